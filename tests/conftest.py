@@ -1,0 +1,87 @@
+"""The fixtures that every test may use: a database to run on, and processes that never outlive their test."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from tests.servers import Fleet, LeftOut, Target, available_targets
+from tests.servers.processes import Processes, Spawn
+from tests.servers.targets import POSTGRES_VARIABLE
+
+FLEET = pytest.StashKey[Fleet]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    try:
+        config.stash[FLEET] = Fleet(available_targets())
+    except ValueError as error:
+        raise pytest.UsageError(str(error)) from error
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if FLEET in config.stash:
+        config.stash[FLEET].close()
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "target" not in metafunc.fixturenames:
+        return
+    marker = metafunc.definition.get_closest_marker("dialect")
+    sources = metafunc.config.stash[FLEET].sources.values()
+    names = [source.name for source in sources if marker is None or source.dialect in marker.args]
+    metafunc.parametrize("target", names, indirect=True, scope="session")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    fleet = config.stash[FLEET]
+    if not fleet.opened and not fleet.left_out:
+        return
+    terminalreporter.section("databases")
+    for name in fleet.sources:
+        if name in fleet.opened:
+            terminalreporter.line(f"{name}: version {fleet.opened[name].version}, ran")
+        elif name in fleet.left_out:
+            terminalreporter.line(f"{name}: {left_out_notice(fleet.left_out[name])}", red=True, bold=True)
+        else:
+            terminalreporter.line(f"{name}: no test asked for it")
+
+
+def left_out_notice(reason: str) -> str:
+    return f"LEFT OUT: {reason}; set {POSTGRES_VARIABLE}=postgresql://... to point the tests at a server"
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    """Every async test and fixture runs on asyncio: the database drivers know no other event loop."""
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def target(request: pytest.FixtureRequest) -> Target:
+    """The database under test: a test that asks for it runs once on each chosen target."""
+    try:
+        return request.config.stash[FLEET].open(request.param)
+    except LeftOut as error:
+        # In CI a database that is missing is a failure: a green run must mean that every one was tested.
+        notice = f"{request.param} {left_out_notice(str(error))}"
+        if os.environ.get("CI"):
+            pytest.fail(notice, pytrace=False)
+        pytest.skip(notice)
+
+
+@pytest.fixture
+def url(target: Target) -> Iterator[str]:
+    """The URL of a fresh, empty database of this test's own, removed after it."""
+    fresh = target.new_url()
+    yield fresh
+    target.discard(fresh)
+
+
+@pytest.fixture
+def spawn() -> Iterator[Spawn]:
+    """Start ``sys.executable`` with these arguments; what still runs when the test ends is killed."""
+    with Processes() as processes:
+        yield processes.spawn
