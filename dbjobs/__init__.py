@@ -1,0 +1,77 @@
+"""dbjobs: durable background jobs in the database you already have."""
+
+from dbjobs.commands import Command
+from dbjobs.context import JobContext
+from dbjobs.errors import (
+    AttemptLost,
+    Cancel,
+    DatabaseError,
+    DatabaseUnavailable,
+    DbjobsError,
+    InvalidOption,
+    InvalidRequest,
+    InvalidUrl,
+    JobFailed,
+    MissingDriver,
+    MissingPermission,
+    NotRunning,
+    PayloadTooLarge,
+    RefIdExists,
+    RetryAfter,
+    SchemaTooNew,
+    SchemaTooOld,
+    UnknownCommand,
+    UnknownJob,
+)
+from dbjobs.jobs import Jobs
+from dbjobs.models import (
+    Backoff,
+    BatchProgress,
+    Job,
+    JobError,
+    JobOptions,
+    JobRef,
+    JobState,
+    JobSummary,
+    LogLine,
+    NodeInfo,
+    QueueInfo,
+)
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "AttemptLost",
+    "Backoff",
+    "BatchProgress",
+    "Cancel",
+    "Command",
+    "DatabaseError",
+    "DatabaseUnavailable",
+    "DbjobsError",
+    "InvalidOption",
+    "InvalidRequest",
+    "InvalidUrl",
+    "Job",
+    "JobContext",
+    "JobError",
+    "JobFailed",
+    "JobOptions",
+    "JobRef",
+    "JobState",
+    "JobSummary",
+    "Jobs",
+    "LogLine",
+    "MissingDriver",
+    "MissingPermission",
+    "NodeInfo",
+    "NotRunning",
+    "PayloadTooLarge",
+    "QueueInfo",
+    "RefIdExists",
+    "RetryAfter",
+    "SchemaTooNew",
+    "SchemaTooOld",
+    "UnknownCommand",
+    "UnknownJob",
+]

@@ -1,0 +1,295 @@
+"""The client side: opening, enqueueing, waiting, intervening, against one open database."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from dbjobs.engine.supervisor import Engine
+from dbjobs.errors import NotRunning, UnknownJob
+from dbjobs.models import Job, JobRef
+from dbjobs.store import repository
+from dbjobs.store.cancelling import cancel_in
+from dbjobs.store.coalescer import Coalescer
+from dbjobs.store.database import Database, Session
+from dbjobs.store.enqueueing import Parent, insert_many, insert_one, insert_plain, is_plain
+from dbjobs.store.migrate import check, migrate
+from dbjobs.store.notices import ready_notices
+from dbjobs.store.records import NewJob, Ready
+from dbjobs.store.retrying import in_transaction, without_conflict
+
+# At most one notice per queue in this time: NOTIFY takes a global lock when it commits.
+NOTICE_COOLDOWN_SECONDS = 0.005
+# How often a waiting client looks at history, at first and at last.
+FIRST_WAIT_SECONDS = 0.01
+LONGEST_WAIT_SECONDS = 0.25
+IDS_PER_STATEMENT = 1000
+
+
+class Client:
+    """One open database, shared by everything that a Jobs object does."""
+
+    def __init__(self, db: Database, *, migrate: bool) -> None:
+        self._db = db
+        self._migrate = migrate
+        self._opened = 0
+        self._coalescer: Coalescer[NewJob, JobRef] = Coalescer(self._insert)
+        self._known_queues: set[str] = set()
+        self._noticed: dict[tuple[str, bool], float] = {}
+        self._late_notices: dict[tuple[str, bool], Ready] = {}
+        self._late: asyncio.Task[None] | None = None
+        self._waiters: dict[int, list[asyncio.Event]] = {}
+        self.engine: Engine | None = None
+
+    @property
+    def db(self) -> Database:
+        """The open database.
+
+        Raises:
+            NotRunning: it is not open.
+        """
+        if not self._opened:
+            raise NotRunning("the database is not open: use 'async with jobs:' or 'async with jobs.start():'")
+        return self._db
+
+    async def open(self) -> None:
+        """Open (once, however often it is asked for) and bring the tables up to date."""
+        if not self._opened:
+            await self._db.open()
+            try:
+                await (migrate if self._migrate else check)(self._db)
+            except BaseException:
+                await self._db.close()
+                raise
+        self._opened += 1
+
+    async def close(self) -> None:
+        """Close when everybody has closed."""
+        if self._opened == 1:
+            await self._coalescer.close()
+            if self._late is not None:
+                await asyncio.wait([self._late])
+            await self._db.close()
+            self._known_queues.clear()
+        self._opened -= 1
+
+    # --- enqueue --------------------------------------------------------------------------------
+
+    async def enqueue(
+        self, job: NewJob, parents: Sequence[Parent], *, connection: Any, refuse_existing: bool
+    ) -> JobRef:
+        """Insert one job: coalesced if it is plain, else in a transaction, or in the caller's own."""
+        db = self.db
+        if job.queue not in self._known_queues and connection is None:
+            await self._learn_queues(db, (job.queue,))
+        if connection is not None:
+            session = db.adopt(connection)
+            await repository.add_queues(session, (job.queue,))
+            notices = ready_notices([_ready(job)])
+            return await insert_one(session, job, parents, notices, refuse_existing=refuse_existing)
+        if is_plain(job):
+            ref = await self._coalescer.submit(job)
+        else:
+            ref = await in_transaction(
+                db,
+                lambda session: insert_one(
+                    session, job, parents, ready_notices([_ready(job)]), refuse_existing=refuse_existing
+                ),
+            )
+            self._wake([job])
+        return ref
+
+    async def enqueue_many(self, jobs: Sequence[NewJob], *, connection: Any) -> list[JobRef]:
+        """Insert plain jobs in one transaction."""
+        db = self.db
+        if not jobs:
+            return []
+        queues = sorted({job.queue for job in jobs})
+
+        async def work(session: Session) -> list[JobRef]:
+            refs = await insert_many(session, jobs)
+            await repository.notify(session, ready_notices(_ready(job) for job in (jobs[0], jobs[-1])))
+            return refs
+
+        if connection is not None:
+            session = db.adopt(connection)
+            await repository.add_queues(session, queues)
+            return await work(session)
+        await self._learn_queues(db, queues)
+        refs = await in_transaction(db, work)
+        self._wake(jobs[:1])
+        return refs
+
+    async def _learn_queues(self, db: Database, queues: Sequence[str]) -> None:
+        new = [queue for queue in queues if queue not in self._known_queues]
+        if new:
+            await repository.add_queues(db, new)
+            await repository.notify(db, ["queues"])
+            self._known_queues.update(new)
+            if self.engine is not None:
+                self.engine.waker.queues_changed = True
+
+    async def _insert(self, jobs: Sequence[NewJob]) -> list[JobRef]:
+        notices = ready_notices(self._due_notices(jobs))
+        refs = await without_conflict(lambda: insert_plain(self._db, jobs, notices))
+        self._wake(jobs)
+        return refs
+
+    # --- wake-ups -------------------------------------------------------------------------------
+
+    def _wake(self, jobs: Sequence[NewJob]) -> None:
+        """Tell the workers of this process."""
+        if self.engine is None:
+            return
+        self.engine.waker.ready([_ready(job) for job in jobs if not _waits(job)])
+        for job in jobs:
+            if job.delay_seconds is not None:
+                self.engine.timekeeper.scheduled_in(job.delay_seconds)
+
+    def _due_notices(self, jobs: Sequence[NewJob]) -> list[Ready]:
+        """Which notices may go out with this insert; the others go together when their cooldown is over."""
+        now = time.monotonic()
+        due: dict[tuple[str, bool], Ready] = {}
+        for job in jobs:
+            if _waits(job):
+                continue
+            key = (job.queue, job.worker is not None)
+            if now - self._noticed.get(key, 0.0) >= NOTICE_COOLDOWN_SECONDS:
+                before = due.get(key)
+                if before is None or job.priority < before.priority:
+                    due[key] = _ready(job)
+            else:
+                self._late_notices[key] = _ready(job)
+        for key in due:
+            self._noticed[key] = now
+        if self._late_notices and (self._late is None or self._late.done()):
+            self._late = asyncio.create_task(self._send_late())
+        return list(due.values())
+
+    async def _send_late(self) -> None:
+        while self._late_notices:
+            await asyncio.sleep(NOTICE_COOLDOWN_SECONDS)
+            late, self._late_notices = self._late_notices, {}
+            now = time.monotonic()
+            # If a later insert has carried a notice for the same queue, this one is told already.
+            untold = [job for key, job in late.items() if now - self._noticed.get(key, 0.0) >= NOTICE_COOLDOWN_SECONDS]
+            for key in late:
+                self._noticed[key] = now
+            if untold:
+                await self._notify(ready_notices(untold))
+
+    async def _notify(self, notices: Sequence[str]) -> None:
+        try:
+            await repository.notify(self._db, notices)
+        except Exception:
+            # Only a hint: polling finds the jobs.
+            return
+
+    def poke_queues(self) -> None:
+        """Settings of queues were changed by this process."""
+        if self.engine is not None:
+            self.engine.waker.queues_changed = True
+            self.engine.waker.poke()
+
+    # --- read, wait -----------------------------------------------------------------------------
+
+    async def get_many(self, ids: Iterable[int]) -> dict[int, Job]:
+        """Jobs by id."""
+        wanted = list(dict.fromkeys(ids))
+        jobs: dict[int, Job] = {}
+        for start in range(0, len(wanted), IDS_PER_STATEMENT):
+            jobs |= await repository.get_jobs(self.db, wanted[start : start + IDS_PER_STATEMENT])
+        return jobs
+
+    def finished(self, ids: Sequence[int]) -> None:
+        """Jobs have ended on this process's workers: whoever waits for them looks at once."""
+        if self._waiters:
+            for id in ids:
+                for event in self._waiters.get(id, ()):
+                    event.set()
+
+    async def wait(self, ids: Sequence[int]) -> None:
+        """Wait until these jobs have ended: told by this process's own workers, else by looking.
+
+        Raises:
+            UnknownJob.
+        """
+        event = asyncio.Event()
+        for id in ids:
+            self._waiters.setdefault(id, []).append(event)
+        try:
+            open_ids = set(ids)
+            pause = FIRST_WAIT_SECONDS
+            looked_for_unknown = False
+            while True:
+                event.clear()
+                open_ids -= (await repository.find_ends(self.db, sorted(open_ids))).keys()
+                if not open_ids:
+                    return
+                if not looked_for_unknown:
+                    unknown = open_ids - (await self.get_many(open_ids)).keys()
+                    if unknown:
+                        raise UnknownJob(f"there is no job {min(unknown)}")
+                    looked_for_unknown = True
+                try:
+                    async with asyncio.timeout(pause * random.uniform(0.8, 1.2)):
+                        await event.wait()
+                except TimeoutError:
+                    pause = min(pause * 1.5, LONGEST_WAIT_SECONDS)
+        finally:
+            for id in ids:
+                self._waiters[id].remove(event)
+                if not self._waiters[id]:
+                    del self._waiters[id]
+
+    # --- intervene ------------------------------------------------------------------------------
+
+    async def cancel(self, ids: Sequence[int], reason: str) -> int:
+        """Cancel live jobs; how many were reached (running ones are asked)."""
+
+        async def work(session: Session) -> tuple[set[int], set[int], list[Ready]]:
+            cancelled, ready = await cancel_in(session, ids, "cancelled", reason)
+            rest = [id for id in ids if id not in cancelled]
+            running = await repository.request_cancel(session, rest) if rest else set()
+            return cancelled, running, ready
+
+        cancelled, running, ready = await in_transaction(self.db, work)
+        if self.engine is not None:
+            self.engine.cancel(running)
+            self.engine.waker.ready(ready)
+        self.finished(list(cancelled))
+        return len(cancelled.intersection(ids)) + len(running)
+
+    async def cancel_many(self, reason: str, **where: Any) -> int:
+        """Cancel all live jobs with these options, a page at a time."""
+        after, reached = 0, 0
+        while ids := await repository.find_live(self.db, after_id=after, limit=IDS_PER_STATEMENT, **where):
+            reached += await self.cancel(ids, reason)
+            after = ids[-1]
+        return reached
+
+    async def requeue(self, ids: Sequence[int]) -> int:
+        """Bring failed or cancelled jobs back; how many came."""
+
+        async def work(session: Session) -> list[Ready]:
+            revived = [ready for _, ready in await repository.requeue_jobs(session, ids)]
+            if revived:
+                await repository.notify(session, ready_notices(revived))
+            return revived
+
+        revived = await in_transaction(self.db, work)
+        if self.engine is not None:
+            self.engine.waker.ready(revived)
+        return len(revived)
+
+
+def _ready(job: NewJob) -> Ready:
+    return Ready(job.queue, job.priority, job.worker is not None)
+
+
+def _waits(job: NewJob) -> bool:
+    """True if the row will not be ready when it is inserted."""
+    return job.pending > 0 or job.run_after is not None or bool(job.delay_seconds)

@@ -1,0 +1,247 @@
+"""Commands: handlers known by name, with the types of their requests and their default options."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any, get_type_hints
+
+import msgspec
+
+from dbjobs import codec, options
+from dbjobs.context import JobContext
+from dbjobs.errors import InvalidOption, InvalidRequest, UnknownCommand
+from dbjobs.models import JobState
+from dbjobs.store.records import NewJob
+
+Handler = Callable[..., Any]
+ShouldRetry = Callable[[JobContext, BaseException], bool]
+
+
+class Command(msgspec.Struct, frozen=True, kw_only=True, eq=False):
+    """A registered handler.
+
+    Attributes:
+        name: what jobs refer to.
+        handler: the function or object to call; None if only other processes have it.
+        request_type: declared type of the request; ``Any`` if undeclared.
+        takes_request, takes_context: what the handler wants to be called with.
+        is_async: awaited on the event loop; otherwise called in a thread.
+        process: called in a worker process, which a timeout really kills.
+        template: a row with this command's default options.
+        should_retry: asked after a failure, beside the retry limit.
+    """
+
+    name: str
+    handler: Handler | None
+    request_type: Any
+    takes_request: bool
+    takes_context: bool
+    is_async: bool
+    process: bool
+    template: NewJob
+    decode: codec.Decode
+    should_retry: ShouldRetry | None
+
+    def encode_request(self, request: Any, limit: int) -> str | None:
+        """JSON text of a request that fits the declared type.
+
+        Raises:
+            InvalidRequest, PayloadTooLarge.
+        """
+        text = codec.encode(request, what=f"the request of {self.name!r}", limit=limit)
+        # Another type than the declared one may still be the same JSON (a dict for a dataclass): try it
+        # now, where the mistake is made, and not when the job runs.
+        if type(request) is not self.request_type and self.request_type is not Any and self.takes_request:
+            codec.decode_request(self.decode, text, command=self.name)
+        elif not self.takes_request and request is not None and self.handler is not None:
+            raise InvalidRequest(f"command {self.name!r} takes no request, but one was given")
+        return text
+
+
+class Registry:
+    """The commands of one application.
+
+    Args:
+        base: the row that all commands start from (the application's own defaults).
+    """
+
+    def __init__(self, base: NewJob) -> None:
+        self._base = base
+        self._commands: dict[str, Command] = {}
+        self._by_handler: dict[int, Command] = {}  # by identity: a handler need not be hashable
+
+    def add(
+        self,
+        handler: Handler,
+        *,
+        name: str | None,
+        process: bool,
+        should_retry: ShouldRetry | None,
+        defaults: Mapping[str, Any],
+    ) -> Command:
+        """Register a handler.
+
+        Raises:
+            InvalidOption: the name is taken, the handler cannot be called, an option is wrong.
+        """
+        if not callable(handler):
+            raise InvalidOption(f"a command must be callable, not a {type(handler).__name__}")
+        name = _checked_name(name or getattr(handler, "__name__", None) or type(handler).__name__)
+        if name in self._commands and self._commands[name].handler is not None:
+            raise InvalidOption(f"command {name!r} is already registered; give one of them another name=")
+        where = f"command {name!r}"
+        options.check_names(defaults, where=where, job_only=False)
+        function = handler if inspect.isroutine(handler) else handler.__call__  # type: ignore[operator]
+        is_async = inspect.iscoroutinefunction(function)
+        if inspect.isasyncgenfunction(function) or inspect.isgeneratorfunction(function):
+            raise InvalidOption(f"{where} is a generator; a command returns one response")
+        if process and is_async:
+            raise InvalidOption(f"{where}: process=True needs a plain function, not an async one")
+        takes_request, takes_context, request_type = _signature(function, where)
+        if process and takes_context:
+            raise InvalidOption(f"{where}: process=True handlers take (request) only; the job context stays here")
+        template, _ = options.apply(msgspec.structs.replace(self._base, command=name), self.named(defaults), where=where)
+        command = Command(
+            name=name,
+            handler=handler,
+            request_type=request_type,
+            takes_request=takes_request,
+            takes_context=takes_context,
+            is_async=is_async,
+            process=process,
+            template=template,
+            decode=codec.decoder(request_type, command=name),
+            should_retry=should_retry,
+        )
+        self._commands[name] = command
+        self._by_handler[id(handler)] = command
+        return command
+
+    def declare(self, name: str, defaults: Mapping[str, Any]) -> Command:
+        """Make a command known that only other processes can run."""
+        name = _checked_name(name)
+        if name in self._commands:
+            return self._commands[name]
+        where = f"command {name!r}"
+        options.check_names(defaults, where=where, job_only=False)
+        template, _ = options.apply(msgspec.structs.replace(self._base, command=name), self.named(defaults), where=where)
+        command = Command(
+            name=name,
+            handler=None,
+            request_type=Any,
+            takes_request=True,
+            takes_context=False,
+            is_async=True,
+            process=False,
+            template=template,
+            decode=msgspec.json.decode,
+            should_retry=None,
+        )
+        self._commands[name] = command
+        return command
+
+    def find(self, wanted: Any) -> Command:
+        """The command for a name, a Command or a handler.
+
+        Raises:
+            UnknownCommand: with the nearest name that is registered.
+        """
+        if isinstance(wanted, Command):
+            return wanted
+        if isinstance(wanted, str):
+            command = self._commands.get(wanted)
+            name = wanted
+        else:
+            command = self._by_handler.get(id(wanted))
+            name = getattr(wanted, "__name__", type(wanted).__name__)
+        if command is not None:
+            return command
+        near = difflib.get_close_matches(str(name), self._commands, 1)
+        hint = f"did you mean {near[0]!r}?" if near else "register it with @jobs.command, or jobs.declare(name)"
+        raise UnknownCommand(f"no command named {name!r} is registered in this process; {hint}")
+
+    def named(self, given: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Options in which the callback is a name.
+
+        Raises:
+            UnknownCommand: the callback is not registered.
+        """
+        callback = given.get("callback")
+        return given if callback is None else {**given, "callback": self.find(callback).name}
+
+    def runnable(self) -> list[str]:
+        """Names of the commands that this process has handlers for."""
+        return [name for name, command in self._commands.items() if command.handler is not None]
+
+    def get(self, name: str) -> Command | None:
+        """The command of this name, if any."""
+        return self._commands.get(name)
+
+
+def base_row(*, retry_limit: int, timeout_seconds: float) -> NewJob:
+    """A row with nothing but the application's defaults."""
+    return NewJob(
+        ref_id=None,
+        parent_id=None,
+        worker=None,
+        queue="default",
+        priority=0,
+        tag=None,
+        batch_id=None,
+        callback=None,
+        depends_on=None,
+        depends_on_policy=str(JobState.COMPLETED),
+        pending=0,
+        delay_seconds=None,
+        run_after=None,
+        expires_seconds=None,
+        created_by=None,
+        user_id=None,
+        request_type="command",
+        command="",
+        request=None,
+        request_body=None,
+        retry_limit=retry_limit,
+        retry=None,
+        on_failure="block",
+        timeout_seconds=timeout_seconds,
+        reply_to=None,
+        args=None,
+        meta=None,
+        trace_context=None,
+    )
+
+
+def _checked_name(name: str) -> str:
+    try:
+        return options.text(name) or ""
+    except InvalidOption as error:
+        raise InvalidOption(f"a command's name {error}: {name!r}") from None
+
+
+def _signature(function: Handler, where: str) -> tuple[bool, bool, Any]:
+    """(takes a request, takes the context, type of the request)."""
+    try:
+        parameters = [
+            parameter
+            for parameter in inspect.signature(function).parameters.values()
+            if parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD)
+            and parameter.default is parameter.empty
+        ]
+        hints = get_type_hints(function)
+    except (NameError, TypeError, ValueError) as error:
+        raise InvalidOption(f"{where}: its signature cannot be read: {error}") from error
+    if len(parameters) > 2:
+        raise InvalidOption(f"{where} takes {len(parameters)} arguments; a handler takes (request, job), (request) or none")
+    types = [hints.get(parameter.name, Any) for parameter in parameters]
+    if types and _is_context(types[-1]):
+        return len(types) == 2, True, types[0] if len(types) == 2 else Any
+    if len(types) == 2:
+        return True, True, types[0]
+    return len(types) == 1, False, types[0] if types else Any
+
+
+def _is_context(hint: Any) -> bool:
+    return isinstance(hint, type) and issubclass(hint, JobContext)

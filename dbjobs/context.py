@@ -1,0 +1,232 @@
+"""What a handler sees of its job."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+from contextvars import ContextVar
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Protocol
+
+import msgspec
+
+from dbjobs.errors import Cancel, InvalidOption
+from dbjobs.models import Job, JobRef
+
+if TYPE_CHECKING:
+    from dbjobs.store.records import Claimed
+
+MAX_STATUS_CHARACTERS = 500
+MAX_LOG_CHARACTERS = 10_000
+
+# The context of the job whose handler is running here; an enqueue inside a handler finds its parent by it.
+current_job: ContextVar[JobContext | None] = ContextVar("dbjobs_current_job", default=None)
+
+
+class Reports(Protocol):
+    """Where progress and log lines go."""
+
+    def log(self, context: JobContext, level: str, message: str) -> None: ...
+
+    def progress(self, context: JobContext) -> None: ...
+
+
+class Services(Protocol):
+    """What a context needs from the engine around it."""
+
+    reports: Reports
+    enqueue: Callable[..., Awaitable[JobRef]]
+    get_many: Callable[..., Awaitable[dict[int, Job]]]
+    transaction: Callable[[JobContext], AbstractAsyncContextManager[Any]]
+
+
+class JobContext:
+    """The job that a handler is running, and what it can tell the world about it.
+
+    Attributes:
+        progress_value: last progress reported, in [0, 1], or None.
+        status: last status text reported, or None.
+        cancelled: True once somebody asked for cancellation, the timeout passed, or the node is
+            stopping. An async handler is interrupted anyway; a sync one in a thread should look at
+            it (or call ``check``) now and then.
+    """
+
+    __slots__ = ("_job", "_response", "_services", "cancelled", "node_id", "progress_value", "settled", "status")
+
+    def __init__(self, job: Claimed, services: Services, node_id: int) -> None:
+        self._job = job
+        self._services = services
+        self._response: Any = None
+        self.node_id = node_id
+        self.progress_value: float | None = None
+        self.status: str | None = None
+        self.cancelled = False
+        self.settled = False
+
+    # --- facts ----------------------------------------------------------------------------------
+
+    @property
+    def id(self) -> int:
+        """The job's number."""
+        return self._job.id
+
+    @property
+    def ref(self) -> JobRef:
+        """A reference to this job, as ``enqueue`` returned it."""
+        return JobRef(self._job.id, self._job.ref_id)
+
+    @property
+    def attempt(self) -> int:
+        """Number of this attempt, from 1; it goes on counting after a requeue."""
+        return self._job.attempt
+
+    @property
+    def last_try(self) -> bool:
+        """True if a failure of this attempt will be final."""
+        return self._job.tries > self._job.retry_limit
+
+    @property
+    def command(self) -> str:
+        """Name of the command."""
+        return self._job.command
+
+    @property
+    def queue(self) -> str:
+        """The job's queue."""
+        return self._job.queue
+
+    @property
+    def worker(self) -> str | None:
+        """The named worker (serial lane) that runs it."""
+        return self._job.worker
+
+    @property
+    def ref_id(self) -> str | None:
+        """The caller's own key."""
+        return self._job.ref_id
+
+    @property
+    def tag(self) -> str | None:
+        """The job's tag."""
+        return self._job.tag
+
+    @property
+    def batch_id(self) -> str | None:
+        """The job's batch."""
+        return self._job.batch_id
+
+    @property
+    def user_id(self) -> str | None:
+        """Whom the job runs for."""
+        return self._job.user_id
+
+    @property
+    def created_by(self) -> str | None:
+        """Who enqueued it."""
+        return self._job.created_by
+
+    @property
+    def reply_to(self) -> str | None:
+        """The job's reply_to."""
+        return self._job.reply_to
+
+    @property
+    def parent_id(self) -> int | None:
+        """The job that enqueued this one."""
+        return self._job.parent_id
+
+    @property
+    def created_at(self) -> datetime:
+        """When it was enqueued, UTC by the database's clock."""
+        value: Any = self._job.created_at
+        return value if isinstance(value, datetime) else datetime.fromisoformat(value + "+00:00")
+
+    @property
+    def args(self) -> dict[str, str]:
+        """The job's args."""
+        return msgspec.json.decode(self._job.args) if self._job.args else {}
+
+    @property
+    def meta(self) -> dict[str, Any]:
+        """The job's meta."""
+        return msgspec.json.decode(self._job.meta) if self._job.meta else {}
+
+    @property
+    def depends_on(self) -> tuple[int, ...]:
+        """Ids of the jobs it waited for, in the order given at enqueue."""
+        return tuple(msgspec.json.decode(self._job.depends_on)) if self._job.depends_on else ()
+
+    # --- reports --------------------------------------------------------------------------------
+
+    def log(self, message: str, *, level: str = "info") -> None:
+        """Add a line to the job's log. Never waits; lines are written together with the next flush.
+
+        Args:
+            message: text; cut after 10,000 characters.
+            level: any short word; ``info`` by default.
+        """
+        self._services.reports.log(self, level[:20], printable(str(message), MAX_LOG_CHARACTERS))
+
+    def progress(self, fraction: float, status: str | None = None) -> None:
+        """Report how far the job is. Never waits; only the latest report is kept.
+
+        Args:
+            fraction: in [0, 1].
+            status: a short text for people.
+
+        Raises:
+            InvalidOption: the fraction is not a number in [0, 1].
+        """
+        if isinstance(fraction, bool) or not isinstance(fraction, int | float) or not 0 <= fraction <= 1:
+            raise InvalidOption(f"progress must be a number between 0 and 1, not {fraction!r}")
+        self.progress_value = float(fraction)
+        if status is not None:
+            self.status = printable(str(status), MAX_STATUS_CHARACTERS)
+        self._services.reports.progress(self)
+
+    def check(self) -> None:
+        """Raise Cancel if the job shall stop: for sync handlers, which cannot be interrupted."""
+        if self.cancelled:
+            raise Cancel("stopped at a check")
+
+    # --- other jobs -----------------------------------------------------------------------------
+
+    async def enqueue(self, command: Any, request: Any = None, /, **options: Any) -> JobRef:
+        """Enqueue another job with this one as its parent (see ``Jobs.enqueue``)."""
+        options.setdefault("parent_id", self.id)
+        return await self._services.enqueue(command, request, **options)
+
+    async def parents(self) -> list[Job]:
+        """The jobs that this one depended on, as they ended, in the order given at enqueue."""
+        ids = self.depends_on
+        jobs = await self._services.get_many(ids)
+        return [jobs[id] for id in ids if id in jobs]
+
+    # --- completion in the handler's own transaction --------------------------------------------
+
+    def transaction(self) -> AbstractAsyncContextManager[Any]:
+        """A transaction in which the handler's own writes and the job's completion commit together.
+
+        Yields the driver's connection (asyncpg on PostgreSQL). At the end of the block the job is
+        completed with the response given to ``respond``; what the handler returns later is ignored.
+
+        Raises:
+            AttemptLost: at the end of the block, if the attempt is no longer ours; everything is rolled back.
+        """
+        return self._services.transaction(self)
+
+    def respond(self, response: Any) -> None:
+        """Set the response that ``transaction`` completes the job with."""
+        self._response = response
+
+    @property
+    def response(self) -> Any:
+        """The response set with ``respond``."""
+        return self._response
+
+
+def printable(text: str, limit: int) -> str:
+    """Text that every database takes: no NUL, no lone surrogates, at most ``limit`` characters."""
+    if len(text) > limit:
+        text = text[: limit - 1] + "…"
+    return text.replace("\0", "\\0").encode("utf-8", "backslashreplace").decode("utf-8")

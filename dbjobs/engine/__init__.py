@@ -1,0 +1,1 @@
+"""What runs inside ``jobs.start()``: one loop per file."""

@@ -1,0 +1,242 @@
+"""Claims batches of ready jobs for the free slots of this node."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+
+from dbjobs.commands import Registry
+from dbjobs.context import JobContext, Services
+from dbjobs.engine.attempt import Attempt
+from dbjobs.engine.finisher import Finisher
+from dbjobs.engine.lanes import Lanes
+from dbjobs.engine.queues import Queues
+from dbjobs.engine.resilience import Backoff
+from dbjobs.engine.runner import Runners
+from dbjobs.engine.waker import Waker
+from dbjobs.errors import DatabaseError
+from dbjobs.store import repository
+from dbjobs.store.database import Database
+from dbjobs.store.records import Claimed, Outcome
+
+log = logging.getLogger("dbjobs")
+
+# Outcomes that may wait to be written before claims stop: a slow database must not fill the memory.
+MAX_WAITING_OUTCOMES = 4000
+# What becomes ready behind the place of the last claim is found by a look from the start, at the latest
+# after this time, unless such looks are slow: they get at most this share of the time.
+FULL_LOOK_SECONDS = 0.2
+FULL_LOOK_SHARE = 0.1
+_START = (-(2**31), 0)
+# How often the rows held by this node are compared with what is in memory (they must be the same).
+RECONCILE_SECONDS = 60.0
+UNKNOWN_SECONDS = 30.0
+UNKNOWN_LOOK_ROWS = 1000
+
+
+class Dispatcher:
+    """The one loop that claims."""
+
+    def __init__(
+        self,
+        db: Database,
+        registry: Registry,
+        runners: Runners,
+        finisher: Finisher,
+        waker: Waker,
+        queues: Queues,
+        services: Services,
+        current_node: Callable[[], int | None],
+    ) -> None:
+        self._db = db
+        self._registry = registry
+        self._runners = runners
+        self._finisher = finisher
+        self._waker = waker
+        self._queues = queues
+        self._services = services
+        self._current_node = current_node
+        self._lanes = Lanes(db)
+        self._places: dict[str, tuple[int, int]] = {}
+        self._last_full_look = 0.0
+        self._full_look_took = 0.0
+        self._must_reconcile = False
+        self._next_reconcile = time.monotonic() + RECONCILE_SECONDS
+        self._next_unknown = time.monotonic() + 1.0
+        self._reported: set[str] = set()
+        self._stopping = False
+
+    def stop(self) -> None:
+        """Claim nothing more; ``run`` returns when the claim in flight is done."""
+        self._stopping = True
+        self._waker.poke()
+
+    async def run(self) -> None:
+        """Claim until stopped."""
+        backoff = Backoff("claiming jobs")
+        while not self._stopping:
+            try:
+                node_id = self._current_node()
+                if node_id is None:
+                    await self._waker.wait()
+                    continue
+                await self._look(node_id)
+            except DatabaseError as error:
+                # The claim may have been committed: what it claimed is not in our memory.
+                self._must_reconcile = True
+                self._waker.look_everywhere()
+                await backoff.failed(error)
+            else:
+                backoff.succeeded()
+
+    async def _look(self, node_id: int) -> None:
+        now = time.monotonic()
+        if self._must_reconcile or now >= self._next_reconcile:
+            await self._reconcile(node_id)
+        if self._waker.queues_changed or now >= self._queues.refresh_at:
+            self._waker.queues_changed = False
+            await self._queues.refresh(self._db)
+        commands = self._registry.runnable()
+        room = self._runners.room + self._runners.pace.ahead()
+        if room < 1 or len(self._finisher) > MAX_WAITING_OUTCOMES or not commands:
+            self._runners.wanted_room = 1
+            await self._waker.wait()
+            return
+        waker = self._waker
+        full = self._full_look_is_due(now)
+        want_lanes, want_jobs = waker.lanes or full, waker.jobs or full
+        if not want_lanes and not want_jobs:
+            if not await waker.wait(self._queues.refresh_at - now):
+                waker.look_everywhere()
+                await self._report_unknown(commands)
+            return
+        waker.lanes = waker.jobs = False
+        if want_lanes:
+            share = max(1, room // 2) if want_jobs else room
+            room -= await self._claim_lanes(node_id, share, commands)
+        if want_jobs and room > 0:
+            await self._claim_jobs(node_id, room, commands, full)
+
+    # --- free jobs ------------------------------------------------------------------------------
+
+    def _full_look_is_due(self, now: float) -> bool:
+        waker = self._waker
+        if waker.most_urgent is not None:
+            if any(waker.most_urgent < place[0] for place in self._places.values()):
+                waker.behind = True
+            waker.most_urgent = None
+        rest = self._full_look_took * (1 - FULL_LOOK_SHARE) / FULL_LOOK_SHARE
+        since = now - self._last_full_look
+        return since >= rest and (waker.behind or (since >= FULL_LOOK_SECONDS and waker.jobs))
+
+    async def _claim_jobs(self, node_id: int, room: int, commands: Sequence[str], full: bool) -> int:
+        wanted: list[repository.Wanted] = []
+        for queue, limit in self._queues.served():
+            slots = room if limit is None else min(room, limit - self._runners.per_queue[queue])
+            if slots > 0:
+                priority, id = _START if full else self._places.get(queue, _START)
+                wanted.append((queue, slots, priority, id))
+        if not wanted:
+            return 0
+        if full:
+            self._waker.behind = False
+        began = time.monotonic()
+        claimed = await repository.claim_jobs(self._db, node_id, wanted, commands)
+        if full:
+            self._last_full_look = time.monotonic()
+            self._full_look_took = self._last_full_look - began
+        claimed.sort(key=_place)
+        self._note_places(wanted, claimed, full)
+        if len(claimed) > room:
+            # Several queues may each have given as many as there is room for; give the last ones back.
+            self._hand_back(node_id, claimed[room:])
+            del claimed[room:]
+        if claimed:
+            self._runners.push(self._attempts(node_id, claimed))
+        return len(claimed)
+
+    def _note_places(self, wanted: Sequence[repository.Wanted], claimed: Sequence[Claimed], full: bool) -> None:
+        last: dict[str, tuple[int, int]] = {}
+        counts: dict[str, int] = {}
+        for job in claimed:
+            last[job.queue] = _place(job)
+            counts[job.queue] = counts.get(job.queue, 0) + 1
+        for queue, slots, _, _ in wanted:
+            place = last.get(queue)
+            filled = counts.get(queue, 0) >= slots
+            if place is not None:
+                before = self._places.get(queue, _START)
+                # A look from the start that was filled ends in the middle: go on from there.
+                self._places[queue] = place if filled or not full else max(place, before)
+            if filled:
+                self._waker.jobs = True
+        if not full and len(claimed) == 0 and self._waker.behind is False and self._places:
+            # Nothing behind the last place. Before resting, look from the start once.
+            self._waker.behind = self._last_full_look < time.monotonic() - FULL_LOOK_SECONDS
+
+    # --- named workers --------------------------------------------------------------------------
+
+    async def _claim_lanes(self, node_id: int, room: int, commands: Sequence[str]) -> int:
+        queues = [queue for queue, limit in self._queues.served() if limit is None or self._runners.per_queue[queue] < limit]
+        if not queues:
+            return 0
+        runs, more = await self._lanes.claim(node_id, room, self._runners.pace.run_length(), queues, commands)
+        if more:
+            self._waker.lanes = True
+        firsts: list[Attempt] = []
+        for run in runs:
+            attempts = self._attempts(node_id, run)
+            attempts[0].lane_rest = attempts[1:]
+            firsts.append(attempts[0])
+        if firsts:
+            self._runners.push(firsts)
+        return len(firsts)
+
+    # --- both -----------------------------------------------------------------------------------
+
+    def _attempts(self, node_id: int, claimed: Sequence[Claimed]) -> list[Attempt]:
+        attempts = []
+        for job in claimed:
+            command = self._registry.get(job.command)
+            assert command is not None  # the claim asks for registered commands only
+            attempts.append(Attempt(job, command, node_id, JobContext(job, self._services, node_id)))
+        return attempts
+
+    def _hand_back(self, node_id: int, jobs: Sequence[Claimed]) -> None:
+        for attempt in self._attempts(node_id, jobs):
+            self._finisher.submit(attempt, Outcome(id=attempt.job.id, attempt=attempt.job.attempt, kind="hand_back"))
+
+    async def _reconcile(self, node_id: int) -> None:
+        """Give back what the database says is ours but is not in memory (a claim whose answer was lost)."""
+        held = await repository.find_held(self._db, node_id, 100_000)
+        known = self._runners.held.keys() | self._finisher.holds()
+        strays = [job for job in held if job.id not in known]
+        lanes = {attempt.job.worker for attempt in self._runners.held.values()}
+        lanes |= self._finisher.lanes()
+        stray_lanes = [lane for lane in await repository.find_held_workers(self._db, node_id) if lane not in lanes]
+        if strays:
+            log.warning("%d jobs were claimed without our knowing (a lost answer); they are given back", len(strays))
+            outcomes = [Outcome(id=job.id, attempt=job.attempt, kind="hand_back") for job in strays]
+            await repository.hand_back_jobs(self._db, node_id, outcomes)
+        if stray_lanes:
+            await repository.release_workers(self._db, node_id, stray_lanes)
+        self._must_reconcile = False
+        self._next_reconcile = time.monotonic() + RECONCILE_SECONDS
+
+    async def _report_unknown(self, commands: Sequence[str]) -> None:
+        """Say which ready jobs nobody here can run; they stay where they are."""
+        if time.monotonic() < self._next_unknown:
+            return
+        self._next_unknown = time.monotonic() + UNKNOWN_SECONDS
+        for command, count in (await repository.find_unknown(self._db, commands, UNKNOWN_LOOK_ROWS)).items():
+            if command not in self._reported:
+                self._reported.add(command)
+                log.warning(
+                    "command %r is not registered on this node; %d%s jobs of it stay queued for a node that knows it",
+                    command, count, "+" if count >= UNKNOWN_LOOK_ROWS else "",
+                )  # fmt: skip
+
+
+def _place(job: Claimed) -> tuple[int, int]:
+    return job.priority, job.id

@@ -1,0 +1,189 @@
+"""Outcomes go out together: at once when the pipe is idle, in the next transaction when one is in flight."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+
+import anyio
+
+from dbjobs.engine.attempt import Attempt
+from dbjobs.engine.reporter import Reporter
+from dbjobs.engine.resilience import Backoff
+from dbjobs.errors import DatabaseError, DatabaseUnavailable, TransactionConflict
+from dbjobs.store import repository
+from dbjobs.store.database import Database
+from dbjobs.store.records import Outcome, Ready
+from dbjobs.store.settlement import Settlement, settle
+
+log = logging.getLogger("dbjobs")
+
+# Outcomes of one transaction.
+LARGEST_BATCH = 1000
+
+Entry = tuple[Attempt, Outcome]
+
+
+class Finisher:
+    """Writes outcomes down, in batches that size themselves.
+
+    Args:
+        on_ready: told of jobs that may run because of an outcome.
+        on_finished: told the ids of jobs that have ended.
+    """
+
+    def __init__(
+        self,
+        db: Database,
+        reporter: Reporter,
+        on_ready: Callable[[Sequence[Ready]], None],
+        on_finished: Callable[[Sequence[int]], None],
+    ) -> None:
+        self._db = db
+        self._reporter = reporter
+        self._on_ready = on_ready
+        self._on_finished = on_finished
+        self._waiting: list[Entry] = []
+        self._in_flight: list[Entry] = []
+        self._durable: dict[Attempt, asyncio.Future[bool]] = {}
+        self._wake = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    def __len__(self) -> int:
+        return len(self._waiting) + len(self._in_flight)
+
+    def holds(self) -> set[int]:
+        """Ids of the jobs whose outcome is not written yet."""
+        return {outcome.id for _, outcome in (*self._waiting, *self._in_flight)}
+
+    def lanes(self) -> set[str | None]:
+        """Named workers of those jobs."""
+        return {attempt.job.worker for attempt, _ in (*self._waiting, *self._in_flight)}
+
+    def submit(self, attempt: Attempt, outcome: Outcome) -> None:
+        """Queue an outcome; returns at once."""
+        self._waiting.append((attempt, outcome))
+        self._idle.clear()
+        self._wake.set()
+
+    async def durably(self, attempt: Attempt, outcome: Outcome) -> bool:
+        """Queue an outcome and wait until it is written; False if the attempt is no longer ours."""
+        future = asyncio.get_running_loop().create_future()
+        self._durable[attempt] = future
+        self.submit(attempt, outcome)
+        try:
+            return await future
+        finally:
+            self._durable.pop(attempt, None)
+
+    def forget(self, node_id: int) -> None:
+        """The node's lease is over: its outcomes cannot be written any more."""
+        gone = [entry for entry in self._waiting if entry[0].node_id == node_id]
+        self._waiting = [entry for entry in self._waiting if entry[0].node_id != node_id]
+        self._conclude(gone, {outcome.id for _, outcome in gone})
+
+    async def flush(self) -> None:
+        """Wait until everything queued so far is written."""
+        await self._idle.wait()
+
+    async def run(self, current_node: Callable[[], int | None]) -> None:
+        """Write for ever.
+
+        Args:
+            current_node: the node id in force; outcomes of another one are dropped when the database fails.
+        """
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            while self._waiting:
+                batch, self._waiting = self._waiting[:LARGEST_BATCH], self._waiting[LARGEST_BATCH:]
+                self._in_flight = batch
+                if self._reporter.has_lines:
+                    await self._reporter.flush_quietly()
+                with anyio.CancelScope(shield=True):
+                    await self._write(batch, current_node)
+                self._in_flight = []
+            self._idle.set()
+
+    async def _write(self, batch: list[Entry], current_node: Callable[[], int | None]) -> None:
+        by_node: dict[int, list[Entry]] = {}
+        for entry in batch:
+            by_node.setdefault(entry[0].node_id, []).append(entry)
+        for node_id, entries in by_node.items():
+            await self._write_for(node_id, entries, current_node)
+
+    async def _write_for(self, node_id: int, entries: list[Entry], current_node: Callable[[], int | None]) -> None:
+        backoff = Backoff("writing outcomes")
+        while True:
+            try:
+                settlement = await settle(self._db, node_id, [outcome for _, outcome in entries])
+            except (DatabaseUnavailable, TransactionConflict) as error:
+                if current_node() != node_id:
+                    self._conclude(entries, {outcome.id for _, outcome in entries})
+                    return
+                await backoff.failed(error)
+            except DatabaseError as error:
+                await self._divide(node_id, entries, error, current_node)
+                return
+            else:
+                backoff.succeeded()
+                await self._settled(node_id, entries, settlement)
+                return
+
+    async def _divide(
+        self, node_id: int, entries: list[Entry], error: DatabaseError, current_node: Callable[[], int | None]
+    ) -> None:
+        """The database refuses a batch: find the outcome that it refuses and fail that job with the reason."""
+        if len(entries) > 1:
+            middle = len(entries) // 2
+            await self._write_for(node_id, entries[:middle], current_node)
+            await self._write_for(node_id, entries[middle:], current_node)
+            return
+        attempt, outcome = entries[0]
+        log.error("job %s: its outcome cannot be stored: %s", outcome.id, error)
+        text = f"the outcome of this job could not be stored: {error}".encode("ascii", "replace").decode()[:500]
+        plain = Outcome(
+            id=outcome.id,
+            attempt=outcome.attempt,
+            kind="failed",
+            error_code="unstorable",
+            error=text.replace("\0", "?"),
+            release_worker=outcome.release_worker or outcome.block_worker,
+        )
+        if outcome.error_code == "unstorable":
+            # Even that was refused: it is not this job's data. Keep the job and try again later.
+            await anyio.sleep(1.0)
+        await self._write_for(node_id, [(attempt, plain)], current_node)
+
+    async def _settled(self, node_id: int, entries: list[Entry], settlement: Settlement) -> None:
+        if settlement.lost:
+            await self._give_back_lanes(node_id, entries, settlement.lost)
+        self._conclude(entries, settlement.lost)
+        if settlement.ready:
+            self._on_ready(settlement.ready)
+
+    async def _give_back_lanes(self, node_id: int, entries: list[Entry], lost: frozenset[int]) -> None:
+        """The outcome that should have given a lane back was not written: give it back all the same."""
+        lanes = [
+            attempt.job.worker
+            for attempt, outcome in entries
+            if outcome.id in lost and (outcome.release_worker or outcome.block_worker) and attempt.job.worker
+        ]
+        if lanes:
+            await repository.release_workers(self._db, node_id, lanes)
+
+    def _conclude(self, entries: list[Entry], lost: set[int] | frozenset[int]) -> None:
+        ended: list[int] = []
+        for attempt, outcome in entries:
+            ours = outcome.id not in lost
+            if not ours:
+                log.warning("job %s attempt %s is no longer ours: its outcome was dropped", outcome.id, outcome.attempt)
+            elif outcome.kind in ("completed", "failed", "cancelled"):
+                ended.append(outcome.id)
+            future = self._durable.get(attempt)
+            if future is not None and not future.done():
+                future.set_result(ours)
+        if ended:
+            self._on_finished(ended)

@@ -1,0 +1,64 @@
+"""Housekeeping: dead nodes, partitions, retention, roll-ups. Every node does it; none of it needs a leader."""
+
+from __future__ import annotations
+
+import logging
+
+from dbjobs.engine.waker import Waker
+from dbjobs.errors import TransactionConflict
+from dbjobs.store import partitions, repository
+from dbjobs.store.database import Database, Session
+from dbjobs.store.rescue import Rescue, rescue_one, take_over
+from dbjobs.store.retrying import in_transaction
+
+log = logging.getLogger("dbjobs")
+
+HOUSEKEEPING_SECONDS = 600.0
+
+
+class Janitor:
+    """Buries dead nodes and keeps the history in order."""
+
+    def __init__(self, db: Database, waker: Waker, *, lease_seconds: float, retention_months: int | None) -> None:
+        self._db = db
+        self._waker = waker
+        self._pause = min(lease_seconds / 6, 5.0)
+        self._retention_months = retention_months
+
+    async def rescue(self) -> float:
+        """Take over from every node whose lease is over; seconds until the next look."""
+        while (rescued := await rescue_one(self._db)) is not None:
+            self._report(rescued)
+        return self._pause
+
+    async def housekeep(self) -> float:
+        """Partitions ahead, retention, roll-ups, and a sweep that must find nothing."""
+        made = await partitions.make_ahead(self._db)
+        if made:
+            log.info("history partitions made: %s", ", ".join(made))
+        if self._retention_months is not None:
+            try:
+                dropped = await partitions.drop_old(self._db, self._retention_months)
+            except TransactionConflict as error:
+                log.info("old history is in use and stays for now: %s", error)
+            else:
+                if dropped:
+                    log.info("history dropped (older than %d months): %s", self._retention_months, ", ".join(dropped))
+        await repository.fold_stats(self._db)
+        for node_id in await repository.find_orphans(self._db):
+            rescued = await in_transaction(self._db, lambda session, node_id=node_id: _bury(session, node_id))
+            if rescued is not None and rescued.requeued + rescued.ended:
+                log.error("node %d had jobs but no row, which should not happen", node_id)
+                self._report(rescued)
+        return HOUSEKEEPING_SECONDS
+
+    def _report(self, rescued: Rescue) -> None:
+        log.warning(
+            "node %d is gone: %d of its jobs run again, %d have ended", rescued.node_id, rescued.requeued, rescued.ended
+        )
+        self._waker.look_everywhere()
+
+
+async def _bury(session: Session, node_id: int) -> Rescue | None:
+    alive = {node.id for node in await repository.list_nodes(session)}
+    return None if node_id in alive else await take_over(session, node_id)

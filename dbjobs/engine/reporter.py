@@ -1,0 +1,96 @@
+"""Progress and log lines of running jobs, buffered and written together."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import anyio
+
+from dbjobs.errors import DatabaseError
+from dbjobs.store import repository
+from dbjobs.store.database import Database
+from dbjobs.store.records import LogEntry, ProgressReport
+
+if TYPE_CHECKING:
+    from dbjobs.context import JobContext
+
+log = logging.getLogger("dbjobs")
+
+FLUSH_SECONDS = 0.25
+# Lines kept while the database is slow; the oldest go first, and the log says how many went.
+MAX_WAITING_LINES = 20_000
+LINES_PER_STATEMENT = 2_000
+
+
+class Reporter:
+    """Collects reports from handlers (any thread) and writes them every ``FLUSH_SECONDS``."""
+
+    def __init__(self, db: Database, current_node: Callable[[], int | None]) -> None:
+        self._db = db
+        self._current_node = current_node
+        self._lines: deque[LogEntry] = deque(maxlen=MAX_WAITING_LINES)
+        self._latest: dict[int, JobContext] = {}
+        self._dropped = 0
+        self._lock = anyio.Lock()
+
+    @property
+    def has_lines(self) -> bool:
+        """True if log lines wait to be written."""
+        return bool(self._lines)
+
+    def log(self, context: JobContext, level: str, message: str) -> None:
+        """Add a line; safe in any thread."""
+        if len(self._lines) == MAX_WAITING_LINES:
+            self._dropped += 1
+        self._lines.append(LogEntry(context.id, context.attempt, time.monotonic(), level, message))
+
+    def progress(self, context: JobContext) -> None:
+        """Note that a job's progress has changed; safe in any thread."""
+        self._latest[context.id] = context
+
+    async def run(self) -> None:
+        """Flush for ever."""
+        while True:
+            await anyio.sleep(FLUSH_SECONDS)
+            if self._lines or self._latest:
+                await self.flush_quietly()
+
+    async def flush_quietly(self) -> None:
+        """Write what is there; reports must never stop an outcome, so errors are only logged."""
+        try:
+            with anyio.CancelScope(shield=True):
+                await self.flush()
+        except DatabaseError as error:
+            log.warning("progress and logs could not be written: %s", error)
+
+    async def flush(self) -> None:
+        """Write what is there.
+
+        Raises:
+            DatabaseError: the reports of this flush are lost.
+        """
+        async with self._lock:
+            node_id = self._current_node()
+            if node_id is None:
+                self._lines.clear()
+                self._latest.clear()
+                return
+            latest, self._latest = self._latest, {}
+            reports = [
+                ProgressReport(context.id, context.attempt, context.progress_value, context.status)
+                for _, context in sorted(latest.items())
+                if not context.settled
+            ]
+            if reports:
+                await repository.update_progress(self._db, node_id, reports)
+            while self._lines:
+                count = min(len(self._lines), LINES_PER_STATEMENT)
+                lines = [self._lines.popleft() for _ in range(count)]
+                await repository.insert_logs(self._db, node_id, lines, time.monotonic())
+            if self._dropped:
+                log.warning("%d log lines of jobs were dropped: they came faster than they could be written", self._dropped)
+                self._dropped = 0

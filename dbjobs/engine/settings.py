@@ -1,0 +1,84 @@
+"""How a node was started."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from dbjobs.errors import InvalidOption
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """Settings of one node.
+
+    Attributes:
+        concurrency: attempts that run at the same time on this node.
+        queues: queues served, with their own concurrency where it is not None; None serves every queue.
+        lease_seconds: how long this node keeps its jobs after its last sign of life.
+        grace_seconds: how long running handlers may go on when the node is stopped.
+        retention_months: whole months of history kept beside this one; None keeps all.
+        stall_seconds: a handler that blocks the event loop for so long is reported.
+        unresponsive_seconds: a handler that goes on for so long after it was cancelled loses its slot.
+        threads: threads for plain (not async) handlers.
+    """
+
+    concurrency: int = 100
+    queues: Mapping[str, int | None] | None = None
+    lease_seconds: float = 30.0
+    grace_seconds: float = 10.0
+    retention_months: int | None = 12
+    stall_seconds: float = 2.0
+    unresponsive_seconds: float = 5.0
+    threads: int = 40
+
+
+def make_settings(
+    *,
+    concurrency: int = 100,
+    queues: Sequence[str] | Mapping[str, int | None] | None = None,
+    lease_seconds: float = 30.0,
+    grace_seconds: float = 10.0,
+    retention_months: int | None = 12,
+    stall_seconds: float = 2.0,
+    unresponsive_seconds: float = 5.0,
+    threads: int = 40,
+) -> Settings:
+    """Check the arguments of ``jobs.start``.
+
+    Raises:
+        InvalidOption: names the argument.
+    """
+    for name, count in (("concurrency", concurrency), ("threads", threads)):
+        if isinstance(count, bool) or not isinstance(count, int) or not 1 <= count <= 100_000:
+            raise InvalidOption(f"start: {name}={count!r} must be a whole number between 1 and 100000")
+    for name, value, least in (
+        ("lease_seconds", lease_seconds, 1.0),
+        ("grace_seconds", grace_seconds, 0.0),
+        ("stall_seconds", stall_seconds, 0.1),
+        ("unresponsive_seconds", unresponsive_seconds, 0.0),
+    ):
+        if isinstance(value, bool) or not isinstance(value, int | float) or value < least:
+            raise InvalidOption(f"start: {name}={value!r} must be a number of seconds >= {least}")
+    if retention_months is not None and (not isinstance(retention_months, int) or retention_months < 1):
+        raise InvalidOption(f"start: retention_months={retention_months!r} must be a whole number >= 1, or None")
+    if isinstance(queues, str):
+        raise InvalidOption(f"start: queues={queues!r} must be a list of names, or a dict of name to concurrency")
+    served = None if queues is None else dict(queues) if isinstance(queues, Mapping) else dict.fromkeys(queues)
+    for queue, limit in (served or {}).items():
+        if not isinstance(queue, str) or not queue:
+            raise InvalidOption(f"start: queues: {queue!r} is not a queue's name")
+        if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 1):
+            raise InvalidOption(f"start: queues: the concurrency of {queue!r} must be a whole number >= 1")
+    if served is not None and not served:
+        raise InvalidOption("start: queues=[] serves nothing; leave it out to serve every queue")
+    return Settings(
+        concurrency=concurrency,
+        queues=served,
+        lease_seconds=float(lease_seconds),
+        grace_seconds=float(grace_seconds),
+        retention_months=retention_months,
+        stall_seconds=float(stall_seconds),
+        unresponsive_seconds=float(unresponsive_seconds),
+        threads=threads,
+    )

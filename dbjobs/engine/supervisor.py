@@ -1,0 +1,246 @@
+"""Opens the task group, starts the loops in order, and stops them in order. The shutdown order is here only."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import anyio
+
+from dbjobs import codec
+from dbjobs.commands import Registry
+from dbjobs.context import JobContext
+from dbjobs.engine.attempt import Stop
+from dbjobs.engine.deadlines import Deadlines
+from dbjobs.engine.dispatcher import Dispatcher
+from dbjobs.engine.finisher import Finisher
+from dbjobs.engine.janitor import Janitor
+from dbjobs.engine.node import Node
+from dbjobs.engine.queues import Queues
+from dbjobs.engine.reporter import Reporter
+from dbjobs.engine.resilience import every
+from dbjobs.engine.runner import Runners
+from dbjobs.engine.settings import Settings
+from dbjobs.engine.timekeeper import Timekeeper
+from dbjobs.engine.waker import Waker
+from dbjobs.errors import AttemptLost, DatabaseError
+from dbjobs.models import Job, JobRef
+from dbjobs.store import repository
+from dbjobs.store.database import Database
+from dbjobs.store.records import Outcome, Ready
+from dbjobs.store.settlement import settle_in
+
+log = logging.getLogger("dbjobs")
+
+# How long the last writes may take when the database is slow or away; then the lease runs out by itself.
+LAST_WRITES_SECONDS = 10.0
+
+
+class Engine:
+    """The workers of this process, from start to stop."""
+
+    def __init__(
+        self,
+        db: Database,
+        registry: Registry,
+        settings: Settings,
+        *,
+        max_payload_bytes: int,
+        enqueue: Callable[..., Awaitable[JobRef]],
+        get_many: Callable[..., Awaitable[dict[int, Job]]],
+        on_finished: Callable[[Sequence[int]], None],
+    ) -> None:
+        self._db = db
+        self._settings = settings
+        self._max_payload_bytes = max_payload_bytes
+        self._on_finished = on_finished
+        self._began = time.monotonic()
+        self.enqueue = enqueue
+        self.get_many = get_many
+        self.waker = Waker(db, lambda id: self._runners.cancel((id,)))
+        self.timekeeper = Timekeeper(db, self.waker)
+        self.reports = Reporter(db, self._current_node)
+        self._finisher = Finisher(db, self.reports, self.waker.ready, on_finished)
+        self._deadlines = Deadlines(settings.unresponsive_seconds)
+        self._runners = Runners(
+            settings.concurrency,
+            settings.threads,
+            registry,
+            self._finisher,
+            self._deadlines,
+            self.waker,
+            max_payload_bytes,
+        )
+        self._queues = Queues(settings.queues)
+        self._dispatcher = Dispatcher(
+            db, registry, self._runners, self._finisher, self.waker, self._queues, self, self._current_node
+        )
+        self._janitor = Janitor(
+            db, self.waker, lease_seconds=settings.lease_seconds, retention_months=settings.retention_months
+        )
+        self._node = Node(
+            db,
+            lease_seconds=settings.lease_seconds,
+            stall_seconds=settings.stall_seconds,
+            describe=self._describe,
+            on_cancel=self._runners.cancel,
+            on_lost=self._lost,
+            on_registered=self.waker.look_everywhere,
+        )
+        self._stop_asked = anyio.Event()
+        self._stop_now = anyio.Event()
+
+    @property
+    def node_id(self) -> int | None:
+        """The node's id; None while its lease is lost and a new one is being taken."""
+        return self._node.id
+
+    def stop(self, *, now: bool = False) -> None:
+        """Ask the node to stop: claims end, running handlers get their grace (none with ``now``)."""
+        self._stop_asked.set()
+        if now:
+            self._stop_now.set()
+
+    @property
+    def stopping(self) -> anyio.Event:
+        """Set once a stop was asked for."""
+        return self._stop_asked
+
+    def cancel(self, ids: Iterable[int]) -> None:
+        """Cancel these jobs if they run here."""
+        self._runners.cancel(ids)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Workers run while this block does."""
+        try:
+            await self._node.start()
+            async with anyio.create_task_group() as loops:
+                self._runners.open(loops)
+                loops.start_soon(self._finisher.run, self._current_node)
+                loops.start_soon(self.reports.run)
+                loops.start_soon(self._deadlines.run, self._runners.held.values, self._runners.abandon)
+                loops.start_soon(self.waker.listen)
+                loops.start_soon(every, "promoting due jobs", self.timekeeper.promote)
+                loops.start_soon(every, "expiring jobs", self.timekeeper.expire)
+                loops.start_soon(every, "rescuing dead nodes", self._janitor.rescue)
+                loops.start_soon(every, "housekeeping", self._janitor.housekeep)
+                dispatching = anyio.Event()
+                loops.start_soon(self._dispatch, dispatching)
+                try:
+                    yield
+                finally:
+                    # Whatever ended the block, running jobs get their grace and outcomes are written.
+                    with anyio.CancelScope(shield=True):
+                        self.stop()
+                        await self._shut_down(dispatching)
+                    loops.cancel_scope.cancel()
+        finally:
+            with anyio.CancelScope(shield=True):
+                await self._node.stop()
+
+    @asynccontextmanager
+    async def transaction(self, context: JobContext) -> AsyncIterator[Any]:
+        """The handler's writes and its job's completion in one transaction (see JobContext.transaction)."""
+        async with self._db.transaction() as session:
+            yield session.connection
+            response = context.response
+            body = codec.encode(response, what=f"the response of {context.command!r}", limit=self._max_payload_bytes)
+            outcome = Outcome(
+                id=context.id,
+                attempt=context.attempt,
+                kind="completed",
+                response=None if body is None else type(response).__name__,
+                response_body=body,
+                progress=context.progress_value,
+                status=context.status,
+            )
+            settlement = await settle_in(session, context.node_id, [outcome])
+            if settlement.lost:
+                raise AttemptLost(f"job {context.id}: this attempt is no longer ours; its transaction is rolled back")
+        context.settled = True
+        self.waker.ready(settlement.ready)
+        self._on_finished([context.id])
+
+    async def _dispatch(self, ended: anyio.Event) -> None:
+        try:
+            await self._dispatcher.run()
+        finally:
+            ended.set()
+
+    async def _shut_down(self, dispatching: anyio.Event) -> None:
+        """Claims, then waiting attempts, then running ones, then outcomes, then reports, then the node."""
+        self._dispatcher.stop()
+        with anyio.move_on_after(LAST_WRITES_SECONDS):
+            await dispatching.wait()
+        self._give_back_waiting()
+        await self._grace()
+        self._runners.end_all(Stop.SHUTDOWN)
+        with anyio.move_on_after(self._settings.unresponsive_seconds + 1.0):
+            await self._runners.quiet()
+        try:
+            with anyio.fail_after(LAST_WRITES_SECONDS):
+                await self._finisher.flush()
+                await self.reports.flush()
+                if self._node.id is not None:
+                    # Whatever is still running here (a thread that cannot be stopped) goes back uncharged.
+                    await self._give_back_rest(self._node.id)
+                    await repository.remove_node(self._db, self._node.id)
+        except (DatabaseError, TimeoutError) as error:
+            log.warning("the node could not sign off (%s); its lease will run out", str(error) or "no answer in time")
+
+    def _give_back_waiting(self) -> None:
+        waiting = self._runners.take_waiting()
+        for attempt in waiting:
+            last = attempt.job.worker is not None
+            self._finisher.submit(
+                attempt,
+                Outcome(id=attempt.job.id, attempt=attempt.job.attempt, kind="hand_back", release_worker=last),
+            )
+            self._runners.release(attempt)
+
+    async def _grace(self) -> None:
+        if not self._runners.held or self._stop_now.is_set():
+            return
+        log.info("stopping: %d jobs are still running", len(self._runners.held))
+        with anyio.move_on_after(self._settings.grace_seconds):
+            async with anyio.create_task_group() as waits:
+
+                async def wait_for(something: Callable[[], Awaitable[Any]]) -> None:
+                    await something()
+                    waits.cancel_scope.cancel()
+
+                waits.start_soon(wait_for, self._runners.quiet)
+                waits.start_soon(wait_for, self._stop_now.wait)
+
+    async def _give_back_rest(self, node_id: int) -> None:
+        held = await repository.find_held(self._db, node_id, 100_000)
+        if held:
+            outcomes = [Outcome(id=job.id, attempt=job.attempt, kind="hand_back") for job in held]
+            await repository.hand_back_jobs(self._db, node_id, outcomes)
+
+    def _current_node(self) -> int | None:
+        return self._node.id
+
+    def _lost(self, node_id: int) -> None:
+        """Others may have our jobs: nothing of this node id may go on here."""
+        waiting = self._runners.take_waiting()
+        self._runners.end_all(Stop.LOST)
+        for attempt in waiting:
+            self._runners.release(attempt)
+        self._finisher.forget(node_id)
+
+    def _describe(self) -> dict[str, Any]:
+        return {
+            "host": socket.gethostname(),
+            "pid": os.getpid(),
+            "concurrency": self._settings.concurrency,
+            "running": self._runners.busy,
+            "queues": list(self._settings.queues) if self._settings.queues is not None else None,
+            "uptime_seconds": round(time.monotonic() - self._began, 1),
+        }

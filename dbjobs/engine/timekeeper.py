@@ -1,0 +1,64 @@
+"""Jobs whose time has come become ready; jobs whose time is over are cancelled."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+
+import anyio
+
+from dbjobs.engine.waker import Waker
+from dbjobs.store import repository
+from dbjobs.store.cancelling import cancel_in
+from dbjobs.store.database import Database, Session
+from dbjobs.store.notices import ready_notices
+from dbjobs.store.records import Ready
+from dbjobs.store.retrying import in_transaction
+
+# How late a job that another process has scheduled may be noticed.
+LOOK_SECONDS = 0.5
+EXPIRY_SECONDS = 1.0
+JOBS_PER_STATEMENT = 1000
+
+
+class Timekeeper:
+    """Promotes due jobs. Every node does it; SKIP LOCKED keeps them out of each other's way."""
+
+    def __init__(self, db: Database, waker: Waker) -> None:
+        self._db = db
+        self._waker = waker
+        self._sooner = asyncio.Event()
+        self._next = 0.0
+
+    def scheduled_in(self, seconds: float) -> None:
+        """This process has scheduled a job so many seconds ahead."""
+        if seconds < LOOK_SECONDS:
+            self._sooner.set()
+
+    async def promote(self) -> float:
+        """Promote what is due; seconds until the next look."""
+        self._sooner.clear()
+        ready = await repository.promote_jobs(self._db, JOBS_PER_STATEMENT)
+        if ready:
+            self._waker.ready(ready)
+            await repository.notify(self._db, ready_notices(ready))
+        if len(ready) == JOBS_PER_STATEMENT:
+            return 0.0
+        due = await repository.next_due(self._db)
+        pause = LOOK_SECONDS if due is None else min(max(due, 0.001), LOOK_SECONDS)
+        with anyio.move_on_after(pause * random.uniform(0.95, 1.0) if pause == LOOK_SECONDS else pause):
+            await self._sooner.wait()
+        return 0.0
+
+    async def expire(self) -> float:
+        """Cancel what was not started in time; seconds until the next look."""
+        ids = await repository.find_expired(self._db, JOBS_PER_STATEMENT)
+        if not ids:
+            return EXPIRY_SECONDS
+
+        async def work(session: Session) -> list[Ready]:
+            _, ready = await cancel_in(session, ids, "expired", "not started before it expired")
+            return ready
+
+        self._waker.ready(await in_transaction(self._db, work))
+        return 0.0 if len(ids) == JOBS_PER_STATEMENT else EXPIRY_SECONDS

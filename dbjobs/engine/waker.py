@@ -1,0 +1,96 @@
+"""Tells the dispatcher that there may be work: from this process, from a notice, or from the clock."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable, Iterable
+
+from dbjobs.store.database import Database
+from dbjobs.store.notices import QUEUES, parse_cancel, parse_ready
+from dbjobs.store.records import Ready
+
+log = logging.getLogger("dbjobs")
+
+# Polling is always on. With notices it is only the safety net; without them it is how work is found.
+POLL_WITH_NOTICES_SECONDS = 1.0
+POLL_SECONDS = 0.2
+
+
+class Waker:
+    """Collects wake-ups until the dispatcher looks at them.
+
+    Attributes:
+        jobs, lanes: free jobs, or jobs of named workers, may be ready.
+        behind: some of them are not new, or more urgent than usual: look from the start.
+        queues_changed: settings of queues have changed.
+    """
+
+    def __init__(self, db: Database, on_cancel: Callable[[int], None]) -> None:
+        self._db = db
+        self._on_cancel = on_cancel
+        self._event = asyncio.Event()
+        self._has_notices = False
+        self.jobs = True
+        self.lanes = True
+        self.behind = True
+        self.queues_changed = True
+        self.most_urgent: int | None = None
+
+    def ready(self, jobs: Iterable[Ready]) -> None:
+        """These jobs may run now."""
+        for job in jobs:
+            if not job.queue:
+                self.jobs = self.lanes = True
+            elif job.lane:
+                self.lanes = True
+            else:
+                self.jobs = True
+                if self.most_urgent is None or job.priority < self.most_urgent:
+                    self.most_urgent = job.priority
+            self.behind = self.behind or job.behind
+            self._event.set()
+
+    def poke(self) -> None:
+        """Something else has changed (a slot is free, the node stops): look again."""
+        self._event.set()
+
+    def look_everywhere(self) -> None:
+        """Look for any kind of work, from the start."""
+        self.jobs = self.lanes = self.behind = True
+        self._event.set()
+
+    async def wait(self, longest: float | None = None) -> bool:
+        """Wait for a wake-up or the next poll; True if it was a wake-up."""
+        pause = POLL_WITH_NOTICES_SECONDS if self._has_notices else POLL_SECONDS
+        if longest is not None:
+            pause = min(pause, longest)
+        try:
+            async with asyncio.timeout(pause * random.uniform(0.8, 1.0)):
+                await self._event.wait()
+        except TimeoutError:
+            return False
+        finally:
+            self._event.clear()
+        return True
+
+    async def listen(self) -> None:
+        """Hear the notices of other nodes until cancelled."""
+        await self._db.listen(self._hear, self._heard)
+
+    def _hear(self, notice: str) -> None:
+        if notice == QUEUES:
+            self.queues_changed = True
+            self._event.set()
+        elif (job := parse_ready(notice)) is not None:
+            self.ready((job,))
+        elif (id := parse_cancel(notice)) is not None:
+            self._on_cancel(id)
+        else:
+            self.look_everywhere()
+
+    def _heard(self, notices_arrive: bool) -> None:
+        self._has_notices = notices_arrive
+        self.look_everywhere()  # whatever was sent while nobody listened
+

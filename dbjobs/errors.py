@@ -1,0 +1,118 @@
+"""Every error that dbjobs raises. Each names the thing that was wrong and what to do about it."""
+
+from __future__ import annotations
+
+
+class DbjobsError(Exception):
+    """Base of all errors raised by this library."""
+
+
+# --- what the caller passed ---------------------------------------------------------------------
+
+
+class InvalidOption(DbjobsError):
+    """An option of a job, a command or a start is unknown, of the wrong type or out of range."""
+
+
+class InvalidUrl(DbjobsError):
+    """A database URL cannot be understood."""
+
+
+class UnknownCommand(DbjobsError):
+    """A command name is not registered in this process."""
+
+
+class InvalidRequest(DbjobsError):
+    """A request cannot be serialised, or does not fit the type that its command declares."""
+
+
+class PayloadTooLarge(DbjobsError):
+    """A serialised request or response is larger than ``max_payload_bytes``."""
+
+
+class UnknownJob(DbjobsError):
+    """No job, live or in history, has this id or ref_id."""
+
+
+class RefIdExists(DbjobsError):
+    """The ref_id is taken and the caller asked for ``on_conflict="raise"``."""
+
+
+# --- the database -------------------------------------------------------------------------------
+
+
+class DatabaseError(DbjobsError):
+    """The database refused a statement."""
+
+
+class DatabaseUnavailable(DatabaseError):
+    """The database cannot be reached, or went away in the middle of a statement.
+
+    For a write this means *unknown*: it may or may not have been committed. An enqueue with an
+    explicit ``ref_id`` can safely be repeated.
+    """
+
+
+class TransactionConflict(DatabaseError):
+    """A deadlock or serialisation failure that persisted over all retries."""
+
+
+class PartitionMissing(DatabaseError):
+    """A history row has no monthly partition to go to (the engine makes it and tries again)."""
+
+
+class MissingDriver(DbjobsError):
+    """The Python package for this database is not installed."""
+
+
+class MissingPermission(DatabaseError):
+    """The database role lacks a right that is needed."""
+
+
+class SchemaTooNew(DatabaseError):
+    """The tables were made by a newer release of dbjobs than this one."""
+
+
+class SchemaTooOld(DatabaseError):
+    """The tables are missing or of an older release and automatic migration is off."""
+
+
+# --- the life of an attempt ---------------------------------------------------------------------
+
+
+class AttemptLost(DbjobsError):
+    """This attempt is no longer ours: its lease ran out, or another node finished the job."""
+
+
+class JobFailed(DbjobsError):
+    """A transient run, or a job waited for with ``raise_on_failure=True``, ended without success."""
+
+
+class NotRunning(DbjobsError):
+    """The call needs an opened client or started workers."""
+
+
+class Cancel(DbjobsError):
+    """Raised by a handler: end this job for good, as cancelled.
+
+    Args:
+        reason: kept as the job's error text.
+    """
+
+    def __init__(self, reason: str = "cancelled by its handler") -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class RetryAfter(DbjobsError):
+    """Raised by a handler: run this job again after a delay; the attempt counts.
+
+    Args:
+        seconds: delay from now, in seconds, >= 0.
+        reason: kept in the job's error list.
+    """
+
+    def __init__(self, seconds: float, reason: str = "retry asked for by its handler") -> None:
+        super().__init__(reason)
+        self.seconds = float(seconds)
+        self.reason = reason

@@ -1,0 +1,496 @@
+"""Jobs: the one object an application holds."""
+
+from __future__ import annotations
+
+import logging
+import signal
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from types import TracebackType
+from typing import Any, Self, TypeVar, Unpack, overload
+
+import anyio
+
+from dbjobs import options as job_options
+from dbjobs.client import Client
+from dbjobs.commands import Command, Handler, Registry, ShouldRetry, base_row
+from dbjobs.context import current_job
+from dbjobs.engine.settings import make_settings
+from dbjobs.engine.supervisor import Engine
+from dbjobs.errors import InvalidOption, JobFailed, UnknownJob
+from dbjobs.models import (
+    BatchProgress,
+    Job,
+    JobOptions,
+    JobRef,
+    JobState,
+    JobSummary,
+    LogLine,
+    MinuteStat,
+    NodeInfo,
+)
+from dbjobs.queues import QueueAdmin
+from dbjobs.store import repository
+from dbjobs.store.database import make_database
+from dbjobs.store.enqueueing import Parent
+from dbjobs.store.records import NewJob
+
+log = logging.getLogger("dbjobs")
+
+H = TypeVar("H", bound=Handler)
+
+Reference = JobRef | int
+list_ = list  # `Jobs.list` hides the builtin in the annotations below it
+
+
+class Jobs:
+    """Background jobs in one database.
+
+    Args:
+        url: ``postgresql://user:password@host/database`` or ``sqlite:///jobs.db``.
+        schema: schema (PostgreSQL) or name prefix (SQLite) of the tables.
+        retry_limit: default for all commands: how often a failed job is tried again.
+        timeout: default for all commands: seconds (or timedelta) for one attempt; 0 for no limit.
+        max_payload_bytes: largest request or response, as JSON.
+        migrate: make or update the tables when the database is opened. With False an older schema is an error.
+        pool_size: connections of this client beside the node's own (heartbeat and notices); at least 2.
+
+    Raises:
+        InvalidUrl, InvalidOption, MissingDriver: at once, nothing is connected yet.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        schema: str = "dbjobs",
+        retry_limit: int = 2,
+        timeout: float | timedelta = 600,
+        max_payload_bytes: int = 1_048_576,
+        migrate: bool = True,
+        pool_size: int | None = None,
+    ) -> None:
+        if pool_size is not None and (not isinstance(pool_size, int) or pool_size < 2):
+            raise InvalidOption(f"pool_size={pool_size!r} must be a whole number >= 2")
+        if not isinstance(max_payload_bytes, int) or max_payload_bytes < 1:
+            raise InvalidOption(f"max_payload_bytes={max_payload_bytes!r} must be a whole number >= 1")
+        base = base_row(retry_limit=0, timeout_seconds=0.0)
+        base, _ = job_options.apply(base, {"retry_limit": retry_limit, "timeout": timeout}, where="Jobs")
+        self._registry = Registry(base)
+        self._max_payload_bytes = max_payload_bytes
+        self._client = Client(make_database(url, schema=schema, pool_size=pool_size), migrate=migrate)
+        self._engine: Engine | None = None
+        self.queues = QueueAdmin(self._client)
+
+    # --- commands -------------------------------------------------------------------------------
+
+    @overload
+    def command(self, handler: H, /) -> H: ...
+
+    @overload
+    def command(
+        self,
+        *,
+        name: str | None = None,
+        process: bool = False,
+        should_retry: ShouldRetry | None = None,
+        **defaults: Unpack[JobOptions],
+    ) -> Callable[[H], H]: ...
+
+    def command(
+        self,
+        handler: Any = None,
+        /,
+        *,
+        name: str | None = None,
+        process: bool = False,
+        should_retry: ShouldRetry | None = None,
+        **defaults: Any,
+    ) -> Any:
+        """Register a handler as a command; use as a decorator, with or without arguments.
+
+        Args:
+            handler: ``(request)``, ``(request, job)``, ``(job: JobContext)`` or no arguments; async or not.
+            name: by default the function's or the class's name.
+            process: run a plain function in a worker process, which a timeout really kills.
+            should_retry: ``(job, error) -> bool``, asked after a failure beside the retry limit.
+            defaults: default options of its jobs (see JobOptions).
+
+        Returns:
+            The handler itself, unchanged.
+
+        Raises:
+            InvalidOption: the name is taken, an option is unknown, the signature does not fit.
+        """
+
+        def register(function: H) -> H:
+            self._registry.add(
+                function, name=name, process=process, should_retry=should_retry, defaults=defaults
+            )
+            return function
+
+        return register if handler is None else register(handler)
+
+    def declare(self, name: str, **defaults: Unpack[JobOptions]) -> Command:
+        """Make a command known that only other processes can run, so that it can be enqueued here by name."""
+        return self._registry.declare(name, dict(defaults))
+
+    # --- life -----------------------------------------------------------------------------------
+
+    async def __aenter__(self) -> Self:
+        """Open a client: it can enqueue and query, but runs nothing.
+
+        Raises:
+            DatabaseUnavailable, MissingPermission, SchemaTooNew, SchemaTooOld.
+        """
+        await self._client.open()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._client.close()
+
+    @asynccontextmanager
+    async def start(
+        self,
+        *,
+        concurrency: int = 100,
+        queues: Sequence[str] | Mapping[str, int | None] | None = None,
+        lease_seconds: float = 30.0,
+        grace_seconds: float = 10.0,
+        retention_months: int | None = 12,
+        stall_seconds: float = 2.0,
+        unresponsive_seconds: float = 5.0,
+        threads: int = 40,
+    ) -> AsyncIterator[Engine]:
+        """Run workers in this event loop until the block ends.
+
+        Args:
+            concurrency: attempts that run at the same time.
+            queues: names of the queues to serve, or name -> concurrency; None serves every queue.
+            lease_seconds: after so long without a sign of life other nodes take this node's jobs, >= 1.
+            grace_seconds: how long running handlers may go on at the end of the block; then they are
+                cancelled and handed back without a charge.
+            retention_months: whole months of history to keep; None keeps all.
+            stall_seconds: report a handler that blocks the event loop for so long.
+            unresponsive_seconds: a cancelled handler that goes on for so long loses its slot.
+            threads: threads for plain (not async) handlers.
+
+        Raises:
+            InvalidOption, DatabaseUnavailable, MissingPermission, SchemaTooNew, SchemaTooOld.
+        """
+        if self._engine is not None:
+            raise InvalidOption("start: the workers of this Jobs object are running already")
+        settings = make_settings(
+            concurrency=concurrency,
+            queues=queues,
+            lease_seconds=lease_seconds,
+            grace_seconds=grace_seconds,
+            retention_months=retention_months,
+            stall_seconds=stall_seconds,
+            unresponsive_seconds=unresponsive_seconds,
+            threads=threads,
+        )
+        async with self:
+            engine = Engine(
+                self._client.db,
+                self._registry,
+                settings,
+                max_payload_bytes=self._max_payload_bytes,
+                enqueue=self.enqueue,
+                get_many=self._client.get_many,
+                on_finished=self._client.finished,
+            )
+            async with engine.running():
+                self._engine = self._client.engine = engine
+                try:
+                    yield engine
+                finally:
+                    self._engine = self._client.engine = None
+
+    async def run_forever(self, *, signals: bool = True, **settings: Any) -> None:
+        """Run workers until cancelled, or until SIGTERM or SIGINT.
+
+        The first signal stops claims and gives running handlers their grace; a second one ends the grace.
+
+        Args:
+            signals: handle SIGTERM and SIGINT (main thread only).
+            settings: see ``start``.
+        """
+        async with anyio.create_task_group() as tasks:
+            async with self.start(**settings) as engine:
+                if signals:
+                    await tasks.start(_stop_on_signals, engine)
+                await engine.stopping.wait()
+                # The grace is spent at the end of this block, where a second signal still ends it.
+            tasks.cancel_scope.cancel()
+
+    # --- enqueue --------------------------------------------------------------------------------
+
+    async def enqueue(
+        self,
+        command: Any,
+        request: Any = None,
+        /,
+        *,
+        connection: Any = None,
+        on_conflict: str = "return",
+        **options: Unpack[JobOptions],
+    ) -> JobRef:
+        """Store a job; when this returns, the job will run.
+
+        Args:
+            command: a handler registered with ``@jobs.command``, or its name.
+            request: what the handler gets; must fit its declared type.
+            connection: the caller's own connection (asyncpg, sqlite3), whose transaction the job
+                becomes part of: it exists if and only if that commits.
+            on_conflict: for an existing ref_id: ``"return"`` the existing job (``created`` is False) or ``"raise"``.
+            options: see JobOptions.
+
+        Returns:
+            A reference to the job.
+
+        Raises:
+            UnknownCommand, InvalidRequest, PayloadTooLarge, InvalidOption: nothing is stored.
+            UnknownJob: ``depends_on`` names a job that does not exist; nothing is stored.
+            RefIdExists: with ``on_conflict="raise"``.
+            DatabaseUnavailable: the job may or may not be stored; with a ref_id the call can be repeated.
+        """
+        if on_conflict not in ("return", "raise"):
+            raise InvalidOption(f"on_conflict={on_conflict!r} must be 'return' or 'raise'")
+        job, parents = self._row(command, request, options)
+        return await self._client.enqueue(
+            job, parents, connection=connection, refuse_existing=on_conflict == "raise"
+        )
+
+    async def enqueue_many(
+        self,
+        command: Any,
+        requests: Iterable[Any],
+        /,
+        *,
+        connection: Any = None,
+        **options: Unpack[JobOptions],
+    ) -> list[JobRef]:
+        """Store many jobs of one command in one transaction, the fastest way the database has.
+
+        Args:
+            requests: one request a job.
+            options: the same for all jobs; neither ref_id nor depends_on.
+
+        Returns:
+            References in the order of the requests.
+
+        Raises:
+            As ``enqueue``; nothing at all is stored.
+        """
+        for name in ("ref_id", "depends_on"):
+            if name in options:
+                raise InvalidOption(f"enqueue_many: option {name!r} belongs to one job; use enqueue")
+        known = self._registry.find(command)
+        template, _ = self._row(known, None, options, checked=False)
+        jobs = [self._with_request(known, template, request) for request in requests]
+        return await self._client.enqueue_many(jobs, connection=connection)
+
+    def _row(
+        self, wanted: Any, request: Any, options: Mapping[str, Any], *, checked: bool = True
+    ) -> tuple[NewJob, tuple[Parent, ...]]:
+        command = self._registry.find(wanted)
+        job = command.template
+        parents: tuple[Parent, ...] = ()
+        parent = current_job.get()
+        if parent is not None and "parent_id" not in options:
+            options = {**options, "parent_id": parent.id}
+        if options:
+            job, parents = job_options.apply(
+                job, self._registry.named(options), where=f"enqueue of {command.name!r}"
+            )
+        return (self._with_request(command, job, request) if checked else job), parents
+
+    def _with_request(self, command: Command, job: NewJob, request: Any) -> NewJob:
+        body = command.encode_request(request, self._max_payload_bytes)
+        if body is None:
+            return job
+        return NewJob(
+            job.ref_id, job.parent_id, job.worker, job.queue, job.priority, job.tag, job.batch_id, job.callback,
+            job.depends_on, job.depends_on_policy, job.pending, job.delay_seconds, job.run_after,
+            job.expires_seconds, job.created_by, job.user_id, job.request_type, job.command,
+            type(request).__name__, body, job.retry_limit, job.retry, job.on_failure, job.timeout_seconds,
+            job.reply_to, job.args, job.meta, job.trace_context,
+        )  # fmt: skip
+
+    # --- look -----------------------------------------------------------------------------------
+
+    async def get(self, job: Reference) -> Job | None:
+        """A job as it is now, live or in history; None if there is no such job (any more)."""
+        id = _id(job)
+        return (await self._client.get_many((id,))).get(id)
+
+    async def get_by_ref_id(self, ref_id: str) -> Job | None:
+        """The job with this ref_id; None if there is none."""
+        found = await repository.find_refs(self._client.db, [ref_id])
+        return await self.get(found[0][1]) if found else None
+
+    async def wait(
+        self, job: Reference, *, timeout: float | None = None, raise_on_failure: bool = False
+    ) -> Job:
+        """Wait until a job has ended.
+
+        Args:
+            timeout: seconds.
+            raise_on_failure: raise JobFailed unless it completed.
+
+        Returns:
+            The job as it ended.
+
+        Raises:
+            UnknownJob: there is no such job. TimeoutError. JobFailed.
+        """
+        id = _id(job)
+        with anyio.fail_after(timeout):
+            await self._client.wait((id,))
+        ended = await self.get(id)
+        if ended is None:
+            raise UnknownJob(f"job {id} has ended, but its history has been dropped")
+        if raise_on_failure and ended.state is not JobState.COMPLETED:
+            raise JobFailed(f"job {id} ({ended.command}) {ended.state}: {ended.error}")
+        return ended
+
+    async def list(
+        self,
+        *,
+        state: JobState | str | None = None,
+        queue: str | None = None,
+        worker: str | None = None,
+        command: str | None = None,
+        tag: str | None = None,
+        batch_id: str | None = None,
+        user_id: str | None = None,
+        before_id: int | None = None,
+        limit: int = 50,
+        history_only: bool = False,
+    ) -> list[JobSummary]:
+        """A page of jobs, newest first.
+
+        Args:
+            before_id: the last id of the page before, to go on from there.
+            limit: jobs per page, 1 to 1000.
+            history_only: finished jobs only.
+        """
+        if not 1 <= limit <= 1000:
+            raise InvalidOption(f"list: limit={limit!r} must be between 1 and 1000")
+        return await repository.list_jobs(
+            self._client.db,
+            before_id=2**63 - 1 if before_id is None else before_id,
+            limit=limit,
+            state=None if state is None else _state(state),
+            queue=queue,
+            worker=worker,
+            command=command,
+            tag=tag,
+            batch_id=batch_id,
+            user_id=user_id,
+            history_only=history_only,
+        )
+
+    async def logs(self, job: Reference, *, after_id: int = 0, limit: int = 1000) -> list_[LogLine]:
+        """Log lines of a job, oldest first, after a line's id."""
+        return await repository.list_logs(self._client.db, _id(job), after_id, limit)
+
+    async def batch(self, batch_id: str) -> BatchProgress | None:
+        """Counts of a batch; None if no job was ever enqueued with this batch_id."""
+        return await repository.get_batch(self._client.db, batch_id)
+
+    async def nodes(self) -> list_[NodeInfo]:
+        """The processes that work on jobs."""
+        return await repository.list_nodes(self._client.db)
+
+    async def stats(self, *, seconds: float = 3600) -> list_[MinuteStat]:
+        """Outcomes per minute, queue and command, from the roll-ups."""
+        return await repository.list_stats(self._client.db, seconds)
+
+    async def counts(self, *, bound: int = 10_000) -> dict[tuple[str, str], int]:
+        """Live jobs by (queue, state), counted over at most ``bound`` rows."""
+        return await repository.count_live(self._client.db, bound)
+
+    # --- intervene ------------------------------------------------------------------------------
+
+    async def cancel(self, job: Reference, *, reason: str = "cancelled") -> bool:
+        """Cancel a job, with the jobs that depend on it.
+
+        One that has not started is cancelled at once. A running one, on whatever node, is asked to
+        stop and ends a moment later.
+
+        Returns:
+            False if it had ended before.
+
+        Raises:
+            UnknownJob.
+        """
+        id = _id(job)
+        if await self._client.cancel((id,), reason):
+            return True
+        if await self.get(id) is None:
+            raise UnknownJob(f"there is no job {id}")
+        return False
+
+    async def cancel_many(
+        self,
+        *,
+        state: JobState | str | None = None,
+        worker: str | None = None,
+        queue: str | None = None,
+        tag: str | None = None,
+        batch_id: str | None = None,
+        reason: str = "cancelled",
+    ) -> int:
+        """Cancel all live jobs with these options (all of those given); how many it reached.
+
+        Raises:
+            InvalidOption: no option was given (to cancel everything, name a queue or a state).
+        """
+        if state is worker is queue is tag is batch_id is None:
+            raise InvalidOption("cancel_many: give at least one of state, worker, queue, tag, batch_id")
+        return await self._client.cancel_many(
+            reason, state=None if state is None else _state(state), worker=worker, queue=queue, tag=tag,
+            batch_id=batch_id,
+        )  # fmt: skip
+
+    async def cancel_worker(self, worker: str, *, reason: str = "cancelled") -> int:
+        """Cancel all jobs of a named worker, the running one included; how many it reached."""
+        return await self.cancel_many(worker=worker, reason=reason)
+
+    async def requeue(self, job: Reference) -> bool:
+        """Run a failed or cancelled job again, under its own id, with a fresh set of tries.
+
+        Returns:
+            False if it is not in the failed history (it is live, or it completed).
+        """
+        return await self._client.requeue((_id(job),)) == 1
+
+
+def _id(job: Reference) -> int:
+    if isinstance(job, JobRef):
+        return job.id
+    if isinstance(job, bool) or not isinstance(job, int):
+        raise InvalidOption(f"a job is named by a JobRef or its id, not by {job!r} (see get_by_ref_id)")
+    return job
+
+
+def _state(state: JobState | str) -> JobState:
+    try:
+        return JobState(state)
+    except ValueError:
+        raise InvalidOption(f"state={state!r} must be one of {', '.join(JobState)}") from None
+
+
+async def _stop_on_signals(engine: Engine, *, task_status: anyio.abc.TaskStatus[None]) -> None:
+    with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as received:
+        task_status.started()
+        count = 0
+        async for number in received:
+            count += 1
+            log.info("%s: stopping%s", signal.Signals(number).name, "" if count == 1 else " at once")
+            engine.stop(now=count > 1)

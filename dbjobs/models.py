@@ -1,0 +1,256 @@
+"""The data that crosses module borders: plain, frozen, typed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any, Literal, TypedDict
+
+import msgspec
+
+
+class JobState(StrEnum):
+    """Where a job is in its life. The last three are final."""
+
+    SCHEDULED = "scheduled"
+    WAITING = "waiting"
+    QUEUED = "queued"
+    STARTED = "started"
+    EXECUTED = "executed"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def finished(self) -> bool:
+        """True for ``completed``, ``failed`` and ``cancelled``."""
+        return self in FINAL_STATES
+
+
+FINAL_STATES = frozenset({JobState.COMPLETED, JobState.FAILED, JobState.CANCELLED})
+
+
+class Backoff(msgspec.Struct, frozen=True, kw_only=True):
+    """When a failed attempt is tried again: ``first_seconds * factor ** (failures - 1)``, capped.
+
+    Attributes:
+        first_seconds: delay after the first failure, in seconds.
+        factor: growth per further failure, >= 1.
+        max_seconds: upper bound of the delay, in seconds.
+        jitter: fraction in [0, 1] by which a delay is shortened or stretched at random, so that
+            jobs which failed together do not come back together.
+    """
+
+    first_seconds: float = 2.0
+    factor: float = 3.0
+    max_seconds: float = 3600.0
+    jitter: float = 0.2
+
+
+class JobOptions(TypedDict, total=False):
+    """Options of one job; the same names are defaults on ``@jobs.command``.
+
+    Attributes:
+        worker: name of a serial lane; jobs with the same name run one at a time, over all nodes.
+        queue: class of work; ``"default"`` if unnamed.
+        priority: lower runs first; 0 by default.
+        callback: command (name or handler) run with the response after success.
+        depends_on: a job or several (JobRef, id, or ref_id) that must be completed first.
+        depends_on_policy: ``"completed"`` (default) or ``"finished"`` (run whatever became of them).
+        user_id: whom the job runs for.
+        run_after: a delay (timedelta, seconds) or a moment (aware datetime) before which it does not run.
+        retry_limit: how often it may be tried again after a failure; attempts <= retry_limit + 1.
+        retry: backoff policy between attempts.
+        on_failure: for a named worker: ``"block"`` (a retry keeps its place at the head of the
+            lane) or ``"skip"`` (the next job passes it).
+        timeout: seconds (or timedelta) that one attempt may run; 0 for no limit.
+        ref_id: the caller's own unique key, over live jobs and history.
+        tag, batch_id, created_by, reply_to: free text, kept with the job.
+        parent_id: the job that enqueued this one (set by itself inside a handler).
+        expires_after: seconds (or timedelta) after which a job that has not started is cancelled.
+        args: small text parameters, dict[str, str].
+        meta: any JSON object, kept with the job.
+    """
+
+    worker: str | None
+    queue: str
+    priority: int
+    callback: Any
+    depends_on: JobRef | int | str | Sequence[JobRef | int | str] | None
+    depends_on_policy: Literal["completed", "finished"]
+    user_id: str | None
+    run_after: timedelta | datetime | float | None
+    retry_limit: int
+    retry: Backoff
+    on_failure: Literal["block", "skip"]
+    timeout: float | timedelta
+    ref_id: str | None
+    tag: str | None
+    batch_id: str | None
+    created_by: str | None
+    reply_to: str | None
+    parent_id: int | None
+    expires_after: float | timedelta | None
+    args: Mapping[str, str]
+    meta: Mapping[str, Any]
+
+
+class JobRef(msgspec.Struct, frozen=True):
+    """What an enqueue returns.
+
+    Attributes:
+        id: the job's number, given by the database.
+        ref_id: the caller's key, if one was given.
+        created: False if a job with this ref_id existed already; ``id`` is then that job's.
+    """
+
+    id: int
+    ref_id: str | None = None
+    created: bool = True
+
+
+class JobError(msgspec.Struct, frozen=True, kw_only=True):
+    """One failed attempt, as kept in ``Job.errors``."""
+
+    at: str
+    attempt: int
+    node_id: int | None
+    code: str
+    message: str
+    traceback: str | None = None
+
+
+class Job(msgspec.Struct, frozen=True, kw_only=True):
+    """A job as the database holds it; see JobOptions for the caller's options.
+
+    Times are UTC by the database's clock. ``request`` and ``response`` are decoded JSON.
+    """
+
+    id: int
+    ref_id: str | None
+    parent_id: int | None
+    worker: str | None
+    queue: str
+    priority: int
+    tag: str | None
+    batch_id: str | None
+    callback: str | None
+    depends_on: tuple[int, ...]
+    run_after: datetime | None
+    expires_at: datetime | None
+    created_at: datetime
+    created_by: str | None
+    user_id: str | None
+    request_type: str
+    command: str
+    request_name: str | None
+    request: Any
+    response: Any
+    state: JobState
+    started_at: datetime | None
+    completed_at: datetime | None
+    retry_limit: int
+    attempt: int
+    duration_ms: float | None
+    timeout_seconds: float
+    progress: float | None
+    status: str | None
+    reply_to: str | None
+    error_code: str | None
+    error: str | None
+    errors: tuple[JobError, ...]
+    args: dict[str, str]
+    meta: dict[str, Any]
+    cancel_requested_at: datetime | None
+    node_id: int | None
+
+    @property
+    def finished(self) -> bool:
+        """True once the job is completed, failed or cancelled."""
+        return self.state.finished
+
+
+class JobSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of a job list: the short columns of the ``job_summary`` view."""
+
+    id: int
+    ref_id: str | None
+    queue: str
+    worker: str | None
+    command: str
+    state: JobState
+    priority: int
+    tag: str | None
+    batch_id: str | None
+    user_id: str | None
+    attempt: int
+    created_at: datetime
+    run_after: datetime | None
+    started_at: datetime | None
+    completed_at: datetime | None
+    duration_ms: float | None
+    progress: float | None
+    status: str | None
+    error_code: str | None
+    error: str | None
+
+
+class LogLine(msgspec.Struct, frozen=True, kw_only=True):
+    """One line that a handler logged."""
+
+    id: int
+    job_id: int
+    attempt: int
+    at: datetime
+    level: str
+    message: str
+
+
+class NodeInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """A running process that works on jobs."""
+
+    id: int
+    name: str
+    started_at: datetime
+    last_seen_at: datetime
+    lease_expires_at: datetime
+    alive: bool
+    info: dict[str, Any]
+
+
+class QueueInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """A queue's settings."""
+
+    queue: str
+    paused: bool
+    concurrency: int | None
+
+
+class BatchProgress(msgspec.Struct, frozen=True, kw_only=True):
+    """How far a batch is; ``total`` grows while jobs are still being added."""
+
+    batch_id: str
+    total: int
+    completed: int
+    failed: int
+    cancelled: int
+    created_at: datetime
+
+    @property
+    def finished(self) -> bool:
+        """True when every job enqueued so far has ended."""
+        return self.completed + self.failed + self.cancelled >= self.total
+
+
+class MinuteStat(msgspec.Struct, frozen=True, kw_only=True):
+    """Outcomes of one minute, by queue and command."""
+
+    minute: datetime
+    queue: str
+    command: str
+    completed: int
+    failed: int
+    cancelled: int
+    retried: int
+    duration_ms: float

@@ -1,0 +1,44 @@
+"""Settings of queues: ``jobs.queues``."""
+
+from __future__ import annotations
+
+from dbjobs.client import Client
+from dbjobs.errors import InvalidOption
+from dbjobs.models import QueueInfo
+from dbjobs.options import text
+from dbjobs.store import repository
+
+
+class QueueAdmin:
+    """Pause, resume and limit queues, for all nodes."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    async def list(self) -> list[QueueInfo]:
+        """All queues that were ever used, with their settings."""
+        return await repository.list_queues(self._client.db)
+
+    async def pause(self, queue: str) -> None:
+        """Start nothing more from this queue; what runs goes on."""
+        await repository.set_queue(self._client.db, _name(queue), paused=True)
+        self._client.poke_queues()
+
+    async def resume(self, queue: str) -> None:
+        """Start jobs from this queue again."""
+        await repository.set_queue(self._client.db, _name(queue), paused=False)
+        self._client.poke_queues()
+
+    async def limit(self, queue: str, concurrency: int | None) -> None:
+        """Run at most so many jobs of this queue at the same time on each node; None for no limit of its own."""
+        if concurrency is not None and (isinstance(concurrency, bool) or concurrency < 1):
+            raise InvalidOption(f"concurrency={concurrency!r} must be a whole number >= 1, or None")
+        await repository.set_queue(self._client.db, _name(queue), concurrency=concurrency or 0)
+        self._client.poke_queues()
+
+
+def _name(queue: str) -> str:
+    name = text(queue)
+    if name is None:
+        raise InvalidOption("a queue's name must not be None")
+    return name

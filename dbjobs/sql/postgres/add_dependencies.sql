@@ -1,0 +1,4 @@
+INSERT INTO dbjobs.job_dependency (parent_id, child_id)
+SELECT parent_id, child_id
+FROM unnest(:edges.parent_id::bigint[], :edges.child_id::bigint[]) AS e (parent_id, child_id)
+ON CONFLICT DO NOTHING;

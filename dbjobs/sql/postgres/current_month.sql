@@ -1,0 +1,1 @@
+SELECT to_char(now() AT TIME ZONE 'UTC', 'YYYYMM') AS month;

@@ -1,0 +1,1 @@
+SELECT id FROM dbjobs.background_job WHERE node_id = :node_id AND cancel_requested_at IS NOT NULL;

@@ -1,0 +1,6 @@
+-- Jobs that have not started in time. background_job_expiry serves it.
+SELECT id
+FROM dbjobs.background_job
+WHERE expires_at <= clock_timestamp() AND node_id IS NULL AND state IN ('scheduled', 'waiting', 'queued')
+ORDER BY expires_at
+LIMIT :limit::integer;

@@ -1,0 +1,90 @@
+-- Moves ended jobs from live to history, in one statement.
+--
+-- * Driven by primary key, fenced by (id, attempt, node_id): a row that is no longer ours yields nothing.
+--   Keep node_id out of any index path here: with the node index the same move took four times as long.
+-- * plain_only: the common case needs no transaction around it, because a job with dependents or a batch
+--   is left alone here. The flag is read from the row version that the delete locks, so a child that is
+--   enqueued at this moment cannot be overlooked.
+-- * A lane is given back together with the last outcome of its run.
+WITH outcome AS (
+    SELECT *
+    FROM unnest(
+        :outcomes.id::bigint[], :outcomes.attempt::integer[], :outcomes.state::text[],
+        :outcomes.response::text[], :outcomes.response_body::json[],
+        :outcomes.duration_ms::double precision[], :outcomes.error_code::text[], :outcomes.error::text[],
+        :outcomes.failure::jsonb[], :outcomes.progress::double precision[], :outcomes.status::text[],
+        :outcomes.release_worker::boolean[]
+    ) AS o (id, attempt, state, response, response_body, duration_ms, error_code, error, failure,
+            progress, status, release_worker)
+), moved AS (
+    DELETE FROM dbjobs.background_job j
+    USING outcome o
+    WHERE j.id = o.id
+      AND j.attempt = o.attempt
+      AND j.node_id = :node_id
+      AND NOT (:plain_only::boolean AND (j.has_dependents OR j.batch_id IS NOT NULL))
+    RETURNING j.*, o.state AS final_state, o.response AS final_response,
+        o.response_body AS final_response_body, o.duration_ms AS final_duration_ms,
+        o.error_code AS final_error_code, o.error AS final_error, o.failure,
+        o.progress AS final_progress, o.status AS final_status, o.release_worker
+), completed AS (
+    INSERT INTO dbjobs.completed_job (
+        id, ref_id, parent_id, worker, queue, priority, tag, batch_id, callback, depends_on,
+        depends_on_policy, run_after, expires_at, created_at, created_by, user_id, request_type, command,
+        request, request_body, response, response_body, state, started_at, executed_at, completed_at,
+        notified_at, last_activity_at, retry_limit, retry, on_failure, attempt, attempt_base, duration_ms,
+        timeout_seconds, progress, status, reply_to, error_code, error, errors, args, meta,
+        trace_context, cancel_requested_at, node_id
+    )
+    SELECT
+        id, ref_id, parent_id, worker, queue, priority, tag, batch_id, callback, depends_on,
+        depends_on_policy, run_after, expires_at, created_at, created_by, user_id, request_type, command,
+        request, request_body, coalesce(final_response, response),
+        coalesce(final_response_body, response_body), final_state, started_at, executed_at,
+        clock_timestamp(), notified_at, last_activity_at, retry_limit, retry, on_failure, attempt,
+        attempt_base, final_duration_ms, timeout_seconds, coalesce(final_progress, progress),
+        coalesce(final_status, status), reply_to, NULL, NULL, errors, args, meta,
+        trace_context, cancel_requested_at, node_id
+    FROM moved
+    WHERE final_state = 'completed'
+), failed AS (
+    INSERT INTO dbjobs.failed_job (
+        id, ref_id, parent_id, worker, queue, priority, tag, batch_id, callback, depends_on,
+        depends_on_policy, run_after, expires_at, created_at, created_by, user_id, request_type, command,
+        request, request_body, response, response_body, state, started_at, executed_at, completed_at,
+        notified_at, last_activity_at, retry_limit, retry, on_failure, attempt, attempt_base, duration_ms,
+        timeout_seconds, progress, status, reply_to, error_code, error, errors, args, meta,
+        trace_context, cancel_requested_at, node_id
+    )
+    SELECT
+        id, ref_id, parent_id, worker, queue, priority, tag, batch_id, callback, depends_on,
+        depends_on_policy, run_after, expires_at, created_at, created_by, user_id, request_type, command,
+        request, request_body, response, response_body, final_state, started_at, executed_at,
+        clock_timestamp(), notified_at, last_activity_at, retry_limit, retry, on_failure, attempt,
+        attempt_base, final_duration_ms, timeout_seconds, coalesce(final_progress, progress),
+        coalesce(final_status, status), reply_to, final_error_code, final_error,
+        CASE WHEN failure IS NULL THEN errors ELSE coalesce(errors, '[]') || failure END, args, meta,
+        trace_context, cancel_requested_at, node_id
+    FROM moved
+    WHERE final_state <> 'completed'
+), released AS (
+    DELETE FROM dbjobs.job_worker w
+    USING moved m
+    WHERE m.release_worker AND w.worker = m.worker AND w.node_id = :node_id
+), counted AS (
+    INSERT INTO dbjobs.job_stat AS s (
+        minute, queue, command, node_id, completed, failed, cancelled, duration_ms
+    )
+    SELECT date_trunc('minute', now()), queue, command, :node_id,
+        count(*) FILTER (WHERE final_state = 'completed'),
+        count(*) FILTER (WHERE final_state = 'failed'),
+        count(*) FILTER (WHERE final_state = 'cancelled'),
+        coalesce(sum(final_duration_ms), 0)
+    FROM moved
+    GROUP BY queue, command
+    ORDER BY queue, command
+    ON CONFLICT (minute, queue, command, node_id) DO UPDATE
+    SET completed = s.completed + excluded.completed, failed = s.failed + excluded.failed,
+        cancelled = s.cancelled + excluded.cancelled, duration_ms = s.duration_ms + excluded.duration_ms
+)
+SELECT id, final_state AS state, batch_id, has_dependents FROM moved;

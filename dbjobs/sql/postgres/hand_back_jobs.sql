@@ -1,0 +1,18 @@
+-- Attempts given back without a charge: claimed but not run, or interrupted by a shutdown.
+WITH outcome AS (
+    SELECT *
+    FROM unnest(:outcomes.id::bigint[], :outcomes.attempt::integer[], :outcomes.release_worker::boolean[])
+        AS o (id, attempt, release_worker)
+), returned AS (
+    UPDATE dbjobs.background_job j
+    SET state = 'queued', attempt = j.attempt - 1, node_id = NULL, started_at = NULL,
+        progress = NULL, status = NULL
+    FROM outcome o
+    WHERE j.id = o.id AND j.attempt = o.attempt AND j.node_id = :node_id AND j.cancel_requested_at IS NULL
+    RETURNING j.id, j.worker, o.release_worker
+), released AS (
+    DELETE FROM dbjobs.job_worker w
+    USING returned r
+    WHERE r.release_worker AND w.worker = r.worker AND w.node_id = :node_id
+)
+SELECT id FROM returned;

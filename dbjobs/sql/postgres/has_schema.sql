@@ -1,0 +1,1 @@
+SELECT to_regclass('dbjobs.schema_version') IS NOT NULL AS present;

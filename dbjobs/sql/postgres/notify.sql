@@ -1,0 +1,1 @@
+SELECT pg_notify(:channel, notice) AS noticed FROM unnest(:notices::text[]) AS n (notice);

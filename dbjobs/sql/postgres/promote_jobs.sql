@@ -1,0 +1,19 @@
+-- Scheduled jobs whose time has come may run now. background_job_due serves it; nodes do not wait for
+-- each other (SKIP LOCKED). A lane that waited for one of these jobs is free again.
+WITH due AS (
+    SELECT id
+    FROM dbjobs.background_job
+    WHERE state = 'scheduled' AND run_after <= clock_timestamp()
+    ORDER BY run_after
+    LIMIT :limit::integer
+    FOR UPDATE SKIP LOCKED
+), promoted AS (
+    UPDATE dbjobs.background_job b
+    SET state = 'queued'
+    FROM due
+    WHERE b.id = due.id
+    RETURNING b.id, b.queue, b.priority, b.worker
+), unblocked AS (
+    DELETE FROM dbjobs.job_worker w USING promoted p WHERE w.blocked_by = p.id
+)
+SELECT id, queue, priority, worker FROM promoted;

@@ -1,0 +1,1 @@
+INSERT INTO dbjobs.schema_version (version) VALUES (:version::integer);

@@ -1,0 +1,1 @@
+DELETE FROM dbjobs.job_worker WHERE worker = ANY (:workers::text[]) AND node_id = :node_id;

@@ -1,0 +1,40 @@
+-- Failed attempts that will be tried again. A job whose cancellation was asked for meanwhile yields no
+-- row: the caller ends it instead. A blocked lane stays taken, by the job, until the job is due.
+WITH outcome AS (
+    SELECT *
+    FROM unnest(
+        :outcomes.id::bigint[], :outcomes.attempt::integer[], :outcomes.delay_seconds::double precision[],
+        :outcomes.error_code::text[], :outcomes.error::text[], :outcomes.failure::jsonb[],
+        :outcomes.block_worker::boolean[], :outcomes.release_worker::boolean[]
+    ) AS o (id, attempt, delay_seconds, error_code, error, failure, block_worker, release_worker)
+), retried AS (
+    UPDATE dbjobs.background_job j
+    SET state = CASE WHEN o.delay_seconds > 0 THEN 'scheduled' ELSE 'queued' END,
+        run_after = clock_timestamp() + o.delay_seconds * interval '1 second',
+        node_id = NULL, last_activity_at = now(), error_code = o.error_code, error = o.error,
+        errors = CASE WHEN o.failure IS NULL THEN j.errors ELSE coalesce(j.errors, '[]') || o.failure END
+    FROM outcome o
+    WHERE j.id = o.id
+      AND j.attempt = o.attempt
+      AND j.node_id = :node_id
+      AND j.cancel_requested_at IS NULL
+    RETURNING j.id, j.worker, j.queue, j.command, j.state, o.block_worker, o.release_worker
+), blocked AS (
+    UPDATE dbjobs.job_worker w
+    SET node_id = NULL, blocked_by = r.id
+    FROM retried r
+    WHERE r.block_worker AND r.state = 'scheduled' AND w.worker = r.worker AND w.node_id = :node_id
+), released AS (
+    DELETE FROM dbjobs.job_worker w
+    USING retried r
+    WHERE (r.release_worker OR r.block_worker) AND NOT (r.block_worker AND r.state = 'scheduled')
+      AND w.worker = r.worker AND w.node_id = :node_id
+), counted AS (
+    INSERT INTO dbjobs.job_stat AS s (minute, queue, command, node_id, retried)
+    SELECT date_trunc('minute', now()), queue, command, :node_id, count(*)
+    FROM retried
+    GROUP BY queue, command
+    ORDER BY queue, command
+    ON CONFLICT (minute, queue, command, node_id) DO UPDATE SET retried = s.retried + excluded.retried
+)
+SELECT id FROM retried;

@@ -1,0 +1,1 @@
+SELECT max(version) AS version FROM dbjobs.schema_version;

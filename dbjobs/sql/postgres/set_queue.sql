@@ -1,0 +1,10 @@
+-- NULL leaves a setting as it is; concurrency 0 takes the limit away.
+INSERT INTO dbjobs.job_queue AS q (queue, paused, concurrency)
+VALUES (:queue, coalesce(:paused::boolean, false), nullif(:concurrency::integer, 0))
+ON CONFLICT (queue) DO UPDATE
+SET paused = coalesce(:paused::boolean, q.paused),
+    concurrency = CASE
+        WHEN :concurrency::integer IS NULL THEN q.concurrency
+        ELSE nullif(:concurrency::integer, 0)
+    END
+RETURNING queue, pg_notify(:channel, 'queues') AS noticed;

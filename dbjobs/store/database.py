@@ -1,0 +1,146 @@
+"""What a database must be able to do, and how one is found by its URL."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from importlib import import_module
+from typing import Any, Protocol
+from urllib.parse import SplitResult, parse_qsl, urlsplit
+
+from dbjobs.errors import InvalidOption, InvalidUrl, MissingDriver
+from dbjobs.store.records import NewJob
+from dbjobs.store.statements import Statements
+
+Row = Any  # a row of any driver: values by position and by column name
+
+_SCHEMA = re.compile(r"[a-z_][a-z0-9_]{0,39}\Z")
+
+# scheme -> (module, class, driver package, extra)
+_DIALECTS = {
+    "postgresql": ("dbjobs.store.postgres", "PostgresDatabase", "asyncpg", "postgres"),
+    "postgres": ("dbjobs.store.postgres", "PostgresDatabase", "asyncpg", "postgres"),
+    "sqlite": ("dbjobs.store.sqlite", "SqliteDatabase", "sqlite3", ""),
+}
+
+
+class Session(Protocol):
+    """Statements on one connection, inside one transaction."""
+
+    @property
+    def connection(self) -> Any:
+        """The driver's connection, for a handler's own statements in the same transaction."""
+        ...
+
+    async def fetch(self, statement: str, /, **parameters: Any) -> Sequence[Row]:
+        """Run a statement of this dialect's folder and return its rows.
+
+        Raises:
+            DatabaseError: or one of its subclasses; never a driver's own exception.
+        """
+        ...
+
+    async def script(self, statement: str, /, **words: str) -> None:
+        """Run a file of DDL in which ``{word}`` stands for a name that cannot be a parameter."""
+        ...
+
+    async def insert_bulk(self, jobs: Sequence[NewJob]) -> list[int]:
+        """Insert plain jobs (no ref_id, batch, dependency or time) the fastest way; return their ids in order."""
+        ...
+
+
+class Database(Protocol):
+    """A database that holds the job tables. Each event loop has its own instance."""
+
+    dialect: str
+    url: str
+    schema: str
+    statements: Statements
+
+    async def open(self) -> None:
+        """Connect. Raises DatabaseUnavailable, MissingPermission."""
+        ...
+
+    async def close(self) -> None: ...
+
+    async def fetch(self, statement: str, /, **parameters: Any) -> Sequence[Row]:
+        """Run one statement file in a transaction of its own (see Session.fetch)."""
+        ...
+
+    def transaction(self) -> AbstractAsyncContextManager[Session]:
+        """A transaction: committed when the block ends, rolled back when it raises."""
+        ...
+
+    def adopt(self, connection: Any) -> Session:
+        """The caller's own connection as a session. Raises InvalidOption if it is not one of this database."""
+        ...
+
+    async def listen(self, on_notice: Callable[[str], None], on_ready: Callable[[bool], None]) -> None:
+        """Call ``on_notice(text)`` for every notice until cancelled; rebuild a connection that dies.
+
+        ``on_ready(True)`` says that notices arrive from here on (poll now, once, and then seldom),
+        ``on_ready(False)`` that they do not (poll often). A database without notices returns at once.
+        """
+        ...
+
+    def another(self) -> Database:
+        """A second, unopened instance for the same tables with a single connection (the heartbeat's)."""
+        ...
+
+
+def split_url(url: str) -> tuple[SplitResult, dict[str, str]]:
+    """Split a database URL and its query options.
+
+    Raises:
+        InvalidUrl: no scheme, an unknown scheme, or a port that is not a number.
+    """
+    known = ", ".join(f"{scheme}://" for scheme in _DIALECTS)
+    if not isinstance(url, str) or "://" not in url:
+        raise InvalidUrl(f"database URL {_hidden(url)!r} has no scheme; expected one of {known}")
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError as error:
+        raise InvalidUrl(f"database URL {_hidden(url)!r}: {error}") from None
+    if parts.scheme not in _DIALECTS:
+        raise InvalidUrl(f"database URL {_hidden(url)!r}: unknown scheme {parts.scheme!r}; expected one of {known}")
+    options: dict[str, str] = {}
+    for name, value in parse_qsl(parts.query, keep_blank_values=True):
+        if name in options:
+            raise InvalidUrl(f"database URL {_hidden(url)!r}: option {name!r} is given twice")
+        options[name] = value
+    return parts, options
+
+
+def _hidden(url: object) -> str:
+    """The URL without its password, for messages."""
+    return re.sub(r"(://[^:/@]*):[^@]*@", r"\1:***@", str(url))
+
+
+def make_database(url: str, *, schema: str = "dbjobs", **settings: Any) -> Database:
+    """Find the database class for a URL; nothing is opened yet.
+
+    Args:
+        url: ``postgresql://user:password@host:port/database`` or ``sqlite:///path/to/jobs.db``.
+        schema: schema (PostgreSQL) or name prefix (SQLite) of all tables.
+        settings: passed on to the database class (``pool_size=...``).
+
+    Raises:
+        InvalidUrl, InvalidOption, MissingDriver.
+    """
+    parts, _ = split_url(url)
+    if not _SCHEMA.match(schema):
+        raise InvalidOption(
+            f"schema {schema!r} must be lower-case letters, digits and underscores, at most 40, not starting with a digit"
+        )
+    module, name, driver, extra = _DIALECTS[parts.scheme]
+    try:
+        import_module(driver)
+    except ImportError:
+        raise MissingDriver(
+            f"{parts.scheme}:// needs the package {driver}, which is not installed: pip install 'dbjobs[{extra}]'"
+        ) from None
+    database: Database = getattr(import_module(module), name)(url, schema=schema, **settings)
+    return database
+

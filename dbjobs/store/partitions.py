@@ -1,0 +1,55 @@
+"""Monthly partitions of the history: made ahead, made on demand, dropped whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from dbjobs.store import repository
+from dbjobs.store.database import Database, Session
+
+MONTHS_AHEAD = 2
+
+
+def month_after(month: str, count: int = 1) -> str:
+    """The month ``count`` months later (or earlier, if negative); months are 'YYYYMM'."""
+    index = int(month[:4]) * 12 + int(month[4:]) - 1 + count
+    return f"{index // 12:04d}{index % 12 + 1:02d}"
+
+
+async def make_partitions(db: Database, months: Iterable[str]) -> list[str]:
+    """Make the partitions of these months where they are missing; the months made."""
+    wanted = set(months)
+    if wanted <= set(await repository.list_partitions(db)):
+        return []
+    async with db.transaction() as session:
+        return await make_partitions_in(session, wanted)
+
+
+async def make_partitions_in(session: Session, months: Iterable[str]) -> list[str]:
+    """The same inside a transaction; the schema lock keeps other nodes from making the same ones."""
+    await session.fetch("lock_schema")
+    missing = sorted(set(months) - set(await repository.list_partitions(session)))
+    for month in missing:
+        await session.script("make_partition", month=month, **{"from": _first_day(month), "to": _first_day(month_after(month))})
+    return missing
+
+
+async def make_ahead(db: Database) -> list[str]:
+    """Make the partitions of this month and the next ``MONTHS_AHEAD``."""
+    month = await repository.current_month(db)
+    return await make_partitions(db, [month_after(month, ahead) for ahead in range(MONTHS_AHEAD + 1)])
+
+
+async def drop_old(db: Database, keep_months: int) -> list[str]:
+    """Drop the history that is older than ``keep_months`` whole months before this one; the months dropped."""
+    oldest = month_after(await repository.current_month(db), -keep_months)
+    dropped = [month for month in await repository.list_partitions(db) if month < oldest]
+    for month in dropped:
+        async with db.transaction() as session:
+            await session.fetch("lock_schema")
+            await session.script("drop_partition", month=month)
+    return dropped
+
+
+def _first_day(month: str) -> str:
+    return f"{month[:4]}-{month[4:]}-01 00:00:00"

@@ -1,0 +1,295 @@
+"""PostgreSQL through asyncpg: pool, transactions, errors, notices."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from functools import lru_cache
+from operator import itemgetter
+from typing import Any
+from urllib.parse import urlencode
+
+import anyio
+import asyncpg
+from msgspec.structs import astuple
+
+from dbjobs.errors import (
+    DatabaseError,
+    DatabaseUnavailable,
+    InvalidOption,
+    InvalidUrl,
+    MissingPermission,
+    PartitionMissing,
+    TransactionConflict,
+)
+from dbjobs.store.database import Row, Session, split_url
+from dbjobs.store.records import NewJob
+from dbjobs.store.statements import Statements
+
+# Plans must not depend on statistics: a table that was empty when a statement was first planned may hold
+# a million rows a minute later, and the cached plan stays. Every hot statement has an index made for it,
+# so on our own connections the planner is told to use indexes; jit, because forbidden plans are priced so
+# high that they would be compiled.
+_SETTINGS = {
+    "enable_seqscan": "off",
+    "enable_bitmapscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+    "jit": "off",
+    "idle_in_transaction_session_timeout": "300s",
+    "application_name": "dbjobs",
+}
+_OWN_OPTIONS = {"pool_size", "pooler", "connect_timeout", "command_timeout"}
+
+# Columns that a COPY fills; all others keep their defaults.
+_COPY_COLUMNS = (
+    "id", "parent_id", "worker", "queue", "priority", "tag", "callback", "created_by", "user_id", "request_type",
+    "command", "request", "request_body", "retry_limit", "retry", "on_failure", "timeout_seconds", "reply_to",
+    "args", "meta", "trace_context",
+)  # fmt: skip
+_copied = itemgetter(*(NewJob.__struct_fields__.index(column) for column in _COPY_COLUMNS[1:]))
+
+
+class PostgresDatabase:
+    """A PostgreSQL database (14 and newer).
+
+    Args:
+        url: ``postgresql://...``; beside libpq's options it may say ``pool_size`` (connections of one
+            client, default 4), ``connect_timeout`` and ``command_timeout`` (seconds; 10 and 60) and
+            ``pooler=transaction`` (behind PgBouncer: no prepared statements, no session settings, no LISTEN).
+        schema: where the tables are.
+    """
+
+    dialect = "postgres"
+
+    def __init__(self, url: str, *, schema: str = "dbjobs", pool_size: int | None = None) -> None:
+        parts, options = split_url(url)
+        self.url = url
+        self.schema = schema
+        self._channel = f"dbjobs.{schema}"
+        self._pooler = options.get("pooler") == "transaction"
+        if "pooler" in options and not self._pooler:
+            raise InvalidUrl(f"pooler={options['pooler']!r} is not known; the only value is 'transaction'")
+        self._pool_size = pool_size or _number(options, "pool_size", 4)
+        self._connect_timeout = _number(options, "connect_timeout", 10)
+        self._command_timeout = _number(options, "command_timeout", 60)
+        others = {name: value for name, value in options.items() if name not in _OWN_OPTIONS}
+        self._dsn = parts._replace(query=urlencode(others)).geturl()
+        self._where = f"{parts.hostname or others.get('host', 'localhost')}:{parts.port or 5432}{parts.path}"
+        self.statements = _statements(schema)
+        self._pool: asyncpg.Pool[asyncpg.Record] | None = None
+
+    async def open(self) -> None:
+        with self._errors():
+            self._pool = await asyncpg.create_pool(
+                self._dsn,
+                min_size=1,
+                max_size=self._pool_size,
+                timeout=self._connect_timeout,
+                command_timeout=self._command_timeout,
+                # No session state is ever changed, so nothing has to be reset: it would be a round trip a use.
+                reset=_no_reset,
+                max_inactive_connection_lifetime=0,
+                **self._connect_options(),
+            )
+
+    async def close(self) -> None:
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            with anyio.move_on_after(5, shield=True):
+                await pool.close()
+                return
+            pool.terminate()
+
+    async def fetch(self, statement: str, /, **parameters: Any) -> Sequence[Row]:
+        prepared = self.statements[statement]
+        with self._errors():
+            return await self._opened.fetch(prepared.text, *self._bind(prepared.parameters, parameters))
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Session]:
+        with self._errors():
+            pool = self._opened
+            connection = await pool.acquire()
+            try:
+                # READ COMMITTED whatever the server's default is: every protocol here is written for it.
+                transaction = connection.transaction(isolation="read_committed")
+                await transaction.start()
+                try:
+                    yield PostgresSession(self, connection)
+                except BaseException:
+                    # A cancelled scope would cancel the ROLLBACK too, and the pool would get a broken connection.
+                    with anyio.CancelScope(shield=True):
+                        if not connection.is_closed():
+                            await transaction.rollback()
+                    raise
+                with anyio.CancelScope(shield=True):
+                    await transaction.commit()
+            finally:
+                with anyio.CancelScope(shield=True):
+                    await pool.release(connection)
+
+    def adopt(self, connection: Any) -> Session:
+        if not isinstance(connection, asyncpg.Connection) and not hasattr(connection, "copy_records_to_table"):
+            raise InvalidOption(
+                f"connection= must be an asyncpg connection for a PostgreSQL database, not {type(connection).__name__}"
+            )
+        return PostgresSession(self, connection)
+
+    def another(self) -> PostgresDatabase:
+        return PostgresDatabase(self.url, schema=self.schema, pool_size=1)
+
+    async def listen(self, on_notice: Callable[[str], None], on_ready: Callable[[bool], None]) -> None:
+        if self._pooler:
+            return
+        delay = 0.1
+        while True:
+            lost = asyncio.Event()
+            connection = None
+            try:
+                with self._errors():
+                    connection = await asyncpg.connect(
+                        self._dsn, timeout=self._connect_timeout, **self._connect_options()
+                    )
+                    connection.add_termination_listener(lambda _, lost=lost: lost.set())
+                    await connection.add_listener(self._channel, lambda *notice: on_notice(str(notice[3])))
+                on_ready(True)
+                delay = 0.1
+                while not lost.is_set():
+                    with anyio.move_on_after(30):
+                        await lost.wait()
+                    if not lost.is_set():
+                        # A dead peer behind a silent network never closes the socket: ask now and then.
+                        with self._errors():
+                            await connection.execute("", timeout=10)
+            except DatabaseError:
+                pass  # the engine's other loops report an unreachable database; this one only comes back
+            finally:
+                on_ready(False)
+                if connection is not None:
+                    connection.terminate()
+            await anyio.sleep(delay * random.uniform(0.5, 1.5))
+            delay = min(delay * 2, 5.0)
+
+    # --- for PostgresSession --------------------------------------------------------------------
+
+    @property
+    def _opened(self) -> asyncpg.Pool[asyncpg.Record]:
+        if self._pool is None:
+            raise DatabaseError("the database is not open: use it inside 'async with jobs:' or 'jobs.start()'")
+        return self._pool
+
+    def _connect_options(self) -> dict[str, Any]:
+        if self._pooler:
+            return {"statement_cache_size": 0, "server_settings": {"application_name": "dbjobs"}}
+        return {"statement_cache_size": 200, "max_cached_statement_lifetime": 0, "server_settings": _SETTINGS}
+
+    def _bind(self, wanted: tuple[Any, ...], given: dict[str, Any]) -> list[Any]:
+        values: list[Any] = []
+        tables: dict[str, dict[str, Sequence[Any]]] = {}
+        for name, column in wanted:
+            if column is not None:
+                if name not in tables:
+                    tables[name] = given[name].by_column()
+                values.append(tables[name][column])
+            elif name == "channel":
+                values.append(self._channel)
+            elif name == "schema":
+                values.append(self.schema)
+            else:
+                values.append(given[name])
+        return values
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        """Turn the driver's exceptions into ours."""
+        try:
+            yield
+        except (asyncpg.DeadlockDetectedError, asyncpg.SerializationError, asyncpg.LockNotAvailableError) as error:
+            raise TransactionConflict(str(error)) from error
+        except asyncpg.InvalidCachedStatementError as error:
+            # DDL changed a table under a prepared statement; the next try prepares it anew.
+            raise TransactionConflict(str(error)) from error
+        except asyncpg.InsufficientPrivilegeError as error:
+            raise MissingPermission(f"{self._where}: {error}") from error
+        except asyncpg.CheckViolationError as error:
+            if "no partition of relation" in str(error):
+                raise PartitionMissing(str(error)) from error
+            raise DatabaseError(str(error)) from error
+        except (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError) as error:
+            raise DatabaseUnavailable(f"PostgreSQL at {self._where} refuses us: {error}") from error
+        except (
+            asyncpg.PostgresConnectionError,
+            asyncpg.InterfaceError,
+            asyncpg.OperatorInterventionError,
+            asyncpg.InsufficientResourcesError,
+            OSError,
+            TimeoutError,
+        ) as error:
+            if isinstance(error, asyncpg.InterfaceError) and not _is_connection_problem(error):
+                raise DatabaseError(str(error)) from error
+            raise DatabaseUnavailable(
+                f"PostgreSQL at {self._where} cannot be reached: {str(error) or type(error).__name__}"
+            ) from error
+        except (asyncpg.PostgresError, asyncpg.DataError) as error:
+            raise DatabaseError(f"{type(error).__name__}: {error}") from error
+
+
+class PostgresSession:
+    """Statements on one connection: ours inside a transaction, or the caller's own."""
+
+    def __init__(self, database: PostgresDatabase, connection: Any) -> None:
+        self._database = database
+        self._connection = connection
+
+    @property
+    def connection(self) -> Any:
+        return self._connection
+
+    async def fetch(self, statement: str, /, **parameters: Any) -> Sequence[Row]:
+        prepared = self._database.statements[statement]
+        with self._database._errors():
+            values = self._database._bind(prepared.parameters, parameters)
+            rows: Sequence[Row] = await self._connection.fetch(prepared.text, *values)
+            return rows
+
+    async def script(self, statement: str, /, **words: str) -> None:
+        text = statement if "\n" in statement else self._database.statements.text(statement)
+        for word, value in words.items():
+            text = text.replace("{" + word + "}", value)
+        with self._database._errors():
+            await self._connection.execute(text)
+
+    async def insert_bulk(self, jobs: Sequence[NewJob]) -> list[int]:
+        ids = [row[0] for row in await self.fetch("allocate_ids", count=len(jobs))]
+        fields = map(astuple, jobs)
+        records = [(id, *_copied(values)) for id, values in zip(ids, fields, strict=True)]
+        with self._database._errors():
+            await self._connection.copy_records_to_table(
+                "background_job", schema_name=self._database.schema, columns=_COPY_COLUMNS, records=records
+            )
+        return ids
+
+
+async def _no_reset(connection: Any) -> None:
+    return None
+
+
+@lru_cache(maxsize=16)
+def _statements(schema: str) -> Statements:
+    return Statements("postgres", lambda text: text.replace("dbjobs.", f'"{schema}".'), lambda number, _: f"${number}")
+
+
+def _number(options: dict[str, str], name: str, default: int) -> int:
+    value = options.get(name, str(default))
+    if not value.isdigit() or int(value) < 1:
+        raise InvalidUrl(f"database URL option {name}={value!r} must be a whole number >= 1")
+    return int(value)
+
+
+def _is_connection_problem(error: Exception) -> bool:
+    text = str(error)
+    return "connection" in text or "pool is clos" in text
+

@@ -1,0 +1,159 @@
+"""Rows on their way to and from the database. Internal: the public data is in ``models``."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+
+
+class NewJob(msgspec.Struct, frozen=True, gc=False):
+    """One row for ``insert_jobs``; the fields are its columns, in this order.
+
+    ``delay_seconds`` counts from the database's clock; ``run_after`` is a moment; JSON columns are text.
+    """
+
+    ref_id: str | None
+    parent_id: int | None
+    worker: str | None
+    queue: str
+    priority: int
+    tag: str | None
+    batch_id: str | None
+    callback: str | None
+    depends_on: str | None
+    depends_on_policy: str
+    pending: int
+    delay_seconds: float | None
+    run_after: datetime | None
+    expires_seconds: float | None
+    created_by: str | None
+    user_id: str | None
+    request_type: str
+    command: str
+    request: str | None
+    request_body: str | None
+    retry_limit: int
+    retry: str | None
+    on_failure: str
+    timeout_seconds: float
+    reply_to: str | None
+    args: str | None
+    meta: str | None
+    trace_context: str | None
+
+
+class Claimed(msgspec.Struct, frozen=True, gc=False):
+    """One row of ``claim_jobs`` or ``claim_lanes``; the fields are its columns, in this order."""
+
+    id: int
+    attempt: int
+    attempt_base: int
+    queue: str
+    worker: str | None
+    priority: int
+    command: str
+    request_type: str
+    request_body: str | None
+    response_body: str | None
+    executed_at: datetime | None
+    callback: str | None
+    retry_limit: int
+    retry: str | None
+    on_failure: str
+    timeout_seconds: float
+    created_at: datetime
+    ref_id: str | None
+    parent_id: int | None
+    batch_id: str | None
+    tag: str | None
+    user_id: str | None
+    created_by: str | None
+    reply_to: str | None
+    args: str | None
+    meta: str | None
+    trace_context: str | None
+    depends_on: str | None
+    has_dependents: bool
+
+    @property
+    def tries(self) -> int:
+        """How many tries this attempt makes, itself included (fresh after a requeue or an executed body)."""
+        return self.attempt - self.attempt_base
+
+
+OutcomeKind = Literal["completed", "failed", "cancelled", "retry", "hand_back", "executed"]
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What became of one attempt: everything that ``settle`` needs to write it down.
+
+    Attributes:
+        plain: no dependents, no batch as far as the claim saw: one statement will do.
+        failure: JSON of one entry of the job's error list.
+        release_worker: this is the last outcome of a run: give the lane back with it.
+        block_worker: a retry keeps its lane (``on_failure="block"``).
+    """
+
+    id: int
+    attempt: int
+    kind: OutcomeKind
+    plain: bool = False
+    response: str | None = None
+    response_body: str | None = None
+    duration_ms: float | None = None
+    delay_seconds: float = 0.0
+    error_code: str | None = None
+    error: str | None = None
+    failure: str | None = None
+    progress: float | None = None
+    status: str | None = None
+    release_worker: bool = False
+    block_worker: bool = False
+
+
+class Ready(msgspec.Struct, frozen=True, gc=False):
+    """A job that may run now: what a wake-up needs to know of it.
+
+    Attributes:
+        queue: its queue; empty for any.
+        lane: it belongs to a named worker.
+        behind: it is not new (due, released, requeued), so a claim that starts behind the last job
+            claimed would miss it.
+    """
+
+    queue: str
+    priority: int
+    lane: bool
+    behind: bool = False
+
+
+class Held(msgspec.Struct, frozen=True, gc=False):
+    """A job in the hands of a dead node."""
+
+    id: int
+    attempt: int
+    attempt_base: int
+    retry_limit: int
+    worker: str | None
+    cancel_requested: bool
+
+
+class LogEntry(msgspec.Struct, frozen=True, gc=False):
+    """One log line on its way to the database; ``at`` is ``time.monotonic()``."""
+
+    job_id: int
+    attempt: int
+    at: float
+    level: str
+    message: str
+
+
+class ProgressReport(msgspec.Struct, frozen=True, gc=False):
+    """The latest progress of an attempt."""
+
+    id: int
+    attempt: int
+    progress: float | None
+    status: str | None

@@ -1,0 +1,96 @@
+"""Loads the hand-written SQL of one dialect and finds its ``:name`` parameters."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from importlib.resources import files
+from typing import Any, NamedTuple
+
+# A parameter is `:name` or, for a column of a set, `:name.column`; `::type` is a cast.
+_PARAMETER = re.compile(r"(?<![:\w]):([a-z_]+)(?:\.([a-z_]+))?")
+_COMMENT = re.compile(r"--[^\n]*")
+
+
+class Parameter(NamedTuple):
+    """A parameter of a statement; ``column`` is set when it is one column of a Table."""
+
+    name: str
+    column: str | None
+
+
+class Statement(NamedTuple):
+    """A statement ready for a driver: its text and what to bind, in order."""
+
+    name: str
+    text: str
+    parameters: tuple[Parameter, ...]
+
+
+class Table:
+    """A set of rows passed to a statement as one parameter.
+
+    Args:
+        columns: names of the columns.
+        rows: one tuple a row, each as long as ``columns``.
+    """
+
+    __slots__ = ("columns", "rows")
+
+    def __init__(self, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+        self.columns = columns
+        self.rows = rows
+
+    def by_column(self) -> dict[str, Sequence[Any]]:
+        """The rows turned on their side: a sequence of values for each column name."""
+        if not self.rows:
+            return {column: () for column in self.columns}
+        return dict(zip(self.columns, zip(*self.rows, strict=True), strict=True))
+
+
+class Statements:
+    """The statements of a dialect, read once, with the application's own schema name put in.
+
+    Args:
+        dialect: the folder below ``dbjobs/sql``.
+        replace: what to do to the text of every file (put in the schema name or the prefix).
+        placeholder: number of the parameter (from 1) and its name -> the driver's placeholder.
+    """
+
+    def __init__(
+        self, dialect: str, replace: Callable[[str], str], placeholder: Callable[[int, Parameter], str]
+    ) -> None:
+        self._folder = files("dbjobs.sql") / dialect
+        self._replace = replace
+        self._placeholder = placeholder
+        self._statements: dict[str, Statement] = {}
+
+    def __getitem__(self, name: str) -> Statement:
+        statement = self._statements.get(name)
+        if statement is None:
+            statement = self._statements[name] = self.prepare(name, self.text(name))
+        return statement
+
+    def text(self, name: str) -> str:
+        """The text of a file, without comments, with the schema name put in."""
+        source = (self._folder / f"{name}.sql").read_text(encoding="utf-8")
+        return self._replace(_COMMENT.sub("", source)).strip().rstrip(";")
+
+    def prepare(self, name: str, text: str) -> Statement:
+        """Turn ``:name`` into the driver's placeholders; the same name is bound once."""
+        parameters: list[Parameter] = []
+
+        def put(match: re.Match[str]) -> str:
+            parameter = Parameter(match[1], match[2])
+            if parameter not in parameters:
+                parameters.append(parameter)
+            return self._placeholder(parameters.index(parameter) + 1, parameter)
+
+        return Statement(name, _PARAMETER.sub(put, text), tuple(parameters))
+
+    def migrations(self) -> Iterator[tuple[int, str, str]]:
+        """(version, name, text) of every migration, in order."""
+        for file in sorted((self._folder / "migrations").iterdir(), key=lambda file: file.name):
+            if file.name.endswith(".sql"):
+                source = _COMMENT.sub("", file.read_text(encoding="utf-8"))
+                yield int(file.name[:4]), file.name, self._replace(source).strip()
