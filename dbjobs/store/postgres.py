@@ -29,13 +29,14 @@ from dbjobs.store.records import NewJob
 from dbjobs.store.statements import Statements
 
 # Plans must not depend on statistics: a table that was empty when a statement was first planned may hold
-# a million rows a minute later, and the cached plan stays. Every hot statement has an index made for it,
-# so on our own connections the planner is told to use indexes; jit, because forbidden plans are priced so
-# high that they would be compiled.
+# a million rows a minute later, and the cached plan stays. So on our own connections the planner is left
+# one way only: into a table through an index (the statements say `id = ANY (array)`, or LATERAL with a
+# LIMIT), and from set to set by hashing. jit is off because forbidden plans are priced so high that they
+# would be compiled.
 _SETTINGS = {
     "enable_seqscan": "off",
     "enable_bitmapscan": "off",
-    "enable_hashjoin": "off",
+    "enable_nestloop": "off",
     "enable_mergejoin": "off",
     "jit": "off",
     "idle_in_transaction_session_timeout": "300s",

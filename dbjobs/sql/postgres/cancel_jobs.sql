@@ -3,10 +3,9 @@
 WITH victim AS (
     SELECT id FROM dbjobs.background_job WHERE id = ANY (:ids::bigint[]) ORDER BY id FOR UPDATE
 ), moved AS (
-    DELETE FROM dbjobs.background_job j
-    USING victim v
-    WHERE j.id = v.id AND j.state IN ('scheduled', 'waiting', 'queued')
-    RETURNING j.*
+    DELETE FROM dbjobs.background_job
+    WHERE id = ANY (ARRAY(SELECT id FROM victim)) AND state IN ('scheduled', 'waiting', 'queued')
+    RETURNING *
 ), cancelled AS (
     INSERT INTO dbjobs.failed_job (
         id, ref_id, parent_id, worker, queue, priority, tag, batch_id, callback, depends_on,
@@ -25,9 +24,9 @@ WITH victim AS (
         :error::text, errors, args, meta, trace_context, clock_timestamp(), NULL
     FROM moved
 ), unblocked AS (
-    DELETE FROM dbjobs.job_worker w USING moved m WHERE w.blocked_by = m.id
+    DELETE FROM dbjobs.job_worker WHERE blocked_by = ANY (ARRAY(SELECT id FROM moved))
 ), forgotten AS (
-    DELETE FROM dbjobs.job_dependency d USING moved m WHERE d.child_id = m.id
+    DELETE FROM dbjobs.job_dependency WHERE child_id = ANY (ARRAY(SELECT id FROM moved))
 ), counted AS (
     INSERT INTO dbjobs.job_stat AS s (minute, queue, command, node_id, cancelled)
     SELECT date_trunc('minute', now()), queue, command, 0, count(*)

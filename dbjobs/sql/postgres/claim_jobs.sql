@@ -35,8 +35,7 @@ WITH me AS (
 UPDATE dbjobs.background_job b
 SET state = 'started', node_id = :node_id, attempt = b.attempt + 1, started_at = now(),
     last_activity_at = now(), progress = NULL, status = NULL
-FROM ready
-WHERE b.id = ready.id
+WHERE b.id = ANY (ARRAY(SELECT id FROM ready))
 RETURNING b.id, b.attempt, b.attempt_base, b.queue, b.worker, b.priority, b.command, b.request_type,
     b.request_body, b.response_body, b.executed_at, b.callback, b.retry_limit, b.retry, b.on_failure,
     b.timeout_seconds, b.created_at, b.ref_id, b.parent_id, b.batch_id, b.tag, b.user_id, b.created_by,

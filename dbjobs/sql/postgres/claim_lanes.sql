@@ -34,7 +34,8 @@ WITH RECURSIVE me AS (
     FROM lane
     WHERE lane.command = ANY (:commands::text[])
       AND lane.queue = ANY (:queues::text[])
-      AND NOT EXISTS (SELECT FROM dbjobs.job_worker w WHERE w.worker = lane.worker)
+      -- A scalar subquery: always one probe per lane looked at, never a join with all leases.
+      AND (SELECT w.worker FROM dbjobs.job_worker w WHERE w.worker = lane.worker) IS NULL
     LIMIT :lanes::integer
 ), leased AS (
     INSERT INTO dbjobs.job_worker (worker, node_id)
@@ -61,8 +62,7 @@ WITH RECURSIVE me AS (
     UPDATE dbjobs.background_job b
     SET state = 'started', node_id = :node_id, attempt = b.attempt + 1, started_at = now(),
         last_activity_at = now(), progress = NULL, status = NULL
-    FROM run
-    WHERE b.id = run.id AND run.claimable
+    WHERE b.id = ANY (ARRAY(SELECT id FROM run WHERE claimable))
     RETURNING b.id, b.attempt, b.attempt_base, b.queue, b.worker, b.priority, b.command, b.request_type,
         b.request_body, b.response_body, b.executed_at, b.callback, b.retry_limit, b.retry, b.on_failure,
         b.timeout_seconds, b.created_at, b.ref_id, b.parent_id, b.batch_id, b.tag, b.user_id, b.created_by,

@@ -5,4 +5,4 @@ WITH discarded AS (
 UPDATE dbjobs.job_batch b
 SET total = b.total - d.jobs
 FROM (SELECT batch_id, count(*) AS jobs FROM discarded WHERE batch_id IS NOT NULL GROUP BY batch_id) d
-WHERE b.batch_id = d.batch_id;
+WHERE b.batch_id = ANY (ARRAY(SELECT batch_id FROM discarded)) AND b.batch_id = d.batch_id;

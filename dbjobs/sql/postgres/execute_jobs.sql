@@ -8,5 +8,8 @@ FROM unnest(
     :outcomes.id::bigint[], :outcomes.attempt::integer[], :outcomes.response::text[],
     :outcomes.response_body::json[], :outcomes.duration_ms::double precision[]
 ) AS o (id, attempt, response, response_body, duration_ms)
-WHERE j.id = o.id AND j.attempt = o.attempt AND j.node_id = :node_id
+WHERE j.id = ANY (:outcomes.id::bigint[])
+  AND j.id = o.id
+  AND j.attempt = o.attempt
+  AND j.node_id + 0 = :node_id
 RETURNING j.id;

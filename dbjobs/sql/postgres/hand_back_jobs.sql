@@ -8,11 +8,14 @@ WITH outcome AS (
     SET state = 'queued', attempt = j.attempt - 1, node_id = NULL, started_at = NULL,
         progress = NULL, status = NULL
     FROM outcome o
-    WHERE j.id = o.id AND j.attempt = o.attempt AND j.node_id = :node_id AND j.cancel_requested_at IS NULL
+    WHERE j.id = ANY (:outcomes.id::bigint[])
+      AND j.id = o.id
+      AND j.attempt = o.attempt
+      AND j.node_id + 0 = :node_id
+      AND j.cancel_requested_at IS NULL
     RETURNING j.id, j.worker, o.release_worker
 ), released AS (
-    DELETE FROM dbjobs.job_worker w
-    USING returned r
-    WHERE r.release_worker AND w.worker = r.worker AND w.node_id = :node_id
+    DELETE FROM dbjobs.job_worker
+    WHERE worker = ANY (ARRAY(SELECT worker FROM returned WHERE release_worker)) AND node_id + 0 = :node_id
 )
 SELECT id FROM returned;

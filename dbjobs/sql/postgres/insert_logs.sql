@@ -5,5 +5,6 @@ FROM unnest(
     :lines.job_id::bigint[], :lines.attempt::integer[], :lines.age_seconds::double precision[],
     :lines.level::text[], :lines.message::text[]
 ) WITH ORDINALITY AS l (job_id, attempt, age_seconds, level, message, position)
-JOIN dbjobs.background_job j ON j.id = l.job_id AND j.attempt = l.attempt AND j.node_id = :node_id
+JOIN dbjobs.background_job j ON j.id = l.job_id AND j.attempt = l.attempt
+WHERE j.id = ANY (:lines.job_id::bigint[]) AND j.node_id + 0 = :node_id
 ORDER BY l.position;

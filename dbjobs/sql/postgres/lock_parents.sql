@@ -6,6 +6,5 @@ WITH parent AS (
 )
 UPDATE dbjobs.background_job b
 SET has_dependents = true
-FROM parent
-WHERE b.id = parent.id
+WHERE b.id = ANY (ARRAY(SELECT id FROM parent))
 RETURNING b.id;

@@ -10,10 +10,9 @@ WITH due AS (
 ), promoted AS (
     UPDATE dbjobs.background_job b
     SET state = 'queued'
-    FROM due
-    WHERE b.id = due.id
+    WHERE b.id = ANY (ARRAY(SELECT id FROM due))
     RETURNING b.id, b.queue, b.priority, b.worker
 ), unblocked AS (
-    DELETE FROM dbjobs.job_worker w USING promoted p WHERE w.blocked_by = p.id
+    DELETE FROM dbjobs.job_worker WHERE blocked_by = ANY (ARRAY(SELECT id FROM promoted))
 )
 SELECT id, queue, priority, worker FROM promoted;

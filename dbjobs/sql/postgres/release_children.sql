@@ -4,7 +4,7 @@
 WITH edge AS (
     DELETE FROM dbjobs.job_dependency d
     USING unnest(:parents.id::bigint[], :parents.state::text[]) AS p (id, state)
-    WHERE d.parent_id = p.id
+    WHERE d.parent_id = ANY (:parents.id::bigint[]) AND d.parent_id = p.id
     RETURNING d.child_id, p.state, p.id AS parent_id
 ), child AS (
     SELECT j.id,
@@ -13,10 +13,10 @@ WITH edge AS (
             AS failed_parent_id
     FROM edge
     JOIN dbjobs.background_job j ON j.id = edge.child_id
-    WHERE j.state = 'waiting'
+    WHERE j.id = ANY (ARRAY(SELECT child_id FROM edge)) AND j.state = 'waiting'
     GROUP BY j.id
 ), locked AS (
-    SELECT j.id FROM dbjobs.background_job j WHERE j.id IN (SELECT id FROM child) ORDER BY j.id FOR UPDATE
+    SELECT id FROM dbjobs.background_job WHERE id = ANY (ARRAY(SELECT id FROM child)) ORDER BY id FOR UPDATE
 ), released AS (
     UPDATE dbjobs.background_job j
     SET pending = greatest(j.pending - child.parents, 0),
@@ -26,8 +26,7 @@ WITH edge AS (
             ELSE 'queued'
         END
     FROM child
-    JOIN locked ON locked.id = child.id
-    WHERE j.id = child.id AND j.state = 'waiting'
+    WHERE j.id = ANY (ARRAY(SELECT id FROM locked)) AND j.id = child.id AND j.state = 'waiting'
     RETURNING j.id, j.state, j.queue, j.priority, j.worker, child.failed_parent_id
 )
 SELECT id, state, queue, priority, worker, failed_parent_id FROM released;

@@ -28,6 +28,6 @@ WITH revived AS (
         WHERE batch_id IS NOT NULL
         GROUP BY batch_id
     ) r
-    WHERE b.batch_id = r.batch_id
+    WHERE b.batch_id = ANY (ARRAY(SELECT batch_id FROM revived)) AND b.batch_id = r.batch_id
 )
 SELECT id, queue, priority, worker FROM inserted;

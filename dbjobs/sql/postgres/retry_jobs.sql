@@ -14,21 +14,28 @@ WITH outcome AS (
         node_id = NULL, last_activity_at = now(), error_code = o.error_code, error = o.error,
         errors = CASE WHEN o.failure IS NULL THEN j.errors ELSE coalesce(j.errors, '[]') || o.failure END
     FROM outcome o
-    WHERE j.id = o.id
+    WHERE j.id = ANY (:outcomes.id::bigint[])
+      AND j.id = o.id
       AND j.attempt = o.attempt
-      AND j.node_id = :node_id
+      AND j.node_id + 0 = :node_id
       AND j.cancel_requested_at IS NULL
     RETURNING j.id, j.worker, j.queue, j.command, j.state, o.block_worker, o.release_worker
 ), blocked AS (
     UPDATE dbjobs.job_worker w
     SET node_id = NULL, blocked_by = r.id
     FROM retried r
-    WHERE r.block_worker AND r.state = 'scheduled' AND w.worker = r.worker AND w.node_id = :node_id
+    WHERE w.worker = ANY (ARRAY(SELECT worker FROM retried WHERE block_worker AND state = 'scheduled'))
+      AND w.worker = r.worker
+      AND w.node_id + 0 = :node_id
+      AND r.block_worker
+      AND r.state = 'scheduled'
 ), released AS (
-    DELETE FROM dbjobs.job_worker w
-    USING retried r
-    WHERE (r.release_worker OR r.block_worker) AND NOT (r.block_worker AND r.state = 'scheduled')
-      AND w.worker = r.worker AND w.node_id = :node_id
+    DELETE FROM dbjobs.job_worker
+    WHERE worker = ANY (ARRAY(
+              SELECT worker FROM retried
+              WHERE (release_worker OR block_worker) AND NOT (block_worker AND state = 'scheduled')
+          ))
+      AND node_id + 0 = :node_id
 ), counted AS (
     INSERT INTO dbjobs.job_stat AS s (minute, queue, command, node_id, retried)
     SELECT date_trunc('minute', now()), queue, command, :node_id, count(*)

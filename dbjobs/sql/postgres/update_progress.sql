@@ -3,4 +3,7 @@ SET progress = coalesce(p.progress, j.progress), status = coalesce(p.status, j.s
 FROM unnest(
     :reports.id::bigint[], :reports.attempt::integer[], :reports.progress::double precision[], :reports.status::text[]
 ) AS p (id, attempt, progress, status)
-WHERE j.id = p.id AND j.attempt = p.attempt AND j.node_id = :node_id;
+WHERE j.id = ANY (:reports.id::bigint[])
+  AND j.id = p.id
+  AND j.attempt = p.attempt
+  AND j.node_id + 0 = :node_id;
