@@ -101,8 +101,12 @@ class Registry:
             raise InvalidOption(f"{where}: process=True needs a plain function, not an async one")
         takes_request, takes_context, request_type = _signature(function, where)
         if process and takes_context:
-            raise InvalidOption(f"{where}: process=True handlers take (request) only; the job context stays here")
-        template, _ = options.apply(msgspec.structs.replace(self._base, command=name), self.named(defaults), where=where)
+            raise InvalidOption(
+                f"{where}: process=True handlers take (request) only; the job context stays here"
+            )
+        template, _ = options.apply(
+            msgspec.structs.replace(self._base, command=name), self.named(defaults), where=where
+        )
         command = Command(
             name=name,
             handler=handler,
@@ -126,7 +130,9 @@ class Registry:
             return self._commands[name]
         where = f"command {name!r}"
         options.check_names(defaults, where=where, job_only=False)
-        template, _ = options.apply(msgspec.structs.replace(self._base, command=name), self.named(defaults), where=where)
+        template, _ = options.apply(
+            msgspec.structs.replace(self._base, command=name), self.named(defaults), where=where
+        )
         command = Command(
             name=name,
             handler=None,
@@ -159,7 +165,9 @@ class Registry:
         if command is not None:
             return command
         near = difflib.get_close_matches(str(name), self._commands, 1)
-        hint = f"did you mean {near[0]!r}?" if near else "register it with @jobs.command, or jobs.declare(name)"
+        hint = (
+            f"did you mean {near[0]!r}?" if near else "register it with @jobs.command, or jobs.declare(name)"
+        )
         raise UnknownCommand(f"no command named {name!r} is registered in this process; {hint}")
 
     def named(self, given: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -234,7 +242,9 @@ def _signature(function: Handler, where: str) -> tuple[bool, bool, Any]:
     except (NameError, TypeError, ValueError) as error:
         raise InvalidOption(f"{where}: its signature cannot be read: {error}") from error
     if len(parameters) > 2:
-        raise InvalidOption(f"{where} takes {len(parameters)} arguments; a handler takes (request, job), (request) or none")
+        raise InvalidOption(
+            f"{where} takes {len(parameters)} arguments; a handler takes (request, job), (request) or none"
+        )
     types = [hints.get(parameter.name, Any) for parameter in parameters]
     if types and _is_context(types[-1]):
         return len(types) == 2, True, types[0] if len(types) == 2 else Any

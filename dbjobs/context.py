@@ -34,10 +34,13 @@ class Reports(Protocol):
 class Services(Protocol):
     """What a context needs from the engine around it."""
 
-    reports: Reports
     enqueue: Callable[..., Awaitable[JobRef]]
     get_many: Callable[..., Awaitable[dict[int, Job]]]
-    transaction: Callable[[JobContext], AbstractAsyncContextManager[Any]]
+
+    @property
+    def reports(self) -> Reports: ...
+
+    def transaction(self, context: JobContext, /) -> AbstractAsyncContextManager[Any]: ...
 
 
 class JobContext:
@@ -51,7 +54,16 @@ class JobContext:
             it (or call ``check``) now and then.
     """
 
-    __slots__ = ("_job", "_response", "_services", "cancelled", "node_id", "progress_value", "settled", "status")
+    __slots__ = (
+        "_job",
+        "_response",
+        "_services",
+        "cancelled",
+        "node_id",
+        "progress_value",
+        "settled",
+        "status",
+    )
 
     def __init__(self, job: Claimed, services: Services, node_id: int) -> None:
         self._job = job

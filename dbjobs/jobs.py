@@ -91,6 +91,8 @@ class Jobs:
     @overload
     def command(
         self,
+        handler: None = None,
+        /,
         *,
         name: str | None = None,
         process: bool = False,
@@ -106,7 +108,7 @@ class Jobs:
         name: str | None = None,
         process: bool = False,
         should_retry: ShouldRetry | None = None,
-        **defaults: Any,
+        **defaults: Unpack[JobOptions],
     ) -> Any:
         """Register a handler as a command; use as a decorator, with or without arguments.
 
@@ -126,7 +128,7 @@ class Jobs:
 
         def register(function: H) -> H:
             self._registry.add(
-                function, name=name, process=process, should_retry=should_retry, defaults=defaults
+                function, name=name, process=process, should_retry=should_retry, defaults=dict(defaults)
             )
             return function
 

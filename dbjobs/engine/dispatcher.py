@@ -58,6 +58,7 @@ class Dispatcher:
         self._services = services
         self._current_node = current_node
         self._lanes = Lanes(db)
+        self._turn = 0
         self._places: dict[str, tuple[int, int]] = {}
         self._last_full_look = 0.0
         self._full_look_took = 0.0
@@ -139,24 +140,27 @@ class Dispatcher:
                 wanted.append((queue, slots, priority, id))
         if not wanted:
             return 0
+        # Every queue comes first in its turn, so that none takes all the room for ever.
+        self._turn = (self._turn + 1) % len(wanted)
+        wanted = wanted[self._turn :] + wanted[: self._turn]
         if full:
             self._waker.behind = False
         began = time.monotonic()
-        claimed = await repository.claim_jobs(self._db, node_id, wanted, commands)
+        claimed = await repository.claim_jobs(self._db, node_id, wanted, room, commands)
         if full:
             self._last_full_look = time.monotonic()
             self._full_look_took = self._last_full_look - began
         claimed.sort(key=_place)
         self._note_places(wanted, claimed, full)
-        if len(claimed) > room:
-            # Several queues may each have given as many as there is room for; give the last ones back.
-            self._hand_back(node_id, claimed[room:])
-            del claimed[room:]
+        if len(claimed) >= room:
+            self._waker.jobs = True
         if claimed:
             self._runners.push(self._attempts(node_id, claimed))
         return len(claimed)
 
-    def _note_places(self, wanted: Sequence[repository.Wanted], claimed: Sequence[Claimed], full: bool) -> None:
+    def _note_places(
+        self, wanted: Sequence[repository.Wanted], claimed: Sequence[Claimed], full: bool
+    ) -> None:
         last: dict[str, tuple[int, int]] = {}
         counts: dict[str, int] = {}
         for job in claimed:
@@ -178,7 +182,11 @@ class Dispatcher:
     # --- named workers --------------------------------------------------------------------------
 
     async def _claim_lanes(self, node_id: int, room: int, commands: Sequence[str]) -> int:
-        queues = [queue for queue, limit in self._queues.served() if limit is None or self._runners.per_queue[queue] < limit]
+        queues = [
+            queue
+            for queue, limit in self._queues.served()
+            if limit is None or self._runners.per_queue[queue] < limit
+        ]
         if not queues:
             return 0
         runs, more = await self._lanes.claim(node_id, room, self._runners.pace.run_length(), queues, commands)
@@ -203,10 +211,6 @@ class Dispatcher:
             attempts.append(Attempt(job, command, node_id, JobContext(job, self._services, node_id)))
         return attempts
 
-    def _hand_back(self, node_id: int, jobs: Sequence[Claimed]) -> None:
-        for attempt in self._attempts(node_id, jobs):
-            self._finisher.submit(attempt, Outcome(id=attempt.job.id, attempt=attempt.job.attempt, kind="hand_back"))
-
     async def _reconcile(self, node_id: int) -> None:
         """Give back what the database says is ours but is not in memory (a claim whose answer was lost)."""
         held = await repository.find_held(self._db, node_id, 100_000)
@@ -214,9 +218,13 @@ class Dispatcher:
         strays = [job for job in held if job.id not in known]
         lanes = {attempt.job.worker for attempt in self._runners.held.values()}
         lanes |= self._finisher.lanes()
-        stray_lanes = [lane for lane in await repository.find_held_workers(self._db, node_id) if lane not in lanes]
+        stray_lanes = [
+            lane for lane in await repository.find_held_workers(self._db, node_id) if lane not in lanes
+        ]
         if strays:
-            log.warning("%d jobs were claimed without our knowing (a lost answer); they are given back", len(strays))
+            log.warning(
+                "%d jobs were claimed without our knowing (a lost answer); they are given back", len(strays)
+            )
             outcomes = [Outcome(id=job.id, attempt=job.attempt, kind="hand_back") for job in strays]
             await repository.hand_back_jobs(self._db, node_id, outcomes)
         if stray_lanes:

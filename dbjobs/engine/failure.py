@@ -32,7 +32,9 @@ def failed(attempt: Attempt, error: BaseException, duration_ms: float) -> Outcom
     if isinstance(error, Cancel):
         return outcome(attempt, "cancelled", "cancelled", error.reason, duration_ms)
     if isinstance(error, RetryAfter):
-        return _again_or_failed(attempt, "retry_after", error.reason, duration_ms, delay=max(error.seconds, 0.0))
+        return _again_or_failed(
+            attempt, "retry_after", error.reason, duration_ms, delay=max(error.seconds, 0.0)
+        )
     if isinstance(error, UnknownCommand):
         return outcome(
             attempt, "retry", "unknown_command", str(error), duration_ms, delay=UNKNOWN_CALLBACK_SECONDS
@@ -79,7 +81,9 @@ def outcome(
         "node_id": attempt.node_id,
         "code": code,
         "message": message,
-        "traceback": printable(trace[-MAX_TRACEBACK_CHARACTERS:], MAX_TRACEBACK_CHARACTERS) if trace else None,
+        "traceback": printable(trace[-MAX_TRACEBACK_CHARACTERS:], MAX_TRACEBACK_CHARACTERS)
+        if trace
+        else None,
     }
     return Outcome(
         id=attempt.job.id,
@@ -103,7 +107,13 @@ def backoff_seconds(policy: Backoff, failures: int) -> float:
 
 
 def _again_or_failed(
-    attempt: Attempt, code: str, text: str, duration_ms: float, *, delay: float | None = None, trace: str | None = None
+    attempt: Attempt,
+    code: str,
+    text: str,
+    duration_ms: float,
+    *,
+    delay: float | None = None,
+    trace: str | None = None,
 ) -> Outcome:
     job = attempt.job
     if job.tries > job.retry_limit:

@@ -70,7 +70,7 @@ class Finisher:
 
     async def durably(self, attempt: Attempt, outcome: Outcome) -> bool:
         """Queue an outcome and wait until it is written; False if the attempt is no longer ours."""
-        future = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._durable[attempt] = future
         self.submit(attempt, outcome)
         try:
@@ -114,7 +114,9 @@ class Finisher:
         for node_id, entries in by_node.items():
             await self._write_for(node_id, entries, current_node)
 
-    async def _write_for(self, node_id: int, entries: list[Entry], current_node: Callable[[], int | None]) -> None:
+    async def _write_for(
+        self, node_id: int, entries: list[Entry], current_node: Callable[[], int | None]
+    ) -> None:
         backoff = Backoff("writing outcomes")
         while True:
             try:
@@ -143,7 +145,9 @@ class Finisher:
             return
         attempt, outcome = entries[0]
         log.error("job %s: its outcome cannot be stored: %s", outcome.id, error)
-        text = f"the outcome of this job could not be stored: {error}".encode("ascii", "replace").decode()[:500]
+        text = f"the outcome of this job could not be stored: {error}".encode("ascii", "replace").decode()[
+            :500
+        ]
         plain = Outcome(
             id=outcome.id,
             attempt=outcome.attempt,
@@ -179,7 +183,11 @@ class Finisher:
         for attempt, outcome in entries:
             ours = outcome.id not in lost
             if not ours:
-                log.warning("job %s attempt %s is no longer ours: its outcome was dropped", outcome.id, outcome.attempt)
+                log.warning(
+                    "job %s attempt %s is no longer ours: its outcome was dropped",
+                    outcome.id,
+                    outcome.attempt,
+                )
             elif outcome.kind in ("completed", "failed", "cancelled"):
                 ended.append(outcome.id)
             future = self._durable.get(attempt)

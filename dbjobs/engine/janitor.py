@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 
 from dbjobs.engine.waker import Waker
 from dbjobs.errors import TransactionConflict
@@ -19,7 +20,9 @@ HOUSEKEEPING_SECONDS = 600.0
 class Janitor:
     """Buries dead nodes and keeps the history in order."""
 
-    def __init__(self, db: Database, waker: Waker, *, lease_seconds: float, retention_months: int | None) -> None:
+    def __init__(
+        self, db: Database, waker: Waker, *, lease_seconds: float, retention_months: int | None
+    ) -> None:
         self._db = db
         self._waker = waker
         self._pause = min(lease_seconds / 6, 5.0)
@@ -43,10 +46,14 @@ class Janitor:
                 log.info("old history is in use and stays for now: %s", error)
             else:
                 if dropped:
-                    log.info("history dropped (older than %d months): %s", self._retention_months, ", ".join(dropped))
+                    log.info(
+                        "history dropped (older than %d months): %s",
+                        self._retention_months,
+                        ", ".join(dropped),
+                    )
         await repository.fold_stats(self._db)
         for node_id in await repository.find_orphans(self._db):
-            rescued = await in_transaction(self._db, lambda session, node_id=node_id: _bury(session, node_id))
+            rescued = await in_transaction(self._db, partial(_bury, node_id))
             if rescued is not None and rescued.requeued + rescued.ended:
                 log.error("node %d had jobs but no row, which should not happen", node_id)
                 self._report(rescued)
@@ -54,11 +61,14 @@ class Janitor:
 
     def _report(self, rescued: Rescue) -> None:
         log.warning(
-            "node %d is gone: %d of its jobs run again, %d have ended", rescued.node_id, rescued.requeued, rescued.ended
+            "node %d is gone: %d of its jobs run again, %d have ended",
+            rescued.node_id,
+            rescued.requeued,
+            rescued.ended,
         )
         self._waker.look_everywhere()
 
 
-async def _bury(session: Session, node_id: int) -> Rescue | None:
+async def _bury(node_id: int, session: Session) -> Rescue | None:
     alive = {node.id for node in await repository.list_nodes(session)}
     return None if node_id in alive else await take_over(session, node_id)

@@ -140,7 +140,9 @@ class Node:
 
     async def _beat(self, db: Database, id: int) -> bool:
         if not await repository.heartbeat(db, id, self._lease_seconds, dumps(self._describe())):
-            log.error("the lease of node %s is over and others may have taken its jobs; they are stopped here", id)
+            log.error(
+                "the lease of node %s is over and others may have taken its jobs; they are stopped here", id
+            )
             self._tell(self._lose, id)
             return False
         wanted = await repository.find_cancel_requests(db, id)
@@ -170,5 +172,7 @@ class Node:
     def _fail_start(self, error: BaseException) -> None:
         if not self._first.done():
             self._first.set_exception(
-                error if isinstance(error, DatabaseError) else DatabaseError("the first heartbeat got no answer")
+                error
+                if isinstance(error, DatabaseError)
+                else DatabaseError("the first heartbeat got no answer")
             )

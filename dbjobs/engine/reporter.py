@@ -92,5 +92,8 @@ class Reporter:
                 lines = [self._lines.popleft() for _ in range(count)]
                 await repository.insert_logs(self._db, node_id, lines, time.monotonic())
             if self._dropped:
-                log.warning("%d log lines of jobs were dropped: they came faster than they could be written", self._dropped)
+                log.warning(
+                    "%d log lines of jobs were dropped: they came faster than they could be written",
+                    self._dropped,
+                )
                 self._dropped = 0

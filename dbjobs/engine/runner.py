@@ -280,7 +280,9 @@ class Runners:
         self.pace.ended(duration_ms / 1000, lane=attempt.lane_rest is not None)
         if attempt.context.settled or (attempt.abandoned and attempt.lane_rest is None):
             return None
-        if attempt.stop is not None and not (attempt.stop is Stop.SHUTDOWN and error is None and not scope.cancelled_caught):
+        if attempt.stop is not None and not (
+            attempt.stop is Stop.SHUTDOWN and error is None and not scope.cancelled_caught
+        ):
             return stopped(attempt, duration_ms)
         if error is not None:
             return failed(attempt, error, duration_ms)
@@ -315,7 +317,11 @@ class Runners:
             return None
         # As the row is now: any time in executed_at says that only the callback is left.
         attempt.job = replace(
-            job, executed_at=job.created_at, response_body=body, attempt_base=job.attempt - 1, has_dependents=True
+            job,
+            executed_at=job.created_at,
+            response_body=body,
+            attempt_base=job.attempt - 1,
+            has_dependents=True,
         )
         return await self._attempt(attempt)
 
@@ -325,7 +331,9 @@ class Runners:
         if callback is None or callback.handler is None:
             raise UnknownCommand(f"callback {name!r} is not registered on this node")
         request = (
-            codec.decode_request(callback.decode, response_body, command=name) if callback.takes_request else None
+            codec.decode_request(callback.decode, response_body, command=name)
+            if callback.takes_request
+            else None
         )
         return await self._call(callback, request, attempt)
 
@@ -341,4 +349,6 @@ class Runners:
         if command.process:
             return await anyio.to_process.run_sync(handler, *arguments, cancellable=True)
         # The thread cannot be interrupted; it is left behind, and the fence refuses what it does late.
-        return await anyio.to_thread.run_sync(handler, *arguments, abandon_on_cancel=True, limiter=self._threads)
+        return await anyio.to_thread.run_sync(
+            handler, *arguments, abandon_on_cancel=True, limiter=self._threads
+        )

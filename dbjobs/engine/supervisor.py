@@ -32,7 +32,7 @@ from dbjobs.errors import AttemptLost, DatabaseError
 from dbjobs.models import Job, JobRef
 from dbjobs.store import repository
 from dbjobs.store.database import Database
-from dbjobs.store.records import Outcome, Ready
+from dbjobs.store.records import Outcome
 from dbjobs.store.settlement import settle_in
 
 log = logging.getLogger("dbjobs")
@@ -150,7 +150,9 @@ class Engine:
         async with self._db.transaction() as session:
             yield session.connection
             response = context.response
-            body = codec.encode(response, what=f"the response of {context.command!r}", limit=self._max_payload_bytes)
+            body = codec.encode(
+                response, what=f"the response of {context.command!r}", limit=self._max_payload_bytes
+            )
             outcome = Outcome(
                 id=context.id,
                 attempt=context.attempt,
@@ -162,7 +164,9 @@ class Engine:
             )
             settlement = await settle_in(session, context.node_id, [outcome])
             if settlement.lost:
-                raise AttemptLost(f"job {context.id}: this attempt is no longer ours; its transaction is rolled back")
+                raise AttemptLost(
+                    f"job {context.id}: this attempt is no longer ours; its transaction is rolled back"
+                )
         context.settled = True
         self.waker.ready(settlement.ready)
         self._on_finished([context.id])
@@ -192,7 +196,9 @@ class Engine:
                     await self._give_back_rest(self._node.id)
                     await repository.remove_node(self._db, self._node.id)
         except (DatabaseError, TimeoutError) as error:
-            log.warning("the node could not sign off (%s); its lease will run out", str(error) or "no answer in time")
+            log.warning(
+                "the node could not sign off (%s); its lease will run out", str(error) or "no answer in time"
+            )
 
     def _give_back_waiting(self) -> None:
         waiting = self._runners.take_waiting()
@@ -200,7 +206,9 @@ class Engine:
             last = attempt.job.worker is not None
             self._finisher.submit(
                 attempt,
-                Outcome(id=attempt.job.id, attempt=attempt.job.attempt, kind="hand_back", release_worker=last),
+                Outcome(
+                    id=attempt.job.id, attempt=attempt.job.attempt, kind="hand_back", release_worker=last
+                ),
             )
             self._runners.release(attempt)
 

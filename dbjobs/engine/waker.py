@@ -93,4 +93,3 @@ class Waker:
     def _heard(self, notices_arrive: bool) -> None:
         self._has_notices = notices_arrive
         self.look_everywhere()  # whatever was sent while nobody listened
-

@@ -60,7 +60,10 @@ class Coalescer(Generic[Item, Result]):
             for one in batch:  # one of them is to blame; the others must not suffer for it
                 await self._write_batch([one])
         except BaseException as error:
-            _fail(batch, error if isinstance(error, Exception) else DatabaseUnavailable("the write was interrupted"))
+            _fail(
+                batch,
+                error if isinstance(error, Exception) else DatabaseUnavailable("the write was interrupted"),
+            )
             if not isinstance(error, Exception):
                 raise
         else:

@@ -39,7 +39,9 @@ def fits_bulk(job: NewJob) -> bool:
     )
 
 
-async def insert_plain(db: repository.Fetcher, jobs: Sequence[NewJob], notices: Sequence[str]) -> list[JobRef]:
+async def insert_plain(
+    db: repository.Fetcher, jobs: Sequence[NewJob], notices: Sequence[str]
+) -> list[JobRef]:
     """Insert rows for which ``is_plain`` holds."""
     return [JobRef(id) for id, _ in await repository.insert_jobs(db, jobs, notices)]
 

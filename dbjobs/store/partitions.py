@@ -30,7 +30,9 @@ async def make_partitions_in(session: Session, months: Iterable[str]) -> list[st
     await session.fetch("lock_schema")
     missing = sorted(set(months) - set(await repository.list_partitions(session)))
     for month in missing:
-        await session.script("make_partition", month=month, **{"from": _first_day(month), "to": _first_day(month_after(month))})
+        await session.script(
+            "make_partition", month=month, **{"from": _first_day(month), "to": _first_day(month_after(month))}
+        )
     return missing
 
 

@@ -111,29 +111,32 @@ class PostgresDatabase:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Session]:
+        pool = self._opened
         with self._errors():
-            pool = self._opened
             connection = await pool.acquire()
-            try:
-                # READ COMMITTED whatever the server's default is: every protocol here is written for it.
-                transaction = connection.transaction(isolation="read_committed")
+        try:
+            # READ COMMITTED whatever the server's default is: every protocol here is written for it.
+            transaction = connection.transaction(isolation="read_committed")
+            with self._errors():
                 await transaction.start()
-                try:
-                    yield PostgresSession(self, connection)
-                except BaseException:
-                    # A cancelled scope would cancel the ROLLBACK too, and the pool would get a broken connection.
-                    with anyio.CancelScope(shield=True):
-                        if not connection.is_closed():
-                            await transaction.rollback()
-                    raise
-                with anyio.CancelScope(shield=True):
-                    await transaction.commit()
-            finally:
-                with anyio.CancelScope(shield=True):
-                    await pool.release(connection)
+            try:
+                yield PostgresSession(self, connection)
+            except BaseException:
+                # A cancelled scope would cancel the ROLLBACK too, and the pool would get a broken connection.
+                with anyio.CancelScope(shield=True), self._errors():
+                    if not connection.is_closed():
+                        await transaction.rollback()
+                raise
+            with anyio.CancelScope(shield=True), self._errors():
+                await transaction.commit()
+        finally:
+            with anyio.CancelScope(shield=True):
+                await pool.release(connection)
 
     def adopt(self, connection: Any) -> Session:
-        if not isinstance(connection, asyncpg.Connection) and not hasattr(connection, "copy_records_to_table"):
+        if not isinstance(connection, asyncpg.Connection) and not hasattr(
+            connection, "copy_records_to_table"
+        ):
             raise InvalidOption(
                 f"connection= must be an asyncpg connection for a PostgreSQL database, not {type(connection).__name__}"
             )
@@ -179,7 +182,9 @@ class PostgresDatabase:
     @property
     def _opened(self) -> asyncpg.Pool[asyncpg.Record]:
         if self._pool is None:
-            raise DatabaseError("the database is not open: use it inside 'async with jobs:' or 'jobs.start()'")
+            raise DatabaseError(
+                "the database is not open: use it inside 'async with jobs:' or 'jobs.start()'"
+            )
         return self._pool
 
     def _connect_options(self) -> dict[str, Any]:
@@ -194,7 +199,9 @@ class PostgresDatabase:
             if column is not None:
                 if name not in tables:
                     tables[name] = given[name].by_column()
-                values.append(tables[name][column])
+                array = tables[name][column]
+                # unnest() fills shorter arrays up with NULLs, so a column without values need not be sent.
+                values.append(array if array.count(None) < len(array) else ())
             elif name == "channel":
                 values.append(self._channel)
             elif name == "schema":
@@ -208,7 +215,11 @@ class PostgresDatabase:
         """Turn the driver's exceptions into ours."""
         try:
             yield
-        except (asyncpg.DeadlockDetectedError, asyncpg.SerializationError, asyncpg.LockNotAvailableError) as error:
+        except (
+            asyncpg.DeadlockDetectedError,
+            asyncpg.SerializationError,
+            asyncpg.LockNotAvailableError,
+        ) as error:
             raise TransactionConflict(str(error)) from error
         except asyncpg.InvalidCachedStatementError as error:
             # DDL changed a table under a prepared statement; the next try prepares it anew.
@@ -226,7 +237,9 @@ class PostgresDatabase:
             asyncpg.InterfaceError,
             asyncpg.OperatorInterventionError,
             asyncpg.InsufficientResourcesError,
+            asyncpg.InternalClientError,
             OSError,
+            EOFError,
             TimeoutError,
         ) as error:
             if isinstance(error, asyncpg.InterfaceError) and not _is_connection_problem(error):
@@ -280,7 +293,9 @@ async def _no_reset(connection: Any) -> None:
 
 @lru_cache(maxsize=16)
 def _statements(schema: str) -> Statements:
-    return Statements("postgres", lambda text: text.replace("dbjobs.", f'"{schema}".'), lambda number, _: f"${number}")
+    return Statements(
+        "postgres", lambda text: text.replace("dbjobs.", f'"{schema}".'), lambda number, _: f"${number}"
+    )
 
 
 def _number(options: dict[str, str], name: str, default: int) -> int:
@@ -293,4 +308,3 @@ def _number(options: dict[str, str], name: str, default: int) -> int:
 def _is_connection_problem(error: Exception) -> bool:
     text = str(error)
     return "connection" in text or "pool is clos" in text
-

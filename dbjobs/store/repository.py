@@ -39,7 +39,9 @@ class Fetcher(Protocol):
 # --- enqueue ------------------------------------------------------------------------------------
 
 
-async def insert_jobs(db: Fetcher, jobs: Sequence[NewJob], notices: Sequence[str]) -> list[tuple[int, str | None]]:
+async def insert_jobs(
+    db: Fetcher, jobs: Sequence[NewJob], notices: Sequence[str]
+) -> list[tuple[int, str | None]]:
     """Insert; (id, ref_id) of the rows that went in, in input order. A live ref_id yields no row."""
     table = Table(NewJob.__struct_fields__, [astuple(job) for job in jobs])
     rows = await db.fetch("insert_jobs", jobs=table, notices=notices)
@@ -86,10 +88,13 @@ async def notify(db: Fetcher, notices: Sequence[str]) -> None:
 Wanted = tuple[str, int, int, int]  # queue, slots, and the (priority, id) after which to look
 
 
-async def claim_jobs(db: Fetcher, node_id: int, wanted: Sequence[Wanted], commands: Sequence[str]) -> list[Claimed]:
-    """Claim ready jobs without a named worker."""
+async def claim_jobs(
+    db: Fetcher, node_id: int, wanted: Sequence[Wanted], room: int, commands: Sequence[str]
+) -> list[Claimed]:
+    """Claim ready jobs without a named worker, at most ``room`` in all, queue by queue in the order given."""
     table = Table(("queue", "slots", "after_priority", "after_id"), wanted)
-    return [Claimed(*row) for row in await db.fetch("claim_jobs", node_id=node_id, wanted=table, commands=commands)]
+    rows = await db.fetch("claim_jobs", node_id=node_id, wanted=table, room=room, commands=commands)
+    return [Claimed(*row) for row in rows]
 
 
 async def claim_lanes(
@@ -138,17 +143,28 @@ async def finish_jobs(
     rows = [
         (
             o.id, o.attempt, o.kind, o.response, o.response_body, o.duration_ms, o.error_code, o.error, o.failure,
-            o.progress, o.status, o.release_worker,
+            o.progress, o.status, o.release_worker or None,
         )
         for o in outcomes
     ]  # fmt: skip
-    moved = await db.fetch("finish_jobs", node_id=node_id, outcomes=Table(_FINISH_COLUMNS, rows), plain_only=plain_only)
+    moved = await db.fetch(
+        "finish_jobs", node_id=node_id, outcomes=Table(_FINISH_COLUMNS, rows), plain_only=plain_only
+    )
     return [(row[0], row[1], row[2], bool(row[3])) for row in moved]
 
 
 async def retry_jobs(db: Fetcher, node_id: int, outcomes: Sequence[Outcome]) -> set[int]:
     """Schedule failed attempts again; the ids that were ours and not to be cancelled."""
-    columns = ("id", "attempt", "delay_seconds", "error_code", "error", "failure", "block_worker", "release_worker")
+    columns = (
+        "id",
+        "attempt",
+        "delay_seconds",
+        "error_code",
+        "error",
+        "failure",
+        "block_worker",
+        "release_worker",
+    )
     return await _apply(db, "retry_jobs", node_id, columns, outcomes)
 
 
@@ -170,10 +186,16 @@ async def _apply(
     return {row[0] for row in await db.fetch(statement, node_id=node_id, outcomes=Table(columns, rows))}
 
 
-async def release_children(db: Fetcher, parents: Sequence[tuple[int, str]]) -> tuple[list[Ready], dict[int, int]]:
+async def release_children(
+    db: Fetcher, parents: Sequence[tuple[int, str]]
+) -> tuple[list[Ready], dict[int, int]]:
     """Parents (id, final state) ended: children that became ready, and doomed children -> failed parent."""
     rows = await db.fetch("release_children", parents=Table(("id", "state"), parents))
-    ready = [Ready(row[2], row[3], row[4] is not None, True) for row in rows if row[5] is None and row[1] == "queued"]
+    ready = [
+        Ready(row[2], row[3], row[4] is not None, True)
+        for row in rows
+        if row[5] is None and row[1] == "queued"
+    ]
     return ready, {row[0]: row[5] for row in rows if row[5] is not None}
 
 
@@ -207,7 +229,9 @@ async def requeue_jobs(db: Fetcher, ids: Sequence[int]) -> list[tuple[int, Ready
 
 async def promote_jobs(db: Fetcher, limit: int) -> list[Ready]:
     """Scheduled jobs that are due become ready."""
-    return [Ready(row[1], row[2], row[3] is not None, True) for row in await db.fetch("promote_jobs", limit=limit)]
+    return [
+        Ready(row[1], row[2], row[3] is not None, True) for row in await db.fetch("promote_jobs", limit=limit)
+    ]
 
 
 async def next_due(db: Fetcher) -> float | None:
@@ -294,11 +318,14 @@ async def list_nodes(db: Fetcher) -> list[NodeInfo]:
 async def list_queues(db: Fetcher) -> list[QueueInfo]:
     """All known queues and their settings."""
     return [
-        QueueInfo(queue=row[0], paused=bool(row[1]), concurrency=row[2]) for row in await db.fetch("list_queues")
+        QueueInfo(queue=row[0], paused=bool(row[1]), concurrency=row[2])
+        for row in await db.fetch("list_queues")
     ]
 
 
-async def set_queue(db: Fetcher, queue: str, *, paused: bool | None = None, concurrency: int | None = None) -> None:
+async def set_queue(
+    db: Fetcher, queue: str, *, paused: bool | None = None, concurrency: int | None = None
+) -> None:
     """Change a queue's settings; None leaves one as it is, concurrency 0 takes the limit away."""
     await db.fetch("set_queue", queue=queue, paused=paused, concurrency=concurrency)
 

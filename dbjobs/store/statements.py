@@ -44,7 +44,7 @@ class Table:
     def by_column(self) -> dict[str, Sequence[Any]]:
         """The rows turned on their side: a sequence of values for each column name."""
         if not self.rows:
-            return {column: () for column in self.columns}
+            return dict.fromkeys(self.columns, ())
         return dict(zip(self.columns, zip(*self.rows, strict=True), strict=True))
 
 

@@ -31,6 +31,8 @@ WITH me AS (
         LIMIT q.slots
         FOR UPDATE SKIP LOCKED
     ) j
+    -- Queues are visited in the order given; the caller turns that order at every claim.
+    LIMIT :room::integer
 )
 UPDATE dbjobs.background_job b
 SET state = 'started', node_id = :node_id, attempt = b.attempt + 1, started_at = now(),
