@@ -134,7 +134,7 @@ def make_database(url: str, *, schema: str = "dbjobs", **settings: Any) -> Datab
     parts, _ = split_url(url)
     if not _SCHEMA.match(schema):
         raise InvalidOption(
-            f"schema {schema!r} must be lower-case letters, digits and underscores, at most 40, not starting with a digit"
+            f"schema {schema!r} must be at most 40 lower-case letters, digits and underscores, not a digit first"
         )
     module, name, driver, extra = _DIALECTS[parts.scheme]
     try:
