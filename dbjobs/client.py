@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from dbjobs.engine.supervisor import Engine
-from dbjobs.errors import NotRunning, UnknownJob
+from dbjobs.errors import DatabaseError, NotRunning, UnknownJob
 from dbjobs.models import Job, JobRef
 from dbjobs.store import repository
 from dbjobs.store.cancelling import cancel_in
@@ -36,6 +36,7 @@ class Client:
         self._db = db
         self._migrate = migrate
         self._opened = 0
+        self._opening = asyncio.Lock()
         self._coalescer: Coalescer[NewJob, JobRef] = Coalescer(self._insert)
         self._known_queues: set[str] = set()
         self._noticed: dict[tuple[str, bool], float] = {}
@@ -57,24 +58,26 @@ class Client:
 
     async def open(self) -> None:
         """Open (once, however often it is asked for) and bring the tables up to date."""
-        if not self._opened:
-            await self._db.open()
-            try:
-                await (migrate if self._migrate else check)(self._db)
-            except BaseException:
-                await self._db.close()
-                raise
-        self._opened += 1
+        async with self._opening:
+            if not self._opened:
+                await self._db.open()
+                try:
+                    await (migrate if self._migrate else check)(self._db)
+                except BaseException:
+                    await self._db.close()
+                    raise
+            self._opened += 1
 
     async def close(self) -> None:
         """Close when everybody has closed."""
-        if self._opened == 1:
-            await self._coalescer.close()
-            if self._late is not None:
-                await asyncio.wait([self._late])
-            await self._db.close()
-            self._known_queues.clear()
-        self._opened -= 1
+        async with self._opening:
+            if self._opened == 1:
+                await self._coalescer.close()
+                if self._late is not None:
+                    await asyncio.wait([self._late])
+                await self._db.close()
+                self._known_queues.clear()
+            self._opened -= 1
 
     # --- enqueue --------------------------------------------------------------------------------
 
@@ -87,7 +90,8 @@ class Client:
             await self._learn_queues(db, (job.queue,))
         if connection is not None:
             session = db.adopt(connection)
-            await repository.add_queues(session, (job.queue,))
+            if job.queue not in self._known_queues:
+                await repository.add_queues(session, (job.queue,))  # not noted as known: it may be rolled back
             notices = ready_notices([_ready(job)])
             return await insert_one(session, job, parents, notices, refuse_existing=refuse_existing)
         if is_plain(job):
@@ -107,7 +111,7 @@ class Client:
         db = self.db
         if not jobs:
             return []
-        queues = sorted({job.queue for job in jobs})
+        queues = sorted({job.queue for job in jobs} - self._known_queues)
 
         async def work(session: Session) -> list[JobRef]:
             refs = await insert_many(session, jobs)
@@ -116,7 +120,8 @@ class Client:
 
         if connection is not None:
             session = db.adopt(connection)
-            await repository.add_queues(session, queues)
+            if queues:
+                await repository.add_queues(session, queues)
             return await work(session)
         await self._learn_queues(db, queues)
         refs = await in_transaction(db, work)
@@ -188,9 +193,8 @@ class Client:
     async def _notify(self, notices: Sequence[str]) -> None:
         try:
             await repository.notify(self._db, notices)
-        except Exception:
-            # Only a hint: polling finds the jobs.
-            return
+        except DatabaseError:
+            return  # only a hint: polling finds the jobs
 
     def poke_queues(self) -> None:
         """Settings of queues were changed by this process."""

@@ -39,7 +39,7 @@ def failed(attempt: Attempt, error: BaseException, duration_ms: float) -> Outcom
         return outcome(
             attempt, "retry", "unknown_command", str(error), duration_ms, delay=UNKNOWN_CALLBACK_SECONDS
         )
-    text = f"{type(error).__name__}: {error}"
+    text = f"{type(error).__name__}: {_text_of(error)}"
     trace = "".join(traceback.format_exception(error))
     if isinstance(error, InvalidRequest | PayloadTooLarge):
         # Trying again would give the same; the job is kept in the failed history and can be requeued.
@@ -97,6 +97,13 @@ def outcome(
         progress=attempt.context.progress_value,
         status=attempt.context.status,
     )
+
+
+def _text_of(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:  # an exception of the application's own whose text cannot be made
+        return "(its text cannot be shown)"
 
 
 def backoff_seconds(policy: Backoff, failures: int) -> float:

@@ -271,7 +271,7 @@ class Runners:
             if task is not None and task.cancelling():
                 raise  # the node itself is being cancelled
             error = raised  # the handler cancelled itself, or awaited something that was cancelled
-        except (SystemExit, GeneratorExit) as raised:
+        except (SystemExit, GeneratorExit, BaseExceptionGroup) as raised:
             error = raised
         finally:
             current_job.reset(token)

@@ -147,7 +147,7 @@ class Engine:
     @asynccontextmanager
     async def transaction(self, context: JobContext) -> AsyncIterator[Any]:
         """The handler's writes and its job's completion in one transaction (see JobContext.transaction)."""
-        async with self._db.transaction() as session:
+        async with self._db.handler_transaction() as session:
             yield session.connection
             response = context.response
             body = codec.encode(

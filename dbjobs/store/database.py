@@ -72,6 +72,10 @@ class Database(Protocol):
         """A transaction: committed when the block ends, rolled back when it raises."""
         ...
 
+    def handler_transaction(self) -> AbstractAsyncContextManager[Session]:
+        """The same for a handler, which may keep it open for long: apart from the engine's own connections."""
+        ...
+
     def adopt(self, connection: Any) -> Session:
         """The caller's own connection as a session. Raises InvalidOption if it is not one of this database."""
         ...

@@ -81,12 +81,16 @@ class PostgresDatabase:
         self._where = f"{parts.hostname or others.get('host', 'localhost')}:{parts.port or 5432}{parts.path}"
         self.statements = _statements(schema)
         self._pool: asyncpg.Pool[asyncpg.Record] | None = None
+        self._handlers_pool: asyncpg.Pool[asyncpg.Record] | None = None
 
     async def open(self) -> None:
+        self._pool = await self._make_pool(min_size=1)
+
+    async def _make_pool(self, *, min_size: int) -> asyncpg.Pool[asyncpg.Record]:
         with self._errors():
-            self._pool = await asyncpg.create_pool(
+            return await asyncpg.create_pool(
                 self._dsn,
-                min_size=1,
+                min_size=min_size,
                 max_size=self._pool_size,
                 timeout=self._connect_timeout,
                 command_timeout=self._command_timeout,
@@ -97,12 +101,13 @@ class PostgresDatabase:
             )
 
     async def close(self) -> None:
-        pool, self._pool = self._pool, None
-        if pool is not None:
-            with anyio.move_on_after(5, shield=True):
+        pools = [pool for pool in (self._pool, self._handlers_pool) if pool is not None]
+        self._pool = self._handlers_pool = None
+        for pool in pools:
+            with anyio.move_on_after(5, shield=True) as patience:
                 await pool.close()
-                return
-            pool.terminate()
+            if patience.cancelled_caught:
+                pool.terminate()
 
     async def fetch(self, statement: str, /, **parameters: Any) -> Sequence[Row]:
         prepared = self.statements[statement]
@@ -111,7 +116,18 @@ class PostgresDatabase:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Session]:
-        pool = self._opened
+        async with self._transaction(self._opened) as session:
+            yield session
+
+    @asynccontextmanager
+    async def handler_transaction(self) -> AsyncIterator[Session]:
+        if self._handlers_pool is None:
+            self._handlers_pool = await self._make_pool(min_size=0)
+        async with self._transaction(self._handlers_pool) as session:
+            yield session
+
+    @asynccontextmanager
+    async def _transaction(self, pool: asyncpg.Pool[asyncpg.Record]) -> AsyncIterator[Session]:
         with self._errors():
             connection = await pool.acquire()
         try:
