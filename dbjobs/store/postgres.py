@@ -25,6 +25,7 @@ from dbjobs.errors import (
     TransactionConflict,
 )
 from dbjobs.store.database import Row, Session, split_url
+from dbjobs.store.postgres_pool import Connection, Pool
 from dbjobs.store.records import NewJob
 from dbjobs.store.statements import Statements
 
@@ -80,39 +81,27 @@ class PostgresDatabase:
         self._dsn = parts._replace(query=urlencode(others)).geturl()
         self._where = f"{parts.hostname or others.get('host', 'localhost')}:{parts.port or 5432}{parts.path}"
         self.statements = _statements(schema)
-        self._pool: asyncpg.Pool[asyncpg.Record] | None = None
-        self._handlers_pool: asyncpg.Pool[asyncpg.Record] | None = None
+        self._pool: Pool | None = None
+        self._handlers_pool: Pool | None = None
 
     async def open(self) -> None:
-        self._pool = await self._make_pool(min_size=1)
-
-    async def _make_pool(self, *, min_size: int) -> asyncpg.Pool[asyncpg.Record]:
+        self._pool = Pool(self._connect, self._pool_size)
         with self._errors():
-            return await asyncpg.create_pool(
-                self._dsn,
-                min_size=min_size,
-                max_size=self._pool_size,
-                timeout=self._connect_timeout,
-                command_timeout=self._command_timeout,
-                # No session state is ever changed, so nothing has to be reset: it would be a round trip a use.
-                reset=_no_reset,
-                max_inactive_connection_lifetime=0,
-                **self._connect_options(),
-            )
+            self._pool.release(await self._pool.acquire())
 
     async def close(self) -> None:
         pools = [pool for pool in (self._pool, self._handlers_pool) if pool is not None]
         self._pool = self._handlers_pool = None
-        for pool in pools:
-            with anyio.move_on_after(5, shield=True) as patience:
-                await pool.close()
-            if patience.cancelled_caught:
-                pool.terminate()
+        with anyio.CancelScope(shield=True):
+            for pool in pools:
+                await pool.close(5.0)
 
     async def fetch(self, statement: str, /, **parameters: Any) -> Sequence[Row]:
         prepared = self.statements[statement]
+        values = self._bind(prepared.parameters, parameters)
         with self._errors():
-            return await self._opened.fetch(prepared.text, *self._bind(prepared.parameters, parameters))
+            async with self._opened.connection() as connection:
+                return await connection.fetch(prepared.text, *values)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Session]:
@@ -122,12 +111,12 @@ class PostgresDatabase:
     @asynccontextmanager
     async def handler_transaction(self) -> AsyncIterator[Session]:
         if self._handlers_pool is None:
-            self._handlers_pool = await self._make_pool(min_size=0)
+            self._handlers_pool = Pool(self._connect, self._pool_size)
         async with self._transaction(self._handlers_pool) as session:
             yield session
 
     @asynccontextmanager
-    async def _transaction(self, pool: asyncpg.Pool[asyncpg.Record]) -> AsyncIterator[Session]:
+    async def _transaction(self, pool: Pool) -> AsyncIterator[Session]:
         with self._errors():
             connection = await pool.acquire()
         try:
@@ -138,16 +127,19 @@ class PostgresDatabase:
             try:
                 yield PostgresSession(self, connection)
             except BaseException:
-                # A cancelled scope would cancel the ROLLBACK too, and the pool would get a broken connection.
+                # A cancelled scope would cancel the ROLLBACK too.
                 with anyio.CancelScope(shield=True), self._errors():
                     if not connection.is_closed():
                         await transaction.rollback()
                 raise
             with anyio.CancelScope(shield=True), self._errors():
                 await transaction.commit()
+        except BaseException as error:
+            if not isinstance(error, Exception) or connection.is_in_transaction():
+                connection.terminate()  # in doubt, a new one is cheaper than a broken one
+            raise
         finally:
-            with anyio.CancelScope(shield=True):
-                await pool.release(connection)
+            pool.release(connection)
 
     def adopt(self, connection: Any) -> Session:
         if not isinstance(connection, asyncpg.Connection) and not hasattr(
@@ -170,9 +162,7 @@ class PostgresDatabase:
             connection = None
             try:
                 with self._errors():
-                    connection = await asyncpg.connect(
-                        self._dsn, timeout=self._connect_timeout, **self._connect_options()
-                    )
+                    connection = await self._connect()
                     connection.add_termination_listener(lambda _, lost=lost: lost.set())
                     await connection.add_listener(self._channel, lambda *notice: on_notice(str(notice[3])))
                 on_ready(True)
@@ -196,17 +186,20 @@ class PostgresDatabase:
     # --- for PostgresSession --------------------------------------------------------------------
 
     @property
-    def _opened(self) -> asyncpg.Pool[asyncpg.Record]:
+    def _opened(self) -> Pool:
         if self._pool is None:
-            raise DatabaseError(
-                "the database is not open: use it inside 'async with jobs:' or 'jobs.start()'"
-            )
+            raise DatabaseError("the database is not open: use it inside 'async with jobs:' or 'jobs.start()'")
         return self._pool
 
-    def _connect_options(self) -> dict[str, Any]:
+    async def _connect(self) -> Connection:
         if self._pooler:
-            return {"statement_cache_size": 0, "server_settings": {"application_name": "dbjobs"}}
-        return {"statement_cache_size": 200, "max_cached_statement_lifetime": 0, "server_settings": _SETTINGS}
+            options: dict[str, Any] = {"statement_cache_size": 0, "server_settings": {"application_name": "dbjobs"}}
+        else:
+            options = {"statement_cache_size": 200, "max_cached_statement_lifetime": 0, "server_settings": _SETTINGS}
+        connection: Connection = await asyncpg.connect(
+            self._dsn, timeout=self._connect_timeout, command_timeout=self._command_timeout, **options
+        )
+        return connection
 
     def _bind(self, wanted: tuple[Any, ...], given: dict[str, Any]) -> list[Any]:
         values: list[Any] = []
@@ -301,10 +294,6 @@ class PostgresSession:
                 "background_job", schema_name=self._database.schema, columns=_COPY_COLUMNS, records=records
             )
         return ids
-
-
-async def _no_reset(connection: Any) -> None:
-    return None
 
 
 @lru_cache(maxsize=16)

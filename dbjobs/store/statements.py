@@ -71,10 +71,13 @@ class Statements:
             statement = self._statements[name] = self.prepare(name, self.text(name))
         return statement
 
+    def source(self, name: str) -> str:
+        """The text of a file as it stands, with the schema name put in."""
+        return self._replace((self._folder / f"{name}.sql").read_text(encoding="utf-8"))
+
     def text(self, name: str) -> str:
-        """The text of a file, without comments, with the schema name put in."""
-        source = (self._folder / f"{name}.sql").read_text(encoding="utf-8")
-        return self._replace(_COMMENT.sub("", source)).strip().rstrip(";")
+        """The same without comments."""
+        return _COMMENT.sub("", self.source(name)).strip().rstrip(";")
 
     def prepare(self, name: str, text: str) -> Statement:
         """Turn ``:name`` into the driver's placeholders; the same name is bound once."""
