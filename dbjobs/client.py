@@ -139,7 +139,10 @@ class Client:
 
     async def _insert(self, jobs: Sequence[NewJob]) -> list[JobRef]:
         notices = ready_notices(self._due_notices(jobs))
-        refs = await without_conflict(lambda: insert_plain(self._db, jobs, notices))
+        if any(job.batch_id is not None for job in jobs):
+            refs = await in_transaction(self._db, lambda session: insert_plain(session, jobs, notices))
+        else:
+            refs = await without_conflict(lambda: insert_plain(self._db, jobs, notices))
         self._wake(jobs)
         return refs
 

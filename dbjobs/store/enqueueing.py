@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 import msgspec
@@ -42,8 +43,12 @@ def fits_bulk(job: NewJob) -> bool:
 async def insert_plain(
     db: repository.Fetcher, jobs: Sequence[NewJob], notices: Sequence[str]
 ) -> list[JobRef]:
-    """Insert rows for which ``is_plain`` holds."""
-    return [JobRef(id) for id, _ in await repository.insert_jobs(db, jobs, notices)]
+    """Insert rows for which ``is_plain`` holds; inside a transaction if any of them has a batch."""
+    refs = [JobRef(id) for id, _ in await repository.insert_jobs(db, jobs, notices)]
+    batches = Counter(job.batch_id for job in jobs if job.batch_id is not None)
+    if batches:
+        await repository.add_to_batches(db, batches)
+    return refs
 
 
 async def insert_many(session: Session, jobs: Sequence[NewJob]) -> list[JobRef]:
@@ -88,6 +93,8 @@ async def insert_one(
     else:
         raise DatabaseError(f"ref_id {job.ref_id!r} can neither be inserted nor found")
     id = rows[0][0]
+    if job.batch_id is not None:
+        await repository.add_to_batches(session, {job.batch_id: 1})
     if job.ref_id is not None:
         # The job with this key may have moved to history while our insert waited for its index entry.
         for ref_id, other, is_live in await repository.find_refs(session, [job.ref_id]):

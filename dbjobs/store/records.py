@@ -157,3 +157,13 @@ class ProgressReport(msgspec.Struct, frozen=True, gc=False):
     attempt: int
     progress: float | None
     status: str | None
+
+
+class OldestQueued(msgspec.Struct, frozen=True, gc=False):
+    """The job that has waited longest although it may run."""
+
+    id: int
+    queue: str
+    worker: str | None
+    command: str
+    age_seconds: float

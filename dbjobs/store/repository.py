@@ -26,7 +26,7 @@ from dbjobs.models import (
     QueueInfo,
 )
 from dbjobs.store.database import Row
-from dbjobs.store.records import Claimed, Held, LogEntry, NewJob, Outcome, ProgressReport, Ready
+from dbjobs.store.records import Claimed, Held, LogEntry, NewJob, OldestQueued, Outcome, ProgressReport, Ready
 from dbjobs.store.statements import Table
 
 
@@ -46,6 +46,11 @@ async def insert_jobs(
     table = Table(NewJob.__struct_fields__, [astuple(job) for job in jobs])
     rows = await db.fetch("insert_jobs", jobs=table, notices=notices)
     return sorted((row[0], row[1]) for row in rows)
+
+
+async def add_to_batches(db: Fetcher, totals: Mapping[str, int]) -> None:
+    """Count jobs that this transaction has added to batches."""
+    await db.fetch("add_to_batches", counts=Table(("batch_id", "total"), sorted(totals.items())))
 
 
 async def find_refs(db: Fetcher, ref_ids: Sequence[str]) -> list[tuple[str, int, bool]]:
@@ -505,6 +510,25 @@ async def current_month(db: Fetcher) -> str:
 async def list_partitions(db: Fetcher) -> list[str]:
     """Months that history has a place for, as 'YYYYMM'."""
     return [row[0] for row in await db.fetch("list_partitions")]
+
+
+# --- checks -------------------------------------------------------------------------------------
+
+
+async def server_version(db: Fetcher) -> str:
+    """Name and version of the database."""
+    return str((await db.fetch("server_version"))[0][0])
+
+
+async def oldest_queued(db: Fetcher, bound: int) -> OldestQueued | None:
+    """The job that has waited longest although it may run, among the first ``bound`` by id."""
+    rows = await db.fetch("oldest_queued", bound=bound)
+    return OldestQueued(*rows[0]) if rows else None
+
+
+async def find_stranded(db: Fetcher, limit: int) -> list[int]:
+    """Waiting jobs that no live parent will release; there should be none."""
+    return [row[0] for row in await db.fetch("find_stranded", limit=limit)]
 
 
 # --- rows to models -----------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from importlib.resources import files
 from typing import Any, NamedTuple
 
 # A parameter is `:name` or, for a column of a set, `:name.column`; `::type` is a cast.
-_PARAMETER = re.compile(r"(?<![:\w]):([a-z_]+)(?:\.([a-z_]+))?")
+PARAMETER = re.compile(r"(?<![:\w]):([a-z_]+)(?:\.([a-z_]+))?")
 _COMMENT = re.compile(r"--[^\n]*")
 
 
@@ -89,7 +89,7 @@ class Statements:
                 parameters.append(parameter)
             return self._placeholder(parameters.index(parameter) + 1, parameter)
 
-        return Statement(name, _PARAMETER.sub(put, text), tuple(parameters))
+        return Statement(name, PARAMETER.sub(put, text), tuple(parameters))
 
     def migrations(self) -> Iterator[tuple[int, str, str]]:
         """(version, name, text) of every migration, in order."""

@@ -1,0 +1,18 @@
+-- The job that has waited longest although it may run, among the first ones by id (bounded, because a
+-- backlog may be long). Left out: paused queues, and jobs whose row does not say since when they may run
+-- (their parents ended later than they were created, or they were requeued).
+SELECT id, queue, worker, command,
+    extract(epoch FROM clock_timestamp() - greatest(created_at, run_after, last_activity_at))::double precision
+        AS age_seconds
+FROM (
+    SELECT id, queue, worker, command, created_at, run_after, last_activity_at
+    FROM dbjobs.background_job
+    WHERE state = 'queued'
+      AND depends_on IS NULL
+      AND attempt_base = 0
+      AND queue NOT IN (SELECT queue FROM dbjobs.job_queue WHERE paused)
+    ORDER BY id
+    LIMIT :bound::integer
+) j
+ORDER BY age_seconds DESC
+LIMIT 1;
