@@ -27,7 +27,7 @@ from dbjobs.errors import (
 from dbjobs.store.database import Row, Session, split_url
 from dbjobs.store.postgres_pool import Connection, Pool
 from dbjobs.store.records import NewJob
-from dbjobs.store.statements import Statements
+from dbjobs.store.statements import Statements, Table
 
 # Plans must not depend on statistics: a table that was empty when a statement was first planned may hold
 # a million rows a minute later, and the cached plan stays. So on our own connections the planner is left
@@ -211,6 +211,8 @@ class PostgresDatabase:
                 array = tables[name][column]
                 # unnest() fills shorter arrays up with NULLs, so a column without values need not be sent.
                 values.append(array if array.count(None) < len(array) else ())
+            elif isinstance(given.get(name), Table):
+                values.append(given[name].as_json())
             elif name == "channel":
                 values.append(self._channel)
             elif name == "schema":

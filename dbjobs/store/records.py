@@ -8,40 +8,41 @@ from typing import Literal
 import msgspec
 
 
-class NewJob(msgspec.Struct, frozen=True, gc=False):
+class NewJob(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """One row for ``insert_jobs``; the fields are its columns, in this order.
 
     ``delay_seconds`` counts from the database's clock; ``run_after`` is a moment; JSON columns are text.
+    Fields that have their default here are not sent: see Table.as_json.
     """
 
-    ref_id: str | None
-    parent_id: int | None
-    worker: str | None
-    queue: str
-    priority: int
-    tag: str | None
-    batch_id: str | None
-    callback: str | None
-    depends_on: str | None
-    depends_on_policy: str
-    pending: int
-    delay_seconds: float | None
-    run_after: datetime | None
-    expires_seconds: float | None
-    created_by: str | None
-    user_id: str | None
-    request_type: str
-    command: str
-    request: str | None
-    request_body: str | None
-    retry_limit: int
-    retry: str | None
-    on_failure: str
-    timeout_seconds: float
-    reply_to: str | None
-    args: str | None
-    meta: str | None
-    trace_context: str | None
+    ref_id: str | None = None
+    parent_id: int | None = None
+    worker: str | None = None
+    queue: str = ""
+    priority: int = 0
+    tag: str | None = None
+    batch_id: str | None = None
+    callback: str | None = None
+    depends_on: str | None = None
+    depends_on_policy: str = "completed"
+    pending: int = 0
+    delay_seconds: float | None = None
+    run_after: datetime | None = None
+    expires_seconds: float | None = None
+    created_by: str | None = None
+    user_id: str | None = None
+    request_type: str = "command"
+    command: str = ""
+    request: str | None = None
+    request_body: str | None = None
+    retry_limit: int = 0
+    retry: str | None = None
+    on_failure: str = "block"
+    timeout_seconds: float = 0.0
+    reply_to: str | None = None
+    args: str | None = None
+    meta: str | None = None
+    trace_context: str | None = None
 
 
 class Claimed(msgspec.Struct, frozen=True, gc=False):

@@ -43,8 +43,7 @@ async def insert_jobs(
     db: Fetcher, jobs: Sequence[NewJob], notices: Sequence[str]
 ) -> list[tuple[int, str | None]]:
     """Insert; (id, ref_id) of the rows that went in, in input order. A live ref_id yields no row."""
-    table = Table(NewJob.__struct_fields__, [astuple(job) for job in jobs])
-    rows = await db.fetch("insert_jobs", jobs=table, notices=notices)
+    rows = await db.fetch("insert_jobs", jobs=Table.of(jobs), notices=notices)
     return sorted((row[0], row[1]) for row in rows)
 
 

@@ -7,6 +7,9 @@ from collections.abc import Callable, Iterator, Sequence
 from importlib.resources import files
 from typing import Any, NamedTuple
 
+import msgspec
+from msgspec.structs import astuple
+
 # A parameter is `:name` or, for a column of a set, `:name.column`; `::type` is a cast.
 PARAMETER = re.compile(r"(?<![:\w]):([a-z_]+)(?:\.([a-z_]+))?")
 _COMMENT = re.compile(r"--[^\n]*")
@@ -35,17 +38,41 @@ class Table:
         rows: one tuple a row, each as long as ``columns``.
     """
 
-    __slots__ = ("columns", "rows")
+    __slots__ = ("_records", "_rows", "columns")
 
     def __init__(self, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         self.columns = columns
-        self.rows = rows
+        self._rows: Sequence[Sequence[Any]] | None = rows
+        self._records: Sequence[msgspec.Struct] = ()
+
+    @classmethod
+    def of(cls, records: Sequence[msgspec.Struct]) -> Table:
+        """A set of structs of one kind (at least one), whose fields are the columns."""
+        table = cls(records[0].__struct_fields__, ())
+        table._rows, table._records = None, records
+        return table
+
+    @property
+    def rows(self) -> Sequence[Sequence[Any]]:
+        """One tuple a row."""
+        if self._rows is None:
+            self._rows = [astuple(record) for record in self._records]
+        return self._rows
 
     def by_column(self) -> dict[str, Sequence[Any]]:
         """The rows turned on their side: a sequence of values for each column name."""
         if not self.rows:
             return dict.fromkeys(self.columns, ())
         return dict(zip(self.columns, zip(*self.rows, strict=True), strict=True))
+
+    def as_json(self) -> str:
+        """The rows as a JSON array of objects; a field that has its struct's default value is left out."""
+        if self._records:
+            return _encoder.encode(self._records).decode()
+        return _encoder.encode([dict(zip(self.columns, row, strict=True)) for row in self.rows]).decode()
+
+
+_encoder = msgspec.json.Encoder()
 
 
 class Statements:

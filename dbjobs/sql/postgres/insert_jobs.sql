@@ -12,27 +12,29 @@ INSERT INTO dbjobs.background_job (
     timeout_seconds, reply_to, args, meta, trace_context, state
 )
 SELECT
-    ref_id, parent_id, worker, queue, priority, tag, batch_id, callback, depends_on,
-    depends_on_policy, pending,
+    ref_id, parent_id, worker, queue, coalesce(priority, 0), tag, batch_id, callback, depends_on::json,
+    coalesce(depends_on_policy, 'completed'), coalesce(pending, 0),
     coalesce(run_after, now() + delay_seconds * interval '1 second'),
     now() + expires_seconds * interval '1 second', created_by, user_id,
-    request_type, command, request, request_body, retry_limit, retry, on_failure,
-    timeout_seconds, reply_to, args, meta, trace_context,
+    coalesce(request_type, 'command'), command, request, request_body::json, coalesce(retry_limit, 0),
+    retry::json, coalesce(on_failure, 'block'), coalesce(timeout_seconds, 0), reply_to, args::jsonb,
+    meta::jsonb, trace_context,
     CASE
         WHEN pending > 0 THEN 'waiting'
         WHEN coalesce(run_after, now() + delay_seconds * interval '1 second') > now() THEN 'scheduled'
         ELSE 'queued'
     END
-FROM unnest(
-    :jobs.ref_id::text[], :jobs.parent_id::bigint[], :jobs.worker::text[], :jobs.queue::text[],
-    :jobs.priority::integer[], :jobs.tag::text[], :jobs.batch_id::text[], :jobs.callback::text[],
-    :jobs.depends_on::json[], :jobs.depends_on_policy::text[], :jobs.pending::integer[],
-    :jobs.delay_seconds::double precision[], :jobs.run_after::timestamptz[],
-    :jobs.expires_seconds::double precision[], :jobs.created_by::text[], :jobs.user_id::text[],
-    :jobs.request_type::text[], :jobs.command::text[], :jobs.request::text[],
-    :jobs.request_body::json[], :jobs.retry_limit::integer[], :jobs.retry::json[],
-    :jobs.on_failure::text[], :jobs.timeout_seconds::double precision[], :jobs.reply_to::text[],
-    :jobs.args::jsonb[], :jobs.meta::jsonb[], :jobs.trace_context::text[]
+-- One JSON text, not one array per column: it halves the client's work for a single job, and it leaves out
+-- what has its default.
+FROM ROWS FROM (
+    json_to_recordset(:jobs::json) AS (
+        ref_id text, parent_id bigint, worker text, queue text, priority integer, tag text, batch_id text,
+        callback text, depends_on text, depends_on_policy text, pending integer,
+        delay_seconds double precision, run_after timestamptz, expires_seconds double precision,
+        created_by text, user_id text, request_type text, command text, request text, request_body text,
+        retry_limit integer, retry text, on_failure text, timeout_seconds double precision, reply_to text,
+        args text, meta text, trace_context text
+    )
 ) WITH ORDINALITY AS t (
     ref_id, parent_id, worker, queue, priority, tag, batch_id, callback, depends_on,
     depends_on_policy, pending, delay_seconds, run_after, expires_seconds, created_by, user_id,
