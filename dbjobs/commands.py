@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import inspect
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, get_type_hints
 
 import msgspec
@@ -93,7 +94,7 @@ class Registry:
             raise InvalidOption(f"command {name!r} is already registered; give one of them another name=")
         where = f"command {name!r}"
         options.check_names(defaults, where=where, job_only=False)
-        function = handler if inspect.isroutine(handler) else handler.__call__  # type: ignore[operator]
+        function = handler if inspect.isroutine(handler) or isinstance(handler, partial) else handler.__call__  # type: ignore[operator]
         is_async = inspect.iscoroutinefunction(function)
         if inspect.isasyncgenfunction(function) or inspect.isgeneratorfunction(function):
             raise InvalidOption(f"{where} is a generator; a command returns one response")
@@ -238,7 +239,7 @@ def _signature(function: Handler, where: str) -> tuple[bool, bool, Any]:
             if parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD)
             and parameter.default is parameter.empty
         ]
-        hints = get_type_hints(function)
+        hints = get_type_hints(function.func if isinstance(function, partial) else function)
     except (NameError, TypeError, ValueError) as error:
         raise InvalidOption(f"{where}: its signature cannot be read: {error}") from error
     if len(parameters) > 2:

@@ -77,6 +77,8 @@ class Jobs:
             raise InvalidOption(f"max_payload_bytes={max_payload_bytes!r} must be a whole number >= 1")
         base = base_row(retry_limit=0, timeout_seconds=0.0)
         base, _ = job_options.apply(base, {"retry_limit": retry_limit, "timeout": timeout}, where="Jobs")
+        self.url = url
+        self.schema = schema
         self._registry = Registry(base)
         self._max_payload_bytes = max_payload_bytes
         self._client = Client(make_database(url, schema=schema, pool_size=pool_size), migrate=migrate)
@@ -137,6 +139,11 @@ class Jobs:
     def declare(self, name: str, **defaults: Unpack[JobOptions]) -> Command:
         """Make a command known that only other processes can run, so that it can be enqueued here by name."""
         return self._registry.declare(name, dict(defaults))
+
+    @property
+    def commands(self) -> list_[str]:
+        """Names of the commands that this process can run."""
+        return self._registry.runnable()
 
     # --- life -----------------------------------------------------------------------------------
 

@@ -25,9 +25,7 @@ class HueyPeer:
 
     dialect: Dialect = "sqlite"
     version = version("huey")
-    keeps = (
-        "job row deleted before the handler starts (at most once); a result row only for a value, none here"
-    )
+    keeps = "job row deleted before the handler starts (at most once); a result row only for a value, none here"
 
     def __init__(self, synchronous: Synchronous) -> None:
         self.name = f"huey ({synchronous})"

@@ -33,9 +33,7 @@ class ObanPeer:
         self._noop = _make_noop(self._tally)
 
     async def prepare(self, url: str) -> None:
-        self._pool: Any = psycopg_pool.AsyncConnectionPool(
-            url, min_size=_POOL_SIZE, max_size=_POOL_SIZE, open=False
-        )
+        self._pool: Any = psycopg_pool.AsyncConnectionPool(url, min_size=_POOL_SIZE, max_size=_POOL_SIZE, open=False)
         await self._pool.open(wait=True)
         await schema.install(self._pool)
         self._producer = Oban(pool=self._pool, name="producer")

@@ -110,9 +110,7 @@ class ProcrastinatePeer:
 
     async def _unfinished(self) -> bool:
         return bool(
-            await self._value(
-                "SELECT EXISTS (SELECT FROM procrastinate_jobs WHERE status IN ('todo', 'doing'))"
-            )
+            await self._value("SELECT EXISTS (SELECT FROM procrastinate_jobs WHERE status IN ('todo', 'doing'))")
         )
 
     async def _clear(self) -> None:

@@ -50,9 +50,7 @@ def check_once_each(name: str, jobs: int, runs: int, finished: int) -> None:
         RuntimeError: a job was lost, left unfinished or run twice.
     """
     if runs != jobs or finished != jobs:
-        raise RuntimeError(
-            f"{name}: {jobs} jobs, but {runs} runs of the handler and {finished} finished rows"
-        )
+        raise RuntimeError(f"{name}: {jobs} jobs, but {runs} runs of the handler and {finished} finished rows")
 
 
 async def rate(jobs: int, work: Awaitable[object]) -> float:
@@ -123,9 +121,7 @@ def counted(measured: list[float]) -> list[float]:
     return measured[_WARM_UP:]
 
 
-async def latencies(
-    jobs: int, tally: Tally[asyncio.Event], enqueue: Callable[[], Awaitable[object]]
-) -> list[float]:
+async def latencies(jobs: int, tally: Tally[asyncio.Event], enqueue: Callable[[], Awaitable[object]]) -> list[float]:
     """Milliseconds from calling `enqueue` to the start of the handler, for one job at a time."""
     measured = []
     for pause in pauses(jobs):

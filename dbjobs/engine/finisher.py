@@ -46,6 +46,7 @@ class Finisher:
         self._on_finished = on_finished
         self._waiting: list[Entry] = []
         self._in_flight: list[Entry] = []
+        self._lanes_back: list[Attempt] = []
         self._durable: dict[Attempt, asyncio.Future[bool]] = {}
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
@@ -60,11 +61,18 @@ class Finisher:
 
     def lanes(self) -> set[str | None]:
         """Named workers of those jobs."""
-        return {attempt.job.worker for attempt, _ in (*self._waiting, *self._in_flight)}
+        attempts = [attempt for attempt, _ in (*self._waiting, *self._in_flight)]
+        return {attempt.job.worker for attempt in (*attempts, *self._lanes_back)}
 
     def submit(self, attempt: Attempt, outcome: Outcome) -> None:
         """Queue an outcome; returns at once."""
         self._waiting.append((attempt, outcome))
+        self._idle.clear()
+        self._wake.set()
+
+    def give_back_lane(self, attempt: Attempt) -> None:
+        """Queue the return of a lane that no outcome brings along; returns at once."""
+        self._lanes_back.append(attempt)
         self._idle.clear()
         self._wake.set()
 
@@ -97,9 +105,14 @@ class Finisher:
         while True:
             await self._wake.wait()
             self._wake.clear()
-            while self._waiting:
+            while self._waiting or self._lanes_back:
+                if self._lanes_back:
+                    with anyio.CancelScope(shield=True):
+                        await self._give_back_lanes(current_node)
                 batch, self._waiting = self._waiting[:LARGEST_BATCH], self._waiting[LARGEST_BATCH:]
                 self._in_flight = batch
+                if not batch:
+                    continue
                 if self._reporter.has_lines:
                     await self._reporter.flush_quietly()
                 with anyio.CancelScope(shield=True):
@@ -131,7 +144,7 @@ class Finisher:
                 return
             else:
                 backoff.succeeded()
-                await self._settled(node_id, entries, settlement)
+                self._settled(entries, settlement)
                 return
 
     async def _divide(
@@ -161,22 +174,36 @@ class Finisher:
             await anyio.sleep(1.0)
         await self._write_for(node_id, [(attempt, plain)], current_node)
 
-    async def _settled(self, node_id: int, entries: list[Entry], settlement: Settlement) -> None:
+    def _settled(self, entries: list[Entry], settlement: Settlement) -> None:
         if settlement.lost:
-            await self._give_back_lanes(node_id, entries, settlement.lost)
+            # The outcome that should have given a lane back was not written: give it back all the same.
+            self._lanes_back += [
+                attempt
+                for attempt, outcome in entries
+                if outcome.id in settlement.lost and (outcome.release_worker or outcome.block_worker)
+            ]
         self._conclude(entries, settlement.lost)
         if settlement.ready:
             self._on_ready(settlement.ready)
 
-    async def _give_back_lanes(self, node_id: int, entries: list[Entry], lost: frozenset[int]) -> None:
-        """The outcome that should have given a lane back was not written: give it back all the same."""
-        lanes = [
-            attempt.job.worker
-            for attempt, outcome in entries
-            if outcome.id in lost and (outcome.release_worker or outcome.block_worker) and attempt.job.worker
-        ]
-        if lanes:
-            await repository.release_workers(self._db, node_id, lanes)
+    async def _give_back_lanes(self, current_node: Callable[[], int | None]) -> None:
+        lanes: dict[int, list[str]] = {}
+        for attempt in self._lanes_back:
+            if attempt.job.worker is not None:
+                lanes.setdefault(attempt.node_id, []).append(attempt.job.worker)
+        backoff = Backoff("giving lanes back")
+        for node_id, workers in lanes.items():
+            while True:
+                try:
+                    await repository.release_workers(self._db, node_id, workers)
+                except DatabaseError as error:
+                    if current_node() != node_id:
+                        break  # the lease is over, and with it every hold on a lane
+                    await backoff.failed(error)
+                else:
+                    backoff.succeeded()
+                    break
+        self._lanes_back.clear()
 
     def _conclude(self, entries: list[Entry], lost: set[int] | frozenset[int]) -> None:
         ended: list[int] = []

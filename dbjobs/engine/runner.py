@@ -348,7 +348,9 @@ class Runners:
             return await handler(*arguments)
         if command.process:
             return await anyio.to_process.run_sync(handler, *arguments, cancellable=True)
-        # The thread cannot be interrupted; it is left behind, and the fence refuses what it does late.
+        # The thread cannot be interrupted; it is left behind, and the fence refuses what it does late. Not so
+        # in a lane, which must not overlap itself: there it is waited for, as for a stubborn async handler.
+        leave = attempt.lane_rest is None
         return await anyio.to_thread.run_sync(
-            handler, *arguments, abandon_on_cancel=True, limiter=self._threads
+            handler, *arguments, abandon_on_cancel=leave, limiter=self._threads
         )

@@ -118,6 +118,7 @@ class Engine:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Workers run while this block does."""
+        raised: Exception | None = None
         try:
             await self._node.start()
             async with anyio.create_task_group() as loops:
@@ -134,6 +135,8 @@ class Engine:
                 loops.start_soon(self._dispatch, dispatching)
                 try:
                     yield
+                except Exception as error:
+                    raised = error  # goes on below as it is, not wrapped in this task group's ExceptionGroup
                 finally:
                     # Whatever ended the block, running jobs get their grace and outcomes are written.
                     with anyio.CancelScope(shield=True):
@@ -143,6 +146,8 @@ class Engine:
         finally:
             with anyio.CancelScope(shield=True):
                 await self._node.stop()
+        if raised is not None:
+            raise raised
 
     @asynccontextmanager
     async def transaction(self, context: JobContext) -> AsyncIterator[Any]:

@@ -43,15 +43,14 @@ class History:
 
     Args:
         files: where they are.
-        statements: the dialect's statements.
+        statements, scripts: the dialect's.
         busy_seconds: how long to wait for a lock.
     """
 
-    def __init__(self, files: HistoryFiles, statements: Statements, busy_seconds: float) -> None:
+    def __init__(self, files: HistoryFiles, statements: Statements, scripts: Scripts, busy_seconds: float) -> None:
         self._files = files
-        self._settings = statements.text("open_connection")
-        self._tables = statements.text("make_partition")
-        self._scripts = Scripts(statements)
+        self._statements = statements
+        self._scripts = scripts
         self._busy_seconds = busy_seconds
         # month -> connection and the identity of its file: another process may have dropped the month.
         self._open: OrderedDict[str, tuple[sqlite3.Connection, tuple[int, int]]] = OrderedDict()
@@ -89,7 +88,7 @@ class History:
             made = self._connect(path, create=True)
             try:
                 # Not IMMEDIATE: that would ask for the lock of the attached main file too, which we hold.
-                made.executescript(f"BEGIN;{self._tables};COMMIT")
+                made.executescript(f"BEGIN;{self._statements.text('make_partition')};COMMIT")
             finally:
                 made.close()
             connection = self.connection(month)
@@ -113,6 +112,8 @@ class History:
         Raises:
             sqlite3.Error: nothing is lost, the next run copies it again.
         """
+        if not self._scripts["has_schema"].run(main, self, {})[0][0]:
+            return False
         find, copy, forget = (self._scripts[n] for n in ("find_unarchived", "archive_month", "forget_archived"))
         if not find.run(main, self, {}):
             return False
@@ -141,7 +142,7 @@ class History:
 
     def _connect(self, path: Path, *, create: bool) -> sqlite3.Connection:
         try:
-            connection = connect(path, self._settings, self._busy_seconds, create=create)
+            connection = connect(path, self._statements.text("open_connection"), self._busy_seconds, create=create)
             connection.execute("ATTACH DATABASE ? AS live", (str(self._files.main),))
         except sqlite3.Error as error:
             raise translate(error, path) from error

@@ -37,9 +37,8 @@ _DIRECTIVE = re.compile(
     r"-- @(?:each (?P<each>\w+)(?: where (?P<where>\w+))?|(?P<months>months)(?: (?P<order>ascending|descending))?)?"
     r" ?(?:as (?P<name>\w+))?$"
 )
-_RETURNS = re.compile(r"\s*(SELECT|PRAGMA)\b|.*\bRETURNING\b", re.DOTALL)
+_WRITES = re.compile(r"\b(INSERT|UPDATE|DELETE|CREATE|DROP|ALTER)\b")
 _SO_FAR = Parameter("so_far", None)
-_READS = re.compile(r"\s*(SELECT|WITH|PRAGMA)\b")
 
 
 class Step(NamedTuple):
@@ -72,7 +71,7 @@ class Script:
 
     def __init__(self, source: str) -> None:
         self.steps = tuple(_steps(source))
-        self.reads_only = all(_READS.match(step.text) for step in self.steps)
+        self.reads_only = not any(_WRITES.search(step.text) for step in self.steps)
         self._names_months = any(name == "months" for step in self.steps for name, _ in step.parameters)
 
     def run(self, connection: sqlite3.Connection, months: Months, given: Mapping[str, Any]) -> list[Row]:
@@ -142,7 +141,7 @@ def _step(
     name: str | None = None,
 ) -> Step:
     parameters = tuple(Parameter(match[1], match[2]) for match in PARAMETER.finditer(text))
-    returns = _RETURNS.match(text) is not None
+    returns = "RETURNING" in text or _WRITES.search(text) is None
     return Step(PARAMETER.sub("?", text), parameters, returns, each, where, months is not None, order, name)
 
 
@@ -263,6 +262,4 @@ _MOMENT = "run_after"  # the one column of a set that comes as a datetime
 
 def _with_moments(table: Table) -> Sequence[Sequence[Any]]:
     at = list(table.columns).index(_MOMENT)
-    return [
-        row if row[at] is None else (*row[:at], _value(row[at]), *row[at + 1 :]) for row in table.rows
-    ]
+    return [row if row[at] is None else (*row[:at], _value(row[at]), *row[at + 1 :]) for row in table.rows]

@@ -7,10 +7,11 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from queue import SimpleQueue
 from typing import Any, NamedTuple
 
-from dbjobs.errors import DatabaseError
+from dbjobs.store.sqlite_history import History
 
 # A thread that waits for the interpreter's lock may wait for seconds while the event loop is busy: each time the
 # loop looks for events it lets go of the lock and takes it back before the other thread has woken up, and that
@@ -19,7 +20,8 @@ from dbjobs.errors import DatabaseError
 STEP_ASIDE_EVERY_SECONDS = 0.005
 STEP_ASIDE_SECONDS = 0.0001
 
-Work = Callable[[sqlite3.Connection], Any]
+Connected = tuple[sqlite3.Connection, History]  # what each thread has of its own
+Work = Callable[[sqlite3.Connection, History], Any]
 
 
 class Task(NamedTuple):
@@ -62,10 +64,8 @@ class Desk:
 
     def call(self, function: Callable[..., None], *arguments: Any) -> None:
         """Called in a thread: run a function in the event loop; nothing if the loop is gone."""
-        try:
+        with suppress(RuntimeError):  # a closed loop: nobody waits any more
             self._loop.call_soon_threadsafe(function, *arguments)
-        except RuntimeError:
-            pass  # closed: nobody waits any more
 
     def _take_in(self, outcomes: list[Outcome]) -> None:
         self._outstanding -= len(outcomes)
@@ -91,20 +91,12 @@ class Readers:
     Args:
         desk: where results go.
         count: how many threads.
-        connect: opens a connection (and whatever goes with it); called in each thread.
-        disconnect: closes it again.
+        connect: opens the connections; called in each thread when it gets its first work.
     """
 
-    def __init__(
-        self,
-        desk: Desk,
-        count: int,
-        connect: Callable[[], sqlite3.Connection],
-        disconnect: Callable[[], None],
-    ) -> None:
+    def __init__(self, desk: Desk, count: int, connect: Callable[[], Connected]) -> None:
         self._desk = desk
         self._connect = connect
-        self._disconnect = disconnect
         self._tasks: SimpleQueue[Task | None] = SimpleQueue()
         self._threads = [
             threading.Thread(target=self._run, name=f"dbjobs-sqlite-reader-{n}", daemon=True) for n in range(count)
@@ -113,7 +105,7 @@ class Readers:
             thread.start()
 
     def submit(self, work: Work) -> asyncio.Future[Any]:
-        """Run ``work(connection)`` in one of the threads."""
+        """Run ``work(connection, history)`` in one of the threads."""
         future = self._desk.future()
         self._tasks.put(Task(work, future))
         return future
@@ -123,24 +115,23 @@ class Readers:
         for _ in self._threads:
             self._tasks.put(None)
 
-    def join(self) -> None:
-        """Wait until they have ended."""
+    def join(self, seconds: float) -> None:
+        """Wait until they have ended, at most so long for each."""
         for thread in self._threads:
-            thread.join()
+            thread.join(seconds)
 
     def _run(self) -> None:
-        connection: sqlite3.Connection | None = None
+        connected: Connected | None = None
         while (task := self._tasks.get()) is not None:
-            if task.future.cancelled():
-                self._desk.deliver([Outcome(task.future, None, None)])
-                continue
+            outcome = Outcome(task.future, None, None)
             try:
-                if connection is None:
-                    connection = self._connect()
-                outcome = Outcome(task.future, task.work(connection), None)
-            except Exception as error:
-                outcome = Outcome(task.future, None, error)
+                if connected is None:
+                    connected = self._connect()
+                if not task.future.cancelled():
+                    outcome = Outcome(task.future, task.work(*connected), None)
             except BaseException as error:
-                outcome = Outcome(task.future, None, DatabaseError(f"reader thread: {error!r}"))
+                outcome = Outcome(task.future, None, error)
             self._desk.deliver([outcome])
-        self._disconnect()
+        if connected is not None:
+            connected[1].close()
+            connected[0].close()

@@ -19,7 +19,7 @@ from typing import Any
 from dbjobs.errors import DatabaseError
 from dbjobs.store.sqlite_connection import begin
 from dbjobs.store.sqlite_history import History
-from dbjobs.store.sqlite_threads import Desk, Outcome, Task, Work
+from dbjobs.store.sqlite_threads import Connected, Desk, Outcome, Task, Work
 
 log = logging.getLogger("dbjobs")
 
@@ -43,7 +43,7 @@ class Hold:
         self.failed = False
 
     def submit(self, work: Work) -> asyncio.Future[Any]:
-        """Run ``work(connection)`` inside the transaction."""
+        """Run ``work(connection, history)`` inside the transaction."""
         future = self._desk.future()
         self.tasks.put(Task(work, future))
         return future
@@ -66,7 +66,7 @@ class Writer:
 
     Args:
         desk: where results go.
-        connect: opens the connection and the history's; called in the thread.
+        connect: opens the connections; called in the thread.
         busy_seconds: how long to wait for the write lock of the file.
         archives: copy what has ended to the history now and then.
     """
@@ -74,7 +74,7 @@ class Writer:
     def __init__(
         self,
         desk: Desk,
-        connect: Callable[[], tuple[sqlite3.Connection, History]],
+        connect: Callable[[], Connected],
         busy_seconds: float,
         *,
         archives: bool,
@@ -91,7 +91,7 @@ class Writer:
         self._thread.start()
 
     def submit(self, work: Work) -> asyncio.Future[Any]:
-        """Run ``work(connection)`` in the next transaction; the result comes after its commit."""
+        """Run ``work(connection, history)`` in the next transaction; the result comes after its commit."""
         future = self._desk.future()
         self._inbox.put(Task(work, future))
         return future
@@ -111,9 +111,9 @@ class Writer:
         """Let the thread end after the work that is queued."""
         self._inbox.put(None)
 
-    def join(self) -> None:
-        """Wait until it has ended."""
-        self._thread.join()
+    def join(self, seconds: float) -> None:
+        """Wait until it has ended, at most so long."""
+        self._thread.join(seconds)
 
     # --- in the thread --------------------------------------------------------------------------
 
@@ -187,10 +187,10 @@ class Writer:
         if task.future.cancelled():
             return Outcome(task.future, None, None)
         if alone:
-            return Outcome(task.future, task.work(self._connection), None)
+            return Outcome(task.future, task.work(self._connection, self._history), None)
         self._connection.execute("SAVEPOINT work")
         try:
-            outcome = Outcome(task.future, task.work(self._connection), None)
+            outcome = Outcome(task.future, task.work(self._connection, self._history), None)
         except Exception as error:
             if not self._connection.in_transaction:
                 raise  # too bad for SQLite (a full disk): it has rolled back everything
@@ -203,12 +203,13 @@ class Writer:
         try:
             begin(self._connection, self._busy_seconds)
         except BaseException as error:
+            hold.failed = True
             self._desk.deliver([Outcome(hold.ready, None, error)])
-            return
-        self._desk.deliver([Outcome(hold.ready, None, None)])
+        else:
+            self._desk.deliver([Outcome(hold.ready, None, None)])
         while isinstance(task := hold.tasks.get(), Task):
             try:
-                outcome = Outcome(task.future, task.work(self._connection), None)
+                outcome = Outcome(task.future, task.work(self._connection, self._history), None)
             except BaseException as error:
                 hold.failed = True
                 outcome = Outcome(task.future, None, error)
@@ -241,12 +242,13 @@ class Writer:
         return int(self._connection.execute("PRAGMA data_version").fetchone()[0])
 
     def _notice_others(self) -> None:
-        if self._on_change is None:
+        on_change = self._on_change  # once: the event loop may take it away at any moment
+        if on_change is None:
             return
         version = self._look()
         if version != self._version:
             self._version = version
-            self._desk.call(self._on_change)
+            self._desk.call(on_change)
 
     def _archive(self, *, idle: bool) -> None:
         changes = self._connection.total_changes
@@ -265,5 +267,5 @@ class Writer:
             log.warning("finished jobs cannot be copied to the history yet: %s", error)
 
 
-def _nothing(connection: sqlite3.Connection) -> None:
+def _nothing(connection: sqlite3.Connection, history: History) -> None:
     """Work that only wakes the thread up."""

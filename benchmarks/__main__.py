@@ -1,0 +1,58 @@
+"""Measures dbjobs beside the bare driver and, if asked, beside other libraries, and judges the figures."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from benchmarks.run import Run, run
+from benchmarks.scenarios import SCENARIOS
+from benchmarks.server import NoServer
+
+
+def main() -> None:
+    """Parse the arguments, measure, print; the exit code is 1 if dbjobs failed in a scenario."""
+    parser = _parser()
+    given = parser.parse_args()
+    for name in given.scenario:
+        if name not in SCENARIOS:
+            parser.error(f"no scenario {name!r}; the scenarios are {', '.join(SCENARIOS)}")
+    if given.url and given.db == "sqlite":
+        parser.error("--url is for --db postgres; SQLite files are made in the temporary folder")
+    chosen = Run(
+        dialect=given.db,
+        scenarios=tuple(given.scenario) or tuple(SCENARIOS),
+        url=given.url,
+        peers=given.peers,
+        scale=given.jobs_scale,
+        repeat=given.repeat,
+        chart=given.chart,
+    )
+    try:
+        sound = run(chosen)
+    except NoServer as error:
+        sys.exit(str(error))
+    sys.exit(0 if sound else 1)
+
+
+def _parser() -> argparse.ArgumentParser:
+    listed = "\n".join(f"  {scenario.name:<20}{scenario.about}" for scenario in SCENARIOS.values())
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks",
+        description=__doc__,
+        epilog=f"scenarios:\n{listed}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("scenario", nargs="*", help="which ones (default: all)")
+    parser.add_argument("--db", choices=("postgres", "sqlite"), default="postgres")
+    parser.add_argument("--url", help="a PostgreSQL server to make databases on (default: a throwaway server)")
+    parser.add_argument("--peers", action="store_true", help="measure other libraries in the same rounds")
+    parser.add_argument("--jobs-scale", type=float, default=1.0, help="times the jobs of every scenario")
+    parser.add_argument("--repeat", type=int, default=3, help="rounds; figures are medians")
+    parser.add_argument("--chart", type=Path, help="also draw the rates into this SVG file")
+    return parser
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,128 @@
+"""dbjobs under loads that show whether work per job stays the same: deep queues, old snapshots, stuck lanes.
+
+Rates are taken from the completion times in history, which are written by the database itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Mapping
+
+from benchmarks.job_tables import HOLD, NAP
+from benchmarks.peers import timing
+from benchmarks.site import Site
+from benchmarks.worker_process import WorkerProcess
+from benchmarks.workload import CONCURRENCY, NAP_SECONDS, Workload
+
+_MEGABYTE = 2**20
+_MEMORY_SLICES = 10
+
+
+async def drain(site: Site, jobs: int) -> float:
+    """Jobs per second of a plain drain, measured as the loads are: what they are compared with."""
+    return await _drained(site, jobs)
+
+
+async def drain_two(site: Site, jobs: int) -> float:
+    """Jobs per second by two worker processes."""
+    await site.tables.fill(jobs)
+    await site.tables.analyze()
+    async with WorkerProcess(site.url) as one, WorkerProcess(site.url) as other:
+        began = await site.tables.now()
+        await asyncio.gather(one.go(), other.go())
+        await _until_completed(site, jobs)
+        runs = [(await worker.report()).runs for worker in (one, other)]
+    timing.check_once_each("dbjobs", jobs, sum(runs), await site.tables.completed())
+    _, end = await site.tables.completion(jobs)
+    return jobs / (end - began)
+
+
+async def backlog(site: Site, jobs: int, part: int) -> Mapping[str, float]:
+    """Jobs per second over the first two parts of a long queue."""
+    await site.tables.fill(jobs)
+    await site.tables.analyze()
+    began = await Workload(site.url).run(site, 2 * part)
+    first, middle = await site.tables.completion(part)
+    both, end = await site.tables.completion(2 * part)
+    return {"first": first / (middle - began), "next": (both - first) / (end - middle)}
+
+
+async def scheduled(site: Site, waiting: int, jobs: int) -> float:
+    """Jobs per second while many others are scheduled."""
+    await site.tables.fill_scheduled(waiting)
+    return await _drained(site, jobs)
+
+
+async def pinned(site: Site, jobs: int, last: int) -> Mapping[str, float]:
+    """Jobs per second while another session holds the snapshot from before the first."""
+    await site.tables.fill(jobs)
+    await site.tables.analyze()
+    async with site.tables.pin():
+        began = await Workload(site.url).run(site, jobs)
+    before, middle = await site.tables.completion(jobs - last)
+    _, end = await site.tables.completion(jobs)
+    return {"all": jobs / (end - began), "last": (jobs - before) / (end - middle) if before < jobs else math.nan}
+
+
+async def lanes(site: Site, stuck: int, jobs: int) -> float:
+    """Jobs per second while many others wait for two named workers that are busy."""
+    await site.tables.fill_lanes(2, stuck // 2, head=HOLD)
+    workload = Workload(site.url)
+    value = await _drained(site, jobs, workload)
+    if workload.held != 2:
+        raise RuntimeError(f"{workload.held} named workers were busy instead of 2")
+    return value
+
+
+async def many_lanes(site: Site, workers: int, jobs_each: int) -> float:
+    """Jobs per second when each named worker has only a few."""
+    await site.tables.fill_lanes(workers, jobs_each)
+    return await _drained(site, 0, of_lanes=workers * jobs_each)
+
+
+async def io_bound(site: Site, jobs: int) -> float:
+    """Seconds for handlers that wait."""
+    await site.tables.fill(jobs, command=NAP)
+    await site.tables.analyze()
+    began = await Workload(site.url).run(site, jobs)
+    _, end = await site.tables.completion(jobs)
+    return end - began
+
+
+def ideal_io_bound(jobs: int) -> float:
+    """Seconds that waiting alone takes."""
+    return jobs * NAP_SECONDS / CONCURRENCY
+
+
+async def memory(site: Site, jobs: int) -> Mapping[str, float]:
+    """Megabytes of a worker process after the first slice of the jobs, after half of them, and after all.
+
+    Buffers of a fixed size may still fill up in the first half; what grows in the second is kept per job.
+    """
+    slice_size = jobs // _MEMORY_SLICES
+    sizes = []
+    async with WorkerProcess(site.url) as worker:
+        await worker.go()
+        for number in range(1, _MEMORY_SLICES + 1):
+            await site.tables.fill(slice_size)
+            await _until_completed(site, number * slice_size)
+            sizes.append((await worker.report()).rss / _MEGABYTE)
+    return {"before": sizes[0], "half": sizes[_MEMORY_SLICES // 2 - 1], "after": sizes[-1]}
+
+
+async def _drained(site: Site, jobs: int, workload: Workload | None = None, *, of_lanes: int = 0) -> float:
+    if jobs:
+        await site.tables.fill(jobs)
+    await site.tables.analyze()
+    jobs += of_lanes
+    began = await (workload or Workload(site.url)).run(site, jobs)
+    _, end = await site.tables.completion(jobs)
+    return jobs / (end - began)
+
+
+async def _until_completed(site: Site, jobs: int) -> None:
+    # Seldom: each look counts rows, which takes the machine away from the workers.
+    async with asyncio.timeout(timing.patience(jobs)):
+        while await site.tables.completed() < jobs:  # noqa: ASYNC110
+            await asyncio.sleep(0.1)

@@ -1,0 +1,60 @@
+"""Puts the commands together."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated
+
+import typer
+
+import dbjobs
+from dbjobs.cli.demo import demo
+from dbjobs.cli.doctor import doctor
+from dbjobs.cli.enqueue import enqueue
+from dbjobs.cli.failures import TRACEBACK_VARIABLE
+from dbjobs.cli.intervene import cancel, requeue
+from dbjobs.cli.listing import history, jobs
+from dbjobs.cli.logs import logs
+from dbjobs.cli.migrate import migrate
+from dbjobs.cli.output import prepare_streams
+from dbjobs.cli.show import show
+from dbjobs.cli.worker import worker
+
+EXIT_CODES = "Exit codes: 0 all went well; 1 an error, or no such job; 2 wrong usage; 130 interrupted (Ctrl+C)."
+
+app = typer.Typer(
+    name="dbjobs",
+    # Plain help and plain errors: the same on a terminal, in a pipe and in a log.
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    no_args_is_help=True,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=EXIT_CODES,
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"dbjobs {dbjobs.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+    traceback: Annotated[
+        bool, typer.Option("--traceback", help=f"Show where an error was raised (or set {TRACEBACK_VARIABLE}=1).")
+    ] = False,
+) -> None:
+    """Durable background jobs in the database your application already has."""
+    prepare_streams()
+    if traceback:
+        # In the environment, so that worker processes do the same.
+        os.environ[TRACEBACK_VARIABLE] = "1"
+
+
+for command in (demo, migrate, worker, enqueue, jobs, show, logs, cancel, requeue, history, doctor):
+    app.command(epilog=EXIT_CODES)(command)

@@ -1,0 +1,80 @@
+"""`dbjobs doctor`: is everything in order, and if not, what is to be done?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import typer
+
+from dbjobs.cli.application import load
+from dbjobs.cli.checks import Finding, Patient, examine
+from dbjobs.cli.connection import needed_url, run
+from dbjobs.cli.failures import EXIT_ERROR
+from dbjobs.cli.options import DEFAULT_SCHEMA, Application, AsJson, Schema, Url, duration
+from dbjobs.cli.output import clean, write, write_json
+from dbjobs.errors import DatabaseError
+from dbjobs.store.database import make_database
+
+
+def doctor(
+    url: Url = None,
+    schema: Schema = DEFAULT_SCHEMA,
+    app: Application = None,
+    longest_wait: Annotated[
+        Any,
+        typer.Option(
+            "--longest-wait", parser=duration, metavar="TIME", help="Report a job that is ready and waits for longer."
+        ),
+    ] = "5m",
+    as_json: AsJson = False,
+) -> None:
+    """Check that all is well, or say what to do.
+
+    Looks at the database, the tables, the nodes, the queues and the jobs; ends with 1 if something is wrong.
+
+    With --app the application's database is taken (unless --url names another), and the commands of ready
+    jobs are compared with those that it can run.
+    """
+    commands: list[str] | None = None
+    if app is not None:
+        jobs = load(app)
+        commands = jobs.commands
+        if not url:
+            url, schema = jobs.url, jobs.schema
+    findings = run(_doctor(needed_url(url), schema, commands, longest_wait.total_seconds(), as_json))
+    if as_json:
+        write_json({"ok": all(finding.ok for finding in findings), "findings": findings}, indent=2)
+    if not all(finding.ok for finding in findings):
+        raise typer.Exit(EXIT_ERROR)
+
+
+async def _doctor(
+    url: str, schema: str, commands: Sequence[str] | None, longest_wait_seconds: float, as_json: bool
+) -> list[Finding]:
+    db = make_database(url, schema=schema)
+    findings: list[Finding] = []
+    try:
+        await db.open()
+    except DatabaseError as error:
+        finding = Finding(check="database", ok=False, message=str(error), advice="is it running, and is the URL right?")
+        findings.append(finding)
+        if not as_json:
+            _print(finding)
+        return findings
+    try:
+        patient = Patient(db=db, commands=commands, longest_wait_seconds=longest_wait_seconds)
+        async for finding in examine(patient):
+            findings.append(finding)
+            if not as_json:
+                _print(finding)
+    finally:
+        await db.close()
+    return findings
+
+
+def _print(finding: Finding) -> None:
+    text = f"{'OK' if finding.ok else 'WARN':<4}  {finding.check:<8}  {clean(finding.message)}"
+    write(text, "green" if finding.ok else "bold yellow")
+    if finding.advice is not None:
+        write(f"{'':<16}-> {finding.advice}")

@@ -1,0 +1,137 @@
+"""`dbjobs cancel` and `dbjobs requeue`: one job, several, or all that fit."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Annotated, Any
+
+import msgspec
+import typer
+
+from dbjobs.cli.connection import find, opened, run
+from dbjobs.cli.failures import EXIT_ERROR, complain
+from dbjobs.cli.listing import State
+from dbjobs.cli.options import (
+    DEFAULT_SCHEMA,
+    AsJson,
+    Batch,
+    MaybeReferences,
+    Queue,
+    References,
+    Schema,
+    Tag,
+    Url,
+    Worker,
+)
+from dbjobs.cli.output import counted, one_line, write, write_json
+from dbjobs.errors import UnknownJob
+from dbjobs.jobs import Jobs
+from dbjobs.models import JobState
+
+Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Kept as the job's error text.")]
+
+
+class Done(msgspec.Struct, frozen=True):
+    """What became of one job: ``done`` is False when there was nothing to do."""
+
+    id: int
+    done: bool
+    state: JobState
+
+
+def cancel(
+    references: MaybeReferences = None,
+    url: Url = None,
+    schema: Schema = DEFAULT_SCHEMA,
+    state: State = None,
+    queue: Queue = None,
+    worker: Worker = None,
+    tag: Tag = None,
+    batch: Batch = None,
+    reason: Reason = "cancelled",
+    as_json: AsJson = False,
+) -> None:
+    """Cancel jobs: those named, or all that fit.
+
+    A job that has not started is cancelled at once, with the jobs that depend on it; a running one is asked to stop.
+    """
+    filters = {"state": state, "queue": queue, "worker": worker, "tag": tag, "batch_id": batch}
+    filtered = any(value is not None for value in filters.values())
+    if filtered == bool(references):
+        raise typer.BadParameter(
+            "name jobs, or give --state, --queue, --worker, --tag or --batch" + (", not both" if filtered else ""),
+            param_hint="JOB",
+        )
+    if references:
+        run(_cancel(references, url, schema, reason, as_json))
+    else:
+        run(_cancel_many(url, schema, reason, filters, as_json))
+
+
+def requeue(references: References, url: Url = None, schema: Schema = DEFAULT_SCHEMA, as_json: AsJson = False) -> None:
+    """Run failed or cancelled jobs again.
+
+    They keep their ids and get a fresh set of tries.
+    """
+    run(_requeue(references, url, schema, as_json))
+
+
+async def _cancel(references: list[str], url: str | None, schema: str, reason: str, as_json: bool) -> None:
+    async with opened(url, schema) as jobs:
+        await _each(
+            jobs, references, lambda id: jobs.cancel(id, reason=reason), _told_cancelled, "had ended before", as_json
+        )
+
+
+async def _requeue(references: list[str], url: str | None, schema: str, as_json: bool) -> None:
+    async with opened(url, schema) as jobs:
+        await _each(
+            jobs, references, jobs.requeue, _told_requeued, "is not among the failed or cancelled jobs", as_json
+        )
+
+
+async def _cancel_many(url: str | None, schema: str, reason: str, filters: dict[str, Any], as_json: bool) -> None:
+    async with opened(url, schema) as jobs:
+        reached = await jobs.cancel_many(reason=reason, **filters)
+    if as_json:
+        write_json({"cancelled": reached})
+    else:
+        write(f"{counted(reached, 'job')} cancelled or asked to stop")
+
+
+async def _each(
+    jobs: Jobs,
+    references: Sequence[str],
+    work: Callable[[int], Awaitable[bool]],
+    words: Callable[[JobState], str],
+    otherwise: str,
+    as_json: bool,
+) -> None:
+    """Do it to every job named, tell of each, and end with an error if one of them was not reached."""
+    missed = False
+    for reference in references:
+        try:
+            job = await find(jobs, reference)
+            done = await work(job.id)
+        except UnknownJob as error:
+            complain(str(error))
+            missed = True
+            continue
+        state = getattr(await jobs.get(job.id), "state", job.state)
+        if as_json:
+            write_json(Done(job.id, done, state))
+        elif done:
+            write(f"job {job.id} ({one_line(job.command)}) {words(state)}")
+        else:
+            complain(f"job {job.id} ({one_line(job.command)}) {otherwise}: it is {state}")
+        missed = missed or not done
+    if missed:
+        raise typer.Exit(EXIT_ERROR)
+
+
+def _told_cancelled(state: JobState) -> str:
+    return "cancelled" if state is JobState.CANCELLED else "asked to stop"
+
+
+def _told_requeued(state: JobState) -> str:
+    return "queued again"

@@ -1,0 +1,126 @@
+"""`dbjobs worker`: run an application's jobs, in this process or in several of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import threading
+import time
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import typer
+
+from dbjobs.cli.application import load
+from dbjobs.cli.connection import run
+from dbjobs.cli.options import duration
+from dbjobs.cli.output import counted
+from dbjobs.cli.processes import WorkerProcesses, own_command
+from dbjobs.jobs import Jobs
+
+log = logging.getLogger("dbjobs.worker")
+
+LEVELS = ("debug", "info", "warning", "error")
+
+
+def worker(
+    app: Annotated[str, typer.Argument(metavar="MODULE:NAME", help="Your Jobs object, such as myapp:jobs.")],
+    processes: Annotated[int, typer.Option("--processes", "-p", min=1, max=1000, help="Processes to run.")] = 1,
+    concurrency: Annotated[
+        int, typer.Option("--concurrency", "-c", min=1, help="Jobs that each process runs at the same time.")
+    ] = 100,
+    queues: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--queue", "-q", metavar="NAME[=N]", help="Serve this queue, at most N at once; repeat. All if left out."
+        ),
+    ] = None,
+    threads: Annotated[int, typer.Option("--threads", min=1, help="Threads for plain functions, per process.")] = 40,
+    grace: Annotated[
+        Any,
+        typer.Option("--grace", parser=duration, metavar="TIME", help="How long running jobs may go on at the end."),
+    ] = "10s",
+    lease: Annotated[
+        Any, typer.Option("--lease", parser=duration, metavar="TIME", help="A process silent for so long is dead.")
+    ] = "30s",
+    level: Annotated[str, typer.Option("--log-level", metavar="LEVEL", help=f"One of {', '.join(LEVELS)}.")] = "info",
+    parent_pipe: Annotated[int | None, typer.Option("--parent-pipe", hidden=True)] = None,
+) -> None:
+    """Run jobs until SIGTERM or SIGINT (Ctrl+C).
+
+    The first signal stops new work and gives running jobs their grace; the second ends them at once. Jobs that
+    do not end in time go back to their queues, uncharged.
+
+    With --processes, a process that dies is started again.
+    """
+    if level not in LEVELS:
+        raise typer.BadParameter(f"{level!r} is not one of {', '.join(LEVELS)}", param_hint="--log-level")
+    served = _served(queues)
+    # In the parent too: a name that is wrong is said once, before any process is started.
+    jobs = load(app)
+    _set_up_logging(level)
+    if processes > 1:
+        command = [*own_command(), "worker", app, "--log-level", level]
+        command += ["--concurrency", str(concurrency), "--threads", str(threads)]
+        command += ["--grace", str(grace.total_seconds()), "--lease", str(lease.total_seconds())]
+        command += [f"--queue={queue}" for queue in queues or ()]
+        raise typer.Exit(asyncio.run(WorkerProcesses(command, processes).run()))
+    if parent_pipe is not None:
+        threading.Thread(target=_stop_with, args=(parent_pipe,), name="dbjobs-parent", daemon=True).start()
+    run(
+        _work(
+            jobs,
+            concurrency=concurrency,
+            queues=served,
+            threads=threads,
+            grace_seconds=grace.total_seconds(),
+            lease_seconds=lease.total_seconds(),
+        )
+    )
+
+
+async def _work(jobs: Jobs, **settings: Any) -> None:
+    queues = settings["queues"]
+    log.info(
+        "%s: up to %s at once, from %s",
+        counted(len(jobs.commands), "command"),
+        counted(settings["concurrency"], "job"),
+        "every queue" if queues is None else "the queues " + ", ".join(queues),
+    )
+    await jobs.run_forever(**settings)
+    log.info("stopped")
+
+
+def _stop_with(parent_pipe: int) -> None:
+    """Stop this process when its parent is gone: the parent never writes, so a read returns at its end."""
+    os.read(parent_pipe, 1)
+    log.warning("the parent process is gone")
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _served(queues: Sequence[str] | None) -> dict[str, int | None] | None:
+    if not queues:
+        return None
+    served: dict[str, int | None] = {}
+    for text in queues:
+        name, equals, limit = text.rpartition("=") if "=" in text else (text, "", "")
+        if not name:
+            raise typer.BadParameter(f"{text!r} names no queue", param_hint="--queue")
+        if equals and not limit.isdecimal():
+            raise typer.BadParameter(f"{text!r}: {limit!r} is not a number of jobs", param_hint="--queue")
+        served[name] = int(limit) if equals else None
+    return served
+
+
+def _set_up_logging(level: str) -> None:
+    """Readable lines on stderr, unless the application has set up its own logging."""
+    formatter = logging.Formatter(
+        "%(asctime)s.%(msecs)03dZ %(levelname)-7s [%(process)d] %(message)s", datefmt="%Y-%m-%d %H:%M:%S"
+    )
+    formatter.converter = time.gmtime
+    handler = logging.StreamHandler()
+    handler.setFormatter(formatter)
+    if not logging.getLogger().handlers:
+        logging.basicConfig(level=level.upper(), handlers=[handler])

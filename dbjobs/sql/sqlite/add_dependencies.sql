@@ -1,0 +1,2 @@
+-- @each edges
+INSERT INTO dbjobs_job_dependency (parent_id, child_id) VALUES (:parent_id, :child_id) ON CONFLICT DO NOTHING;

@@ -1,0 +1,43 @@
+-- Copies what has ended to the file of its month. Runs on that file, with the main file attached as `live`,
+-- while the caller holds the main file's write lock; forget_archived.sql follows when every month is
+-- committed. May be run again after a crash in between: the deletes come before the inserts, the inserts
+-- replace.
+DELETE FROM failed_job WHERE id IN (SELECT id FROM live.dbjobs_requeued_job);
+INSERT OR REPLACE INTO completed_job (
+    id, ref_id, parent_id, worker, queue, priority, tag, batch_id, callback, depends_on,
+    depends_on_policy, run_after, expires_at, created_at, created_by, user_id, request_type, command,
+    request, request_body, response, response_body, state, started_at, executed_at, completed_at,
+    notified_at, last_activity_at, retry_limit, retry, on_failure, attempt, attempt_base, duration_ms,
+    timeout_seconds, progress, status, reply_to, error_code, error, errors, args, meta,
+    trace_context, cancel_requested_at, node_id
+)
+SELECT
+    id, ref_id, parent_id, worker, queue, priority, tag, batch_id, callback, depends_on,
+    depends_on_policy, run_after, expires_at, created_at, created_by, user_id, request_type, command,
+    request, request_body, response, response_body, state, started_at, executed_at, completed_at,
+    notified_at, last_activity_at, retry_limit, retry, on_failure, attempt, attempt_base, duration_ms,
+    timeout_seconds, progress, status, reply_to, error_code, error, errors, args, meta,
+    trace_context, cancel_requested_at, node_id
+FROM live.dbjobs_finished_job
+WHERE state = 'completed' AND strftime('%Y%m', created_at) = :month;
+INSERT OR REPLACE INTO failed_job (
+    id, ref_id, parent_id, worker, queue, priority, tag, batch_id, callback, depends_on,
+    depends_on_policy, run_after, expires_at, created_at, created_by, user_id, request_type, command,
+    request, request_body, response, response_body, state, started_at, executed_at, completed_at,
+    notified_at, last_activity_at, retry_limit, retry, on_failure, attempt, attempt_base, duration_ms,
+    timeout_seconds, progress, status, reply_to, error_code, error, errors, args, meta,
+    trace_context, cancel_requested_at, node_id
+)
+SELECT
+    id, ref_id, parent_id, worker, queue, priority, tag, batch_id, callback, depends_on,
+    depends_on_policy, run_after, expires_at, created_at, created_by, user_id, request_type, command,
+    request, request_body, response, response_body, state, started_at, executed_at, completed_at,
+    notified_at, last_activity_at, retry_limit, retry, on_failure, attempt, attempt_base, duration_ms,
+    timeout_seconds, progress, status, reply_to, error_code, error, errors, args, meta,
+    trace_context, cancel_requested_at, node_id
+FROM live.dbjobs_finished_job
+WHERE state <> 'completed' AND strftime('%Y%m', created_at) = :month;
+INSERT OR REPLACE INTO job_log (id, job_id, job_created_at, attempt, at, level, message)
+SELECT id, job_id, job_created_at, attempt, at, level, message
+FROM live.dbjobs_job_log
+WHERE strftime('%Y%m', job_created_at) = :month;

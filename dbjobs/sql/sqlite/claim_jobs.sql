@@ -1,0 +1,31 @@
+-- Claims a batch of ready jobs without a named worker, for every queue in one transaction.
+--
+-- * background_job_ready serves it: the row comparison is an index condition, so a claim starts right behind
+--   the last job claimed.
+-- * Under the one write lock no two nodes claim at the same moment, and no node is buried while it claims.
+-- * Queues are visited in the order given, until there is no room; the caller turns that order at every
+--   claim.
+-- @each wanted
+UPDATE dbjobs_background_job
+SET state = 'started', node_id = :node_id, attempt = attempt + 1, started_at = strftime('%Y-%m-%d %H:%M:%f', 'now'),
+    last_activity_at = strftime('%Y-%m-%d %H:%M:%f', 'now'), progress = NULL, status = NULL
+WHERE id IN (
+    SELECT id
+    FROM dbjobs_background_job
+    WHERE queue = :queue
+      AND state = 'queued'
+      AND worker IS NULL
+      AND (priority, id) > (:after_priority, :after_id)
+      AND command IN (SELECT value FROM json_each(:commands))
+      AND (expires_at IS NULL OR expires_at > strftime('%Y-%m-%d %H:%M:%f', 'now'))
+      AND EXISTS (
+          SELECT 1 FROM dbjobs_job_node
+          WHERE id = :node_id AND lease_expires_at > strftime('%Y-%m-%d %H:%M:%f', 'now')
+      )
+    ORDER BY priority, id
+    LIMIT min(:slots, :room - :so_far)
+)
+RETURNING id, attempt, attempt_base, queue, worker, priority, command, request_type, request_body,
+    response_body, executed_at, callback, retry_limit, retry, on_failure, timeout_seconds, created_at,
+    ref_id, parent_id, batch_id, tag, user_id, created_by, reply_to, args, meta, trace_context, depends_on,
+    has_dependents;

@@ -1,0 +1,75 @@
+-- Takes leases on idle named workers and claims a run of jobs for each, in one transaction.
+--
+-- * `lane` is a skip scan: one probe of background_job_lane per distinct worker, from a moving start, so
+--   the cost goes with the lanes looked at and not with the jobs behind them.
+-- * A lane whose head this node cannot run (unknown command, queue not served) is left alone: taking
+--   the job behind it would break the order. So every lane that is leased yields a job.
+-- @as leased
+INSERT INTO dbjobs_job_worker (worker, node_id)
+WITH RECURSIVE lane (worker, looked_at) AS (
+    SELECT (
+        SELECT worker
+        FROM dbjobs_background_job
+        WHERE state = 'queued' AND worker IS NOT NULL AND worker > :after_worker
+        ORDER BY worker
+        LIMIT 1
+    ), 1
+    UNION ALL
+    SELECT (
+        SELECT following.worker
+        FROM dbjobs_background_job following
+        WHERE following.state = 'queued' AND following.worker IS NOT NULL AND following.worker > lane.worker
+        ORDER BY following.worker
+        LIMIT 1
+    ), lane.looked_at + 1
+    FROM lane
+    WHERE lane.worker IS NOT NULL AND lane.looked_at < :scan_limit
+)
+SELECT lane.worker, :node_id
+FROM lane
+JOIN dbjobs_background_job head ON head.id = (
+    SELECT c.id
+    FROM dbjobs_background_job c
+    WHERE c.worker = lane.worker
+      AND c.state = 'queued'
+      AND (c.expires_at IS NULL OR c.expires_at > strftime('%Y-%m-%d %H:%M:%f', 'now'))
+    ORDER BY c.priority, c.id
+    LIMIT 1
+)
+WHERE head.command IN (SELECT value FROM json_each(:commands))
+  AND head.queue IN (SELECT value FROM json_each(:queues))
+  AND NOT EXISTS (SELECT 1 FROM dbjobs_job_worker w WHERE w.worker = lane.worker)
+  AND EXISTS (
+      SELECT 1 FROM dbjobs_job_node
+      WHERE id = :node_id AND lease_expires_at > strftime('%Y-%m-%d %H:%M:%f', 'now')
+  )
+LIMIT :lanes
+RETURNING worker;
+
+-- The run ends before the first job that this node cannot run.
+-- @each leased
+UPDATE dbjobs_background_job
+SET state = 'started', node_id = :node_id, attempt = attempt + 1, started_at = strftime('%Y-%m-%d %H:%M:%f', 'now'),
+    last_activity_at = strftime('%Y-%m-%d %H:%M:%f', 'now'), progress = NULL, status = NULL
+WHERE id IN (
+    SELECT id
+    FROM (
+        SELECT id, min(mine) OVER (ORDER BY priority, id) AS claimable
+        FROM (
+            SELECT id, priority,
+                command IN (SELECT value FROM json_each(:commands))
+                    AND queue IN (SELECT value FROM json_each(:queues)) AS mine
+            FROM dbjobs_background_job
+            WHERE worker = :worker
+              AND state = 'queued'
+              AND (expires_at IS NULL OR expires_at > strftime('%Y-%m-%d %H:%M:%f', 'now'))
+            ORDER BY priority, id
+            LIMIT :run_length
+        )
+    )
+    WHERE claimable
+)
+RETURNING id, attempt, attempt_base, queue, worker, priority, command, request_type, request_body,
+    response_body, executed_at, callback, retry_limit, retry, on_failure, timeout_seconds, created_at,
+    ref_id, parent_id, batch_id, tag, user_id, created_by, reply_to, args, meta, trace_context, depends_on,
+    has_dependents;

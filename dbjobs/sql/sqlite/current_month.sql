@@ -1,0 +1,1 @@
+SELECT strftime('%Y%m', 'now') AS month;

@@ -1,0 +1,9 @@
+-- The body of a job with a callback has succeeded: from here on only the callback is run, with tries of
+-- its own. The node keeps the job.
+-- @each outcomes
+UPDATE dbjobs_background_job
+SET state = 'executed', executed_at = strftime('%Y-%m-%d %H:%M:%f', 'now'), attempt_base = attempt - 1,
+    response = :response, response_body = :response_body, duration_ms = :duration_ms,
+    last_activity_at = strftime('%Y-%m-%d %H:%M:%f', 'now')
+WHERE id = :id AND attempt = :attempt AND node_id = :node_id
+RETURNING id;

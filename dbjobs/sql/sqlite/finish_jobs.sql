@@ -1,0 +1,62 @@
+-- Moves ended jobs out of the live table. They go to the files of their months a little later, many at a time
+-- (archive_month.sql).
+--
+-- * Driven by primary key, fenced by (id, attempt, node_id): a row that is no longer ours yields nothing.
+-- * plain_only: a job with dependents or a batch is left alone here; its consequences need the full way.
+-- * A lane is given back together with the last outcome of its run.
+-- @each outcomes
+INSERT OR REPLACE INTO dbjobs_finished_job (
+    id, ref_id, parent_id, worker, queue, priority, tag, batch_id, callback, depends_on,
+    depends_on_policy, run_after, expires_at, created_at, created_by, user_id, request_type, command,
+    request, request_body, response, response_body, state, started_at, executed_at, completed_at,
+    notified_at, last_activity_at, retry_limit, retry, on_failure, attempt, attempt_base, duration_ms,
+    timeout_seconds, progress, status, reply_to, error_code, error, errors, args, meta,
+    trace_context, cancel_requested_at, node_id
+)
+SELECT
+    id, ref_id, parent_id, worker, queue, priority, tag, batch_id, callback, depends_on,
+    depends_on_policy, run_after, expires_at, created_at, created_by, user_id, request_type, command,
+    request, request_body, coalesce(:response, response), coalesce(:response_body, response_body),
+    :state, started_at, executed_at, strftime('%Y-%m-%d %H:%M:%f', 'now'), notified_at,
+    last_activity_at, retry_limit, retry, on_failure, attempt, attempt_base, :duration_ms,
+    timeout_seconds, coalesce(:progress, progress), coalesce(:status, status), reply_to, :error_code,
+    :error,
+    CASE WHEN :failure IS NULL THEN errors ELSE json_insert(coalesce(errors, '[]'), '$[#]', json(:failure)) END,
+    args, meta, trace_context, cancel_requested_at, node_id
+FROM dbjobs_background_job
+WHERE id = :id
+  AND attempt = :attempt
+  AND node_id = :node_id
+  AND NOT (:plain_only AND (has_dependents OR batch_id IS NOT NULL));
+
+-- In both tables are exactly those that the statement above has copied.
+-- @as moved
+DELETE FROM dbjobs_background_job
+WHERE id IN (SELECT f.id FROM json_each(:outcomes.id) o CROSS JOIN dbjobs_finished_job f ON f.id = o.value)
+RETURNING id, (SELECT f.state FROM dbjobs_finished_job f WHERE f.id = dbjobs_background_job.id) AS state,
+    batch_id, has_dependents, ref_id, created_at;
+
+-- @each moved where ref_id
+INSERT OR REPLACE INTO dbjobs_finished_ref (ref_id, id, month)
+VALUES (:ref_id, :id, strftime('%Y%m', :created_at));
+
+-- The finished row keeps attempt and node: only an outcome that was ours gives the lane back.
+-- @each outcomes where release_worker
+DELETE FROM dbjobs_job_worker
+WHERE node_id = :node_id
+  AND worker = (
+      SELECT f.worker FROM dbjobs_finished_job f
+      WHERE f.id = :id AND f.attempt = :attempt AND f.node_id = :node_id
+  );
+
+INSERT INTO dbjobs_job_stat (minute, queue, command, node_id, completed, failed, cancelled, duration_ms)
+SELECT strftime('%Y-%m-%d %H:%M:00.000', 'now'), f.queue, f.command, :node_id,
+    sum(f.state = 'completed'), sum(f.state = 'failed'), sum(f.state = 'cancelled'),
+    coalesce(sum(f.duration_ms), 0)
+FROM json_each(:moved.id) m
+CROSS JOIN dbjobs_finished_job f ON f.id = m.value
+WHERE true
+GROUP BY f.queue, f.command
+ON CONFLICT (minute, queue, command, node_id) DO UPDATE
+SET completed = completed + excluded.completed, failed = failed + excluded.failed,
+    cancelled = cancelled + excluded.cancelled, duration_ms = duration_ms + excluded.duration_ms;

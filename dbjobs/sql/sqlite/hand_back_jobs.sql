@@ -1,0 +1,9 @@
+-- Attempts given back without a charge: claimed but not run, or interrupted by a shutdown.
+-- @each outcomes as returned
+UPDATE dbjobs_background_job
+SET state = 'queued', attempt = attempt - 1, node_id = NULL, started_at = NULL, progress = NULL, status = NULL
+WHERE id = :id AND attempt = :attempt AND node_id = :node_id AND cancel_requested_at IS NULL
+RETURNING id, worker, :release_worker AS release_worker;
+
+-- @each returned where release_worker
+DELETE FROM dbjobs_job_worker WHERE worker = :worker AND node_id = :node_id;

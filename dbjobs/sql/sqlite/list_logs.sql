@@ -1,0 +1,13 @@
+-- A line is in the file of its job's month, or still on its way there.
+SELECT id, job_id, attempt, at, level, message
+FROM dbjobs_job_log
+WHERE job_id = :job_id AND id > :after_id
+ORDER BY id
+LIMIT :limit;
+
+-- @months ascending
+SELECT id, job_id, attempt, at, level, message
+FROM job_log
+WHERE job_id = :job_id AND id > :after_id
+ORDER BY id
+LIMIT :limit;

@@ -1,0 +1,1 @@
+-- Nothing to do: every transaction of ours that writes begins with the one write lock of the file.

@@ -1,0 +1,239 @@
+-- The first schema. `dbjobs_` in every file of this folder stands for the configured schema, as a prefix.
+--
+-- This file holds what is alive, and for a moment what has just ended. The history is kept in one file per
+-- month beside it (make_partition.sql), so that retention is the removal of a file and never a DELETE.
+-- Times are text in UTC, 'YYYY-MM-DD HH:MM:SS.mmm', which compares as text; booleans are 0 and 1.
+
+CREATE TABLE dbjobs_background_job (
+    -- AUTOINCREMENT: without it the number of a job that has moved to history could be given again.
+    id                  INTEGER PRIMARY KEY AUTOINCREMENT,
+    ref_id              TEXT,
+    parent_id           INTEGER,
+    worker              TEXT,
+    queue               TEXT NOT NULL DEFAULT 'default',
+    priority            INTEGER NOT NULL DEFAULT 0,
+    tag                 TEXT,
+    batch_id            TEXT,
+    callback            TEXT,
+    depends_on          TEXT,
+    depends_on_policy   TEXT NOT NULL DEFAULT 'completed',
+    pending             INTEGER NOT NULL DEFAULT 0,      -- parents that have not ended yet
+    has_dependents      INTEGER NOT NULL DEFAULT 0,      -- set by a child's enqueue
+    run_after           TEXT,
+    expires_at          TEXT,
+    created_at          TEXT NOT NULL DEFAULT (strftime('%Y-%m-%d %H:%M:%f', 'now')),
+    created_by          TEXT,
+    user_id             TEXT,
+    request_type        TEXT NOT NULL DEFAULT 'command',
+    command             TEXT NOT NULL,
+    request             TEXT,
+    request_body        TEXT,
+    response            TEXT,
+    response_body       TEXT,
+    state               TEXT NOT NULL DEFAULT 'queued',
+    started_at          TEXT,
+    executed_at         TEXT,
+    completed_at        TEXT,
+    notified_at         TEXT,
+    last_activity_at    TEXT,
+    retry_limit         INTEGER NOT NULL DEFAULT 0,
+    retry               TEXT,
+    on_failure          TEXT NOT NULL DEFAULT 'block',
+    attempt             INTEGER NOT NULL DEFAULT 0,      -- counts up for ever: it is part of the fence
+    attempt_base        INTEGER NOT NULL DEFAULT 0,      -- tries used = attempt - attempt_base
+    duration_ms         REAL,
+    timeout_seconds     REAL NOT NULL DEFAULT 0,
+    progress            REAL,
+    status              TEXT,
+    reply_to            TEXT,
+    error_code          TEXT,
+    error               TEXT,
+    errors              TEXT,
+    args                TEXT,
+    meta                TEXT,
+    trace_context       TEXT,
+    cancel_requested_at TEXT,
+    node_id             INTEGER
+) STRICT;
+
+-- Every index ends with the rowid, which is the id: it need not be named.
+
+-- Serves claim_jobs: equality on queue, then the order of the claim. Only rows that may run now.
+CREATE INDEX dbjobs_background_job_ready ON dbjobs_background_job (queue, priority)
+    WHERE state = 'queued' AND worker IS NULL;
+-- Serves claim_lanes: worker first, so that the next lane is one index probe away (skip scan).
+CREATE INDEX dbjobs_background_job_lane ON dbjobs_background_job (worker, priority)
+    WHERE state = 'queued' AND worker IS NOT NULL;
+-- Serves promote_jobs and next_due.
+CREATE INDEX dbjobs_background_job_due ON dbjobs_background_job (run_after)
+    WHERE state = 'scheduled';
+-- Serves rescue: what did this node hold?
+CREATE INDEX dbjobs_background_job_node ON dbjobs_background_job (node_id)
+    WHERE node_id IS NOT NULL;
+-- Serves the heartbeat: which of my jobs shall be cancelled?
+CREATE INDEX dbjobs_background_job_cancel ON dbjobs_background_job (node_id)
+    WHERE cancel_requested_at IS NOT NULL;
+-- Serves find_expired.
+CREATE INDEX dbjobs_background_job_expiry ON dbjobs_background_job (expires_at)
+    WHERE expires_at IS NOT NULL AND node_id IS NULL;
+-- The idempotency key. Rows without one cost nothing.
+CREATE UNIQUE INDEX dbjobs_background_job_ref ON dbjobs_background_job (ref_id) WHERE ref_id IS NOT NULL;
+
+-- Jobs that have ended and wait to be copied to the file of their month. A transaction over two files is not
+-- atomic in WAL mode, one over two tables is: a job is always in exactly one of these two tables, whatever
+-- crashes, and the copy can be repeated. Small: emptied every few thousand jobs, and when the writer is idle.
+CREATE TABLE dbjobs_finished_job (
+    id                  INTEGER PRIMARY KEY,
+    ref_id              TEXT,
+    parent_id           INTEGER,
+    worker              TEXT,
+    queue               TEXT NOT NULL,
+    priority            INTEGER NOT NULL,
+    tag                 TEXT,
+    batch_id            TEXT,
+    callback            TEXT,
+    depends_on          TEXT,
+    depends_on_policy   TEXT NOT NULL,
+    run_after           TEXT,
+    expires_at          TEXT,
+    created_at          TEXT NOT NULL,
+    created_by          TEXT,
+    user_id             TEXT,
+    request_type        TEXT NOT NULL,
+    command             TEXT NOT NULL,
+    request             TEXT,
+    request_body        TEXT,
+    response            TEXT,
+    response_body       TEXT,
+    state               TEXT NOT NULL,
+    started_at          TEXT,
+    executed_at         TEXT,
+    completed_at        TEXT NOT NULL,
+    notified_at         TEXT,
+    last_activity_at    TEXT,
+    retry_limit         INTEGER NOT NULL,
+    retry               TEXT,
+    on_failure          TEXT NOT NULL,
+    attempt             INTEGER NOT NULL,
+    attempt_base        INTEGER NOT NULL,
+    duration_ms         REAL,
+    timeout_seconds     REAL NOT NULL,
+    progress            REAL,
+    status              TEXT,
+    reply_to            TEXT,
+    error_code          TEXT,
+    error               TEXT,
+    errors              TEXT,
+    args                TEXT,
+    meta                TEXT,
+    trace_context       TEXT,
+    cancel_requested_at TEXT,
+    node_id             INTEGER
+) STRICT;
+
+-- Log lines on the same way. AUTOINCREMENT: a line keeps its number in the file of its month.
+CREATE TABLE dbjobs_job_log (
+    id                  INTEGER PRIMARY KEY AUTOINCREMENT,
+    job_id              INTEGER NOT NULL,
+    job_created_at      TEXT NOT NULL,      -- decides the month: a job's log leaves with the job
+    attempt             INTEGER NOT NULL,
+    at                  TEXT NOT NULL,
+    level               TEXT NOT NULL,
+    message             TEXT NOT NULL
+) STRICT;
+CREATE INDEX dbjobs_job_log_job ON dbjobs_job_log (job_id);
+
+-- Jobs that came back to life: their rows are still to be removed from the file of their month.
+CREATE TABLE dbjobs_requeued_job (
+    id                  INTEGER PRIMARY KEY,
+    created_at          TEXT NOT NULL
+) STRICT;
+
+-- The ref_ids of the whole history, so that a key is known to be taken without opening a month's file, in the
+-- transaction that removes the live row. Dropped with the month.
+CREATE TABLE dbjobs_finished_ref (
+    ref_id              TEXT PRIMARY KEY,
+    id                  INTEGER NOT NULL,
+    month               TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX dbjobs_finished_ref_month ON dbjobs_finished_ref (month);
+
+-- One row a running process, with a new id at every start, so that an old one can never be mistaken for it.
+CREATE TABLE dbjobs_job_node (
+    id                  INTEGER PRIMARY KEY AUTOINCREMENT,
+    name                TEXT NOT NULL,
+    started_at          TEXT NOT NULL DEFAULT (strftime('%Y-%m-%d %H:%M:%f', 'now')),
+    last_seen_at        TEXT NOT NULL DEFAULT (strftime('%Y-%m-%d %H:%M:%f', 'now')),
+    lease_expires_at    TEXT NOT NULL,
+    info                TEXT NOT NULL
+) STRICT;
+
+-- A row is a lane that nobody else may take: held by a node, or blocked until a retry is due.
+CREATE TABLE dbjobs_job_worker (
+    worker              TEXT PRIMARY KEY,
+    node_id             INTEGER,
+    blocked_by          INTEGER,
+    CHECK ((node_id IS NULL) <> (blocked_by IS NULL))
+) STRICT, WITHOUT ROWID;
+CREATE INDEX dbjobs_job_worker_node ON dbjobs_job_worker (node_id) WHERE node_id IS NOT NULL;
+CREATE INDEX dbjobs_job_worker_blocked ON dbjobs_job_worker (blocked_by) WHERE blocked_by IS NOT NULL;
+
+CREATE TABLE dbjobs_job_queue (
+    queue               TEXT PRIMARY KEY,
+    paused              INTEGER NOT NULL DEFAULT 0,
+    concurrency         INTEGER             -- over one node; NULL: as the node was started
+) STRICT, WITHOUT ROWID;
+
+-- Who waits for whom. Rows go when the parent ends.
+CREATE TABLE dbjobs_job_dependency (
+    parent_id           INTEGER NOT NULL,
+    child_id            INTEGER NOT NULL,
+    PRIMARY KEY (parent_id, child_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX dbjobs_job_dependency_child ON dbjobs_job_dependency (child_id);
+
+CREATE TABLE dbjobs_job_batch (
+    batch_id            TEXT PRIMARY KEY,
+    created_at          TEXT NOT NULL DEFAULT (strftime('%Y-%m-%d %H:%M:%f', 'now')),
+    total               INTEGER NOT NULL DEFAULT 0,
+    completed           INTEGER NOT NULL DEFAULT 0,
+    failed              INTEGER NOT NULL DEFAULT 0,
+    cancelled           INTEGER NOT NULL DEFAULT 0
+) STRICT, WITHOUT ROWID;
+
+-- Roll-ups, written with the outcomes.
+CREATE TABLE dbjobs_job_stat (
+    minute              TEXT NOT NULL,
+    queue               TEXT NOT NULL,
+    command             TEXT NOT NULL,
+    node_id             INTEGER NOT NULL,
+    completed           INTEGER NOT NULL DEFAULT 0,
+    failed              INTEGER NOT NULL DEFAULT 0,
+    cancelled           INTEGER NOT NULL DEFAULT 0,
+    retried             INTEGER NOT NULL DEFAULT 0,
+    duration_ms         REAL NOT NULL DEFAULT 0,
+    PRIMARY KEY (minute, queue, command, node_id)
+) STRICT, WITHOUT ROWID;
+
+-- Every job in this file, whole; each month's file has a view of the same columns. `executed` is shown as
+-- long as only the callback is outstanding.
+CREATE VIEW dbjobs_job AS
+SELECT id, ref_id, parent_id, worker, queue, priority, tag, batch_id, callback, depends_on, run_after,
+    expires_at, created_at, created_by, user_id, request_type, command, request, request_body,
+    response_body,
+    CASE WHEN executed_at IS NOT NULL THEN 'executed' ELSE state END AS state,
+    started_at, completed_at, retry_limit, attempt, duration_ms, timeout_seconds,
+    progress, status, reply_to, error_code, error, errors, args, meta, cancel_requested_at, node_id
+FROM dbjobs_background_job
+UNION ALL
+SELECT id, ref_id, parent_id, worker, queue, priority, tag, batch_id, callback, depends_on, run_after,
+    expires_at, created_at, created_by, user_id, request_type, command, request, request_body,
+    response_body, state, started_at, completed_at, retry_limit, attempt, duration_ms, timeout_seconds,
+    progress, status, reply_to, error_code, error, errors, args, meta, cancel_requested_at, node_id
+FROM dbjobs_finished_job;
+
+-- The short columns, for lists.
+CREATE VIEW dbjobs_job_summary AS
+SELECT id, ref_id, queue, worker, command, state, priority, tag, batch_id, user_id, attempt, created_at,
+    run_after, started_at, completed_at, duration_ms, progress, status, error_code, error
+FROM dbjobs_job;

@@ -1,0 +1,1 @@
+-- SQLite has no notices: other processes see that the file has changed (data_version.sql).

@@ -1,0 +1,1 @@
+SELECT max(version) AS version FROM dbjobs_schema_version;

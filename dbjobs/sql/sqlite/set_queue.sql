@@ -1,0 +1,7 @@
+-- NULL leaves a setting as it is; concurrency 0 takes the limit away.
+INSERT INTO dbjobs_job_queue (queue, paused, concurrency)
+VALUES (:queue, coalesce(:paused, 0), nullif(:concurrency, 0))
+ON CONFLICT (queue) DO UPDATE
+SET paused = coalesce(:paused, paused),
+    concurrency = CASE WHEN :concurrency IS NULL THEN concurrency ELSE nullif(:concurrency, 0) END
+RETURNING queue;

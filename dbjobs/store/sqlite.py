@@ -1,0 +1,229 @@
+"""SQLite through Python's sqlite3: one file for what is alive, one more for each month of history."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, closing
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+import anyio
+
+from dbjobs.errors import DatabaseError, InvalidOption, InvalidUrl
+from dbjobs.store.database import Row, Session, split_url
+from dbjobs.store.sqlite_connection import MINIMUM_VERSION, connect, translate
+from dbjobs.store.sqlite_history import History, HistoryFiles
+from dbjobs.store.sqlite_script import Scripts
+from dbjobs.store.sqlite_session import CallerSession, WriterSession
+from dbjobs.store.sqlite_threads import Connected, Desk, Readers
+from dbjobs.store.sqlite_writer import Writer
+from dbjobs.store.statements import Statements
+
+CHANGED = "changed"  # the notice that some other connection has committed
+_JOIN_SECONDS = 10.0
+
+
+class SqliteDatabase:
+    """An SQLite file (SQLite 3.40 and newer), shared by any number of threads and processes of one machine.
+
+    Args:
+        url: ``sqlite:///relative/path.db`` or ``sqlite:////absolute/path.db``; it may say ``busy_timeout``
+            (seconds to wait for another process that writes, default 10) and ``pool_size`` (threads that
+            read, default 2).
+        schema: prefix of all tables.
+        pool_size: the same as in the URL, and before it; 0: no threads that read, one connection does all.
+    """
+
+    dialect = "sqlite"
+
+    def __init__(self, url: str, *, schema: str = "dbjobs", pool_size: int | None = None) -> None:
+        path, options = _parse(url)
+        self.url = url
+        self.schema = schema
+        self.path = path
+        self._busy_seconds = float(_number(options, "busy_timeout", 10))
+        self._pool_size = _number(options, "pool_size", 2) if pool_size is None else pool_size
+        self._files = HistoryFiles(path, schema)
+        self.statements, self._scripts = _statements(schema)
+        self._writer: Writer | None = None
+        self._readers: Readers | None = None
+
+    async def open(self) -> None:
+        if sqlite3.sqlite_version_info < MINIMUM_VERSION:
+            raise DatabaseError(
+                f"dbjobs needs SQLite {'.'.join(map(str, MINIMUM_VERSION))} or newer, and this Python has "
+                f"{sqlite3.sqlite_version}"
+            )
+        desk = Desk()
+        writer = Writer(desk, self._connect_writer, self._busy_seconds, archives=self._pool_size > 0)
+        try:
+            await writer.opened
+        except sqlite3.Error as error:
+            raise translate(error, self.path) from error
+        except BaseException:
+            writer.stop()
+            raise
+        self._writer = writer
+        self._readers = Readers(desk, self._pool_size, self._connect_reader) if self._pool_size else None
+
+    async def close(self) -> None:
+        writer, self._writer = self._writer, None
+        readers, self._readers = self._readers, None
+        if writer is None:
+            return
+        if readers is not None:
+            readers.stop()
+        writer.stop()
+
+        def join() -> None:
+            if readers is not None:
+                readers.join(_JOIN_SECONDS)
+            writer.join(_JOIN_SECONDS)
+
+        with anyio.CancelScope(shield=True):
+            await asyncio.to_thread(join)
+
+    async def fetch(self, statement: str, /, **parameters: Any) -> Sequence[Row]:
+        script = self._scripts[statement]
+        if not script.steps:
+            return ()
+        thread = self._readers if script.reads_only and self._readers is not None else self._opened
+        try:
+            rows: list[Row] = await thread.submit(
+                lambda connection, history: script.run(connection, history, parameters)
+            )
+        except sqlite3.Error as error:
+            raise translate(error, self.path) from error
+        return rows
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Session]:
+        hold = self._opened.hold()
+        try:
+            try:
+                await hold.ready
+                yield WriterSession(hold, self.statements, self._scripts, self.path)
+            except BaseException:
+                # Told at once: the writer serves nobody else until it hears of the end.
+                ended = hold.end(commit=False)
+                with anyio.CancelScope(shield=True):
+                    await ended
+                raise
+            with anyio.CancelScope(shield=True):
+                await hold.end(commit=True)
+        except sqlite3.Error as error:
+            raise translate(error, self.path) from error
+
+    @asynccontextmanager
+    async def handler_transaction(self) -> AsyncIterator[Session]:
+        # A connection of the event loop's own thread, so that the handler can use it. There is one write lock
+        # for a file, whoever holds it: everybody else's writes wait for the end of this block.
+        _ = self._opened
+        try:
+            connection = self._connect(self.path)
+        except sqlite3.Error as error:
+            raise translate(error, self.path) from error
+        with closing(connection):
+            session = self._caller_session(connection)
+            await session.begin()
+            try:
+                yield session
+                try:
+                    connection.commit()
+                except sqlite3.Error as error:
+                    raise translate(error, self.path) from error
+            finally:
+                connection.rollback()  # nothing, after a commit
+
+    def adopt(self, connection: Any) -> Session:
+        if not isinstance(connection, sqlite3.Connection):
+            raise InvalidOption(
+                f"connection= must be a sqlite3.Connection for an SQLite database, not {type(connection).__name__}"
+            )
+        try:
+            cursor = connection.cursor()
+            cursor.row_factory = None
+            files = {str(row[1]): row[2] for row in cursor.execute("PRAGMA database_list")}
+        except sqlite3.ProgrammingError as error:
+            raise InvalidOption(f"connection= cannot be used here: {error}") from error
+        file = files.get("main")
+        if not file or not self.path.exists() or not self.path.samefile(file):
+            raise InvalidOption(f"connection= is open on {file or 'no file'}, and the jobs are in {self.path}")
+        return self._caller_session(connection)
+
+    def another(self) -> SqliteDatabase:
+        return SqliteDatabase(self.url, schema=self.schema, pool_size=0)
+
+    async def listen(self, on_notice: Callable[[str], None], on_ready: Callable[[bool], None]) -> None:
+        writer = self._opened
+        writer.watch(lambda: on_notice(CHANGED))
+        on_ready(True)
+        try:
+            await anyio.sleep_forever()
+        finally:
+            writer.watch(None)
+            on_ready(False)
+
+    # --- connections ----------------------------------------------------------------------------
+
+    @property
+    def _opened(self) -> Writer:
+        if self._writer is None:
+            raise DatabaseError("the database is not open: use it inside 'async with jobs:' or 'jobs.start()'")
+        return self._writer
+
+    def _connect(self, path: Path) -> sqlite3.Connection:
+        return connect(path, self.statements.text("open_connection"), self._busy_seconds, create=True)
+
+    def _connect_writer(self) -> Connected:
+        return self._connect(self.path), self._history()
+
+    def _connect_reader(self) -> Connected:
+        connection = self._connect(self.path)
+        connection.execute("PRAGMA query_only = ON")
+        return connection, self._history()
+
+    def _history(self) -> History:
+        return History(self._files, self.statements, self._scripts, self._busy_seconds)
+
+    def _caller_session(self, connection: sqlite3.Connection) -> CallerSession:
+        return CallerSession(connection, self._scripts, self.path, self._history, self._busy_seconds)
+
+
+@lru_cache(maxsize=16)
+def _statements(schema: str) -> tuple[Statements, Scripts]:
+    statements = Statements("sqlite", lambda text: text.replace("dbjobs_", f"{schema}_"), lambda number, _: "?")
+    return statements, Scripts(statements)
+
+
+def _parse(url: str) -> tuple[Path, dict[str, str]]:
+    """The file and the options of a URL."""
+    parts, options = split_url(url)
+    form = "sqlite:///relative/path.db or sqlite:////absolute/path.db"
+    if parts.netloc:
+        raise InvalidUrl(f"database URL {url!r} names a host, {parts.netloc!r}, before the path; expected {form}")
+    name = unquote(parts.path.removeprefix("/"))
+    if not name:
+        raise InvalidUrl(f"database URL {url!r} has no path; expected {form}")
+    if name.startswith((":memory:", "file:")):
+        raise InvalidUrl(
+            f"database URL {url!r}: jobs must survive their process and are read over several connections, so they "
+            f"need a file; expected {form}"
+        )
+    if parts.fragment:
+        raise InvalidUrl(f"database URL {url!r}: write '#' in a file name as %23")
+    unknown = sorted(set(options) - {"busy_timeout", "pool_size"})
+    if unknown:
+        raise InvalidUrl(f"database URL {url!r}: unknown option {unknown[0]!r}; known are busy_timeout and pool_size")
+    return Path(name).absolute(), options
+
+
+def _number(options: dict[str, str], name: str, default: int) -> int:
+    value = options.get(name, str(default))
+    if not value.isdigit() or int(value) < 1:
+        raise InvalidUrl(f"database URL option {name}={value!r} must be a whole number >= 1")
+    return int(value)

@@ -1,0 +1,224 @@
+"""Handlers of every shape: async, plain, objects, in a process; with a request, a context, both or none."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from functools import partial
+from typing import Any
+
+import pytest
+
+from dbjobs import Cancel, InvalidOption, JobContext, Jobs, JobState, UnknownCommand
+
+
+def process_id(request: int) -> int:
+    return os.getpid() + request * 0
+
+
+def fails_in_process() -> None:
+    raise ValueError("from the other side")
+
+
+async def run(jobs: Jobs, command: Any, request: Any = None, **options: Any) -> Any:
+    async with jobs.start():
+        done = await jobs.wait(await jobs.enqueue(command, request, **options), timeout=20)
+    assert done.state is JobState.COMPLETED, done.error
+    return done.response
+
+
+async def test_an_async_handler_runs_on_the_event_loop(jobs: Jobs) -> None:
+    @jobs.command
+    async def here() -> bool:
+        return threading.current_thread() is threading.main_thread()
+
+    assert await run(jobs, here) is True
+
+
+async def test_a_plain_handler_runs_in_a_thread(jobs: Jobs) -> None:
+    @jobs.command
+    def there(request: int, job: JobContext) -> list[Any]:
+        job.log("from a thread")
+        job.progress(1.0)
+        return [request, threading.current_thread() is threading.main_thread()]
+
+    assert await run(jobs, there, 5) == [5, False]
+
+
+async def test_plain_handlers_do_not_stop_the_event_loop(jobs: Jobs) -> None:
+    barrier = threading.Barrier(4)
+
+    @jobs.command
+    def meet(request: int) -> int:
+        return barrier.wait(timeout=10)
+
+    async with jobs.start():
+        refs = await jobs.enqueue_many(meet, range(3))
+        await asyncio.to_thread(barrier.wait, 10)
+        assert {(await jobs.wait(ref, timeout=10)).state for ref in refs} == {JobState.COMPLETED}
+
+
+async def test_an_object_with_call_is_a_handler(jobs: Jobs) -> None:
+    class Greeter:
+        greeting = "hello"
+
+        async def __call__(self, request: str) -> str:
+            return f"{self.greeting} {request}"
+
+    greeter = Greeter()
+    jobs.command(name="greet")(greeter)
+    assert await run(jobs, greeter, "you") == "hello you"
+
+
+async def test_a_bound_method_is_a_handler(jobs: Jobs) -> None:
+    class Service:
+        async def double(self, request: int) -> int:
+            return request * 2
+
+    jobs.command(Service().double)
+    assert await run(jobs, "double", 21) == 42
+
+
+async def test_a_partial_is_a_handler(jobs: Jobs) -> None:
+    async def add(more: int, request: int) -> int:
+        return more + request
+
+    jobs.command(name="add_two")(partial(add, 2))
+    assert await run(jobs, "add_two", 3) == 5
+
+
+async def test_a_process_handler_runs_in_another_process(jobs: Jobs) -> None:
+    jobs.command(process=True)(process_id)
+    assert await run(jobs, process_id, 1) != os.getpid()
+
+
+async def test_a_process_handler_s_error_is_kept(jobs: Jobs) -> None:
+    jobs.command(process=True, retry_limit=0)(fails_in_process)
+    async with jobs.start():
+        done = await jobs.wait(await jobs.enqueue(fails_in_process), timeout=20)
+    assert (done.state, done.error) == (JobState.FAILED, "ValueError: from the other side")
+
+
+async def test_a_handler_may_take_the_context_alone_or_nothing(jobs: Jobs) -> None:
+    @jobs.command
+    async def alone(job: JobContext) -> int:
+        return job.id
+
+    @jobs.command
+    async def nothing() -> str:
+        return "done"
+
+    async with jobs.start():
+        ref = await jobs.enqueue(alone)
+        assert (await jobs.wait(ref, timeout=10)).response == ref.id
+        assert (await jobs.wait(await jobs.enqueue(nothing), timeout=10)).response == "done"
+
+
+async def test_a_command_is_named_by_its_handler_or_its_name(jobs: Jobs) -> None:
+    @jobs.command(name="mail.send")
+    async def send(request: str) -> str:
+        return request
+
+    assert await run(jobs, "mail.send", "a") == "a"
+    assert await run(jobs, send, "b") == "b"
+
+
+async def test_an_unknown_command_is_refused_with_the_nearest_name(jobs: Jobs) -> None:
+    @jobs.command
+    async def send_email() -> None: ...
+
+    async with jobs:
+        with pytest.raises(UnknownCommand, match=r"'send_mail'.*did you mean 'send_email'"):
+            await jobs.enqueue("send_mail")
+        with pytest.raises(UnknownCommand, match="<lambda>"):
+            await jobs.enqueue(lambda: None)
+        assert await jobs.list() == []
+
+
+def test_a_name_is_given_once(jobs: Jobs) -> None:
+    async def work() -> None: ...
+
+    jobs.command(work)
+    with pytest.raises(InvalidOption, match="'work' is already registered"):
+        jobs.command(name="work")(lambda: None)
+
+
+@pytest.mark.parametrize(
+    ("handler", "options", "words"),
+    [
+        (lambda a, b, c: None, {}, "takes 3 arguments"),
+        ("not a function", {}, "must be callable"),
+        (run, {"process": True}, "plain function"),
+        (lambda: None, {"prioriti": 1}, "did you mean 'priority'"),
+        (lambda: None, {"ref_id": "x"}, "cannot be a default"),
+        (lambda: (yield), {}, "generator"),
+    ],
+)
+def test_a_handler_that_cannot_work_is_refused_when_it_is_registered(
+    jobs: Jobs, handler: Any, options: Any, words: str
+) -> None:
+    with pytest.raises(InvalidOption, match=words):
+        jobs.command(name="bad", **options)(handler)
+
+
+class BadText(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError("no text")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ValueError("plain"),
+        ValueError("nul \0 and surrogate \ud800"),
+        ValueError("x" * 100_000),
+        SystemExit(3),
+        asyncio.CancelledError(),
+        ExceptionGroup("several", [ValueError("a"), KeyError("b")]),
+        BaseExceptionGroup("several", [SystemExit(1)]),
+        StopAsyncIteration(),
+        GeneratorExit(),
+        BadText(),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+async def test_whatever_a_handler_raises_fails_that_job_and_not_the_node(jobs: Jobs, error: BaseException) -> None:
+    @jobs.command(retry_limit=0)
+    async def bad() -> None:
+        raise error
+
+    @jobs.command
+    async def good() -> str:
+        return "well"
+
+    async with jobs.start(concurrency=1):
+        failed = await jobs.wait(await jobs.enqueue(bad), timeout=10)
+        done = await jobs.wait(await jobs.enqueue(good), timeout=10)
+    assert failed.state is JobState.FAILED
+    assert failed.error
+    assert type(error).__name__ in failed.error
+    assert len(failed.errors) == 1
+    assert done.response == "well"
+
+
+async def test_a_response_that_cannot_be_stored_fails_the_job_with_the_reason(jobs: Jobs) -> None:
+    @jobs.command
+    async def bad() -> object:
+        return object()
+
+    async with jobs.start():
+        done = await jobs.wait(await jobs.enqueue(bad), timeout=10)
+    assert done.state is JobState.FAILED
+    assert done.attempt == 1, "trying again would give the same"
+    assert "the response of 'bad' cannot be serialised" in (done.error or "")
+
+
+async def test_cancel_ends_a_job_for_good(jobs: Jobs) -> None:
+    @jobs.command(retry_limit=5)
+    async def useless() -> None:
+        raise Cancel("no longer wanted")
+
+    async with jobs.start():
+        done = await jobs.wait(await jobs.enqueue(useless), timeout=10)
+    assert (done.state, done.error, done.attempt) == (JobState.CANCELLED, "no longer wanted", 1)

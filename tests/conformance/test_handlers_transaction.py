@@ -1,0 +1,110 @@
+"""A handler's own writes and its job's completion commit together, or not at all."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dbjobs import AttemptLost, Backoff, JobContext, Jobs, JobState
+from tests.conformance.helpers import Gate, nodes, stop_heartbeat, wait_all
+from tests.conformance.raw import CallersConnection, Raw
+
+AT_ONCE = Backoff(first_seconds=0.01)
+
+
+async def test_both_are_there_when_the_block_ends(jobs: Jobs, raw: Raw) -> None:
+    states: list[Any] = []
+
+    @jobs.command
+    async def work(request: str, job: JobContext) -> str:
+        async with job.transaction() as connection:
+            await CallersConnection(connection).execute(f"INSERT INTO note VALUES ('{request}')")
+            job.respond({"noted": request})
+        now = await jobs.get(job.id)
+        states.append(now and now.state)
+        return "ignored"
+
+    async with raw.connection(), jobs.start():
+        done = await jobs.wait(await jobs.enqueue(work, "hello"), timeout=10)
+    assert (done.state, done.response) == (JobState.COMPLETED, {"noted": "hello"})
+    assert states == [JobState.COMPLETED]
+    assert await raw.notes() == ["hello"]
+
+
+async def test_an_error_in_the_block_undoes_the_writes_and_fails_the_attempt(jobs: Jobs, raw: Raw) -> None:
+    @jobs.command(retry_limit=1, retry=AT_ONCE)
+    async def work(job: JobContext) -> None:
+        async with job.transaction() as connection:
+            await CallersConnection(connection).execute(f"INSERT INTO note VALUES ('attempt {job.attempt}')")
+            if job.attempt == 1:
+                raise ValueError("not yet")
+
+    async with raw.connection(), jobs.start():
+        done = await jobs.wait(await jobs.enqueue(work), timeout=10)
+    assert (done.state, done.attempt) == (JobState.COMPLETED, 2)
+    assert await raw.notes() == ["attempt 2"]
+
+
+async def test_an_error_after_the_block_changes_nothing(jobs: Jobs, raw: Raw) -> None:
+    @jobs.command(retry_limit=3, retry=AT_ONCE)
+    async def work(job: JobContext) -> None:
+        async with job.transaction() as connection:
+            await CallersConnection(connection).execute("INSERT INTO note VALUES ('once')")
+        raise ValueError("too late")
+
+    async with raw.connection(), jobs.start():
+        done = await jobs.wait(await jobs.enqueue(work, worker="w"), timeout=10)
+        after = await jobs.enqueue(work, worker="w")
+        await jobs.wait(after, timeout=10)
+    assert (done.state, done.attempt, done.errors) == (JobState.COMPLETED, 1, ())
+    assert await raw.notes() == ["once", "once"]
+
+
+async def test_a_lost_attempt_s_writes_are_undone(url: str, raw: Raw) -> None:
+    gate = Gate()
+    lost: list[int] = []
+
+    async def work(job: JobContext) -> None:
+        if job.attempt == 1:
+            await gate()
+        try:
+            async with job.transaction() as connection:
+                await CallersConnection(connection).execute(f"INSERT INTO note VALUES ('attempt {job.attempt}')")
+        except AttemptLost:
+            lost.append(job.attempt)
+            raise
+
+    def register(jobs: Jobs) -> None:
+        jobs.command(work)
+
+    async with (
+        raw.connection(),
+        nodes(url, 1, register, lease_seconds=1) as (dying,),
+        nodes(url, 1, lambda jobs: None, lease_seconds=1) as (other,),
+    ):
+        ref = await dying.enqueue(work)
+        await gate.wait_entered()
+        assert dying._client.engine is not None
+        stop_heartbeat(dying._client.engine)
+        async with nodes(url, 1, register):
+            await other.wait(ref, timeout=10)
+            gate.open()
+            done = (await wait_all(other, [ref]))[0]
+    assert (done.state, done.attempt) == (JobState.COMPLETED, 2)
+    assert await raw.notes() == ["attempt 2"]
+    assert lost == [1]
+
+
+async def test_children_and_batches_follow(jobs: Jobs, raw: Raw) -> None:
+    @jobs.command
+    async def work(job: JobContext) -> None:
+        async with job.transaction():
+            job.respond(1)
+
+    async with jobs.start():
+        parent = await jobs.enqueue(work, batch_id="b")
+        child = await jobs.enqueue(work, depends_on=parent, batch_id="b", worker="w")
+        last = await jobs.enqueue(work, worker="w")
+        await wait_all(jobs, [parent, child, last])
+        progress = await jobs.batch("b")
+    assert progress is not None
+    assert (progress.total, progress.completed) == (2, 2)

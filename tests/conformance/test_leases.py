@@ -1,0 +1,237 @@
+"""A node's jobs are its own while its lease holds, and others' soon after; what it writes too late changes nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+import pytest
+
+from dbjobs import DatabaseUnavailable, JobContext, Jobs, JobState
+from dbjobs.store import repository
+from dbjobs.store.database import make_database
+from dbjobs.store.records import Outcome
+from dbjobs.store.settlement import settle
+from tests.conformance.helpers import Gate, eventually, nodes, soon, state_of, stop_heartbeat, wait_all
+
+LEASE_SECONDS = 1.0
+
+
+async def test_a_dead_node_s_jobs_run_elsewhere_within_one_lease(url: str) -> None:
+    gate, ran = Gate(), asyncio.Event()
+
+    def register_dying(jobs: Jobs) -> None:
+        jobs.command(name="work")(gate)
+
+    def register_other(jobs: Jobs) -> None:
+        @jobs.command
+        async def work(job: JobContext) -> int:
+            ran.set()
+            return job.attempt
+
+    async with nodes(url, 1, register_dying, lease_seconds=LEASE_SECONDS, grace_seconds=0) as (dying,):
+        refs = [await dying.enqueue("work") for _ in range(3)]
+        await eventually(lambda: gate.inside == 3, "all three run")
+        assert dying._client.engine is not None
+        stop_heartbeat(dying._client.engine)
+        died = time.monotonic()
+        async with nodes(url, 1, register_other, lease_seconds=LEASE_SECONDS) as (other,):
+            await soon(ran, "the job runs on the other node", timeout=5)
+            took = time.monotonic() - died
+            ended = await wait_all(other, refs)
+            assert took < 2 * LEASE_SECONDS + 1
+            # The rescued attempt counts, and says what happened.
+            for job in ended:
+                assert (job.state, job.response) == (JobState.COMPLETED, 2)
+                assert [error.code for error in job.errors] == ["node_lost"]
+
+
+async def test_a_late_finish_changes_nothing(url: str, caplog: pytest.LogCaptureFixture) -> None:
+    gate = Gate()
+    started: list[int] = []
+
+    async def work(job: JobContext) -> str:
+        started.append(job.attempt)
+        if job.attempt == 1:
+            await gate()
+            job.log("from the past")
+            job.progress(0.99, "from the past")
+            return "late"
+        return "in time"
+
+    def register(jobs: Jobs) -> None:
+        jobs.command(work)
+
+    async with nodes(url, 1, register, lease_seconds=LEASE_SECONDS) as (dying,):
+        ref = await dying.enqueue(work)
+        child = await dying.enqueue(work, depends_on=ref, run_after=0)
+        await gate.wait_entered()
+        assert dying._client.engine is not None
+        stop_heartbeat(dying._client.engine)
+        async with nodes(url, 1, register, lease_seconds=LEASE_SECONDS) as (other,):
+            before = await other.wait(ref, timeout=10)
+            gate.open()
+            await eventually(lambda: "no longer ours" in caplog.text, "the late finisher is told")
+            after = await other.get(ref)
+            lines = await other.logs(ref)
+            assert await state_of(other, child) is not JobState.CANCELLED
+            await other.cancel(child)
+    assert before == after
+    assert (before.response, lines) == ("in time", [])
+
+
+async def test_a_late_finish_does_not_take_a_running_attempt_from_its_new_owner(url: str) -> None:
+    first, second = Gate(), Gate()
+
+    async def work(job: JobContext) -> str:
+        await (first if job.attempt == 1 else second)()
+        return f"attempt {job.attempt}"
+
+    def register(jobs: Jobs) -> None:
+        jobs.command(work)
+
+    async with nodes(url, 1, register, lease_seconds=LEASE_SECONDS) as (dying,):
+        ref = await dying.enqueue(work, worker="w")
+        await first.wait_entered()
+        engine = dying._client.engine
+        assert engine is not None
+        stop_heartbeat(engine)
+        async with nodes(url, 1, register, lease_seconds=LEASE_SECONDS) as (other,):
+            await second.wait_entered()
+            first.open()
+            await eventually(lambda: not engine._finisher and not engine._runners.held, "the late outcome is refused")
+            assert await state_of(other, ref) is JobState.STARTED
+            following = await other.enqueue(work, worker="w")
+            assert await state_of(other, following) is JobState.QUEUED, "its lane was given away"
+            second.open()
+            assert (await other.wait(ref, timeout=10)).response == "attempt 2"
+            await other.cancel(following)
+
+
+@pytest.mark.parametrize("limit", [0, 2])
+async def test_a_job_that_kills_its_nodes_runs_out_of_tries(url: str, limit: int) -> None:
+    """A poisonous job is failed, with the reason, and not run for ever."""
+    gate = Gate()
+
+    def register(jobs: Jobs) -> None:
+        jobs.command(name="poison", retry_limit=limit)(gate)
+
+    async with nodes(url, 1, lambda jobs: None, lease_seconds=LEASE_SECONDS) as (other,):
+        other.declare("poison", retry_limit=limit)
+        ref = await other.enqueue("poison")
+        for number in range(1, limit + 2):
+            gate.entered.clear()
+            async with nodes(url, 1, register, lease_seconds=LEASE_SECONDS, grace_seconds=0) as (dying,):
+                await gate.wait_entered()
+                assert dying._client.engine is not None
+                dying._client.engine._dispatcher.stop()
+                stop_heartbeat(dying._client.engine)
+
+                async def rescued(number: int = number) -> bool:
+                    job = await other.get(ref)
+                    return job is not None and len(job.errors) == number
+
+                await eventually(rescued, "the other node takes the job over")
+        done = await other.wait(ref, timeout=10)
+    assert (done.state, done.error_code, done.attempt) == (JobState.FAILED, "node_lost", limit + 1)
+
+
+async def test_a_job_asked_to_be_cancelled_is_not_run_again_when_its_node_dies(url: str) -> None:
+    gate = Gate()
+
+    def register(jobs: Jobs) -> None:
+        @jobs.command
+        async def stubborn() -> None:
+            while not gate.opened.is_set():
+                try:
+                    await gate()
+                except asyncio.CancelledError:
+                    continue
+
+    async with nodes(url, 1, register, lease_seconds=LEASE_SECONDS, grace_seconds=0, unresponsive_seconds=30) as (dying,):
+        ref = await dying.enqueue("stubborn")
+        await gate.wait_entered()
+        assert dying._client.engine is not None
+        stop_heartbeat(dying._client.engine)
+        async with nodes(url, 1, lambda jobs: None, lease_seconds=LEASE_SECONDS) as (other,):
+            other.declare("stubborn")
+            await other.cancel(ref)
+            done = await other.wait(ref, timeout=10)
+            gate.open()
+    assert done.state is JobState.CANCELLED
+
+
+async def test_a_node_that_cannot_renew_stops_its_jobs_and_comes_back_under_a_new_id(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate = Gate()
+    real = repository.heartbeat
+    broken = False
+
+    async def heartbeat(*arguments: Any) -> bool:
+        if broken:
+            raise DatabaseUnavailable("cut off")
+        return await real(*arguments)
+
+    monkeypatch.setattr(repository, "heartbeat", heartbeat)
+    async with nodes(url, 1, lambda jobs: jobs.command(name="slow")(gate), lease_seconds=LEASE_SECONDS) as (jobs,):
+        engine = jobs._client.engine
+        assert engine is not None
+        old = engine.node_id
+        ref = await jobs.enqueue("slow")
+        await gate.wait_entered()
+        broken = True
+        cut = time.monotonic()
+        await eventually(lambda: gate.cancelled == 1, "the handler is stopped")
+        assert time.monotonic() - cut < LEASE_SECONDS, "it went on when others could have its job"
+        broken = False
+        await eventually(lambda: engine.node_id not in (None, old), "the node is back under a new id")
+        gate.open()
+        done = await jobs.wait(ref, timeout=10)
+    assert (done.state, done.attempt) == (JobState.COMPLETED, 2)
+
+
+async def test_many_nodes_bury_a_dead_one_once(url: str) -> None:
+    gate = Gate()
+    attempts: list[int] = []
+
+    def register_other(jobs: Jobs) -> None:
+        @jobs.command
+        async def work(job: JobContext) -> None:
+            attempts.append(job.attempt)
+
+    async with nodes(
+        url, 1, lambda jobs: jobs.command(name="work")(gate), lease_seconds=LEASE_SECONDS, grace_seconds=0
+    ) as (dying,):
+        refs = [await dying.enqueue("work") for _ in range(40)]
+        await eventually(lambda: gate.inside == 40, "all run on the node that dies")
+        assert dying._client.engine is not None
+        stop_heartbeat(dying._client.engine)
+        async with nodes(url, 3, register_other, lease_seconds=LEASE_SECONDS) as (other, *_):
+            await wait_all(other, refs)
+    assert attempts == [2] * 40
+
+
+async def test_the_fence_is_job_and_attempt_and_node(url: str, jobs: Jobs) -> None:
+    """Every write of a runner names all three; with any of them wrong it writes nothing."""
+    gate = Gate()
+    jobs.command(name="slow")(gate)
+    db = make_database(url)
+    await db.open()
+    try:
+        async with jobs.start() as engine:
+            ref = await jobs.enqueue("slow")
+            await gate.wait_entered()
+            node = engine.node_id
+            assert node is not None
+            for node_id, attempt in [(node + 1, 1), (node, 2), (node, 0)]:
+                for kind in ("completed", "failed", "cancelled", "retry", "hand_back", "executed"):
+                    outcome = Outcome(id=ref.id, attempt=attempt, kind=kind, plain=kind == "completed")  # type: ignore[arg-type]
+                    settlement = await settle(db, node_id, [outcome])
+                    assert settlement.lost == {ref.id}, (node_id, attempt, kind)
+            assert await state_of(jobs, ref) is JobState.STARTED
+            gate.open()
+            assert (await jobs.wait(ref, timeout=10)).state is JobState.COMPLETED
+    finally:
+        await db.close()

@@ -1,0 +1,135 @@
+"""Opening a database: the tables are made once, and whatever is wrong with them or the server is said clearly."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import sys
+from contextlib import AsyncExitStack
+from typing import Any
+
+import asyncpg
+import pytest
+
+from dbjobs import (
+    DatabaseUnavailable,
+    Jobs,
+    MissingDriver,
+    MissingPermission,
+    SchemaTooNew,
+    SchemaTooOld,
+)
+from dbjobs.store.migrate import LATEST_VERSION
+from tests.conformance.raw import Raw
+
+
+async def echo(request: Any) -> Any:
+    return request
+
+
+async def test_many_first_openings_at_once_make_the_tables_once(url: str, raw: Raw) -> None:
+    async with AsyncExitStack() as stack:
+        several = [Jobs(url) for _ in range(8)]
+        await asyncio.gather(*(stack.enter_async_context(jobs) for jobs in several))
+        several[0].command(echo)
+        assert (await several[0].enqueue(echo)).created
+    versions = await raw.rows("SELECT version FROM dbjobs.schema_version ORDER BY version")
+    assert [row[0] for row in versions] == list(range(1, LATEST_VERSION + 1))
+
+
+async def test_opening_again_finds_what_is_there(jobs: Jobs) -> None:
+    jobs.command(echo)
+    async with jobs:
+        ref = await jobs.enqueue(echo, 1)
+    async with jobs:
+        assert await jobs.get(ref) is not None
+
+
+async def test_a_start_inside_an_open_client_shares_it(jobs: Jobs) -> None:
+    jobs.command(echo)
+    async with jobs:
+        async with jobs.start():
+            done = await jobs.wait(await jobs.enqueue(echo, 1), timeout=10)
+        assert await jobs.get(done.id) == done
+
+
+async def test_tables_of_a_newer_release_are_refused(jobs: Jobs, raw: Raw) -> None:
+    jobs.command(echo)
+    async with jobs:
+        ref = await jobs.enqueue(echo)
+    await raw.rows(f"INSERT INTO dbjobs.schema_version (version) VALUES ({LATEST_VERSION + 1})")
+    with pytest.raises(SchemaTooNew, match=rf"version {LATEST_VERSION + 1}.*newer release.*update the package"):
+        async with jobs:
+            pass
+    with pytest.raises(SchemaTooNew):
+        async with jobs.start():
+            pass
+    assert await raw.rows("SELECT id FROM dbjobs.background_job") == [(ref.id,)], "a job was lost"
+
+
+async def test_missing_tables_are_not_made_against_the_will(url: str, raw: Raw) -> None:
+    with pytest.raises(SchemaTooOld, match=f"version 0 and this release needs {LATEST_VERSION}.*dbjobs migrate"):
+        async with Jobs(url, migrate=False):
+            pass
+    async with Jobs(url):
+        pass
+    async with Jobs(url, migrate=False) as jobs:
+        assert await jobs.list() == []
+
+
+@pytest.mark.dialect("postgres")
+async def test_a_role_that_may_not_make_tables_is_told_so(url: str, raw: Raw) -> None:
+    await raw.rows("CREATE ROLE dbjobs_powerless LOGIN PASSWORD 'secret'")
+    try:
+        powerless = url.replace("//" + url.split("//")[1].split("@")[0], "//dbjobs_powerless:secret")
+        with pytest.raises(MissingPermission, match="permission denied"):
+            async with Jobs(powerless):
+                pass
+        async with Jobs(url) as owner:
+            owner.command(echo)
+            await owner.enqueue(echo)
+        await raw.rows("GRANT USAGE ON SCHEMA dbjobs TO dbjobs_powerless")
+        await raw.rows("GRANT SELECT ON ALL TABLES IN SCHEMA dbjobs TO dbjobs_powerless")
+        reader = Jobs(powerless)
+        reader.command(echo)
+        async with reader:  # up to date: no right to create is needed
+            assert len(await reader.list()) == 1
+            with pytest.raises(MissingPermission, match="background_job|job_queue"):
+                await reader.enqueue(echo)
+    finally:
+        await raw.rows("DROP OWNED BY dbjobs_powerless")
+        await raw.rows("DROP ROLE dbjobs_powerless")
+
+
+@pytest.mark.dialect("postgres")
+@pytest.mark.parametrize("how", ["no server", "no database", "wrong password"])
+async def test_a_server_that_cannot_be_used_is_named(url: str, how: str) -> None:
+    credentials, _, rest = url.removeprefix("postgresql://").partition("@")
+    broken = {
+        "no server": "postgresql://nobody:secret@127.0.0.1:1/db",
+        "no database": url + "_missing",
+        "wrong password": f"postgresql://postgres:wrong@{rest}",
+    }[how]
+    jobs = Jobs(broken)
+    for entering in (jobs, jobs.start()):
+        with pytest.raises(DatabaseUnavailable, match=r"127\.0\.0\.1") as caught:
+            async with entering:
+                pass
+        assert "secret" not in str(caught.value)
+        assert credentials.partition(":")[2] not in str(caught.value)
+    assert asyncpg is not None
+
+
+@pytest.mark.dialect("sqlite")
+async def test_a_file_that_cannot_be_made_is_named() -> None:
+    with pytest.raises(DatabaseUnavailable, match="no/such/folder"):
+        async with Jobs("sqlite:////no/such/folder/jobs.db"):
+            pass
+
+
+def test_a_missing_driver_is_named_with_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "asyncpg", None)
+    with pytest.raises(ImportError):
+        importlib.import_module("asyncpg")
+    with pytest.raises(MissingDriver, match=r"asyncpg.*pip install 'dbjobs\[postgres\]'"):
+        Jobs("postgresql://localhost/app")

@@ -1,0 +1,106 @@
+"""A ref_id names one job, live or in history, however often and however concurrently it is enqueued."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from dbjobs import Jobs, JobState, RefIdExists
+from tests.conformance.helpers import nodes, whole_list
+
+
+async def echo(request: Any) -> Any:
+    return request
+
+
+async def fail() -> None:
+    raise ValueError("no")
+
+
+async def test_a_second_enqueue_returns_the_live_job(jobs: Jobs) -> None:
+    jobs.command(echo)
+    async with jobs:
+        first = await jobs.enqueue(echo, 1, ref_id="order-1")
+        second = await jobs.enqueue(echo, 2, ref_id="order-1")
+        assert (first.created, second.created) == (True, False)
+        assert (second.id, second.ref_id) == (first.id, "order-1")
+        assert len(await whole_list(jobs)) == 1
+        found = await jobs.get_by_ref_id("order-1")
+        assert found is not None
+        assert (found.id, found.request) == (first.id, 1)
+
+
+@pytest.mark.parametrize("command", [echo, fail])
+async def test_a_finished_job_keeps_its_ref_id(jobs: Jobs, command: object) -> None:
+    jobs.command(echo)
+    jobs.command(retry_limit=0)(fail)
+    async with jobs.start():
+        first = await jobs.enqueue(command, ref_id="order-1")
+        await jobs.wait(first, timeout=10)
+        again = await jobs.enqueue(command, ref_id="order-1")
+        assert (again.id, again.created) == (first.id, False)
+        assert len(await whole_list(jobs)) == 1
+
+
+async def test_a_cancelled_job_keeps_its_ref_id(jobs: Jobs) -> None:
+    jobs.command(echo)
+    async with jobs:
+        first = await jobs.enqueue(echo, ref_id="order-1")
+        await jobs.cancel(first)
+        assert (await jobs.enqueue(echo, ref_id="order-1")).id == first.id
+
+
+async def test_twenty_concurrent_callers_make_one_job(jobs: Jobs, url: str) -> None:
+    jobs.command(echo)
+    other = Jobs(url)
+    other.command(echo)
+    async with jobs, other:
+        for round_ in range(10):
+            callers = [jobs if number % 2 else other for number in range(20)]
+            refs = await asyncio.gather(*(one.enqueue(echo, round_, ref_id=f"r{round_}") for one in callers))
+            assert len({ref.id for ref in refs}) == 1
+            assert [ref.created for ref in refs].count(True) == 1
+        assert len(await whole_list(jobs)) == 10
+
+
+async def test_callers_and_a_finishing_job_still_make_one_job(url: str) -> None:
+    """The job moves to history while others ask for its ref_id: it must be seen in one place or the other."""
+    async with nodes(url, 2, lambda jobs: jobs.command(echo)) as (one, other):
+
+        async def ask(jobs: Jobs, round_: int) -> list[int]:
+            return [(await jobs.enqueue(echo, ref_id=f"r{round_}")).id for _ in range(6)]
+
+        for round_ in range(25):
+            ids = await asyncio.gather(ask(one, round_), ask(other, round_), ask(one, round_))
+            assert len({id for several in ids for id in several}) == 1, f"round {round_}: {ids}"
+            await one.wait(ids[0][0], timeout=10)
+        rows = await whole_list(one)
+        assert len(rows) == 25
+        assert {row.state for row in rows} == {JobState.COMPLETED}
+
+
+async def test_a_taken_ref_id_raises_if_asked(jobs: Jobs) -> None:
+    jobs.command(echo)
+    async with jobs:
+        first = await jobs.enqueue(echo, ref_id="order-1", on_conflict="raise")
+        with pytest.raises(RefIdExists, match=f"'order-1' is taken by job {first.id}"):
+            await jobs.enqueue(echo, ref_id="order-1", on_conflict="raise")
+        assert len(await whole_list(jobs)) == 1
+
+
+async def test_a_taken_ref_id_is_not_counted_in_a_batch(jobs: Jobs) -> None:
+    jobs.command(echo)
+    async with jobs.start():
+        for _ in range(3):
+            ref = await jobs.enqueue(echo, ref_id="order-1", batch_id="b")
+            await jobs.wait(ref, timeout=10)
+        progress = await jobs.batch("b")
+    assert progress is not None
+    assert (progress.total, progress.completed) == (1, 1)
+
+
+async def test_an_unused_ref_id_finds_nothing(jobs: Jobs) -> None:
+    async with jobs:
+        assert await jobs.get_by_ref_id("never") is None

@@ -1,0 +1,336 @@
+"""Any sequence of operations leaves the database as a model in plain Python says."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections import Counter
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+from msgspec.structs import replace
+
+from dbjobs.commands import base_row
+from dbjobs.store import repository
+from dbjobs.store.cancelling import cancel_in
+from dbjobs.store.database import Database, Session, make_database
+from dbjobs.store.enqueueing import insert_one, insert_plain, is_plain
+from dbjobs.store.migrate import migrate
+from dbjobs.store.records import Claimed, Outcome, OutcomeKind
+from dbjobs.store.rescue import rescue_one
+from dbjobs.store.retrying import in_transaction
+from dbjobs.store.settlement import settle
+from tests.conformance.model import LIVE, Model, ModelJob
+from tests.conformance.raw import Raw
+
+T = TypeVar("T")
+
+EXAMPLES = 40
+STEPS = 30
+START = (-(2**31), 0)
+FAR_SECONDS = 36_000.0
+BASE = replace(base_row(retry_limit=0, timeout_seconds=0), command="work")
+
+Token = tuple[int, Claimed]  # the node that claimed it, and what it got
+
+
+class StoreMachine(RuleBasedStateMachine):
+    """Rules are what clients and nodes do to the store; the invariant compares it with the model."""
+
+    db: Database
+    raw: Raw
+    loop: asyncio.AbstractEventLoop
+    example = itertools.count(1)
+
+    jobs = Bundle("jobs")
+
+    def __init__(self) -> None:
+        super().__init__()
+        # Examples share a database: each has queues, lanes and batches of its own.
+        self.name = f"e{next(self.example)}"
+        self.model = Model()
+        self.nodes: list[int] = []
+        self.dead: list[int] = []
+        self.held: list[Token] = []
+        self.stale: list[Token] = []
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        return self.loop.run_until_complete(work)
+
+    # --- clients --------------------------------------------------------------------------------
+
+    @rule(
+        target=jobs,
+        lane=st.sampled_from([None, None, "a", "b"]),
+        priority=st.integers(0, 2),
+        retry_limit=st.integers(0, 2),
+        later=st.booleans(),
+        batch=st.booleans(),
+        any_end=st.booleans(),
+        parents=st.lists(jobs, max_size=3, unique=True),
+    )
+    def enqueue(
+        self, lane: str | None, priority: int, retry_limit: int, later: bool, batch: bool, any_end: bool, parents: list[int]
+    ) -> int:
+        job = replace(
+            BASE,
+            queue=self.name,
+            worker=lane and f"{self.name} {lane}",
+            priority=priority,
+            retry_limit=retry_limit,
+            delay_seconds=FAR_SECONDS if later else None,
+            batch_id=self.name if batch else None,
+            depends_on="[]" if parents else None,
+            depends_on_policy="finished" if any_end else "completed",
+        )
+        if is_plain(job):
+            (ref,) = self.run(insert_plain(self.db, [job], ()))
+        else:
+            work = lambda session: insert_one(session, job, parents, (), refuse_existing=False)  # noqa: E731
+            ref = self.run(in_transaction(self.db, work))
+        model_job = ModelJob(
+            ref.id, job.worker, priority, retry_limit, any_end, job.batch_id, due=not later, waits_for=set()
+        )
+        self.model.add(model_job, parents)
+        return ref.id
+
+    @rule(id=jobs)
+    def cancel(self, id: int) -> None:
+        async def work(session: Session) -> None:
+            cancelled, _ = await cancel_in(session, [id], "cancelled", "by the test")
+            if id not in cancelled:
+                await repository.request_cancel(session, [id])
+
+        self.run(in_transaction(self.db, work))
+        self.model.cancel(self.model.jobs[id])
+
+    @rule(id=jobs)
+    def requeue(self, id: int) -> None:
+        async def work(session: Session) -> int:
+            return len(await repository.requeue_jobs(session, [id]))
+
+        job = self.model.jobs[id]
+        came = self.run(in_transaction(self.db, work))
+        assert came == (job.state in ("failed", "cancelled"))
+        if came:
+            self.model.requeue(job)
+
+    @rule(id=jobs)
+    def time_comes(self, id: int) -> None:
+        job = self.model.jobs[id]
+        if job.state in ("scheduled", "waiting"):
+            self.run(self.raw.rows(f"UPDATE dbjobs.background_job SET run_after = created_at WHERE id = {id}"))
+            self.run(repository.promote_jobs(self.db, 1000))
+            self.model.promote(job)
+
+    # --- nodes ----------------------------------------------------------------------------------
+
+    @precondition(lambda self: len(self.nodes) < 3)
+    @rule()
+    def node_starts(self) -> None:
+        self.nodes.append(self.run(repository.register_node(self.db, "test", 3600, "{}")))
+
+    @precondition(lambda self: self.nodes)
+    @rule(data=st.data(), slots=st.integers(1, 4))
+    def claim(self, data: st.DataObject, slots: int) -> None:
+        node = data.draw(st.sampled_from(self.nodes + self.dead))
+        claimed = self.run(repository.claim_jobs(self.db, node, [(self.name, slots, *START)], ["work"]))
+        expected = [] if node in self.dead else self.model.ready()[:slots]
+        assert sorted(job.id for job in claimed) == sorted(job.id for job in expected)
+        self.hold(node, claimed)
+
+    @precondition(lambda self: self.nodes)
+    @rule(data=st.data(), lanes=st.integers(1, 2), run_length=st.integers(1, 3))
+    def claim_lanes(self, data: st.DataObject, lanes: int, run_length: int) -> None:
+        node = data.draw(st.sampled_from(self.nodes + self.dead))
+        claimed, empty = self.run(
+            repository.claim_lanes(
+                self.db, node, after_worker=f"{self.name} ", lanes=lanes, run_length=run_length, scan_limit=1000,
+                queues=[self.name], commands=["work"],
+            )
+        )[:2]  # fmt: skip
+        ready = {} if node in self.dead else dict(list(self.model.ready_lanes().items())[:lanes])
+        assert empty == []
+        expected = [job.id for lane in ready.values() for job in lane[:run_length]]
+        assert sorted(job.id for job in claimed) == sorted(expected)
+        for lane in ready:
+            self.model.lanes[lane] = ("node", node)
+        self.hold(node, sorted(claimed, key=lambda job: (job.priority, job.id)))
+
+    def hold(self, node: int, claimed: list[Claimed]) -> None:
+        for job in claimed:
+            model_job = self.model.jobs[job.id]
+            self.model.claim(model_job, node)
+            assert job.attempt == model_job.attempt
+            self.held.append((node, job))
+
+    @precondition(lambda self: self.held)
+    @rule(data=st.data(), kind=st.sampled_from(["completed", "completed", "failed", "cancelled", "retry", "executed", "hand_back"]), later=st.booleans())
+    def finish(self, data: st.DataObject, kind: OutcomeKind, later: bool) -> None:
+        """One attempt ends, as a runner would end it: the first of its lane, the rest given back if it must."""
+        node, job = data.draw(st.sampled_from(self.first_of_lanes()))
+        rest = [token for token in self.held if job.worker and token[1].worker == job.worker and token[1] is not job]
+        mine = node not in self.dead or self.model.jobs[job.id].node == node
+        outcomes = []
+        if kind in ("retry", "hand_back"):
+            outcomes += [Outcome(id=other.id, attempt=other.attempt, kind="hand_back") for _, other in rest]
+        last = job.worker is not None and kind != "executed" and (bool(outcomes) or not rest)
+        block = kind == "retry" and job.worker is not None
+        outcomes.append(
+            Outcome(
+                id=job.id,
+                attempt=job.attempt,
+                kind=kind,
+                plain=kind == "completed" and not job.has_dependents and job.batch_id is None,
+                delay_seconds=FAR_SECONDS if later else 0.0,
+                release_worker=last and not block,
+                block_worker=block,
+            )
+        )
+        settlement = self.run(settle(self.db, node, outcomes))
+        assert mine
+        assert settlement.lost == frozenset()
+        if kind == "executed":
+            self.model.execute(self.model.jobs[job.id])
+            return
+        handed_back = rest if len(outcomes) > 1 else []
+        for token in handed_back:
+            self.held.remove(token)
+            self.model.hand_back(self.model.jobs[token[1].id])
+        self.held.remove((node, job))
+        self.settle_model(job, kind, later)
+        if kind != "hand_back":
+            self.stale.append((node, job))
+        if last:
+            lane = job.worker or ""
+            del self.model.lanes[lane]
+            if kind == "retry" and self.model.jobs[job.id].state == "scheduled":
+                self.model.lanes[lane] = ("job", job.id)
+
+    def settle_model(self, job: Claimed, kind: str, later: bool) -> None:
+        model_job = self.model.jobs[job.id]
+        if kind == "retry":
+            self.model.again(model_job, due=not later)
+        elif kind == "hand_back":
+            self.model.hand_back(model_job)
+        else:
+            self.model.end(model_job, kind)
+
+    def first_of_lanes(self) -> list[Token]:
+        seen: set[str | None] = set()
+        firsts: list[Token] = []
+        for token in sorted(self.held, key=lambda token: (token[1].priority, token[1].id)):
+            if token[1].worker is None or token[1].worker not in seen:
+                firsts.append(token)
+                seen.add(token[1].worker)
+        return firsts
+
+    @precondition(lambda self: self.stale)
+    @rule(data=st.data(), kind=st.sampled_from(["completed", "failed", "cancelled", "retry", "executed", "hand_back"]))
+    def finish_too_late(self, data: st.DataObject, kind: OutcomeKind) -> None:
+        node, job = data.draw(st.sampled_from(self.stale))
+        outcome = Outcome(
+            id=job.id, attempt=job.attempt, kind=kind, plain=kind == "completed",
+            release_worker=job.worker is not None, block_worker=kind == "retry" and job.worker is not None,
+        )  # fmt: skip
+        assert self.run(settle(self.db, node, [outcome])).lost == {job.id}
+
+    @precondition(lambda self: self.nodes)
+    @rule(data=st.data())
+    def node_dies(self, data: st.DataObject) -> None:
+        node = data.draw(st.sampled_from(self.nodes))
+        assert self.run(repository.heartbeat(self.db, node, -1.0, "{}"))
+        self.nodes.remove(node)
+        self.dead.append(node)
+
+    @precondition(lambda self: self.dead)
+    @rule()
+    def rescue(self) -> None:
+        node = self.dead.pop(0)
+        rescued = self.run(rescue_one(self.db))
+        assert rescued is not None
+        assert rescued.node_id == node
+        self.model.bury(node)
+        self.stale += [token for token in self.held if token[0] == node]
+        self.held = [token for token in self.held if token[0] != node]
+        assert not self.run(repository.heartbeat(self.db, node, 3600, "{}")), "a buried node came back"
+
+    # --- what must always hold ------------------------------------------------------------------
+
+    @invariant()
+    def the_database_is_as_the_model_says(self) -> None:
+        model = self.model.jobs
+        if not model:
+            return
+        rows = self.run(self.db.fetch("get_jobs", ids=list(model)))
+        assert Counter(row["id"] for row in rows) == Counter(model.keys()), "a job is lost, or in two places"
+        for row in rows:
+            job = model[row["id"]]
+            assert (row["state"], row["attempt"]) == (job.shown, job.attempt), row["id"]
+            if job.state in LIVE:
+                assert row["node_id"] == job.node
+
+    @invariant()
+    def lanes_are_held_as_the_model_says(self) -> None:
+        for node in self.nodes + self.dead:
+            lanes = {lane for lane, holder in self.model.lanes.items() if holder == ("node", node)}
+            assert set(self.run(repository.find_held_workers(self.db, node))) == lanes
+        running = Counter({(job.lane, job.node) for job in self.model.jobs.values() if job.lane and job.node})
+        assert all(count == 1 for count in Counter(lane for lane, _ in running).values()), "a lane overlaps itself"
+
+    @invariant()
+    def batches_are_counted_as_the_model_says(self) -> None:
+        for batch, counts in self.model.batches.items():
+            found = self.run(repository.get_batch(self.db, batch))
+            assert found is not None
+            assert {name: getattr(found, name) for name in ("total", "completed", "failed", "cancelled")} == {
+                name: counts[name] for name in ("total", "completed", "failed", "cancelled")
+            }
+
+    def teardown(self) -> None:
+        for node in [*self.nodes, *self.dead]:
+            self.run(repository.remove_node(self.db, node))
+        for node in {node for node, _ in self.held}:
+            self.run(
+                settle(
+                    self.db,
+                    node,
+                    [Outcome(id=job.id, attempt=job.attempt, kind="cancelled") for owner, job in self.held if owner == node],
+                )
+            )
+
+
+@pytest.mark.slow
+def test_any_sequence_of_operations_leaves_what_the_model_says(url: str, raw: Raw) -> None:
+    loop = asyncio.new_event_loop()
+    db = make_database(url)
+    loop.run_until_complete(db.open())
+    try:
+        loop.run_until_complete(migrate(db))
+        machine = type("Machine", (StoreMachine,), {"db": db, "raw": raw, "loop": loop})
+        run_state_machine_as_test(
+            machine,
+            settings=settings(
+                max_examples=EXAMPLES,
+                stateful_step_count=STEPS,
+                deadline=None,
+                database=None,
+                suppress_health_check=list(HealthCheck),
+            ),
+        )
+    finally:
+        loop.run_until_complete(db.close())
+        loop.close()
+
+

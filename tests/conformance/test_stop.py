@@ -1,0 +1,169 @@
+"""A stop gives running jobs their grace, hands back the rest without a charge, and writes every outcome."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import anyio
+import pytest
+
+from dbjobs import JobContext, Jobs, JobState
+from tests.conformance.helpers import Gate, assert_each_once, eventually, nodes, state_of, wait_all
+
+
+async def test_a_running_job_may_end_within_the_grace(jobs: Jobs) -> None:
+    gate = Gate()
+    jobs.command(name="slow")(gate)
+    async with jobs:
+        async with jobs.start(grace_seconds=20):
+            ref = await jobs.enqueue("slow")
+            await gate.wait_entered()
+            asyncio.get_running_loop().call_later(0.1, gate.open)
+        done = await jobs.get(ref)
+    assert done is not None
+    assert (done.state, done.attempt, gate.cancelled) == (JobState.COMPLETED, 1, 0)
+
+
+@pytest.mark.parametrize("worker", [None, "lane"])
+async def test_after_the_grace_a_job_is_handed_back_uncharged_and_runs_elsewhere(url: str, worker: str | None) -> None:
+    gate = Gate()
+    attempts: list[int] = []
+
+    def register(jobs: Jobs) -> None:
+        @jobs.command(retry_limit=0)
+        async def slow(job: JobContext) -> None:
+            attempts.append(job.attempt)
+            await gate()
+
+    async with Jobs(url) as client:
+        client.declare("slow", retry_limit=0)
+        async with nodes(url, 1, register, grace_seconds=0):
+            refs = [await client.enqueue("slow", worker=worker) for _ in range(5)]
+            await gate.wait_entered()
+        for ref in refs:
+            job = await client.get(ref)
+            assert job is not None
+            assert (job.state, job.attempt, job.node_id, job.errors) == (JobState.QUEUED, 0, None, ())
+        assert gate.cancelled >= 1
+        gate.open()
+        async with nodes(url, 1, register):
+            ended = await wait_all(client, refs)
+    assert {(job.state, job.attempt) for job in ended} == {(JobState.COMPLETED, 1)}
+    assert set(attempts) == {1}
+
+
+async def test_every_outcome_is_written_before_the_block_ends(jobs: Jobs) -> None:
+    done: list[int] = []
+
+    @jobs.command
+    async def note(request: int) -> None:
+        done.append(request)
+
+    async with jobs:
+        refs = await jobs.enqueue_many(note, range(2000))
+        async with jobs.start():
+            await eventually(lambda: len(done) > 300, "the drain is under way")
+        states = {row.id: row.state for row in [*await jobs.list(limit=1000), *await jobs.list(limit=1000, before_id=refs[1000].id)]}
+        assert sum(state is JobState.COMPLETED for state in states.values()) == len(done)
+        assert set(states.values()) <= {JobState.COMPLETED, JobState.QUEUED}
+        async with jobs.start():
+            await wait_all(jobs, refs)
+        await assert_each_once(jobs, refs)
+    assert sorted(done) == list(range(2000))
+
+
+async def test_a_stopped_node_leaves_no_trace(jobs: Jobs) -> None:
+    async with jobs:
+        async with jobs.start() as engine:
+            nodes_ = await jobs.nodes()
+            assert [node.id for node in nodes_] == [engine.node_id]
+            assert nodes_[0].alive
+            assert nodes_[0].info["concurrency"] == 100
+        assert await jobs.nodes() == []
+
+
+async def test_a_new_start_has_a_new_node_id(jobs: Jobs) -> None:
+    ids = []
+    for _ in range(3):
+        async with jobs.start() as engine:
+            ids.append(engine.node_id)
+    assert len(set(ids)) == 3
+
+
+async def test_a_plain_handler_that_outlasts_the_grace_is_handed_back(url: str) -> None:
+    import threading
+
+    go_on = threading.Event()
+    started = threading.Event()
+
+    def register(jobs: Jobs) -> None:
+        @jobs.command
+        def hang() -> str:
+            started.set()
+            go_on.wait(20)
+            return "done"
+
+    try:
+        async with nodes(url, 1, register, grace_seconds=0) as (jobs,):
+            ref = await jobs.enqueue("hang")
+            assert await asyncio.to_thread(started.wait, 10)
+        async with Jobs(url) as client:
+            job = await client.get(ref)
+            assert job is not None
+            assert (job.state, job.attempt) == (JobState.QUEUED, 0)
+            go_on.set()
+            async with nodes(url, 1, register):
+                assert (await client.wait(ref, timeout=10)).response == "done"
+    finally:
+        go_on.set()
+
+
+async def test_an_error_in_the_block_comes_out_as_it_is(jobs: Jobs) -> None:
+    jobs.command(name="slow")(Gate())
+    with pytest.raises(ZeroDivisionError, match="mine"):
+        async with jobs.start(grace_seconds=0):
+            await jobs.enqueue("slow")
+            raise ZeroDivisionError("mine")
+
+
+async def test_a_cancelled_block_hands_its_jobs_back(jobs: Jobs) -> None:
+    gate = Gate()
+    jobs.command(name="slow")(gate)
+    refs: list[Any] = []
+    async with jobs:
+        with anyio.CancelScope() as scope:
+            async with jobs.start(grace_seconds=0):
+                refs.append(await jobs.enqueue("slow"))
+                await gate.wait_entered()
+                scope.cancel()
+                await anyio.sleep_forever()
+        assert scope.cancelled_caught
+        assert await state_of(jobs, refs[0]) is JobState.QUEUED
+        assert await jobs.nodes() == []
+
+
+async def test_a_stop_asked_for_through_the_engine_ends_run_forever(jobs: Jobs) -> None:
+    gate = Gate()
+
+    @jobs.command
+    async def stop() -> None:
+        assert jobs._client.engine is not None
+        jobs._client.engine.stop()
+        await gate()
+
+    async with jobs:
+        ref = await jobs.enqueue(stop)
+        asyncio.get_running_loop().call_later(0.5, gate.open)
+        with anyio.fail_after(20):
+            await jobs.run_forever(signals=False, grace_seconds=10)
+        assert await state_of(jobs, ref) is JobState.COMPLETED
+
+
+async def test_start_twice_is_refused(jobs: Jobs) -> None:
+    from dbjobs import InvalidOption
+
+    async with jobs.start():
+        with pytest.raises(InvalidOption, match="running already"):
+            async with jobs.start():
+                pass

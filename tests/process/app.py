@@ -1,0 +1,73 @@
+"""An application for worker processes: ``python -m tests.process.app URL FILE [SETTING=VALUE ...]``.
+
+Every start and end of a handler is a line of FILE: ``start job attempt pid time`` (the time of the system-wide
+monotonic clock). ``ready`` on standard output says that the node is registered.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import anyio
+import msgspec
+
+from dbjobs import JobContext, Jobs
+
+
+class Work(msgspec.Struct):
+    """What to do.
+
+    Attributes:
+        seconds: how long.
+    """
+
+    seconds: float = 0.01
+
+
+def make_jobs(url: str, journal: Path) -> Jobs:
+    """The application."""
+    jobs = Jobs(url, retry_limit=20)
+    file = os.open(journal, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+
+    def note(what: str, job: JobContext) -> None:
+        os.write(file, f"{what} {job.id} {job.attempt} {os.getpid()} {time.monotonic():.6f}\n".encode())
+
+    @jobs.command
+    async def work(request: Work, job: JobContext) -> int:
+        note("start", job)
+        try:
+            await asyncio.sleep(request.seconds)
+        except asyncio.CancelledError:
+            note("cancelled", job)
+            raise
+        note("end", job)
+        return job.attempt
+
+    return jobs
+
+
+async def main(url: str, journal: Path, settings: dict[str, Any]) -> None:
+    jobs = make_jobs(url, journal)
+
+    async def say_ready() -> None:
+        while jobs._client.engine is None:
+            await asyncio.sleep(0.01)
+        print("ready", flush=True)
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(say_ready)
+        await jobs.run_forever(**settings)
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.INFO, format="%(process)d %(asctime)s %(message)s")
+    own_settings = {name: float(value) for name, _, value in (word.partition("=") for word in sys.argv[3:])}
+    if "concurrency" in own_settings:
+        own_settings["concurrency"] = int(own_settings["concurrency"])
+    asyncio.run(main(sys.argv[1], Path(sys.argv[2]), own_settings))

@@ -1,0 +1,95 @@
+"""A database that restarts, crashes or drops its connections in mid-drain loses no job and ends no worker."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+import asyncpg
+import pytest
+
+from dbjobs import Jobs
+from tests.conformance.helpers import eventually, wait_all
+from tests.process.app import Work
+from tests.process.workers import Workers, assert_all_done_once, assert_lanes_kept
+from tests.servers import PostgresServer, Target
+from tests.servers.processes import Spawn
+
+pytestmark = [pytest.mark.process, pytest.mark.slow, pytest.mark.dialect("postgres")]
+
+
+@pytest.fixture
+def server(target: Target) -> Iterator[PostgresServer]:
+    """A server of this test's own: the others' is not to be disturbed."""
+    if target.server is None:
+        pytest.skip("needs a server that can be restarted")
+    with PostgresServer(target.server.binaries) as server:
+        yield server
+
+
+@pytest.mark.parametrize("mode", ["fast", "immediate"])
+async def test_a_restart_in_mid_drain(
+    server: PostgresServer, spawn: Spawn, tmp_path: Path, mode: Literal["fast", "immediate"]
+) -> None:
+    url = server.create_database("app")
+    workers = Workers(spawn, url, tmp_path)
+    async with Jobs(url) as jobs:
+        jobs.declare("work", retry_limit=20)
+        refs = await jobs.enqueue_many("work", [Work(0.01)] * 600)
+        lane = await jobs.enqueue_many("work", [Work(0.01)] * 60, worker="w")
+        processes = [workers.start("concurrency=5") for _ in range(2)]
+        await workers.wait_lines("end", 100)
+        await asyncio.to_thread(server.restart, mode)
+        # The client's connections are gone too: its pool has to replace them.
+        await eventually(lambda: answers(jobs), "the client is connected again")
+        assert (await jobs.enqueue("work", Work(0.01), ref_id="after")).created
+        after = await jobs.get_by_ref_id("after")
+        assert after is not None
+        refs += lane
+        await wait_all(jobs, refs)
+        await jobs.wait(after.id, timeout=20)
+        refs.append(await jobs.enqueue("work", ref_id="after"))
+        await assert_all_done_once(jobs, workers, refs)
+        assert_lanes_kept(workers, {"w": lane})
+        assert [process.poll() for process in processes] == [None, None], "a worker ended"
+
+
+async def answers(jobs: Jobs) -> bool:
+    from dbjobs import DatabaseError
+
+    try:
+        await jobs.counts()
+    except DatabaseError:
+        return False
+    return True
+
+
+async def test_all_connections_dropped_again_and_again(url: str, workers: Workers) -> None:
+    async with Jobs(url) as jobs:
+        jobs.declare("work", retry_limit=20)
+        refs = await jobs.enqueue_many("work", [Work(0.01)] * 600)
+        lane = await jobs.enqueue_many("work", [Work(0.01)] * 60, worker="w")
+        process = workers.start("concurrency=5")
+        for round_ in range(4):
+            await workers.wait_lines("end", 60 * (round_ + 1))
+            await drop_connections(url)
+        await eventually(lambda: answers(jobs), "the client is connected again")
+        await wait_all(jobs, refs + lane)
+        await assert_all_done_once(jobs, workers, refs + lane)
+        assert_lanes_kept(workers, {"w": lane})
+        assert process.poll() is None, "the worker ended"
+        # Notices are heard again: the listening connection was rebuilt.
+        assert (await jobs.wait(await jobs.enqueue("work", Work(0)), timeout=10)).attempt == 1
+
+
+async def drop_connections(url: str) -> None:
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+    finally:
+        await connection.close()

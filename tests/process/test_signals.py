@@ -1,0 +1,73 @@
+"""SIGTERM gives running jobs their grace, hands back the rest uncharged, and ends the process with 0."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+
+import pytest
+
+from dbjobs import Jobs, JobState
+from tests.conformance.helpers import eventually, wait_all
+from tests.process.app import Work
+from tests.process.workers import Workers
+
+pytestmark = [pytest.mark.process, pytest.mark.slow]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_the_grace_lets_short_jobs_end_and_hands_long_ones_back(
+    url: str, workers: Workers, number: signal.Signals
+) -> None:
+    async with Jobs(url) as jobs:
+        jobs.declare("work")
+        process = workers.start("concurrency=5", "grace_seconds=1.5")
+        short = await jobs.enqueue("work", Work(0.7))
+        long = await jobs.enqueue("work", Work(4))
+        lane = await jobs.enqueue("work", Work(4), worker="w")
+        behind = await jobs.enqueue("work", Work(0.1), worker="w")
+        await workers.wait_lines("start", 3)
+        process.send_signal(number)
+        assert await asyncio.to_thread(process.wait, 15) == 0
+        states = {}
+        for name, ref in (("short", short), ("long", long), ("lane", lane), ("behind", behind)):
+            job = await jobs.get(ref)
+            assert job is not None
+            states[name] = (job.state, job.attempt)
+        assert states == {
+            "short": (JobState.COMPLETED, 1),
+            "long": (JobState.QUEUED, 0),
+            "lane": (JobState.QUEUED, 0),
+            "behind": (JobState.QUEUED, 0),
+        }
+        assert await jobs.nodes() == []
+        workers.start()
+        ended = await wait_all(jobs, [long, lane, behind])
+        assert {(job.state, job.attempt, job.errors) for job in ended} == {(JobState.COMPLETED, 1, ())}
+
+
+async def test_a_second_signal_ends_the_grace(url: str, workers: Workers) -> None:
+    async with Jobs(url) as jobs:
+        jobs.declare("work")
+        process = workers.start("grace_seconds=60")
+        ref = await jobs.enqueue("work", Work(60))
+        await workers.wait_lines("start", 1)
+        process.send_signal(signal.SIGTERM)
+        # The first signal was taken when nothing more is started.
+        await eventually(lambda: stays_queued(jobs), "claims have ended")
+        assert process.poll() is None
+        process.send_signal(signal.SIGTERM)
+        assert await asyncio.to_thread(process.wait, 15) == 0
+        job = await jobs.get(ref)
+        assert job is not None
+        assert (job.state, job.attempt) == (JobState.QUEUED, 0)
+        assert len(workers.lines("cancelled")) == 1
+
+
+async def stays_queued(jobs: Jobs) -> bool:
+    ref = await jobs.enqueue("work", Work(0.01))
+    try:
+        await jobs.wait(ref, timeout=0.5)
+    except TimeoutError:
+        return True
+    return False
