@@ -71,7 +71,7 @@ class Registry:
     def __init__(self, base: NewJob) -> None:
         self._base = base
         self._commands: dict[str, Command] = {}
-        self._by_handler: dict[int, Command] = {}  # by identity: a handler need not be hashable
+        self._by_handler: dict[object, Command] = {}
 
     def add(
         self,
@@ -121,7 +121,7 @@ class Registry:
             should_retry=should_retry,
         )
         self._commands[name] = command
-        self._by_handler[id(handler)] = command
+        self._by_handler[_key(handler)] = command
         return command
 
     def declare(self, name: str, defaults: Mapping[str, Any]) -> Command:
@@ -161,7 +161,7 @@ class Registry:
             command = self._commands.get(wanted)
             name = wanted
         else:
-            command = self._by_handler.get(id(wanted))
+            command = self._by_handler.get(_key(wanted))
             name = getattr(wanted, "__name__", type(wanted).__name__)
         if command is not None:
             return command
@@ -221,6 +221,15 @@ def base_row(*, retry_limit: int, timeout_seconds: float) -> NewJob:
         meta=None,
         trace_context=None,
     )
+
+
+def _key(handler: object) -> object:
+    """What tells handlers apart: a bound method is a new object each time, but equal to itself."""
+    try:
+        hash(handler)
+    except TypeError:
+        return id(handler)
+    return handler
 
 
 def _checked_name(name: str) -> str:

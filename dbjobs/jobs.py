@@ -228,13 +228,20 @@ class Jobs:
             signals: handle SIGTERM and SIGINT (main thread only).
             settings: see ``start``.
         """
+        raised: Exception | None = None
         async with anyio.create_task_group() as tasks:
-            async with self.start(**settings) as engine:
-                if signals:
-                    await tasks.start(_stop_on_signals, engine)
-                await engine.stopping.wait()
-                # The grace is spent at the end of this block, where a second signal still ends it.
+            try:
+                async with self.start(**settings) as engine:
+                    if signals:
+                        await tasks.start(_stop_on_signals, engine)
+                    log.info("node %s works on: %s", engine.node_id, ", ".join(self.commands) or "no commands")
+                    await engine.stopping.wait()
+                    # The grace is spent at the end of this block, where a second signal still ends it.
+            except Exception as error:
+                raised = error  # goes on below as it is, not wrapped in this task group's ExceptionGroup
             tasks.cancel_scope.cancel()
+        if raised is not None:
+            raise raised
 
     # --- enqueue --------------------------------------------------------------------------------
 
@@ -358,8 +365,11 @@ class Jobs:
             UnknownJob: there is no such job. TimeoutError. JobFailed.
         """
         id = _id(job)
-        with anyio.fail_after(timeout):
-            await self._client.wait((id,))
+        try:
+            with anyio.fail_after(timeout):
+                await self._client.wait((id,))
+        except TimeoutError:
+            raise TimeoutError(f"job {id} has not ended within {timeout:g} s") from None
         ended = await self.get(id)
         if ended is None:
             raise UnknownJob(f"job {id} has ended, but its history has been dropped")

@@ -67,5 +67,5 @@ def _compare(version: int, db: Database) -> None:
     if version < LATEST_VERSION:
         raise SchemaTooOld(
             f"the tables in schema {db.schema!r} have version {version} and this release needs {LATEST_VERSION}: "
-            "run 'dbjobs migrate', or start with migrate=True"
+            "run 'dbjobs migrate' (or open it with Jobs(..., migrate=True))"
         )

@@ -11,5 +11,5 @@ FROM unnest(
 WHERE j.id = ANY (:outcomes.id::bigint[])
   AND j.id = o.id
   AND j.attempt = o.attempt
-  AND j.node_id + 0 = :node_id
+  AND j.node_id IS NOT DISTINCT FROM :node_id
 RETURNING j.id;

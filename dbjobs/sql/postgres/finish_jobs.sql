@@ -2,8 +2,9 @@
 --
 -- * Driven by primary key, fenced by (id, attempt, node_id): a row that is no longer ours yields nothing.
 --   `= ANY` leaves the planner no other way into the table than one probe of the primary key for each id,
---   whatever it believes about the table's size, and `+ 0` keeps it off the node index, through which the
---   same move took four times as long.
+--   whatever it believes about the table's size. IS NOT DISTINCT FROM, because a plain `node_id = x` implies
+--   `node_id IS NOT NULL` and so lets the planner in through the node index: the same move took four times
+--   as long, and a filled table in which nothing had started yet was the worst case.
 -- * plain_only: the common case needs no transaction around it, because a job with dependents or a batch
 --   is left alone here. The flag is read from the row version that the delete locks, so a child that is
 --   enqueued at this moment cannot be overlooked.
@@ -24,7 +25,7 @@ WITH outcome AS (
     WHERE j.id = ANY (:outcomes.id::bigint[])
       AND j.id = o.id
       AND j.attempt = o.attempt
-      AND j.node_id + 0 = :node_id
+      AND j.node_id IS NOT DISTINCT FROM :node_id
       AND NOT (:plain_only::boolean AND (j.has_dependents OR j.batch_id IS NOT NULL))
     RETURNING j.*, o.state AS final_state, o.response AS final_response,
         o.response_body AS final_response_body, o.duration_ms AS final_duration_ms,
@@ -72,7 +73,7 @@ WITH outcome AS (
     WHERE final_state <> 'completed'
 ), released AS (
     DELETE FROM dbjobs.job_worker
-    WHERE worker = ANY (ARRAY(SELECT worker FROM moved WHERE release_worker)) AND node_id + 0 = :node_id
+    WHERE worker = ANY (ARRAY(SELECT worker FROM moved WHERE release_worker)) AND node_id IS NOT DISTINCT FROM :node_id
 ), counted AS (
     INSERT INTO dbjobs.job_stat AS s (
         minute, queue, command, node_id, completed, failed, cancelled, duration_ms

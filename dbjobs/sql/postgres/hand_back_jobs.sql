@@ -11,11 +11,11 @@ WITH outcome AS (
     WHERE j.id = ANY (:outcomes.id::bigint[])
       AND j.id = o.id
       AND j.attempt = o.attempt
-      AND j.node_id + 0 = :node_id
+      AND j.node_id IS NOT DISTINCT FROM :node_id
       AND j.cancel_requested_at IS NULL
     RETURNING j.id, j.worker, o.release_worker
 ), released AS (
     DELETE FROM dbjobs.job_worker
-    WHERE worker = ANY (ARRAY(SELECT worker FROM returned WHERE release_worker)) AND node_id + 0 = :node_id
+    WHERE worker = ANY (ARRAY(SELECT worker FROM returned WHERE release_worker)) AND node_id IS NOT DISTINCT FROM :node_id
 )
 SELECT id FROM returned;

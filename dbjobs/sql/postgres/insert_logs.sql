@@ -6,5 +6,5 @@ FROM unnest(
     :lines.level::text[], :lines.message::text[]
 ) WITH ORDINALITY AS l (job_id, attempt, age_seconds, level, message, position)
 JOIN dbjobs.background_job j ON j.id = l.job_id AND j.attempt = l.attempt
-WHERE j.id = ANY (:lines.job_id::bigint[]) AND j.node_id + 0 = :node_id
+WHERE j.id = ANY (:lines.job_id::bigint[]) AND j.node_id IS NOT DISTINCT FROM :node_id
 ORDER BY l.position;

@@ -17,7 +17,7 @@ WITH outcome AS (
     WHERE j.id = ANY (:outcomes.id::bigint[])
       AND j.id = o.id
       AND j.attempt = o.attempt
-      AND j.node_id + 0 = :node_id
+      AND j.node_id IS NOT DISTINCT FROM :node_id
       AND j.cancel_requested_at IS NULL
     RETURNING j.id, j.worker, j.queue, j.command, j.state, o.block_worker, o.release_worker
 ), blocked AS (
@@ -26,7 +26,7 @@ WITH outcome AS (
     FROM retried r
     WHERE w.worker = ANY (ARRAY(SELECT worker FROM retried WHERE block_worker AND state = 'scheduled'))
       AND w.worker = r.worker
-      AND w.node_id + 0 = :node_id
+      AND w.node_id IS NOT DISTINCT FROM :node_id
       AND r.block_worker
       AND r.state = 'scheduled'
 ), released AS (
@@ -35,7 +35,7 @@ WITH outcome AS (
               SELECT worker FROM retried
               WHERE (release_worker OR block_worker) AND NOT (block_worker AND state = 'scheduled')
           ))
-      AND node_id + 0 = :node_id
+      AND node_id IS NOT DISTINCT FROM :node_id
 ), counted AS (
     INSERT INTO dbjobs.job_stat AS s (minute, queue, command, node_id, retried)
     SELECT date_trunc('minute', now()), queue, command, :node_id, count(*)

@@ -6,4 +6,4 @@ FROM unnest(
 WHERE j.id = ANY (:reports.id::bigint[])
   AND j.id = p.id
   AND j.attempt = p.attempt
-  AND j.node_id + 0 = :node_id;
+  AND j.node_id IS NOT DISTINCT FROM :node_id;
