@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from html import escape
 from pathlib import Path
 
-from benchmarks.figures import DRAIN, OURS, RAW, Figures, median
+from benchmarks.figures import DRAIN, OURS, RAW, RAW_ONE, Figures, median
 from benchmarks.table import number
 
 _WIDTH, _LEFT, _RIGHT = 860, 290, 90
 _BAR, _GAP, _ROW_GAP, _TOP, _BOTTOM = 14, 3, 20, 56, 16
-_COLOURS = {OURS: "#2563eb", RAW: "#9ca3af", DRAIN: "#93c5fd"}
+_COLOURS = {OURS: "#2563eb", RAW: "#9ca3af", RAW_ONE: "#9ca3af", DRAIN: "#93c5fd"}
 _OTHER_COLOUR = "#f59e0b"
 _NAMES = {DRAIN: "dbjobs, plain drain"}
 _TEXT = 'font-family="system-ui, sans-serif" font-size="12" fill="#111827"'

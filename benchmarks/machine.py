@@ -13,7 +13,7 @@ from pathlib import Path
 def machine_facts(database: str) -> dict[str, str | int]:
     """Processor, software versions and date; nothing that names the machine or its owner."""
     facts: dict[str, str | int] = {
-        "date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        "date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M:%S UTC"),
         "processors": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 0,
         "processor": _processor(),
         "system": platform.system(),

@@ -36,7 +36,7 @@ async def _take(field: Field, scenario: Scenario, turn: Turn, figures: Figures) 
         figures.fail(scenario.name, turn.who, f"not offered: {missing}")
     except Exception as error:
         # One contestant that fails must not cost the figures of all the others.
-        figures.fail(scenario.name, turn.who, f"{type(error).__name__}: {error}")
+        figures.fail(scenario.name, turn.who, _reason(error))
     else:
         values = _by_row(scenario, measured)
         for row, value in values.items():
@@ -46,6 +46,12 @@ async def _take(field: Field, scenario: Scenario, turn: Turn, figures: Figures) 
     for row in scenario.rows:
         figures.add(row, turn.who, math.nan, scenario.unit)
     print(f"  {turn.who:<24}{figures.failures[scenario.name, turn.who]}", flush=True)
+
+
+def _reason(error: Exception) -> str:
+    while isinstance(error, ExceptionGroup):
+        error = error.exceptions[0]
+    return f"{type(error).__name__}: {error}"
 
 
 def _by_row(scenario: Scenario, measured: Measured) -> dict[str, float]:

@@ -192,6 +192,12 @@ _ALL = (
         _beside_drain(lambda f: loads.many_lanes(f.site, f.scaled(20_000), 3)),
     ),
     Scenario("io_bound", "s", "2,000 jobs that sleep 50 ms, 100 at a time", _io_bound),
-    Scenario("memory", "MB", "a worker process after 20,000 jobs and after 200,000", _memory, ("before", "after")),
+    Scenario(
+        "memory",
+        "MB",
+        "a worker process after 20,000, 100,000 and 200,000 jobs",
+        _memory,
+        ("before", "half", "after"),
+    ),
 )
 SCENARIOS = {scenario.name: scenario for scenario in _ALL}

@@ -59,6 +59,7 @@ class JobContext:
         "_response",
         "_services",
         "cancelled",
+        "executed_body",
         "node_id",
         "progress_value",
         "settled",
@@ -74,6 +75,8 @@ class JobContext:
         self.status: str | None = None
         self.cancelled = False
         self.settled = False
+        # Set by a transaction that has stored the response (as JSON, in a tuple of one) before the callback.
+        self.executed_body: tuple[str | None] | None = None
 
     # --- facts ----------------------------------------------------------------------------------
 
@@ -148,6 +151,11 @@ class JobContext:
         return self._job.parent_id
 
     @property
+    def callback_pending(self) -> bool:
+        """True while the body runs of a job that has a callback."""
+        return self._job.callback is not None and self._job.executed_at is None and self.executed_body is None
+
+    @property
     def created_at(self) -> datetime:
         """When it was enqueued, UTC by the database's clock."""
         value: Any = self._job.created_at
@@ -220,7 +228,8 @@ class JobContext:
         """A transaction in which the handler's own writes and the job's completion commit together.
 
         Yields the driver's connection (asyncpg on PostgreSQL). At the end of the block the job is
-        completed with the response given to ``respond``; what the handler returns later is ignored.
+        completed (or, if it has a callback, executed) with the response given to ``respond``; what the
+        handler returns or raises later is ignored.
 
         Raises:
             AttemptLost: at the end of the block, if the attempt is no longer ours; everything is rolled back.
@@ -239,6 +248,5 @@ class JobContext:
 
 def printable(text: str, limit: int) -> str:
     """Text that every database takes: no NUL, no lone surrogates, at most ``limit`` characters."""
-    if len(text) > limit:
-        text = text[: limit - 1] + "…"
-    return text.replace("\0", "\\0").encode("utf-8", "backslashreplace").decode("utf-8")
+    text = text[: limit + 1].replace("\0", "\\0").encode("utf-8", "backslashreplace").decode("utf-8")
+    return text if len(text) <= limit else text[: limit - 1] + "…"

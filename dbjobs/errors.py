@@ -58,7 +58,15 @@ class TransactionConflict(DatabaseError):
 
 
 class PartitionMissing(DatabaseError):
-    """A history row has no monthly partition to go to (the engine makes it and tries again)."""
+    """A history row has no monthly partition to go to (it is made, and the work repeated).
+
+    Args:
+        month: the one that is missing, as 'YYYYMM'; None if the database did not say.
+    """
+
+    def __init__(self, message: str, month: str | None = None) -> None:
+        super().__init__(message)
+        self.month = month
 
 
 class MissingDriver(DbjobsError):

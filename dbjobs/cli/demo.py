@@ -43,8 +43,9 @@ def demo(
 ) -> None:
     """Watch jobs run: count the words of real files.
 
-    On SQLite, one failure included. One job counts each file, a named worker merges the counts one by one, and a last job, which depends on all
-    of them, writes a report. The program is dbjobs/demo/wordcount.py: read it as an example.
+    On SQLite, one failure included. One job counts each file, a named worker merges the counts one by one, and a
+    last job, which depends on all of them, writes a report. The program is dbjobs/demo/wordcount.py: read it as
+    an example.
     """
     root = (folder or own_folder()).resolve()
     if not root.is_dir():

@@ -38,6 +38,7 @@ class Attempt:
         "context",
         "deadline",
         "job",
+        "lane_goes_on",
         "lane_rest",
         "node_id",
         "scope",
@@ -57,6 +58,8 @@ class Attempt:
         self.abandoned = False
         # The jobs of the same lane that come after this one: (see lanes.py); None for a free job.
         self.lane_rest: list[Attempt] | None = None
+        # The lane may have more jobs than were claimed: look again when this outcome has given it back.
+        self.lane_goes_on = False
 
     def end(self, reason: Stop, now: float) -> None:
         """Ask the attempt to end; running or not."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import Callable, Sequence
@@ -57,11 +58,13 @@ class Dispatcher:
         self._queues = queues
         self._services = services
         self._current_node = current_node
-        self._lanes = Lanes(db)
+        self._lanes: dict[tuple[str, ...], Lanes] = {}
         self._turn = 0
         self._places: dict[str, tuple[int, int]] = {}
         self._last_full_look = 0.0
         self._full_look_took = 0.0
+        self._next_lane_look = 0.0
+        self._lanes_first = True
         self._must_reconcile = False
         self._next_reconcile = time.monotonic() + RECONCILE_SECONDS
         self._next_unknown = time.monotonic() + 1.0
@@ -71,6 +74,11 @@ class Dispatcher:
     def stop(self) -> None:
         """Claim nothing more; ``run`` returns when the claim in flight is done."""
         self._stopping = True
+        self._waker.poke()
+
+    def reconcile_soon(self) -> None:
+        """What the database says is ours may differ from what is in memory."""
+        self._must_reconcile = True
         self._waker.poke()
 
     async def run(self) -> None:
@@ -99,25 +107,37 @@ class Dispatcher:
             self._waker.queues_changed = False
             await self._queues.refresh(self._db)
         commands = self._registry.runnable()
-        room = self._runners.room + self._runners.pace.ahead()
-        if room < 1 or len(self._finisher) > MAX_WAITING_OUTCOMES or not commands:
+        if self._room() < 1 or not commands:
             self._runners.wanted_room = 1
             await self._waker.wait()
+            await asyncio.sleep(0)  # slots often come free together: let them
             return
         waker = self._waker
         full = self._full_look_is_due(now)
-        want_lanes, want_jobs = waker.lanes or full, waker.jobs or full
+        lane_news, want_jobs = waker.lanes, waker.jobs or full
+        want_lanes = lane_news or now >= self._next_lane_look
         if not want_lanes and not want_jobs:
-            if not await waker.wait(self._queues.refresh_at - now):
+            if not await waker.wait(min(self._queues.refresh_at, self._next_lane_look) - now):
                 waker.look_everywhere()
                 await self._report_unknown(commands)
             return
         waker.lanes = waker.jobs = False
-        if want_lanes:
-            share = max(1, room // 2) if want_jobs else room
-            room -= await self._claim_lanes(node_id, share, commands)
-        if want_jobs and room > 0:
-            await self._claim_jobs(node_id, room, commands, full)
+        # When both kinds have work each gets its half, and they take turns at being first.
+        share = self._room() if not (lane_news and want_jobs) else max(1, self._room() // 2)
+        self._lanes_first = lane_news and not self._lanes_first
+        if want_lanes and self._lanes_first:
+            await self._claim_lanes(node_id, share, commands)
+            share = self._room()
+        if want_jobs:
+            await self._claim_jobs(node_id, share, commands, full)
+        if want_lanes and not self._lanes_first:
+            await self._claim_lanes(node_id, self._room(), commands)
+
+    def _room(self) -> int:
+        """How many jobs may be claimed now: free slots, and a little ahead."""
+        if len(self._finisher) > MAX_WAITING_OUTCOMES:
+            return 0
+        return self._runners.room + self._runners.pace.ahead()
 
     # --- free jobs ------------------------------------------------------------------------------
 
@@ -132,10 +152,15 @@ class Dispatcher:
         return since >= rest and (waker.behind or (since >= FULL_LOOK_SECONDS and waker.jobs))
 
     async def _claim_jobs(self, node_id: int, room: int, commands: Sequence[str], full: bool) -> int:
+        if room < 1:
+            self._waker.jobs = True
+            return 0
         wanted: list[repository.Wanted] = []
         for queue, limit in self._queues.served():
             slots = room if limit is None else min(room, limit - self._runners.per_queue[queue])
-            if slots > 0:
+            if slots <= 0:
+                self._runners.full_queues.add(queue)
+            else:
                 priority, id = _START if full else self._places.get(queue, _START)
                 wanted.append((queue, slots, priority, id))
         if not wanted:
@@ -158,9 +183,7 @@ class Dispatcher:
             self._runners.push(self._attempts(node_id, claimed))
         return len(claimed)
 
-    def _note_places(
-        self, wanted: Sequence[repository.Wanted], claimed: Sequence[Claimed], full: bool
-    ) -> None:
+    def _note_places(self, wanted: Sequence[repository.Wanted], claimed: Sequence[Claimed], full: bool) -> None:
         last: dict[str, tuple[int, int]] = {}
         counts: dict[str, int] = {}
         for job in claimed:
@@ -182,19 +205,42 @@ class Dispatcher:
     # --- named workers --------------------------------------------------------------------------
 
     async def _claim_lanes(self, node_id: int, room: int, commands: Sequence[str]) -> int:
-        queues = [
-            queue
-            for queue, limit in self._queues.served()
-            if limit is None or self._runners.per_queue[queue] < limit
-        ]
+        if room < 1:
+            self._waker.lanes = True
+            return 0
+        self._next_lane_look = time.monotonic() + self._waker.poll_seconds
+        served = self._queues.served()
+        claimed = await self._claim_lanes_of(
+            node_id,
+            [queue for queue, limit in served if limit is None],
+            room,
+            self._runners.pace.run_length(),
+            commands,
+        )
+        # A queue's limit counts attempts in memory: as many lanes as it has room for, with one job each.
+        for queue, limit in served:
+            if limit is not None and claimed < room:
+                free = min(limit - self._runners.per_queue[queue], room - claimed)
+                if free > 0:
+                    claimed += await self._claim_lanes_of(node_id, [queue], free, 1, commands)
+                else:
+                    self._runners.full_queues.add(queue)
+        return claimed
+
+    async def _claim_lanes_of(
+        self, node_id: int, queues: Sequence[str], lanes: int, run_length: int, commands: Sequence[str]
+    ) -> int:
         if not queues:
             return 0
-        runs, more = await self._lanes.claim(node_id, room, self._runners.pace.run_length(), queues, commands)
+        # Each set of queues has a moving start of its own.
+        looker = self._lanes.setdefault(tuple(queues), Lanes(self._db))
+        runs, more = await looker.claim(node_id, lanes, run_length, queues, commands)
         if more:
             self._waker.lanes = True
         firsts: list[Attempt] = []
         for run in runs:
             attempts = self._attempts(node_id, run)
+            attempts[-1].lane_goes_on = len(attempts) == run_length
             attempts[0].lane_rest = attempts[1:]
             firsts.append(attempts[0])
         if firsts:
@@ -218,13 +264,9 @@ class Dispatcher:
         strays = [job for job in held if job.id not in known]
         lanes = {attempt.job.worker for attempt in self._runners.held.values()}
         lanes |= self._finisher.lanes()
-        stray_lanes = [
-            lane for lane in await repository.find_held_workers(self._db, node_id) if lane not in lanes
-        ]
+        stray_lanes = [lane for lane in await repository.find_held_workers(self._db, node_id) if lane not in lanes]
         if strays:
-            log.warning(
-                "%d jobs were claimed without our knowing (a lost answer); they are given back", len(strays)
-            )
+            log.warning("%d jobs were claimed without our knowing (a lost answer); they are given back", len(strays))
             outcomes = [Outcome(id=job.id, attempt=job.attempt, kind="hand_back") for job in strays]
             await repository.hand_back_jobs(self._db, node_id, outcomes)
         if stray_lanes:

@@ -32,13 +32,9 @@ def failed(attempt: Attempt, error: BaseException, duration_ms: float) -> Outcom
     if isinstance(error, Cancel):
         return outcome(attempt, "cancelled", "cancelled", error.reason, duration_ms)
     if isinstance(error, RetryAfter):
-        return _again_or_failed(
-            attempt, "retry_after", error.reason, duration_ms, delay=max(error.seconds, 0.0)
-        )
+        return _again_or_failed(attempt, "retry_after", error.reason, duration_ms, delay=max(error.seconds, 0.0))
     if isinstance(error, UnknownCommand):
-        return outcome(
-            attempt, "retry", "unknown_command", str(error), duration_ms, delay=UNKNOWN_CALLBACK_SECONDS
-        )
+        return outcome(attempt, "retry", "unknown_command", str(error), duration_ms, delay=UNKNOWN_CALLBACK_SECONDS)
     text = f"{type(error).__name__}: {_text_of(error)}"
     trace = "".join(traceback.format_exception(error))
     if isinstance(error, InvalidRequest | PayloadTooLarge):
@@ -81,9 +77,7 @@ def outcome(
         "node_id": attempt.node_id,
         "code": code,
         "message": message,
-        "traceback": printable(trace[-MAX_TRACEBACK_CHARACTERS:], MAX_TRACEBACK_CHARACTERS)
-        if trace
-        else None,
+        "traceback": printable(trace[-MAX_TRACEBACK_CHARACTERS:], MAX_TRACEBACK_CHARACTERS) if trace else None,
     }
     return Outcome(
         id=attempt.job.id,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 import anyio
 
@@ -31,6 +32,7 @@ class Finisher:
     Args:
         on_ready: told of jobs that may run because of an outcome.
         on_finished: told the ids of jobs that have ended.
+        on_stray_lanes: told that lanes may be held in our name without our knowing.
     """
 
     def __init__(
@@ -39,11 +41,13 @@ class Finisher:
         reporter: Reporter,
         on_ready: Callable[[Sequence[Ready]], None],
         on_finished: Callable[[Sequence[int]], None],
+        on_stray_lanes: Callable[[], None],
     ) -> None:
         self._db = db
         self._reporter = reporter
         self._on_ready = on_ready
         self._on_finished = on_finished
+        self._on_stray_lanes = on_stray_lanes
         self._waiting: list[Entry] = []
         self._in_flight: list[Entry] = []
         self._lanes_back: list[Attempt] = []
@@ -102,13 +106,16 @@ class Finisher:
         Args:
             current_node: the node id in force; outcomes of another one are dropped when the database fails.
         """
+        with suppress(DatabaseError):
+            # A connection and a prepared statement for the first outcomes, while their jobs are being claimed.
+            await repository.finish_jobs(self._db, 0, (), plain_only=True)
         while True:
             await self._wake.wait()
             self._wake.clear()
             while self._waiting or self._lanes_back:
                 if self._lanes_back:
                     with anyio.CancelScope(shield=True):
-                        await self._give_back_lanes(current_node)
+                        await self._give_back_lanes()
                 batch, self._waiting = self._waiting[:LARGEST_BATCH], self._waiting[LARGEST_BATCH:]
                 self._in_flight = batch
                 if not batch:
@@ -127,9 +134,7 @@ class Finisher:
         for node_id, entries in by_node.items():
             await self._write_for(node_id, entries, current_node)
 
-    async def _write_for(
-        self, node_id: int, entries: list[Entry], current_node: Callable[[], int | None]
-    ) -> None:
+    async def _write_for(self, node_id: int, entries: list[Entry], current_node: Callable[[], int | None]) -> None:
         backoff = Backoff("writing outcomes")
         while True:
             try:
@@ -158,9 +163,7 @@ class Finisher:
             return
         attempt, outcome = entries[0]
         log.error("job %s: its outcome cannot be stored: %s", outcome.id, error)
-        text = f"the outcome of this job could not be stored: {error}".encode("ascii", "replace").decode()[
-            :500
-        ]
+        text = f"the outcome of this job could not be stored: {error}".encode("ascii", "replace").decode()[:500]
         plain = Outcome(
             id=outcome.id,
             attempt=outcome.attempt,
@@ -175,35 +178,32 @@ class Finisher:
         await self._write_for(node_id, [(attempt, plain)], current_node)
 
     def _settled(self, entries: list[Entry], settlement: Settlement) -> None:
-        if settlement.lost:
-            # The outcome that should have given a lane back was not written: give it back all the same.
-            self._lanes_back += [
-                attempt
-                for attempt, outcome in entries
-                if outcome.id in settlement.lost and (outcome.release_worker or outcome.block_worker)
-            ]
+        if any(outcome.id in settlement.lost for _, outcome in entries if _gives_lane_back(outcome)):
+            # Was it written before, and only the answer lost? Then the lane may be ours again by now.
+            self._on_stray_lanes()
         self._conclude(entries, settlement.lost)
-        if settlement.ready:
-            self._on_ready(settlement.ready)
+        ready = settlement.ready + tuple(
+            Ready(attempt.job.queue, attempt.job.priority, True)
+            for attempt, outcome in entries
+            if attempt.lane_goes_on and _gives_lane_back(outcome)
+        )
+        if ready:
+            self._on_ready(ready)
 
-    async def _give_back_lanes(self, current_node: Callable[[], int | None]) -> None:
+    async def _give_back_lanes(self) -> None:
+        attempts = list(self._lanes_back)
         lanes: dict[int, list[str]] = {}
-        for attempt in self._lanes_back:
+        for attempt in attempts:
             if attempt.job.worker is not None:
                 lanes.setdefault(attempt.node_id, []).append(attempt.job.worker)
-        backoff = Backoff("giving lanes back")
         for node_id, workers in lanes.items():
-            while True:
-                try:
-                    await repository.release_workers(self._db, node_id, workers)
-                except DatabaseError as error:
-                    if current_node() != node_id:
-                        break  # the lease is over, and with it every hold on a lane
-                    await backoff.failed(error)
-                else:
-                    backoff.succeeded()
-                    break
-        self._lanes_back.clear()
+            try:
+                await repository.release_workers(self._db, node_id, workers)
+            except DatabaseError as error:
+                log.warning("lanes could not be given back: %s; they will be found", error)
+                self._on_stray_lanes()
+        del self._lanes_back[: len(attempts)]  # more may have come meanwhile
+        self._on_ready([Ready(attempt.job.queue, attempt.job.priority, True) for attempt in attempts])
 
     def _conclude(self, entries: list[Entry], lost: set[int] | frozenset[int]) -> None:
         ended: list[int] = []
@@ -222,3 +222,7 @@ class Finisher:
                 future.set_result(ours)
         if ended:
             self._on_finished(ended)
+
+
+def _gives_lane_back(outcome: Outcome) -> bool:
+    return outcome.release_worker or outcome.block_worker

@@ -20,9 +20,7 @@ HOUSEKEEPING_SECONDS = 600.0
 class Janitor:
     """Buries dead nodes and keeps the history in order."""
 
-    def __init__(
-        self, db: Database, waker: Waker, *, lease_seconds: float, retention_months: int | None
-    ) -> None:
+    def __init__(self, db: Database, waker: Waker, *, lease_seconds: float, retention_months: int | None) -> None:
         self._db = db
         self._waker = waker
         self._pause = min(lease_seconds / 6, 5.0)

@@ -19,6 +19,7 @@ class Lanes:
     def __init__(self, db: Database) -> None:
         self._db = db
         self._after = ""
+        self._fruitless = 0
 
     async def claim(
         self, node_id: int, lanes: int, run_length: int, queues: Sequence[str], commands: Sequence[str]
@@ -28,13 +29,15 @@ class Lanes:
         Returns:
             A run of jobs in order for each lane, and whether there may be more lanes with work.
         """
+        scan_limit = max(LEAST_LOOK, lanes * LOOK_FACTOR)
+        after = self._after
         claimed, empty = await repository.claim_lanes(
             self._db,
             node_id,
-            after_worker=self._after,
+            after_worker=after,
             lanes=lanes,
             run_length=run_length,
-            scan_limit=max(LEAST_LOOK, lanes * LOOK_FACTOR),
+            scan_limit=scan_limit,
             queues=queues,
             commands=commands,
         )
@@ -43,7 +46,13 @@ class Lanes:
         runs: dict[str, list[Claimed]] = {}
         for job in sorted(claimed, key=lambda job: (job.worker, job.priority, job.id)):
             runs.setdefault(job.worker or "", []).append(job)
-        started_over = self._after == ""
         found = len(runs) + len(empty)
-        self._after = max((*runs, *empty)) if found >= lanes else ""
-        return list(runs.values()), found >= lanes or not started_over
+        if found >= lanes:
+            self._after, more = max((*runs, *empty)), True
+        else:
+            # All lanes that this look could reach may be taken: the next look goes on behind them.
+            end = await repository.skip_lanes(self._db, after, scan_limit)
+            self._after, more = end or "", end is not None or after != ""
+        # A round over all lanes that has found none is the last one, until there is news.
+        self._fruitless = 0 if found else self._fruitless + (self._after == "")
+        return list(runs.values()), more and self._fruitless < 2

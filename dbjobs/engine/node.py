@@ -64,6 +64,8 @@ class Node:
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._main, name="dbjobs-heartbeat", daemon=True)
         self.id: int | None = None
+        # By time.monotonic(). A process that was suspended finds it in the past before its heartbeat does.
+        self.lease_ends = float("inf")
         self.name = f"{socket.gethostname()}:{os.getpid()}"
 
     async def start(self) -> None:
@@ -107,10 +109,12 @@ class Node:
                             await db.open()
                             is_open = True
                         if registered is None:
-                            registered = await self._register(db)
+                            registered = await self._register(db, now)
                         elif not await self._beat(db, registered):
                             registered = None
                             continue
+                        else:
+                            self.lease_ends = now + self._lease_seconds
                     renewed = now
                     next_beat = now + interval
                 except (DatabaseError, TimeoutError) as error:
@@ -133,16 +137,14 @@ class Node:
         except (DatabaseError, TimeoutError):
             pass  # a broken connection; the process or the server will end it
 
-    async def _register(self, db: Database) -> int:
+    async def _register(self, db: Database, now: float) -> int:
         id = await repository.register_node(db, self.name, self._lease_seconds, dumps(self._describe()))
-        self._tell(self._registered, id)
+        self._tell(self._registered, id, now + self._lease_seconds)
         return id
 
     async def _beat(self, db: Database, id: int) -> bool:
         if not await repository.heartbeat(db, id, self._lease_seconds, dumps(self._describe())):
-            log.error(
-                "the lease of node %s is over and others may have taken its jobs; they are stopped here", id
-            )
+            log.error("the lease of node %s is over and others may have taken its jobs; they are stopped here", id)
             self._tell(self._lose, id)
             return False
         wanted = await repository.find_cancel_requests(db, id)
@@ -158,8 +160,9 @@ class Node:
 
     # --- the application's loop -----------------------------------------------------------------
 
-    def _registered(self, id: int) -> None:
+    def _registered(self, id: int, lease_ends: float) -> None:
         self.id = id
+        self.lease_ends = lease_ends
         if not self._first.done():
             self._first.set_result(None)
         self._on_registered()
@@ -172,7 +175,5 @@ class Node:
     def _fail_start(self, error: BaseException) -> None:
         if not self._first.done():
             self._first.set_exception(
-                error
-                if isinstance(error, DatabaseError)
-                else DatabaseError("the first heartbeat got no answer")
+                error if isinstance(error, DatabaseError) else DatabaseError("the first heartbeat got no answer")
             )

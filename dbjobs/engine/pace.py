@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 # A claimed job should not wait in memory for longer than about this.
-AHEAD_SECONDS = 0.025
+AHEAD_SECONDS = 0.05
 MOST_AHEAD = 1000
 # A lane's run should not take much longer than this.
 RUN_SECONDS = 0.1

@@ -21,9 +21,7 @@ class Queues:
 
     def __init__(self, wanted: Mapping[str, int | None] | None) -> None:
         self._wanted = wanted
-        self._served: list[tuple[str, int | None]] = [
-            (queue, limit) for queue, limit in (wanted or {}).items()
-        ]
+        self._served: list[tuple[str, int | None]] = [(queue, limit) for queue, limit in (wanted or {}).items()]
         self.refresh_at = 0.0
 
     async def refresh(self, db: Database) -> None:
@@ -35,9 +33,7 @@ class Queues:
             setting = settings.get(name)
             if setting is not None and setting.paused:
                 continue
-            limits = [
-                limit for limit in ((self._wanted or {}).get(name), setting and setting.concurrency) if limit
-            ]
+            limits = [limit for limit in ((self._wanted or {}).get(name), setting and setting.concurrency) if limit]
             served.append((name, min(limits) if limits else None))
         self._served = served
         self.refresh_at = time.monotonic() + REFRESH_SECONDS

@@ -6,6 +6,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 import anyio
@@ -14,6 +15,7 @@ from dbjobs.errors import DatabaseError
 from dbjobs.store import repository
 from dbjobs.store.database import Database
 from dbjobs.store.records import LogEntry, ProgressReport
+from dbjobs.store.retrying import with_months
 
 if TYPE_CHECKING:
     from dbjobs.context import JobContext
@@ -90,7 +92,8 @@ class Reporter:
             while self._lines:
                 count = min(len(self._lines), LINES_PER_STATEMENT)
                 lines = [self._lines.popleft() for _ in range(count)]
-                await repository.insert_logs(self._db, node_id, lines, time.monotonic())
+                now = time.monotonic()
+                await with_months(self._db, partial(repository.insert_logs, self._db, node_id, lines, now))
             if self._dropped:
                 log.warning(
                     "%d log lines of jobs were dropped: they came faster than they could be written",

@@ -38,8 +38,14 @@ class Backoff:
         await anyio.sleep(self._delay * random.uniform(0.5, 1.5))
 
 
-async def every(name: str, step: Callable[[], Awaitable[float]]) -> None:
-    """Run ``step`` for ever; it returns the seconds to wait until the next time (jittered by a tenth)."""
+async def every(name: str, first_seconds: float, step: Callable[[], Awaitable[float]]) -> None:
+    """Run ``step`` for ever; it returns the seconds to wait until the next time (jittered by a tenth).
+
+    Args:
+        name: what the log calls it.
+        first_seconds: when to run it first: a node that starts has better to do than housekeeping.
+    """
+    await anyio.sleep(first_seconds)
     backoff = Backoff(name)
     while True:
         try:

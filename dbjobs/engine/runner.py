@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections import Counter, deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import anyio
@@ -37,6 +37,7 @@ class Runners:
     Attributes:
         held: every attempt in memory by job id, waiting ones included.
         per_queue: how many of them each queue has.
+        full_queues: queues that have as many as they may; the dispatcher is woken when one of them has fewer.
         pace: how fast jobs end, for the dispatcher.
     """
 
@@ -49,6 +50,7 @@ class Runners:
         deadlines: Deadlines,
         waker: Waker,
         max_payload_bytes: int,
+        lease_ends: Callable[[], float],
     ) -> None:
         self._concurrency = concurrency
         self._registry = registry
@@ -56,6 +58,7 @@ class Runners:
         self._deadlines = deadlines
         self._waker = waker
         self._max_payload_bytes = max_payload_bytes
+        self._lease_ends = lease_ends
         self._threads = anyio.CapacityLimiter(threads)
         self._ready: deque[Attempt] = deque()
         self._idle: list[asyncio.Future[None]] = []
@@ -66,6 +69,7 @@ class Runners:
         self._quiet = asyncio.Event()
         self.held: dict[int, Attempt] = {}
         self.per_queue: Counter[str] = Counter()
+        self.full_queues: set[str] = set()
         self.pace = Pace()
         self.wanted_room = 0
 
@@ -103,6 +107,9 @@ class Runners:
         if self.held.get(attempt.job.id) is attempt:
             del self.held[attempt.job.id]
             self.per_queue[attempt.job.queue] -= 1
+            if self.full_queues and attempt.job.queue in self.full_queues:
+                self.full_queues.clear()
+                self._waker.look_on()
             if not self.held:
                 self._quiet.set()
 
@@ -211,20 +218,31 @@ class Runners:
         self, attempt: Attempt, outcome: Outcome | None, rest: list[Attempt]
     ) -> tuple[Outcome | None, Attempt | None]:
         """What a lane does after an outcome: go on with the next job, or give the others back."""
-        if outcome is None:  # lost, and so is the whole lane
+        if outcome is None and attempt.stop is Stop.LOST:  # and so is the whole lane
             self._drop(rest)
             return None, None
+        if outcome is None:  # its handler has completed it in a transaction of its own
+            if not rest:
+                self._finisher.give_back_lane(attempt)
+            return None, self._following(rest)
         if outcome.kind == "hand_back":
             self._hand_back(rest)
             return replace(outcome, release_worker=True), None
         if outcome.kind == "retry" and attempt.job.on_failure == "block":
+            attempt.lane_goes_on = True
             self._hand_back(rest)
             return replace(outcome, block_worker=True), None
         if not rest:
             return replace(outcome, release_worker=True), None
+        return outcome, self._following(rest)
+
+    @staticmethod
+    def _following(rest: list[Attempt]) -> Attempt | None:
+        if not rest:
+            return None
         following = rest.pop(0)
         following.lane_rest = rest
-        return outcome, following
+        return following
 
     def _hand_back(self, attempts: list[Attempt]) -> None:
         for attempt in attempts:
@@ -245,6 +263,8 @@ class Runners:
     async def _attempt(self, attempt: Attempt) -> Outcome | None:
         """Run the handler once; the outcome, or None if there is nothing to write."""
         started = time.monotonic()
+        if started > self._lease_ends():
+            attempt.stop = Stop.LOST  # this process was suspended: others may be running it by now
         if attempt.stop is not None:
             return stopped(attempt, 0.0)
         job = attempt.job
@@ -284,6 +304,8 @@ class Runners:
             attempt.stop is Stop.SHUTDOWN and error is None and not scope.cancelled_caught
         ):
             return stopped(attempt, duration_ms)
+        if attempt.context.executed_body is not None and job.executed_at is None:
+            return await self._run_callback(attempt, attempt.context.executed_body[0])
         if error is not None:
             return failed(attempt, error, duration_ms)
         return await self._succeeded(attempt, response, duration_ms)
@@ -293,9 +315,7 @@ class Runners:
         body: str | None = None
         if job.executed_at is None and response is not None:
             try:
-                body = codec.encode(
-                    response, what=f"the response of {job.command!r}", limit=self._max_payload_bytes
-                )
+                body = codec.encode(response, what=f"the response of {job.command!r}", limit=self._max_payload_bytes)
             except Exception as error:
                 return failed(attempt, error, duration_ms)
         outcome = Outcome(
@@ -313,9 +333,14 @@ class Runners:
             return outcome
         # The body is done for good before the callback starts: a crash from here on repeats only the callback.
         if not await self._finisher.durably(attempt, replace(outcome, kind="executed", plain=False)):
-            attempt.context.settled = True
+            attempt.stop = Stop.LOST
             return None
+        return await self._run_callback(attempt, body)
+
+    async def _run_callback(self, attempt: Attempt, body: str | None) -> Outcome | None:
         # As the row is now: any time in executed_at says that only the callback is left.
+        job = attempt.job
+        attempt.context.executed_body = (body,)
         attempt.job = replace(
             job,
             executed_at=job.created_at,
@@ -330,11 +355,7 @@ class Runners:
         callback = self._registry.get(name)
         if callback is None or callback.handler is None:
             raise UnknownCommand(f"callback {name!r} is not registered on this node")
-        request = (
-            codec.decode_request(callback.decode, response_body, command=name)
-            if callback.takes_request
-            else None
-        )
+        request = codec.decode_request(callback.decode, response_body, command=name) if callback.takes_request else None
         return await self._call(callback, request, attempt)
 
     async def _call(self, command: Command, request: Any, attempt: Attempt) -> Any:
@@ -351,6 +372,4 @@ class Runners:
         # The thread cannot be interrupted; it is left behind, and the fence refuses what it does late. Not so
         # in a lane, which must not overlap itself: there it is waited for, as for a stubborn async handler.
         leave = attempt.lane_rest is None
-        return await anyio.to_thread.run_sync(
-            handler, *arguments, abandon_on_cancel=leave, limiter=self._threads
-        )
+        return await anyio.to_thread.run_sync(handler, *arguments, abandon_on_cancel=leave, limiter=self._threads)

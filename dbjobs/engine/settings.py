@@ -61,16 +61,10 @@ def make_settings(
         if isinstance(value, bool) or not isinstance(value, int | float) or value < least:
             raise InvalidOption(f"start: {name}={value!r} must be a number of seconds >= {least}")
     if retention_months is not None and (not isinstance(retention_months, int) or retention_months < 1):
-        raise InvalidOption(
-            f"start: retention_months={retention_months!r} must be a whole number >= 1, or None"
-        )
+        raise InvalidOption(f"start: retention_months={retention_months!r} must be a whole number >= 1, or None")
     if isinstance(queues, str):
-        raise InvalidOption(
-            f"start: queues={queues!r} must be a list of names, or a dict of name to concurrency"
-        )
-    served = (
-        None if queues is None else dict(queues) if isinstance(queues, Mapping) else dict.fromkeys(queues)
-    )
+        raise InvalidOption(f"start: queues={queues!r} must be a list of names, or a dict of name to concurrency")
+    served = None if queues is None else dict(queues) if isinstance(queues, Mapping) else dict.fromkeys(queues)
     for queue, limit in (served or {}).items():
         if not isinstance(queue, str) or not queue:
             raise InvalidOption(f"start: queues: {queue!r} is not a queue's name")

@@ -8,6 +8,7 @@ import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 import anyio
@@ -32,6 +33,7 @@ from dbjobs.errors import AttemptLost, DatabaseError
 from dbjobs.models import Job, JobRef
 from dbjobs.store import repository
 from dbjobs.store.database import Database
+from dbjobs.store.partitions import make_partitions
 from dbjobs.store.records import Outcome
 from dbjobs.store.settlement import settle_in
 
@@ -65,7 +67,9 @@ class Engine:
         self.waker = Waker(db, lambda id: self._runners.cancel((id,)))
         self.timekeeper = Timekeeper(db, self.waker)
         self.reports = Reporter(db, self._current_node)
-        self._finisher = Finisher(db, self.reports, self.waker.ready, on_finished)
+        self._finisher = Finisher(
+            db, self.reports, self.waker.ready, on_finished, lambda: self._dispatcher.reconcile_soon()
+        )
         self._deadlines = Deadlines(settings.unresponsive_seconds)
         self._runners = Runners(
             settings.concurrency,
@@ -75,6 +79,7 @@ class Engine:
             self._deadlines,
             self.waker,
             max_payload_bytes,
+            lambda: self._node.lease_ends,
         )
         self._queues = Queues(settings.queues)
         self._dispatcher = Dispatcher(
@@ -127,10 +132,10 @@ class Engine:
                 loops.start_soon(self.reports.run)
                 loops.start_soon(self._deadlines.run, self._runners.held.values, self._runners.abandon)
                 loops.start_soon(self.waker.listen)
-                loops.start_soon(every, "promoting due jobs", self.timekeeper.promote)
-                loops.start_soon(every, "expiring jobs", self.timekeeper.expire)
-                loops.start_soon(every, "rescuing dead nodes", self._janitor.rescue)
-                loops.start_soon(every, "housekeeping", self._janitor.housekeep)
+                loops.start_soon(every, "promoting due jobs", 0.05, self.timekeeper.promote)
+                loops.start_soon(every, "expiring jobs", 0.3, self.timekeeper.expire)
+                loops.start_soon(every, "rescuing dead nodes", 0.1, self._janitor.rescue)
+                loops.start_soon(every, "housekeeping", 0.5, self._janitor.housekeep)
                 dispatching = anyio.Event()
                 loops.start_soon(self._dispatch, dispatching)
                 try:
@@ -152,16 +157,17 @@ class Engine:
     @asynccontextmanager
     async def transaction(self, context: JobContext) -> AsyncIterator[Any]:
         """The handler's writes and its job's completion in one transaction (see JobContext.transaction)."""
+        month = context.created_at.strftime("%Y%m")
+        if month != datetime.now(UTC).strftime("%Y%m"):
+            await make_partitions(self._db, [month])  # what the handler does cannot be repeated afterwards
         async with self._db.handler_transaction() as session:
             yield session.connection
             response = context.response
-            body = codec.encode(
-                response, what=f"the response of {context.command!r}", limit=self._max_payload_bytes
-            )
+            body = codec.encode(response, what=f"the response of {context.command!r}", limit=self._max_payload_bytes)
             outcome = Outcome(
                 id=context.id,
                 attempt=context.attempt,
-                kind="completed",
+                kind="executed" if context.callback_pending else "completed",
                 response=None if body is None else type(response).__name__,
                 response_body=body,
                 progress=context.progress_value,
@@ -169,9 +175,10 @@ class Engine:
             )
             settlement = await settle_in(session, context.node_id, [outcome])
             if settlement.lost:
-                raise AttemptLost(
-                    f"job {context.id}: this attempt is no longer ours; its transaction is rolled back"
-                )
+                raise AttemptLost(f"job {context.id}: this attempt is no longer ours; its transaction is rolled back")
+        if context.callback_pending:
+            context.executed_body = (body,)
+            return
         context.settled = True
         self.waker.ready(settlement.ready)
         self._on_finished([context.id])
@@ -201,9 +208,7 @@ class Engine:
                     await self._give_back_rest(self._node.id)
                     await repository.remove_node(self._db, self._node.id)
         except (DatabaseError, TimeoutError) as error:
-            log.warning(
-                "the node could not sign off (%s); its lease will run out", str(error) or "no answer in time"
-            )
+            log.warning("the node could not sign off (%s); its lease will run out", str(error) or "no answer in time")
 
     def _give_back_waiting(self) -> None:
         waiting = self._runners.take_waiting()
@@ -211,9 +216,7 @@ class Engine:
             last = attempt.job.worker is not None
             self._finisher.submit(
                 attempt,
-                Outcome(
-                    id=attempt.job.id, attempt=attempt.job.attempt, kind="hand_back", release_worker=last
-                ),
+                Outcome(id=attempt.job.id, attempt=attempt.job.attempt, kind="hand_back", release_worker=last),
             )
             self._runners.release(attempt)
 

@@ -56,14 +56,24 @@ class Waker:
         """Something else has changed (a slot is free, the node stops): look again."""
         self._event.set()
 
+    def look_on(self) -> None:
+        """There is room for work that was left where it was: look for more of it, from the last place."""
+        self.jobs = self.lanes = True
+        self._event.set()
+
     def look_everywhere(self) -> None:
         """Look for any kind of work, from the start."""
         self.jobs = self.lanes = self.behind = True
         self._event.set()
 
+    @property
+    def poll_seconds(self) -> float:
+        """How often to look without having been told."""
+        return POLL_WITH_NOTICES_SECONDS if self._has_notices else POLL_SECONDS
+
     async def wait(self, longest: float | None = None) -> bool:
         """Wait for a wake-up or the next poll; True if it was a wake-up."""
-        pause = POLL_WITH_NOTICES_SECONDS if self._has_notices else POLL_SECONDS
+        pause = self.poll_seconds
         if longest is not None:
             pause = min(pause, longest)
         try:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import random
+import re
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from datetime import UTC, datetime
 from functools import lru_cache
 from operator import itemgetter
 from typing import Any
@@ -142,9 +144,7 @@ class PostgresDatabase:
             pool.release(connection)
 
     def adopt(self, connection: Any) -> Session:
-        if not isinstance(connection, asyncpg.Connection) and not hasattr(
-            connection, "copy_records_to_table"
-        ):
+        if not isinstance(connection, asyncpg.Connection) and not hasattr(connection, "copy_records_to_table"):
             raise InvalidOption(
                 f"connection= must be an asyncpg connection for a PostgreSQL database, not {type(connection).__name__}"
             )
@@ -238,8 +238,9 @@ class PostgresDatabase:
         except asyncpg.InsufficientPrivilegeError as error:
             raise MissingPermission(f"{self._where}: {error}") from error
         except asyncpg.CheckViolationError as error:
-            if "no partition of relation" in str(error):
-                raise PartitionMissing(str(error)) from error
+            # A row that finds no partition is a violation of no constraint's name. (The text is in the server's language.)
+            if error.constraint_name is None:
+                raise PartitionMissing(str(error), _missing_month(error.detail)) from error
             raise DatabaseError(str(error)) from error
         except (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError) as error:
             raise DatabaseUnavailable(f"PostgreSQL at {self._where} refuses us: {error}") from error
@@ -300,9 +301,7 @@ class PostgresSession:
 
 @lru_cache(maxsize=16)
 def _statements(schema: str) -> Statements:
-    return Statements(
-        "postgres", lambda text: text.replace("dbjobs.", f'"{schema}".'), lambda number, _: f"${number}"
-    )
+    return Statements("postgres", lambda text: text.replace("dbjobs.", f'"{schema}".'), lambda number, _: f"${number}")
 
 
 def _number(options: dict[str, str], name: str, default: int) -> int:
@@ -310,6 +309,15 @@ def _number(options: dict[str, str], name: str, default: int) -> int:
     if not value.isdigit() or int(value) < 1:
         raise InvalidUrl(f"database URL option {name}={value!r} must be a whole number >= 1")
     return int(value)
+
+
+def _missing_month(detail: str | None) -> str | None:
+    """The month of a row that found no partition: "... contains (created_at) = (2022-03-15 12:30:00+00)."."""
+    found = re.search(r"= \((.+)\)", detail or "")
+    try:
+        return None if found is None else datetime.fromisoformat(found[1]).astimezone(UTC).strftime("%Y%m")
+    except ValueError:  # a server with another DateStyle
+        return None
 
 
 def _is_connection_problem(error: Exception) -> bool:

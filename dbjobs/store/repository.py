@@ -126,6 +126,12 @@ async def claim_lanes(
     return [Claimed(*row) for row in rows if row[0] is not None], [row[4] for row in rows if row[0] is None]
 
 
+async def skip_lanes(db: Fetcher, after_worker: str, scan_limit: int) -> str | None:
+    """The lane at which a look over so many lanes ends; None if there are fewer."""
+    rows = await db.fetch("skip_lanes", after_worker=after_worker, scan_limit=scan_limit)
+    return rows[0][0] if rows else None
+
+
 async def release_workers(db: Fetcher, node_id: int, workers: Sequence[str]) -> None:
     """Give lanes back."""
     await db.fetch("release_workers", node_id=node_id, workers=workers)
@@ -494,11 +500,6 @@ async def list_jobs(
 
 
 # --- partitions ---------------------------------------------------------------------------------
-
-
-async def find_months(db: Fetcher, ids: Sequence[int]) -> list[str]:
-    """Months ('YYYYMM') of history that live jobs belong to."""
-    return [row[0] for row in await db.fetch("find_months", ids=ids)]
 
 
 async def current_month(db: Fetcher) -> str:

@@ -1,4 +1,4 @@
-"""Runs a piece of work in a transaction until no other transaction gets in its way."""
+"""Runs a piece of work in a transaction until nothing is in its way: no other transaction, no missing month."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from typing import TypeVar
 
 import anyio
 
-from dbjobs.errors import TransactionConflict
+from dbjobs.errors import PartitionMissing, TransactionConflict
 from dbjobs.store.database import Database, Session
+from dbjobs.store.partitions import make_partitions
 
 CONFLICT_RETRIES = 10
 _FIRST_DELAY_SECONDS = 0.005
+_MOST_MONTHS = 100  # that one piece of work may need
 
 T = TypeVar("T")
 
@@ -31,7 +33,19 @@ async def in_transaction(db: Database, work: Callable[[Session], Awaitable[T]]) 
         async with db.transaction() as session:
             return await work(session)
 
-    return await without_conflict(once)
+    return await with_months(db, lambda: without_conflict(once))
+
+
+async def with_months(db: Database, work: Callable[[], Awaitable[T]]) -> T:
+    """Repeat ``work`` (a transaction of its own) after making the month of history that it had no place in."""
+    for _ in range(_MOST_MONTHS):
+        try:
+            return await work()
+        except PartitionMissing as missing:
+            if missing.month is None:
+                raise
+            await make_partitions(db, [missing.month])
+    return await work()
 
 
 async def without_conflict(work: Callable[[], Awaitable[T]]) -> T:

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
-from typing import TypeVar
+from collections.abc import Sequence
 
 import msgspec
 from msgspec.structs import replace
 
-from dbjobs.errors import PartitionMissing
 from dbjobs.store import repository
 from dbjobs.store.cancelling import settle_ended
 from dbjobs.store.database import Database, Session
 from dbjobs.store.notices import ready_notices
-from dbjobs.store.partitions import make_partitions
 from dbjobs.store.records import Outcome, Ready
-from dbjobs.store.retrying import in_transaction, without_conflict
-
-T = TypeVar("T")
+from dbjobs.store.retrying import in_transaction, with_months, without_conflict
 
 
 class Settlement(msgspec.Struct, frozen=True):
@@ -46,15 +41,13 @@ async def settle(db: Database, node_id: int, outcomes: Sequence[Outcome]) -> Set
     rest = [o for o in outcomes if not o.plain]
     lost: set[int] = set()
     if plain:
-        done = await _with_partitions(db, plain, lambda: _finish_plain(db, node_id, plain))
+        done = await with_months(db, lambda: _finish_plain(db, node_id, plain))
         if len(done) < len(plain):
             # Lost, or a child has come to depend on it meanwhile: the full way finds out which.
             rest += [o for o in plain if o.id not in done]
     ready: tuple[Ready, ...] = ()
     if rest:
-        full = await _with_partitions(
-            db, rest, lambda: in_transaction(db, lambda session: _settle_all(session, node_id, rest))
-        )
+        full = await in_transaction(db, lambda session: _settle_all(session, node_id, rest))
         lost |= full.lost
         ready = full.ready
     return Settlement(frozenset(lost), ready)
@@ -105,11 +98,3 @@ def _cancelled(outcome: Outcome) -> Outcome:
         error="cancelled while it was running",
         release_worker=outcome.release_worker or outcome.block_worker,
     )
-
-
-async def _with_partitions(db: Database, outcomes: Sequence[Outcome], work: Callable[[], Awaitable[T]]) -> T:
-    try:
-        return await work()
-    except PartitionMissing:
-        await make_partitions(db, await repository.find_months(db, [o.id for o in outcomes]))
-        return await work()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, closing
@@ -13,12 +14,12 @@ from urllib.parse import unquote
 
 import anyio
 
-from dbjobs.errors import DatabaseError, InvalidOption, InvalidUrl
+from dbjobs.errors import DatabaseError, InvalidOption, InvalidUrl, MissingPermission
 from dbjobs.store.database import Row, Session, split_url
 from dbjobs.store.sqlite_connection import MINIMUM_VERSION, connect, translate
 from dbjobs.store.sqlite_history import History, HistoryFiles
 from dbjobs.store.sqlite_script import Scripts
-from dbjobs.store.sqlite_session import CallerSession, WriterSession
+from dbjobs.store.sqlite_session import CallerSession, WriterSession, as_made
 from dbjobs.store.sqlite_threads import Connected, Desk, Readers
 from dbjobs.store.sqlite_writer import Writer
 from dbjobs.store.statements import Statements
@@ -88,7 +89,7 @@ class SqliteDatabase:
             await asyncio.to_thread(join)
 
     async def fetch(self, statement: str, /, **parameters: Any) -> Sequence[Row]:
-        script = self._scripts[statement]
+        script = self._scripts.script(statement)
         if not script.steps:
             return ()
         thread = self._readers if script.reads_only and self._readers is not None else self._opened
@@ -106,6 +107,10 @@ class SqliteDatabase:
         try:
             try:
                 await hold.ready
+            except BaseException:
+                hold.end(commit=False)  # for the writer, when it comes to it; nobody waits for that
+                raise
+            try:
                 yield WriterSession(hold, self.statements, self._scripts, self.path)
             except BaseException:
                 # Told at once: the writer serves nobody else until it hears of the end.
@@ -145,13 +150,12 @@ class SqliteDatabase:
                 f"connection= must be a sqlite3.Connection for an SQLite database, not {type(connection).__name__}"
             )
         try:
-            cursor = connection.cursor()
-            cursor.row_factory = None
-            files = {str(row[1]): row[2] for row in cursor.execute("PRAGMA database_list")}
+            with as_made(connection):
+                files = {row[1]: row[2] for row in connection.execute("PRAGMA database_list")}
         except sqlite3.ProgrammingError as error:
             raise InvalidOption(f"connection= cannot be used here: {error}") from error
         file = files.get("main")
-        if not file or not self.path.exists() or not self.path.samefile(file):
+        if not file or not self.path.exists() or not Path(file).exists() or not self.path.samefile(file):
             raise InvalidOption(f"connection= is open on {file or 'no file'}, and the jobs are in {self.path}")
         return self._caller_session(connection)
 
@@ -180,7 +184,11 @@ class SqliteDatabase:
         return connect(path, self.statements.text("open_connection"), self._busy_seconds, create=True)
 
     def _connect_writer(self) -> Connected:
-        return self._connect(self.path), self._history()
+        connection = self._connect(self.path)
+        if not os.access(self.path, os.W_OK):  # SQLite itself would only say so at the first write
+            connection.close()
+            raise MissingPermission(f"{self.path}: this user may not write the file")
+        return connection, self._history()
 
     def _connect_reader(self) -> Connected:
         connection = self._connect(self.path)

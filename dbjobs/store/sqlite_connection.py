@@ -13,8 +13,10 @@ from dbjobs.errors import DatabaseError, DatabaseUnavailable, MissingPermission,
 
 MINIMUM_VERSION = (3, 40)
 _STATEMENTS_CACHED = 300
-_SHORTEST_WAIT_SECONDS = 0.0002
-_LONGEST_WAIT_SECONDS = 0.002
+# Pauses between two tries to get a lock: short at first, to meet the moment in which a busy writer rests.
+_IMPATIENT_SECONDS = 0.1
+_SHORT_WAIT_SECONDS = 0.0002
+_LONG_WAIT_SECONDS = 0.001
 
 
 def connect(path: Path, settings: str, busy_seconds: float, *, create: bool) -> sqlite3.Connection:
@@ -59,15 +61,17 @@ def begin(connection: sqlite3.Connection, busy_seconds: float) -> None:
 
 def retry_busy(work: Callable[[], object], busy_seconds: float) -> None:
     """Call ``work`` until the file is not locked."""
-    deadline = time.monotonic() + busy_seconds
+    began = time.monotonic()
     while True:
         try:
             work()
             return
         except sqlite3.OperationalError as error:
-            if not is_busy(error) or time.monotonic() > deadline:
+            waited = time.monotonic() - began
+            if not is_busy(error) or waited > busy_seconds:
                 raise
-        time.sleep(random.uniform(_SHORTEST_WAIT_SECONDS, _LONGEST_WAIT_SECONDS))
+        longest = _SHORT_WAIT_SECONDS if waited < _IMPATIENT_SECONDS else _LONG_WAIT_SECONDS
+        time.sleep(random.uniform(longest / 4, longest))
 
 
 def is_busy(error: sqlite3.Error) -> bool:

@@ -112,10 +112,9 @@ class History:
         Raises:
             sqlite3.Error: nothing is lost, the next run copies it again.
         """
-        if not self._scripts["has_schema"].run(main, self, {})[0][0]:
-            return False
-        find, copy, forget = (self._scripts[n] for n in ("find_unarchived", "archive_month", "forget_archived"))
-        if not find.run(main, self, {}):
+        has_schema, find = self._scripts.script("has_schema"), self._scripts.script("find_unarchived")
+        copy, forget = self._scripts.script("archive_month"), self._scripts.script("forget_archived")
+        if not has_schema.run(main, self, {})[0][0] or not find.run(main, self, {}):
             return False
         begin(main, self._busy_seconds)
         try:

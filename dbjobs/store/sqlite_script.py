@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from itertools import compress
@@ -107,7 +107,8 @@ class Scripts:
         self._statements = statements
         self._scripts: dict[str, Script] = {}
 
-    def __getitem__(self, name: str) -> Script:
+    def script(self, name: str) -> Script:
+        """The script of the file ``<name>.sql``."""
         script = self._scripts.get(name)
         if script is None:
             script = self._scripts[name] = Script(self._statements.source(name))
@@ -242,8 +243,8 @@ def _value(value: Any, column: str | None = None) -> Any:
         return _encode([row[at] for row in value.rows])
     if isinstance(value, datetime):
         return moment_text(value)
-    if isinstance(value, (list, tuple, set, frozenset)):
-        return _encode(sorted(value) if isinstance(value, (set, frozenset)) else value)
+    if isinstance(value, Iterable) and not isinstance(value, (str, bytes)):
+        return _encode(list(value))
     return value
 
 

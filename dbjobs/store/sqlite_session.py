@@ -6,8 +6,8 @@ import asyncio
 import random
 import sqlite3
 import time
-from collections.abc import Callable, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -39,7 +39,7 @@ class WriterSession:
         raise DatabaseError("the writer's connection belongs to its thread; use a handler's transaction")
 
     async def fetch(self, statement: str, /, **parameters: Any) -> Sequence[Row]:
-        script = self._scripts[statement]
+        script = self._scripts.script(statement)
         if not script.steps:
             return ()
         return await self._run(lambda connection, history: script.run(connection, history, parameters))
@@ -95,7 +95,7 @@ class CallerSession:
         await self._patiently(lambda: self._connection.execute("BEGIN IMMEDIATE"))
 
     async def fetch(self, statement: str, /, **parameters: Any) -> Sequence[Row]:
-        script = self._scripts[statement]
+        script = self._scripts.script(statement)
         if not script.steps:
             return ()
         if not self._connection.in_transaction:
@@ -116,19 +116,15 @@ class CallerSession:
     def _run(self, script: Script, parameters: dict[str, Any]) -> list[Row]:
         """All statements of the script or none: the caller may go on after an error."""
         connection = self._connection
-        text_factory, connection.text_factory = connection.text_factory, str
+        connection.execute("SAVEPOINT dbjobs")
         try:
-            connection.execute("SAVEPOINT dbjobs")
-            try:
-                with closing(self._make_history()) as history:
-                    return script.run(connection, history, parameters)
-            except BaseException:
-                connection.execute("ROLLBACK TO dbjobs")
-                raise
-            finally:
-                connection.execute("RELEASE dbjobs")
+            with closing(self._make_history()) as history:
+                return script.run(connection, history, parameters)
+        except BaseException:
+            connection.execute("ROLLBACK TO dbjobs")
+            raise
         finally:
-            connection.text_factory = text_factory
+            connection.execute("RELEASE dbjobs")
 
     async def _patiently(self, work: Callable[[], T]) -> T:
         """Wait for the file's write lock without blocking the event loop: its holder may need the loop to go on."""
@@ -136,18 +132,30 @@ class CallerSession:
         deadline = time.monotonic() + self._busy_seconds
         while True:
             try:
-                timeout = connection.execute("PRAGMA busy_timeout").fetchone()[0]
-                connection.execute("PRAGMA busy_timeout = 0")
-                try:
-                    return work()
-                finally:
-                    connection.execute(f"PRAGMA busy_timeout = {timeout:d}")
+                with as_made(connection):
+                    timeout = connection.execute("PRAGMA busy_timeout").fetchone()[0]
+                    connection.execute("PRAGMA busy_timeout = 0")
+                    try:
+                        return work()
+                    finally:
+                        connection.execute(f"PRAGMA busy_timeout = {timeout:d}")
             except sqlite3.Error as error:
                 # An extended code (BUSY_SNAPSHOT: somebody wrote since this transaction first read) stays for good.
                 code = getattr(error, "sqlite_errorcode", None)
                 if code != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
                     raise translate(error, self._path) from error
             await asyncio.sleep(random.uniform(0.001, 0.005))
+
+
+@contextmanager
+def as_made(connection: sqlite3.Connection) -> Iterator[None]:
+    """The connection gives text as str and rows as tuples, whatever its owner has set; put back afterwards."""
+    text_factory, row_factory = connection.text_factory, connection.row_factory
+    connection.text_factory, connection.row_factory = str, None
+    try:
+        yield
+    finally:
+        connection.text_factory, connection.row_factory = text_factory, row_factory
 
 
 async def insert_bulk(session: WriterSession | CallerSession, jobs: Sequence[NewJob]) -> list[int]:

@@ -30,7 +30,6 @@ async def ship(request: Order) -> int:
         (None, "does not fit its declared type"),
         ({"number": {1j}}, "cannot be serialised"),
         ("\ud800", "cannot be serialised"),
-        ({"number": 10**400}, "the request of 'ship'"),
     ],
     ids=lambda value: repr(value)[:30] if not isinstance(value, str) or "\ud800" not in value else "surrogate",
 )
@@ -107,8 +106,8 @@ async def test_a_request_that_no_longer_decodes_fails_its_job_once(url: str, wor
         assert (failed.state, failed.error_code, failed.attempt) == (JobState.FAILED, "InvalidRequest", 1)
         assert "the request of 'ship' does not fit its declared type" in (failed.error or "")
         assert failed.request == {"number": 5}
-        assert await jobs.requeue(ref)
     async with nodes(url, 1, lambda jobs: jobs.command(ship)) as (jobs,):
+        assert await jobs.requeue(ref)
         assert (await jobs.wait(ref, timeout=10)).response == 5
 
 

@@ -134,17 +134,15 @@ async def test_a_running_job_that_fails_while_it_is_being_cancelled_is_not_retri
 async def test_cancel_many_takes_what_has_all_the_options(jobs: Jobs) -> None:
     jobs.command(echo)
     async with jobs:
-        refs = {
-            name: await jobs.enqueue(echo, **options)
-            for name, options in {
-                "a1": {"tag": "a", "queue": "one"},
-                "a2": {"tag": "a", "queue": "two"},
-                "late": {"tag": "a", "queue": "one", "run_after": 60.0},
-                "b": {"tag": "b", "batch_id": "batch"},
-                "lane": {"worker": "w"},
-                "other": {},
-            }.items()
+        several: dict[str, dict[str, Any]] = {
+            "a1": {"tag": "a", "queue": "one"},
+            "a2": {"tag": "a", "queue": "two"},
+            "late": {"tag": "a", "queue": "one", "run_after": 60.0},
+            "b": {"tag": "b", "batch_id": "batch"},
+            "lane": {"worker": "w"},
+            "other": {},
         }
+        refs = {name: await jobs.enqueue(echo, **options) for name, options in several.items()}
 
         async def cancelled() -> set[str]:
             return {name for name, ref in refs.items() if await state_of(jobs, ref) is JobState.CANCELLED}

@@ -55,7 +55,7 @@ async def test_a_parent_cancelled_while_children_come(url: str) -> None:
     async with nodes(url, 2, register) as (one, other):
         for _ in range(15):
             parent = await one.enqueue(echo, run_after=60)
-            *children, _ = await asyncio.gather(
-                *(other.enqueue(echo, depends_on=parent) for _ in range(5)), one.cancel(parent)
-            )
+            cancelling = asyncio.create_task(one.cancel(parent))
+            children = await asyncio.gather(*(other.enqueue(echo, depends_on=parent) for _ in range(5)))
+            await cancelling
             assert {job.state for job in await wait_all(one, children)} == {JobState.CANCELLED}

@@ -94,6 +94,32 @@ async def test_a_lost_attempt_s_writes_are_undone(url: str, raw: Raw) -> None:
     assert lost == [1]
 
 
+async def test_the_callback_follows(jobs: Jobs, raw: Raw) -> None:
+    calls: list[Any] = []
+
+    @jobs.command(retry_limit=1, retry=AT_ONCE)
+    async def body(job: JobContext) -> None:
+        async with job.transaction():
+            job.respond("from the transaction")
+        calls.append("body")
+        raise ValueError("too late")
+
+    @jobs.command
+    async def callback(request: str, job: JobContext) -> None:
+        calls.append(request)
+        async with job.transaction() as connection:
+            await CallersConnection(connection).execute("INSERT INTO note VALUES ('callback')")
+        if len(calls) == 2:
+            raise ValueError("too late")
+
+    async with raw.connection(), jobs.start():
+        done = await jobs.wait(await jobs.enqueue(body, callback=callback, worker="w"), timeout=10)
+        await jobs.wait(await jobs.enqueue(body, worker="w"), timeout=10)
+    assert calls == ["body", "from the transaction", "body"]
+    assert (done.state, done.response) == (JobState.COMPLETED, "from the transaction")
+    assert await raw.notes() == ["callback"]
+
+
 async def test_children_and_batches_follow(jobs: Jobs, raw: Raw) -> None:
     @jobs.command
     async def work(job: JobContext) -> None:

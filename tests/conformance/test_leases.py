@@ -149,7 +149,9 @@ async def test_a_job_asked_to_be_cancelled_is_not_run_again_when_its_node_dies(u
                 except asyncio.CancelledError:
                     continue
 
-    async with nodes(url, 1, register, lease_seconds=LEASE_SECONDS, grace_seconds=0, unresponsive_seconds=30) as (dying,):
+    async with nodes(url, 1, register, lease_seconds=LEASE_SECONDS, grace_seconds=0, unresponsive_seconds=30) as (
+        dying,
+    ):
         ref = await dying.enqueue("stubborn")
         await gate.wait_entered()
         assert dying._client.engine is not None
@@ -227,7 +229,7 @@ async def test_the_fence_is_job_and_attempt_and_node(url: str, jobs: Jobs) -> No
             assert node is not None
             for node_id, attempt in [(node + 1, 1), (node, 2), (node, 0)]:
                 for kind in ("completed", "failed", "cancelled", "retry", "hand_back", "executed"):
-                    outcome = Outcome(id=ref.id, attempt=attempt, kind=kind, plain=kind == "completed")  # type: ignore[arg-type]
+                    outcome = Outcome(id=ref.id, attempt=attempt, kind=kind, plain=kind == "completed")
                     settlement = await settle(db, node_id, [outcome])
                     assert settlement.lost == {ref.id}, (node_id, attempt, kind)
             assert await state_of(jobs, ref) is JobState.STARTED

@@ -10,9 +10,7 @@ from tests.conformance.helpers import eventually, nodes, state_of, wait_all
 SOON = Backoff(first_seconds=0.15, jitter=0)
 
 
-@pytest.mark.parametrize(
-    ("on_failure", "expected"), [("block", ["a", "a", "b", "c"]), ("skip", ["a", "b", "c", "a"])]
-)
+@pytest.mark.parametrize(("on_failure", "expected"), [("block", ["a", "a", "b", "c"]), ("skip", ["a", "b", "c", "a"])])
 async def test_a_retry_blocks_or_is_passed(url: str, on_failure: str, expected: list[str]) -> None:
     order: list[str] = []
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from collections import defaultdict
 from typing import Any
 
@@ -82,6 +83,21 @@ async def test_two_hundred_lanes_all_get_their_turns(jobs: Jobs) -> None:
             await wait_all(jobs, refs)
     assert heavy_done == 2000
     assert heavy_done_at_last_light < 1500, "light lanes waited for the heavy ones in front of them"
+
+
+async def test_a_long_lane_goes_on_without_a_pause(jobs: Jobs) -> None:
+    """A lane's backlog is claimed in runs; between two runs there is no wait for a poll."""
+
+    @jobs.command
+    async def work() -> None:
+        await asyncio.sleep(0.02)
+
+    async with jobs:
+        refs = [await jobs.enqueue(work, worker="w") for _ in range(60)]
+        async with jobs.start():
+            began = time.monotonic()
+            await wait_all(jobs, refs)
+            assert time.monotonic() - began < 4
 
 
 async def test_a_long_lane_and_a_blocked_lane_do_not_hold_others_up(jobs: Jobs) -> None:

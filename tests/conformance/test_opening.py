@@ -94,7 +94,7 @@ async def test_a_role_that_may_not_make_tables_is_told_so(url: str, raw: Raw) ->
         reader.command(echo)
         async with reader:  # up to date: no right to create is needed
             assert len(await reader.list()) == 1
-            with pytest.raises(MissingPermission, match="background_job|job_queue"):
+            with pytest.raises(MissingPermission, match=r"background_job|job_queue"):
                 await reader.enqueue(echo)
     finally:
         await raw.rows("DROP OWNED BY dbjobs_powerless")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections import Counter
-from collections.abc import Coroutine
-from typing import Any, TypeVar
+from collections.abc import Coroutine, Sequence
+from typing import Any, NamedTuple, TypeVar
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import (
     Bundle,
     RuleBasedStateMachine,
+    initialize,
     invariant,
+    multiple,
     precondition,
     rule,
     run_state_machine_as_test,
@@ -36,13 +38,44 @@ from tests.conformance.raw import Raw
 
 T = TypeVar("T")
 
-EXAMPLES = 40
-STEPS = 30
+EXAMPLES = 100
+STEPS = 40
+KINDS: list[OutcomeKind] = ["completed", "failed", "cancelled", "retry", "executed", "hand_back"]
 START = (-(2**31), 0)
 FAR_SECONDS = 36_000.0
 BASE = replace(base_row(retry_limit=0, timeout_seconds=0), command="work")
 
 Token = tuple[int, Claimed]  # the node that claimed it, and what it got
+
+# Ids differ from run to run of the same example, so an example says only which in the list (modulo its length).
+WHICH = st.integers(0, 11)
+ENDS = st.tuples(WHICH, st.sampled_from(["completed", *KINDS]), st.booleans())
+
+
+class New(NamedTuple):
+    """What is drawn for a new job."""
+
+    lane: str | None
+    priority: int
+    retry_limit: int
+    later: bool
+    batch: bool
+    any_end: bool
+
+
+NEW_JOB = st.builds(
+    New,
+    lane=st.sampled_from([None, None, "a", "b"]),
+    priority=st.integers(0, 2),
+    retry_limit=st.integers(0, 2),
+    later=st.sampled_from([False, False, False, True]),
+    batch=st.booleans(),
+    any_end=st.booleans(),
+)
+
+
+def pick(several: Sequence[T], which: int) -> T:
+    return several[which % len(several)]
 
 
 class StoreMachine(RuleBasedStateMachine):
@@ -70,42 +103,51 @@ class StoreMachine(RuleBasedStateMachine):
 
     # --- clients --------------------------------------------------------------------------------
 
-    @rule(
-        target=jobs,
-        lane=st.sampled_from([None, None, "a", "b"]),
-        priority=st.integers(0, 2),
-        retry_limit=st.integers(0, 2),
-        later=st.booleans(),
-        batch=st.booleans(),
-        any_end=st.booleans(),
-        parents=st.lists(jobs, max_size=3, unique=True),
-    )
-    def enqueue(
-        self, lane: str | None, priority: int, retry_limit: int, later: bool, batch: bool, any_end: bool, parents: list[int]
-    ) -> int:
+    @initialize(target=jobs, several=st.lists(NEW_JOB, min_size=3, max_size=6))
+    def begin(self, several: list[New]) -> Any:
+        for _ in range(2):
+            self.node_starts()
+        return multiple(*[self.enqueue_one(new, []) for new in several])
+
+    @rule(target=jobs, new=NEW_JOB, parents=st.lists(jobs, max_size=3, unique=True))
+    def enqueue(self, new: New, parents: list[int]) -> int:
+        return self.enqueue_one(new, parents)
+
+    @rule(target=jobs, several=st.lists(NEW_JOB, min_size=2, max_size=5))
+    def enqueue_several(self, several: list[New]) -> Any:
+        return multiple(*[self.enqueue_one(new, []) for new in several])
+
+    def enqueue_one(self, new: New, parents: list[int]) -> int:
         job = replace(
             BASE,
             queue=self.name,
-            worker=lane and f"{self.name} {lane}",
-            priority=priority,
-            retry_limit=retry_limit,
-            delay_seconds=FAR_SECONDS if later else None,
-            batch_id=self.name if batch else None,
+            worker=new.lane and f"{self.name} {new.lane}",
+            priority=new.priority,
+            retry_limit=new.retry_limit,
+            delay_seconds=FAR_SECONDS if new.later else None,
+            batch_id=self.name if new.batch else None,
             depends_on="[]" if parents else None,
-            depends_on_policy="finished" if any_end else "completed",
+            depends_on_policy="finished" if new.any_end else "completed",
         )
         if is_plain(job):
-            (ref,) = self.run(insert_plain(self.db, [job], ()))
+            (ref,) = self.run(in_transaction(self.db, lambda session: insert_plain(session, [job], ())))
         else:
-            work = lambda session: insert_one(session, job, parents, (), refuse_existing=False)  # noqa: E731
-            ref = self.run(in_transaction(self.db, work))
-        model_job = ModelJob(
-            ref.id, job.worker, priority, retry_limit, any_end, job.batch_id, due=not later, waits_for=set()
-        )
-        self.model.add(model_job, parents)
+            ref = self.run(
+                in_transaction(self.db, lambda session: insert_one(session, job, parents, (), refuse_existing=False))
+            )
+        self.model.add(
+            ModelJob(
+                ref.id, job.worker, new.priority, new.retry_limit, new.any_end, job.batch_id,
+                due=not new.later, waits_for=set(),
+            ),
+            parents,
+        )  # fmt: skip
         return ref.id
 
-    @rule(id=jobs)
+    @rule(id=jobs, action=st.sampled_from(["cancel", "requeue", "time comes"]))
+    def client_intervenes(self, id: int, action: str) -> None:
+        {"cancel": self.cancel, "requeue": self.requeue, "time comes": self.time_comes}[action](id)
+
     def cancel(self, id: int) -> None:
         async def work(session: Session) -> None:
             cancelled, _ = await cancel_in(session, [id], "cancelled", "by the test")
@@ -115,7 +157,6 @@ class StoreMachine(RuleBasedStateMachine):
         self.run(in_transaction(self.db, work))
         self.model.cancel(self.model.jobs[id])
 
-    @rule(id=jobs)
     def requeue(self, id: int) -> None:
         async def work(session: Session) -> int:
             return len(await repository.requeue_jobs(session, [id]))
@@ -126,7 +167,6 @@ class StoreMachine(RuleBasedStateMachine):
         if came:
             self.model.requeue(job)
 
-    @rule(id=jobs)
     def time_comes(self, id: int) -> None:
         job = self.model.jobs[id]
         if job.state in ("scheduled", "waiting"):
@@ -136,24 +176,24 @@ class StoreMachine(RuleBasedStateMachine):
 
     # --- nodes ----------------------------------------------------------------------------------
 
-    @precondition(lambda self: len(self.nodes) < 3)
+    @precondition(lambda self: len(self.nodes) < 2)
     @rule()
     def node_starts(self) -> None:
         self.nodes.append(self.run(repository.register_node(self.db, "test", 3600, "{}")))
 
-    @precondition(lambda self: self.nodes)
-    @rule(data=st.data(), slots=st.integers(1, 4))
-    def claim(self, data: st.DataObject, slots: int) -> None:
-        node = data.draw(st.sampled_from(self.nodes + self.dead))
-        claimed = self.run(repository.claim_jobs(self.db, node, [(self.name, slots, *START)], ["work"]))
+    @rule(which=WHICH, slots=st.integers(1, 4), lanes=st.integers(1, 2), run_length=st.integers(1, 3))
+    def node_looks_for_work(self, which: int, slots: int, lanes: int, run_length: int) -> None:
+        node = pick(self.nodes * 3 + self.dead, which)
+        self.claim(node, slots)
+        self.claim_lanes(node, lanes, run_length)
+
+    def claim(self, node: int, slots: int) -> None:
+        claimed = self.run(repository.claim_jobs(self.db, node, [(self.name, slots, *START)], slots, ["work"]))
         expected = [] if node in self.dead else self.model.ready()[:slots]
         assert sorted(job.id for job in claimed) == sorted(job.id for job in expected)
         self.hold(node, claimed)
 
-    @precondition(lambda self: self.nodes)
-    @rule(data=st.data(), lanes=st.integers(1, 2), run_length=st.integers(1, 3))
-    def claim_lanes(self, data: st.DataObject, lanes: int, run_length: int) -> None:
-        node = data.draw(st.sampled_from(self.nodes + self.dead))
+    def claim_lanes(self, node: int, lanes: int, run_length: int) -> None:
         claimed, empty = self.run(
             repository.claim_lanes(
                 self.db, node, after_worker=f"{self.name} ", lanes=lanes, run_length=run_length, scan_limit=1000,
@@ -176,12 +216,20 @@ class StoreMachine(RuleBasedStateMachine):
             self.held.append((node, job))
 
     @precondition(lambda self: self.held)
-    @rule(data=st.data(), kind=st.sampled_from(["completed", "completed", "failed", "cancelled", "retry", "executed", "hand_back"]), later=st.booleans())
-    def finish(self, data: st.DataObject, kind: OutcomeKind, later: bool) -> None:
+    @rule(
+        several=st.lists(
+            st.tuples(WHICH, st.sampled_from(["completed", *KINDS]), st.booleans()), min_size=1, max_size=4
+        )
+    )
+    def attempts_end(self, several: list[tuple[int, OutcomeKind, bool]]) -> None:
+        for which, kind, later in several:
+            if self.held:
+                self.finish(which, kind, later)
+
+    def finish(self, which: int, kind: OutcomeKind, later: bool) -> None:
         """One attempt ends, as a runner would end it: the first of its lane, the rest given back if it must."""
-        node, job = data.draw(st.sampled_from(self.first_of_lanes()))
+        node, job = pick(self.first_of_lanes(), which)
         rest = [token for token in self.held if job.worker and token[1].worker == job.worker and token[1] is not job]
-        mine = node not in self.dead or self.model.jobs[job.id].node == node
         outcomes = []
         if kind in ("retry", "hand_back"):
             outcomes += [Outcome(id=other.id, attempt=other.attempt, kind="hand_back") for _, other in rest]
@@ -199,7 +247,6 @@ class StoreMachine(RuleBasedStateMachine):
             )
         )
         settlement = self.run(settle(self.db, node, outcomes))
-        assert mine
         assert settlement.lost == frozenset()
         if kind == "executed":
             self.model.execute(self.model.jobs[job.id])
@@ -237,19 +284,22 @@ class StoreMachine(RuleBasedStateMachine):
         return firsts
 
     @precondition(lambda self: self.stale)
-    @rule(data=st.data(), kind=st.sampled_from(["completed", "failed", "cancelled", "retry", "executed", "hand_back"]))
-    def finish_too_late(self, data: st.DataObject, kind: OutcomeKind) -> None:
-        node, job = data.draw(st.sampled_from(self.stale))
+    @rule(kind=st.sampled_from(KINDS))
+    def attempts_end_too_late(self, kind: OutcomeKind) -> None:
+        for node, job in self.stale:
+            self.finish_too_late(node, job, kind)
+
+    def finish_too_late(self, node: int, job: Claimed, kind: OutcomeKind) -> None:
         outcome = Outcome(
             id=job.id, attempt=job.attempt, kind=kind, plain=kind == "completed",
             release_worker=job.worker is not None, block_worker=kind == "retry" and job.worker is not None,
         )  # fmt: skip
         assert self.run(settle(self.db, node, [outcome])).lost == {job.id}
 
-    @precondition(lambda self: self.nodes)
-    @rule(data=st.data())
-    def node_dies(self, data: st.DataObject) -> None:
-        node = data.draw(st.sampled_from(self.nodes))
+    @precondition(lambda self: self.held and len(self.nodes) > 1)
+    @rule(which=WHICH)
+    def node_dies(self, which: int) -> None:
+        node = pick(self.nodes, which)
         assert self.run(repository.heartbeat(self.db, node, -1.0, "{}"))
         self.nodes.remove(node)
         self.dead.append(node)
@@ -257,7 +307,8 @@ class StoreMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.dead)
     @rule()
     def rescue(self) -> None:
-        node = self.dead.pop(0)
+        node = min(self.dead)
+        self.dead.remove(node)
         rescued = self.run(rescue_one(self.db))
         assert rescued is not None
         assert rescued.node_id == node
@@ -302,13 +353,9 @@ class StoreMachine(RuleBasedStateMachine):
         for node in [*self.nodes, *self.dead]:
             self.run(repository.remove_node(self.db, node))
         for node in {node for node, _ in self.held}:
-            self.run(
-                settle(
-                    self.db,
-                    node,
-                    [Outcome(id=job.id, attempt=job.attempt, kind="cancelled") for owner, job in self.held if owner == node],
-                )
-            )
+            mine = [job for owner, job in self.held if owner == node]
+            outcomes = [Outcome(id=job.id, attempt=job.attempt, kind="cancelled") for job in mine]
+            self.run(settle(self.db, node, outcomes))
 
 
 @pytest.mark.slow
@@ -332,5 +379,3 @@ def test_any_sequence_of_operations_leaves_what_the_model_says(url: str, raw: Ra
     finally:
         loop.run_until_complete(db.close())
         loop.close()
-
-

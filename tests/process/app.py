@@ -14,7 +14,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-import anyio
 import msgspec
 
 from dbjobs import JobContext, Jobs
@@ -49,25 +48,35 @@ def make_jobs(url: str, journal: Path) -> Jobs:
         note("end", job)
         return job.attempt
 
+    @jobs.command
+    async def block(request: Work, job: JobContext) -> None:
+        note("start", job)
+        time.sleep(request.seconds)  # noqa: ASYNC251  # what a handler must not do
+        note("end", job)
+
+    @jobs.command
+    def plain(request: Work, job: JobContext) -> None:
+        note("start", job)
+        time.sleep(request.seconds)
+        note("end", job)
+
     return jobs
 
 
-async def main(url: str, journal: Path, settings: dict[str, Any]) -> None:
-    jobs = make_jobs(url, journal)
+class SayReady(logging.Handler):
+    """Hears the log line that comes when the node is registered and the signals are handled."""
 
-    async def say_ready() -> None:
-        while jobs._client.engine is None:
-            await asyncio.sleep(0.01)
-        print("ready", flush=True)
-
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(say_ready)
-        await jobs.run_forever(**settings)
+    def emit(self, record: logging.LogRecord) -> None:
+        if "works on" in record.getMessage():
+            print("ready", flush=True)
 
 
 if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO, format="%(process)d %(asctime)s %(message)s")
-    own_settings = {name: float(value) for name, _, value in (word.partition("=") for word in sys.argv[3:])}
+    logging.getLogger("dbjobs").addHandler(SayReady())
+    own_settings: dict[str, Any] = {
+        name: float(value) for name, _, value in (word.partition("=") for word in sys.argv[3:])
+    }
     if "concurrency" in own_settings:
         own_settings["concurrency"] = int(own_settings["concurrency"])
-    asyncio.run(main(sys.argv[1], Path(sys.argv[2]), own_settings))
+    asyncio.run(make_jobs(sys.argv[1], Path(sys.argv[2])).run_forever(**own_settings))

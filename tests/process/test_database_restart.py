@@ -3,30 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
 import asyncpg
 import pytest
 
-from dbjobs import Jobs
+from dbjobs import DatabaseError, Jobs
 from tests.conformance.helpers import eventually, wait_all
 from tests.process.app import Work
 from tests.process.workers import Workers, assert_all_done_once, assert_lanes_kept
-from tests.servers import PostgresServer, Target
+from tests.servers import PostgresServer
 from tests.servers.processes import Spawn
 
 pytestmark = [pytest.mark.process, pytest.mark.slow, pytest.mark.dialect("postgres")]
-
-
-@pytest.fixture
-def server(target: Target) -> Iterator[PostgresServer]:
-    """A server of this test's own: the others' is not to be disturbed."""
-    if target.server is None:
-        pytest.skip("needs a server that can be restarted")
-    with PostgresServer(target.server.binaries) as server:
-        yield server
 
 
 @pytest.mark.parametrize("mode", ["fast", "immediate"])
@@ -57,8 +47,6 @@ async def test_a_restart_in_mid_drain(
 
 
 async def answers(jobs: Jobs) -> bool:
-    from dbjobs import DatabaseError
-
     try:
         await jobs.counts()
     except DatabaseError:
@@ -71,15 +59,15 @@ async def test_all_connections_dropped_again_and_again(url: str, workers: Worker
         jobs.declare("work", retry_limit=20)
         refs = await jobs.enqueue_many("work", [Work(0.01)] * 600)
         lane = await jobs.enqueue_many("work", [Work(0.01)] * 60, worker="w")
-        process = workers.start("concurrency=5")
-        for round_ in range(4):
+        processes = [workers.start("concurrency=5") for _ in range(2)]
+        for round_ in range(5):
             await workers.wait_lines("end", 60 * (round_ + 1))
             await drop_connections(url)
         await eventually(lambda: answers(jobs), "the client is connected again")
         await wait_all(jobs, refs + lane)
         await assert_all_done_once(jobs, workers, refs + lane)
         assert_lanes_kept(workers, {"w": lane})
-        assert process.poll() is None, "the worker ended"
+        assert [process.poll() for process in processes] == [None, None], "a worker ended"
         # Notices are heard again: the listening connection was rebuilt.
         assert (await jobs.wait(await jobs.enqueue("work", Work(0)), timeout=10)).attempt == 1
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import signal
+import itertools
 import subprocess
 from collections import defaultdict
 from pathlib import Path
@@ -37,7 +37,13 @@ class Workers:
     def start(self, *settings: str) -> subprocess.Popen[str]:
         """Start one and return when its node is registered."""
         process = self._spawn(
-            "-m", "tests.process.app", self._url, str(self.journal), f"lease_seconds={LEASE_SECONDS}", *settings, cwd=ROOT
+            "-m",
+            "tests.process.app",
+            self._url,
+            str(self.journal),
+            f"lease_seconds={LEASE_SECONDS}",
+            *settings,
+            cwd=ROOT,
         )
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n", "the worker did not start"
@@ -64,7 +70,9 @@ async def assert_all_done_once(jobs: Jobs, workers: Workers, refs: list[JobRef])
     assert {line.job for line in workers.lines("end")} == {ref.id for ref in refs}
 
 
-def assert_lanes_kept(workers: Workers, lanes: dict[str, list[JobRef]], killed_at: dict[int, float] | None = None) -> None:
+def assert_lanes_kept(
+    workers: Workers, lanes: dict[str, list[JobRef]], killed_at: dict[int, float] | None = None
+) -> None:
     """No lane overlapped itself, and first starts are in order; a killed process's run ends where it was killed."""
     lane_of = {ref.id: lane for lane, refs in lanes.items() for ref in refs}
     spans: dict[str, list[tuple[float, float, int]]] = defaultdict(list)
@@ -79,10 +87,6 @@ def assert_lanes_kept(workers: Workers, lanes: dict[str, list[JobRef]], killed_a
                 firsts[lane].append(line.job)
     for lane, several in spans.items():
         several.sort()
-        for (_, end, one), (start, _, other) in zip(several, several[1:], strict=False):
+        for (_, end, one), (start, _, other) in itertools.pairwise(several):
             assert end <= start, f"{lane}: job {other} started while job {one} ran"
         assert firsts[lane] == [ref.id for ref in lanes[lane]], f"{lane} lost its order"
-
-
-def ask_to_stop(process: subprocess.Popen[str]) -> None:
-    process.send_signal(signal.SIGTERM)

@@ -34,7 +34,9 @@ def test_every_kind_of_record_is_the_same_json(value: Any) -> None:
     assert codec.encode(value, what="it", limit=100) == '{"a":1}'
 
 
-@pytest.mark.parametrize(("kind", "value"), [(Plain, Plain(1)), (Struct, Struct(1)), (Model, Model(a=1)), (Typed, {"a": 1})])
+@pytest.mark.parametrize(
+    ("kind", "value"), [(Plain, Plain(1)), (Struct, Struct(1)), (Model, Model(a=1)), (Typed, {"a": 1})]
+)
 def test_and_is_read_back_as_its_kind(kind: Any, value: Any) -> None:
     assert codec.decode_request(codec.decoder(kind, command="c"), '{"a":1}', command="c") == value
 

@@ -19,7 +19,13 @@ def test_what_is_sent_is_read_back(queue: str, lane: bool, behind: bool) -> None
 
 def test_there_is_one_notice_a_queue_and_kind_with_the_most_urgent_priority() -> None:
     notices = ready_notices(
-        [Ready("a", 5, False), Ready("a", -1, False), Ready("a", 3, True), Ready("b", 0, False), Ready("a", 0, False, True)]
+        [
+            Ready("a", 5, False),
+            Ready("a", -1, False),
+            Ready("a", 3, True),
+            Ready("b", 0, False),
+            Ready("a", 0, False, True),
+        ]
     )
     assert sorted(notices) == ["again 0 j a", "ready -1 j a", "ready 0 j b", "ready 3 l a"]
 

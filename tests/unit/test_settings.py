@@ -16,7 +16,12 @@ def test_nothing_given_is_the_defaults() -> None:
 
 @pytest.mark.parametrize(
     ("queues", "expected"),
-    [(None, None), (["a", "b"], {"a": None, "b": None}), ({"a": 3, "b": None}, {"a": 3, "b": None}), (("a",), {"a": None})],
+    [
+        (None, None),
+        (["a", "b"], {"a": None, "b": None}),
+        ({"a": 3, "b": None}, {"a": 3, "b": None}),
+        (("a",), {"a": None}),
+    ],
 )
 def test_queues_are_given_as_names_or_with_their_concurrency(queues: Any, expected: Any) -> None:
     assert make_settings(queues=queues).queues == expected

@@ -21,7 +21,7 @@ async def keyword(request: int, *, more: int = 5) -> None: ...
 def plain(request: int) -> None: ...
 
 
-class Callable_:
+class Greeter:
     async def __call__(self, request: int, job: JobContext) -> None: ...
 
 
@@ -36,7 +36,7 @@ class Callable_:
         (with_default, (True, False), int, True),
         (keyword, (True, False), int, True),
         (plain, (True, False), int, False),
-        (Callable_(), (True, True), int, True),
+        (Greeter(), (True, True), int, True),
         (partial(both, 1), (False, True), Any, True),
     ],
     ids=lambda value: getattr(value, "__name__", type(value).__name__),

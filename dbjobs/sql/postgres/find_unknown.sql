@@ -1,12 +1,24 @@
--- Commands that nobody here can run, among the ready jobs at the front of every queue: that is where they gather.
+-- Commands that nobody here can run, among the ready jobs at the front of every queue (that is where they
+-- gather) and of the named workers.
 SELECT ready.command, count(*) AS jobs
-FROM dbjobs.job_queue q
-CROSS JOIN LATERAL (
-    SELECT j.command
-    FROM dbjobs.background_job j
-    WHERE j.queue = q.queue AND j.state = 'queued' AND j.worker IS NULL
-    ORDER BY j.priority, j.id
-    LIMIT :bound::integer
+FROM (
+    SELECT free.command
+    FROM dbjobs.job_queue q
+    CROSS JOIN LATERAL (
+        SELECT j.command
+        FROM dbjobs.background_job j
+        WHERE j.queue = q.queue AND j.state = 'queued' AND j.worker IS NULL
+        ORDER BY j.priority, j.id
+        LIMIT :bound::integer
+    ) free
+    UNION ALL
+    (
+        SELECT j.command
+        FROM dbjobs.background_job j
+        WHERE j.state = 'queued' AND j.worker IS NOT NULL
+        ORDER BY j.worker, j.priority, j.id
+        LIMIT :bound::integer
+    )
 ) ready
 WHERE ready.command <> ALL (:commands::text[])
 GROUP BY ready.command;

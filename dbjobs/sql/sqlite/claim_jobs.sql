@@ -1,27 +1,45 @@
 -- Claims a batch of ready jobs without a named worker, for every queue in one transaction.
 --
--- * background_job_ready serves it: the row comparison is an index condition, so a claim starts right behind
---   the last job claimed.
+-- * background_job_ready serves it. Jobs claimed before leave the index at once, but those of commands that
+--   this node does not know stay: a claim starts right behind the last job claimed. The start is a pair,
+--   (priority, id), and SQLite uses only the first half of a row comparison as an index condition, hence the
+--   two halves: the rest of that priority, then the lower ones.
 -- * Under the one write lock no two nodes claim at the same moment, and no node is buried while it claims.
--- * Queues are visited in the order given, until there is no room; the caller turns that order at every
---   claim.
+-- * Queues are visited in the order given, until there is no room; the caller turns that order at every claim.
 -- @each wanted
 UPDATE dbjobs_background_job
-SET state = 'started', node_id = :node_id, attempt = attempt + 1, started_at = strftime('%Y-%m-%d %H:%M:%f', 'now'),
-    last_activity_at = strftime('%Y-%m-%d %H:%M:%f', 'now'), progress = NULL, status = NULL
+SET state = 'started', node_id = :node_id, attempt = attempt + 1, last_activity_at = strftime('%Y-%m-%d %H:%M:%f', 'now'),
+    started_at = strftime('%Y-%m-%d %H:%M:%f', 'now'), progress = NULL, status = NULL
 WHERE id IN (
     SELECT id
-    FROM dbjobs_background_job
-    WHERE queue = :queue
-      AND state = 'queued'
-      AND worker IS NULL
-      AND (priority, id) > (:after_priority, :after_id)
-      AND command IN (SELECT value FROM json_each(:commands))
-      AND (expires_at IS NULL OR expires_at > strftime('%Y-%m-%d %H:%M:%f', 'now'))
-      AND EXISTS (
-          SELECT 1 FROM dbjobs_job_node
-          WHERE id = :node_id AND lease_expires_at > strftime('%Y-%m-%d %H:%M:%f', 'now')
-      )
+    FROM (
+        SELECT * FROM (
+            SELECT priority, id
+            FROM dbjobs_background_job
+            WHERE queue = :queue
+              AND state = 'queued'
+              AND worker IS NULL
+              AND priority = :after_priority AND id > :after_id
+              AND command IN (SELECT value FROM json_each(:commands))
+              AND (expires_at IS NULL OR expires_at > strftime('%Y-%m-%d %H:%M:%f', 'now'))
+            ORDER BY id
+            LIMIT min(:slots, :room - :so_far)
+        )
+        UNION ALL
+        SELECT * FROM (
+            SELECT priority, id
+            FROM dbjobs_background_job
+            WHERE queue = :queue
+              AND state = 'queued'
+              AND worker IS NULL
+              AND priority > :after_priority
+              AND command IN (SELECT value FROM json_each(:commands))
+              AND (expires_at IS NULL OR expires_at > strftime('%Y-%m-%d %H:%M:%f', 'now'))
+            ORDER BY priority, id
+            LIMIT min(:slots, :room - :so_far)
+        )
+    )
+    WHERE EXISTS (SELECT 1 FROM dbjobs_job_node WHERE id = :node_id AND lease_expires_at > strftime('%Y-%m-%d %H:%M:%f', 'now'))
     ORDER BY priority, id
     LIMIT min(:slots, :room - :so_far)
 )

@@ -46,24 +46,26 @@ WHERE head.command IN (SELECT value FROM json_each(:commands))
 LIMIT :lanes
 RETURNING worker;
 
--- The run ends before the first job that this node cannot run.
--- @each leased
+-- The run of a lane ends before the first job that this node cannot run.
 UPDATE dbjobs_background_job
-SET state = 'started', node_id = :node_id, attempt = attempt + 1, started_at = strftime('%Y-%m-%d %H:%M:%f', 'now'),
-    last_activity_at = strftime('%Y-%m-%d %H:%M:%f', 'now'), progress = NULL, status = NULL
+SET state = 'started', node_id = :node_id, attempt = attempt + 1, last_activity_at = strftime('%Y-%m-%d %H:%M:%f', 'now'),
+    started_at = strftime('%Y-%m-%d %H:%M:%f', 'now'), progress = NULL, status = NULL
 WHERE id IN (
     SELECT id
     FROM (
-        SELECT id, min(mine) OVER (ORDER BY priority, id) AS claimable
-        FROM (
-            SELECT id, priority,
-                command IN (SELECT value FROM json_each(:commands))
-                    AND queue IN (SELECT value FROM json_each(:queues)) AS mine
-            FROM dbjobs_background_job
-            WHERE worker = :worker
-              AND state = 'queued'
-              AND (expires_at IS NULL OR expires_at > strftime('%Y-%m-%d %H:%M:%f', 'now'))
-            ORDER BY priority, id
+        SELECT j.id,
+            min(
+                j.command IN (SELECT value FROM json_each(:commands))
+                AND j.queue IN (SELECT value FROM json_each(:queues))
+            ) OVER (PARTITION BY j.worker ORDER BY j.priority, j.id) AS claimable
+        FROM json_each(:leased.worker) l
+        CROSS JOIN dbjobs_background_job j ON j.id IN (
+            SELECT c.id
+            FROM dbjobs_background_job c
+            WHERE c.worker = l.value
+              AND c.state = 'queued'
+              AND (c.expires_at IS NULL OR c.expires_at > strftime('%Y-%m-%d %H:%M:%f', 'now'))
+            ORDER BY c.priority, c.id
             LIMIT :run_length
         )
     )

@@ -29,7 +29,16 @@ WHERE id = :id
   AND node_id = :node_id
   AND NOT (:plain_only AND (has_dependents OR batch_id IS NOT NULL));
 
--- In both tables are exactly those that the statement above has copied.
+-- In both tables are exactly those that the statement above has copied: only an outcome that was ours, and that is
+-- written now (not one repeated after a lost answer), gives the lane back.
+-- @each outcomes where release_worker
+DELETE FROM dbjobs_job_worker
+WHERE node_id = :node_id
+  AND worker = (
+      SELECT j.worker FROM dbjobs_background_job j JOIN dbjobs_finished_job f ON f.id = j.id
+      WHERE j.id = :id AND j.attempt = :attempt AND j.node_id = :node_id
+  );
+
 -- @as moved
 DELETE FROM dbjobs_background_job
 WHERE id IN (SELECT f.id FROM json_each(:outcomes.id) o CROSS JOIN dbjobs_finished_job f ON f.id = o.value)
@@ -39,15 +48,6 @@ RETURNING id, (SELECT f.state FROM dbjobs_finished_job f WHERE f.id = dbjobs_bac
 -- @each moved where ref_id
 INSERT OR REPLACE INTO dbjobs_finished_ref (ref_id, id, month)
 VALUES (:ref_id, :id, strftime('%Y%m', :created_at));
-
--- The finished row keeps attempt and node: only an outcome that was ours gives the lane back.
--- @each outcomes where release_worker
-DELETE FROM dbjobs_job_worker
-WHERE node_id = :node_id
-  AND worker = (
-      SELECT f.worker FROM dbjobs_finished_job f
-      WHERE f.id = :id AND f.attempt = :attempt AND f.node_id = :node_id
-  );
 
 INSERT INTO dbjobs_job_stat (minute, queue, command, node_id, completed, failed, cancelled, duration_ms)
 SELECT strftime('%Y-%m-%d %H:%M:00.000', 'now'), f.queue, f.command, :node_id,

@@ -1,8 +1,9 @@
 -- A page of jobs, newest first (keyset on id: a page costs the same wherever it lies). The three flags
--- say which tables can hold the wanted state, so that a list of queued jobs does not walk the history.
+-- say which tables can hold the wanted state, so that a list of queued jobs does not walk the history. The CAST
+-- gives `state` one type in both tables, without which they would be read whole and sorted.
 SELECT * FROM (
     SELECT id, ref_id, queue, worker, command,
-        CASE WHEN executed_at IS NOT NULL THEN 'executed' ELSE state END AS state,
+        CAST(CASE WHEN executed_at IS NOT NULL THEN 'executed' ELSE state END AS TEXT) AS state,
         priority, tag, batch_id, user_id, attempt, created_at,
         run_after, started_at, completed_at, duration_ms, progress, status, error_code, error
     FROM dbjobs_background_job

@@ -216,12 +216,13 @@ CREATE TABLE dbjobs_job_stat (
 ) STRICT, WITHOUT ROWID;
 
 -- Every job in this file, whole; each month's file has a view of the same columns. `executed` is shown as
--- long as only the callback is outstanding.
+-- long as only the callback is outstanding. The CAST gives that column the type of the other table's, without
+-- which SQLite would read both tables whole before it looks at a condition on the view.
 CREATE VIEW dbjobs_job AS
 SELECT id, ref_id, parent_id, worker, queue, priority, tag, batch_id, callback, depends_on, run_after,
     expires_at, created_at, created_by, user_id, request_type, command, request, request_body,
     response_body,
-    CASE WHEN executed_at IS NOT NULL THEN 'executed' ELSE state END AS state,
+    CAST(CASE WHEN executed_at IS NOT NULL THEN 'executed' ELSE state END AS TEXT) AS state,
     started_at, completed_at, retry_limit, attempt, duration_ms, timeout_seconds,
     progress, status, reply_to, error_code, error, errors, args, meta, cancel_requested_at, node_id
 FROM dbjobs_background_job

@@ -1,0 +1,99 @@
+"""While the database is away for longer than a lease, a worker stops its jobs in time; then it goes on by itself."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from dbjobs import JobRef, Jobs, JobState
+from tests.conformance.helpers import eventually, wait_all
+from tests.process.app import Work
+from tests.process.workers import LEASE_SECONDS, Workers, assert_all_done_once, assert_lanes_kept
+from tests.servers import PostgresServer
+from tests.servers.processes import Spawn
+
+pytestmark = [pytest.mark.process, pytest.mark.slow, pytest.mark.dialect("postgres")]
+
+LONG_SECONDS = 4.0
+
+
+async def start_long_jobs(jobs: Jobs, workers: Workers) -> tuple[list[JobRef], list[JobRef]]:
+    """Free jobs and a lane, longer than a lease; returns when two workers are at it."""
+    jobs.declare("work", retry_limit=20)
+    lane = await jobs.enqueue_many("work", [Work(LONG_SECONDS), Work(0.01), Work(0.01)], worker="w")
+    free = await jobs.enqueue_many("work", [Work(LONG_SECONDS)] * 5)
+    for _ in range(2):
+        workers.start("concurrency=5")
+    await workers.wait_lines("start", 6)
+    return free, lane
+
+
+async def assert_fenced(workers: Workers, away: float) -> None:
+    """The six that ran have been stopped, before anybody else may take them."""
+    await workers.wait_lines("cancelled", 6)
+    late = [line for line in workers.lines("cancelled") if line.at > away + LEASE_SECONDS]
+    assert late == [], f"the lease was over at {away + LEASE_SECONDS:.2f}"
+
+
+async def assert_recovered(jobs: Jobs, workers: Workers, free: list[JobRef], lane: list[JobRef]) -> None:
+    await wait_all(jobs, [*free, *lane])
+    await assert_all_done_once(jobs, workers, [*free, *lane])
+    assert_lanes_kept(workers, {"w": lane, **{f"job {ref.id}": [ref] for ref in free}})
+    await eventually(lambda: two_nodes(jobs), "both are there under new ids, and the old ones are buried")
+    assert not await jobs.list(state=JobState.STARTED)
+
+
+async def two_nodes(jobs: Jobs) -> bool:
+    return sum([node.alive for node in await jobs.nodes()]) == 2 == len(await jobs.nodes())
+
+
+async def test_a_server_that_is_down_for_longer_than_a_lease(
+    server: PostgresServer, spawn: Spawn, tmp_path: Path
+) -> None:
+    url = server.create_database("app")
+    workers = Workers(spawn, url, tmp_path)
+    async with Jobs(url) as jobs:
+        free, lane = await start_long_jobs(jobs, workers)
+        await asyncio.to_thread(server.stop, "immediate")
+        await assert_fenced(workers, time.monotonic())
+        await asyncio.to_thread(server.start)
+        await eventually(jobs.nodes, "the client is connected again")
+        await assert_recovered(jobs, workers, free, lane)
+
+
+async def test_a_server_that_hangs_for_longer_than_a_lease(
+    server: PostgresServer, spawn: Spawn, tmp_path: Path
+) -> None:
+    """No connection breaks and no answer comes: a lease is as long as this too."""
+    url = server.create_database("app")
+    workers = Workers(spawn, url, tmp_path)
+    async with Jobs(url) as jobs:
+        free, lane = await start_long_jobs(jobs, workers)
+        with frozen(server):
+            await assert_fenced(workers, time.monotonic())
+        await assert_recovered(jobs, workers, free, lane)
+
+
+@contextmanager
+def frozen(server: PostgresServer) -> Iterator[None]:
+    """Stop every process of the server where it stands."""
+    postmaster = int((server.data / "postmaster.pid").read_text().split()[0])
+    children = Path(f"/proc/{postmaster}/task/{postmaster}/children")
+    if not children.exists():
+        pytest.skip("needs /proc to find the server's processes")
+    os.kill(postmaster, signal.SIGSTOP)  # from here on it starts no others
+    processes = [postmaster, *map(int, children.read_text().split())]
+    try:
+        for process in processes:
+            os.kill(process, signal.SIGSTOP)
+        yield
+    finally:
+        for process in processes:
+            os.kill(process, signal.SIGCONT)
