@@ -183,11 +183,7 @@ class Client:
             late, self._late_notices = self._late_notices, {}
             now = time.monotonic()
             # If a later insert has carried a notice for the same queue, this one is told already.
-            untold = [
-                job
-                for key, job in late.items()
-                if now - self._noticed.get(key, 0.0) >= NOTICE_COOLDOWN_SECONDS
-            ]
+            untold = [job for key, job in late.items() if now - self._noticed.get(key, 0.0) >= NOTICE_COOLDOWN_SECONDS]
             for key in late:
                 self._noticed[key] = now
             if untold:

@@ -41,9 +41,7 @@ def encode(value: Any, *, what: str, limit: int) -> str | None:
     except (TypeError, ValueError, NotImplementedError, RecursionError, OverflowError) as error:
         raise InvalidRequest(f"{what} cannot be serialised: {error}") from error
     if len(data) > limit:
-        raise PayloadTooLarge(
-            f"{what} has {len(data)} bytes as JSON; the limit is {limit} (max_payload_bytes)"
-        )
+        raise PayloadTooLarge(f"{what} has {len(data)} bytes as JSON; the limit is {limit} (max_payload_bytes)")
     return text
 
 
@@ -66,9 +64,7 @@ def decoder(wanted: Any, *, command: str) -> Decode:
     try:
         decode: Decode = msgspec.json.Decoder(wanted).decode
     except (TypeError, NameError) as error:
-        raise InvalidOption(
-            f"command {command!r}: its request type {wanted!r} is not supported: {error}"
-        ) from error
+        raise InvalidOption(f"command {command!r}: its request type {wanted!r} is not supported: {error}") from error
     return decode
 
 

@@ -102,9 +102,7 @@ class Registry:
             raise InvalidOption(f"{where}: process=True needs a plain function, not an async one")
         takes_request, takes_context, request_type = _signature(function, where)
         if process and takes_context:
-            raise InvalidOption(
-                f"{where}: process=True handlers take (request) only; the job context stays here"
-            )
+            raise InvalidOption(f"{where}: process=True handlers take (request) only; the job context stays here")
         template, _ = options.apply(
             msgspec.structs.replace(self._base, command=name), self.named(defaults), where=where
         )
@@ -166,9 +164,7 @@ class Registry:
         if command is not None:
             return command
         near = difflib.get_close_matches(str(name), self._commands, 1)
-        hint = (
-            f"did you mean {near[0]!r}?" if near else "register it with @jobs.command, or jobs.declare(name)"
-        )
+        hint = f"did you mean {near[0]!r}?" if near else "register it with @jobs.command, or jobs.declare(name)"
         raise UnknownCommand(f"no command named {name!r} is registered in this process; {hint}")
 
     def named(self, given: Mapping[str, Any]) -> Mapping[str, Any]:

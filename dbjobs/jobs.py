@@ -129,9 +129,7 @@ class Jobs:
         """
 
         def register(function: H) -> H:
-            self._registry.add(
-                function, name=name, process=process, should_retry=should_retry, defaults=dict(defaults)
-            )
+            self._registry.add(function, name=name, process=process, should_retry=should_retry, defaults=dict(defaults))
             return function
 
         return register if handler is None else register(handler)
@@ -277,9 +275,7 @@ class Jobs:
         if on_conflict not in ("return", "raise"):
             raise InvalidOption(f"on_conflict={on_conflict!r} must be 'return' or 'raise'")
         job, parents = self._row(command, request, options)
-        return await self._client.enqueue(
-            job, parents, connection=connection, refuse_existing=on_conflict == "raise"
-        )
+        return await self._client.enqueue(job, parents, connection=connection, refuse_existing=on_conflict == "raise")
 
     async def enqueue_many(
         self,
@@ -320,9 +316,7 @@ class Jobs:
         if parent is not None and "parent_id" not in options:
             options = {**options, "parent_id": parent.id}
         if options:
-            job, parents = job_options.apply(
-                job, self._registry.named(options), where=f"enqueue of {command.name!r}"
-            )
+            job, parents = job_options.apply(job, self._registry.named(options), where=f"enqueue of {command.name!r}")
         return (self._with_request(command, job, request) if checked else job), parents
 
     def _with_request(self, command: Command, job: NewJob, request: Any) -> NewJob:
@@ -349,9 +343,7 @@ class Jobs:
         found = await repository.find_refs(self._client.db, [ref_id])
         return await self.get(found[0][1]) if found else None
 
-    async def wait(
-        self, job: Reference, *, timeout: float | None = None, raise_on_failure: bool = False
-    ) -> Job:
+    async def wait(self, job: Reference, *, timeout: float | None = None, raise_on_failure: bool = False) -> Job:
         """Wait until a job has ended.
 
         Args:

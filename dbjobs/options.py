@@ -33,11 +33,7 @@ def check_names(options: Mapping[str, Any], *, where: str, job_only: bool = True
     for name in options:
         if name not in OPTION_NAMES:
             near = difflib.get_close_matches(name, OPTION_NAMES, 1)
-            hint = (
-                f"; did you mean {near[0]!r}?"
-                if near
-                else f"; the options are {', '.join(sorted(OPTION_NAMES))}"
-            )
+            hint = f"; did you mean {near[0]!r}?" if near else f"; the options are {', '.join(sorted(OPTION_NAMES))}"
             raise InvalidOption(f"{where}: unknown option {name!r}{hint}")
         if not job_only and name in _JOB_ONLY:
             raise InvalidOption(f"{where}: option {name!r} belongs to one job and cannot be a default")
@@ -150,11 +146,7 @@ def _backoff(value: Any) -> dict[str, Any]:
         raise InvalidOption("must be a dbjobs.Backoff")
     for name, low in (("first_seconds", 0), ("factor", 1), ("max_seconds", 0)):
         number = getattr(value, name)
-        if (
-            isinstance(number, bool)
-            or not isinstance(number, int | float)
-            or not low <= number <= _MAX_SECONDS
-        ):
+        if isinstance(number, bool) or not isinstance(number, int | float) or not low <= number <= _MAX_SECONDS:
             raise InvalidOption(f"{name} must be a number >= {low}")
     if not 0 <= value.jitter <= 1:
         raise InvalidOption("jitter must be between 0 and 1")

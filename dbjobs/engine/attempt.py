@@ -39,6 +39,7 @@ class Attempt:
         "deadline",
         "job",
         "lane_goes_on",
+        "lane_news",
         "lane_rest",
         "node_id",
         "scope",
@@ -60,6 +61,8 @@ class Attempt:
         self.lane_rest: list[Attempt] | None = None
         # The lane may have more jobs than were claimed: look again when this outcome has given it back.
         self.lane_goes_on = False
+        # What Waker.lane_news was when it was claimed.
+        self.lane_news = 0
 
     def end(self, reason: Stop, now: float) -> None:
         """Ask the attempt to end; running or not."""

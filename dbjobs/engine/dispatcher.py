@@ -234,12 +234,15 @@ class Dispatcher:
             return 0
         # Each set of queues has a moving start of its own.
         looker = self._lanes.setdefault(tuple(queues), Lanes(self._db))
+        news = self._waker.lane_news
         runs, more = await looker.claim(node_id, lanes, run_length, queues, commands)
         if more:
             self._waker.lanes = True
         firsts: list[Attempt] = []
         for run in runs:
             attempts = self._attempts(node_id, run)
+            for attempt in attempts:
+                attempt.lane_news = news
             attempts[-1].lane_goes_on = len(attempts) == run_length
             attempts[0].lane_rest = attempts[1:]
             firsts.append(attempts[0])

@@ -12,10 +12,11 @@ import anyio
 from dbjobs.engine.attempt import Attempt
 from dbjobs.engine.reporter import Reporter
 from dbjobs.engine.resilience import Backoff
+from dbjobs.engine.waker import Waker
 from dbjobs.errors import DatabaseError, DatabaseUnavailable, TransactionConflict
 from dbjobs.store import repository
 from dbjobs.store.database import Database
-from dbjobs.store.records import Outcome, Ready
+from dbjobs.store.records import Outcome
 from dbjobs.store.settlement import Settlement, settle
 
 log = logging.getLogger("dbjobs")
@@ -30,7 +31,7 @@ class Finisher:
     """Writes outcomes down, in batches that size themselves.
 
     Args:
-        on_ready: told of jobs that may run because of an outcome.
+        waker: told of jobs that may run because of an outcome, and of lanes that are free again.
         on_finished: told the ids of jobs that have ended.
         on_stray_lanes: told that lanes may be held in our name without our knowing.
     """
@@ -39,13 +40,13 @@ class Finisher:
         self,
         db: Database,
         reporter: Reporter,
-        on_ready: Callable[[Sequence[Ready]], None],
+        waker: Waker,
         on_finished: Callable[[Sequence[int]], None],
         on_stray_lanes: Callable[[], None],
     ) -> None:
         self._db = db
         self._reporter = reporter
-        self._on_ready = on_ready
+        self._waker = waker
         self._on_finished = on_finished
         self._on_stray_lanes = on_stray_lanes
         self._waiting: list[Entry] = []
@@ -182,13 +183,13 @@ class Finisher:
             # Was it written before, and only the answer lost? Then the lane may be ours again by now.
             self._on_stray_lanes()
         self._conclude(entries, settlement.lost)
-        ready = settlement.ready + tuple(
-            Ready(attempt.job.queue, attempt.job.priority, True)
+        self._waker.ready(settlement.ready)
+        if any(
+            attempt.lane_goes_on or attempt.lane_news != self._waker.lane_news
             for attempt, outcome in entries
-            if attempt.lane_goes_on and _gives_lane_back(outcome)
-        )
-        if ready:
-            self._on_ready(ready)
+            if _gives_lane_back(outcome)
+        ):
+            self._waker.look_for_lanes()
 
     async def _give_back_lanes(self) -> None:
         attempts = list(self._lanes_back)
@@ -203,7 +204,7 @@ class Finisher:
                 log.warning("lanes could not be given back: %s; they will be found", error)
                 self._on_stray_lanes()
         del self._lanes_back[: len(attempts)]  # more may have come meanwhile
-        self._on_ready([Ready(attempt.job.queue, attempt.job.priority, True) for attempt in attempts])
+        self._waker.look_for_lanes()
 
     def _conclude(self, entries: list[Entry], lost: set[int] | frozenset[int]) -> None:
         ended: list[int] = []

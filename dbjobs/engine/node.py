@@ -97,14 +97,15 @@ class Node:
         registered: int | None = None
         while not self._stopping.is_set():
             now = time.monotonic()
-            if registered is not None and now - renewed > self._lease_seconds * FENCE_SHARE:
-                log.error("node %s could not renew its lease in time; its jobs are stopped", registered)
-                self._tell(self._lose, registered)
-                registered = None
+            registered = self._fence(registered, renewed)
             if now >= next_beat:
                 interval = self._lease_seconds / BEATS_PER_LEASE
+                patience = max(interval * 2, 1.0)
+                if registered is not None:
+                    # A database that hangs must not keep us from fencing ourselves in time.
+                    patience = min(patience, renewed + self._lease_seconds * FENCE_SHARE - now)
                 try:
-                    async with asyncio.timeout(max(interval * 2, 1.0)):
+                    async with asyncio.timeout(patience):
                         if not is_open:
                             await db.open()
                             is_open = True
@@ -122,6 +123,7 @@ class Node:
                         self._tell(self._fail_start, error)
                         break
                     log.warning("heartbeat: %s; trying again", str(error) or "no answer in time")
+                    registered = self._fence(registered, renewed)
                     next_beat = time.monotonic() + min(interval, 1.0)
                     await self._close(db)
                     is_open = False
@@ -129,6 +131,14 @@ class Node:
             self._stall.look()
             await asyncio.sleep(_TICK_SECONDS)
         await self._close(db)
+
+    def _fence(self, registered: int | None, renewed: float) -> int | None:
+        """The node id still in force: None once the lease has not been renewed for too long."""
+        if registered is None or time.monotonic() - renewed < self._lease_seconds * FENCE_SHARE:
+            return registered
+        log.error("node %s could not renew its lease in time; its jobs are stopped", registered)
+        self._tell(self._lose, registered)
+        return None
 
     async def _close(self, db: Database) -> None:
         try:

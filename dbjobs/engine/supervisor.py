@@ -67,9 +67,7 @@ class Engine:
         self.waker = Waker(db, lambda id: self._runners.cancel((id,)))
         self.timekeeper = Timekeeper(db, self.waker)
         self.reports = Reporter(db, self._current_node)
-        self._finisher = Finisher(
-            db, self.reports, self.waker.ready, on_finished, lambda: self._dispatcher.reconcile_soon()
-        )
+        self._finisher = Finisher(db, self.reports, self.waker, on_finished, lambda: self._dispatcher.reconcile_soon())
         self._deadlines = Deadlines(settings.unresponsive_seconds)
         self._runners = Runners(
             settings.concurrency,

@@ -25,6 +25,8 @@ class Waker:
         jobs, lanes: free jobs, or jobs of named workers, may be ready.
         behind: some of them are not new, or more urgent than usual: look from the start.
         queues_changed: settings of queues have changed.
+        lane_news: counts the news about lanes. A job that comes while its lane runs is found by the look that
+            follows when the lane is free again, if there was news since the claim.
     """
 
     def __init__(self, db: Database, on_cancel: Callable[[int], None]) -> None:
@@ -37,14 +39,17 @@ class Waker:
         self.behind = True
         self.queues_changed = True
         self.most_urgent: int | None = None
+        self.lane_news = 0
 
     def ready(self, jobs: Iterable[Ready]) -> None:
         """These jobs may run now."""
         for job in jobs:
             if not job.queue:
                 self.jobs = self.lanes = True
+                self.lane_news += 1
             elif job.lane:
                 self.lanes = True
+                self.lane_news += 1
             else:
                 self.jobs = True
                 if self.most_urgent is None or job.priority < self.most_urgent:
@@ -56,6 +61,11 @@ class Waker:
         """Something else has changed (a slot is free, the node stops): look again."""
         self._event.set()
 
+    def look_for_lanes(self) -> None:
+        """A lane is free again that may have more jobs."""
+        self.lanes = True
+        self._event.set()
+
     def look_on(self) -> None:
         """There is room for work that was left where it was: look for more of it, from the last place."""
         self.jobs = self.lanes = True
@@ -64,6 +74,7 @@ class Waker:
     def look_everywhere(self) -> None:
         """Look for any kind of work, from the start."""
         self.jobs = self.lanes = self.behind = True
+        self.lane_news += 1
         self._event.set()
 
     @property

@@ -12,9 +12,7 @@ from dbjobs.store.records import Ready
 Ended = tuple[int, JobState, str | None, bool]  # id, final state, batch_id, has_dependents
 
 
-async def cancel_in(
-    session: Session, ids: Sequence[int], code: str, reason: str
-) -> tuple[set[int], list[Ready]]:
+async def cancel_in(session: Session, ids: Sequence[int], code: str, reason: str) -> tuple[set[int], list[Ready]]:
     """Cancel jobs that have not started, with their descendants, inside a transaction.
 
     Returns:

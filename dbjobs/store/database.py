@@ -108,9 +108,7 @@ def split_url(url: str) -> tuple[SplitResult, dict[str, str]]:
     except ValueError as error:
         raise InvalidUrl(f"database URL {_hidden(url)!r}: {error}") from None
     if parts.scheme not in _DIALECTS:
-        raise InvalidUrl(
-            f"database URL {_hidden(url)!r}: unknown scheme {parts.scheme!r}; expected one of {known}"
-        )
+        raise InvalidUrl(f"database URL {_hidden(url)!r}: unknown scheme {parts.scheme!r}; expected one of {known}")
     options: dict[str, str] = {}
     for name, value in parse_qsl(parts.query, keep_blank_values=True):
         if name in options:

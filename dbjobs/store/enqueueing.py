@@ -40,9 +40,7 @@ def fits_bulk(job: NewJob) -> bool:
     )
 
 
-async def insert_plain(
-    db: repository.Fetcher, jobs: Sequence[NewJob], notices: Sequence[str]
-) -> list[JobRef]:
+async def insert_plain(db: repository.Fetcher, jobs: Sequence[NewJob], notices: Sequence[str]) -> list[JobRef]:
     """Insert rows for which ``is_plain`` holds; inside a transaction if any of them has a batch."""
     refs = [JobRef(id) for id, _ in await repository.insert_jobs(db, jobs, notices)]
     batches = Counter(job.batch_id for job in jobs if job.batch_id is not None)

@@ -238,7 +238,7 @@ class PostgresDatabase:
         except asyncpg.InsufficientPrivilegeError as error:
             raise MissingPermission(f"{self._where}: {error}") from error
         except asyncpg.CheckViolationError as error:
-            # A row that finds no partition is a violation of no constraint's name. (The text is in the server's language.)
+            # A row that finds no partition violates no named constraint. (The text is in the server's language.)
             if error.constraint_name is None:
                 raise PartitionMissing(str(error), _missing_month(error.detail)) from error
             raise DatabaseError(str(error)) from error

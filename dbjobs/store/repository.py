@@ -39,9 +39,7 @@ class Fetcher(Protocol):
 # --- enqueue ------------------------------------------------------------------------------------
 
 
-async def insert_jobs(
-    db: Fetcher, jobs: Sequence[NewJob], notices: Sequence[str]
-) -> list[tuple[int, str | None]]:
+async def insert_jobs(db: Fetcher, jobs: Sequence[NewJob], notices: Sequence[str]) -> list[tuple[int, str | None]]:
     """Insert; (id, ref_id) of the rows that went in, in input order. A live ref_id yields no row."""
     rows = await db.fetch("insert_jobs", jobs=Table.of(jobs), notices=notices)
     return sorted((row[0], row[1]) for row in rows)
@@ -157,9 +155,7 @@ async def finish_jobs(
         )
         for o in outcomes
     ]  # fmt: skip
-    moved = await db.fetch(
-        "finish_jobs", node_id=node_id, outcomes=Table(_FINISH_COLUMNS, rows), plain_only=plain_only
-    )
+    moved = await db.fetch("finish_jobs", node_id=node_id, outcomes=Table(_FINISH_COLUMNS, rows), plain_only=plain_only)
     return [(row[0], row[1], row[2], bool(row[3])) for row in moved]
 
 
@@ -196,16 +192,10 @@ async def _apply(
     return {row[0] for row in await db.fetch(statement, node_id=node_id, outcomes=Table(columns, rows))}
 
 
-async def release_children(
-    db: Fetcher, parents: Sequence[tuple[int, str]]
-) -> tuple[list[Ready], dict[int, int]]:
+async def release_children(db: Fetcher, parents: Sequence[tuple[int, str]]) -> tuple[list[Ready], dict[int, int]]:
     """Parents (id, final state) ended: children that became ready, and doomed children -> failed parent."""
     rows = await db.fetch("release_children", parents=Table(("id", "state"), parents))
-    ready = [
-        Ready(row[2], row[3], row[4] is not None, True)
-        for row in rows
-        if row[5] is None and row[1] == "queued"
-    ]
+    ready = [Ready(row[2], row[3], row[4] is not None, True) for row in rows if row[5] is None and row[1] == "queued"]
     return ready, {row[0]: row[5] for row in rows if row[5] is not None}
 
 
@@ -239,9 +229,7 @@ async def requeue_jobs(db: Fetcher, ids: Sequence[int]) -> list[tuple[int, Ready
 
 async def promote_jobs(db: Fetcher, limit: int) -> list[Ready]:
     """Scheduled jobs that are due become ready."""
-    return [
-        Ready(row[1], row[2], row[3] is not None, True) for row in await db.fetch("promote_jobs", limit=limit)
-    ]
+    return [Ready(row[1], row[2], row[3] is not None, True) for row in await db.fetch("promote_jobs", limit=limit)]
 
 
 async def next_due(db: Fetcher) -> float | None:
@@ -327,15 +315,10 @@ async def list_nodes(db: Fetcher) -> list[NodeInfo]:
 
 async def list_queues(db: Fetcher) -> list[QueueInfo]:
     """All known queues and their settings."""
-    return [
-        QueueInfo(queue=row[0], paused=bool(row[1]), concurrency=row[2])
-        for row in await db.fetch("list_queues")
-    ]
+    return [QueueInfo(queue=row[0], paused=bool(row[1]), concurrency=row[2]) for row in await db.fetch("list_queues")]
 
 
-async def set_queue(
-    db: Fetcher, queue: str, *, paused: bool | None = None, concurrency: int | None = None
-) -> None:
+async def set_queue(db: Fetcher, queue: str, *, paused: bool | None = None, concurrency: int | None = None) -> None:
     """Change a queue's settings; None leaves one as it is, concurrency 0 takes the limit away."""
     await db.fetch("set_queue", queue=queue, paused=paused, concurrency=concurrency)
 

@@ -100,6 +100,21 @@ async def test_a_long_lane_goes_on_without_a_pause(jobs: Jobs) -> None:
             assert time.monotonic() - began < 4
 
 
+async def test_a_job_that_comes_while_its_lane_runs_starts_when_the_lane_is_free(jobs: Jobs) -> None:
+    """Not at the next poll: its wake-up came too early, when the lane was still taken."""
+
+    @jobs.command
+    async def work() -> None:
+        await asyncio.sleep(0.02)
+
+    async with jobs.start():
+        began = time.monotonic()
+        for _ in range(10):
+            refs = [await jobs.enqueue(work, worker="w") for _ in range(2)]
+            await wait_all(jobs, refs)
+        assert time.monotonic() - began < 4
+
+
 async def test_a_long_lane_and_a_blocked_lane_do_not_hold_others_up(jobs: Jobs) -> None:
     gate = Gate()
     jobs.command(name="slow")(gate)

@@ -9,10 +9,10 @@ from typing import Literal
 import asyncpg
 import pytest
 
-from dbjobs import DatabaseError, Jobs
+from dbjobs import Jobs
 from tests.conformance.helpers import eventually, wait_all
 from tests.process.app import Work
-from tests.process.workers import Workers, assert_all_done_once, assert_lanes_kept
+from tests.process.workers import Workers, answers, assert_all_done_once, assert_lanes_kept
 from tests.servers import PostgresServer
 from tests.servers.processes import Spawn
 
@@ -44,14 +44,6 @@ async def test_a_restart_in_mid_drain(
         await assert_all_done_once(jobs, workers, refs)
         assert_lanes_kept(workers, {"w": lane})
         assert [process.poll() for process in processes] == [None, None], "a worker ended"
-
-
-async def answers(jobs: Jobs) -> bool:
-    try:
-        await jobs.counts()
-    except DatabaseError:
-        return False
-    return True
 
 
 async def test_all_connections_dropped_again_and_again(url: str, workers: Workers) -> None:

@@ -8,7 +8,7 @@ from collections import defaultdict
 from pathlib import Path
 from typing import NamedTuple
 
-from dbjobs import JobRef, Jobs, JobState
+from dbjobs import DatabaseError, JobRef, Jobs, JobState
 from tests.conformance.helpers import assert_each_once, eventually
 from tests.servers.processes import Spawn
 
@@ -90,3 +90,12 @@ def assert_lanes_kept(
         for (_, end, one), (start, _, other) in itertools.pairwise(several):
             assert end <= start, f"{lane}: job {other} started while job {one} ran"
         assert firsts[lane] == [ref.id for ref in lanes[lane]], f"{lane} lost its order"
+
+
+async def answers(jobs: Jobs) -> bool:
+    """Whether the database does; a connection that is broken has to be replaced first."""
+    try:
+        await jobs.counts()
+    except DatabaseError:
+        return False
+    return True

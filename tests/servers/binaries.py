@@ -26,9 +26,7 @@ def find_postgres_binaries() -> dict[int, Path]:
 
 def postgres_version(binaries: Path) -> str:
     """Return the version of the server in ``binaries``, for example ``"18.6"``."""
-    answer = subprocess.run(
-        [binaries / "postgres", "--version"], check=True, capture_output=True, text=True
-    ).stdout
+    answer = subprocess.run([binaries / "postgres", "--version"], check=True, capture_output=True, text=True).stdout
     match = re.search(r"\d+(\.\d+)*", answer)
     if match is None:
         raise ValueError(f"{binaries / 'postgres'} --version answered {answer!r}, which names no version")

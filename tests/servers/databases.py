@@ -16,17 +16,13 @@ CONNECT_TIMEOUT_SECONDS = 10
 def create_database(server_url: str, name: str) -> str:
     """Make an empty database on the server that ``server_url`` points to, and return its URL."""
     # template0 holds nothing that an administrator may have added to template1.
-    _on_server(
-        server_url, lambda connection: connection.execute(f'CREATE DATABASE "{name}" TEMPLATE template0')
-    )
+    _on_server(server_url, lambda connection: connection.execute(f'CREATE DATABASE "{name}" TEMPLATE template0'))
     return database_url(server_url, name)
 
 
 def drop_database(server_url: str, name: str) -> None:
     """Remove a database, ending the sessions that a failed test may have left in it."""
-    _on_server(
-        server_url, lambda connection: connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
-    )
+    _on_server(server_url, lambda connection: connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'))
 
 
 def server_version(server_url: str) -> str:

@@ -111,9 +111,7 @@ def _source(name: str, environment: Mapping[str, str]) -> TargetSource:
     if name == "sqlite":
         return TargetSource(name, "sqlite", partial(_open_sqlite, name))
     if name == "postgres":
-        return TargetSource(
-            name, "postgres", partial(_open_own_postgres, name, environment.get(POSTGRES_VARIABLE))
-        )
+        return TargetSource(name, "postgres", partial(_open_own_postgres, name, environment.get(POSTGRES_VARIABLE)))
     if name != major and major.isdecimal():
         return TargetSource(name, "postgres", partial(_open_throwaway_postgres, name, int(major)))
     raise ValueError(
