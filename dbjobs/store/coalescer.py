@@ -25,17 +25,22 @@ class Coalescer(Generic[Item, Result]):
         self._write = write
         self._waiting: list[tuple[Item, asyncio.Future[Result]]] = []
         self._task: asyncio.Task[None] | None = None
+        self._busy = False
 
     async def submit(self, item: Item) -> Result:
         """Write one item; its own result, or its own error.
 
         A caller that is cancelled while it waits may still have its item written.
         """
+        if not self._busy:
+            # Nobody is in front: no task, no future, just the write.
+            self._busy = True
+            try:
+                return (await self._write((item,)))[0]
+            finally:
+                self._write_waiting()
         future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         self._waiting.append((item, future))
-        if self._task is None or self._task.done():
-            # A task of its own, so that a cancelled caller does not take the others' items with it.
-            self._task = asyncio.create_task(self._run())
         return await future
 
     async def close(self) -> None:
@@ -43,10 +48,20 @@ class Coalescer(Generic[Item, Result]):
         if self._task is not None:
             await asyncio.wait([self._task])
 
+    def _write_waiting(self) -> None:
+        if self._waiting:
+            # A task of its own, so that a cancelled caller does not take the others' items with it.
+            self._task = asyncio.create_task(self._run())
+        else:
+            self._busy = False
+
     async def _run(self) -> None:
-        while self._waiting:
-            batch, self._waiting = self._waiting[:LARGEST_BATCH], self._waiting[LARGEST_BATCH:]
-            await self._write_batch(batch)
+        try:
+            while self._waiting:
+                batch, self._waiting = self._waiting[:LARGEST_BATCH], self._waiting[LARGEST_BATCH:]
+                await self._write_batch(batch)
+        finally:
+            self._busy = False
 
     async def _write_batch(self, batch: list[tuple[Item, asyncio.Future[Result]]]) -> None:
         try:

@@ -10,7 +10,7 @@ import pytest
 from dbjobs import Jobs, JobState
 from tests.conformance.helpers import eventually, wait_all
 from tests.process.app import Work
-from tests.process.workers import Workers
+from tests.process.workers import Workers, assert_lanes_kept
 
 pytestmark = [pytest.mark.process, pytest.mark.slow]
 
@@ -44,24 +44,48 @@ async def test_the_grace_lets_short_jobs_end_and_hands_long_ones_back(
         workers.start()
         ended = await wait_all(jobs, [long, lane, behind])
         assert {(job.state, job.attempt, job.errors) for job in ended} == {(JobState.COMPLETED, 1, ())}
+        assert_lanes_kept(workers, {"w": [lane, behind]})
 
 
-async def test_a_second_signal_ends_the_grace(url: str, workers: Workers) -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_a_second_signal_ends_the_grace(url: str, workers: Workers, number: signal.Signals) -> None:
     async with Jobs(url) as jobs:
         jobs.declare("work")
         process = workers.start("grace_seconds=60")
         ref = await jobs.enqueue("work", Work(60))
         await workers.wait_lines("start", 1)
-        process.send_signal(signal.SIGTERM)
+        process.send_signal(number)
         # The first signal was taken when nothing more is started.
         await eventually(lambda: stays_queued(jobs), "claims have ended")
         assert process.poll() is None
-        process.send_signal(signal.SIGTERM)
+        process.send_signal(number)
         assert await asyncio.to_thread(process.wait, 15) == 0
         job = await jobs.get(ref)
         assert job is not None
         assert (job.state, job.attempt) == (JobState.QUEUED, 0)
         assert len(workers.lines("cancelled")) == 1
+
+
+async def test_a_thread_that_cannot_be_stopped_does_not_keep_its_job_from_others(url: str, workers: Workers) -> None:
+    async with Jobs(url) as jobs:
+        jobs.declare("plain")
+        process = workers.start("grace_seconds=0.2", "unresponsive_seconds=0.2")
+        ref = await jobs.enqueue("plain", Work(3))
+        await workers.wait_lines("start", 1)
+        process.send_signal(signal.SIGTERM)
+        await eventually(lambda: nobody(jobs), "the node has signed off")
+        job = await jobs.get(ref)
+        assert job is not None
+        assert (job.state, job.attempt) == (JobState.QUEUED, 0)
+        assert await asyncio.to_thread(process.wait, 15) == 0
+        workers.start()
+        assert [(job.state, job.attempt, job.errors) for job in await wait_all(jobs, [ref])] == [
+            (JobState.COMPLETED, 1, ())
+        ]
+
+
+async def nobody(jobs: Jobs) -> bool:
+    return not await jobs.nodes()
 
 
 async def stays_queued(jobs: Jobs) -> bool:
