@@ -86,12 +86,10 @@ class Client:
     ) -> JobRef:
         """Insert one job: coalesced if it is plain, else in a transaction, or in the caller's own."""
         db = self.db
-        if job.queue not in self._known_queues and connection is None:
-            await self._learn_queues(db, (job.queue,))
-        if connection is not None:
-            session = db.adopt(connection)
-            if job.queue not in self._known_queues:
-                await repository.add_queues(session, (job.queue,))  # not noted as known: it may be rolled back
+        session = None if connection is None else db.adopt(connection)
+        if job.queue not in self._known_queues:
+            await self._learn_queues(db, (job.queue,), session)
+        if session is not None:
             notices = ready_notices([_ready(job)])
             return await insert_one(session, job, parents, notices, refuse_existing=refuse_existing)
         if is_plain(job):
@@ -111,26 +109,26 @@ class Client:
         db = self.db
         if not jobs:
             return []
-        queues = sorted({job.queue for job in jobs} - self._known_queues)
+        session = None if connection is None else db.adopt(connection)
+        await self._learn_queues(db, sorted({job.queue for job in jobs} - self._known_queues), session)
 
         async def work(session: Session) -> list[JobRef]:
             refs = await insert_many(session, jobs)
             await repository.notify(session, ready_notices(_ready(job) for job in (jobs[0], jobs[-1])))
             return refs
 
-        if connection is not None:
-            session = db.adopt(connection)
-            if queues:
-                await repository.add_queues(session, queues)
+        if session is not None:
             return await work(session)
-        await self._learn_queues(db, queues)
         refs = await in_transaction(db, work)
         self._wake(jobs[:1])
         return refs
 
-    async def _learn_queues(self, db: Database, queues: Sequence[str]) -> None:
+    async def _learn_queues(self, db: Database, queues: Sequence[str], callers: Session | None) -> None:
+        """Make queues known, and not in the caller's transaction: it would hold up all that use them first."""
         new = [queue for queue in queues if queue not in self._known_queues]
-        if new:
+        if new and callers is not None and db.one_writer:
+            await repository.add_queues(callers, new)  # not noted as known: it may be rolled back
+        elif new:
             await repository.add_queues(db, new)
             await repository.notify(db, ["queues"])
             self._known_queues.update(new)

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import anyio
-from anyio.abc import TaskGroup
 from msgspec.structs import replace
 
 from dbjobs import codec
@@ -21,6 +20,7 @@ from dbjobs.engine.deadlines import Deadlines
 from dbjobs.engine.failure import failed, stopped
 from dbjobs.engine.finisher import Finisher
 from dbjobs.engine.pace import Pace
+from dbjobs.engine.shelter import Shelter
 from dbjobs.engine.waker import Waker
 from dbjobs.errors import UnknownCommand
 from dbjobs.store.records import Outcome
@@ -65,7 +65,7 @@ class Runners:
         self._runners = 0
         self._busy = 0
         self._waking = False
-        self._tasks: TaskGroup | None = None
+        self._tasks: Shelter | None = None
         self._quiet = asyncio.Event()
         self.held: dict[int, Attempt] = {}
         self.per_queue: Counter[str] = Counter()
@@ -73,8 +73,8 @@ class Runners:
         self.pace = Pace()
         self.wanted_room = 0
 
-    def open(self, tasks: TaskGroup) -> None:
-        """Take the task group that the slots live in."""
+    def open(self, tasks: Shelter) -> None:
+        """Take the shelter that the slots live in."""
         self._tasks = tasks
 
     @property

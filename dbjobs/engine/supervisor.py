@@ -27,6 +27,7 @@ from dbjobs.engine.reporter import Reporter
 from dbjobs.engine.resilience import every
 from dbjobs.engine.runner import Runners
 from dbjobs.engine.settings import Settings
+from dbjobs.engine.shelter import Shelter
 from dbjobs.engine.timekeeper import Timekeeper
 from dbjobs.engine.waker import Waker
 from dbjobs.errors import AttemptLost, DatabaseError
@@ -124,7 +125,8 @@ class Engine:
         raised: Exception | None = None
         try:
             await self._node.start()
-            async with anyio.create_task_group() as loops:
+            async with anyio.create_task_group() as tasks:
+                loops = Shelter(tasks)
                 self._runners.open(loops)
                 loops.start_soon(self._finisher.run, self._current_node)
                 loops.start_soon(self.reports.run)
@@ -145,7 +147,7 @@ class Engine:
                     with anyio.CancelScope(shield=True):
                         self.stop()
                         await self._shut_down(dispatching)
-                    loops.cancel_scope.cancel()
+                    loops.end()
         finally:
             with anyio.CancelScope(shield=True):
                 await self._node.stop()

@@ -54,6 +54,7 @@ class Database(Protocol):
     """A database that holds the job tables. Each event loop has its own instance."""
 
     dialect: str
+    one_writer: bool  # while a transaction that has written is open, no other connection can write
     url: str
     schema: str
     statements: Statements

@@ -67,6 +67,7 @@ class PostgresDatabase:
     """
 
     dialect = "postgres"
+    one_writer = False
 
     def __init__(self, url: str, *, schema: str = "dbjobs", pool_size: int | None = None) -> None:
         parts, options = split_url(url)

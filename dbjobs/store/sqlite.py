@@ -40,6 +40,7 @@ class SqliteDatabase:
     """
 
     dialect = "sqlite"
+    one_writer = True
 
     def __init__(self, url: str, *, schema: str = "dbjobs", pool_size: int | None = None) -> None:
         path, options = _parse(url)

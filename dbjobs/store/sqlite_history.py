@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sqlite3
 from collections import OrderedDict
@@ -91,6 +92,7 @@ class History:
                 made.executescript(f"BEGIN;{self._statements.text('make_partition')};COMMIT")
             finally:
                 made.close()
+            _sync(path.parent)
             connection = self.connection(month)
             if connection is None:
                 raise DatabaseError(f"{path} has just been made and is gone again")
@@ -151,3 +153,13 @@ class History:
         known = self._open.pop(month, None)
         if known is not None:
             known[0].close()
+
+
+def _sync(folder: Path) -> None:
+    """Make the name of a new file durable: the main file forgets what that file has (Windows needs no such thing)."""
+    if os.name == "posix":
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

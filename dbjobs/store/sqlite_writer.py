@@ -24,7 +24,7 @@ from dbjobs.store.sqlite_threads import Connected, Desk, Outcome, Task, Work
 log = logging.getLogger("dbjobs")
 
 WORK_PER_TRANSACTION = 200
-# Other processes are noticed by looking at the file this often, when idle, and after each transaction.
+# Other processes are noticed by looking at the file this often.
 LOOK_SECONDS = 0.015
 # A lock that is free for a few microseconds between two transactions is never free for anybody else: other
 # processes, and the heartbeat. (Measured with two saturated writers: a third one waited up to 3 s.)
@@ -32,8 +32,8 @@ REST_EVERY_SECONDS = 0.02
 REST_SECONDS = 0.0004
 # What has ended is copied to the history when the writer has been idle for this long ...
 ARCHIVE_IDLE_SECONDS = 0.1
-# ... or after this many changes of rows: about 2,000 jobs.
-ARCHIVE_CHANGES = 10_000
+# ... or after this many changes of rows: about 6,000 jobs.
+ARCHIVE_CHANGES = 20_000
 ARCHIVE_RETRY_SECONDS = 5.0
 
 
@@ -129,6 +129,7 @@ class Writer:
             return
         self._archived_changes = -1  # whatever another process has left behind
         self._version = self._look()
+        self._looked = time.monotonic()
         self._desk.deliver([Outcome(self.opened, None, None)])
         last = rested = time.monotonic()
         following: Task | Hold | None = None
@@ -250,8 +251,10 @@ class Writer:
 
     def _notice_others(self) -> None:
         on_change = self._on_change  # once: the event loop may take it away at any moment
-        if on_change is None:
+        now = time.monotonic()
+        if on_change is None or now - self._looked < LOOK_SECONDS:
             return
+        self._looked = now
         version = self._look()
         if version != self._version:
             self._version = version

@@ -9,7 +9,7 @@ from collections.abc import Coroutine, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     Bundle,
@@ -374,6 +374,8 @@ def test_any_sequence_of_operations_leaves_what_the_model_says(url: str, raw: Ra
                 deadline=None,
                 database=None,
                 suppress_health_check=list(HealthCheck),
+                # Shrinking may take minutes; add Phase.shrink to have a failure made smaller.
+                phases=[Phase.generate],
             ),
         )
     finally:

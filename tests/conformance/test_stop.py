@@ -131,6 +131,23 @@ async def test_an_error_in_the_block_comes_out_as_it_is(jobs: Jobs) -> None:
         await block()
 
 
+async def test_a_cancelled_block_still_gives_its_jobs_their_grace(jobs: Jobs) -> None:
+    gate = Gate()
+    jobs.command(name="slow")(gate)
+    refs: list[Any] = []
+    async with jobs:
+        with anyio.CancelScope() as scope:
+            async with jobs.start(grace_seconds=20):
+                refs.append(await jobs.enqueue("slow"))
+                await gate.wait_entered()
+                asyncio.get_running_loop().call_later(0.2, gate.open)
+                scope.cancel()
+                await anyio.sleep_forever()
+        assert scope.cancelled_caught
+        assert gate.cancelled == 0
+        assert await state_of(jobs, refs[0]) is JobState.COMPLETED
+
+
 async def test_a_cancelled_block_hands_its_jobs_back(jobs: Jobs) -> None:
     gate = Gate()
     jobs.command(name="slow")(gate)

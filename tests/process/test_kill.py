@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sqlite3
 import time
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
@@ -83,13 +85,16 @@ async def one_node(jobs: Jobs) -> bool:
     return len(await jobs.nodes()) == 1
 
 
-async def test_a_process_that_sleeps_through_its_lease_comes_back_harmless(url: str, workers: Workers) -> None:
+async def test_a_process_that_sleeps_through_its_lease_comes_back_harmless(
+    target: Target, url: str, workers: Workers
+) -> None:
     """Stopped and continued, as by a suspended machine: what it held runs elsewhere, what it then writes is refused."""
+    raw = Raw(target.dialect, url)
     async with Jobs(url) as jobs:
         refs, lanes = await enqueue_all(jobs, free=60, lanes=4, per_lane=60)
         sleeper = workers.start("concurrency=10")
         await workers.wait_lines("end", 20)
-        os.kill(sleeper.pid, signal.SIGSTOP)
+        await eventually(lambda: put_to_sleep(sleeper.pid, raw), "it is stopped when it holds no lock")
         asleep = time.monotonic()
         workers.start("concurrency=10")
         try:
@@ -105,6 +110,34 @@ async def test_a_process_that_sleeps_through_its_lease_comes_back_harmless(url: 
         stolen = [line for line in late if line.job in again and line.at > asleep + LEASE_SECONDS]
         assert stolen == [], "it started lane jobs that another node had taken over"
         await eventually(lambda: two_nodes_alive(jobs), "it is back under a new id")
+
+
+async def put_to_sleep(pid: int, raw: Raw) -> bool:
+    """Stop a process, unless that is in the middle of a transaction: then nobody else could write either."""
+    os.kill(pid, signal.SIGSTOP)
+    os.waitpid(pid, os.WUNTRACED)
+    if await is_free(raw):
+        return True
+    os.kill(pid, signal.SIGCONT)
+    return False
+
+
+async def is_free(raw: Raw) -> bool:
+    """Whether nobody is in the middle of a transaction."""
+    if raw.dialect == "postgres":
+        return not await raw.rows(
+            "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND state LIKE 'idle in transaction%'"
+        )
+    for path in Path(raw.path).parent.glob("*.db"):
+        file = sqlite3.connect(path, timeout=0, isolation_level=None)
+        try:
+            file.execute("BEGIN IMMEDIATE")
+            file.execute("ROLLBACK")
+        except sqlite3.OperationalError:
+            return False
+        finally:
+            file.close()
+    return True
 
 
 def lane_jobs(lanes: dict[str, list[JobRef]]) -> set[int]:

@@ -8,8 +8,8 @@
 -- * Queues are visited in the order given, until there is no room; the caller turns that order at every claim.
 -- @each wanted
 UPDATE dbjobs_background_job
-SET state = 'started', node_id = :node_id, attempt = attempt + 1, last_activity_at = strftime('%Y-%m-%d %H:%M:%f', 'now'),
-    started_at = strftime('%Y-%m-%d %H:%M:%f', 'now'), progress = NULL, status = NULL
+SET state = 'started', node_id = :node_id, attempt = attempt + 1, progress = NULL, status = NULL,
+    started_at = strftime('%Y-%m-%d %H:%M:%f', 'now'), last_activity_at = strftime('%Y-%m-%d %H:%M:%f', 'now')
 WHERE id IN (
     SELECT id
     FROM (
@@ -39,7 +39,10 @@ WHERE id IN (
             LIMIT min(:slots, :room - :so_far)
         )
     )
-    WHERE EXISTS (SELECT 1 FROM dbjobs_job_node WHERE id = :node_id AND lease_expires_at > strftime('%Y-%m-%d %H:%M:%f', 'now'))
+    WHERE EXISTS (
+        SELECT 1 FROM dbjobs_job_node
+        WHERE id = :node_id AND lease_expires_at > strftime('%Y-%m-%d %H:%M:%f', 'now')
+    )
     ORDER BY priority, id
     LIMIT min(:slots, :room - :so_far)
 )

@@ -48,8 +48,8 @@ RETURNING worker;
 
 -- The run of a lane ends before the first job that this node cannot run.
 UPDATE dbjobs_background_job
-SET state = 'started', node_id = :node_id, attempt = attempt + 1, last_activity_at = strftime('%Y-%m-%d %H:%M:%f', 'now'),
-    started_at = strftime('%Y-%m-%d %H:%M:%f', 'now'), progress = NULL, status = NULL
+SET state = 'started', node_id = :node_id, attempt = attempt + 1, progress = NULL, status = NULL,
+    started_at = strftime('%Y-%m-%d %H:%M:%f', 'now'), last_activity_at = strftime('%Y-%m-%d %H:%M:%f', 'now')
 WHERE id IN (
     SELECT id
     FROM (

@@ -4,33 +4,44 @@
 -- * Driven by primary key, fenced by (id, attempt, node_id): a row that is no longer ours yields nothing.
 -- * plain_only: a job with dependents or a batch is left alone here; its consequences need the full way.
 -- * A lane is given back together with the last outcome of its run.
--- @each outcomes
+-- @rows outcomes
+WITH outcome (
+    id, attempt, state, response, response_body, duration_ms, error_code, error, failure, progress, status
+) AS (
+    VALUES (
+        :id, :attempt, :state, :response, :response_body, :duration_ms, :error_code, :error, :failure,
+        :progress, :status
+    )
+)
 INSERT OR REPLACE INTO dbjobs_finished_job (
     id, ref_id, parent_id, worker, queue, priority, tag, batch_id, callback, depends_on,
     depends_on_policy, run_after, expires_at, created_at, created_by, user_id, request_type, command,
     request, request_body, response, response_body, state, started_at, executed_at, completed_at,
     notified_at, last_activity_at, retry_limit, retry, on_failure, attempt, attempt_base, duration_ms,
-    timeout_seconds, progress, status, reply_to, error_code, error, errors, args, meta,
-    trace_context, cancel_requested_at, node_id
+    timeout_seconds, progress, status, reply_to, error_code, error, errors, args, meta, trace_context,
+    cancel_requested_at, node_id
 )
 SELECT
-    id, ref_id, parent_id, worker, queue, priority, tag, batch_id, callback, depends_on,
-    depends_on_policy, run_after, expires_at, created_at, created_by, user_id, request_type, command,
-    request, request_body, coalesce(:response, response), coalesce(:response_body, response_body),
-    :state, started_at, executed_at, strftime('%Y-%m-%d %H:%M:%f', 'now'), notified_at,
-    last_activity_at, retry_limit, retry, on_failure, attempt, attempt_base, :duration_ms,
-    timeout_seconds, coalesce(:progress, progress), coalesce(:status, status), reply_to, :error_code,
-    :error,
-    CASE WHEN :failure IS NULL THEN errors ELSE json_insert(coalesce(errors, '[]'), '$[#]', json(:failure)) END,
-    args, meta, trace_context, cancel_requested_at, node_id
-FROM dbjobs_background_job
-WHERE id = :id
-  AND attempt = :attempt
-  AND node_id = :node_id
-  AND NOT (:plain_only AND (has_dependents OR batch_id IS NOT NULL));
+    j.id, j.ref_id, j.parent_id, j.worker, j.queue, j.priority, j.tag, j.batch_id, j.callback,
+    j.depends_on, j.depends_on_policy, j.run_after, j.expires_at, j.created_at, j.created_by, j.user_id,
+    j.request_type, j.command, j.request, j.request_body, coalesce(o.response, j.response),
+    coalesce(o.response_body, j.response_body), o.state, j.started_at, j.executed_at,
+    strftime('%Y-%m-%d %H:%M:%f', 'now'), j.notified_at, j.last_activity_at, j.retry_limit, j.retry,
+    j.on_failure, j.attempt, j.attempt_base, o.duration_ms, j.timeout_seconds,
+    coalesce(o.progress, j.progress), coalesce(o.status, j.status), j.reply_to, o.error_code, o.error,
+    CASE
+        WHEN o.failure IS NULL THEN j.errors
+        ELSE json_insert(coalesce(j.errors, '[]'), '$[#]', json(o.failure))
+    END,
+    j.args, j.meta, j.trace_context, j.cancel_requested_at, j.node_id
+FROM outcome o
+CROSS JOIN dbjobs_background_job j ON j.id = o.id
+WHERE j.attempt = o.attempt
+  AND j.node_id = :node_id
+  AND NOT (:plain_only AND (j.has_dependents OR j.batch_id IS NOT NULL));
 
--- In both tables are exactly those that the statement above has copied: only an outcome that was ours, and that is
--- written now (not one repeated after a lost answer), gives the lane back.
+-- In both tables are exactly those that the statement above has copied: only an outcome that was ours, and that
+-- is written now (not one repeated after a lost answer), gives the lane back.
 -- @each outcomes where release_worker
 DELETE FROM dbjobs_job_worker
 WHERE node_id = :node_id

@@ -6,7 +6,9 @@ WHERE minute < strftime('%Y-%m-%d %H:00:00.000', 'now', '-48 hours')
 RETURNING minute, queue, command, completed, failed, cancelled, retried, duration_ms;
 
 -- @each old
-INSERT INTO dbjobs_job_stat (minute, queue, command, node_id, completed, failed, cancelled, retried, duration_ms)
+INSERT INTO dbjobs_job_stat (
+    minute, queue, command, node_id, completed, failed, cancelled, retried, duration_ms
+)
 VALUES (
     strftime('%Y-%m-%d %H:00:00.000', :minute), :queue, :command, 0,
     :completed, :failed, :cancelled, :retried, :duration_ms

@@ -3,33 +3,39 @@
 -- Ids ascend in the order of the input, so the caller can pair them: rows go in one after another and no
 -- other connection can write in between. A ref_id that is live already yields no row; the caller then looks
 -- the other job up.
-
--- @as last
-SELECT coalesce(max(seq), 0) AS id FROM sqlite_sequence WHERE name = 'dbjobs_background_job';
-
--- @each jobs
+-- @rows jobs
+WITH job (
+    ref_id, parent_id, worker, queue, priority, tag, batch_id, callback, depends_on, depends_on_policy,
+    pending, delay_seconds, run_after, expires_seconds, created_by, user_id, request_type, command, request,
+    request_body, retry_limit, retry, on_failure, timeout_seconds, reply_to, args, meta, trace_context
+) AS (
+    VALUES (
+        :ref_id, :parent_id, :worker, :queue, :priority, :tag, :batch_id, :callback, :depends_on,
+        :depends_on_policy, :pending, :delay_seconds, :run_after, :expires_seconds, :created_by, :user_id,
+        :request_type, :command, :request, :request_body, :retry_limit, :retry, :on_failure, :timeout_seconds,
+        :reply_to, :args, :meta, :trace_context
+    )
+)
 INSERT INTO dbjobs_background_job (
     ref_id, parent_id, worker, queue, priority, tag, batch_id, callback, depends_on,
     depends_on_policy, pending, run_after, expires_at, created_by, user_id,
     request_type, command, request, request_body, retry_limit, retry, on_failure,
     timeout_seconds, reply_to, args, meta, trace_context, state
 )
-VALUES (
-    :ref_id, :parent_id, :worker, :queue, :priority, :tag, :batch_id, :callback, :depends_on,
-    :depends_on_policy, :pending,
-    coalesce(:run_after, strftime('%Y-%m-%d %H:%M:%f', 'now', :delay_seconds || ' seconds')),
-    strftime('%Y-%m-%d %H:%M:%f', 'now', :expires_seconds || ' seconds'), :created_by, :user_id,
-    :request_type, :command, :request, :request_body, :retry_limit, :retry, :on_failure,
-    :timeout_seconds, :reply_to, :args, :meta, :trace_context,
+SELECT
+    ref_id, parent_id, worker, queue, priority, tag, batch_id, callback, depends_on,
+    depends_on_policy, pending,
+    coalesce(run_after, strftime('%Y-%m-%d %H:%M:%f', 'now', delay_seconds || ' seconds')),
+    strftime('%Y-%m-%d %H:%M:%f', 'now', expires_seconds || ' seconds'), created_by, user_id,
+    request_type, command, request, request_body, retry_limit, retry, on_failure,
+    timeout_seconds, reply_to, args, meta, trace_context,
     CASE
-        WHEN :pending > 0 THEN 'waiting'
-        WHEN :run_after > strftime('%Y-%m-%d %H:%M:%f', 'now') OR :run_after IS NULL AND :delay_seconds > 0 THEN 'scheduled'
+        WHEN pending > 0 THEN 'waiting'
+        WHEN run_after > strftime('%Y-%m-%d %H:%M:%f', 'now') THEN 'scheduled'
+        WHEN run_after IS NULL AND delay_seconds > 0 THEN 'scheduled'
         ELSE 'queued'
     END
-)
-ON CONFLICT (ref_id) WHERE ref_id IS NOT NULL DO NOTHING;
-
-SELECT id, ref_id
-FROM dbjobs_background_job
-WHERE id > (SELECT value FROM json_each(:last.id))
-ORDER BY id;
+FROM job
+WHERE true
+ON CONFLICT (ref_id) WHERE ref_id IS NOT NULL DO NOTHING
+RETURNING id, ref_id;

@@ -6,7 +6,10 @@ SET state = CASE WHEN :delay_seconds > 0 THEN 'scheduled' ELSE 'queued' END,
     run_after = strftime('%Y-%m-%d %H:%M:%f', 'now', :delay_seconds || ' seconds'),
     node_id = NULL, last_activity_at = strftime('%Y-%m-%d %H:%M:%f', 'now'), error_code = :error_code,
     error = :error,
-    errors = CASE WHEN :failure IS NULL THEN errors ELSE json_insert(coalesce(errors, '[]'), '$[#]', json(:failure)) END
+    errors = CASE
+        WHEN :failure IS NULL THEN errors
+        ELSE json_insert(coalesce(errors, '[]'), '$[#]', json(:failure))
+    END
 WHERE id = :id AND attempt = :attempt AND node_id = :node_id AND cancel_requested_at IS NULL
 RETURNING id, worker, queue, command,
     :block_worker AND state = 'scheduled' AS blocks,
