@@ -31,8 +31,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         return
     marker = metafunc.definition.get_closest_marker("dialect")
     sources = metafunc.config.stash[FLEET].sources.values()
-    names = [source.name for source in sources if marker is None or source.dialect in marker.args]
-    metafunc.parametrize("target", names, indirect=True, scope="session")
+    wanted = [source for source in sources if marker is None or source.dialect in marker.args]
+    if "conformance" not in metafunc.definition.path.parts:
+        # Processes, the command line and the demo are about us: one server of each kind will do. (Reversed: first wins.)
+        wanted = list({source.dialect: source for source in reversed(wanted)}.values())
+    metafunc.parametrize("target", [source.name for source in wanted], indirect=True, scope="session")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
