@@ -33,7 +33,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     sources = metafunc.config.stash[FLEET].sources.values()
     wanted = [source for source in sources if marker is None or source.dialect in marker.args]
     if "conformance" not in metafunc.definition.path.parts:
-        # Processes, the command line and the demo are about us: one server of each kind will do. (Reversed: first wins.)
+        # Processes, the command line and the demo are about us: the first server of each kind will do.
         wanted = list({source.dialect: source for source in reversed(wanted)}.values())
     metafunc.parametrize("target", [source.name for source in wanted], indirect=True, scope="session")
 

@@ -42,6 +42,7 @@ EXAMPLES = 100
 STEPS = 40
 KINDS: list[OutcomeKind] = ["completed", "failed", "cancelled", "retry", "executed", "hand_back"]
 START = (-(2**31), 0)
+MOST_LIVE = 8  # more would only stand and wait
 FAR_SECONDS = 36_000.0
 BASE = replace(base_row(retry_limit=0, timeout_seconds=0), command="work")
 
@@ -69,7 +70,7 @@ NEW_JOB = st.builds(
     priority=st.integers(0, 2),
     retry_limit=st.integers(0, 2),
     later=st.sampled_from([False, False, False, True]),
-    batch=st.booleans(),
+    batch=st.sampled_from([True, True, False]),
     any_end=st.booleans(),
 )
 
@@ -109,13 +110,18 @@ class StoreMachine(RuleBasedStateMachine):
             self.node_starts()
         return multiple(*[self.enqueue_one(new, []) for new in several])
 
+    @precondition(lambda self: self.live() < MOST_LIVE)
     @rule(target=jobs, new=NEW_JOB, parents=st.lists(jobs, max_size=3, unique=True))
     def enqueue(self, new: New, parents: list[int]) -> int:
         return self.enqueue_one(new, parents)
 
+    @precondition(lambda self: self.live() < MOST_LIVE)
     @rule(target=jobs, several=st.lists(NEW_JOB, min_size=2, max_size=5))
     def enqueue_several(self, several: list[New]) -> Any:
         return multiple(*[self.enqueue_one(new, []) for new in several])
+
+    def live(self) -> int:
+        return sum(job.state in LIVE for job in self.model.jobs.values())
 
     def enqueue_one(self, new: New, parents: list[int]) -> int:
         job = replace(
@@ -144,9 +150,16 @@ class StoreMachine(RuleBasedStateMachine):
         )  # fmt: skip
         return ref.id
 
-    @rule(id=jobs, action=st.sampled_from(["cancel", "requeue", "time comes"]))
-    def client_intervenes(self, id: int, action: str) -> None:
-        {"cancel": self.cancel, "requeue": self.requeue, "time comes": self.time_comes}[action](id)
+    @rule(which=WHICH, action=st.sampled_from(["cancel", "requeue", "time comes"]))
+    def client_intervenes(self, which: int, action: str) -> None:
+        """Mostly where it has an effect: a cancel of anything, a requeue of what has ended badly."""
+        jobs = list(self.model.jobs.values())
+        if action == "cancel":
+            self.cancel(pick(jobs, which).id)
+        elif action == "requeue":
+            self.requeue(pick([job for job in jobs if job.state in ("failed", "cancelled")] or jobs, which).id)
+        elif later := [job for job in jobs if job.state in ("scheduled", "waiting")]:
+            self.time_comes(pick(later, which).id)
 
     def cancel(self, id: int) -> None:
         async def work(session: Session) -> None:
@@ -168,11 +181,9 @@ class StoreMachine(RuleBasedStateMachine):
             self.model.requeue(job)
 
     def time_comes(self, id: int) -> None:
-        job = self.model.jobs[id]
-        if job.state in ("scheduled", "waiting"):
-            self.run(self.raw.rows(f"UPDATE dbjobs.background_job SET run_after = created_at WHERE id = {id}"))
-            self.run(repository.promote_jobs(self.db, 1000))
-            self.model.promote(job)
+        self.run(self.raw.rows(f"UPDATE dbjobs.background_job SET run_after = created_at WHERE id = {id}"))
+        self.run(repository.promote_jobs(self.db, 1000))
+        self.model.promote(self.model.jobs[id])
 
     # --- nodes ----------------------------------------------------------------------------------
 

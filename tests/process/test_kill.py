@@ -115,7 +115,7 @@ async def test_a_process_that_sleeps_through_its_lease_comes_back_harmless(
 async def put_to_sleep(pid: int, raw: Raw) -> bool:
     """Stop a process, unless that is in the middle of a transaction: then nobody else could write either."""
     os.kill(pid, signal.SIGSTOP)
-    os.waitpid(pid, os.WUNTRACED)
+    await asyncio.to_thread(os.waitpid, pid, os.WUNTRACED)
     if await is_free(raw):
         return True
     os.kill(pid, signal.SIGCONT)
