@@ -8,7 +8,7 @@ import time
 import pytest
 
 from dbjobs import InvalidOption, Jobs, JobState
-from tests.conformance.helpers import Gate, Runs, eventually, state_of, wait_all
+from tests.conformance.helpers import Gate, Runs, eventually, soon, state_of, wait_all
 
 
 async def work() -> None: ...
@@ -154,15 +154,19 @@ async def test_a_limit_that_makes_no_sense_is_refused(jobs: Jobs) -> None:
 
 async def test_concurrency_is_the_most_that_runs_on_a_node(jobs: Jobs) -> None:
     runs = Runs()
+    full = asyncio.Event()
 
     @jobs.command
     async def note() -> None:
         with runs.run("note"):
-            await asyncio.sleep(0.002)
+            if runs.most[None] == 5:
+                full.set()
+            await soon(full, "five run at the same time")
 
-    async with jobs.start(concurrency=5):
+    async with jobs:
         refs = [await jobs.enqueue(note, queue=queue) for queue in "abcdef" for _ in range(10)]
-        await wait_all(jobs, refs)
+        async with jobs.start(concurrency=5):
+            await wait_all(jobs, refs)
     assert runs.most[None] == 5
 
 
