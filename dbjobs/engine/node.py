@@ -18,7 +18,7 @@ from typing import Any
 
 from dbjobs.codec import dumps
 from dbjobs.engine.stall import StallWatch
-from dbjobs.errors import DatabaseError
+from dbjobs.errors import DatabaseError, DatabaseUnavailable
 from dbjobs.store import repository
 from dbjobs.store.database import Database
 
@@ -28,6 +28,8 @@ log = logging.getLogger("dbjobs")
 BEATS_PER_LEASE = 6
 # A node that could not renew for this share of its lease stops its jobs before others may take them.
 FENCE_SHARE = 0.8
+# How long a node that starts waits for a busy database.
+REGISTER_SECONDS = 10.0
 _TICK_SECONDS = 0.1
 
 
@@ -100,10 +102,10 @@ class Node:
             registered = self._fence(registered, renewed)
             if now >= next_beat:
                 interval = self._lease_seconds / BEATS_PER_LEASE
-                patience = max(interval * 2, 1.0)
+                patience = REGISTER_SECONDS
                 if registered is not None:
                     # A database that hangs must not keep us from fencing ourselves in time.
-                    patience = min(patience, renewed + self._lease_seconds * FENCE_SHARE - now)
+                    patience = min(max(interval * 2, 1.0), renewed + self._lease_seconds * FENCE_SHARE - now)
                 try:
                     async with asyncio.timeout(patience):
                         if not is_open:
@@ -182,8 +184,11 @@ class Node:
             self.id = None
             self._on_lost(id)
 
+    def _no_answer(self) -> DatabaseError:
+        return DatabaseUnavailable(
+            f"the {self._db.dialect} database let this node not register within {REGISTER_SECONDS:g} s: is it locked?"
+        )
+
     def _fail_start(self, error: BaseException) -> None:
         if not self._first.done():
-            self._first.set_exception(
-                error if isinstance(error, DatabaseError) else DatabaseError("the first heartbeat got no answer")
-            )
+            self._first.set_exception(error if isinstance(error, DatabaseError) else self._no_answer())

@@ -8,7 +8,12 @@ from typing import Any
 import pytest
 
 from dbjobs import Jobs, JobState
-from tests.conformance.helpers import nodes, wait_all
+from dbjobs.store import repository
+from dbjobs.store.database import make_database
+from dbjobs.store.records import Outcome
+from dbjobs.store.settlement import settle_in
+from tests.conformance.helpers import Gate, eventually, nodes, state_of, wait_all
+from tests.conformance.raw import Raw
 
 
 async def echo(request: Any) -> Any:
@@ -39,6 +44,55 @@ async def test_a_child_enqueued_while_its_parent_finishes(url: str, command: str
         for start in range(0, 200, 20):
             states |= set(await asyncio.gather(*(round_(start + number) for number in range(20))))
     assert states == {JobState.COMPLETED if command == "echo" else JobState.CANCELLED}
+
+
+@pytest.mark.parametrize("command", ["echo", "fail"])
+async def test_a_parent_that_finishes_while_its_child_is_not_committed_yet(url: str, raw: Raw, command: str) -> None:
+    gate = Gate()
+
+    def register_gated(jobs: Jobs) -> None:
+        jobs.command(echo)
+
+        @jobs.command(retry_limit=0)
+        async def gated() -> None:
+            await gate()
+            if command == "fail":
+                raise ValueError("no")
+
+    async with nodes(url, 1, register_gated) as (jobs,), raw.connection() as own:
+        engine = jobs._client.engine
+        assert engine is not None
+        parent = await jobs.enqueue("gated")
+        await gate.wait_entered()
+        await own.begin()
+        child = await jobs.enqueue(echo, depends_on=parent, connection=own.driver)
+        gate.open()
+        await eventually(lambda: len(engine._finisher) > 0, "the parent's outcome is being written")
+        await own.commit()
+        expected = JobState.COMPLETED if command == "echo" else JobState.CANCELLED
+        assert (await jobs.wait(child, timeout=10)).state is expected
+
+
+@pytest.mark.dialect("postgres")
+async def test_a_child_enqueued_while_its_parent_s_end_is_not_committed_yet(url: str, jobs: Jobs, raw: Raw) -> None:
+    """It has to wait for that commit and then to look into history: the parent is in neither place for it before."""
+    register(jobs)
+    db = make_database(url)
+    await db.open()
+    try:
+        async with jobs:
+            parent = await jobs.enqueue(echo)
+            node = await repository.register_node(db, "test", 60, "{}")
+            (claimed,) = await repository.claim_jobs(db, node, [("default", 1, -1, 0)], 1, ["echo"])
+            async with db.transaction() as session:
+                ended = Outcome(id=claimed.id, attempt=claimed.attempt, kind="completed")
+                await settle_in(session, node, [ended])
+                enqueueing = asyncio.create_task(jobs.enqueue(echo, depends_on=parent))
+                await eventually(lambda: raw.rows("SELECT 1 FROM pg_locks WHERE NOT granted"), "the enqueue waits")
+            child = await enqueueing
+            assert await state_of(jobs, child) is JobState.QUEUED
+    finally:
+        await db.close()
 
 
 async def test_parents_that_finish_at_the_same_moment_on_two_nodes(url: str) -> None:

@@ -194,6 +194,37 @@ async def test_a_node_that_cannot_renew_stops_its_jobs_and_comes_back_under_a_ne
     assert (done.state, done.attempt) == (JobState.COMPLETED, 2)
 
 
+@pytest.mark.parametrize("worker", [None, "lane"])
+async def test_a_node_that_wakes_up_after_its_lease_starts_nothing_more(url: str, worker: str | None) -> None:
+    """A suspended machine finds jobs in its memory that others may be running by now."""
+    gate = Gate()
+    started: list[tuple[str, int]] = []
+
+    def register_as(name: str) -> Any:
+        def register(jobs: Jobs) -> None:
+            @jobs.command
+            async def work(request: int) -> None:
+                started.append((name, request))
+                if name == "sleeper":
+                    await gate()
+
+        return register
+
+    settings = {"lease_seconds": LEASE_SECONDS, "concurrency": 1, "grace_seconds": 0}
+    async with nodes(url, 1, register_as("sleeper"), **settings) as (sleeper,):
+        engine = sleeper._client.engine
+        assert engine is not None
+        refs = await sleeper.enqueue_many("work", range(4), worker=worker)
+        await gate.wait_entered()
+        stop_heartbeat(engine)
+        await eventually(lambda: time.monotonic() > engine._node.lease_ends, "the lease is over")
+        gate.open()
+        async with nodes(url, 1, register_as("other"), lease_seconds=LEASE_SECONDS) as (other,):
+            await wait_all(other, refs)
+    assert [request for name, request in started if name == "sleeper"] == [0]
+    assert {request for name, request in started if name == "other"} >= {1, 2, 3}
+
+
 async def test_many_nodes_bury_a_dead_one_once(url: str) -> None:
     gate = Gate()
     attempts: list[int] = []

@@ -7,8 +7,13 @@ from typing import Any
 
 import pytest
 
-from dbjobs import Jobs, JobState, RefIdExists
-from tests.conformance.helpers import nodes, whole_list
+from dbjobs import JobRef, Jobs, JobState, RefIdExists
+from dbjobs.store import repository
+from dbjobs.store.database import make_database
+from dbjobs.store.records import Outcome
+from dbjobs.store.settlement import settle_in
+from tests.conformance.helpers import eventually, nodes, whole_list
+from tests.conformance.raw import Raw
 
 
 async def echo(request: Any) -> Any:
@@ -79,6 +84,47 @@ async def test_callers_and_a_finishing_job_still_make_one_job(url: str) -> None:
         rows = await whole_list(one)
         assert len(rows) == 25
         assert {row.state for row in rows} == {JobState.COMPLETED}
+
+
+@pytest.mark.dialect("postgres")
+async def test_a_ref_id_asked_for_while_its_job_s_end_is_not_committed_yet(url: str, jobs: Jobs, raw: Raw) -> None:
+    """The insert waits for that commit and then finds the key free: only a look into history tells."""
+    jobs.command(echo)
+    db = make_database(url)
+    await db.open()
+    try:
+        async with jobs:
+            first = await jobs.enqueue(echo, ref_id="r", batch_id="b")
+            node = await repository.register_node(db, "test", 60, "{}")
+            (claimed,) = await repository.claim_jobs(db, node, [("default", 1, -1, 0)], 1, ["echo"])
+            async with db.transaction() as session:
+                ended = Outcome(id=claimed.id, attempt=claimed.attempt, kind="completed")
+                await settle_in(session, node, [ended])
+                asking = asyncio.create_task(blind_enqueue(jobs, ref_id="r", batch_id="b"))
+                await eventually(lambda: raw.rows("SELECT 1 FROM pg_locks WHERE NOT granted"), "the enqueue waits")
+            again = await asking
+            assert (again.id, again.created) == (first.id, False)
+            assert len(await whole_list(jobs)) == 1
+            progress = await jobs.batch("b")
+            assert progress is not None
+            assert progress.total == 1
+    finally:
+        await db.close()
+
+
+async def blind_enqueue(jobs: Jobs, **options: Any) -> JobRef:
+    """As an enqueue whose first look came before the job was there."""
+    looks = 0
+    real = repository.find_refs
+
+    async def find_refs(*arguments: Any) -> list[tuple[str, int, bool]]:
+        nonlocal looks
+        looks += 1
+        return [] if looks == 1 else await real(*arguments)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(repository, "find_refs", find_refs)
+        return await jobs.enqueue(echo, **options)
 
 
 async def test_a_taken_ref_id_raises_if_asked(jobs: Jobs) -> None:

@@ -17,8 +17,9 @@ pytestmark = [pytest.mark.process, pytest.mark.slow]
 async def test_they_drain_a_backlog_together_while_more_comes_in(url: str, workers: Workers) -> None:
     async with Jobs(url) as jobs:
         jobs.declare("work")
-        refs = await jobs.enqueue_many("work", [Work(0.002)] * 400)
+        # Both are there before the work is, and it is more than one of them can do before the other has looked.
         one, other = workers.start("concurrency=5"), workers.start("concurrency=5")
+        refs = await jobs.enqueue_many("work", [Work(0.01)] * 1000)
         lanes = {f"lane {lane}": [] for lane in range(5)}  # type: ignore[var-annotated]
         for _ in range(20):
             for lane, several in lanes.items():
