@@ -92,7 +92,7 @@ class JobContext:
 
     @property
     def attempt(self) -> int:
-        """Number of this attempt, from 1; it goes on counting after a requeue."""
+        """Number of this attempt, from 1; one that was handed back counts too, and it goes on after a requeue."""
         return self._job.attempt
 
     @property

@@ -113,15 +113,16 @@ class Dispatcher:
             await asyncio.sleep(0)  # slots often come free together: let them
             return
         waker = self._waker
-        full = self._full_look_is_due(now)
-        lane_news, want_jobs = waker.lanes, waker.jobs or full
+        # Not while every queue is at its limit: what is wanted stays wanted until a job of one ends.
+        open_queues = self._open_queues()
+        full = bool(open_queues) and self._full_look_is_due(now)
+        lane_news, want_jobs = waker.lanes, bool(open_queues) and (waker.jobs or full)
         want_lanes = lane_news or now >= self._next_lane_look
         if not want_lanes and not want_jobs:
-            if not await waker.wait(min(self._queues.refresh_at, self._next_lane_look) - now):
-                waker.look_everywhere()
-                await self._report_unknown(commands)
+            await self._rest(now, commands, looks_again=bool(open_queues) and waker.behind)
             return
-        waker.lanes = waker.jobs = False
+        waker.lanes = False
+        waker.jobs = waker.jobs and not want_jobs
         # When both kinds have work each gets its half, and they take turns at being first.
         share = self._room() if not (lane_news and want_jobs) else max(1, self._room() // 2)
         self._lanes_first = lane_news and not self._lanes_first
@@ -132,6 +133,15 @@ class Dispatcher:
             await self._claim_jobs(node_id, share, commands, full)
         if want_lanes and not self._lanes_first:
             await self._claim_lanes(node_id, self._room(), commands)
+
+    async def _rest(self, now: float, commands: Sequence[str], *, looks_again: bool) -> None:
+        """Wait for news, the next poll, or the moment at which a look from the start is allowed again."""
+        until = min(self._queues.refresh_at, self._next_lane_look)
+        if looks_again:
+            until = min(until, self._last_full_look + self._least_pause())
+        if not await self._waker.wait(max(until - now, 0.0)) and not looks_again:
+            self._waker.look_everywhere()
+            await self._report_unknown(commands)
 
     def _room(self) -> int:
         """How many jobs may be claimed now: free slots, and a little ahead."""
@@ -147,23 +157,31 @@ class Dispatcher:
             if any(waker.most_urgent < place[0] for place in self._places.values()):
                 waker.behind = True
             waker.most_urgent = None
-        rest = self._full_look_took * (1 - FULL_LOOK_SHARE) / FULL_LOOK_SHARE
         since = now - self._last_full_look
-        return since >= rest and (waker.behind or (since >= FULL_LOOK_SECONDS and waker.jobs))
+        return since >= self._least_pause() and (waker.behind or (since >= FULL_LOOK_SECONDS and waker.jobs))
+
+    def _least_pause(self) -> float:
+        """Seconds between looks from the start that keep them to their share of the time."""
+        return self._full_look_took * (1 - FULL_LOOK_SHARE) / FULL_LOOK_SHARE
+
+    def _open_queues(self) -> list[tuple[str, int | None]]:
+        """(queue, how many more of its jobs may be claimed, None for any number) of those not at their limit."""
+        queues: list[tuple[str, int | None]] = []
+        for queue, limit in self._queues.served():
+            free = None if limit is None else limit - self._runners.per_queue[queue]
+            if free is None or free > 0:
+                queues.append((queue, free))
+            else:
+                self._runners.full_queues.add(queue)
+        return queues
 
     async def _claim_jobs(self, node_id: int, room: int, commands: Sequence[str], full: bool) -> int:
-        if room < 1:
-            self._waker.jobs = True
-            return 0
         wanted: list[repository.Wanted] = []
-        for queue, limit in self._queues.served():
-            slots = room if limit is None else min(room, limit - self._runners.per_queue[queue])
-            if slots <= 0:
-                self._runners.full_queues.add(queue)
-            else:
-                priority, id = _START if full else self._places.get(queue, _START)
-                wanted.append((queue, slots, priority, id))
-        if not wanted:
+        for queue, free in self._open_queues():
+            priority, id = _START if full else self._places.get(queue, _START)
+            wanted.append((queue, room if free is None else min(room, free), priority, id))
+        if room < 1 or not wanted:
+            self._waker.jobs = True
             return 0
         # Every queue comes first in its turn, so that none takes all the room for ever.
         self._turn = (self._turn + 1) % len(wanted)
@@ -209,22 +227,18 @@ class Dispatcher:
             self._waker.lanes = True
             return 0
         self._next_lane_look = time.monotonic() + self._waker.poll_seconds
-        served = self._queues.served()
+        open_queues = self._open_queues()
         claimed = await self._claim_lanes_of(
             node_id,
-            [queue for queue, limit in served if limit is None],
+            [queue for queue, free in open_queues if free is None],
             room,
             self._runners.pace.run_length(),
             commands,
         )
         # A queue's limit counts attempts in memory: as many lanes as it has room for, with one job each.
-        for queue, limit in served:
-            if limit is not None and claimed < room:
-                free = min(limit - self._runners.per_queue[queue], room - claimed)
-                if free > 0:
-                    claimed += await self._claim_lanes_of(node_id, [queue], free, 1, commands)
-                else:
-                    self._runners.full_queues.add(queue)
+        for queue, free in open_queues:
+            if free is not None and claimed < room:
+                claimed += await self._claim_lanes_of(node_id, [queue], min(free, room - claimed), 1, commands)
         return claimed
 
     async def _claim_lanes_of(

@@ -33,6 +33,7 @@ class Finisher:
     Args:
         waker: told of jobs that may run because of an outcome, and of lanes that are free again.
         on_finished: told the ids of jobs that have ended.
+        on_again: told in how many seconds a job that has not ended may run again.
         on_stray_lanes: told that lanes may be held in our name without our knowing.
     """
 
@@ -42,12 +43,14 @@ class Finisher:
         reporter: Reporter,
         waker: Waker,
         on_finished: Callable[[Sequence[int]], None],
+        on_again: Callable[[float], None],
         on_stray_lanes: Callable[[], None],
     ) -> None:
         self._db = db
         self._reporter = reporter
         self._waker = waker
         self._on_finished = on_finished
+        self._on_again = on_again
         self._on_stray_lanes = on_stray_lanes
         self._waiting: list[Entry] = []
         self._in_flight: list[Entry] = []
@@ -218,6 +221,8 @@ class Finisher:
                 )
             elif outcome.kind in ("completed", "failed", "cancelled"):
                 ended.append(outcome.id)
+            elif outcome.kind in ("retry", "hand_back"):
+                self._on_again(outcome.delay_seconds)
             future = self._durable.get(attempt)
             if future is not None and not future.done():
                 future.set_result(ours)

@@ -29,6 +29,8 @@ log = logging.getLogger("dbjobs")
 
 # Handlers that never wait are run one after another for so long before other tasks get their turn.
 TURN_SECONDS = 0.005
+# A claimed job that gets no slot for so long (all are taken by long ones) may be run by another node.
+UNSTARTED_SECONDS = 0.5
 
 
 class Runners:
@@ -61,6 +63,7 @@ class Runners:
         self._lease_ends = lease_ends
         self._threads = anyio.CapacityLimiter(threads)
         self._ready: deque[Attempt] = deque()
+        self._stuck: Attempt | None = None
         self._idle: list[asyncio.Future[None]] = []
         self._runners = 0
         self._busy = 0
@@ -101,6 +104,26 @@ class Runners:
         waiting = list(self._ready)
         self._ready.clear()
         return [attempt for first in waiting for attempt in (first, *(first.lane_rest or ()))]
+
+    def give_back_waiting(self) -> None:
+        """Hand back, uncharged, every attempt that has no slot yet."""
+        for attempt in self.take_waiting():
+            self._conclude(
+                attempt,
+                Outcome(
+                    id=attempt.job.id,
+                    attempt=attempt.job.attempt,
+                    kind="hand_back",
+                    release_worker=attempt.job.worker is not None,
+                ),
+            )
+
+    async def give_back_stuck(self) -> float:
+        """Hand back what was claimed ahead if no slot has come free since the last call; seconds until the next."""
+        if self._ready and self._ready[0] is self._stuck:
+            self.give_back_waiting()
+        self._stuck = self._ready[0] if self._ready else None
+        return UNSTARTED_SECONDS
 
     def release(self, attempt: Attempt) -> None:
         """The attempt is no longer in memory."""

@@ -25,7 +25,7 @@ from dbjobs.engine.node import Node
 from dbjobs.engine.queues import Queues
 from dbjobs.engine.reporter import Reporter
 from dbjobs.engine.resilience import every
-from dbjobs.engine.runner import Runners
+from dbjobs.engine.runner import UNSTARTED_SECONDS, Runners
 from dbjobs.engine.settings import Settings
 from dbjobs.engine.shelter import Shelter
 from dbjobs.engine.timekeeper import Timekeeper
@@ -68,7 +68,14 @@ class Engine:
         self.waker = Waker(db, lambda id: self._runners.cancel((id,)))
         self.timekeeper = Timekeeper(db, self.waker)
         self.reports = Reporter(db, self._current_node)
-        self._finisher = Finisher(db, self.reports, self.waker, on_finished, lambda: self._dispatcher.reconcile_soon())
+        self._finisher = Finisher(
+            db,
+            self.reports,
+            self.waker,
+            on_finished,
+            self.timekeeper.scheduled_in,
+            lambda: self._dispatcher.reconcile_soon(),
+        )
         self._deadlines = Deadlines(settings.unresponsive_seconds)
         self._runners = Runners(
             settings.concurrency,
@@ -135,6 +142,7 @@ class Engine:
                 loops.start_soon(every, "promoting due jobs", 0.05, self.timekeeper.promote)
                 loops.start_soon(every, "expiring jobs", 0.3, self.timekeeper.expire)
                 loops.start_soon(every, "rescuing dead nodes", 0.1, self._janitor.rescue)
+                loops.start_soon(every, "returning jobs", UNSTARTED_SECONDS, self._runners.give_back_stuck)
                 loops.start_soon(every, "housekeeping", 0.5, self._janitor.housekeep)
                 dispatching = anyio.Event()
                 loops.start_soon(self._dispatch, dispatching)
@@ -194,7 +202,7 @@ class Engine:
         self._dispatcher.stop()
         with anyio.move_on_after(LAST_WRITES_SECONDS):
             await dispatching.wait()
-        self._give_back_waiting()
+        self._runners.give_back_waiting()
         await self._grace()
         self._runners.end_all(Stop.SHUTDOWN)
         with anyio.move_on_after(self._settings.unresponsive_seconds + 1.0):
@@ -203,22 +211,15 @@ class Engine:
             with anyio.fail_after(LAST_WRITES_SECONDS):
                 await self._finisher.flush()
                 await self.reports.flush()
+            # No beat may find the row gone and register the node once more.
+            await self._node.stop()
+            with anyio.fail_after(LAST_WRITES_SECONDS):
                 if self._node.id is not None:
                     # Whatever is still running here (a thread that cannot be stopped) goes back uncharged.
                     await self._give_back_rest(self._node.id)
                     await repository.remove_node(self._db, self._node.id)
         except (DatabaseError, TimeoutError) as error:
             log.warning("the node could not sign off (%s); its lease will run out", str(error) or "no answer in time")
-
-    def _give_back_waiting(self) -> None:
-        waiting = self._runners.take_waiting()
-        for attempt in waiting:
-            last = attempt.job.worker is not None
-            self._finisher.submit(
-                attempt,
-                Outcome(id=attempt.job.id, attempt=attempt.job.attempt, kind="hand_back", release_worker=last),
-            )
-            self._runners.release(attempt)
 
     async def _grace(self) -> None:
         if not self._runners.held or self._stop_now.is_set():

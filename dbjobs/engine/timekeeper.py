@@ -31,8 +31,10 @@ class Timekeeper:
         self._next = 0.0
 
     def scheduled_in(self, seconds: float) -> None:
-        """This process has scheduled a job so many seconds ahead."""
-        if seconds < LOOK_SECONDS:
+        """This process has scheduled a job so many seconds ahead; 0 or less: it may run at once."""
+        if seconds <= 0:
+            self._waker.look_everywhere()
+        elif seconds < LOOK_SECONDS:
             self._sooner.set()
 
     async def promote(self) -> float:

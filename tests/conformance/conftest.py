@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dbjobs import Jobs
+from dbjobs.engine import queues, timekeeper, waker
 from tests.conformance.raw import Raw
 from tests.servers import Target
 
@@ -19,3 +20,15 @@ def jobs(url: str) -> Jobs:
 def raw(target: Target, url: str) -> Raw:
     """The same database past the library, through the bare driver."""
     return Raw(target.dialect, url)
+
+
+@pytest.fixture
+def no_polling(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Engines started in this test look for work only when something tells them to."""
+    for module, name in (
+        (waker, "POLL_SECONDS"),
+        (waker, "POLL_WITH_NOTICES_SECONDS"),
+        (queues, "REFRESH_SECONDS"),
+        (timekeeper, "LOOK_SECONDS"),
+    ):
+        monkeypatch.setattr(module, name, 600.0)

@@ -15,7 +15,7 @@ class ModelJob:
 
     Attributes:
         state: as stored; ``shown`` is what readers see.
-        tries_before: attempts that no longer count (before a requeue, or of the body).
+        tries_before: attempts that do not count (before a requeue, of the body, or given back).
         due: its time has come (or it has none).
         waits_for: parents that have not ended yet.
     """
@@ -106,7 +106,7 @@ class Model:
             self.end(job, "cancelled")
             return
         job.state, job.node = "queued", None
-        job.attempt -= 1
+        job.tries_before += 1
 
     def execute(self, job: ModelJob) -> None:
         """The body is done; the callback has tries of its own."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 
 import pytest
 
@@ -53,7 +52,7 @@ async def test_a_queue_s_own_concurrency_holds(jobs: Jobs, lanes: bool) -> None:
 
 
 @pytest.mark.parametrize("lanes", [False, True], ids=["free jobs", "named workers"])
-async def test_a_limited_queue_goes_on_as_soon_as_a_job_ends(jobs: Jobs, lanes: bool) -> None:
+async def test_a_limited_queue_goes_on_as_soon_as_a_job_ends(jobs: Jobs, no_polling: None, lanes: bool) -> None:
     """Not at the next poll: a queue with a limit is as fast as its jobs."""
     jobs.command(work)
     async with jobs:
@@ -61,9 +60,7 @@ async def test_a_limited_queue_goes_on_as_soon_as_a_job_ends(jobs: Jobs, lanes: 
             *(jobs.enqueue(work, queue="narrow", worker=f"w{number}" if lanes else None) for number in range(60))
         )
         async with jobs.start(queues={"narrow": 2}):
-            began = time.monotonic()
             await wait_all(jobs, refs)
-            assert time.monotonic() - began < 4
 
 
 async def test_a_limit_set_from_anywhere_holds_on_running_nodes(url: str, jobs: Jobs) -> None:

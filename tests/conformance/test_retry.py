@@ -90,6 +90,21 @@ async def test_retry_after_says_when(jobs: Jobs) -> None:
     assert [(error.code, error.message) for error in done.errors] == [("retry_after", "busy")]
 
 
+@pytest.mark.parametrize("worker", [None, "lane"])
+@pytest.mark.parametrize("seconds", [0, 0.01, 0.3])
+async def test_a_short_retry_does_not_wait_for_a_poll(
+    jobs: Jobs, no_polling: None, seconds: float, worker: str | None
+) -> None:
+    @jobs.command(retry_limit=3)
+    async def later(job: JobContext) -> None:
+        if not job.last_try:
+            raise RetryAfter(seconds)
+
+    async with jobs.start():
+        done = await jobs.wait(await jobs.enqueue(later, worker=worker), timeout=20)
+    assert (done.state, done.attempt) == (JobState.COMPLETED, 4)
+
+
 async def test_retry_after_counts_as_a_try(jobs: Jobs) -> None:
     @jobs.command(retry_limit=2)
     async def never() -> None:

@@ -266,10 +266,10 @@ class StoreMachine(RuleBasedStateMachine):
         for token in handed_back:
             self.held.remove(token)
             self.model.hand_back(self.model.jobs[token[1].id])
+            self.stale.append(token)
         self.held.remove((node, job))
         self.settle_model(job, kind, later)
-        if kind != "hand_back":
-            self.stale.append((node, job))
+        self.stale.append((node, job))
         if last:
             lane = job.worker or ""
             del self.model.lanes[lane]

@@ -35,6 +35,7 @@ async def test_after_the_grace_a_job_is_handed_back_uncharged_and_runs_elsewhere
         @jobs.command(retry_limit=0)
         async def slow(job: JobContext) -> None:
             attempts.append(job.attempt)
+            assert job.last_try
             await gate()
 
     async with Jobs(url) as client:
@@ -45,13 +46,15 @@ async def test_after_the_grace_a_job_is_handed_back_uncharged_and_runs_elsewhere
         for ref in refs:
             job = await client.get(ref)
             assert job is not None
-            assert (job.state, job.attempt, job.node_id, job.errors) == (JobState.QUEUED, 0, None, ())
+            assert (job.state, job.node_id, job.errors) == (JobState.QUEUED, None, ())
         assert gate.cancelled >= 1
         gate.open()
         async with nodes(url, 1, register):
             ended = await wait_all(client, refs)
-    assert {(job.state, job.attempt) for job in ended} == {(JobState.COMPLETED, 1)}
-    assert set(attempts) == {1}
+    # An attempt's number is never used twice, and the only try that the retry limit allows was still there.
+    assert {job.state for job in ended} == {JobState.COMPLETED}
+    assert len(attempts) == len(refs) + gate.cancelled
+    assert max(attempts) == 2
 
 
 async def test_every_outcome_is_written_before_the_block_ends(jobs: Jobs) -> None:
@@ -111,7 +114,7 @@ async def test_a_plain_handler_that_outlasts_the_grace_is_handed_back(url: str) 
         async with Jobs(url) as client:
             job = await client.get(ref)
             assert job is not None
-            assert (job.state, job.attempt) == (JobState.QUEUED, 0)
+            assert job.state is JobState.QUEUED
             go_on.set()
             async with nodes(url, 1, register):
                 assert (await client.wait(ref, timeout=10)).response == "done"

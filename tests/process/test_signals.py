@@ -33,17 +33,17 @@ async def test_the_grace_lets_short_jobs_end_and_hands_long_ones_back(
         for name, ref in (("short", short), ("long", long), ("lane", lane), ("behind", behind)):
             job = await jobs.get(ref)
             assert job is not None
-            states[name] = (job.state, job.attempt)
+            states[name] = job.state
         assert states == {
-            "short": (JobState.COMPLETED, 1),
-            "long": (JobState.QUEUED, 0),
-            "lane": (JobState.QUEUED, 0),
-            "behind": (JobState.QUEUED, 0),
+            "short": JobState.COMPLETED,
+            "long": JobState.QUEUED,
+            "lane": JobState.QUEUED,
+            "behind": JobState.QUEUED,
         }
         assert await jobs.nodes() == []
         workers.start()
         ended = await wait_all(jobs, [long, lane, behind])
-        assert {(job.state, job.attempt, job.errors) for job in ended} == {(JobState.COMPLETED, 1, ())}
+        assert {(job.state, job.attempt, job.errors) for job in ended} == {(JobState.COMPLETED, 2, ())}
         assert_lanes_kept(workers, {"w": [lane, behind]})
 
 
@@ -62,7 +62,7 @@ async def test_a_second_signal_ends_the_grace(url: str, workers: Workers, number
         assert await asyncio.to_thread(process.wait, 15) == 0
         job = await jobs.get(ref)
         assert job is not None
-        assert (job.state, job.attempt) == (JobState.QUEUED, 0)
+        assert (job.state, job.errors) == (JobState.QUEUED, ())
         assert len(workers.lines("cancelled")) == 1
 
 
@@ -76,11 +76,11 @@ async def test_a_thread_that_cannot_be_stopped_does_not_keep_its_job_from_others
         await eventually(lambda: nobody(jobs), "the node has signed off")
         job = await jobs.get(ref)
         assert job is not None
-        assert (job.state, job.attempt) == (JobState.QUEUED, 0)
+        assert (job.state, job.errors) == (JobState.QUEUED, ())
         assert await asyncio.to_thread(process.wait, 15) == 0
         workers.start()
         assert [(job.state, job.attempt, job.errors) for job in await wait_all(jobs, [ref])] == [
-            (JobState.COMPLETED, 1, ())
+            (JobState.COMPLETED, 2, ())
         ]
 
 

@@ -1,11 +1,13 @@
--- Attempts given back without a charge: claimed but not run, or interrupted by a shutdown.
+-- Attempts given back without a charge: claimed but not run, or interrupted by a shutdown. The attempt's number
+-- is spent all the same, so that (id, attempt, node_id) never comes again: the base from which tries are counted
+-- moves instead.
 WITH outcome AS (
     SELECT *
     FROM unnest(:outcomes.id::bigint[], :outcomes.attempt::integer[], :outcomes.release_worker::boolean[])
         AS o (id, attempt, release_worker)
 ), returned AS (
     UPDATE dbjobs.background_job j
-    SET state = 'queued', attempt = j.attempt - 1, node_id = NULL, started_at = NULL,
+    SET state = 'queued', attempt_base = j.attempt_base + 1, node_id = NULL, started_at = NULL,
         progress = NULL, status = NULL
     FROM outcome o
     WHERE j.id = ANY (:outcomes.id::bigint[])

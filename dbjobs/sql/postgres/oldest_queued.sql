@@ -9,7 +9,7 @@ FROM (
     FROM dbjobs.background_job
     WHERE state = 'queued'
       AND depends_on IS NULL
-      AND attempt_base = 0
+      AND (attempt_base = 0 OR last_activity_at IS NOT NULL)
       AND queue NOT IN (SELECT queue FROM dbjobs.job_queue WHERE paused)
     ORDER BY id
     LIMIT :bound::integer

@@ -1,7 +1,10 @@
--- Attempts given back without a charge: claimed but not run, or interrupted by a shutdown.
+-- Attempts given back without a charge: claimed but not run, or interrupted by a shutdown. The attempt's number
+-- is spent all the same, so that (id, attempt, node_id) never comes again: the base from which tries are counted
+-- moves instead.
 -- @each outcomes as returned
 UPDATE dbjobs_background_job
-SET state = 'queued', attempt = attempt - 1, node_id = NULL, started_at = NULL, progress = NULL, status = NULL
+SET state = 'queued', attempt_base = attempt_base + 1, node_id = NULL, started_at = NULL, progress = NULL,
+    status = NULL
 WHERE id = :id AND attempt = :attempt AND node_id = :node_id AND cancel_requested_at IS NULL
 RETURNING id, worker, :release_worker AS release_worker;
 
