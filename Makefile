@@ -4,6 +4,8 @@
 # `make demo PYTHON=python3.13` picks the interpreter; ARGS="..." is handed to pytest and to the benchmarks.
 
 PYTHON ?= python3
+# Tests wait more than they work: processes that share them. Each starts servers of its own.
+TEST_PROCESSES ?= 4
 VENV := .venv
 BIN := $(VENV)/bin
 SOURCES = $(wildcard dbjobs tests benchmarks)
@@ -14,7 +16,7 @@ demo: $(VENV)/.installed-cli
 	@$(BIN)/dbjobs demo
 
 test: $(VENV)/.installed-test
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist worksteal $(ARGS)
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check $(SOURCES)

@@ -17,7 +17,7 @@ _encoder = msgspec.json.Encoder()
 def _enc_hook(value: Any) -> Any:
     if hasattr(type(value), "model_dump"):  # pydantic
         return value.model_dump(mode="json")
-    raise NotImplementedError(f"a {type(value).__name__} cannot be written as JSON")
+    raise NotImplementedError(f"a value of type {type(value).__name__} cannot be written as JSON")
 
 
 _hooked = msgspec.json.Encoder(enc_hook=_enc_hook)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -12,6 +13,9 @@ from tests.servers.processes import Processes, Spawn
 from tests.servers.targets import POSTGRES_VARIABLE
 
 FLEET = pytest.StashKey[Fleet]()
+# What became of each database, by name, in this process and in the processes that share the tests (pytest-xdist).
+VERSIONS = pytest.StashKey[dict[str, str]]()
+LEFT_OUT = pytest.StashKey[dict[str, str]]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -19,6 +23,26 @@ def pytest_configure(config: pytest.Config) -> None:
         config.stash[FLEET] = Fleet(available_targets())
     except ValueError as error:
         raise pytest.UsageError(str(error)) from error
+    config.stash[VERSIONS], config.stash[LEFT_OUT] = {}, {}
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    fleet = session.config.stash[FLEET]
+    versions = {name: target.version for name, target in fleet.opened.items()}
+    _note(session.config, versions, fleet.left_out)
+    output = getattr(session.config, "workeroutput", None)
+    if output is not None:  # to the process that has started this one
+        output["databases"] = (versions, fleet.left_out)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    _note(node.config, *getattr(node, "workeroutput", {}).get("databases", ({}, {})))
+
+
+def _note(config: pytest.Config, versions: dict[str, str], left_out: dict[str, str]) -> None:
+    config.stash[VERSIONS].update(versions)
+    config.stash[LEFT_OUT].update(left_out)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -39,15 +63,15 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    fleet = config.stash[FLEET]
-    if not fleet.opened and not fleet.left_out:
+    versions, left_out = config.stash[VERSIONS], config.stash[LEFT_OUT]
+    if not versions and not left_out:
         return
     terminalreporter.section("databases")
-    for name in fleet.sources:
-        if name in fleet.opened:
-            terminalreporter.line(f"{name}: version {fleet.opened[name].version}, ran")
-        elif name in fleet.left_out:
-            terminalreporter.line(f"{name}: {left_out_notice(fleet.left_out[name])}", red=True, bold=True)
+    for name in config.stash[FLEET].sources:
+        if name in left_out:
+            terminalreporter.line(f"{name}: {left_out_notice(left_out[name])}", red=True, bold=True)
+        elif name in versions:
+            terminalreporter.line(f"{name}: version {versions[name]}, ran")
         else:
             terminalreporter.line(f"{name}: no test asked for it")
 
