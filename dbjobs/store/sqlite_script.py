@@ -9,6 +9,9 @@ of a line, which share their parameters and one transaction. A comment right abo
                                        parameters are columns of the set, and is repeated for each
 ``-- @as moved``                       the rows it returns are a set for the statements below it
 ``-- @each outcomes as moved``         both (with ``@rows`` too)
+``-- @packed``                         its one row holds all rows as one JSON array of arrays: stepping through
+                                       many rows is what costs
+``-- @as moved packed id state``      both, the columns having these names; of plain values if there is one
 ``-- @months``                         run it on the files of the history, newest month first, until every one of
                                        ``:ids``, or ``:limit`` rows, have been found; its rows join those before
 ``-- @months ascending|descending``    and all of them are put in this order of their first column
@@ -32,7 +35,8 @@ from dbjobs.store.statements import PARAMETER, Parameter, Statements, Table
 
 _DIRECTIVE = re.compile(
     r"-- @(?:each (?P<each>\w+)(?: where (?P<where>\w+))?|rows (?P<rows>\w+)"
-    r"|(?P<months>months)(?: (?P<order>ascending|descending))?)? ?(?:as (?P<name>\w+))?"
+    r"|(?P<months>months)(?: (?P<order>ascending|descending))?)?"
+    r" ?(?:as (?P<name>\w+))? ?(?P<packed>packed)?(?: (?P<columns>[\w ]+))?"
 )
 _WRITES = re.compile(r"\b(INSERT|UPDATE|DELETE|CREATE|DROP|ALTER)\b")
 _TEMPLATE = re.compile(r"(?<=VALUES )\([^()]*\)")
@@ -66,7 +70,8 @@ class Script:
                 found = run_step(step, cursor, values)
                 rows = found if step.returns else rows
             if step.name is not None:
-                values[step.name] = Table(rows[0].keys() if rows else (), [tuple(row) for row in rows])
+                columns = step.columns or (rows[0].keys() if rows else ())
+                values[step.name] = Table(columns, [tuple(row) for row in rows])
         return rows
 
     def _come_back(self, cursor: sqlite3.Cursor, values: dict[str, Any], rows: list[Row]) -> list[Row]:
@@ -118,6 +123,8 @@ def _step(
     months: str | None = None,
     order: str | None = None,
     name: str | None = None,
+    packed: str | None = None,
+    columns: str | None = None,
 ) -> Step:
     parameters = tuple(Parameter(match[1], match[2]) for match in PARAMETER.finditer(text))
     returns = "RETURNING" in text or _WRITES.search(text) is None
@@ -128,4 +135,6 @@ def _step(
             raise ValueError(f"@rows {rows}: the statement has no VALUES list of plain parameters")
         template = found[0]
         text = text[: found.start()] + "{}" + text[found.end() :]
-    return Step(text, parameters, returns, each, where, rows, template, months is not None, order, name)
+    names = tuple((columns or "").split())
+    in_months, is_packed = months is not None, packed is not None
+    return Step(text, parameters, returns, each, where, rows, template, in_months, order, name, is_packed, names)

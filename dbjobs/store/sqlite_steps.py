@@ -9,6 +9,8 @@ from itertools import chain, compress
 from operator import itemgetter
 from typing import Any, NamedTuple, Protocol
 
+import msgspec
+
 from dbjobs.store.database import Row
 from dbjobs.store.sqlite_values import picker, rows_of, value_of
 from dbjobs.store.statements import Parameter, Table
@@ -33,6 +35,8 @@ class Step(NamedTuple):
     months: bool = False
     order: str | None = None
     name: str | None = None
+    packed: bool = False
+    columns: tuple[str, ...] = ()  # of packed rows
 
 
 class Months(Protocol):
@@ -53,7 +57,15 @@ def run_step(step: Step, cursor: sqlite3.Cursor, values: Values) -> list[Row]:
         return _run_each(step, cursor, values, values[step.each])
     if step.rows is not None:
         return _run_rows(step, cursor, values, values[step.rows])
-    return cursor.execute(step.text, _bind(step, values)).fetchall()
+    return _fetch(step, cursor, _bind(step, values))
+
+
+def _fetch(step: Step, cursor: sqlite3.Cursor, bound: Sequence[Any]) -> list[Row]:
+    rows = cursor.execute(step.text, bound).fetchall()
+    if not step.packed:
+        return rows
+    unpacked: list[Any] = msgspec.json.decode(rows[0][0])
+    return [(value,) for value in unpacked] if len(step.columns) == 1 else unpacked
 
 
 def _run_each(step: Step, cursor: sqlite3.Cursor, values: Values, table: Table) -> list[Row]:
@@ -74,7 +86,7 @@ def _run_each(step: Step, cursor: sqlite3.Cursor, values: Values, table: Table) 
         return []
     found: list[Row] = []
     for row in rows:
-        found += cursor.execute(step.text, pick(row)).fetchall()
+        found += _fetch(step, cursor, pick(row))
     return found
 
 
@@ -85,7 +97,7 @@ def _run_counting(
     found: list[Row] = []
     for row in rows:
         here = {**values, **dict(zip(columns, row, strict=True)), SO_FAR.name: len(found)}
-        found += cursor.execute(step.text, _bind(step, here)).fetchall()
+        found += _fetch(step, cursor, _bind(step, here))
     return found
 
 

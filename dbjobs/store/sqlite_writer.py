@@ -19,7 +19,7 @@ from typing import Any
 from dbjobs.errors import DatabaseError
 from dbjobs.store.sqlite_connection import begin
 from dbjobs.store.sqlite_history import History
-from dbjobs.store.sqlite_threads import Connected, Desk, Outcome, Task, Work
+from dbjobs.store.sqlite_threads import Connected, Desk, Outcome, Task, Work, step_aside
 
 log = logging.getLogger("dbjobs")
 
@@ -32,7 +32,10 @@ REST_EVERY_SECONDS = 0.02
 REST_SECONDS = 0.0004
 # What has ended is copied to the history when the writer has been idle for this long ...
 ARCHIVE_IDLE_SECONDS = 0.1
-# ... or after this many changes of rows: about 6,000 jobs.
+# ... or a short pause for breath after more than a few changes of rows ...
+ARCHIVE_SOON_CHANGES = 2_000
+ARCHIVE_SOON_SECONDS = 0.01
+# ... or without any pause after so many: about 6,000 jobs.
 ARCHIVE_CHANGES = 20_000
 ARCHIVE_RETRY_SECONDS = 5.0
 
@@ -90,6 +93,7 @@ class Writer:
         self._inbox: SimpleQueue[Task | Hold | None] = SimpleQueue()
         self._on_change: Callable[[], None] | None = None
         self._archive_after = 0.0
+        self._idle = False
         self.opened = desk.future()
         self._thread = threading.Thread(target=self._run, name="dbjobs-sqlite-writer", daemon=True)
         self._thread.start()
@@ -98,6 +102,8 @@ class Writer:
         """Run ``work(connection, history)`` in the next transaction; the result comes after its commit."""
         future = self._desk.future()
         self._inbox.put(Task(work, future))
+        if self._idle:
+            step_aside()
         return future
 
     def hold(self) -> Hold:
@@ -138,12 +144,15 @@ class Writer:
             following = None
             if item is None:
                 try:
+                    self._idle = True
                     item = self._inbox.get(timeout=self._patience())
                 except Empty:
                     self._notice_others()
-                    if time.monotonic() - last >= ARCHIVE_IDLE_SECONDS:
+                    if time.monotonic() - last >= self._archive_pause():
                         self._archive(idle=True)
                     continue
+                finally:
+                    self._idle = False
             if item is None:
                 break
             if isinstance(item, Hold):
@@ -241,10 +250,16 @@ class Writer:
     def _patience(self) -> float | None:
         """How long to wait for work before there is something else to do; None: for ever."""
         if self._on_change is not None:
-            return LOOK_SECONDS
+            return min(LOOK_SECONDS, self._archive_pause())
         if self._archives and self._connection.total_changes != self._archived_changes:
-            return ARCHIVE_IDLE_SECONDS
+            return self._archive_pause()
         return None
+
+    def _archive_pause(self) -> float:
+        """Seconds of idleness before what has ended is copied: the more there is, the sooner."""
+        if self._connection.total_changes - self._archived_changes < ARCHIVE_SOON_CHANGES:
+            return ARCHIVE_IDLE_SECONDS
+        return ARCHIVE_SOON_SECONDS
 
     def _look(self) -> int:
         return int(self._connection.execute("PRAGMA data_version").fetchone()[0])

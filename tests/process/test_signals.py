@@ -43,7 +43,8 @@ async def test_the_grace_lets_short_jobs_end_and_hands_long_ones_back(
         assert await jobs.nodes() == []
         workers.start()
         ended = await wait_all(jobs, [long, lane, behind])
-        assert {(job.state, job.attempt, job.errors) for job in ended} == {(JobState.COMPLETED, 2, ())}
+        assert {(job.state, job.errors) for job in ended} == {(JobState.COMPLETED, ())}
+        assert [job.attempt for job in ended[:2]] == [2, 2]
         assert_lanes_kept(workers, {"w": [lane, behind]})
 
 

@@ -6,11 +6,8 @@
 --   two halves: the rest of that priority, then the lower ones.
 -- * Under the one write lock no two nodes claim at the same moment, and no node is buried while it claims.
 -- * Queues are visited in the order given, until there is no room; the caller turns that order at every claim.
--- @each wanted
-UPDATE dbjobs_background_job
-SET state = 'started', node_id = :node_id, attempt = attempt + 1, progress = NULL, status = NULL,
-    started_at = strftime('%Y-%m-%d %H:%M:%f', 'now'), last_activity_at = strftime('%Y-%m-%d %H:%M:%f', 'now')
-WHERE id IN (
+-- @each wanted as picked packed id
+SELECT json_group_array(id) FROM (
     SELECT id
     FROM (
         SELECT * FROM (
@@ -45,8 +42,19 @@ WHERE id IN (
     )
     ORDER BY priority, id
     LIMIT min(:slots, :room - :so_far)
-)
-RETURNING id, attempt, attempt_base, queue, worker, priority, command, request_type, request_body,
+);
+
+UPDATE dbjobs_background_job
+SET state = 'started', node_id = :node_id, attempt = attempt + 1, progress = NULL, status = NULL,
+    started_at = strftime('%Y-%m-%d %H:%M:%f', 'now'), last_activity_at = strftime('%Y-%m-%d %H:%M:%f', 'now')
+WHERE id IN (SELECT value FROM json_each(:picked.id));
+
+-- @packed
+SELECT json_group_array(json_array(
+    id, attempt, attempt_base, queue, worker, priority, command, request_type, request_body,
     response_body, executed_at, callback, retry_limit, retry, on_failure, timeout_seconds, created_at,
     ref_id, parent_id, batch_id, tag, user_id, created_by, reply_to, args, meta, trace_context, depends_on,
-    has_dependents;
+    has_dependents
+))
+FROM dbjobs_background_job
+WHERE id IN (SELECT value FROM json_each(:picked.id));

@@ -50,11 +50,13 @@ WHERE node_id = :node_id
       WHERE j.id = :id AND j.attempt = :attempt AND j.node_id = :node_id
   );
 
--- @as moved
-DELETE FROM dbjobs_background_job
-WHERE id IN (SELECT f.id FROM json_each(:outcomes.id) o CROSS JOIN dbjobs_finished_job f ON f.id = o.value)
-RETURNING id, (SELECT f.state FROM dbjobs_finished_job f WHERE f.id = dbjobs_background_job.id) AS state,
-    batch_id, has_dependents, ref_id, created_at;
+-- @as moved packed id state batch_id has_dependents ref_id created_at
+SELECT json_group_array(json_array(j.id, f.state, j.batch_id, j.has_dependents, j.ref_id, j.created_at))
+FROM json_each(:outcomes.id) o
+CROSS JOIN dbjobs_finished_job f ON f.id = o.value
+CROSS JOIN dbjobs_background_job j ON j.id = f.id;
+
+DELETE FROM dbjobs_background_job WHERE id IN (SELECT value FROM json_each(:moved.id));
 
 -- @each moved where ref_id
 INSERT OR REPLACE INTO dbjobs_finished_ref (ref_id, id, month)
