@@ -1,0 +1,32 @@
+"""Months, versions, and what the checks of a database ask."""
+
+from __future__ import annotations
+
+from dbjobs.store.records import OldestQueued
+from dbjobs.store.repository.rows import Fetcher
+
+
+async def current_month(db: Fetcher) -> str:
+    """This month by the database's clock, as 'YYYYMM'."""
+    return str((await db.fetch("current_month"))[0][0])
+
+
+async def list_partitions(db: Fetcher) -> list[str]:
+    """Months that history has a place for, as 'YYYYMM'."""
+    return [row[0] for row in await db.fetch("list_partitions")]
+
+
+async def server_version(db: Fetcher) -> str:
+    """Name and version of the database."""
+    return str((await db.fetch("server_version"))[0][0])
+
+
+async def oldest_queued(db: Fetcher, bound: int) -> OldestQueued | None:
+    """The job that has waited longest although it may run, among the first ``bound`` by id."""
+    rows = await db.fetch("oldest_queued", bound=bound)
+    return OldestQueued(*rows[0]) if rows else None
+
+
+async def find_stranded(db: Fetcher, limit: int) -> list[int]:
+    """Waiting jobs that no live parent will release; there should be none."""
+    return [row[0] for row in await db.fetch("find_stranded", limit=limit)]

@@ -1,0 +1,56 @@
+"""Jobs and named workers taken for a node."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from dbjobs.store.records import Claimed
+from dbjobs.store.repository.rows import Fetcher
+from dbjobs.store.statements import Table
+
+Wanted = tuple[str, int, int, int]  # queue, slots, and the (priority, id) after which to look
+
+
+async def claim_jobs(
+    db: Fetcher, node_id: int, wanted: Sequence[Wanted], room: int, commands: Sequence[str]
+) -> list[Claimed]:
+    """Claim ready jobs without a named worker, at most ``room`` in all, queue by queue in the order given."""
+    table = Table(("queue", "slots", "after_priority", "after_id"), wanted)
+    rows = await db.fetch("claim_jobs", node_id=node_id, wanted=table, room=room, commands=commands)
+    return [Claimed(*row) for row in rows]
+
+
+async def claim_lanes(
+    db: Fetcher,
+    node_id: int,
+    *,
+    after_worker: str,
+    lanes: int,
+    run_length: int,
+    scan_limit: int,
+    queues: Sequence[str],
+    commands: Sequence[str],
+) -> tuple[list[Claimed], list[str]]:
+    """Lease idle lanes and claim the head of each; the jobs, and leased lanes that yielded none."""
+    rows = await db.fetch(
+        "claim_lanes",
+        node_id=node_id,
+        after_worker=after_worker,
+        lanes=lanes,
+        run_length=run_length,
+        scan_limit=scan_limit,
+        queues=queues,
+        commands=commands,
+    )
+    return [Claimed(*row) for row in rows if row[0] is not None], [row[4] for row in rows if row[0] is None]
+
+
+async def skip_lanes(db: Fetcher, after_worker: str, scan_limit: int) -> str | None:
+    """The lane at which a look over so many lanes ends; None if there are fewer."""
+    rows = await db.fetch("skip_lanes", after_worker=after_worker, scan_limit=scan_limit)
+    return rows[0][0] if rows else None
+
+
+async def release_workers(db: Fetcher, node_id: int, workers: Sequence[str]) -> None:
+    """Give lanes back."""
+    await db.fetch("release_workers", node_id=node_id, workers=workers)

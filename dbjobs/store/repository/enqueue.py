@@ -1,0 +1,56 @@
+"""What an enqueue writes and looks up."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from dbjobs.models import JobState
+from dbjobs.store.records import NewJob
+from dbjobs.store.repository.rows import Fetcher
+from dbjobs.store.statements import Table
+
+
+async def insert_jobs(db: Fetcher, jobs: Sequence[NewJob], notices: Sequence[str]) -> list[tuple[int, str | None]]:
+    """Insert; (id, ref_id) of the rows that went in, in input order. A live ref_id yields no row."""
+    rows = await db.fetch("insert_jobs", jobs=Table.of(jobs), notices=notices)
+    return sorted((row[0], row[1]) for row in rows)
+
+
+async def add_to_batches(db: Fetcher, totals: Mapping[str, int]) -> None:
+    """Count jobs that this transaction has added to batches."""
+    await db.fetch("add_to_batches", counts=Table(("batch_id", "total"), sorted(totals.items())))
+
+
+async def find_refs(db: Fetcher, ref_ids: Sequence[str]) -> list[tuple[str, int, bool]]:
+    """(ref_id, id, is live) of those that exist."""
+    return [(row[0], row[1], bool(row[2])) for row in await db.fetch("find_refs", ref_ids=ref_ids)]
+
+
+async def discard_jobs(db: Fetcher, ids: Sequence[int]) -> None:
+    """Take rows back that this transaction has inserted."""
+    await db.fetch("discard_jobs", ids=ids)
+
+
+async def lock_parents(db: Fetcher, ids: Sequence[int]) -> set[int]:
+    """Lock and flag live jobs that a new job will depend on; those that are live."""
+    return {row[0] for row in await db.fetch("lock_parents", ids=ids)}
+
+
+async def find_ends(db: Fetcher, ids: Sequence[int]) -> dict[int, JobState]:
+    """How jobs ended, for those that have."""
+    return {row[0]: JobState(row[1]) for row in await db.fetch("find_ends", ids=ids)}
+
+
+async def add_dependencies(db: Fetcher, edges: Sequence[tuple[int, int]]) -> None:
+    """Record (parent id, child id) pairs."""
+    await db.fetch("add_dependencies", edges=Table(("parent_id", "child_id"), edges))
+
+
+async def add_queues(db: Fetcher, queues: Sequence[str]) -> None:
+    """Make queues known; existing ones are left alone."""
+    await db.fetch("add_queues", queues=queues)
+
+
+async def notify(db: Fetcher, notices: Sequence[str]) -> None:
+    """Send notices when the transaction commits (nothing on databases without them)."""
+    await db.fetch("notify", notices=notices)

@@ -1,0 +1,73 @@
+"""Nodes: registration, leases, what they hold."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from dbjobs.models import NodeInfo
+from dbjobs.store.records import Held
+from dbjobs.store.repository.rows import Fetcher, json_of, moment_of
+
+
+async def register_node(db: Fetcher, name: str, lease_seconds: float, info: str) -> int:
+    """A new node row with a lease; its id."""
+    rows = await db.fetch("register_node", name=name, lease_seconds=lease_seconds, info=info)
+    return int(rows[0][0])
+
+
+async def heartbeat(db: Fetcher, node_id: int, lease_seconds: float, info: str) -> bool:
+    """Renew the lease; False if it is over."""
+    return bool(await db.fetch("heartbeat", node_id=node_id, lease_seconds=lease_seconds, info=info))
+
+
+async def find_cancel_requests(db: Fetcher, node_id: int) -> set[int]:
+    """Our jobs that somebody wants cancelled."""
+    return {row[0] for row in await db.fetch("find_cancel_requests", node_id=node_id)}
+
+
+async def lock_dead_node(db: Fetcher) -> int | None:
+    """Lock one node whose lease is over."""
+    rows = await db.fetch("lock_dead_node")
+    return int(rows[0][0]) if rows else None
+
+
+async def find_held(db: Fetcher, node_id: int, limit: int) -> list[Held]:
+    """Jobs in the hands of a node."""
+    rows = await db.fetch("find_held", node_id=node_id, limit=limit)
+    return [Held(row[0], row[1], row[2], row[3], row[4], row[5] is not None) for row in rows]
+
+
+async def find_held_workers(db: Fetcher, node_id: int) -> list[str]:
+    """Lanes in the hands of a node."""
+    return [row[0] for row in await db.fetch("find_held_workers", node_id=node_id)]
+
+
+async def find_unknown(db: Fetcher, commands: Sequence[str], bound: int) -> dict[str, int]:
+    """Commands other than these among the first ``bound`` ready jobs of each queue, with their counts."""
+    return {row[0]: row[1] for row in await db.fetch("find_unknown", commands=commands, bound=bound)}
+
+
+async def remove_node(db: Fetcher, node_id: int) -> None:
+    """Forget a node and free its lanes."""
+    await db.fetch("remove_node", node_id=node_id)
+
+
+async def find_orphans(db: Fetcher) -> list[int]:
+    """Node ids that hold something but have no row."""
+    return [row[0] for row in await db.fetch("find_orphans")]
+
+
+async def list_nodes(db: Fetcher) -> list[NodeInfo]:
+    """All nodes, dead ones included until they are rescued."""
+    return [
+        NodeInfo(
+            id=row["id"],
+            name=row["name"],
+            started_at=moment_of(row["started_at"]),
+            last_seen_at=moment_of(row["last_seen_at"]),
+            lease_expires_at=moment_of(row["lease_expires_at"]),
+            alive=bool(row["alive"]),
+            info=json_of(row["info"]) or {},
+        )
+        for row in await db.fetch("list_nodes")
+    ]

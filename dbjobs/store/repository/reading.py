@@ -1,0 +1,96 @@
+"""Jobs as people see them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from dbjobs.models import Job, JobState, JobSummary
+from dbjobs.store.repository.rows import Fetcher, job_of, maybe_moment_of, moment_of
+
+
+async def get_jobs(db: Fetcher, ids: Sequence[int]) -> dict[int, Job]:
+    """Whole jobs by id, live or in history."""
+    jobs = (job_of(row) for row in await db.fetch("get_jobs", ids=ids))
+    return {job.id: job for job in jobs}
+
+
+async def find_live(
+    db: Fetcher,
+    *,
+    after_id: int,
+    limit: int,
+    state: str | None = None,
+    worker: str | None = None,
+    queue: str | None = None,
+    tag: str | None = None,
+    batch_id: str | None = None,
+) -> list[int]:
+    """Ids of live jobs by their options, in id order."""
+    rows = await db.fetch(
+        "find_live",
+        after_id=after_id,
+        limit=limit,
+        state=state,
+        worker=worker,
+        queue=queue,
+        tag=tag,
+        batch_id=batch_id,
+    )
+    return [row[0] for row in rows]
+
+
+async def list_jobs(
+    db: Fetcher,
+    *,
+    before_id: int,
+    limit: int,
+    state: JobState | None = None,
+    queue: str | None = None,
+    worker: str | None = None,
+    command: str | None = None,
+    tag: str | None = None,
+    batch_id: str | None = None,
+    user_id: str | None = None,
+    history_only: bool = False,
+) -> list[JobSummary]:
+    """A page of jobs, newest first."""
+    rows = await db.fetch(
+        "list_jobs",
+        before_id=before_id,
+        limit=limit,
+        live=not history_only and (state is None or not state.finished),
+        completed=state in (None, JobState.COMPLETED),
+        failed=state in (None, JobState.FAILED, JobState.CANCELLED),
+        state=state,
+        queue=queue,
+        worker=worker,
+        command=command,
+        tag=tag,
+        batch_id=batch_id,
+        user_id=user_id,
+    )
+    return [
+        JobSummary(
+            id=row["id"],
+            ref_id=row["ref_id"],
+            queue=row["queue"],
+            worker=row["worker"],
+            command=row["command"],
+            state=JobState(row["state"]),
+            priority=row["priority"],
+            tag=row["tag"],
+            batch_id=row["batch_id"],
+            user_id=row["user_id"],
+            attempt=row["attempt"],
+            created_at=moment_of(row["created_at"]),
+            run_after=maybe_moment_of(row["run_after"]),
+            started_at=maybe_moment_of(row["started_at"]),
+            completed_at=maybe_moment_of(row["completed_at"]),
+            duration_ms=row["duration_ms"],
+            progress=row["progress"],
+            status=row["status"],
+            error_code=row["error_code"],
+            error=row["error"],
+        )
+        for row in rows
+    ]

@@ -1,0 +1,59 @@
+"""Queues, batches and the counts of minutes."""
+
+from __future__ import annotations
+
+from dbjobs.models import BatchProgress, MinuteStat, QueueInfo
+from dbjobs.store.repository.rows import Fetcher, moment_of
+
+
+async def list_queues(db: Fetcher) -> list[QueueInfo]:
+    """All known queues and their settings."""
+    return [QueueInfo(queue=row[0], paused=bool(row[1]), concurrency=row[2]) for row in await db.fetch("list_queues")]
+
+
+async def set_queue(db: Fetcher, queue: str, *, paused: bool | None = None, concurrency: int | None = None) -> None:
+    """Change a queue's settings; None leaves one as it is, concurrency 0 takes the limit away."""
+    await db.fetch("set_queue", queue=queue, paused=paused, concurrency=concurrency)
+
+
+async def get_batch(db: Fetcher, batch_id: str) -> BatchProgress | None:
+    """Counts of a batch."""
+    rows = await db.fetch("get_batch", batch_id=batch_id)
+    if not rows:
+        return None
+    row = rows[0]
+    return BatchProgress(
+        batch_id=row["batch_id"],
+        total=row["total"],
+        completed=row["completed"],
+        failed=row["failed"],
+        cancelled=row["cancelled"],
+        created_at=moment_of(row["created_at"]),
+    )
+
+
+async def count_live(db: Fetcher, bound: int) -> dict[tuple[str, str], int]:
+    """(queue, state) -> jobs, counted over at most ``bound`` live rows."""
+    return {(row[0], row[1]): row[2] for row in await db.fetch("count_live", bound=bound)}
+
+
+async def list_stats(db: Fetcher, seconds: float) -> list[MinuteStat]:
+    """Roll-ups of the last ``seconds``."""
+    return [
+        MinuteStat(
+            minute=moment_of(row["minute"]),
+            queue=row["queue"],
+            command=row["command"],
+            completed=row["completed"],
+            failed=row["failed"],
+            cancelled=row["cancelled"],
+            retried=row["retried"],
+            duration_ms=row["duration_ms"],
+        )
+        for row in await db.fetch("list_stats", seconds=seconds)
+    ]
+
+
+async def fold_stats(db: Fetcher) -> None:
+    """Turn old minutes into hours."""
+    await db.fetch("fold_stats")
