@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import random
-import re
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
-from datetime import UTC, datetime
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractContextManager, asynccontextmanager
 from functools import lru_cache
 from operator import itemgetter
 from typing import Any
@@ -19,14 +17,11 @@ from msgspec.structs import astuple
 
 from dbjobs.errors import (
     DatabaseError,
-    DatabaseUnavailable,
     InvalidOption,
     InvalidUrl,
-    MissingPermission,
-    PartitionMissing,
-    TransactionConflict,
 )
 from dbjobs.store.database import Row, Session, split_url
+from dbjobs.store.postgres_errors import translated
 from dbjobs.store.postgres_pool import Connection, Pool
 from dbjobs.store.records import NewJob
 from dbjobs.store.statements import Statements, Table
@@ -222,46 +217,8 @@ class PostgresDatabase:
                 values.append(given[name])
         return values
 
-    @contextmanager
-    def _errors(self) -> Iterator[None]:
-        """Turn the driver's exceptions into ours."""
-        try:
-            yield
-        except (
-            asyncpg.DeadlockDetectedError,
-            asyncpg.SerializationError,
-            asyncpg.LockNotAvailableError,
-        ) as error:
-            raise TransactionConflict(str(error)) from error
-        except asyncpg.InvalidCachedStatementError as error:
-            # DDL changed a table under a prepared statement; the next try prepares it anew.
-            raise TransactionConflict(str(error)) from error
-        except asyncpg.InsufficientPrivilegeError as error:
-            raise MissingPermission(f"{self._where}: {error}") from error
-        except asyncpg.CheckViolationError as error:
-            # A row that finds no partition violates no named constraint. (The text is in the server's language.)
-            if error.constraint_name is None:
-                raise PartitionMissing(str(error), _missing_month(error.detail)) from error
-            raise DatabaseError(str(error)) from error
-        except (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError) as error:
-            raise DatabaseUnavailable(f"PostgreSQL at {self._where} refuses us: {error}") from error
-        except (
-            asyncpg.PostgresConnectionError,
-            asyncpg.InterfaceError,
-            asyncpg.OperatorInterventionError,
-            asyncpg.InsufficientResourcesError,
-            asyncpg.InternalClientError,
-            OSError,
-            EOFError,
-            TimeoutError,
-        ) as error:
-            if isinstance(error, asyncpg.InterfaceError) and not _is_connection_problem(error):
-                raise DatabaseError(str(error)) from error
-            raise DatabaseUnavailable(
-                f"PostgreSQL at {self._where} cannot be reached: {str(error) or type(error).__name__}"
-            ) from error
-        except (asyncpg.PostgresError, asyncpg.DataError) as error:
-            raise DatabaseError(f"{type(error).__name__}: {error}") from error
+    def _errors(self) -> AbstractContextManager[None]:
+        return translated(self._where)
 
 
 class PostgresSession:
@@ -310,17 +267,3 @@ def _number(options: dict[str, str], name: str, default: int) -> int:
     if not value.isdigit() or int(value) < 1:
         raise InvalidUrl(f"database URL option {name}={value!r} must be a whole number >= 1")
     return int(value)
-
-
-def _missing_month(detail: str | None) -> str | None:
-    """The month of a row that found no partition: "... contains (created_at) = (2022-03-15 12:30:00+00)."."""
-    found = re.search(r"= \((.+)\)", detail or "")
-    try:
-        return None if found is None else datetime.fromisoformat(found[1]).astimezone(UTC).strftime("%Y%m")
-    except ValueError:  # a server with another DateStyle
-        return None
-
-
-def _is_connection_problem(error: Exception) -> bool:
-    text = str(error)
-    return "connection" in text or "pool is clos" in text
