@@ -23,8 +23,6 @@ from dbjobs.store.records import Claimed, Outcome
 
 log = logging.getLogger("dbjobs")
 
-# Outcomes that may wait to be written before claims stop: a slow database must not fill the memory.
-MAX_WAITING_OUTCOMES = 4000
 # What becomes ready behind the place of the last claim is found by a look from the start, at the latest
 # after this time, unless such looks are slow: they get at most this share of the time.
 FULL_LOOK_SECONDS = 0.2
@@ -145,7 +143,7 @@ class Dispatcher:
 
     def _room(self) -> int:
         """How many jobs may be claimed now: free slots, and a little ahead."""
-        if len(self._finisher) > MAX_WAITING_OUTCOMES:
+        if self._finisher.full:
             return 0
         return self._runners.room + self._runners.pace.ahead()
 

@@ -23,6 +23,8 @@ log = logging.getLogger("dbjobs")
 
 # Outcomes of one transaction.
 LARGEST_BATCH = 1000
+# Outcomes that may wait to be written before claims stop: a slow database must not fill the memory.
+MOST_WAITING = 4000
 
 Entry = tuple[Attempt, Outcome]
 
@@ -62,6 +64,11 @@ class Finisher:
 
     def __len__(self) -> int:
         return len(self._waiting) + len(self._in_flight)
+
+    @property
+    def full(self) -> bool:
+        """So many outcomes wait that nothing more should be claimed."""
+        return len(self) > MOST_WAITING
 
     def holds(self) -> set[int]:
         """Ids of the jobs whose outcome is not written yet."""
@@ -128,7 +135,10 @@ class Finisher:
                     await self._reporter.flush_quietly()
                 with anyio.CancelScope(shield=True):
                     await self._write(batch, current_node)
+                was_full = self.full
                 self._in_flight = []
+                if was_full and not self.full:
+                    self._waker.poke()  # claims go on
             self._idle.set()
 
     async def _write(self, batch: list[Entry], current_node: Callable[[], int | None]) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from dbjobs import Jobs, JobState
+from dbjobs.engine import finisher
 from dbjobs.engine.pace import Pace
 from tests.conformance.helpers import Gate, eventually, nodes, wait_all
 
@@ -39,3 +42,21 @@ async def test_what_gets_no_slot_is_handed_back_and_runs_elsewhere(
                 ended = await wait_all(client, refs)
     assert {(job.state, job.errors) for job in ended} == {(JobState.COMPLETED, ())}
     assert len(ran) == 4
+
+
+@pytest.mark.parametrize("lanes", [False, True], ids=["free jobs", "named workers"])
+async def test_claims_go_on_as_soon_as_waiting_outcomes_are_written(
+    jobs: Jobs, no_polling: None, monkeypatch: pytest.MonkeyPatch, lanes: bool
+) -> None:
+    """Not at the next poll: jobs that end faster than they are written stop the claims for a moment only."""
+    monkeypatch.setattr(finisher, "MOST_WAITING", 20)
+
+    @jobs.command
+    async def work() -> None: ...
+
+    async with jobs:
+        refs = await asyncio.gather(
+            *(jobs.enqueue(work, worker=f"w{number % 100}" if lanes else None) for number in range(400))
+        )
+        async with jobs.start():
+            await wait_all(jobs, refs)
