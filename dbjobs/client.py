@@ -86,7 +86,7 @@ class Client:
     ) -> JobRef:
         """Insert one job: coalesced if it is plain, else in a transaction, or in the caller's own."""
         db = self.db
-        session = None if connection is None else db.adopt(connection)
+        session = None if connection is None else await db.adopt(connection)
         if job.queue not in self._known_queues:
             await self._learn_queues(db, (job.queue,), session)
         if session is not None:
@@ -109,7 +109,7 @@ class Client:
         db = self.db
         if not jobs:
             return []
-        session = None if connection is None else db.adopt(connection)
+        session = None if connection is None else await db.adopt(connection)
         await self._learn_queues(db, sorted({job.queue for job in jobs} - self._known_queues), session)
 
         async def work(session: Session) -> list[JobRef]:

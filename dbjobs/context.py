@@ -14,7 +14,8 @@ from dbjobs.errors import Cancel, InvalidOption
 from dbjobs.models import Job, JobRef
 
 if TYPE_CHECKING:
-    from dbjobs.store.records import Claimed
+    from dbjobs.store.repository.rows import moment_of
+from dbjobs.store.records import Claimed
 
 MAX_STATUS_CHARACTERS = 500
 MAX_LOG_CHARACTERS = 10_000
@@ -158,8 +159,7 @@ class JobContext:
     @property
     def created_at(self) -> datetime:
         """When it was enqueued, UTC by the database's clock."""
-        value: Any = self._job.created_at
-        return value if isinstance(value, datetime) else datetime.fromisoformat(value + "+00:00")
+        return moment_of(self._job.created_at)
 
     @property
     def args(self) -> dict[str, str]:

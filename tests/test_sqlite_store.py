@@ -479,7 +479,7 @@ async def test_an_enqueue_is_part_of_the_callers_transaction(
         for commit in (False, True):
             if isolation_level is None:
                 connection.execute("BEGIN")
-            session = db.adopt(connection)
+            session = await db.adopt(connection)
             job = new_job(ref_id="key", run_after=None)
             ref = await enqueueing.insert_one(session, job, (), (), refuse_existing=True)
             assert await listed(db) == []
@@ -491,7 +491,7 @@ async def test_an_enqueue_is_part_of_the_callers_transaction(
 
 async def test_a_caller_without_a_transaction_is_told(db: SqliteDatabase) -> None:
     with closing(sqlite3.connect(db.path, isolation_level=None)) as connection:
-        session = db.adopt(connection)
+        session = await db.adopt(connection)
         with pytest.raises(InvalidOption, match="execute BEGIN"):
             await repository.insert_jobs(session, [new_job()], ())
 
@@ -501,11 +501,11 @@ async def test_a_connection_to_another_file_is_refused(db: SqliteDatabase, tmp_p
         closing(sqlite3.connect(tmp_path / "other.db")) as connection,
         pytest.raises(InvalidOption, match=r"other\.db"),
     ):
-        db.adopt(connection)
+        await db.adopt(connection)
     with closing(sqlite3.connect(":memory:")) as connection, pytest.raises(InvalidOption, match="no file"):
-        db.adopt(connection)
+        await db.adopt(connection)
     with pytest.raises(InvalidOption, match="not int"):
-        db.adopt(7)
+        await db.adopt(7)
 
 
 async def test_a_caller_waits_for_the_lock_without_stopping_the_event_loop(db: SqliteDatabase) -> None:
@@ -513,7 +513,7 @@ async def test_a_caller_waits_for_the_lock_without_stopping_the_event_loop(db: S
     with closing(sqlite3.connect(db.path)) as connection:
         async with db.transaction() as session:
             await repository.insert_jobs(session, [new_job()], ())
-            waiting = asyncio.ensure_future(repository.insert_jobs(db.adopt(connection), [new_job()], ()))
+            waiting = asyncio.ensure_future(repository.insert_jobs(await db.adopt(connection), [new_job()], ()))
             await asyncio.sleep(0.05)
             await repository.insert_jobs(session, [new_job()], ())
         with anyio.fail_after(5):
@@ -531,7 +531,7 @@ async def test_a_child_of_a_failed_job_is_cancelled_in_the_callers_transaction(d
     await db.open()
     with closing(sqlite3.connect(db.path)) as connection:
         for commit in (False, True):
-            session = db.adopt(connection)
+            session = await db.adopt(connection)
             child = new_job(ref_id="child")
             ref = await enqueueing.insert_one(session, child, [parent], (), refuse_existing=False)
             connection.commit() if commit else connection.rollback()

@@ -21,6 +21,11 @@ _SCHEMA = re.compile(r"[a-z_][a-z0-9_]{0,39}\Z")
 _DIALECTS = {
     "postgresql": ("dbjobs.store.postgres", "PostgresDatabase", "asyncpg", "postgres"),
     "postgres": ("dbjobs.store.postgres", "PostgresDatabase", "asyncpg", "postgres"),
+    "mysql": ("dbjobs.store.mysql", "MysqlDatabase", "aiomysql", "mysql"),
+    "mariadb": ("dbjobs.store.mysql", "MysqlDatabase", "aiomysql", "mysql"),
+    "mysql+asyncmy": ("dbjobs.store.mysql", "MysqlDatabase", "asyncmy", "mysql"),
+    "mariadb+asyncmy": ("dbjobs.store.mysql", "MysqlDatabase", "asyncmy", "mysql"),
+    "mssql": ("dbjobs.store.sqlserver", "SqlServerDatabase", "aioodbc", "sqlserver"),
     "sqlite": ("dbjobs.store.sqlite", "SqliteDatabase", "sqlite3", ""),
 }
 
@@ -77,7 +82,7 @@ class Database(Protocol):
         """The same for a handler, which may keep it open for long: apart from the engine's own connections."""
         ...
 
-    def adopt(self, connection: Any) -> Session:
+    async def adopt(self, connection: Any) -> Session:
         """The caller's own connection as a session. Raises InvalidOption if it is not one of this database."""
         ...
 
@@ -118,6 +123,18 @@ def split_url(url: str) -> tuple[SplitResult, dict[str, str]]:
     return parts, options
 
 
+def number_option(options: dict[str, str], name: str, default: int) -> int:
+    """A URL option that must be a whole number >= 1.
+
+    Raises:
+        InvalidUrl.
+    """
+    value = options.get(name, str(default))
+    if not value.isdigit() or int(value) < 1:
+        raise InvalidUrl(f"database URL option {name}={value!r} must be a whole number >= 1")
+    return int(value)
+
+
 def _hidden(url: object) -> str:
     """The URL without its password, for messages."""
     return re.sub(r"(://[^:/@]*):[^@]*@", r"\1:***@", str(url))
@@ -127,8 +144,9 @@ def make_database(url: str, *, schema: str = "dbjobs", **settings: Any) -> Datab
     """Find the database class for a URL; nothing is opened yet.
 
     Args:
-        url: ``postgresql://user:password@host:port/database`` or ``sqlite:///path/to/jobs.db``.
-        schema: schema (PostgreSQL) or name prefix (SQLite) of all tables.
+        url: ``postgresql://user:password@host:port/database``, ``mysql://...``, ``mariadb://...``,
+            ``mssql://...`` or ``sqlite:///path/to/jobs.db``.
+        schema: schema (PostgreSQL, SQL Server) or name prefix (MySQL, SQLite) of all tables.
         settings: passed on to the database class (``pool_size=...``).
 
     Raises:

@@ -20,7 +20,7 @@ from dbjobs.errors import (
     InvalidOption,
     InvalidUrl,
 )
-from dbjobs.store.database import Row, Session, split_url
+from dbjobs.store.database import Row, Session, number_option, split_url
 from dbjobs.store.postgres_errors import translated
 from dbjobs.store.postgres_pool import Connection, Pool
 from dbjobs.store.records import NewJob
@@ -72,9 +72,9 @@ class PostgresDatabase:
         self._pooler = options.get("pooler") == "transaction"
         if "pooler" in options and not self._pooler:
             raise InvalidUrl(f"pooler={options['pooler']!r} is not known; the only value is 'transaction'")
-        self._pool_size = pool_size or _number(options, "pool_size", 4)
-        self._connect_timeout = _number(options, "connect_timeout", 10)
-        self._command_timeout = _number(options, "command_timeout", 60)
+        self._pool_size = pool_size or number_option(options, "pool_size", 4)
+        self._connect_timeout = number_option(options, "connect_timeout", 10)
+        self._command_timeout = number_option(options, "command_timeout", 60)
         others = {name: value for name, value in options.items() if name not in _OWN_OPTIONS}
         self._dsn = parts._replace(query=urlencode(others)).geturl()
         self._where = f"{parts.hostname or others.get('host', 'localhost')}:{parts.port or 5432}{parts.path}"
@@ -139,7 +139,7 @@ class PostgresDatabase:
         finally:
             pool.release(connection)
 
-    def adopt(self, connection: Any) -> Session:
+    async def adopt(self, connection: Any) -> Session:
         if not isinstance(connection, asyncpg.Connection) and not hasattr(connection, "copy_records_to_table"):
             raise InvalidOption(
                 f"connection= must be an asyncpg connection for a PostgreSQL database, not {type(connection).__name__}"
@@ -260,10 +260,3 @@ class PostgresSession:
 @lru_cache(maxsize=16)
 def _statements(schema: str) -> Statements:
     return Statements("postgres", lambda text: text.replace("dbjobs.", f'"{schema}".'), lambda number, _: f"${number}")
-
-
-def _number(options: dict[str, str], name: str, default: int) -> int:
-    value = options.get(name, str(default))
-    if not value.isdigit() or int(value) < 1:
-        raise InvalidUrl(f"database URL option {name}={value!r} must be a whole number >= 1")
-    return int(value)

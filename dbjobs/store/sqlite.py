@@ -15,7 +15,7 @@ from urllib.parse import unquote
 import anyio
 
 from dbjobs.errors import DatabaseError, InvalidOption, InvalidUrl, MissingPermission
-from dbjobs.store.database import Row, Session, split_url
+from dbjobs.store.database import Row, Session, number_option, split_url
 from dbjobs.store.sqlite_connection import MINIMUM_VERSION, connect, translate
 from dbjobs.store.sqlite_history import History, HistoryFiles
 from dbjobs.store.sqlite_script import Scripts
@@ -47,8 +47,8 @@ class SqliteDatabase:
         self.url = url
         self.schema = schema
         self.path = path
-        self._busy_seconds = float(_number(options, "busy_timeout", 10))
-        self._pool_size = _number(options, "pool_size", 2) if pool_size is None else pool_size
+        self._busy_seconds = float(number_option(options, "busy_timeout", 10))
+        self._pool_size = number_option(options, "pool_size", 2) if pool_size is None else pool_size
         self._files = HistoryFiles(path, schema)
         self.statements, self._scripts = _statements(schema)
         self._writer: Writer | None = None
@@ -145,7 +145,12 @@ class SqliteDatabase:
             finally:
                 connection.rollback()  # nothing, after a commit
 
-    def adopt(self, connection: Any) -> Session:
+    async def adopt(self, connection: Any) -> Session:
+        self._check_callers(connection)
+        return self._caller_session(connection)
+
+    def _check_callers(self, connection: Any) -> None:
+        """Refuse what is not a connection to our main file."""
         if not isinstance(connection, sqlite3.Connection):
             raise InvalidOption(
                 f"connection= must be a sqlite3.Connection for an SQLite database, not {type(connection).__name__}"
@@ -158,7 +163,6 @@ class SqliteDatabase:
         file = files.get("main")
         if not file or not self.path.exists() or not Path(file).exists() or not self.path.samefile(file):
             raise InvalidOption(f"connection= is open on {file or 'no file'}, and the jobs are in {self.path}")
-        return self._caller_session(connection)
 
     def another(self) -> SqliteDatabase:
         return SqliteDatabase(self.url, schema=self.schema, pool_size=0)
@@ -229,10 +233,3 @@ def _parse(url: str) -> tuple[Path, dict[str, str]]:
     if unknown:
         raise InvalidUrl(f"database URL {url!r}: unknown option {unknown[0]!r}; known are busy_timeout and pool_size")
     return Path(name).absolute(), options
-
-
-def _number(options: dict[str, str], name: str, default: int) -> int:
-    value = options.get(name, str(default))
-    if not value.isdigit() or int(value) < 1:
-        raise InvalidUrl(f"database URL option {name}={value!r} must be a whole number >= 1")
-    return int(value)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Protocol
 
 import msgspec
@@ -67,8 +67,10 @@ def json_of(text: str | None) -> Any:
 
 
 def moment_of(value: datetime | str) -> datetime:
-    """A time as the drivers give it: aware, or (SQLite) ISO text in UTC."""
-    return value if isinstance(value, datetime) else datetime.fromisoformat(value + "+00:00")
+    """A time as the drivers give it: aware (PostgreSQL), naive in UTC (MySQL, SQL Server), or its text (SQLite)."""
+    if not isinstance(value, datetime):
+        value = datetime.fromisoformat(value)
+    return value if value.tzinfo is not None else value.replace(tzinfo=UTC)
 
 
 def maybe_moment_of(value: datetime | str | None) -> datetime | None:
