@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager
 from functools import lru_cache
 from operator import itemgetter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 import anyio
@@ -21,10 +21,15 @@ from dbjobs.errors import (
     InvalidUrl,
 )
 from dbjobs.store.database import Row, Session, number_option, split_url
+from dbjobs.store.pool import Pool
 from dbjobs.store.postgres_errors import translated
-from dbjobs.store.postgres_pool import Connection, Pool
 from dbjobs.store.records import NewJob
 from dbjobs.store.statements import Statements, Table
+
+if TYPE_CHECKING:
+    Connection = asyncpg.Connection[asyncpg.Record]  # generic in its stubs only
+else:
+    Connection = asyncpg.Connection
 
 # Plans must not depend on statistics: a table that was empty when a statement was first planned may hold
 # a million rows a minute later, and the cached plan stays. So on our own connections the planner is left
@@ -79,8 +84,8 @@ class PostgresDatabase:
         self._dsn = parts._replace(query=urlencode(others)).geturl()
         self._where = f"{parts.hostname or others.get('host', 'localhost')}:{parts.port or 5432}{parts.path}"
         self.statements = _statements(schema)
-        self._pool: Pool | None = None
-        self._handlers_pool: Pool | None = None
+        self._pool: Pool[Connection] | None = None
+        self._handlers_pool: Pool[Connection] | None = None
 
     async def open(self) -> None:
         self._pool = Pool(self._connect, self._pool_size)
@@ -114,7 +119,7 @@ class PostgresDatabase:
             yield session
 
     @asynccontextmanager
-    async def _transaction(self, pool: Pool) -> AsyncIterator[Session]:
+    async def _transaction(self, pool: Pool[Connection]) -> AsyncIterator[Session]:
         with self._errors():
             connection = await pool.acquire()
         try:
@@ -182,7 +187,7 @@ class PostgresDatabase:
     # --- for PostgresSession --------------------------------------------------------------------
 
     @property
-    def _opened(self) -> Pool:
+    def _opened(self) -> Pool[Connection]:
         if self._pool is None:
             raise DatabaseError("the database is not open: use it inside 'async with jobs:' or 'jobs.start()'")
         return self._pool
