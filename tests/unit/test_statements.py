@@ -15,7 +15,7 @@ DIALECTS = ("postgres", "sqlite")
 # What one dialect alone needs: COPY returns no ids, so PostgreSQL draws them first; SQLite's history is in files of
 # their own, one a month, that are attached and filled.
 ONLY_IN = {
-    "postgres": {"allocate_ids"},
+    "postgres": {"allocate_ids", "copy_jobs"},
     "sqlite": {"archive_month", "find_unarchived", "forget_archived", "open_connection"},
 }
 
