@@ -13,6 +13,7 @@ from urllib.parse import unquote
 import anyio
 
 from dbjobs.errors import DatabaseError, InvalidOption, InvalidUrl
+from dbjobs.store.adopting import refused
 from dbjobs.store.database import Row, Session, number_option, split_url
 from dbjobs.store.mysql_connection import DRIVERS, MysqlConnection
 from dbjobs.store.mysql_errors import PARTITION_EXISTS, PARTITION_GONE, code_of, translated
@@ -134,13 +135,11 @@ class MysqlDatabase:
                 await session.end()
 
     async def adopt(self, connection: Any) -> Session:
-        kinds = " or ".join(f"{driver}.Connection" for driver in DRIVERS)
         if type(connection).__module__.partition(".")[0] not in DRIVERS or not hasattr(connection, "escape_string"):
-            raise InvalidOption(
-                f"connection= must be {kinds} for a MySQL or MariaDB database, not {type(connection).__name__}"
-            )
-        if connection.charset != "utf8mb4":
-            raise InvalidOption(f"connection= has the character set {connection.charset!r}; jobs need utf8mb4")
+            raise refused(connection, "an aiomysql or asyncmy connection for a MySQL or MariaDB database")
+        if connection.character_set_name() != "utf8mb4":
+            charset = connection.character_set_name()
+            raise InvalidOption(f"connection= has the character set {charset!r}; jobs need utf8mb4")
         if connection.get_autocommit() and not connection.get_transaction_status():
             raise InvalidOption("connection= has no open transaction and commits by itself: begin() one on it first")
         return MysqlSession(self.callers_scripts, MysqlConnection(connection, self._where, self._seconds))
