@@ -121,5 +121,5 @@ ON DUPLICATE KEY UPDATE
     failed = dbjobs_job_stat.failed + n.failed, cancelled = dbjobs_job_stat.cancelled + n.cancelled,
     duration_ms = dbjobs_job_stat.duration_ms + n.duration_ms;
 
--- @packed id state batch_id has_dependents month worker
+-- @packed id state batch_id has_dependents
 SELECT @moved AS moved;
