@@ -72,7 +72,8 @@ class RawMysql:
 
     settings = (
         f"aiomysql, READ COMMITTED; drain: claims of {CLAIM_SIZE} and moves to history of {CLAIM_SIZE}, on a "
-        f"connection each, at the same time; concurrent: pools of {POOL_SIZES}; bulk: INSERT of {_ROWS_PER_INSERT} rows at once"
+        f"connection each, at the same time; concurrent: pools of {POOL_SIZES}; "
+        f"bulk: INSERT of {_ROWS_PER_INSERT} rows at once"
     )
 
     def __init__(self, site: Site) -> None:

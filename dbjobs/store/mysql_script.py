@@ -92,7 +92,7 @@ class Run:
         return self._rows
 
     async def _step(self, step: Step) -> None:
-        if step.only_if is not None and not _any(as_table(self._values[step.only_if]), step.where):
+        if step.only_if is not None and not _any(as_table(self._values[step.only_if]), step):
             self._note(step, [])
             return
         if step.over is None:
@@ -186,8 +186,11 @@ class Run:
             self._rows = rows
 
 
-def _any(table: Table, column: str | None) -> bool:
-    return bool(table.rows) if column is None else any(column_of(table, column))
+def _any(table: Table, step: Step) -> bool:
+    if step.where is None:
+        return bool(table.rows)
+    values = column_of(table, step.where)
+    return any(values) if step.other is None else any(value != step.other for value in values)
 
 
 def _rows_of(table: Table, where: str | None) -> Iterator[Mapping[str, Any]]:

@@ -6,6 +6,7 @@ above a statement directs it:
 
 ``-- @as moved``                    the rows it returns are a set for the statements below it
 ``-- @if moved where worker``       only if the set has rows (or rows in which this column is neither NULL nor 0)
+``-- @if ends where state <> done`` only if it has rows in which this column has another value
 ``-- @each counts where x as y``    run it once for each row of a set, whose columns are its parameters
 ``-- @each wanted within room``     the same, until ``:room`` rows have been found; ``:left`` are still wanted
 ``-- @rows jobs``                   run it on all rows of a set: its VALUES list has one row, repeated for each
@@ -32,7 +33,7 @@ from dbjobs.store.statements import PARAMETER, Parameter
 
 _DIRECTIVE = re.compile(
     r"-- @(?:each (?P<each>\w+)|rows (?P<rows>\w+)|union (?P<union>\w+)|if (?P<only_if>\w+))?"
-    r"(?: where (?P<where>\w+))?(?: within (?P<within>\w+))?(?: numbered (?P<numbered>\w+))?"
+    r"(?: where (?P<where>\w+)(?: <> (?P<other>\w+))?)?(?: within (?P<within>\w+))?(?: numbered (?P<numbered>\w+))?"
     r" ?(?:as (?P<name>\w+))? ?(?P<packed>packed)?(?P<columns>(?: \w+)*)"
 )
 _VALUES = re.compile(r"\bVALUES\s*\(")
@@ -54,6 +55,7 @@ class Step(NamedTuple):
     union: str | None
     only_if: str | None
     where: str | None
+    other: str | None
     within: str | None
     numbered: str | None
     name: str | None
@@ -83,6 +85,7 @@ def _step(
     union: str | None = None,
     only_if: str | None = None,
     where: str | None = None,
+    other: str | None = None,
     within: str | None = None,
     numbered: str | None = None,
     name: str | None = None,
@@ -95,7 +98,7 @@ def _step(
         head, row, tail = text[:start], _template(text[start:end]), text[end:]
     names = frozenset(match[1] for match in PARAMETER.finditer(text)) | set(filter(None, (each, rows, union, only_if)))
     return Step(
-        _template(head), row, _template(tail), each, rows, union, only_if, where, within, numbered, name,
+        _template(head), row, _template(tail), each, rows, union, only_if, where, other, within, numbered, name,
         packed is not None, tuple((columns or "").split()), names,
     )  # fmt: skip
 

@@ -41,7 +41,9 @@ def used_names() -> set[str]:
     """Every statement that the Python code asks for by name."""
     found: set[str] = set()
     for file in PACKAGE.rglob("*.py"):
-        found |= set(re.findall(r"\b(?:fetch|script|text|steps|_apply)\(\s*(?:\w+,\s*)?\"([a-z_]+)\"", file.read_text()))
+        found |= set(
+            re.findall(r"\b(?:fetch|script|text|steps|_apply)\(\s*(?:\w+,\s*)?\"([a-z_]+)\"", file.read_text())
+        )
     return found
 
 

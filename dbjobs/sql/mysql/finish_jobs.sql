@@ -52,7 +52,7 @@ WHERE o.state = 'completed'
   AND j.node_id = :node_id
   AND NOT (:plain_only AND (j.has_dependents OR j.batch_id IS NOT NULL));
 
--- @if outcomes where error_code
+-- @if outcomes where state <> completed
 INSERT INTO dbjobs_failed_job (
     id, ref_id, parent_id, worker, queue, priority, tag, batch_id, callback, depends_on,
     depends_on_policy, run_after, expires_at, created_at, created_by, user_id, request_type, command,
@@ -105,7 +105,7 @@ FROM (
 ON DUPLICATE KEY UPDATE
     completed = dbjobs_job_stat.completed + n.completed, duration_ms = dbjobs_job_stat.duration_ms + n.duration_ms;
 
--- @if outcomes where error_code
+-- @if outcomes where state <> completed
 INSERT INTO dbjobs_job_stat (minute, queue, command, node_id, completed, failed, cancelled, duration_ms)
 SELECT minute, queue, command, node_id, 0, failed, cancelled, duration_ms
 FROM (
