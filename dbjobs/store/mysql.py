@@ -19,9 +19,10 @@ from dbjobs.store.mysql_connection import DRIVERS, MysqlConnection
 from dbjobs.store.mysql_errors import PARTITION_EXISTS, PARTITION_GONE, code_of, translated
 from dbjobs.store.mysql_script import Run, Scripts
 from dbjobs.store.mysql_steps import steps_of
+from dbjobs.store.mysql_values import in_pieces
 from dbjobs.store.pool import Pool
 from dbjobs.store.records import NewJob
-from dbjobs.store.retrying import without_conflict
+from dbjobs.store.retrying import in_transaction, without_conflict
 from dbjobs.store.statements import Statements, Table
 
 _OPTIONS = {"pool_size", "connect_timeout", "command_timeout", "unix_socket", "ssl", "ssl_ca", "ssl_cert", "ssl_key"}
@@ -95,6 +96,8 @@ class MysqlDatabase:
         steps = self.scripts.steps(statement)
         if not steps:
             return ()
+        if len(in_pieces(parameters)) > 1:
+            return await in_transaction(self, lambda session: session.fetch(statement, **parameters))
         several = self.scripts.several(statement)
 
         async def once() -> Sequence[Row]:
@@ -205,7 +208,11 @@ class MysqlSession:
     async def fetch(self, statement: str, /, **parameters: Any) -> Sequence[Row]:
         self._locked = self._locked or statement == "lock_schema"
         steps = self._scripts.steps(statement)
-        return await Run(self._connection, self._scripts, parameters).steps(steps, alone=False) if steps else ()
+        rows: list[Row] = []
+        if steps:
+            for piece in in_pieces(parameters):
+                rows += await Run(self._connection, self._scripts, piece).steps(steps, alone=False)
+        return rows
 
     async def script(self, statement: str, /, **words: str) -> None:
         text = statement if "\n" in statement else self._scripts.statements.text(statement)
