@@ -26,11 +26,12 @@ _SETTINGS = (
 )
 _FILL = f"""
 INSERT INTO {_LIVE} (
-    worker, queue, command, request, request_body, retry_limit, timeout_seconds, state, run_after
+    worker, queue, command, request, request_body, retry_limit, timeout_seconds, state, run_after, line
 )
 WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < {{jobs}}),
     lanes (lane) AS (SELECT 1 UNION ALL SELECT lane + 1 FROM lanes WHERE lane < {{lanes}})
-SELECT {{worker}}, 'default', {{command}}, 'int', n, 2, 600, {{state}}, {{run_after}}
+SELECT {{worker}}, 'default', {{command}}, 'int', n, 2, 600, {{state}}, {{run_after}},
+    IF({{state}} = 'scheduled', 'due', COALESCE(CONCAT('w:', {{worker}}), 'q:default'))
 FROM numbers CROSS JOIN lanes ORDER BY n, lane
 """
 # The largest pause between two rows is the end of a batch: look for it in the rows behind the position, up to

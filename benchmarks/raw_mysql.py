@@ -28,7 +28,7 @@ FOR UPDATE SKIP LOCKED
 """
 _CLAIMED = """
 UPDATE dbjobs_background_job
-SET state = 'started', node_id = {node_id}, attempt = attempt + 1, started_at = UTC_TIMESTAMP(6),
+SET state = 'started', line = 'n:{node_id}', node_id = {node_id}, attempt = attempt + 1, started_at = UTC_TIMESTAMP(6),
     last_activity_at = UTC_TIMESTAMP(6)
 WHERE id IN ({ids});
 COMMIT
@@ -56,12 +56,12 @@ DELETE FROM dbjobs_background_job WHERE id IN ({{ids}}) AND node_id = {{node_id}
 COMMIT
 """
 
-_FILLED = ("queue", "priority", "command", "request", "request_body", "retry_limit", "timeout_seconds")
+_FILLED = ("queue", "priority", "command", "request", "request_body", "retry_limit", "timeout_seconds", "line")
 _INSERT = f"INSERT INTO dbjobs_background_job ({', '.join(_FILLED)}) VALUES "
 
 
 def _row(number: int) -> str:
-    return f"('default', 0, 'noop', 'int', '{number}', 2, 600.0)"
+    return f"('default', 0, 'noop', 'int', '{number}', 2, 600.0, 'q:default')"
 
 
 class RawMysql:

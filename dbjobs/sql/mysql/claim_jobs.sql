@@ -32,7 +32,7 @@ FROM (
 
 UPDATE JSON_TABLE(@picked, '$[*]' COLUMNS (position FOR ORDINALITY, id BIGINT PATH '$')) AS picked
 STRAIGHT_JOIN dbjobs_background_job j FORCE INDEX (PRIMARY) ON j.id = picked.id
-SET j.state = 'started', j.node_id = :node_id, j.attempt = j.attempt + 1, j.started_at = UTC_TIMESTAMP(6),
+SET j.state = 'started', j.line = CONCAT('n:', :node_id), j.node_id = :node_id, j.attempt = j.attempt + 1, j.started_at = UTC_TIMESTAMP(6),
     j.last_activity_at = UTC_TIMESTAMP(6), j.progress = NULL, j.status = NULL
 WHERE picked.position <= :room;
 

@@ -1,7 +1,8 @@
 -- Takes leases on idle named workers and claims a run of jobs for each, in one transaction.
 --
--- * `lane` is a skip scan: one probe of the index `line` per distinct worker, from a moving start, so the cost goes
---   with the lanes looked at and not with the jobs behind them.
+-- * `lane` is a skip scan (GROUP BY the first column of the index `line`), from a moving start, so the cost goes with
+--   the lanes looked at and not with the jobs behind them. (MySQL and MariaDB probe a WITH RECURSIVE, as other
+--   databases have it here, from the start of the index each time.) ORDER BY line: without it the head is sorted out.
 -- * A lane whose head this node cannot run (unknown command, queue not served) is left alone: taking
 --   the job behind it would break the order.
 -- * Lanes and heads are found without locks. All locks, and with them the decision, come in the last round trip: the
@@ -9,37 +10,25 @@
 -- * job_worker's primary key decides between nodes; the row of one that was faster stays as it is. What a lane's last
 --   holder has run since the look is no longer `queued` and drops out; whatever was ahead of it is ahead of ours too.
 -- @as idle
-WITH RECURSIVE lane (worker, looked_at) AS (
-    SELECT (
-        SELECT worker
-        FROM dbjobs_background_job FORCE INDEX (line)
-        WHERE line > CONCAT('w:', :after_worker) AND line < 'w;'
-        ORDER BY line
-        LIMIT 1
-    ), 1
-    UNION ALL
-    SELECT (
-        SELECT following.worker
-        FROM dbjobs_background_job following FORCE INDEX (line)
-        WHERE following.line > CONCAT('w:', lane.worker) AND following.line < 'w;'
-        ORDER BY following.line
-        LIMIT 1
-    ), lane.looked_at + 1
-    FROM lane
-    WHERE lane.worker IS NOT NULL AND lane.looked_at < :scan_limit
-)
-SELECT lane.worker
-FROM lane
+SELECT head.worker
+FROM (
+    SELECT line
+    FROM dbjobs_background_job FORCE INDEX (line)
+    WHERE line > CONCAT('w:', :after_worker) AND line < 'w;'
+    GROUP BY line
+    ORDER BY line
+    LIMIT :scan_limit
+) lane
 STRAIGHT_JOIN dbjobs_background_job head FORCE INDEX (PRIMARY) ON head.id = (
     SELECT c.id
     FROM dbjobs_background_job c FORCE INDEX (line)
-    WHERE c.line = CONCAT('w:', lane.worker) AND (c.expires_at IS NULL OR c.expires_at > UTC_TIMESTAMP(6))
-    ORDER BY c.place, c.id
+    WHERE c.line = lane.line AND (c.expires_at IS NULL OR c.expires_at > UTC_TIMESTAMP(6))
+    ORDER BY c.line, c.place, c.id
     LIMIT 1
 )
 WHERE head.command IN (:commands)
   AND head.queue IN (:queues)
-  AND NOT EXISTS (SELECT 1 FROM dbjobs_job_worker w WHERE w.worker = lane.worker)
+  AND NOT EXISTS (SELECT 1 FROM dbjobs_job_worker w WHERE w.worker = head.worker)
 LIMIT :lanes;
 
 -- @union idle as head packed worker id place mine
@@ -84,7 +73,7 @@ WHERE run.claimable = 1 AND @alive = 1;
 UPDATE JSON_TABLE(@run, '$[*]' COLUMNS (id BIGINT PATH '$')) AS run
 STRAIGHT_JOIN dbjobs_background_job j FORCE INDEX (PRIMARY) ON j.id = run.id
 STRAIGHT_JOIN dbjobs_job_worker w FORCE INDEX (PRIMARY) ON w.worker = j.worker
-SET j.state = 'started', j.node_id = :node_id, j.attempt = j.attempt + 1, j.started_at = UTC_TIMESTAMP(6),
+SET j.state = 'started', j.line = CONCAT('n:', :node_id), j.node_id = :node_id, j.attempt = j.attempt + 1, j.started_at = UTC_TIMESTAMP(6),
     j.last_activity_at = UTC_TIMESTAMP(6), j.progress = NULL, j.status = NULL
 WHERE j.state = 'queued' AND w.node_id = :node_id;
 

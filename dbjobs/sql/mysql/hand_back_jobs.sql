@@ -12,7 +12,8 @@ FOR UPDATE /*!50799 OF j */;
 
 -- @if returned
 UPDATE dbjobs_background_job
-SET state = 'queued', attempt_base = attempt_base + 1, node_id = NULL, started_at = NULL, progress = NULL, status = NULL
+SET state = 'queued', line = IF(worker IS NULL, CONCAT('q:', queue), CONCAT('w:', worker)),
+    attempt_base = attempt_base + 1, node_id = NULL, started_at = NULL, progress = NULL, status = NULL
 WHERE id IN (:returned.id);
 
 -- @if returned where released

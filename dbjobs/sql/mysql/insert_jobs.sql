@@ -8,7 +8,7 @@ INSERT INTO dbjobs_background_job (
     ref_id, parent_id, worker, queue, priority, tag, batch_id, callback, depends_on,
     depends_on_policy, pending, run_after, expires_at, created_at, created_by, user_id,
     request_type, command, request, request_body, retry_limit, retry, on_failure,
-    timeout_seconds, reply_to, args, meta, trace_context, state
+    timeout_seconds, reply_to, args, meta, trace_context, state, line
 )
 VALUES (
     :ref_id, :parent_id, :worker, :queue, :priority, :tag, :batch_id, :callback, :depends_on,
@@ -22,5 +22,11 @@ VALUES (
         WHEN COALESCE(:run_after, UTC_TIMESTAMP(6) + INTERVAL :delay_seconds * 1000000 MICROSECOND) > UTC_TIMESTAMP(6)
             THEN 'scheduled'
         ELSE 'queued'
+    END,
+    CASE
+        WHEN :pending > 0 THEN NULL
+        WHEN COALESCE(:run_after, UTC_TIMESTAMP(6) + INTERVAL :delay_seconds * 1000000 MICROSECOND) > UTC_TIMESTAMP(6)
+            THEN 'due'
+        ELSE COALESCE(CONCAT('w:', :worker), CONCAT('q:', :queue))
     END
 );

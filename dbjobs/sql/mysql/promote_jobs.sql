@@ -12,7 +12,9 @@ FROM (
 ) due;
 
 -- @if promoted
-UPDATE dbjobs_background_job SET state = 'queued' WHERE id IN (:promoted.id);
+UPDATE dbjobs_background_job
+SET state = 'queued', line = IF(worker IS NULL, CONCAT('q:', queue), CONCAT('w:', worker))
+WHERE id IN (:promoted.id);
 
 -- @if promoted where worker
 DELETE FROM dbjobs_job_worker WHERE blocked_by IN (:promoted.id);

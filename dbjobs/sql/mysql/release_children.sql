@@ -46,7 +46,11 @@ UPDATE JSON_TABLE(:child, '$[*]' COLUMNS (
     id BIGINT PATH '$.id', pending INT PATH '$.pending', state VARCHAR(20) PATH '$.state'
 )) AS c
 STRAIGHT_JOIN dbjobs_background_job j FORCE INDEX (PRIMARY) ON j.id = c.id
-SET j.pending = c.pending, j.state = c.state;
+SET j.pending = c.pending, j.state = c.state,
+    j.line = CASE c.state
+        WHEN 'scheduled' THEN 'due'
+        WHEN 'queued' THEN IF(j.worker IS NULL, CONCAT('q:', j.queue), CONCAT('w:', j.worker))
+    END;
 
 -- @packed
 SELECT JSON_ARRAYAGG(JSON_ARRAY(c.id, c.state, c.queue, c.priority, c.worker, c.failed_parent_id))

@@ -12,14 +12,14 @@ INSERT INTO dbjobs_background_job (
     depends_on_policy, created_at, created_by, user_id, request_type, command,
     request, request_body, response, response_body, state, executed_at, retry_limit, retry,
     on_failure, attempt, attempt_base, timeout_seconds, reply_to, error_code, error, errors, args,
-    meta, trace_context
+    meta, trace_context, line
 )
 SELECT
     id, ref_id, parent_id, worker, queue, priority, tag, batch_id, callback, depends_on,
     depends_on_policy, created_at, created_by, user_id, request_type, command,
     request, request_body, response, response_body, 'queued', executed_at, retry_limit, retry,
     on_failure, attempt, attempt, timeout_seconds, reply_to, error_code, error, errors, args,
-    meta, trace_context
+    meta, trace_context, IF(worker IS NULL, CONCAT('q:', queue), CONCAT('w:', worker))
 FROM dbjobs_failed_job
 WHERE id IN (:revived.id) AND created_month IN (:revived.month);
 

@@ -23,6 +23,7 @@ UPDATE JSON_TABLE(:outcomes, '$[*]' COLUMNS (
 )) AS o
 STRAIGHT_JOIN dbjobs_background_job j FORCE INDEX (PRIMARY) ON j.id = o.id
 SET j.state = CASE WHEN o.delay_seconds > 0 THEN 'scheduled' ELSE 'queued' END,
+    j.line = CASE WHEN o.delay_seconds > 0 THEN 'due' ELSE IF(j.worker IS NULL, CONCAT('q:', j.queue), CONCAT('w:', j.worker)) END,
     j.run_after = UTC_TIMESTAMP(6) + INTERVAL o.delay_seconds * 1000000 MICROSECOND,
     j.node_id = NULL, j.last_activity_at = UTC_TIMESTAMP(6), j.error_code = o.error_code, j.error = o.error,
     j.errors = JSON_MERGE_PRESERVE(COALESCE(j.errors, '[]'), COALESCE(o.failure, '[]'))

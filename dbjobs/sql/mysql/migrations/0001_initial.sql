@@ -57,14 +57,8 @@ CREATE TABLE IF NOT EXISTS dbjobs_background_job (
     -- Which line the row stands in, and where. There are no partial indexes here, and each further index costs every
     -- job two writes: so one index serves the claims of free jobs ('q:queue'), those of named workers ('w:worker'),
     -- the jobs that are not due yet ('due') and what a node holds ('n:node'). A job waiting for others is in none.
-    line                VARCHAR(260) AS (
-        CASE
-            WHEN node_id IS NOT NULL THEN CONCAT('n:', node_id)
-            WHEN state = 'queued' AND worker IS NULL THEN CONCAT('q:', queue)
-            WHEN state = 'queued' THEN CONCAT('w:', worker)
-            WHEN state = 'scheduled' THEN 'due'
-        END
-    ) STORED,
+    -- Written by every statement that moves a job, and checked: MariaDB does not skip through a generated column.
+    line                VARCHAR(260),
     -- The order within it: the priority, or the microsecond at which the job is due.
     place               BIGINT AS (
         CASE state
@@ -73,6 +67,14 @@ CREATE TABLE IF NOT EXISTS dbjobs_background_job (
             ELSE 0
         END
     ) STORED,
+    CHECK (
+        line <=> CASE
+            WHEN node_id IS NOT NULL THEN CONCAT('n:', node_id)
+            WHEN state = 'queued' AND worker IS NULL THEN CONCAT('q:', queue)
+            WHEN state = 'queued' THEN CONCAT('w:', worker)
+            WHEN state = 'scheduled' THEN 'due'
+        END
+    ),
     KEY line (line, place, id),
     -- The idempotency key.
     UNIQUE KEY ref (ref_id),
