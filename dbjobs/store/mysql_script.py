@@ -13,6 +13,7 @@ from dbjobs.store.mysql_values import Template, as_table, column_of, literal
 from dbjobs.store.named_rows import row_type
 from dbjobs.store.statements import Parameter, Statements, Table
 
+COMMA = ",\n"
 UNION = "\nUNION ALL\n"
 
 
@@ -96,25 +97,24 @@ class Run:
             self._note(step, [])
             return
         if step.over is None:
-            self._add(step, self._text(step, self._values))
+            self._add(step, self._filled(step.head, self._values))
             return
         table = as_table(self._values[step.over])
         if not table.rows:
             self._note(step, [])
         elif step.numbered is not None:
             await self._numbered(step, table)
-        elif step.rows is not None:
-            self._add(step, self._repeated(step, table))
+        elif step.row is not None:
+            self._add(step, self._repeated(step, table, UNION if step.union is not None else COMMA))
         else:
-            texts = [self._text(step, {**self._values, **row}) for row in _rows_of(table, step.where)]
-            for text in [UNION.join(f"({text})" for text in texts)] if step.union is not None else texts:
-                self._add(step, text)
+            for row in _rows_of(table, step.where):
+                self._add(step, self._filled(step.head, {**self._values, **row}))
 
     async def _numbered(self, step: Step, table: Table) -> None:
         """Insert rows; the numbers they got: consecutive ones, in steps of the server's increment."""
         assert step.numbered is not None
         await self._send()
-        text = self._repeated(step, table)
+        text = self._repeated(step, table, COMMA)
         if len(table.rows) == 1:
             results = await self._connection.run_unless_taken(text)
             by = 1
@@ -125,14 +125,11 @@ class Run:
         beside = column_of(table, step.numbered)
         self._note(step, [(first + at * by, value) for at, value in enumerate(beside) if results])
 
-    def _repeated(self, step: Step, table: Table) -> str:
-        """A statement with the one row of its VALUES list repeated for each row of the set."""
+    def _repeated(self, step: Step, table: Table, between: str) -> str:
+        """A statement with a part of it repeated for each row of the set."""
         assert step.row is not None
-        values = step.row.repeat(table, self._values, self._connection.escape)
-        return self._filled(step.head, self._values) + values + self._filled(step.tail, self._values)
-
-    def _text(self, step: Step, values: Mapping[str, Any]) -> str:
-        return self._filled(step.head, values)
+        parts = between.join(step.row.repeat(table, self._values, self._connection.escape))
+        return self._filled(step.head, self._values) + parts + self._filled(step.tail, self._values)
 
     def _filled(self, template: Template, values: Mapping[str, Any]) -> str:
         return template.fill(lambda parameter: self._literal(parameter, values))

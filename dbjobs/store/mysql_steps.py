@@ -11,7 +11,8 @@ above a statement directs it:
 ``-- @rows jobs``                   run it on all rows of a set: its VALUES list has one row, repeated for each
 ``-- @rows jobs numbered ref_id``   its rows are the numbers that AUTO_INCREMENT gave, each with this column; a single
                                     row whose key is taken yields none
-``-- @union leased as head``        written once for each row of a set, joined by UNION ALL
+``-- @union leased as head``        its inmost SELECT, in double parentheses, is repeated for each row of a set, with
+                                    UNION ALL in between
 ``-- @if moved as x packed id y``   it returns its rows as JSON arrays of rows, which is cheaper to read; their columns
                                     have these names; of plain values if there is one column
 
@@ -35,14 +36,15 @@ _DIRECTIVE = re.compile(
     r"(?: where (?P<where>\w+)(?: <> (?P<other>\w+))?)?(?: numbered (?P<numbered>\w+))?"
     r" ?(?:as (?P<name>\w+))? ?(?P<packed>packed)?(?P<columns>(?: \w+)*)"
 )
-_VALUES = re.compile(r"\bVALUES\s*\(")
+_VALUES = re.compile(r"\bVALUES\s*(?=\()")
+_INMOST = re.compile(r"\(\s*(?=\(\s*SELECT\b)")
 
 
 class Step(NamedTuple):
     """One statement of a file; the module says what its directive means.
 
     Attributes:
-        row: with ``rows`` the one row of the VALUES list, which stands between ``head`` and ``tail``; else empty.
+        row: what is repeated between ``head`` and ``tail``: of a VALUES list its one row, of a union its SELECT.
         needs: the sets it names.
     """
 
@@ -90,8 +92,8 @@ def _step(
     columns: str | None = None,
 ) -> Step:
     head, row, tail = text, None, ""
-    if rows is not None:
-        start, end = _values_row(text)
+    if rows is not None or union is not None:
+        start, end = _parenthesised(text, _VALUES if rows is not None else _INMOST)
         head, row, tail = text[:start], _template(text[start:end]), text[end:]
     names = frozenset(match[1] for match in PARAMETER.finditer(text)) | set(filter(None, (each, rows, union, only_if)))
     return Step(
@@ -107,17 +109,21 @@ def _template(text: str) -> Template:
     return Template(pieces, [Parameter(match[1], match[2]) for match in matches])
 
 
-def _values_row(text: str) -> tuple[int, int]:
-    """Where the one row of the VALUES list stands, parentheses included."""
-    found = _VALUES.search(text)
+def _parenthesised(text: str, before: re.Pattern[str]) -> tuple[int, int]:
+    """Where the parentheses stand, themselves included, that begin behind such a text.
+
+    Raises:
+        ValueError: there is no such text, or they do not end.
+    """
+    found = before.search(text)
     if found is None:
-        raise ValueError("@rows: the statement has no VALUES list")
+        raise ValueError(f"a directive repeats what stands behind {before.pattern}, and there is none in: {text}")
     depth = 0
-    for at, character in _outside_quotes(text, found.end() - 1):
+    for at, character in _outside_quotes(text, found.end()):
         depth += (character == "(") - (character == ")")
         if depth == 0:
-            return found.end() - 1, at + 1
-    raise ValueError("@rows: the VALUES list does not end")
+            return found.end(), at + 1
+    raise ValueError(f"parentheses that do not end in: {text}")
 
 
 def _outside_quotes(text: str, start: int) -> Iterator[tuple[int, str]]:

@@ -86,17 +86,17 @@ class Template:
             parts += (literal_of(parameter), piece)
         return "".join(parts)
 
-    def repeat(self, rows: Table, scalars: Mapping[str, Any], escape: Escape) -> str:
-        """The text once for each row of a set, whose columns are parameters; what the rows share is made once."""
+    def repeat(self, rows: Table, scalars: Mapping[str, Any], escape: Escape) -> Iterable[str]:
+        """The text for each row of a set, whose columns are parameters; what the rows share is made once."""
         columns = rows.by_column()
         count = len(rows.rows)
         parts: list[Iterable[str]] = []
         shared = self.pieces[0]
         for (name, _), piece in zip(self.parameters, self.pieces[1:], strict=True):
-            values = columns[name] if name in columns else (scalars[name],)
+            values = columns[name] if name in columns else (scalars[name],)  # a list among them is one value
             if values.count(values[0]) == len(values):
                 shared += literal(values[0], escape) + piece
             else:
                 parts += (repeat(shared, count), [literal(value, escape) for value in values])
                 shared = piece
-        return ",\n".join(map("".join, zip(*parts, repeat(shared, count), strict=True)))
+        return map("".join, zip(*parts, repeat(shared, count), strict=True))

@@ -66,10 +66,13 @@ class Table:
         return dict(zip(self.columns, zip(*self.rows, strict=True), strict=True))
 
     def as_json(self) -> str:
-        """The rows as a JSON array of objects; a field that has its struct's default value is left out."""
+        """The rows as a JSON array of objects, without what is None or has its struct's default value."""
         if self._records:
             return _encoder.encode(self._records).decode()
-        return _encoder.encode([dict(zip(self.columns, row, strict=True)) for row in self.rows]).decode()
+        columns = self.columns
+        return _encoder.encode(
+            [{name: value for name, value in zip(columns, row, strict=True) if value is not None} for row in self.rows]
+        ).decode()
 
 
 _encoder = msgspec.json.Encoder()

@@ -32,14 +32,19 @@ WHERE head.command IN (:commands)
 LIMIT :lanes;
 
 -- @union idle as head packed worker id place mine
-SELECT JSON_ARRAYAGG(JSON_ARRAY(worker, id, place, mine))
+SELECT JSON_ARRAYAGG(JSON_ARRAY(worker, id, place, command IN (:commands) AND queue IN (:queues)))
 FROM (
-    SELECT worker, id, place, command IN (:commands) AND queue IN (:queues) AS mine
-    FROM dbjobs_background_job FORCE INDEX (line)
-    WHERE line = CONCAT('w:', :worker) AND (expires_at IS NULL OR expires_at > UTC_TIMESTAMP(6))
-    ORDER BY place, id
-    LIMIT :run_length
+    (
+        SELECT worker, id, place, command, queue
+        FROM dbjobs_background_job FORCE INDEX (line)
+        WHERE line = CONCAT('w:', :worker) AND (expires_at IS NULL OR expires_at > UTC_TIMESTAMP(6))
+        ORDER BY place, id
+        LIMIT :run_length
+    )
 ) head;
+
+-- @if head
+SET @head = :head;
 
 -- @if head
 SELECT COUNT(*) INTO @alive
@@ -52,7 +57,7 @@ INSERT INTO dbjobs_job_worker (worker, node_id)
 SELECT idle.worker, idle.node_id
 FROM (
     SELECT DISTINCT CONVERT(worker USING utf8mb4) AS worker, :node_id AS node_id
-    FROM JSON_TABLE(:head, '$[*]' COLUMNS (worker VARCHAR(255) PATH '$.worker')) AS head
+    FROM JSON_TABLE(@head, '$[*]' COLUMNS (worker VARCHAR(255) PATH '$.worker')) AS head
     WHERE @alive = 1
     ORDER BY 1
 ) idle
@@ -63,7 +68,7 @@ ON DUPLICATE KEY UPDATE node_id = dbjobs_job_worker.node_id;
 SELECT COALESCE(JSON_ARRAYAGG(run.id), '[]') INTO @run
 FROM (
     SELECT id, worker, MIN(mine) OVER (PARTITION BY worker ORDER BY place, id) AS claimable
-    FROM JSON_TABLE(:head, '$[*]' COLUMNS (
+    FROM JSON_TABLE(@head, '$[*]' COLUMNS (
         worker VARCHAR(255) PATH '$.worker', id BIGINT PATH '$.id', place BIGINT PATH '$.place', mine INT PATH '$.mine'
     )) AS head
 ) AS run
@@ -76,12 +81,6 @@ STRAIGHT_JOIN dbjobs_job_worker w FORCE INDEX (PRIMARY) ON w.worker = j.worker
 SET j.state = 'started', j.line = CONCAT('n:', :node_id), j.node_id = :node_id, j.attempt = j.attempt + 1, j.started_at = UTC_TIMESTAMP(6),
     j.last_activity_at = UTC_TIMESTAMP(6), j.progress = NULL, j.status = NULL
 WHERE j.state = 'queued' AND w.node_id = :node_id;
-
--- @if head
-SELECT COALESCE(JSON_ARRAYAGG(j.worker), '[]') INTO @busy
-FROM JSON_TABLE(@run, '$[*]' COLUMNS (id BIGINT PATH '$')) AS run
-STRAIGHT_JOIN dbjobs_background_job j FORCE INDEX (PRIMARY) ON j.id = run.id
-WHERE j.node_id = :node_id;
 
 -- A lane that yielded no job (its head went away in between) comes back as a row without an id, to be released.
 -- @if head packed
@@ -96,6 +95,15 @@ SELECT JSON_MERGE_PRESERVE(
     STRAIGHT_JOIN dbjobs_background_job j FORCE INDEX (PRIMARY) ON j.id = run.id
     WHERE j.node_id = :node_id),
     (SELECT COALESCE(JSON_ARRAYAGG(JSON_ARRAY(NULL, NULL, NULL, NULL, worker)), '[]')
-    FROM dbjobs_job_worker
-    WHERE worker IN (:head.worker) AND node_id = :node_id AND NOT JSON_CONTAINS(@busy, JSON_QUOTE(worker)))
+    FROM (
+        SELECT w.worker
+        FROM JSON_TABLE(@head, '$[*]' COLUMNS (
+            worker VARCHAR(255) PATH '$.worker', id BIGINT PATH '$.id'
+        )) AS head
+        STRAIGHT_JOIN dbjobs_job_worker w FORCE INDEX (PRIMARY) ON w.worker = CONVERT(head.worker USING utf8mb4)
+        LEFT JOIN dbjobs_background_job j FORCE INDEX (PRIMARY) ON j.id = head.id AND j.node_id = :node_id
+        WHERE w.node_id = :node_id
+        GROUP BY w.worker
+        HAVING COUNT(j.id) = 0
+    ) empty_lane)
 );

@@ -6,11 +6,13 @@ SELECT queue FROM dbjobs_job_queue;
 -- @union queue as free
 SELECT command, COUNT(*) AS jobs
 FROM (
-    SELECT command
-    FROM dbjobs_background_job FORCE INDEX (line)
-    WHERE line = CONCAT('q:', :queue)
-    ORDER BY place, id
-    LIMIT :bound
+    (
+        SELECT command
+        FROM dbjobs_background_job FORCE INDEX (line)
+        WHERE line = CONCAT('q:', :queue)
+        ORDER BY place, id
+        LIMIT :bound
+    )
 ) front
 WHERE command NOT IN (:commands)
 GROUP BY command;

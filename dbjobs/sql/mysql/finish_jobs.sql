@@ -7,12 +7,14 @@
 --   read from the locked row, so a child that is enqueued at this moment cannot be overlooked.
 -- * A lane is given back together with the last outcome of its run.
 -- * One round trip: while a node's event loop is blocked, nobody waits for locks that it took before.
+SET @outcomes = :outcomes;
+
 SELECT COALESCE(JSON_ARRAYAGG(JSON_ARRAY(
     j.id, o.state, j.batch_id, j.has_dependents, EXTRACT(YEAR_MONTH FROM j.created_at),
     IF(o.release_worker = 1, j.worker, NULL)
 )), '[]')
 INTO @moved
-FROM JSON_TABLE(:outcomes, '$[*]' COLUMNS (
+FROM JSON_TABLE(@outcomes, '$[*]' COLUMNS (
     id BIGINT PATH '$.id', attempt INT PATH '$.attempt', state VARCHAR(20) PATH '$.state',
     release_worker INT PATH '$.release_worker'
 )) AS o
@@ -40,7 +42,7 @@ SELECT
     COALESCE(o.progress, j.progress), COALESCE(o.status, j.status), j.reply_to, NULL, NULL,
     j.errors,
     j.args, j.meta, j.trace_context, j.cancel_requested_at, j.node_id, EXTRACT(YEAR_MONTH FROM j.created_at)
-FROM JSON_TABLE(:outcomes, '$[*]' COLUMNS (
+FROM JSON_TABLE(@outcomes, '$[*]' COLUMNS (
     id BIGINT PATH '$.id', attempt INT PATH '$.attempt', state VARCHAR(20) PATH '$.state',
     response VARCHAR(255) PATH '$.response', response_body LONGTEXT PATH '$.response_body',
     duration_ms DOUBLE PATH '$.duration_ms',
@@ -71,7 +73,7 @@ SELECT
     COALESCE(o.progress, j.progress), COALESCE(o.status, j.status), j.reply_to, o.error_code, o.error,
     JSON_MERGE_PRESERVE(COALESCE(j.errors, '[]'), COALESCE(o.failure, '[]')),
     j.args, j.meta, j.trace_context, j.cancel_requested_at, j.node_id, EXTRACT(YEAR_MONTH FROM j.created_at)
-FROM JSON_TABLE(:outcomes, '$[*]' COLUMNS (
+FROM JSON_TABLE(@outcomes, '$[*]' COLUMNS (
     id BIGINT PATH '$.id', attempt INT PATH '$.attempt', state VARCHAR(20) PATH '$.state',
     duration_ms DOUBLE PATH '$.duration_ms', error_code VARCHAR(255) PATH '$.error_code', error LONGTEXT PATH '$.error', failure LONGTEXT PATH '$.failure',
     progress DOUBLE PATH '$.progress', status LONGTEXT PATH '$.status'
