@@ -63,7 +63,7 @@ INSERT INTO dbjobs_job_worker (worker, node_id)
 SELECT idle.worker, idle.node_id
 FROM (
     SELECT DISTINCT CONVERT(worker USING utf8mb4) AS worker, :node_id AS node_id
-    FROM JSON_TABLE(:head, '$[*]' COLUMNS (worker VARCHAR(255) PATH '$.worker')) AS head
+    FROM JSON_TABLE(:head, '$[*]' COLUMNS (worker VARCHAR(255) CHARACTER SET utf8mb4 PATH '$.worker')) AS head
     WHERE @alive = 1
     ORDER BY 1
 ) idle
@@ -75,7 +75,7 @@ SELECT COALESCE(JSON_ARRAYAGG(run.id), '[]') INTO @run
 FROM (
     SELECT id, worker, MIN(mine) OVER (PARTITION BY worker ORDER BY place, id) AS claimable
     FROM JSON_TABLE(:head, '$[*]' COLUMNS (
-        worker VARCHAR(255) PATH '$.worker', id BIGINT PATH '$.id', place BIGINT PATH '$.place', mine INT PATH '$.mine'
+        worker VARCHAR(255) CHARACTER SET utf8mb4 PATH '$.worker', id BIGINT PATH '$.id', place BIGINT PATH '$.place', mine INT PATH '$.mine'
     )) AS head
 ) AS run
 WHERE run.claimable = 1 AND @alive = 1;
