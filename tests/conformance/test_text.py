@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
+import pytest
+
 from dbjobs import Backoff, JobContext, Jobs, JobState
+from tests.conformance.raw import Raw
 
 TEXT = "zażółć gęślą jaźń, 日本語, 🐢 and 'quotes' \\ %s :name ?"
 SHORT = "żółw-🐢"
+
+
+@pytest.fixture(params=["usual", "other"])
+async def jobs(request: pytest.FixtureRequest, jobs: Jobs, raw: Raw) -> Jobs:
+    """On a database as it is made by default, and on one of another character set where that is a choice to make."""
+    if request.param == "other":
+        if raw.dialect != "mysql":
+            pytest.skip("there is one character set only")
+        await raw.rows("ALTER DATABASE CHARACTER SET latin1 COLLATE latin1_swedish_ci")
+    return jobs
 
 
 async def test_it_survives_a_job_s_whole_life(jobs: Jobs) -> None:
