@@ -13,14 +13,16 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Callable, Coroutine, Iterable
+from typing import Any, TypeVar
 
 from dbjobs.codec import dumps
 from dbjobs.engine.stall import StallWatch
 from dbjobs.errors import DatabaseError, DatabaseUnavailable
 from dbjobs.store import repository
 from dbjobs.store.database import Database
+
+T = TypeVar("T")
 
 log = logging.getLogger("dbjobs")
 
@@ -107,17 +109,17 @@ class Node:
                     # A database that hangs must not keep us from fencing ourselves in time.
                     patience = min(max(interval * 2, 1.0), renewed + self._lease_seconds * FENCE_SHARE - now)
                 try:
-                    async with asyncio.timeout(patience):
-                        if not is_open:
-                            await db.open()
-                            is_open = True
-                        if registered is None:
-                            registered = await self._register(db, now)
-                        elif not await self._beat(db, registered):
-                            registered = None
-                            continue
-                        else:
-                            self.lease_ends = now + self._lease_seconds
+                    if not is_open:
+                        await _at_most(patience, db.open())
+                        is_open = True
+                        patience -= time.monotonic() - now
+                    if registered is None:
+                        registered = await _at_most(patience, self._register(db, now))
+                    elif not await _at_most(patience, self._beat(db, registered)):
+                        registered = None
+                        continue
+                    else:
+                        self.lease_ends = now + self._lease_seconds
                     renewed = now
                     next_beat = now + interval
                 except (DatabaseError, TimeoutError) as error:
@@ -192,3 +194,21 @@ class Node:
     def _fail_start(self, error: BaseException) -> None:
         if not self._first.done():
             self._first.set_exception(error if isinstance(error, DatabaseError) else self._no_answer())
+
+
+async def _at_most(seconds: float, work: Coroutine[Any, Any, T]) -> T:
+    """Wait so long and no longer: what is cancelled may take its time to end, and a lease does not wait for that.
+
+    Raises:
+        TimeoutError.
+    """
+    task = asyncio.ensure_future(work)
+    try:
+        done, _ = await asyncio.wait({task}, timeout=max(seconds, 0.0))
+    finally:
+        if not task.done():
+            task.cancel()
+            task.add_done_callback(lambda ended: ended.cancelled() or ended.exception())  # nobody asks any more
+    if not done:
+        raise TimeoutError
+    return task.result()

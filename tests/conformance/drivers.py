@@ -170,10 +170,13 @@ class Sqlite(Driver):
 class Mysql(Driver):
     """MySQL and MariaDB."""
 
+    # The database may have another character set than ours; what the application writes is its own affair.
+    make_note = f"{Driver.make_note} CHARACTER SET utf8mb4"
+
     async def rows(self, statement: str) -> list[tuple[Any, ...]]:
-        # aiomysql turns the server's notes ("Table 'note' already exists") into Python warnings.
+        # aiomysql turns the server's notes and warnings ("Table 'note' already exists") into Python's.
         connection = await aiomysql.connect(
-            **mysql_arguments(self.url), autocommit=True, init_command="SET sql_notes = 0"
+            **mysql_arguments(self.url), autocommit=True, init_command="SET max_error_count = 0"
         )
         try:
             async with connection.cursor() as cursor:

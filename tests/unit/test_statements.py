@@ -37,6 +37,9 @@ def common_names(dialect: str) -> set[str]:
     return names(dialect) - ONLY_IN[dialect]
 
 
+_ASKS = re.compile(r"\b(?:fetch|script|text|steps|_apply)\(\s*(?:\w+,\s*)?\"([a-z_]+)\"")
+
+
 def used_names() -> set[str]:
     """Every statement that the Python code asks for by name."""
     found: set[str] = set()

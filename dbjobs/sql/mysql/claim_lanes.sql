@@ -57,7 +57,7 @@ INSERT INTO dbjobs_job_worker (worker, node_id)
 SELECT idle.worker, idle.node_id
 FROM (
     SELECT DISTINCT CONVERT(worker USING utf8mb4) AS worker, :node_id AS node_id
-    FROM JSON_TABLE(@head, '$[*]' COLUMNS (worker VARCHAR(255) PATH '$.worker')) AS head
+    FROM JSON_TABLE(@head, '$[*]' COLUMNS (worker VARCHAR(255) CHARACTER SET utf8mb4 PATH '$.worker')) AS head
     WHERE @alive = 1
     ORDER BY 1
 ) idle
@@ -69,7 +69,8 @@ SELECT COALESCE(JSON_ARRAYAGG(run.id), '[]') INTO @run
 FROM (
     SELECT id, worker, MIN(mine) OVER (PARTITION BY worker ORDER BY place, id) AS claimable
     FROM JSON_TABLE(@head, '$[*]' COLUMNS (
-        worker VARCHAR(255) PATH '$.worker', id BIGINT PATH '$.id', place BIGINT PATH '$.place', mine INT PATH '$.mine'
+        worker VARCHAR(255) CHARACTER SET utf8mb4 PATH '$.worker', id BIGINT PATH '$.id',
+        place BIGINT PATH '$.place', mine INT PATH '$.mine'
     )) AS head
 ) AS run
 WHERE run.claimable = 1 AND @alive = 1;
@@ -98,7 +99,7 @@ SELECT JSON_MERGE_PRESERVE(
     FROM (
         SELECT w.worker
         FROM JSON_TABLE(@head, '$[*]' COLUMNS (
-            worker VARCHAR(255) PATH '$.worker', id BIGINT PATH '$.id'
+            worker VARCHAR(255) CHARACTER SET utf8mb4 PATH '$.worker', id BIGINT PATH '$.id'
         )) AS head
         STRAIGHT_JOIN dbjobs_job_worker w FORCE INDEX (PRIMARY) ON w.worker = CONVERT(head.worker USING utf8mb4)
         LEFT JOIN dbjobs_background_job j FORCE INDEX (PRIMARY) ON j.id = head.id AND j.node_id = :node_id

@@ -9,7 +9,8 @@ FOR UPDATE /*!50799 OF j */;
 
 -- @if executed
 UPDATE JSON_TABLE(:outcomes, '$[*]' COLUMNS (
-    id BIGINT PATH '$.id', response VARCHAR(255) PATH '$.response', response_body LONGTEXT PATH '$.response_body',
+    id BIGINT PATH '$.id', response VARCHAR(255) CHARACTER SET utf8mb4 PATH '$.response',
+    response_body LONGTEXT CHARACTER SET utf8mb4 PATH '$.response_body',
     duration_ms DOUBLE PATH '$.duration_ms'
 )) AS o
 STRAIGHT_JOIN dbjobs_background_job j FORCE INDEX (PRIMARY) ON j.id = o.id

@@ -32,9 +32,11 @@ GROUP BY command;
 SELECT command, CAST(SUM(jobs) AS SIGNED) AS jobs
 FROM (
     SELECT command, jobs
-    FROM JSON_TABLE(:free, '$[*]' COLUMNS (command VARCHAR(255) PATH '$.command', jobs BIGINT PATH '$.jobs')) AS free
+    FROM JSON_TABLE(:free, '$[*]' COLUMNS (command VARCHAR(255) CHARACTER SET utf8mb4 PATH '$.command',
+    jobs BIGINT PATH '$.jobs')) AS free
     UNION ALL
     SELECT command, jobs
-    FROM JSON_TABLE(:lane, '$[*]' COLUMNS (command VARCHAR(255) PATH '$.command', jobs BIGINT PATH '$.jobs')) AS lane
+    FROM JSON_TABLE(:lane, '$[*]' COLUMNS (command VARCHAR(255) CHARACTER SET utf8mb4 PATH '$.command',
+    jobs BIGINT PATH '$.jobs')) AS lane
 ) ready
 GROUP BY command;

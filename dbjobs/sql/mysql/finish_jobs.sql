@@ -15,7 +15,7 @@ SELECT COALESCE(JSON_ARRAYAGG(JSON_ARRAY(
 )), '[]')
 INTO @moved
 FROM JSON_TABLE(@outcomes, '$[*]' COLUMNS (
-    id BIGINT PATH '$.id', attempt INT PATH '$.attempt', state VARCHAR(20) PATH '$.state',
+    id BIGINT PATH '$.id', attempt INT PATH '$.attempt', state VARCHAR(20) CHARACTER SET utf8mb4 PATH '$.state',
     release_worker INT PATH '$.release_worker'
 )) AS o
 STRAIGHT_JOIN dbjobs_background_job j FORCE INDEX (PRIMARY) ON j.id = o.id
@@ -43,10 +43,11 @@ SELECT
     j.errors,
     j.args, j.meta, j.trace_context, j.cancel_requested_at, j.node_id, EXTRACT(YEAR_MONTH FROM j.created_at)
 FROM JSON_TABLE(@outcomes, '$[*]' COLUMNS (
-    id BIGINT PATH '$.id', attempt INT PATH '$.attempt', state VARCHAR(20) PATH '$.state',
-    response VARCHAR(255) PATH '$.response', response_body LONGTEXT PATH '$.response_body',
+    id BIGINT PATH '$.id', attempt INT PATH '$.attempt', state VARCHAR(20) CHARACTER SET utf8mb4 PATH '$.state',
+    response VARCHAR(255) CHARACTER SET utf8mb4 PATH '$.response',
+    response_body LONGTEXT CHARACTER SET utf8mb4 PATH '$.response_body',
     duration_ms DOUBLE PATH '$.duration_ms',
-    progress DOUBLE PATH '$.progress', status LONGTEXT PATH '$.status'
+    progress DOUBLE PATH '$.progress', status LONGTEXT CHARACTER SET utf8mb4 PATH '$.status'
 )) AS o
 STRAIGHT_JOIN dbjobs_background_job j FORCE INDEX (PRIMARY) ON j.id = o.id
 WHERE o.state = 'completed'
@@ -74,9 +75,10 @@ SELECT
     JSON_MERGE_PRESERVE(COALESCE(j.errors, '[]'), COALESCE(o.failure, '[]')),
     j.args, j.meta, j.trace_context, j.cancel_requested_at, j.node_id, EXTRACT(YEAR_MONTH FROM j.created_at)
 FROM JSON_TABLE(@outcomes, '$[*]' COLUMNS (
-    id BIGINT PATH '$.id', attempt INT PATH '$.attempt', state VARCHAR(20) PATH '$.state',
-    duration_ms DOUBLE PATH '$.duration_ms', error_code VARCHAR(255) PATH '$.error_code', error LONGTEXT PATH '$.error', failure LONGTEXT PATH '$.failure',
-    progress DOUBLE PATH '$.progress', status LONGTEXT PATH '$.status'
+    id BIGINT PATH '$.id', attempt INT PATH '$.attempt', state VARCHAR(20) CHARACTER SET utf8mb4 PATH '$.state',
+    duration_ms DOUBLE PATH '$.duration_ms', error_code VARCHAR(255) CHARACTER SET utf8mb4 PATH '$.error_code',
+    error LONGTEXT CHARACTER SET utf8mb4 PATH '$.error', failure LONGTEXT CHARACTER SET utf8mb4 PATH '$.failure',
+    progress DOUBLE PATH '$.progress', status LONGTEXT CHARACTER SET utf8mb4 PATH '$.status'
 )) AS o
 STRAIGHT_JOIN dbjobs_background_job j FORCE INDEX (PRIMARY) ON j.id = o.id
 WHERE o.state <> 'completed'
@@ -90,7 +92,7 @@ STRAIGHT_JOIN dbjobs_background_job j FORCE INDEX (PRIMARY) ON j.id = m.id;
 
 -- @if outcomes where release_worker
 DELETE w
-FROM JSON_TABLE(@moved, '$[*]' COLUMNS (worker VARCHAR(255) PATH '$[5]')) AS m
+FROM JSON_TABLE(@moved, '$[*]' COLUMNS (worker VARCHAR(255) CHARACTER SET utf8mb4 PATH '$[5]')) AS m
 STRAIGHT_JOIN dbjobs_job_worker w FORCE INDEX (PRIMARY) ON w.worker = CONVERT(m.worker USING utf8mb4)
 WHERE w.node_id = :node_id;
 

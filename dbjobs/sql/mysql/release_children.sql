@@ -15,7 +15,8 @@ SELECT COUNT(*) FROM dbjobs_background_job WHERE id IN (:edge.child_id) FOR UPDA
 
 -- @if edge as ended packed id
 SELECT JSON_ARRAYAGG(id)
-FROM JSON_TABLE(:parents, '$[*]' COLUMNS (id BIGINT PATH '$.id', state VARCHAR(20) PATH '$.state')) AS p
+FROM JSON_TABLE(:parents, '$[*]' COLUMNS (id BIGINT PATH '$.id',
+state VARCHAR(20) CHARACTER SET utf8mb4 PATH '$.state')) AS p
 WHERE state <> 'completed';
 
 -- @if edge as child packed id pending state queue priority worker failed_parent_id
@@ -43,7 +44,7 @@ FROM (
 
 -- @if child
 UPDATE JSON_TABLE(:child, '$[*]' COLUMNS (
-    id BIGINT PATH '$.id', pending INT PATH '$.pending', state VARCHAR(20) PATH '$.state'
+    id BIGINT PATH '$.id', pending INT PATH '$.pending', state VARCHAR(20) CHARACTER SET utf8mb4 PATH '$.state'
 )) AS c
 STRAIGHT_JOIN dbjobs_background_job j FORCE INDEX (PRIMARY) ON j.id = c.id
 SET j.pending = c.pending, j.state = c.state,
@@ -55,6 +56,8 @@ SET j.pending = c.pending, j.state = c.state,
 -- @packed
 SELECT JSON_ARRAYAGG(JSON_ARRAY(c.id, c.state, c.queue, c.priority, c.worker, c.failed_parent_id))
 FROM JSON_TABLE(:child, '$[*]' COLUMNS (
-    id BIGINT PATH '$.id', state VARCHAR(20) PATH '$.state', queue VARCHAR(255) PATH '$.queue',
-    priority INT PATH '$.priority', worker VARCHAR(255) PATH '$.worker', failed_parent_id BIGINT PATH '$.failed_parent_id'
+    id BIGINT PATH '$.id', state VARCHAR(20) CHARACTER SET utf8mb4 PATH '$.state',
+    queue VARCHAR(255) CHARACTER SET utf8mb4 PATH '$.queue',
+    priority INT PATH '$.priority', worker VARCHAR(255) CHARACTER SET utf8mb4 PATH '$.worker',
+    failed_parent_id BIGINT PATH '$.failed_parent_id'
 )) AS c;

@@ -18,8 +18,9 @@ FOR UPDATE /*!50799 OF j */;
 
 -- @if retried
 UPDATE JSON_TABLE(:outcomes, '$[*]' COLUMNS (
-    id BIGINT PATH '$.id', delay_seconds DOUBLE PATH '$.delay_seconds', error_code VARCHAR(255) PATH '$.error_code',
-    error LONGTEXT PATH '$.error', failure LONGTEXT PATH '$.failure'
+    id BIGINT PATH '$.id', delay_seconds DOUBLE PATH '$.delay_seconds',
+    error_code VARCHAR(255) CHARACTER SET utf8mb4 PATH '$.error_code',
+    error LONGTEXT CHARACTER SET utf8mb4 PATH '$.error', failure LONGTEXT CHARACTER SET utf8mb4 PATH '$.failure'
 )) AS o
 STRAIGHT_JOIN dbjobs_background_job j FORCE INDEX (PRIMARY) ON j.id = o.id
 SET j.state = CASE WHEN o.delay_seconds > 0 THEN 'scheduled' ELSE 'queued' END,

@@ -1,6 +1,7 @@
 -- Fenced: an attempt that is no longer ours writes nothing.
 UPDATE JSON_TABLE(:reports, '$[*]' COLUMNS (
-    id BIGINT PATH '$.id', attempt INT PATH '$.attempt', progress DOUBLE PATH '$.progress', status LONGTEXT PATH '$.status'
+    id BIGINT PATH '$.id', attempt INT PATH '$.attempt', progress DOUBLE PATH '$.progress',
+    status LONGTEXT CHARACTER SET utf8mb4 PATH '$.status'
 )) AS p
 STRAIGHT_JOIN dbjobs_background_job j FORCE INDEX (PRIMARY) ON j.id = p.id
 SET j.progress = COALESCE(p.progress, j.progress), j.status = COALESCE(p.status, j.status),
