@@ -30,6 +30,7 @@ _OPTIONS = {"pool_size", "connect_timeout", "command_timeout", "unix_socket", "s
 _BYTEWISE = {True: "utf8mb4_nopad_bin", False: "utf8mb4_0900_bin"}
 # The oldest servers with SKIP LOCKED, JSON_TABLE, recursive WITH and defaults that are expressions.
 _OLDEST = {True: (10, 6), False: (8, 0, 14)}
+_TLS_MODES = ("true", "false", "unchecked")
 _ROWS_PER_INSERT = 1000
 
 
@@ -74,6 +75,8 @@ class MysqlDatabase:
         if socket := options.get("unix_socket"):
             self._arguments["unix_socket"] = socket
         self._tls = {name: value for name, value in options.items() if name.startswith("ssl")}
+        if self._tls.get("ssl", "true") not in _TLS_MODES:
+            raise InvalidUrl(f"database URL option ssl={options['ssl']!r} must be one of {', '.join(_TLS_MODES)}")
         self._where = f"{options.get('unix_socket') or parts.hostname or 'localhost'}:{parts.port or 3306}/{database}"
         self.scripts, self.callers_scripts = _scripts(schema)
         self.statements = self.scripts.statements
@@ -253,8 +256,6 @@ async def _roll_back(connection: MysqlConnection) -> None:
 
 def _tls(options: dict[str, str]) -> dict[str, ssl.SSLContext]:
     mode = options.get("ssl", "true" if options else "false")
-    if mode not in ("true", "false", "unchecked"):
-        raise InvalidUrl(f"database URL option ssl={mode!r} must be true, false or unchecked")
     if mode == "false":
         return {}
     context = ssl.create_default_context(cafile=options.get("ssl_ca"))

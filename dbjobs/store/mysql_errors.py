@@ -78,4 +78,6 @@ def _ours(error: Exception, where: str) -> DatabaseError:
 def _text(error: Exception) -> str:
     args = error.args
     text = f"{args[1]} ({args[0]})" if len(args) > 1 and isinstance(args[0], int) else str(error)
+    if isinstance(error.__cause__, OSError):  # why a connection failed: a certificate, a name, a closed port
+        text = f"{text}: {error.__cause__}"
     return text or type(error).__name__

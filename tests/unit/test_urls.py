@@ -22,6 +22,11 @@ from dbjobs.store.database import make_database, split_url
         ("postgresql://u:secret@host/app?pooler=session", "'session' is not known"),
         ("postgresql://u:secret@host/app?command_timeout=-1", "command_timeout"),
         ("postgresql://[::1/app", "::1"),
+        ("mysql://u:secret@host", "names no database"),
+        ("mysql://u:secret@host/", "names no database"),
+        ("mysql://u:secret@host/app?charset=latin1", "'charset' is not known"),
+        ("mysql://u:secret@host/app?ssl=maybe", "ssl='maybe'"),
+        ("mariadb://u:secret@host/app?pool_size=x", "pool_size='x'"),
     ],
 )
 def test_a_malformed_url_is_refused_when_it_is_given(url: str, words: str) -> None:
@@ -46,6 +51,11 @@ def test_options_are_split_off() -> None:
 @pytest.mark.parametrize("scheme", ["postgresql", "postgres"])
 def test_both_schemes_mean_postgresql(scheme: str) -> None:
     assert make_database(f"{scheme}://host/app").dialect == "postgres"
+
+
+@pytest.mark.parametrize("scheme", ["mysql", "mariadb", "mysql+asyncmy", "mariadb+asyncmy"])
+def test_four_schemes_mean_mysql(scheme: str) -> None:
+    assert make_database(f"{scheme}://host/app").dialect == "mysql"
 
 
 @pytest.mark.parametrize("pool_size", [0, 1, "4"])

@@ -1,0 +1,133 @@
+"""Rows that hot statements read on MySQL and MariaDB, at 50,000 live rows: as many as they handle, never the table.
+
+Both servers count what a connection reads through its storage engines; a plan that walks the table cannot hide there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from dbjobs import Jobs
+from dbjobs.store import repository
+from dbjobs.store.database import Session, make_database
+from dbjobs.store.mysql import MysqlDatabase
+from dbjobs.store.records import LogEntry, Outcome, ProgressReport
+from tests.conformance.raw import Raw
+
+pytestmark = pytest.mark.dialect("mysql")
+
+ROWS = 50_000
+HANDLED = 100
+# For each row handled: a look-up or two in each of the steps, and the answer packed from it.
+READS_PER_ROW = 40
+FIXED_READS = 2_000
+NUMBERS = "(SELECT 0 n UNION SELECT 1 UNION SELECT 2 UNION SELECT 3 UNION SELECT 4 UNION SELECT 5 UNION SELECT 6 \
+UNION SELECT 7 UNION SELECT 8 UNION SELECT 9)"
+# Of every ten rows six are ready, two wait in one of two lanes, one is scheduled and one waits for another.
+FILL = f"""
+INSERT INTO dbjobs.background_job (command, queue, worker, state, run_after, expires_at, line)
+SELECT 'noop', 'default', worker, state, run_after, expires_at,
+    CASE state WHEN 'queued' THEN COALESCE(CONCAT('w:', worker), 'q:default') WHEN 'scheduled' THEN 'due' END
+FROM (
+    SELECT IF(a.n IN (6, 7), CONCAT('lane ', a.n), NULL) AS worker,
+        CASE WHEN a.n < 8 THEN 'queued' WHEN a.n = 8 THEN 'scheduled' ELSE 'waiting' END AS state,
+        IF(a.n = 8, UTC_TIMESTAMP(6) + INTERVAL 1 DAY, NULL) AS run_after,
+        IF(b.n = 0, UTC_TIMESTAMP(6) + INTERVAL 1 DAY, NULL) AS expires_at
+    FROM {NUMBERS} a, {NUMBERS} b, {NUMBERS} c, {NUMBERS} d, {NUMBERS} e
+    WHERE e.n < 5
+) row_made
+"""
+
+
+@asynccontextmanager
+async def filled(url: str, *, analyzed: bool) -> AsyncIterator[MysqlDatabase]:
+    async with Jobs(url):  # makes the tables
+        pass
+    raw = Raw("mysql", url)
+    await raw.rows(FILL)
+    if analyzed:
+        await raw.rows("ANALYZE TABLE dbjobs.background_job")
+    db = make_database(url)
+    assert isinstance(db, MysqlDatabase)
+    await db.open()
+    try:
+        yield db
+    finally:
+        await db.close()
+
+
+async def rows_read(session: Session) -> int:
+    async with session.connection.cursor() as cursor:
+        await cursor.execute("SHOW SESSION STATUS LIKE 'Handler\\_read%'")
+        return sum(int(count) for _, count in await cursor.fetchall())
+
+
+async def reads_of(db: MysqlDatabase, work: Callable[[Session], Awaitable[Any]]) -> tuple[int, Any]:
+    async with db.transaction() as session:
+        before = await rows_read(session)
+        result = await work(session)
+        return await rows_read(session) - before, result
+
+
+@pytest.mark.parametrize("analyzed", [False, True])
+async def test_hot_statements_read_what_they_handle(url: str, analyzed: bool) -> None:
+    reads: dict[str, int] = {}
+    async with filled(url, analyzed=analyzed) as db:
+        node = await repository.register_node(db, "test", 3600, "{}")
+
+        async def count(name: str, work: Callable[[Session], Awaitable[Any]]) -> Any:
+            reads[name], result = await reads_of(db, work)
+            return result
+
+        async def claim(session: Session) -> list[Any]:
+            wanted = [("default", HANDLED, 0, 10_000)]
+            return await repository.claim_jobs(session, node, wanted, HANDLED, ["noop"])
+
+        def outcomes(jobs: list[Any], kind: Any, **more: Any) -> list[Outcome]:
+            return [Outcome(id=job.id, attempt=job.attempt, kind=kind, **more) for job in jobs]
+
+        first = await count("claim_jobs", claim)
+        assert len(first) == HANDLED
+        second, third = [(await reads_of(db, claim))[1] for _ in range(2)]
+        ids = [job.id for job in first]
+        await count("update_progress", lambda s: repository.update_progress(
+            s, node, [ProgressReport(job.id, job.attempt, 0.5, "half") for job in first]))  # fmt: skip
+        await count("insert_logs", lambda s: repository.insert_logs(
+            s, node, [LogEntry(job.id, job.attempt, 0.0, "info", "line") for job in first], 0.0))  # fmt: skip
+        await count("find_held", lambda s: repository.find_held(s, node, HANDLED))
+        await count("find_cancel_requests", lambda s: repository.find_cancel_requests(s, node))
+        await count("request_cancel", lambda s: repository.request_cancel(s, [third[0].id]))
+        await count("lock_parents", lambda s: repository.lock_parents(s, ids))
+        await count("execute_jobs", lambda s: repository.execute_jobs(s, node, outcomes(second, "executed")))
+        await count("retry_jobs", lambda s: repository.retry_jobs(s, node, outcomes(second, "retry", delay_seconds=9)))
+        await count("hand_back_jobs", lambda s: repository.hand_back_jobs(s, node, outcomes(third, "hand_back")))
+        moved = await count(
+            "finish_jobs",
+            lambda s: repository.finish_jobs(s, node, outcomes(first, "completed"), plain_only=False),
+        )
+        assert len(moved) == HANDLED
+        await count("release_children", lambda s: repository.release_children(s, [(ids[0], "completed")]))
+        await count("find_ends", lambda s: repository.find_ends(s, ids))
+        await count("get_jobs", lambda s: repository.get_jobs(s, ids))
+        await count("find_refs", lambda s: repository.find_refs(s, ["a", "b"]))
+        await count("promote_jobs", lambda s: repository.promote_jobs(s, HANDLED))
+        await count("next_due", repository.next_due)
+        await count("find_expired", lambda s: repository.find_expired(s, HANDLED))
+        await count("cancel_jobs", lambda s: repository.cancel_jobs(s, [job.id for job in third], "code", "why"))
+        claimed, _ = await count("claim_lanes", lambda s: repository.claim_lanes(
+            s, node, after_worker="", lanes=10, run_length=10, scan_limit=500, queues=["default"],
+            commands=["noop"]))  # fmt: skip
+        assert len(claimed) == 20
+        await count("skip_lanes", lambda s: repository.skip_lanes(s, "", 500))
+    too_many = {name: number for name, number in reads.items() if number > READS_PER_ROW * HANDLED + FIXED_READS}
+    assert too_many == {}, f"rows read: {reads}"
+
+
+async def test_the_count_notices_a_scan(url: str) -> None:
+    async with filled(url, analyzed=True) as db:
+        reads, _ = await reads_of(db, lambda s: repository.find_live(s, after_id=0, limit=1, state="executed"))
+        assert reads > READS_PER_ROW * HANDLED + FIXED_READS

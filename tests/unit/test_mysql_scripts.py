@@ -1,0 +1,147 @@
+"""Files of several MySQL statements: what is sent, in how many round trips, and which rows come back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from dbjobs.store.mysql import _scripts
+from dbjobs.store.mysql_script import Result, Run
+from dbjobs.store.mysql_steps import steps_of
+from dbjobs.store.mysql_values import MOST_CHARACTERS, in_pieces, literal
+from dbjobs.store.statements import Table
+
+
+class Recorder:
+    """A connection that answers with what it was given, and notes what was sent."""
+
+    def __init__(self, *answers: Sequence[Result]) -> None:
+        self.sent: list[str] = []
+        self._answers = list(answers)
+        self.taken = False
+
+    async def run(self, text: str) -> list[Result]:
+        self.sent.append(text)
+        return list(self._answers.pop(0))
+
+    async def run_unless_taken(self, text: str) -> list[Result]:
+        self.sent.append(text)
+        return [] if self.taken else list(self._answers.pop(0))
+
+    def escape(self, text: str) -> str:
+        return text.replace("'", "''")
+
+
+DONE = Result((), (), 0)
+
+
+def rows(columns: str, *values: tuple[Any, ...]) -> Result:
+    return Result(tuple(columns.split()), values, 0)
+
+
+async def run(source: str, connection: Recorder, *, alone: bool = False, **given: Any) -> list[Any]:
+    return await Run(connection, _scripts("dbjobs")[0], given).steps(steps_of(source), alone=alone)
+
+
+async def test_statements_that_do_not_need_each_other_s_rows_share_a_round_trip() -> None:
+    connection = Recorder([DONE, DONE, rows("id", (1,)), DONE])
+    found = await run("UPDATE a SET b = :b;\n\nSELECT id FROM a;", connection, alone=True, b="it's")
+    assert connection.sent == ["START TRANSACTION;\nUPDATE a SET b = 'it''s';\nSELECT id FROM a;\nCOMMIT"]
+    assert [(row[0], row["id"]) for row in found] == [(1, 1)]
+
+
+async def test_a_statement_waits_for_the_rows_it_names() -> None:
+    connection = Recorder([rows("id", (1,), (2,), (1,))], [DONE])
+    source = "-- @as found\nSELECT id FROM a;\n\n-- @if found\nDELETE FROM a WHERE id IN (:found.id);"
+    assert len(await run(source, connection)) == 3
+    assert connection.sent == ["SELECT id FROM a", "DELETE FROM a WHERE id IN (1, 2)"]
+
+
+async def test_what_has_nothing_to_do_is_not_sent() -> None:
+    connection = Recorder([rows("id worker")])
+    source = (
+        "-- @as found\nSELECT id, worker FROM a;\n\n-- @if found where worker\nDELETE FROM b;\n\n"
+        "-- @each found\nDELETE FROM c WHERE id = :id;\n\n-- @rows found\nINSERT INTO d (id) VALUES (:id);"
+    )
+    assert await run(source, connection) == []
+    assert connection.sent == ["SELECT id, worker FROM a"]
+
+
+async def test_a_condition_on_another_value() -> None:
+    source = "-- @if ends where state <> done\nDELETE FROM a;"
+    for states, statements in ((["done", "done"], 0), (["done", "failed"], 1)):
+        connection = Recorder([DONE])
+        await run(source, connection, ends=Table(("state",), [(state,) for state in states]))
+        assert len(connection.sent) == statements
+
+
+async def test_packed_rows_are_unpacked() -> None:
+    text = '[[1, "x"], [2, null]]'
+    connection = Recorder([rows("packed", (text,), (None,))], [DONE])
+    source = (
+        "-- @as moved packed id name\nSELECT JSON_ARRAYAGG(JSON_ARRAY(id, name)) FROM a;\n\n-- @if moved\nDO :moved;"
+    )
+    assert await run(source, connection) == [[1, "x"], [2, None]]
+    assert connection.sent[1] == """DO '[{"id":1,"name":"x"},{"id":2}]'"""
+
+
+async def test_a_values_list_grows_and_its_rows_are_numbered() -> None:
+    connection = Recorder([Result((), (), 7), rows("step", (3,))])
+    insert = "INSERT INTO a (x, y) VALUES (:x, CONCAT(:y, ')')) ON DUPLICATE KEY UPDATE x = x;"
+    source = f"-- @rows jobs numbered ref_id\n{insert}"
+    jobs = Table(("x", "y", "ref_id"), [(1, "a", None), (2, "a", "r")])
+    assert await run(source, connection, jobs=jobs) == [(7, None), (10, "r")]
+    assert connection.sent == [
+        "INSERT INTO a (x, y) VALUES (1, CONCAT('a', ')')),\n(2, CONCAT('a', ')')) ON DUPLICATE KEY UPDATE x = x;\n"
+        "SELECT @@auto_increment_increment AS step"
+    ]
+
+
+async def test_a_single_row_whose_key_is_taken_yields_none() -> None:
+    connection = Recorder()
+    connection.taken = True
+    source = "-- @rows jobs numbered ref_id\nINSERT INTO a (r) VALUES (:ref_id);"
+    assert await run(source, connection, jobs=Table(("ref_id",), [("r",)])) == []
+
+
+async def test_a_union_repeats_its_inmost_select() -> None:
+    connection = Recorder([rows("n", (2,))])
+    source = "-- @union lanes\nSELECT SUM(n) AS n FROM (\n    (SELECT 1 AS n FROM a WHERE w = :value LIMIT :most)\n) t;"
+    await run(source, connection, lanes=["x", "y"], most=3)
+    assert connection.sent == [
+        "SELECT SUM(n) AS n FROM (\n    (SELECT 1 AS n FROM a WHERE w = 'x' LIMIT 3)\nUNION ALL\n"
+        "(SELECT 1 AS n FROM a WHERE w = 'y' LIMIT 3)\n) t"
+    ]
+
+
+@pytest.mark.parametrize("source", ["-- @what\nSELECT 1;", "-- @rows jobs\nDELETE FROM a;", "-- @union a\nSELECT 1;"])
+def test_a_directive_that_does_not_fit_is_refused(source: str) -> None:
+    with pytest.raises(ValueError, match="directive"):
+        steps_of(source)
+
+
+def test_literals() -> None:
+    def text(value: Any) -> str:
+        return literal(value, lambda text: text.replace("'", "\\'"))
+
+    moment = datetime(2026, 1, 2, 3, 4, 5, 6, tzinfo=UTC)
+    assert [text(value) for value in (None, True, False, 7, 0.5, 1e-7, "o'clock", moment)] == [
+        "NULL", "1", "0", "7", "0.5", "1e-07", r"'o\'clock'", "'2026-01-02 03:04:05.000006'",
+    ]  # fmt: skip
+    assert text([3, 1, 3]) == "3, 1"
+    assert text([]) == "NULL"
+    with pytest.raises(TypeError, match="object"):
+        text(object())
+
+
+def test_a_set_too_large_for_one_packet_goes_in_parts() -> None:
+    body = "x" * (MOST_CHARACTERS // 3)
+    table = Table(("id", "request_body"), [(number, body) for number in range(10)])
+    pieces = in_pieces({"jobs": table, "notices": ()})
+    assert [row[0] for piece in pieces for row in piece["jobs"].rows] == list(range(10))
+    assert all(len(piece["jobs"].rows) <= 3 for piece in pieces)
+    assert all(piece["notices"] == () for piece in pieces)
+    assert in_pieces({"ids": [1]}) == [{"ids": [1]}]
