@@ -32,10 +32,19 @@ FROM (
 
 UPDATE JSON_TABLE(@picked, '$[*]' COLUMNS (position FOR ORDINALITY, id BIGINT PATH '$')) AS picked
 STRAIGHT_JOIN dbjobs_background_job j FORCE INDEX (PRIMARY) ON j.id = picked.id
-SET j.state = 'started', j.line = CONCAT('n:', :node_id), j.node_id = :node_id, j.attempt = j.attempt + 1, j.started_at = UTC_TIMESTAMP(6),
-    j.last_activity_at = UTC_TIMESTAMP(6), j.progress = NULL, j.status = NULL
+SET j.state = 'started', j.line = CONCAT('n:', :node_id), j.node_id = :node_id, j.attempt = j.attempt + 1,
+    j.started_at = UTC_TIMESTAMP(6), j.last_activity_at = UTC_TIMESTAMP(6), j.progress = NULL, j.status = NULL
 WHERE picked.position <= :room;
 
+SELECT SUM(
+    COALESCE(OCTET_LENGTH(j.request_body), 0) + COALESCE(OCTET_LENGTH(j.response_body), 0)
+    + COALESCE(OCTET_LENGTH(j.meta), 0) + COALESCE(OCTET_LENGTH(j.args), 0)
+) INTO @size
+FROM JSON_TABLE(@picked, '$[*]' COLUMNS (position FOR ORDINALITY, id BIGINT PATH '$')) AS picked
+STRAIGHT_JOIN dbjobs_background_job j FORCE INDEX (PRIMARY) ON j.id = picked.id
+WHERE picked.position <= :room;
+
+-- All rows as one text, which costs the driver least, unless that could outgrow a packet: then each by itself.
 -- @packed
 SELECT JSON_ARRAYAGG(JSON_ARRAY(
     j.id, j.attempt, j.attempt_base, j.queue, j.worker, j.priority, j.command, j.request_type, j.request_body,
@@ -45,4 +54,14 @@ SELECT JSON_ARRAYAGG(JSON_ARRAY(
 ))
 FROM JSON_TABLE(@picked, '$[*]' COLUMNS (position FOR ORDINALITY, id BIGINT PATH '$')) AS picked
 STRAIGHT_JOIN dbjobs_background_job j FORCE INDEX (PRIMARY) ON j.id = picked.id
-WHERE picked.position <= :room;
+WHERE picked.position <= :room AND @size < 2000000
+UNION ALL
+SELECT JSON_ARRAY(JSON_ARRAY(
+    j.id, j.attempt, j.attempt_base, j.queue, j.worker, j.priority, j.command, j.request_type, j.request_body,
+    j.response_body, j.executed_at, j.callback, j.retry_limit, j.retry, j.on_failure, j.timeout_seconds,
+    j.created_at, j.ref_id, j.parent_id, j.batch_id, j.tag, j.user_id, j.created_by, j.reply_to, j.args, j.meta,
+    j.trace_context, j.depends_on, j.has_dependents
+))
+FROM JSON_TABLE(@picked, '$[*]' COLUMNS (position FOR ORDINALITY, id BIGINT PATH '$')) AS picked
+STRAIGHT_JOIN dbjobs_background_job j FORCE INDEX (PRIMARY) ON j.id = picked.id
+WHERE picked.position <= :room AND @size >= 2000000;

@@ -79,32 +79,51 @@ WHERE run.claimable = 1 AND @alive = 1;
 UPDATE JSON_TABLE(@run, '$[*]' COLUMNS (id BIGINT PATH '$')) AS run
 STRAIGHT_JOIN dbjobs_background_job j FORCE INDEX (PRIMARY) ON j.id = run.id
 STRAIGHT_JOIN dbjobs_job_worker w FORCE INDEX (PRIMARY) ON w.worker = j.worker
-SET j.state = 'started', j.line = CONCAT('n:', :node_id), j.node_id = :node_id, j.attempt = j.attempt + 1, j.started_at = UTC_TIMESTAMP(6),
-    j.last_activity_at = UTC_TIMESTAMP(6), j.progress = NULL, j.status = NULL
+SET j.state = 'started', j.line = CONCAT('n:', :node_id), j.node_id = :node_id, j.attempt = j.attempt + 1,
+    j.started_at = UTC_TIMESTAMP(6), j.last_activity_at = UTC_TIMESTAMP(6), j.progress = NULL, j.status = NULL
 WHERE j.state = 'queued' AND w.node_id = :node_id;
 
+-- @if head
+SELECT SUM(
+    COALESCE(OCTET_LENGTH(j.request_body), 0) + COALESCE(OCTET_LENGTH(j.response_body), 0)
+    + COALESCE(OCTET_LENGTH(j.meta), 0) + COALESCE(OCTET_LENGTH(j.args), 0)
+) INTO @size
+FROM JSON_TABLE(@run, '$[*]' COLUMNS (id BIGINT PATH '$')) AS run
+STRAIGHT_JOIN dbjobs_background_job j FORCE INDEX (PRIMARY) ON j.id = run.id
+WHERE j.node_id = :node_id;
+
+-- All rows as one text, which costs the driver least, unless that could outgrow a packet: then each by itself.
 -- A lane that yielded no job (its head went away in between) comes back as a row without an id, to be released.
 -- @if head packed
-SELECT JSON_MERGE_PRESERVE(
-    (SELECT COALESCE(JSON_ARRAYAGG(JSON_ARRAY(
-        j.id, j.attempt, j.attempt_base, j.queue, j.worker, j.priority, j.command, j.request_type, j.request_body,
-        j.response_body, j.executed_at, j.callback, j.retry_limit, j.retry, j.on_failure, j.timeout_seconds,
-        j.created_at, j.ref_id, j.parent_id, j.batch_id, j.tag, j.user_id, j.created_by, j.reply_to, j.args, j.meta,
-        j.trace_context, j.depends_on, j.has_dependents
-    )), '[]')
-    FROM JSON_TABLE(@run, '$[*]' COLUMNS (id BIGINT PATH '$')) AS run
-    STRAIGHT_JOIN dbjobs_background_job j FORCE INDEX (PRIMARY) ON j.id = run.id
-    WHERE j.node_id = :node_id),
-    (SELECT COALESCE(JSON_ARRAYAGG(JSON_ARRAY(NULL, NULL, NULL, NULL, worker)), '[]')
-    FROM (
-        SELECT w.worker
-        FROM JSON_TABLE(@head, '$[*]' COLUMNS (
-            worker VARCHAR(255) CHARACTER SET utf8mb4 PATH '$.worker', id BIGINT PATH '$.id'
-        )) AS head
-        STRAIGHT_JOIN dbjobs_job_worker w FORCE INDEX (PRIMARY) ON w.worker = CONVERT(head.worker USING utf8mb4)
-        LEFT JOIN dbjobs_background_job j FORCE INDEX (PRIMARY) ON j.id = head.id AND j.node_id = :node_id
-        WHERE w.node_id = :node_id
-        GROUP BY w.worker
-        HAVING COUNT(j.id) = 0
-    ) empty_lane)
-);
+SELECT JSON_ARRAYAGG(JSON_ARRAY(
+    j.id, j.attempt, j.attempt_base, j.queue, j.worker, j.priority, j.command, j.request_type, j.request_body,
+    j.response_body, j.executed_at, j.callback, j.retry_limit, j.retry, j.on_failure, j.timeout_seconds,
+    j.created_at, j.ref_id, j.parent_id, j.batch_id, j.tag, j.user_id, j.created_by, j.reply_to, j.args, j.meta,
+    j.trace_context, j.depends_on, j.has_dependents
+))
+FROM JSON_TABLE(@run, '$[*]' COLUMNS (id BIGINT PATH '$')) AS run
+STRAIGHT_JOIN dbjobs_background_job j FORCE INDEX (PRIMARY) ON j.id = run.id
+WHERE j.node_id = :node_id AND @size < 2000000
+UNION ALL
+SELECT JSON_ARRAY(JSON_ARRAY(
+    j.id, j.attempt, j.attempt_base, j.queue, j.worker, j.priority, j.command, j.request_type, j.request_body,
+    j.response_body, j.executed_at, j.callback, j.retry_limit, j.retry, j.on_failure, j.timeout_seconds,
+    j.created_at, j.ref_id, j.parent_id, j.batch_id, j.tag, j.user_id, j.created_by, j.reply_to, j.args, j.meta,
+    j.trace_context, j.depends_on, j.has_dependents
+))
+FROM JSON_TABLE(@run, '$[*]' COLUMNS (id BIGINT PATH '$')) AS run
+STRAIGHT_JOIN dbjobs_background_job j FORCE INDEX (PRIMARY) ON j.id = run.id
+WHERE j.node_id = :node_id AND @size >= 2000000
+UNION ALL
+SELECT JSON_ARRAYAGG(JSON_ARRAY(NULL, NULL, NULL, NULL, worker))
+FROM (
+    SELECT w.worker
+    FROM JSON_TABLE(@head, '$[*]' COLUMNS (
+        worker VARCHAR(255) CHARACTER SET utf8mb4 PATH '$.worker', id BIGINT PATH '$.id'
+    )) AS head
+    STRAIGHT_JOIN dbjobs_job_worker w FORCE INDEX (PRIMARY) ON w.worker = CONVERT(head.worker USING utf8mb4)
+    LEFT JOIN dbjobs_background_job j FORCE INDEX (PRIMARY) ON j.id = head.id AND j.node_id = :node_id
+    WHERE w.node_id = :node_id
+    GROUP BY w.worker
+    HAVING COUNT(j.id) = 0
+) empty_lane;
