@@ -21,8 +21,8 @@ def jobs(url: str) -> Jobs:
 
 @pytest.fixture
 def raw(target: Target, url: str) -> Raw:
-    """The same database past the library, through the bare driver."""
-    return Raw(target.dialect, url)
+    """The same database past the library (and past a pooler), through the bare driver."""
+    return Raw(target.dialect, target.direct_url(url))
 
 
 @pytest.fixture

@@ -88,7 +88,7 @@ class Postgres(Driver):
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Any]:
-        connection = await asyncpg.connect(_without_own_options(self.url), statement_cache_size=0)
+        connection = await asyncpg.connect(self.url)
         try:
             yield connection
         finally:
@@ -334,8 +334,3 @@ def driver_of(connection: Any) -> type[Driver]:
 
 def _with_prefix(statement: str) -> str:
     return re.sub(r"\bdbjobs\.", "dbjobs_", statement)
-
-
-def _without_own_options(url: str) -> str:
-    """The URL for the bare driver, which knows none of the library's options."""
-    return re.sub(r"[?&]pooler=\w+", "", url)

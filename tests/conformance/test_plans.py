@@ -13,8 +13,16 @@ from dbjobs import Jobs
 from dbjobs.store.database import make_database
 from dbjobs.store.postgres import PostgresDatabase
 from tests.conformance.raw import Raw
+from tests.servers import Target
 
 pytestmark = pytest.mark.dialect("postgres")
+
+
+@pytest.fixture(autouse=True)
+def sessions_of_our_own(target: Target) -> None:
+    if target.is_pooled:
+        pytest.skip("a pooler takes no settings, so the planner's are the server's")
+
 
 ROWS = 50_000
 GUARDED = {

@@ -30,6 +30,24 @@ def unpack(suite: str, packages: Sequence[str], root: Path) -> None:
         NotDebian: no apt, or none that is set up with Debian.
         subprocess.CalledProcessError: the download failed.
     """
+    _unpack(suite, packages, root, alone=False)
+    # Older suites keep some libraries in /lib: together they are one folder, as on a machine itself.
+    for libraries in (root / "lib").glob("*-linux-gnu*"):
+        shutil.copytree(libraries, root / "usr/lib" / libraries.name, symlinks=True, dirs_exist_ok=True)
+    (root / "libs").symlink_to(next((root / "usr/lib").glob("*-linux-gnu*")).relative_to(root))
+    (root / "ld.so").symlink_to(next((root / "libs").glob("ld-linux*.so.*")).relative_to(root))
+
+
+def unpack_alone(suite: str, packages: Sequence[str], root: Path) -> None:
+    """Download and unpack these packages of the machine's own suite, without what they depend on.
+
+    Raises:
+        NotDebian: as ``unpack``.
+    """
+    _unpack(suite, packages, root, alone=True)
+
+
+def _unpack(suite: str, packages: Sequence[str], root: Path, *, alone: bool) -> None:
     mirror = _mirror()
     shutil.rmtree(root, ignore_errors=True)
     apt = root / "apt"
@@ -51,19 +69,16 @@ def unpack(suite: str, packages: Sequence[str], root: Path) -> None:
     ]
     apt_get = ["apt-get", "--quiet=2", *(word for option in options for word in ("--option", option))]
     _run([*apt_get, "update"])
-    plan = _run([*apt_get, "--simulate", "install", *packages])
-    wanted = [name for name in re.findall(r"^Inst (\S+)", plan, re.MULTILINE) if not _UNWANTED.search(name)]
+    wanted: Sequence[str] = packages
+    if not alone:
+        plan = _run([*apt_get, "--simulate", "install", *packages])
+        wanted = [name for name in re.findall(r"^Inst (\S+)", plan, re.MULTILINE) if not _UNWANTED.search(name)]
     _run([*apt_get, "download", *wanted], cwd=apt / "archives")
     for package in sorted((apt / "archives").glob("*.deb")):
         _run(["dpkg-deb", "--extract", str(package), str(root)])
     shutil.rmtree(apt)
     for folder in ("doc", "man", "locale", "lintian"):
         shutil.rmtree(root / "usr/share" / folder, ignore_errors=True)
-    # Older suites keep some libraries in /lib: together they are one folder, as on a machine itself.
-    for libraries in (root / "lib").glob("*-linux-gnu*"):
-        shutil.copytree(libraries, root / "usr/lib" / libraries.name, symlinks=True, dirs_exist_ok=True)
-    (root / "libs").symlink_to(next((root / "usr/lib").glob("*-linux-gnu*")).relative_to(root))
-    (root / "ld.so").symlink_to(next((root / "libs").glob("ld-linux*.so.*")).relative_to(root))
 
 
 def command(root: Path, program: str) -> list[str]:

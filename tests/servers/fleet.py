@@ -27,7 +27,8 @@ class Target:
         new_url: Makes a fresh, empty database and returns its URL.
         discard: Removes the database behind such a URL.
         server: Our throwaway server, to stop and restart; None for SQLite and for the user's own server.
-        has_notices: The database tells other processes of new work; elsewhere they poll for it.
+        is_pooled: A pooler shares its connections out by transaction: no settings of a session, and no notices.
+        direct_url: What leads past the pooler to the database behind such a URL.
     """
 
     name: str
@@ -36,7 +37,8 @@ class Target:
     new_url: Callable[[], str]
     discard: Callable[[str], None]
     server: ThrowawayServer | None = None
-    has_notices: bool = False
+    is_pooled: bool = False
+    direct_url: Callable[[str], str] = str
 
 
 @dataclass(frozen=True)

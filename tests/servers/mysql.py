@@ -7,7 +7,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -171,6 +171,8 @@ class MysqlServer(ThrowawayServer):
     """
 
     quickest_end = signal.SIGKILL
+    ready = "ready for connections"  # what its log says then
+    environment: Mapping[str, str] | None = None
 
     def __init__(self, programs: MysqlPrograms, options: Sequence[str] = ()) -> None:
         super().__init__(programs.version)
@@ -234,6 +236,7 @@ class MysqlServer(ThrowawayServer):
                     *self._options,
                 ],
                 cwd=self._directory,
+                env=self.environment,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
@@ -245,7 +248,7 @@ class MysqlServer(ThrowawayServer):
     def _wait_until_ready(self) -> None:
         assert self._process is not None
         deadline = time.monotonic() + START_TIMEOUT_SECONDS
-        while "ready for connections" not in self.log:
+        while self.ready not in self.log:
             try:
                 self._process.wait(0.05)
             except subprocess.TimeoutExpired:

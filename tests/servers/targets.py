@@ -12,11 +12,13 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from tests.servers import databases
 from tests.servers.binaries import find_postgres_binaries
 from tests.servers.fleet import Dialect, LeftOut, Target, TargetSource
 from tests.servers.mysql import MysqlServer, find_mysql_programs
+from tests.servers.pgbouncer import Pgbouncer, find_pgbouncer
 from tests.servers.postgres import PostgresServer
 from tests.servers.throwaway import ThrowawayServer
 
@@ -81,13 +83,16 @@ def make_server(name: str) -> ThrowawayServer:
 
 
 def _source(name: str, environment: Mapping[str, str]) -> TargetSource:
+    if name == "pgbouncer":
+        supply = "install PgBouncer (Debian's package pgbouncer)"
+        return TargetSource(name, "postgres", "postgres", supply, partial(_open_pgbouncer, name))
     if name == "sqlite":
         return TargetSource(name, "sqlite", "sqlite", "it comes with Python", partial(_open_sqlite, name))
     kind = "postgres" if _postgres_major(name) is not None else name
     if kind not in OWN_SERVERS:
         raise ValueError(
-            f"{TARGETS_VARIABLE} names {name!r}, which is no target: use sqlite, postgres18 (or another major"
-            f" version), mysql, mariadb, sqlserver, or postgres for the server that DBJOBS_TEST_POSTGRES points to"
+            f"{TARGETS_VARIABLE} names {name!r}, which is no target: use sqlite, postgres18 (or another major version),"
+            " mysql, mariadb, sqlserver, pgbouncer, or postgres for the server that DBJOBS_TEST_POSTGRES points to"
         )
     variable, example = OWN_SERVERS[kind]
     supply = f"set {variable}={example} to point the tests at a server"
@@ -133,6 +138,37 @@ def _open_own(name: str, url: str, closing: ExitStack) -> Target:
     return _server_target(name, url, None, closing)
 
 
+def _open_pgbouncer(name: str, closing: ExitStack) -> Target:
+    """Databases of a PostgreSQL of our own, entered through a pooler. It is the pooler that is under test."""
+    program = find_pgbouncer()
+    if program is None:
+        raise LeftOut("no PgBouncer on this machine")
+    behind = closing.enter_context(make_server(f"postgres{DEFAULT_POSTGRES}"))
+    pooler = closing.enter_context(Pgbouncer(program, behind.url()))
+    direct = _server_target(name, behind.url(), behind, closing)
+
+    def pooled(url: str) -> str:
+        return pooler.url(urlsplit(url).path.lstrip("/"))
+
+    by_pooled: dict[str, str] = {}
+
+    def new_url() -> str:
+        url = direct.new_url()
+        by_pooled[pooled(url)] = url
+        return pooled(url)
+
+    version = f"{pooler.version} before PostgreSQL {direct.version}"
+    return Target(
+        name,
+        "postgres",
+        version,
+        new_url,
+        discard=lambda url: direct.discard(by_pooled.pop(url)),
+        is_pooled=True,
+        direct_url=by_pooled.__getitem__,
+    )
+
+
 def _server_target(name: str, url: str, server: ThrowawayServer | None, closing: ExitStack) -> Target:
     # Several test runs may share the user's server: the token keeps their databases apart.
     names = (f"dbjobs_test_{token}_{n}" for token in [secrets.token_hex(4)] for n in itertools.count(1))
@@ -156,5 +192,5 @@ def _server_target(name: str, url: str, server: ThrowawayServer | None, closing:
     if server is None:  # a throwaway server takes its databases with it
         closing.callback(discard_all)
         discard(new_url())  # the permission to make databases is found missing here, not in the first test
-    dialect = _DIALECTS["postgres" if _postgres_major(name) is not None else name]
-    return Target(name, dialect, version, new_url, discard, server, has_notices=dialect == "postgres")
+    dialect = _DIALECTS.get(name, "postgres")
+    return Target(name, dialect, version, new_url, discard, server)

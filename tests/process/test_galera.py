@@ -1,0 +1,75 @@
+"""One node on each server of a Galera cluster: row locks are not shared there, and still no job is run by two."""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from dbjobs import Jobs
+from tests.conformance.helpers import eventually
+from tests.conformance.raw import Raw
+from tests.process.app import Work
+from tests.process.workers import Workers, assert_all_done_once, assert_lanes_kept
+from tests.servers import LeftOut
+from tests.servers.galera import GaleraCluster
+from tests.servers.processes import Spawn
+
+VARIABLE = "DBJOBS_TEST_GALERA"
+JOBS = 5000
+
+pytestmark = [
+    pytest.mark.galera,
+    pytest.mark.process,
+    pytest.mark.slow,
+    pytest.mark.skipif(VARIABLE not in os.environ, reason=f"LEFT OUT: set {VARIABLE}=1 to start a Galera cluster"),
+]
+
+
+@pytest.fixture
+def cluster() -> Iterator[GaleraCluster]:
+    """Three servers."""
+    try:
+        with GaleraCluster(3) as started:
+            yield started
+    except LeftOut as error:
+        pytest.fail(f"Galera LEFT OUT: {error}", pytrace=False)
+
+
+async def test_no_job_is_lost_or_run_by_two_nodes(cluster: GaleraCluster, spawn: Spawn, tmp_path: Path) -> None:
+    urls = cluster.create_database("app")
+    several = [Workers(spawn, url, tmp_path) for url in urls]  # one journal
+    journal = several[0]
+    async with Jobs(urls[0]) as jobs:
+        jobs.declare("work", retry_limit=20)
+        refs = await jobs.enqueue_many("work", [Work(0.0)] * JOBS)
+        lanes = {f"lane {n}": await jobs.enqueue_many("work", [Work(0.0)] * 20, worker=f"lane {n}") for n in range(5)}
+        processes = [workers.start("concurrency=10", "lease_seconds=20") for workers in several]
+        everything = refs + [ref for lane in lanes.values() for ref in lane]
+        await eventually(
+            lambda: len({line.job for line in journal.lines("end")}) == len(everything), "all have run", timeout=240
+        )
+        await eventually(lambda: nothing_live(jobs), "all outcomes are written", timeout=60)
+        await assert_all_done_once(jobs, journal, everything)
+        assert_lanes_kept(journal, lanes)
+        pids = defaultdict(set)
+        for line in journal.lines("start"):
+            pids[line.job].add(line.pid)
+        assert {job: nodes for job, nodes in pids.items() if len(nodes) > 1} == {}, "jobs were run by two nodes"
+        assert {pid for nodes in pids.values() for pid in nodes} == {process.pid for process in processes}
+        assert [process.poll() for process in processes] == [None] * 3, "a worker ended"
+    assert await status(urls, "wsrep_cluster_size") == [3, 3, 3]
+    conflicts = await status(urls, "wsrep_local_bf_aborts") + await status(urls, "wsrep_local_cert_failures")
+    assert sum(conflicts) > 0, "the servers were never in each other's way: this run proves nothing"
+
+
+async def nothing_live(jobs: Jobs) -> bool:
+    return not await jobs.counts()
+
+
+async def status(urls: list[str], name: str) -> list[int]:
+    """A counter of each server."""
+    return [int((await Raw("mysql", url).rows(f"SHOW STATUS LIKE '{name}'"))[0][1]) for url in urls]
