@@ -1,0 +1,1 @@
+SELECT CONVERT(nvarchar(6), SYSUTCDATETIME(), 112) AS month;
