@@ -6,16 +6,14 @@ from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from contextvars import ContextVar
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import msgspec
 
 from dbjobs.errors import Cancel, InvalidOption
 from dbjobs.models import Job, JobRef
-
-if TYPE_CHECKING:
-    from dbjobs.store.repository.rows import moment_of
 from dbjobs.store.records import Claimed
+from dbjobs.store.repository.rows import moment_of
 
 MAX_STATUS_CHARACTERS = 500
 MAX_LOG_CHARACTERS = 10_000

@@ -10,7 +10,6 @@ import pytest
 
 from tests.servers import Fleet, LeftOut, Target, available_targets
 from tests.servers.processes import Processes, Spawn
-from tests.servers.targets import POSTGRES_VARIABLE
 
 FLEET = pytest.StashKey[Fleet]()
 # What became of each database, by name, in this process and in the processes that share the tests (pytest-xdist).
@@ -58,7 +57,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     wanted = [source for source in sources if marker is None or source.dialect in marker.args]
     if "conformance" not in metafunc.definition.path.parts:
         # Processes, the command line and the demo are about us: the first server of each kind will do.
-        wanted = list({source.dialect: source for source in reversed(wanted)}.values())
+        wanted = list({source.kind: source for source in reversed(wanted)}.values())
     metafunc.parametrize("target", [source.name for source in wanted], indirect=True, scope="session")
 
 
@@ -69,15 +68,11 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     terminalreporter.section("databases")
     for name in config.stash[FLEET].sources:
         if name in left_out:
-            terminalreporter.line(f"{name}: {left_out_notice(left_out[name])}", red=True, bold=True)
+            terminalreporter.line(f"{name}: LEFT OUT: {left_out[name]}", red=True, bold=True)
         elif name in versions:
             terminalreporter.line(f"{name}: version {versions[name]}, ran")
         else:
             terminalreporter.line(f"{name}: no test asked for it")
-
-
-def left_out_notice(reason: str) -> str:
-    return f"LEFT OUT: {reason}; set {POSTGRES_VARIABLE}=postgresql://... to point the tests at a server"
 
 
 @pytest.fixture(scope="session")
@@ -93,7 +88,7 @@ def target(request: pytest.FixtureRequest) -> Target:
         return request.config.stash[FLEET].open(request.param)
     except LeftOut as error:
         # In CI a database that is missing is a failure: a green run must mean that every one was tested.
-        notice = f"{request.param} {left_out_notice(str(error))}"
+        notice = f"{request.param} LEFT OUT: {error}"
         if os.environ.get("CI"):
             pytest.fail(notice, pytrace=False)
         pytest.skip(notice)

@@ -97,7 +97,7 @@ async def test_what_is_not_a_connection_of_this_database_is_refused(jobs: Jobs) 
         assert await whole_list(jobs) == []
 
 
-@pytest.mark.dialect("postgres")
+@pytest.mark.dialect("postgres", "mysql", "sqlserver")
 async def test_a_first_job_of_a_queue_does_not_wait_for_an_open_transaction(jobs: Jobs, raw: Raw) -> None:
     jobs.command(echo)
     async with jobs, raw.connection() as own:

@@ -73,7 +73,7 @@ async def test_a_parent_that_finishes_while_its_child_is_not_committed_yet(url: 
         assert (await jobs.wait(child, timeout=10)).state is expected
 
 
-@pytest.mark.dialect("postgres")
+@pytest.mark.dialect("postgres", "mysql", "sqlserver")
 async def test_a_child_enqueued_while_its_parent_s_end_is_not_committed_yet(url: str, jobs: Jobs, raw: Raw) -> None:
     """It has to wait for that commit and then to look into history: the parent is in neither place for it before."""
     register(jobs)
@@ -88,7 +88,7 @@ async def test_a_child_enqueued_while_its_parent_s_end_is_not_committed_yet(url:
                 ended = Outcome(id=claimed.id, attempt=claimed.attempt, kind="completed")
                 await settle_in(session, node, [ended])
                 enqueueing = asyncio.create_task(jobs.enqueue(echo, depends_on=parent))
-                await eventually(lambda: raw.rows("SELECT 1 FROM pg_locks WHERE NOT granted"), "the enqueue waits")
+                await eventually(raw.somebody_waits_for_a_lock, "the enqueue waits")
             child = await enqueueing
             assert await state_of(jobs, child) is JobState.QUEUED
     finally:

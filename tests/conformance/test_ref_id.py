@@ -86,7 +86,7 @@ async def test_callers_and_a_finishing_job_still_make_one_job(url: str) -> None:
         assert {row.state for row in rows} == {JobState.COMPLETED}
 
 
-@pytest.mark.dialect("postgres")
+@pytest.mark.dialect("postgres", "mysql", "sqlserver")
 async def test_a_ref_id_asked_for_while_its_job_s_end_is_not_committed_yet(url: str, jobs: Jobs, raw: Raw) -> None:
     """The insert waits for that commit and then finds the key free: only a look into history tells."""
     jobs.command(echo)
@@ -101,7 +101,7 @@ async def test_a_ref_id_asked_for_while_its_job_s_end_is_not_committed_yet(url: 
                 ended = Outcome(id=claimed.id, attempt=claimed.attempt, kind="completed")
                 await settle_in(session, node, [ended])
                 asking = asyncio.create_task(blind_enqueue(jobs, ref_id="r", batch_id="b"))
-                await eventually(lambda: raw.rows("SELECT 1 FROM pg_locks WHERE NOT granted"), "the enqueue waits")
+                await eventually(raw.somebody_waits_for_a_lock, "the enqueue waits")
             again = await asking
             assert (again.id, again.created) == (first.id, False)
             assert len(await whole_list(jobs)) == 1

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.process.workers import Workers
-from tests.servers import PostgresServer, Target
+from tests.servers import Target, ThrowawayServer
 from tests.servers.processes import Spawn
 
 
@@ -18,9 +18,9 @@ def workers(spawn: Spawn, url: str, tmp_path: Path) -> Workers:
 
 
 @pytest.fixture
-def server(target: Target) -> Iterator[PostgresServer]:
+def server(target: Target) -> Iterator[ThrowawayServer]:
     """A server of this test's own: the others' is not to be disturbed."""
     if target.server is None:
         pytest.skip(f"LEFT OUT: {target.name} is not a server of our own, which can be restarted")
-    with PostgresServer(target.server.binaries) as server:
+    with target.server.another() as server:
         yield server

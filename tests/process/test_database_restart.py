@@ -6,22 +6,22 @@ import asyncio
 from pathlib import Path
 from typing import Literal
 
-import asyncpg
 import pytest
 
 from dbjobs import Jobs
 from tests.conformance.helpers import eventually, wait_all
+from tests.conformance.raw import Raw
 from tests.process.app import Work
 from tests.process.workers import Workers, answers, assert_all_done_once, assert_lanes_kept
-from tests.servers import PostgresServer
+from tests.servers import Target, ThrowawayServer
 from tests.servers.processes import Spawn
 
-pytestmark = [pytest.mark.process, pytest.mark.slow, pytest.mark.dialect("postgres")]
+pytestmark = [pytest.mark.process, pytest.mark.slow, pytest.mark.dialect("postgres", "mysql")]
 
 
 @pytest.mark.parametrize("mode", ["fast", "immediate"])
 async def test_a_restart_in_mid_drain(
-    server: PostgresServer, spawn: Spawn, tmp_path: Path, mode: Literal["fast", "immediate"]
+    server: ThrowawayServer, spawn: Spawn, tmp_path: Path, mode: Literal["fast", "immediate"]
 ) -> None:
     url = server.create_database("app")
     workers = Workers(spawn, url, tmp_path)
@@ -46,7 +46,8 @@ async def test_a_restart_in_mid_drain(
         assert [process.poll() for process in processes] == [None, None], "a worker ended"
 
 
-async def test_all_connections_dropped_again_and_again(url: str, workers: Workers) -> None:
+async def test_all_connections_dropped_again_and_again(target: Target, url: str, workers: Workers) -> None:
+    raw = Raw(target.dialect, url)
     async with Jobs(url) as jobs:
         jobs.declare("work", retry_limit=20)
         refs = await jobs.enqueue_many("work", [Work(0.01)] * 600)
@@ -54,7 +55,7 @@ async def test_all_connections_dropped_again_and_again(url: str, workers: Worker
         processes = [workers.start("concurrency=5") for _ in range(2)]
         for round_ in range(5):
             await workers.wait_lines("end", 60 * (round_ + 1))
-            await drop_connections(url)
+            await raw.drop_connections()
         await eventually(lambda: answers(jobs), "the client is connected again")
         await wait_all(jobs, refs + lane)
         await assert_all_done_once(jobs, workers, refs + lane)
@@ -62,14 +63,3 @@ async def test_all_connections_dropped_again_and_again(url: str, workers: Worker
         assert [process.poll() for process in processes] == [None, None], "a worker ended"
         # Notices are heard again: the listening connection was rebuilt.
         assert (await jobs.wait(await jobs.enqueue("work", Work(0)), timeout=10)).attempt == 1
-
-
-async def drop_connections(url: str) -> None:
-    connection = await asyncpg.connect(url)
-    try:
-        await connection.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
-        )
-    finally:
-        await connection.close()

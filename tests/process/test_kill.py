@@ -5,10 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import sqlite3
 import time
 from collections import Counter
-from pathlib import Path
 
 import pytest
 
@@ -116,28 +114,10 @@ async def put_to_sleep(pid: int, raw: Raw) -> bool:
     """Stop a process, unless that is in the middle of a transaction: then nobody else could write either."""
     os.kill(pid, signal.SIGSTOP)
     await asyncio.to_thread(os.waitpid, pid, os.WUNTRACED)
-    if await is_free(raw):
+    if not await raw.somebody_is_in_a_transaction():
         return True
     os.kill(pid, signal.SIGCONT)
     return False
-
-
-async def is_free(raw: Raw) -> bool:
-    """Whether nobody is in the middle of a transaction."""
-    if raw.dialect == "postgres":
-        return not await raw.rows(
-            "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND state LIKE 'idle in transaction%'"
-        )
-    for path in Path(raw.path).parent.glob("*.db"):
-        file = sqlite3.connect(path, timeout=0, isolation_level=None)
-        try:
-            file.execute("BEGIN IMMEDIATE")
-            file.execute("ROLLBACK")
-        except sqlite3.OperationalError:
-            return False
-        finally:
-            file.close()
-    return True
 
 
 def lane_jobs(lanes: dict[str, list[JobRef]]) -> set[int]:

@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -16,10 +12,10 @@ from dbjobs import JobRef, Jobs, JobState
 from tests.conformance.helpers import eventually, wait_all
 from tests.process.app import Work
 from tests.process.workers import LEASE_SECONDS, Workers, answers, assert_all_done_once, assert_lanes_kept
-from tests.servers import PostgresServer
+from tests.servers import ThrowawayServer
 from tests.servers.processes import Spawn
 
-pytestmark = [pytest.mark.process, pytest.mark.slow, pytest.mark.dialect("postgres")]
+pytestmark = [pytest.mark.process, pytest.mark.slow, pytest.mark.dialect("postgres", "mysql")]
 
 LONG_SECONDS = 5.0
 
@@ -57,7 +53,7 @@ async def two_nodes(jobs: Jobs) -> bool:
 
 
 async def test_a_server_that_is_down_for_longer_than_a_lease(
-    server: PostgresServer, spawn: Spawn, tmp_path: Path
+    server: ThrowawayServer, spawn: Spawn, tmp_path: Path
 ) -> None:
     url = server.create_database("app")
     workers = Workers(spawn, url, tmp_path)
@@ -72,32 +68,14 @@ async def test_a_server_that_is_down_for_longer_than_a_lease(
 
 @pytest.mark.parametrize("lease_seconds", [2.0, 4.0])
 async def test_a_server_that_hangs_for_longer_than_a_lease(
-    server: PostgresServer, spawn: Spawn, tmp_path: Path, lease_seconds: float
+    server: ThrowawayServer, spawn: Spawn, tmp_path: Path, lease_seconds: float
 ) -> None:
     """No connection breaks and no answer comes: a lease is as long as this too."""
     url = server.create_database("app")
     workers = Workers(spawn, url, tmp_path)
     async with Jobs(url) as jobs:
         free, lane = await start_long_jobs(jobs, workers, lease_seconds)
-        with frozen(server):
+        with server.frozen():
             await assert_fenced(workers, time.monotonic(), lease_seconds)
         await eventually(lambda: answers(jobs), "the client is connected again")
         await assert_recovered(jobs, workers, free, lane)
-
-
-@contextmanager
-def frozen(server: PostgresServer) -> Iterator[None]:
-    """Stop every process of the server where it stands."""
-    postmaster = int((server.data / "postmaster.pid").read_text().split()[0])
-    children = Path(f"/proc/{postmaster}/task/{postmaster}/children")
-    if not children.exists():
-        pytest.skip("needs /proc to find the server's processes")
-    os.kill(postmaster, signal.SIGSTOP)  # from here on it starts no others
-    processes = [postmaster, *map(int, children.read_text().split())]
-    try:
-        for process in processes:
-            os.kill(process, signal.SIGSTOP)
-        yield
-    finally:
-        for process in processes:
-            os.kill(process, signal.SIGCONT)

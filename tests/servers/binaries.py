@@ -33,12 +33,6 @@ def postgres_version(binaries: Path) -> str:
     return match[0]
 
 
-def is_reachable_by_all(path: Path) -> bool:
-    """Tell whether every user may enter ``path``: each folder on the way to it must be open to others."""
-    resolved = path.resolve()
-    return all(folder.stat().st_mode & 0o001 for folder in (resolved, *resolved.parents))
-
-
 def copy_binaries(binaries: Path, destination: Path) -> Path:
     """Copy a PostgreSQL out of a folder that others cannot enter, and return the copy's ``bin`` folder.
 

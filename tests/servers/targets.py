@@ -1,4 +1,4 @@
-"""What a test can run on: which databases are chosen, and one opened database."""
+"""What a test can run on: which databases are chosen, and how each is opened."""
 
 from __future__ import annotations
 
@@ -8,116 +8,102 @@ import secrets
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Literal
 
 from tests.servers import databases
 from tests.servers.binaries import find_postgres_binaries
+from tests.servers.fleet import Dialect, LeftOut, Target, TargetSource
+from tests.servers.mysql import MysqlServer, find_mysql_programs
 from tests.servers.postgres import PostgresServer
+from tests.servers.throwaway import ThrowawayServer
 
 DEFAULT_POSTGRES = 18
 TARGETS_VARIABLE = "DBJOBS_TEST_TARGETS"
-POSTGRES_VARIABLE = "DBJOBS_TEST_POSTGRES"
-
-Dialect = Literal["sqlite", "postgres"]
-
-
-class LeftOut(Exception):
-    """A target cannot be opened here; the message says why."""
-
-
-@dataclass(frozen=True)
-class Target:
-    """An opened database.
-
-    Attributes:
-        name: Such as ``"postgres18"``; ``"postgres"`` is the user's own server.
-        dialect: The folder of ``dbjobs/sql`` that it reads.
-        version: The server's version.
-        new_url: Makes a fresh, empty database and returns its URL.
-        discard: Removes the database behind such a URL.
-        server: Our throwaway server, to stop and restart; None for SQLite and for the user's own server.
-    """
-
-    name: str
-    dialect: Dialect
-    version: str
-    new_url: Callable[[], str]
-    discard: Callable[[str], None]
-    server: PostgresServer | None = None
-
-
-@dataclass(frozen=True)
-class TargetSource:
-    """A target that was chosen and is not open yet; ``open`` raises ``LeftOut`` when it cannot be."""
-
-    name: str
-    dialect: Dialect
-    open: Callable[[ExitStack], Target]
-
-
-class Fleet:
-    """The chosen targets of one test session, each opened when it is first asked for."""
-
-    def __init__(self, sources: tuple[TargetSource, ...]) -> None:
-        self.sources = {source.name: source for source in sources}
-        self.opened: dict[str, Target] = {}
-        self.left_out: dict[str, str] = {}
-        self._closing = ExitStack()
-
-    def open(self, name: str) -> Target:
-        """Return the target, opening it the first time. Raises ``LeftOut``, at once the second time."""
-        if name in self.left_out:
-            raise LeftOut(self.left_out[name])
-        if name not in self.opened:
-            try:
-                self.opened[name] = self.sources[name].open(self._closing)
-            except Exception as error:
-                self.left_out[name] = str(error) or repr(error)
-                raise LeftOut(self.left_out[name]) from error
-        return self.opened[name]
-
-    def close(self) -> None:
-        """End every server that was started and remove every database that was made."""
-        self._closing.close()
+# The user's own servers, by target: (variable, example of its value).
+OWN_SERVERS = {
+    "postgres": ("DBJOBS_TEST_POSTGRES", "postgresql://..."),
+    "mysql": ("DBJOBS_TEST_MYSQL", "mysql://root:...@host/db"),
+    "mariadb": ("DBJOBS_TEST_MARIADB", "mariadb://root:...@host/db"),
+    "sqlserver": ("DBJOBS_TEST_SQLSERVER", "mssql://sa:...@host/master (compose.yaml has one)"),
+}
+_DIALECTS: dict[str, Dialect] = {
+    "postgres": "postgres",
+    "mysql": "mysql",
+    "mariadb": "mysql",
+    "sqlserver": "sqlserver",
+}
 
 
 def available_targets(environment: Mapping[str, str] = os.environ) -> tuple[TargetSource, ...]:
     """Return the targets that this run is to use, in the order of their names' choice.
 
-    ``DBJOBS_TEST_TARGETS`` names them. Without it: SQLite, and PostgreSQL 18 or the server that
-    ``DBJOBS_TEST_POSTGRES`` points to; in CI also each other PostgreSQL that is installed.
+    ``DBJOBS_TEST_TARGETS`` names them. Without it: SQLite, PostgreSQL 18 or the server that
+    ``DBJOBS_TEST_POSTGRES`` points to, MySQL, MariaDB and SQL Server; in CI also each other PostgreSQL that is
+    installed, and SQL Server only when there is one.
 
     Raises:
         ValueError: ``DBJOBS_TEST_TARGETS`` holds a name that is no target.
     """
     chosen = [name.strip() for name in environment.get(TARGETS_VARIABLE, "").split(",") if name.strip()]
     if not chosen:
-        chosen = [
-            "sqlite",
-            "postgres" if environment.get(POSTGRES_VARIABLE) else f"postgres{DEFAULT_POSTGRES}",
-        ]
+        own_postgres = environment.get(OWN_SERVERS["postgres"][0])
+        chosen = ["sqlite", "postgres" if own_postgres else f"postgres{DEFAULT_POSTGRES}", "mysql", "mariadb"]
         if environment.get("CI"):
-            chosen += [f"postgres{major}" for major in find_postgres_binaries() if major != DEFAULT_POSTGRES]
+            chosen[2:2] = [f"postgres{major}" for major in find_postgres_binaries() if major != DEFAULT_POSTGRES]
+        # We can start every server but this one. In CI a database that is chosen and missing is a failure.
+        if environment.get(OWN_SERVERS["sqlserver"][0]) or not environment.get("CI"):
+            chosen.append("sqlserver")
     return tuple(_source(name, environment) for name in dict.fromkeys(chosen))
 
 
+def make_server(name: str) -> ThrowawayServer:
+    """A throwaway server for a target, not started.
+
+    Raises:
+        LeftOut: it cannot be had on this machine.
+    """
+    if name in ("mysql", "mariadb"):
+        try:
+            return MysqlServer(find_mysql_programs("mysql" if name == "mysql" else "mariadb"))
+        except Exception as error:
+            raise LeftOut(f"no server of our own: {error}") from error
+    major = _postgres_major(name)
+    if major is None:
+        raise LeftOut("no server of our own can be had for it")
+    binaries = find_postgres_binaries()
+    if major not in binaries:
+        found = ", ".join(map(str, sorted(binaries))) or "none"
+        raise LeftOut(f"no PostgreSQL {major} programs on this machine (found: {found})")
+    return PostgresServer(binaries[major])
+
+
 def _source(name: str, environment: Mapping[str, str]) -> TargetSource:
-    major = name.removeprefix("postgres")
     if name == "sqlite":
-        return TargetSource(name, "sqlite", partial(_open_sqlite, name))
-    if name == "postgres":
-        return TargetSource(name, "postgres", partial(_open_own_postgres, name, environment.get(POSTGRES_VARIABLE)))
-    if name != major and major.isdecimal():
-        return TargetSource(name, "postgres", partial(_open_throwaway_postgres, name, int(major)))
-    raise ValueError(
-        f"{TARGETS_VARIABLE} names {name!r}, which is no target: use sqlite, postgres18 (or another major"
-        f" version), or postgres for the server that {POSTGRES_VARIABLE} points to"
-    )
+        return TargetSource(name, "sqlite", "sqlite", "it comes with Python", partial(_open_sqlite, name))
+    kind = "postgres" if _postgres_major(name) is not None else name
+    if kind not in OWN_SERVERS:
+        raise ValueError(
+            f"{TARGETS_VARIABLE} names {name!r}, which is no target: use sqlite, postgres18 (or another major"
+            f" version), mysql, mariadb, sqlserver, or postgres for the server that DBJOBS_TEST_POSTGRES points to"
+        )
+    variable, example = OWN_SERVERS[kind]
+    supply = f"set {variable}={example} to point the tests at a server"
+    own_url = environment.get(variable) if name == kind else None
+    if own_url:
+        opener = partial(_open_own, name, own_url)
+    elif name in ("postgres", "sqlserver"):
+        opener = partial(_leave_out, "the tests can start no such server")
+    else:
+        opener = partial(_open_throwaway, name)
+    return TargetSource(name, _DIALECTS[kind], kind, supply, opener)
+
+
+def _postgres_major(name: str) -> int | None:
+    major = name.removeprefix("postgres")
+    return int(major) if major != name and major.isdecimal() else None
 
 
 def _open_sqlite(name: str, closing: ExitStack) -> Target:
@@ -134,22 +120,20 @@ def _open_sqlite(name: str, closing: ExitStack) -> Target:
     return Target(name, "sqlite", sqlite3.sqlite_version, new_url, discard)
 
 
-def _open_throwaway_postgres(name: str, major: int, closing: ExitStack) -> Target:
-    binaries = find_postgres_binaries()
-    if major not in binaries:
-        found = ", ".join(map(str, sorted(binaries))) or "none"
-        raise LeftOut(f"no PostgreSQL {major} programs on this machine (found: {found})")
-    server = closing.enter_context(PostgresServer(binaries[major]))
-    return _postgres_target(name, server.url(), server, closing)
+def _leave_out(reason: str, _: ExitStack) -> Target:
+    raise LeftOut(reason)
 
 
-def _open_own_postgres(name: str, url: str | None, closing: ExitStack) -> Target:
-    if url is None:
-        raise LeftOut(f"{POSTGRES_VARIABLE} is not set")
-    return _postgres_target(name, url, None, closing)
+def _open_throwaway(name: str, closing: ExitStack) -> Target:
+    server = closing.enter_context(make_server(name))
+    return _server_target(name, server.url(), server, closing)
 
 
-def _postgres_target(name: str, url: str, server: PostgresServer | None, closing: ExitStack) -> Target:
+def _open_own(name: str, url: str, closing: ExitStack) -> Target:
+    return _server_target(name, url, None, closing)
+
+
+def _server_target(name: str, url: str, server: ThrowawayServer | None, closing: ExitStack) -> Target:
     # Several test runs may share the user's server: the token keeps their databases apart.
     names = (f"dbjobs_test_{token}_{n}" for token in [secrets.token_hex(4)] for n in itertools.count(1))
     made: dict[str, str] = {}
@@ -172,4 +156,5 @@ def _postgres_target(name: str, url: str, server: PostgresServer | None, closing
     if server is None:  # a throwaway server takes its databases with it
         closing.callback(discard_all)
         discard(new_url())  # the permission to make databases is found missing here, not in the first test
-    return Target(name, "postgres", version, new_url, discard, server)
+    dialect = _DIALECTS["postgres" if _postgres_major(name) is not None else name]
+    return Target(name, dialect, version, new_url, discard, server, has_notices=dialect == "postgres")

@@ -5,15 +5,19 @@ from __future__ import annotations
 import os
 import select
 import signal
+import time
+from collections.abc import Callable
 from pathlib import Path
 
-import asyncpg
+import aiomysql
 import pytest
 
-from tests.servers import Target, available_targets
+from tests.conformance.raw import Raw
+from tests.servers import Fleet, LeftOut, Target, available_targets
 from tests.servers.databases import database_url
-from tests.servers.postgres import StopMode
 from tests.servers.processes import Processes, Spawn
+from tests.servers.targets import OWN_SERVERS
+from tests.servers.throwaway import StopMode
 
 DEADLINE_SECONDS = 30
 
@@ -21,70 +25,92 @@ DEADLINE_SECONDS = 30
 needs_pidfd = pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="needs os.pidfd_open (Linux)")
 
 
-@pytest.mark.dialect("postgres")
-async def test_server_answers_with_the_version_it_is_named_for(target: Target, url: str) -> None:
-    connection = await asyncpg.connect(url)
-    try:
-        version = await connection.fetchval("select version()")
-        assert version.startswith(f"PostgreSQL {target.version}")
-        assert await connection.fetchval("show fsync") == "on"
-    finally:
-        await connection.close()
+SERVERS = pytest.mark.dialect("postgres", "mysql")
 
 
-@pytest.mark.dialect("postgres")
+@SERVERS
+def test_server_answers_with_the_version_it_is_named_for(target: Target) -> None:
+    digits = target.name.removeprefix("postgres")
+    assert target.version.startswith(digits if digits.isdecimal() else "")
+    if target.server is not None:
+        assert target.version.startswith(target.server.version)
+
+
+@SERVERS
+async def test_every_commit_is_on_disk_as_in_production(target: Target, url: str) -> None:
+    if target.dialect == "postgres":
+        assert await Raw(target.dialect, url).rows("SELECT current_setting('fsync')") == [("on",)]
+    else:
+        assert await Raw(target.dialect, url).rows("SELECT @@innodb_flush_log_at_trx_commit") == [(1,)]
+
+
+@SERVERS
 @pytest.mark.parametrize("mode", ["fast", "immediate"])
 async def test_restart_keeps_port_and_committed_data(target: Target, url: str, mode: StopMode) -> None:
     if target.server is None:
         pytest.skip("the user's own server is not ours to restart")
-    connection = await asyncpg.connect(url)
-    await connection.execute("create table kept (n int); insert into kept values (7)")
+    raw = Raw(target.dialect, url)
+    await raw.rows("CREATE TABLE kept (n int)")
+    await raw.rows("INSERT INTO kept VALUES (7)")
     target.server.restart(mode)
-    connection.terminate()
-    connection = await asyncpg.connect(url)
-    try:
-        assert await connection.fetchval("select n from kept") == 7
-    finally:
-        await connection.close()
+    assert await raw.rows("SELECT n FROM kept") == [(7,)]
 
 
-@pytest.mark.dialect("postgres")
+@SERVERS
 async def test_stopped_server_refuses_then_starts_again_with_its_data(target: Target, url: str) -> None:
     if target.server is None:
         pytest.skip("the user's own server is not ours to stop")
+    raw = Raw(target.dialect, url)
     target.server.stop("immediate")
     try:
-        with pytest.raises(OSError, match="onnect"):
-            await asyncpg.connect(url)
+        with pytest.raises((OSError, aiomysql.OperationalError), match="onnect"):
+            await raw.rows("SELECT 1")
     finally:
         target.server.start()
-    connection = await asyncpg.connect(url)
-    await connection.close()
+    assert await raw.rows("SELECT 1") == [(1,)]
 
 
 @needs_pidfd
 @pytest.mark.process
-@pytest.mark.dialect("postgres")
+@SERVERS
 def test_server_ends_when_its_owner_is_killed(target: Target, spawn: Spawn) -> None:
     if target.server is None:
         pytest.skip("needs a server of our own")
     owner = spawn(
         "-c",
-        "import sys; from pathlib import Path; from tests.servers import PostgresServer\n"
-        "server = PostgresServer(Path(sys.argv[1])); server.start()\n"
-        "print(server.data, flush=True); input()",
-        str(target.server.binaries),
+        "import sys; from tests.servers import make_server\n"
+        "server = make_server(sys.argv[1]); server.start()\n"
+        "print(server.pid, server.data, flush=True); input()",
+        target.name,
         cwd=Path(__file__).parents[2],
     )
     assert owner.stdout is not None
-    data = Path(owner.stdout.readline().strip())
-    postmaster = int((data / "postmaster.pid").read_text().split()[0])
-    ended = os.pidfd_open(postmaster)
+    pid, data = owner.stdout.readline().split()
+    ended = os.pidfd_open(int(pid))
     try:
         owner.send_signal(signal.SIGKILL)
         assert select.select([ended], [], [], DEADLINE_SECONDS)[0], "the server outlived its owner"
+        wait_until(lambda: not Path(data).parent.exists(), "its folder is removed")
     finally:
         os.close(ended)
+
+
+@SERVERS
+async def test_a_database_is_dropped_with_somebody_in_it(target: Target) -> None:
+    url = target.new_url()
+    async with Raw(target.dialect, url).connection() as own:
+        await own.begin()
+        await own.execute("INSERT INTO note VALUES ('never committed')")
+        target.discard(url)
+        with pytest.raises(Exception, match=r"(?i)connection|lost|terminat"):
+            await own.execute("SELECT 1")
+
+
+def wait_until(condition: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, f"not in time: {what}"
+        time.sleep(0.01)
 
 
 async def test_each_database_is_fresh(target: Target, url: str) -> None:
@@ -116,11 +142,63 @@ def test_targets_follow_the_environment() -> None:
     def names(**environment: str) -> list[str]:
         return [source.name for source in available_targets(environment)]
 
-    assert names() == ["sqlite", "postgres18"]
-    assert names(DBJOBS_TEST_POSTGRES="postgresql://localhost/app") == ["sqlite", "postgres"]
+    assert names() == ["sqlite", "postgres18", "mysql", "mariadb", "sqlserver"]
+    own = {"DBJOBS_TEST_POSTGRES": "postgresql://localhost/app"}
+    assert names(**own) == ["sqlite", "postgres", "mysql", "mariadb", "sqlserver"]
     assert names(DBJOBS_TEST_TARGETS=" postgres15, sqlite,sqlite") == ["postgres15", "sqlite"]
+    # We can start no SQL Server: in CI, where a missing database is a failure, it is asked for when there is one.
+    assert "sqlserver" not in names(CI="true")
+    assert "sqlserver" in names(CI="true", DBJOBS_TEST_SQLSERVER="mssql://sa:secret@localhost/master")
     with pytest.raises(ValueError, match="'oracle'"):
         names(DBJOBS_TEST_TARGETS="oracle")
+
+
+@pytest.mark.parametrize(
+    ("name", "variable"),
+    [
+        ("postgres", "DBJOBS_TEST_POSTGRES"),
+        ("sqlserver", "DBJOBS_TEST_SQLSERVER"),
+        ("postgres99", "DBJOBS_TEST_POSTGRES"),
+    ],
+)
+def test_what_is_left_out_says_which_variable_supplies_it(name: str, variable: str) -> None:
+    fleet = Fleet(available_targets({"DBJOBS_TEST_TARGETS": name}))
+    for _ in range(2):
+        with pytest.raises(LeftOut, match=f"set {variable}="):
+            fleet.open(name)
+    assert not fleet.opened
+
+
+@pytest.mark.parametrize("name", ["postgres", "mysql", "mariadb", "sqlserver"])
+def test_a_server_that_does_not_answer_is_left_out_by_name(name: str) -> None:
+    variable, example = OWN_SERVERS[name]
+    scheme = example.partition("://")[0]
+    url = f"{scheme}://root:secret@127.0.0.1:1/app"
+    fleet = Fleet(available_targets({"DBJOBS_TEST_TARGETS": name, variable: url}))
+    with pytest.raises(LeftOut, match=variable) as caught:
+        fleet.open(name)
+    assert "secret" not in str(caught.value)
+
+
+def test_processes_that_want_the_same_download_make_it_once(tmp_path: Path, spawn: Spawn) -> None:
+    code = (
+        "import sys; from pathlib import Path; from tests.servers.cache import cached\n"
+        "def make(folder):\n"
+        "    folder.mkdir(); open('made', 'a').write('once\\n'); (folder / 'there').touch()\n"
+        "print('ready', flush=True); input()\n"
+        "print((cached('tool', make) / 'there').exists(), flush=True)"
+    )
+    environment = {"DBJOBS_TEST_CACHE": str(tmp_path), "PYTHONPATH": str(Path(__file__).parents[2])}
+    several = [spawn("-c", code, env=environment, cwd=tmp_path) for _ in range(4)]
+    for process in several:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+    for process in several:
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    assert [process.stdout and process.stdout.readline() for process in several] == ["True\n"] * 4
+    assert (tmp_path / "made").read_text() == "once\n"
 
 
 @pytest.mark.parametrize(
@@ -129,7 +207,15 @@ def test_targets_follow_the_environment() -> None:
         ("postgresql://u:p@h:5432/app", "postgresql://u:p@h:5432/fresh"),
         ("postgres://h", "postgres://h/fresh"),
         ("postgresql:///app?host=/run/pg", "postgresql:///fresh?host=/run/pg"),
+        ("mysql://root:p@h:3306/", "mysql://root:p@h:3306/fresh"),
+        ("mariadb://h/app?pool_size=3", "mariadb://h/fresh?pool_size=3"),
+        ("mssql://sa:p@h/master?driver=FreeTDS", "mssql://sa:p@h/fresh?driver=FreeTDS"),
     ],
 )
 def test_database_url_replaces_only_the_database(server: str, expected: str) -> None:
     assert database_url(server, "fresh") == expected
+
+
+def test_what_is_no_server_is_refused_by_scheme() -> None:
+    with pytest.raises(ValueError, match="mssql://"):
+        database_url("sqlite:///jobs.db", "fresh")

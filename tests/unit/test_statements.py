@@ -9,19 +9,32 @@ import pytest
 
 import dbjobs
 from dbjobs.store.statements import Parameter, Statements, Table
+from tests.unit.result_columns import result_of
 
 PACKAGE = Path(dbjobs.__file__).parent
-DIALECTS = ("postgres", "sqlite")
+SQL = PACKAGE / "sql"
+DIALECTS = [name for name in ("postgres", "sqlite", "mysql", "sqlserver") if (SQL / name).is_dir()]
 # What one dialect alone needs: COPY returns no ids, so PostgreSQL draws them first; SQLite's history is in files of
-# their own, one a month, that are attached and filled.
+# their own, one a month, that are attached and filled; elsewhere a transaction's borders, and what a connection is told
+# first, are statements like others.
 ONLY_IN = {
     "postgres": {"allocate_ids"},
     "sqlite": {"archive_month", "find_unarchived", "forget_archived", "open_connection"},
+    "mysql": {"auto_increment", "begin", "commit", "kill_connection", "open_connection", "unlock_schema"},
+    "sqlserver": {"begin", "commit", "open_batch", "open_connection", "rollback"},
 }
+# Statements whose rows, if they return any, nobody reads.
+WITHOUT_RESULT = {"discard_jobs", "fold_stats", "lock_schema", "make_partition", "notify", "set_queue"}
+# NOTIFY is a call with a result.
+NOT_READ = ("noticed",)
 
 
 def names(dialect: str) -> set[str]:
-    return {file.stem for file in (PACKAGE / "sql" / dialect).glob("*.sql")}
+    return {file.stem for file in (SQL / dialect).glob("*.sql")}
+
+
+def common_names(dialect: str) -> set[str]:
+    return names(dialect) - ONLY_IN[dialect]
 
 
 def used_names() -> set[str]:
@@ -32,26 +45,61 @@ def used_names() -> set[str]:
     return found
 
 
-def test_every_dialect_has_the_same_statements() -> None:
-    assert names("postgres") - ONLY_IN["postgres"] == names("sqlite") - ONLY_IN["sqlite"]
+def test_no_dialect_is_overlooked() -> None:
+    folders = {folder.name for folder in SQL.iterdir() if any(folder.glob("*.sql"))}
+    assert folders == set(DIALECTS)
+    assert {name for name in ONLY_IN if (PACKAGE / "store" / f"{name}.py").exists()} <= folders
 
 
-def test_every_dialect_has_the_same_migrations() -> None:
-    one, other = (sorted(file.name for file in (PACKAGE / "sql" / d / "migrations").iterdir()) for d in DIALECTS)
-    assert one == other
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_every_dialect_has_the_same_statements(dialect: str) -> None:
+    assert common_names(dialect) == common_names("postgres")
+    assert names(dialect) >= ONLY_IN[dialect]
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_every_dialect_has_the_same_migrations(dialect: str) -> None:
+    def migrations(dialect: str) -> list[str]:
+        return sorted(file.name for file in (SQL / dialect / "migrations").iterdir())
+
+    assert migrations(dialect) == migrations("postgres")
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_every_statement_has_the_same_result_in_every_dialect(dialect: str) -> None:
+    """The same columns at the same places: rows are read by name and, where there are many, by position."""
+    different = {}
+    for name in sorted(common_names(dialect) & common_names("postgres") - WITHOUT_RESULT):
+        expected, found = (columns_of(SQL / d / f"{name}.sql") for d in ("postgres", dialect))
+        if found != expected:
+            different[name] = (found, expected)
+    assert different == {}
+
+
+def columns_of(file: Path) -> tuple[str, ...]:
+    """The columns that a statement answers with, and that are read."""
+    result = result_of(file.read_text())
+    if result is None:
+        return ()
+    columns = [column for column in result.columns if column not in NOT_READ]
+    # A set that later statements of the file use may have more, behind those that every dialect has.
+    siblings = SQL / "postgres" / file.name
+    if result.is_a_set and siblings != file:
+        columns = columns[: len(columns_of(siblings))]
+    return tuple(columns)
 
 
 def test_every_statement_that_is_asked_for_exists() -> None:
-    assert used_names() <= names("postgres") | names("sqlite")
+    assert used_names() <= set().union(*map(names, DIALECTS))
 
 
 def test_every_statement_that_exists_is_asked_for() -> None:
-    assert names("postgres") | names("sqlite") <= used_names()
+    assert set().union(*map(names, DIALECTS)) <= used_names()
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_every_file_says_why_it_is_as_it_is_or_is_short(dialect: str) -> None:
-    for file in (PACKAGE / "sql" / dialect).glob("*.sql"):
+    for file in (SQL / dialect).glob("*.sql"):
         text = file.read_text()
         assert "--" in text or len(text) < 700, f"{file.name} has no comment"
 

@@ -1,0 +1,84 @@
+"""The databases of one test session, each opened when it is first asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Literal
+
+from tests.servers.throwaway import ThrowawayServer
+
+Dialect = Literal["sqlite", "postgres", "mysql", "sqlserver"]
+
+
+class LeftOut(Exception):
+    """A target cannot be opened here; the message says why."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """An opened database.
+
+    Attributes:
+        name: Such as ``"postgres18"``; ``"postgres"`` is the user's own server.
+        dialect: The folder of ``dbjobs/sql`` that it reads.
+        version: The server's version.
+        new_url: Makes a fresh, empty database and returns its URL.
+        discard: Removes the database behind such a URL.
+        server: Our throwaway server, to stop and restart; None for SQLite and for the user's own server.
+        has_notices: The database tells other processes of new work; elsewhere they poll for it.
+    """
+
+    name: str
+    dialect: Dialect
+    version: str
+    new_url: Callable[[], str]
+    discard: Callable[[str], None]
+    server: ThrowawayServer | None = None
+    has_notices: bool = False
+
+
+@dataclass(frozen=True)
+class TargetSource:
+    """A target that was chosen and is not open yet; ``open`` raises ``LeftOut`` when it cannot be.
+
+    Attributes:
+        name: As chosen.
+        dialect: The folder of ``dbjobs/sql`` that it reads.
+        kind: Which product it is: several dialects' worth of tests need only one server of each.
+        supply: What to set so that it is there, for the person whose run left it out.
+        open: Opens it.
+    """
+
+    name: str
+    dialect: Dialect
+    kind: str
+    supply: str
+    open: Callable[[ExitStack], Target]
+
+
+class Fleet:
+    """The chosen targets of one test session, each opened when it is first asked for."""
+
+    def __init__(self, sources: tuple[TargetSource, ...]) -> None:
+        self.sources = {source.name: source for source in sources}
+        self.opened: dict[str, Target] = {}
+        self.left_out: dict[str, str] = {}
+        self._closing = ExitStack()
+
+    def open(self, name: str) -> Target:
+        """Return the target, opening it the first time. Raises ``LeftOut``, at once the second time."""
+        if name in self.left_out:
+            raise LeftOut(self.left_out[name])
+        if name not in self.opened:
+            try:
+                self.opened[name] = self.sources[name].open(self._closing)
+            except Exception as error:
+                self.left_out[name] = f"{str(error) or repr(error)}; {self.sources[name].supply}"
+                raise LeftOut(self.left_out[name]) from error
+        return self.opened[name]
+
+    def close(self) -> None:
+        """End every server that was started and remove every database that was made."""
+        self._closing.close()
