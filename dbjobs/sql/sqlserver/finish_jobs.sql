@@ -48,7 +48,8 @@ INSERT INTO @moved (
 )
 SELECT
     j.id, o.state, o.response, SUBSTRING(o.response_body, 2, LEN(o.response_body) - 2), o.duration_ms, o.error_code,
-    o.error, SUBSTRING(o.failure, 2, LEN(o.failure) - 2), o.progress, o.status, o.release_worker, j.worker, j.queue, j.command, j.batch_id, j.has_dependents,
+    o.error, SUBSTRING(o.failure, 2, LEN(o.failure) - 2), o.progress, o.status, o.release_worker,
+    j.worker, j.queue, j.command, j.batch_id, j.has_dependents,
     YEAR(j.created_at) * 100 + MONTH(j.created_at)
 FROM OPENJSON(@outcomes) WITH (
     id bigint, attempt int, state nvarchar(20), response nvarchar(max), response_body nvarchar(max) AS JSON,

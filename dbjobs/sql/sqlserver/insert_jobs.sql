@@ -6,8 +6,8 @@
 --   new ref_id, to the end of the transaction, decides between two enqueues at the same moment: a violation of the
 --   unique index would end the (perhaps the caller's) transaction, and locks on the gaps of that index would let
 --   enqueues with quite other ref_ids wait for a caller who does not commit.
--- * Columns that are JSON come as JSON, not as text within JSON, which would be escaped twice. In an array of one, because
---   AS JSON gives no bare strings and numbers.
+-- * Columns that are JSON come as JSON, not as text within JSON, which would be escaped twice. In an array of one,
+--   because AS JSON gives no bare strings and numbers.
 -- * A delay is added in days and milliseconds, because DATEADD counts with an int.
 -- * A lane's name has no trailing blanks, with which it would compare equal; without anything else it is none.
 -- * There are no notices: nothing is said to other nodes, which poll. Batches are counted by add_to_batches, in the
@@ -41,7 +41,8 @@ INSERT INTO dbjobs.background_job (
 OUTPUT inserted.id, inserted.ref_id INTO @inserted (id, ref_id)
 SELECT
     t.ref_id, t.parent_id, NULLIF(RTRIM(t.worker), N''), t.queue, COALESCE(t.priority, 0), t.tag, t.batch_id,
-    t.callback, SUBSTRING(t.depends_on, 2, LEN(t.depends_on) - 2), COALESCE(t.depends_on_policy, N'completed'), COALESCE(t.pending, 0), due.run_after,
+    t.callback, SUBSTRING(t.depends_on, 2, LEN(t.depends_on) - 2), COALESCE(t.depends_on_policy, N'completed'),
+    COALESCE(t.pending, 0), due.run_after,
     DATEADD(millisecond, CONVERT(int, (t.expires_seconds - FLOOR(t.expires_seconds / 86400) * 86400) * 1000),
         DATEADD(day, CONVERT(int, FLOOR(t.expires_seconds / 86400)), @now)),
     @now, t.created_by, t.user_id, COALESCE(t.request_type, N'command'), t.command, t.request,
@@ -59,9 +60,9 @@ CROSS APPLY OPENJSON(item.value) WITH (
     tag nvarchar(510), batch_id nvarchar(510), callback nvarchar(510), depends_on nvarchar(max) AS JSON,
     depends_on_policy nvarchar(20), pending int, delay_seconds float, run_after datetimeoffset(6),
     expires_seconds float, created_by nvarchar(510), user_id nvarchar(510), request_type nvarchar(20),
-    command nvarchar(510), request nvarchar(max), request_body nvarchar(max) AS JSON, retry_limit int, retry nvarchar(max) AS JSON,
-    on_failure nvarchar(20), timeout_seconds float, reply_to nvarchar(510), args nvarchar(max) AS JSON, meta nvarchar(max) AS JSON,
-    trace_context nvarchar(max)
+    command nvarchar(510), request nvarchar(max), request_body nvarchar(max) AS JSON, retry_limit int,
+    retry nvarchar(max) AS JSON, on_failure nvarchar(20), timeout_seconds float, reply_to nvarchar(510),
+    args nvarchar(max) AS JSON, meta nvarchar(max) AS JSON, trace_context nvarchar(max)
 ) AS t
 CROSS APPLY (
     SELECT COALESCE(
