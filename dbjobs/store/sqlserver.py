@@ -86,7 +86,7 @@ class SqlServerDatabase:
     async def _transaction(self, pool: Pool) -> AsyncIterator[Session]:
         async with pool.connection() as connection:
             session = SqlServerSession(connection, self.schema, self._target.where)
-            await self._execute(connection, "begin")
+            await self._execute(connection, self.statements.text("begin"))
             try:
                 yield session
             except BaseException as error:
@@ -97,13 +97,13 @@ class SqlServerDatabase:
                         await self._roll_back(pool, connection)
                 raise
             with anyio.CancelScope(shield=True):
-                await self._execute(connection, "commit")
+                await self._execute(connection, self.statements.text("commit"))
 
     async def _roll_back(self, pool: Pool, connection: Connection) -> None:
         if connection.is_closed:
             return
         try:
-            await self._execute(connection, "rollback")
+            await self._execute(connection, self.statements.text("rollback"))
         except DatabaseError:
             pool.end(connection)
 
@@ -141,15 +141,15 @@ class SqlServerDatabase:
                 command_timeout=target.command_timeout,
             )
         try:
-            await self._execute(connection, "open_connection")
+            await self._execute(connection, self.statements.text("open_connection"))
         except BaseException:
             with anyio.CancelScope(shield=True):
                 await connection.close()
             raise
         return connection
 
-    async def _execute(self, connection: Connection, name: str) -> None:
+    async def _execute(self, connection: Connection, text: str) -> None:
         if connection.is_closed:
             raise DatabaseUnavailable(f"the connection to SQL Server at {self._target.where} was lost")
         with translated(self._target.where):
-            await connection.execute(self.statements[name].text)
+            await connection.execute(text)

@@ -1,5 +1,6 @@
 -- Failed attempts that will be tried again. A job whose cancellation was asked for meanwhile yields no
--- row: the caller ends it instead. A blocked lane stays taken, by the job, until the job is due.
+-- row: the caller ends it instead. The rows that are ours are locked first, then written. A blocked lane stays taken,
+-- by the job, until the job is due.
 DECLARE @node_id bigint = :node_id, @outcomes nvarchar(max) = :outcomes;
 DECLARE @now datetime2(6) = SYSUTCDATETIME(), @packed nvarchar(max);
 DECLARE @minute datetime2(0) = DATEADD(minute, DATEDIFF(minute, '2020-01-01', @now), '2020-01-01');
@@ -34,8 +35,13 @@ FROM OPENJSON(@outcomes) WITH (
 ) AS o;
 
 BEGIN TRANSACTION;
+INSERT INTO @retried (id, worker, queue, command, state)
+SELECT j.id, j.worker, j.queue, j.command, CASE WHEN o.delay_seconds > 0 THEN N'scheduled' ELSE N'queued' END
+FROM @outcome AS o
+JOIN dbjobs.background_job AS j WITH (UPDLOCK, ROWLOCK, FORCESEEK, INDEX (background_job_pkey)) ON j.id = o.id
+WHERE j.attempt = o.attempt AND j.node_id = @node_id AND j.cancel_requested_at IS NULL;
 UPDATE j
-SET state = CASE WHEN o.delay_seconds > 0 THEN N'scheduled' ELSE N'queued' END,
+SET state = r.state,
     run_after = DATEADD(millisecond, CONVERT(int, (o.delay_seconds - FLOOR(o.delay_seconds / 86400) * 86400) * 1000),
         DATEADD(day, CONVERT(int, FLOOR(o.delay_seconds / 86400)), @now)),
     node_id = NULL, last_activity_at = @now, error_code = o.error_code, error = o.error,
@@ -43,11 +49,9 @@ SET state = CASE WHEN o.delay_seconds > 0 THEN N'scheduled' ELSE N'queued' END,
         WHEN o.failure IS NULL THEN j.errors
         ELSE JSON_MODIFY(COALESCE(j.errors, N'[]'), 'append $', JSON_QUERY(o.failure))
     END
-OUTPUT inserted.id, inserted.worker, inserted.queue, inserted.command, inserted.state
-INTO @retried (id, worker, queue, command, state)
-FROM @outcome AS o
-JOIN dbjobs.background_job AS j WITH (ROWLOCK, FORCESEEK, INDEX (background_job_pkey)) ON j.id = o.id
-WHERE j.attempt = o.attempt AND j.node_id = @node_id AND j.cancel_requested_at IS NULL;
+FROM @retried AS r
+JOIN @outcome AS o ON o.id = r.id
+JOIN dbjobs.background_job AS j WITH (ROWLOCK, FORCESEEK, INDEX (background_job_pkey)) ON j.id = r.id;
 IF EXISTS (SELECT 1 FROM @retried WHERE worker IS NOT NULL)
 BEGIN
     UPDATE w
