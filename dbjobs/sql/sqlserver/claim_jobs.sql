@@ -9,8 +9,8 @@
 --   (or passed by, if somebody has it in hand) inside the TOP. With a lock on the index entry alone the update might
 --   have to wait.
 -- * The update goes by primary key over the rows already locked.
--- * A shared lock on our own node row, kept to the end (REPEATABLEREAD): the rescue of this node locks the row
---   exclusively, so no job can be claimed in the name of a node that has just been buried.
+-- * An update lock on our own node row, to the end: the rescue of this node locks the row exclusively, so no job can be
+--   claimed in the name of a node that has just been buried. Other nodes lock rows of their own.
 -- * The rows come back as one JSON text: a driver fetches columns one by one, and each fetch has to wait for its turn
 --   beside a busy event loop.
 DECLARE @node_id bigint = :node_id, @wanted nvarchar(max) = :wanted, @room int = :room;
@@ -39,7 +39,7 @@ CROSS APPLY OPENJSON(item.value) WITH (
 
 BEGIN TRANSACTION;
 IF EXISTS (
-    SELECT 1 FROM dbjobs.job_node WITH (REPEATABLEREAD, ROWLOCK)
+    SELECT 1 FROM dbjobs.job_node WITH (UPDLOCK, ROWLOCK)
     WHERE id = @node_id AND lease_expires_at > SYSUTCDATETIME()
 )
 -- Queues are visited in the order given; the caller turns that order at every claim.

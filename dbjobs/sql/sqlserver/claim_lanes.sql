@@ -10,7 +10,7 @@
 --   somebody else's transaction.
 -- * One node at a time takes leases (an application lock, to the end of the transaction). Between two that want the
 --   same lane job_worker's primary key would decide by an error, which ends a transaction.
--- * A shared lock on our own node row, as in claim_jobs.
+-- * An update lock on our own node row, as in claim_jobs.
 DECLARE @node_id bigint = :node_id, @after_worker nvarchar(510) = :after_worker, @lanes int = :lanes;
 DECLARE @run_length int = :run_length, @scan_limit int = :scan_limit;
 DECLARE @queues nvarchar(max) = :queues, @commands nvarchar(max) = :commands;
@@ -57,7 +57,7 @@ BEGIN
     EXEC @lock = sp_getapplock @Resource = N'lanes of dbjobs.job_worker', @LockMode = N'Exclusive',
         @LockOwner = N'Transaction', @LockTimeout = 5000;
     IF @lock >= 0 AND EXISTS (
-        SELECT 1 FROM dbjobs.job_node WITH (REPEATABLEREAD, ROWLOCK)
+        SELECT 1 FROM dbjobs.job_node WITH (UPDLOCK, ROWLOCK)
         WHERE id = @node_id AND lease_expires_at > SYSUTCDATETIME()
     )
     BEGIN
