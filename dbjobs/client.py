@@ -12,6 +12,7 @@ from dbjobs.engine.supervisor import Engine
 from dbjobs.errors import DatabaseError, NotRunning, UnknownJob
 from dbjobs.models import Job, JobRef
 from dbjobs.store import repository
+from dbjobs.store.adopting import adopt
 from dbjobs.store.cancelling import cancel_in
 from dbjobs.store.coalescer import Coalescer
 from dbjobs.store.database import Database, Session
@@ -86,7 +87,7 @@ class Client:
     ) -> JobRef:
         """Insert one job: coalesced if it is plain, else in a transaction, or in the caller's own."""
         db = self.db
-        session = None if connection is None else await db.adopt(connection)
+        session = None if connection is None else await adopt(db, connection)
         if job.queue not in self._known_queues:
             await self._learn_queues(db, (job.queue,), session)
         if session is not None:
@@ -109,7 +110,7 @@ class Client:
         db = self.db
         if not jobs:
             return []
-        session = None if connection is None else await db.adopt(connection)
+        session = None if connection is None else await adopt(db, connection)
         await self._learn_queues(db, sorted({job.queue for job in jobs} - self._known_queues), session)
 
         async def work(session: Session) -> list[JobRef]:

@@ -258,8 +258,10 @@ class Jobs:
         Args:
             command: a handler registered with ``@jobs.command``, or its name.
             request: what the handler gets; must fit its declared type.
-            connection: the caller's own connection (asyncpg, sqlite3), whose transaction the job
-                becomes part of: it exists if and only if that commits.
+            connection: the caller's own connection, whose transaction the job becomes part of: it exists if and
+                only if that commits. The driver's own (asyncpg or psycopg's AsyncConnection; sqlite3 or aiosqlite;
+                aiomysql; aioodbc), or a SQLAlchemy AsyncSession or AsyncConnection on one of these. Nothing is changed
+                on it. It must have an open transaction, or begin one by itself at its first statement.
             on_conflict: for an existing ref_id: ``"return"`` the existing job (``created`` is False) or ``"raise"``.
             options: see JobOptions.
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.conformance.callers import CALLERS
 from tests.servers import Fleet, LeftOut, Target, available_targets
 from tests.servers.processes import Processes, Spawn
 
@@ -58,6 +59,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "conformance" not in metafunc.definition.path.parts:
         # Processes, the command line and the demo are about us: the first server of each kind will do.
         wanted = list({source.kind: source for source in reversed(wanted)}.values())
+    if "caller_kind" in metafunc.fixturenames:
+        kinds = [(source.name, kind) for source in wanted for kind in CALLERS[source.dialect]]
+        metafunc.parametrize(("target", "caller_kind"), kinds, indirect=["target"], scope="session")
+        return
     metafunc.parametrize("target", [source.name for source in wanted], indirect=True, scope="session")
 
 

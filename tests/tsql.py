@@ -71,10 +71,18 @@ class Parser:
 
     def mistakes(self, text: str) -> list[Mistake]:
         """What does not parse, in order."""
-        parsable = _PLACEHOLDER.sub(lambda match: match[1] or (f"@{match[2]}" if match[2] else f"word_{match[3]}"), text)
+        parsable = _PLACEHOLDER.sub(
+            lambda match: match[1] or (f"@{match[2]}" if match[2] else f"word_{match[3]}"), text
+        )
         answer = self._scriptdom.TSql150Parser(True).Parse(self._reader(parsable))
         errors = answer[1] if isinstance(answer, tuple) else ()
         return [Mistake(int(error.Line), int(error.Column), str(error.Message)) for error in errors]
+
+
+def _stand_in(match: re.Match[str]) -> str:
+    if match[1]:
+        return match[1]
+    return f"@{match[2]}" if match[2] else f"word_{match[3]}"
 
 
 def _take_library(folder: Path) -> None:

@@ -7,24 +7,25 @@ import random
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager
 from functools import lru_cache
-from operator import itemgetter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 import anyio
 import asyncpg
-from msgspec.structs import astuple
 
-from dbjobs.errors import (
-    DatabaseError,
-    InvalidOption,
-    InvalidUrl,
-)
+from dbjobs.errors import DatabaseError, InvalidUrl
+from dbjobs.store import postgres_copy
 from dbjobs.store.database import Row, Session, number_option, split_url
+from dbjobs.store.pool import Pool
+from dbjobs.store.postgres_callers import adopted
 from dbjobs.store.postgres_errors import translated
-from dbjobs.store.postgres_pool import Connection, Pool
 from dbjobs.store.records import NewJob
 from dbjobs.store.statements import Statements, Table
+
+if TYPE_CHECKING:
+    Connection = asyncpg.Connection[asyncpg.Record]  # generic in its stubs only
+else:
+    Connection = asyncpg.Connection
 
 # Plans must not depend on statistics: a table that was empty when a statement was first planned may hold
 # a million rows a minute later, and the cached plan stays. So on our own connections the planner is left
@@ -41,14 +42,6 @@ _SETTINGS = {
     "application_name": "dbjobs",
 }
 _OWN_OPTIONS = {"pool_size", "pooler", "connect_timeout", "command_timeout"}
-
-# Columns that a COPY fills; all others keep their defaults.
-_COPY_COLUMNS = (
-    "id", "parent_id", "worker", "queue", "priority", "tag", "callback", "created_by", "user_id", "request_type",
-    "command", "request", "request_body", "retry_limit", "retry", "on_failure", "timeout_seconds", "reply_to",
-    "args", "meta", "trace_context",
-)  # fmt: skip
-_copied = itemgetter(*(NewJob.__struct_fields__.index(column) for column in _COPY_COLUMNS[1:]))
 
 
 class PostgresDatabase:
@@ -79,8 +72,8 @@ class PostgresDatabase:
         self._dsn = parts._replace(query=urlencode(others)).geturl()
         self._where = f"{parts.hostname or others.get('host', 'localhost')}:{parts.port or 5432}{parts.path}"
         self.statements = _statements(schema)
-        self._pool: Pool | None = None
-        self._handlers_pool: Pool | None = None
+        self._pool: Pool[Connection] | None = None
+        self._handlers_pool: Pool[Connection] | None = None
 
     async def open(self) -> None:
         self._pool = Pool(self._connect, self._pool_size)
@@ -114,7 +107,7 @@ class PostgresDatabase:
             yield session
 
     @asynccontextmanager
-    async def _transaction(self, pool: Pool) -> AsyncIterator[Session]:
+    async def _transaction(self, pool: Pool[Connection]) -> AsyncIterator[Session]:
         with self._errors():
             connection = await pool.acquire()
         try:
@@ -140,11 +133,7 @@ class PostgresDatabase:
             pool.release(connection)
 
     async def adopt(self, connection: Any) -> Session:
-        if not isinstance(connection, asyncpg.Connection) and not hasattr(connection, "copy_records_to_table"):
-            raise InvalidOption(
-                f"connection= must be an asyncpg connection for a PostgreSQL database, not {type(connection).__name__}"
-            )
-        return PostgresSession(self, connection)
+        return adopted(self, connection)
 
     def another(self) -> PostgresDatabase:
         return PostgresDatabase(self.url, schema=self.schema, pool_size=1)
@@ -182,7 +171,7 @@ class PostgresDatabase:
     # --- for PostgresSession --------------------------------------------------------------------
 
     @property
-    def _opened(self) -> Pool:
+    def _opened(self) -> Pool[Connection]:
         if self._pool is None:
             raise DatabaseError("the database is not open: use it inside 'async with jobs:' or 'jobs.start()'")
         return self._pool
@@ -222,7 +211,7 @@ class PostgresDatabase:
 
 
 class PostgresSession:
-    """Statements on one connection: ours inside a transaction, or the caller's own."""
+    """Statements on one of our own connections, inside a transaction."""
 
     def __init__(self, database: PostgresDatabase, connection: Any) -> None:
         self._database = database
@@ -248,11 +237,12 @@ class PostgresSession:
 
     async def insert_bulk(self, jobs: Sequence[NewJob]) -> list[int]:
         ids = [row[0] for row in await self.fetch("allocate_ids", count=len(jobs))]
-        fields = map(astuple, jobs)
-        records = [(id, *_copied(values)) for id, values in zip(ids, fields, strict=True)]
         with self._database._errors():
             await self._connection.copy_records_to_table(
-                "background_job", schema_name=self._database.schema, columns=_COPY_COLUMNS, records=records
+                "background_job",
+                schema_name=self._database.schema,
+                columns=postgres_copy.COLUMNS,
+                records=postgres_copy.records(ids, jobs),
             )
         return ids
 

@@ -14,12 +14,13 @@ from urllib.parse import unquote
 
 import anyio
 
-from dbjobs.errors import DatabaseError, InvalidOption, InvalidUrl, MissingPermission
+from dbjobs.errors import DatabaseError, InvalidUrl, MissingPermission
 from dbjobs.store.database import Row, Session, number_option, split_url
+from dbjobs.store.sqlite_callers import Callers, Sqlite3Callers, callers, check_file
 from dbjobs.store.sqlite_connection import MINIMUM_VERSION, connect, translate
 from dbjobs.store.sqlite_history import History, HistoryFiles
 from dbjobs.store.sqlite_script import Scripts
-from dbjobs.store.sqlite_session import CallerSession, WriterSession, as_made
+from dbjobs.store.sqlite_session import CallerSession, WriterSession
 from dbjobs.store.sqlite_threads import Connected, Desk, Readers
 from dbjobs.store.sqlite_writer import Writer
 from dbjobs.store.statements import Statements
@@ -134,7 +135,7 @@ class SqliteDatabase:
         except sqlite3.Error as error:
             raise translate(error, self.path) from error
         with closing(connection):
-            session = self._caller_session(connection)
+            session = self._caller_session(Sqlite3Callers(connection))
             await session.begin()
             try:
                 yield session
@@ -146,23 +147,9 @@ class SqliteDatabase:
                 connection.rollback()  # nothing, after a commit
 
     async def adopt(self, connection: Any) -> Session:
-        self._check_callers(connection)
-        return self._caller_session(connection)
-
-    def _check_callers(self, connection: Any) -> None:
-        """Refuse what is not a connection to our main file."""
-        if not isinstance(connection, sqlite3.Connection):
-            raise InvalidOption(
-                f"connection= must be a sqlite3.Connection for an SQLite database, not {type(connection).__name__}"
-            )
-        try:
-            with as_made(connection):
-                files = {row[1]: row[2] for row in connection.execute("PRAGMA database_list")}
-        except sqlite3.ProgrammingError as error:
-            raise InvalidOption(f"connection= cannot be used here: {error}") from error
-        file = files.get("main")
-        if not file or not self.path.exists() or not Path(file).exists() or not self.path.samefile(file):
-            raise InvalidOption(f"connection= is open on {file or 'no file'}, and the jobs are in {self.path}")
+        given = callers(connection)
+        await check_file(given, self.path)
+        return self._caller_session(given)
 
     def another(self) -> SqliteDatabase:
         return SqliteDatabase(self.url, schema=self.schema, pool_size=0)
@@ -203,8 +190,8 @@ class SqliteDatabase:
     def _history(self) -> History:
         return History(self._files, self.statements, self._scripts, self._busy_seconds)
 
-    def _caller_session(self, connection: sqlite3.Connection) -> CallerSession:
-        return CallerSession(connection, self._scripts, self.path, self._history, self._busy_seconds)
+    def _caller_session(self, callers: Callers) -> CallerSession:
+        return CallerSession(callers, self._scripts, self.path, self._history, self._busy_seconds)
 
 
 @lru_cache(maxsize=16)

@@ -26,10 +26,11 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from dbjobs.store.database import Row
+from dbjobs.store.script_text import WRITES, split
 from dbjobs.store.sqlite_steps import Months, Step, run_step, search
 from dbjobs.store.statements import PARAMETER, Parameter, Statements, Table
 
@@ -38,7 +39,6 @@ _DIRECTIVE = re.compile(
     r"|(?P<months>months)(?: (?P<order>ascending|descending))?)?"
     r" ?(?:as (?P<name>\w+))? ?(?P<packed>packed)?(?: (?P<columns>[\w ]+))?"
 )
-_WRITES = re.compile(r"\b(INSERT|UPDATE|DELETE|CREATE|DROP|ALTER)\b")
 _TEMPLATE = re.compile(r"(?<=VALUES )\([^()]*\)")
 
 
@@ -46,8 +46,8 @@ class Script:
     """The statements of one file, ready to run on any connection to the main file."""
 
     def __init__(self, source: str) -> None:
-        self.steps = tuple(_steps(source))
-        self.reads_only = not any(_WRITES.search(step.text) for step in self.steps)
+        self.steps = tuple(_step(text, **directed) for text, directed in split(source, _DIRECTIVE))
+        self.reads_only = not any(WRITES.search(step.text) for step in self.steps)
         self._names_months = any(name == "months" for step in self.steps for name, _ in step.parameters)
 
     def run(self, connection: sqlite3.Connection, months: Months, given: Mapping[str, Any]) -> list[Row]:
@@ -97,24 +97,6 @@ class Scripts:
         return script
 
 
-def _steps(source: str) -> Iterator[Step]:
-    """Split a file at every ``;`` that ends a line."""
-    code: list[str] = []
-    directive: dict[str, str | None] = {}
-    for line in source.splitlines():
-        if line.startswith("-- @"):
-            match = _DIRECTIVE.fullmatch(line)
-            if match is None:
-                raise ValueError(f"unknown directive: {line}")
-            directive = match.groupdict()
-        code.append(line.partition("--")[0].rstrip())
-        if code[-1].endswith(";"):
-            yield _step("\n".join(filter(None, code)).rstrip(";"), **directive)
-            code, directive = [], {}
-    if any(code):
-        yield _step("\n".join(filter(None, code)), **directive)
-
-
 def _step(
     text: str,
     each: str | None = None,
@@ -127,7 +109,7 @@ def _step(
     columns: str | None = None,
 ) -> Step:
     parameters = tuple(Parameter(match[1], match[2]) for match in PARAMETER.finditer(text))
-    returns = "RETURNING" in text or _WRITES.search(text) is None
+    returns = "RETURNING" in text or WRITES.search(text) is None
     text, template = PARAMETER.sub("?", text), ""
     if rows is not None:
         found = _TEMPLATE.search(text)

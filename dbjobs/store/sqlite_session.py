@@ -6,8 +6,8 @@ import asyncio
 import random
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,6 +16,7 @@ from msgspec.structs import astuple
 from dbjobs.errors import DatabaseError, InvalidOption
 from dbjobs.store.database import Row
 from dbjobs.store.records import NewJob
+from dbjobs.store.sqlite_callers import Callers, as_made, begins_by_itself, impatient
 from dbjobs.store.sqlite_connection import translate
 from dbjobs.store.sqlite_history import History
 from dbjobs.store.sqlite_script import Script, Scripts
@@ -70,17 +71,17 @@ class WriterSession:
 
 
 class CallerSession:
-    """Statements on a connection that is not ours, in the calling thread; its owner commits."""
+    """Statements on a connection that is not ours, in the thread it belongs to; its owner commits."""
 
     def __init__(
         self,
-        connection: sqlite3.Connection,
+        callers: Callers,
         scripts: Scripts,
         path: Path,
         make_history: Callable[[], History],
         busy_seconds: float,
     ) -> None:
-        self._connection = connection
+        self._callers = callers
         self._scripts = scripts
         self._path = path
         self._make_history = make_history
@@ -88,24 +89,17 @@ class CallerSession:
 
     @property
     def connection(self) -> Any:
-        return self._connection
+        return self._callers.given
 
     async def begin(self) -> None:
         """Start a transaction on a connection that has none."""
-        await self._patiently(lambda: self._connection.execute("BEGIN IMMEDIATE"))
+        await self._patiently(_begin)
 
     async def fetch(self, statement: str, /, **parameters: Any) -> Sequence[Row]:
         script = self._scripts.script(statement)
         if not script.steps:
             return ()
-        if not self._connection.in_transaction:
-            if self._connection.isolation_level is None:
-                raise InvalidOption(
-                    "connection= has no open transaction and does not start one by itself (isolation_level is "
-                    "None): execute BEGIN on it first"
-                )
-            await self.begin()
-        return await self._patiently(lambda: self._run(script, parameters))
+        return await self._patiently(lambda connection: self._run(connection, script, parameters))
 
     async def script(self, statement: str, /, **words: str) -> None:
         raise DatabaseError(f"{statement} does not run on a caller's own connection")
@@ -113,9 +107,15 @@ class CallerSession:
     async def insert_bulk(self, jobs: Sequence[NewJob]) -> list[int]:
         return await insert_bulk(self, jobs)
 
-    def _run(self, script: Script, parameters: dict[str, Any]) -> list[Row]:
+    def _run(self, connection: sqlite3.Connection, script: Script, parameters: dict[str, Any]) -> list[Row]:
         """All statements of the script or none: the caller may go on after an error."""
-        connection = self._connection
+        if not connection.in_transaction:
+            if not begins_by_itself(connection):
+                raise InvalidOption(
+                    "connection= has no open transaction and does not start one by itself (isolation_level is "
+                    "None, or autocommit is on): execute BEGIN on it first"
+                )
+            _begin(connection)
         connection.execute("SAVEPOINT dbjobs")
         try:
             with closing(self._make_history()) as history:
@@ -126,19 +126,17 @@ class CallerSession:
         finally:
             connection.execute("RELEASE dbjobs")
 
-    async def _patiently(self, work: Callable[[], T]) -> T:
+    async def _patiently(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Wait for the file's write lock without blocking the event loop: its holder may need the loop to go on."""
-        connection = self._connection
+
+        def attempt(connection: sqlite3.Connection) -> T:
+            with as_made(connection), impatient(connection):
+                return work(connection)
+
         deadline = time.monotonic() + self._busy_seconds
         while True:
             try:
-                with as_made(connection):
-                    timeout = connection.execute("PRAGMA busy_timeout").fetchone()[0]
-                    connection.execute("PRAGMA busy_timeout = 0")
-                    try:
-                        return work()
-                    finally:
-                        connection.execute(f"PRAGMA busy_timeout = {timeout:d}")
+                return await self._callers.run(attempt)
             except sqlite3.Error as error:
                 # An extended code (BUSY_SNAPSHOT: somebody wrote since this transaction first read) stays for good.
                 code = getattr(error, "sqlite_errorcode", None)
@@ -147,15 +145,8 @@ class CallerSession:
             await asyncio.sleep(random.uniform(0.001, 0.005))
 
 
-@contextmanager
-def as_made(connection: sqlite3.Connection) -> Iterator[None]:
-    """The connection gives text as str and rows as tuples, whatever its owner has set; put back afterwards."""
-    text_factory, row_factory = connection.text_factory, connection.row_factory
-    connection.text_factory, connection.row_factory = str, None
-    try:
-        yield
-    finally:
-        connection.text_factory, connection.row_factory = text_factory, row_factory
+def _begin(connection: sqlite3.Connection) -> None:
+    connection.execute("BEGIN IMMEDIATE")
 
 
 async def insert_bulk(session: WriterSession | CallerSession, jobs: Sequence[NewJob]) -> list[int]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+
 import pytest
 
 from dbjobs import Jobs
 from dbjobs.engine import queues, timekeeper, waker
+from tests.conformance.callers import CALLERS, Caller
 from tests.conformance.raw import Raw
 from tests.servers import Target
 
@@ -20,6 +23,13 @@ def jobs(url: str) -> Jobs:
 def raw(target: Target, url: str) -> Raw:
     """The same database past the library, through the bare driver."""
     return Raw(target.dialect, url)
+
+
+@pytest.fixture
+async def caller(raw: Raw, target: Target, caller_kind: str) -> AsyncIterator[Caller]:
+    """An application that holds its own transaction: the test runs once for each kind there is (see ``CALLERS``)."""
+    async with CALLERS[target.dialect][caller_kind](raw) as opened:
+        yield opened
 
 
 @pytest.fixture

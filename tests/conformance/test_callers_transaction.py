@@ -1,40 +1,76 @@
-"""An enqueue in the caller's own transaction exists if and only if that commits."""
+"""An enqueue in the caller's own transaction exists if and only if that commits, whatever holds the transaction."""
 
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
+from contextlib import closing
 from typing import Any
 
+import psycopg
 import pytest
+from sqlalchemy.ext.asyncio import AsyncSession, async_scoped_session, async_sessionmaker
+from sqlalchemy.orm import Session
 
-from dbjobs import InvalidOption, Jobs, JobState, RefIdExists
+from dbjobs import DatabaseError, DatabaseUnavailable, InvalidOption, Jobs, JobState, RefIdExists, UnknownJob
+from dbjobs.store import repository
+from dbjobs.store.adopting import adopt
+from dbjobs.store.records import NewJob
+from tests.conformance.callers import CALLERS, Caller, engine_for
 from tests.conformance.helpers import whole_list
 from tests.conformance.raw import Raw
+from tests.servers import Target
+
+AWKWARD = 'tab\t, line\r\n, \\N, \\., "quoted", {a,b}, 100%s, $1, :name, NULL, żółw 🐢'
 
 
 async def echo(request: Any) -> Any:
     return request
 
 
-async def test_a_commit_brings_the_job_and_the_caller_s_rows(jobs: Jobs, raw: Raw) -> None:
+async def test_a_commit_brings_the_job_and_the_caller_s_rows(jobs: Jobs, raw: Raw, caller: Caller) -> None:
     jobs.command(echo)
-    async with jobs.start(), raw.connection() as own:
-        await own.begin()
-        await own.execute("INSERT INTO note VALUES ('mine')")
-        ref = await jobs.enqueue(echo, 5, connection=own.driver)
+    async with jobs.start():
+        await caller.begin()
+        await caller.execute("INSERT INTO note VALUES ('mine')")
+        ref = await jobs.enqueue(echo, AWKWARD, connection=caller.given)
         assert await jobs.get(ref) is None, "visible before the commit"
-        await own.commit()
-        assert (await jobs.wait(ref, timeout=10)).response == 5
+        await caller.commit()
+        assert (await jobs.wait(ref, timeout=10)).response == AWKWARD
     assert await raw.notes() == ["mine"]
 
 
-async def test_a_rollback_takes_both_away(jobs: Jobs, raw: Raw) -> None:
+async def test_the_job_may_be_all_that_is_committed(jobs: Jobs, caller: Caller) -> None:
+    """Nothing but the enqueue tells a driver that begins lazily to begin."""
     jobs.command(echo)
-    async with jobs, raw.connection() as own:
-        await own.begin()
-        await own.execute("INSERT INTO note VALUES ('mine')")
-        ref = await jobs.enqueue(echo, 5, connection=own.driver, ref_id="r", batch_id="b")
-        await own.rollback()
+    async with jobs.start():
+        for commits in (False, True):
+            await caller.begin()
+            ref = await jobs.enqueue(echo, commits, connection=caller.given)
+            assert await jobs.get(ref) is None, "visible before the commit"
+            await (caller.commit if commits else caller.rollback)()
+        assert (await jobs.wait(ref, timeout=10)).response is True
+        assert [row.id for row in await whole_list(jobs)] == [ref.id]
+
+
+@pytest.mark.dialect("postgres", "sqlite")
+async def test_a_commit_wakes_the_workers(jobs: Jobs, caller: Caller, no_polling: None) -> None:
+    jobs.command(echo)
+    async with jobs.start():
+        await caller.begin()
+        ref = await jobs.enqueue(echo, 5, connection=caller.given)
+        await caller.commit()
+        assert (await jobs.wait(ref, timeout=10)).response == 5
+
+
+async def test_a_rollback_takes_both_away(jobs: Jobs, raw: Raw, caller: Caller) -> None:
+    jobs.command(echo)
+    async with jobs:
+        await caller.begin()
+        await caller.execute("INSERT INTO note VALUES ('mine')")
+        ref = await jobs.enqueue(echo, 5, connection=caller.given, ref_id="r", batch_id="b")
+        await caller.rollback()
         assert await jobs.get(ref) is None
         assert await jobs.get_by_ref_id("r") is None
         assert await jobs.batch("b") is None
@@ -42,32 +78,76 @@ async def test_a_rollback_takes_both_away(jobs: Jobs, raw: Raw) -> None:
     assert await raw.notes() == []
 
 
+@pytest.mark.dialect("postgres", "sqlite", "mysql")
+async def test_a_savepoint_takes_only_its_own_jobs_back(jobs: Jobs, raw: Raw, caller: Caller) -> None:
+    jobs.command(echo)
+    async with jobs:
+        await caller.begin()
+        await caller.execute("INSERT INTO note VALUES ('mine')")
+        kept = await jobs.enqueue(echo, 1, connection=caller.given)
+        await caller.execute("SAVEPOINT mine")
+        await jobs.enqueue(echo, 2, connection=caller.given, ref_id="r")
+        await caller.execute("ROLLBACK TO SAVEPOINT mine")
+        await caller.commit()
+        assert [row.id for row in await whole_list(jobs)] == [kept.id]
+    assert await raw.notes() == ["mine"]
+
+
 @pytest.mark.parametrize("count", [3, 250])
 @pytest.mark.parametrize("commits", [True, False])
-async def test_many_jobs_come_or_go_together(jobs: Jobs, raw: Raw, count: int, commits: bool) -> None:
+async def test_many_jobs_come_or_go_together(jobs: Jobs, caller: Caller, count: int, commits: bool) -> None:
     jobs.command(echo)
-    async with jobs, raw.connection() as own:
-        await own.begin()
-        refs = await jobs.enqueue_many(echo, range(count), connection=own.driver)
+    requests = [f"{number}: {AWKWARD}" for number in range(count)]
+    async with jobs:
+        await caller.begin()
+        refs = await jobs.enqueue_many(
+            echo, requests, connection=caller.given, tag=AWKWARD, args={"a": AWKWARD}, meta={"m": 1}, timeout=2.5
+        )
         assert len(refs) == count
         assert await whole_list(jobs) == []
-        await (own.commit if commits else own.rollback)()
+        await (caller.commit if commits else caller.rollback)()
         assert len(await whole_list(jobs)) == (count if commits else 0)
+        last = await jobs.get(refs[-1])
+        if commits:
+            assert last is not None
+            assert (last.request, last.tag, last.args, last.meta, last.timeout_seconds, last.state) == (
+                requests[-1],
+                AWKWARD,
+                {"a": AWKWARD},
+                {"m": 1},
+                2.5,
+                JobState.QUEUED,
+            )
+        else:
+            assert last is None
 
 
-async def test_every_kind_of_job_takes_part(jobs: Jobs, raw: Raw) -> None:
+async def test_many_jobs_of_a_batch_are_counted(jobs: Jobs, caller: Caller) -> None:
     jobs.command(echo)
-    async with jobs, raw.connection() as own:
+    async with jobs:
+        await caller.begin()
+        await jobs.enqueue_many(echo, range(120), connection=caller.given, batch_id="b", run_after=3600)
+        await caller.commit()
+        batch = await jobs.batch("b")
+    assert batch is not None
+    assert batch.total == 120
+
+
+async def test_every_kind_of_job_takes_part(jobs: Jobs, caller: Caller) -> None:
+    jobs.command(echo)
+    async with jobs:
         parent = await jobs.enqueue(echo, ref_id="parent")
-        await own.begin()
-        child = await jobs.enqueue(echo, connection=own.driver, depends_on="parent")
-        late = await jobs.enqueue(echo, connection=own.driver, run_after=3600)
-        lane = await jobs.enqueue(echo, connection=own.driver, worker="w", queue="never used")
-        same = await jobs.enqueue(echo, connection=own.driver, ref_id="parent")
+        await caller.begin()
+        child = await jobs.enqueue(echo, connection=caller.given, depends_on="parent")
+        late = await jobs.enqueue(echo, connection=caller.given, run_after=3600)
+        lane = await jobs.enqueue(echo, connection=caller.given, worker="w", queue="never used")
+        same = await jobs.enqueue(echo, connection=caller.given, ref_id="parent")
         assert (same.id, same.created) == (parent.id, False)
         with pytest.raises(RefIdExists):
-            await jobs.enqueue(echo, connection=own.driver, ref_id="parent", on_conflict="raise")
-        await own.commit()
+            await jobs.enqueue(echo, connection=caller.given, ref_id="parent", on_conflict="raise")
+        with pytest.raises(UnknownJob):
+            await jobs.enqueue(echo, connection=caller.given, depends_on="nobody")
+        await caller.commit()
         states = {row.id: row.state for row in await whole_list(jobs)}
     assert states == {
         parent.id: JobState.QUEUED,
@@ -77,32 +157,256 @@ async def test_every_kind_of_job_takes_part(jobs: Jobs, raw: Raw) -> None:
     }
 
 
-async def test_the_caller_s_connection_is_its_own_again(jobs: Jobs, raw: Raw) -> None:
+async def test_a_child_waits_for_its_parent_in_the_same_transaction(jobs: Jobs, caller: Caller) -> None:
     jobs.command(echo)
-    async with jobs, raw.connection() as own:
-        for number in range(3):
-            await own.begin()
-            await jobs.enqueue(echo, connection=own.driver)
-            await own.execute(f"INSERT INTO note VALUES ('{number}')")
-            await own.commit()
-        assert len(await whole_list(jobs)) == 3
-    assert await raw.notes() == ["0", "1", "2"]
+    async with jobs.start():
+        await caller.begin()
+        parent = await jobs.enqueue(echo, 1, connection=caller.given)
+        child = await jobs.enqueue(echo, 2, connection=caller.given, depends_on=parent)
+        await caller.commit()
+        done = await jobs.wait(child, timeout=10)
+    assert (done.state, done.depends_on) == (JobState.COMPLETED, (parent.id,))
 
 
-async def test_what_is_not_a_connection_of_this_database_is_refused(jobs: Jobs) -> None:
+async def test_a_child_of_a_cancelled_job_ends_with_the_commit(jobs: Jobs, caller: Caller) -> None:
     jobs.command(echo)
     async with jobs:
-        with pytest.raises(InvalidOption, match="connection"):
-            await jobs.enqueue(echo, connection="postgresql://")
+        parent = await jobs.enqueue(echo)
+        await jobs.cancel(parent)
+        await caller.begin()
+        child = await jobs.enqueue(echo, connection=caller.given, depends_on=parent, ref_id="child", batch_id="b")
+        assert await jobs.get(child) is None
+        await caller.commit()
+        ended = await jobs.get(child)
+        batch = await jobs.batch("b")
+        again = await jobs.enqueue(echo, ref_id="child")
+    assert ended is not None
+    assert ended.state is JobState.CANCELLED
+    assert batch is not None
+    assert (batch.total, batch.cancelled) == (1, 1)
+    assert (again.id, again.created) == (child.id, False)
+
+
+async def test_every_statement_of_an_enqueue_runs_on_it(jobs: Jobs, caller: Caller) -> None:
+    """Also those that only a race brings about."""
+    jobs.command(echo)
+    async with jobs:
+        parents = await jobs.enqueue_many(echo, range(2), batch_id="b")
+        waiting = await jobs.enqueue(echo, depends_on=parents[1])
+        await caller.begin()
+        session = await adopt(jobs._client.db, caller.given)
+        assert session.connection is not None
+        ((id, ref_id),) = await repository.insert_jobs(
+            session, [NewJob(command="echo", queue="default", ref_id="r", batch_id="b", pending=1)], ["ready"]
+        )
+        assert ref_id == "r"
+        assert await repository.insert_jobs(session, [NewJob(command="echo", queue="default", ref_id="r")], ()) == []
+        assert await repository.find_refs(session, ["r", "nobody"]) == [("r", id, True)]
+        await repository.add_queues(session, ["new", "default"])
+        await repository.add_to_batches(session, {"b": 1})
+        assert await repository.lock_parents(session, [parents[0].id, 0, 2**40]) == {parents[0].id}
+        assert await repository.find_ends(session, [parents[0].id]) == {}
+        await repository.add_dependencies(session, [(parents[0].id, id)])
+        ready, doomed = await repository.release_children(
+            session, [(parents[0].id, "completed"), (parents[1].id, "failed")]
+        )
+        assert [job.queue for job in ready] == ["default"]
+        assert doomed == {waiting.id: parents[1].id}
+        await repository.count_batches(session, {"b": (1, 0, 0)})
+        await repository.notify(session, ["ready"])
+        await repository.discard_jobs(session, [id])
+        await caller.commit()
+        batch = await jobs.batch("b")
+        assert batch is not None
+        assert (batch.total, batch.completed) == (2, 1)
+        assert len(await whole_list(jobs)) == 3
+
+
+async def test_the_caller_s_connection_is_its_own_again(jobs: Jobs, raw: Raw, caller: Caller) -> None:
+    jobs.command(echo)
+    async with jobs:
+        for number in range(7):  # more often than psycopg takes to prepare a statement
+            await caller.begin()
+            before = await caller.settings()
+            await jobs.enqueue(echo, number, connection=caller.given, ref_id=str(number))
+            assert await caller.settings() == before
+            await jobs.enqueue_many(echo, range(100), connection=caller.given)
+            assert await caller.settings() == before
+            await caller.execute(f"INSERT INTO note VALUES ('{number}')")
+            await caller.commit()
+        assert len(await whole_list(jobs)) == 707
+    assert await raw.notes() == ["0", "1", "2", "3", "4", "5", "6"]
+
+
+async def test_a_first_job_of_a_queue_does_not_wait_for_an_open_transaction(jobs: Jobs, caller: Caller) -> None:
+    jobs.command(echo)
+    async with jobs:
+        await caller.begin()
+        await jobs.enqueue(echo, connection=caller.given, queue="new")
+        if not jobs._client.db.one_writer:  # else everybody waits for a transaction that has written
+            async with asyncio.timeout(5):
+                assert (await jobs.enqueue(echo, queue="new")).created
+        await caller.rollback()
+        async with asyncio.timeout(5):
+            assert (await jobs.enqueue(echo, queue="new")).created
+        assert "new" in {queue.queue for queue in await jobs.queues.list()}
+
+
+# --- what is refused -------------------------------------------------------------------------------
+
+
+async def test_what_is_not_a_connection_of_this_database_is_refused(jobs: Jobs, raw: Raw, target: Target) -> None:
+    jobs.command(echo)
+    driver = {"postgres": "postgresql+psycopg", "sqlite": "sqlite+aiosqlite"}.get(target.dialect, "sqlite+aiosqlite")
+    engine = engine_for(raw, driver)
+    async with jobs:
+        with Session() as sync_session:
+            for wrong in ("postgresql://", 7, engine, engine.sync_engine, sync_session, async_sessionmaker(engine)):
+                with pytest.raises(InvalidOption, match=r"connection= must be .* AsyncSession or AsyncConnection"):
+                    await jobs.enqueue(echo, connection=wrong)
+                with pytest.raises(InvalidOption, match=r"connection= must be .* AsyncSession or AsyncConnection"):
+                    await jobs.enqueue_many(echo, [1], connection=wrong)
+        assert await whole_list(jobs) == []
+    await engine.dispose()
+
+
+@pytest.mark.dialect("postgres")
+async def test_another_database_s_connection_is_refused(jobs: Jobs, raw: Raw, tmp_path: Any) -> None:
+    jobs.command(echo)
+    other = Raw("sqlite", f"sqlite:///{tmp_path}/other.db")
+    async with jobs:
+        for kind in CALLERS["sqlite"].values():
+            async with kind(other) as caller:
+                with pytest.raises(InvalidOption, match=r"must be an asyncpg connection, or psycopg's AsyncConnection"):
+                    await jobs.enqueue(echo, connection=caller.given)
+        with (
+            closing(psycopg.connect(raw.url)) as blocking,
+            pytest.raises(InvalidOption, match=r"psycopg's AsyncConnection.*: psycopg\.Connection"),
+        ):
+            await jobs.enqueue(echo, connection=blocking)
         assert await whole_list(jobs) == []
 
 
-@pytest.mark.dialect("postgres", "mysql", "sqlserver")
-async def test_a_first_job_of_a_queue_does_not_wait_for_an_open_transaction(jobs: Jobs, raw: Raw) -> None:
+@pytest.mark.dialect("postgres")
+@pytest.mark.parametrize("kind", ["asyncpg", "asyncpg-pool", "psycopg-block"])
+async def test_a_connection_that_would_commit_at_once_is_refused(jobs: Jobs, raw: Raw, kind: str) -> None:
     jobs.command(echo)
-    async with jobs, raw.connection() as own:
-        await own.begin()
-        await jobs.enqueue(echo, connection=own.driver, queue="new")
-        async with asyncio.timeout(5):
-            assert (await jobs.enqueue(echo, queue="new")).created
-        await own.rollback()
+    async with jobs, CALLERS["postgres"][kind](raw) as caller:
+        for _ in range(2):
+            with pytest.raises(InvalidOption, match="without an open transaction"):
+                await jobs.enqueue(echo, connection=caller.given)
+            with pytest.raises(InvalidOption, match="without an open transaction"):
+                await jobs.enqueue_many(echo, range(200), connection=caller.given)
+            await caller.begin()
+            await caller.commit()
+        assert await whole_list(jobs) == []
+
+
+@pytest.mark.dialect("postgres")
+async def test_a_pipeline_is_refused(jobs: Jobs, raw: Raw) -> None:
+    jobs.command(echo)
+    async with jobs, await psycopg.AsyncConnection.connect(raw.url) as connection:
+        async with connection.pipeline():
+            with pytest.raises(InvalidOption, match="pipeline mode"):
+                await jobs.enqueue(echo, connection=connection, ref_id="r")
+        await jobs.enqueue(echo, connection=connection, ref_id="r")
+        await connection.commit()
+        assert len(await whole_list(jobs)) == 1
+
+
+@pytest.mark.dialect("postgres", "sqlite")
+async def test_a_sqlalchemy_engine_in_autocommit_mode_is_refused(jobs: Jobs, raw: Raw, target: Target) -> None:
+    jobs.command(echo)
+    drivers = {"postgres": ["postgresql+asyncpg", "postgresql+psycopg"], "sqlite": ["sqlite+aiosqlite"]}
+    async with jobs:
+        for driver in drivers[target.dialect]:
+            engine = engine_for(raw, driver, isolation_level="AUTOCOMMIT")
+            async with AsyncSession(engine) as session:
+                with pytest.raises(InvalidOption, match="open transaction"):
+                    await jobs.enqueue(echo, connection=session)
+            await engine.dispose()
+        assert await whole_list(jobs) == []
+
+
+@pytest.mark.dialect("postgres", "sqlite")
+async def test_a_connection_that_cannot_be_used_is_refused(jobs: Jobs, raw: Raw, target: Target) -> None:
+    """Not opened yet, or closed, or bound to nothing: one of our errors, never the driver's."""
+    jobs.command(echo)
+    drivers = {"postgres": ["postgresql+asyncpg", "postgresql+psycopg"], "sqlite": ["sqlite+aiosqlite"]}
+    async with jobs:
+        for driver in drivers[target.dialect]:
+            engine = engine_for(raw, driver)
+            with pytest.raises(InvalidOption, match="cannot be used here"):
+                await jobs.enqueue(echo, connection=engine.connect())
+            with pytest.raises(InvalidOption, match="cannot be used here"):
+                await jobs.enqueue(echo, connection=AsyncSession())
+            async with engine.connect() as connection:
+                pass
+            with pytest.raises(InvalidOption, match="cannot be used here"):
+                await jobs.enqueue(echo, connection=connection)
+            await engine.dispose()
+        for kind in CALLERS[target.dialect].values():
+            async with kind(raw) as caller:
+                given = caller.given
+            if not isinstance(given, AsyncSession):  # that connects anew
+                with pytest.raises((InvalidOption, DatabaseUnavailable)):
+                    await jobs.enqueue(echo, connection=given)
+        assert await whole_list(jobs) == []
+
+
+@pytest.mark.dialect("postgres")
+async def test_a_failed_transaction_stays_failed(jobs: Jobs, caller: Caller) -> None:
+    jobs.command(echo)
+    async with jobs:
+        await caller.begin()
+        with pytest.raises(Exception, match="nowhere"):
+            await caller.execute("SELECT * FROM nowhere")
+        with pytest.raises((DatabaseError, InvalidOption)):
+            await jobs.enqueue(echo, connection=caller.given)
+        await caller.rollback()
+        await caller.begin()
+        await jobs.enqueue(echo, connection=caller.given)
+        await caller.commit()
+        assert len(await whole_list(jobs)) == 1
+
+
+# --- more of SQLAlchemy ----------------------------------------------------------------------------
+
+
+@pytest.mark.dialect("postgres", "sqlite")
+async def test_a_scoped_session_will_do(jobs: Jobs, raw: Raw, target: Target) -> None:
+    jobs.command(echo)
+    engine = engine_for(raw, {"postgres": "postgresql+asyncpg", "sqlite": "sqlite+aiosqlite"}[target.dialect])
+    session = async_scoped_session(async_sessionmaker(engine), scopefunc=asyncio.current_task)
+    async with jobs:
+        await jobs.enqueue(echo, connection=session)
+        await session.rollback()
+        ref = await jobs.enqueue(echo, connection=session)
+        await session.commit()
+        assert [row.id for row in await whole_list(jobs)] == [ref.id]
+        await session.remove()
+    await engine.dispose()
+
+
+@pytest.mark.dialect("postgres")
+async def test_a_session_s_nested_transaction_takes_its_jobs_back(jobs: Jobs, raw: Raw) -> None:
+    jobs.command(echo)
+    for driver in ("postgresql+asyncpg", "postgresql+psycopg"):
+        engine = engine_for(raw, driver)
+        async with jobs, AsyncSession(engine) as session:
+            before = len(await whole_list(jobs))
+            async with session.begin():
+                await jobs.enqueue(echo, connection=session)
+                nested = await session.begin_nested()
+                await jobs.enqueue_many(echo, range(150), connection=session)
+                await nested.rollback()
+            assert len(await whole_list(jobs)) == before + 1
+        await engine.dispose()
+
+
+def test_nothing_that_only_callers_need_is_imported() -> None:
+    code = (
+        "import sys, dbjobs, dbjobs.store.postgres, dbjobs.store.sqlite;"
+        "print({'sqlalchemy', 'psycopg', 'aiosqlite'} & sys.modules.keys())"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout == "set()\n"

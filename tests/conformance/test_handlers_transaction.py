@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from dbjobs import AttemptLost, Backoff, JobContext, Jobs, JobState
-from tests.conformance.helpers import Gate, nodes, stop_heartbeat, wait_all
+from dbjobs import AttemptLost, Backoff, JobContext, JobRef, Jobs, JobState
+from tests.conformance.helpers import Gate, nodes, stop_heartbeat, wait_all, whole_list
 from tests.conformance.raw import CallersConnection, Raw
 
 AT_ONCE = Backoff(first_seconds=0.01)
@@ -42,6 +42,26 @@ async def test_an_error_in_the_block_undoes_the_writes_and_fails_the_attempt(job
         done = await jobs.wait(await jobs.enqueue(work), timeout=10)
     assert (done.state, done.attempt) == (JobState.COMPLETED, 2)
     assert await raw.notes() == ["attempt 2"]
+
+
+async def test_a_job_enqueued_in_the_block_comes_with_its_commit(jobs: Jobs) -> None:
+    @jobs.command(retry_limit=1, retry=AT_ONCE)
+    async def work(job: JobContext) -> None:
+        async with job.transaction() as connection:
+            await jobs.enqueue(follow, job.attempt, connection=connection)
+            await jobs.enqueue_many(follow, [job.attempt] * 150, connection=connection)
+            if job.attempt == 1:
+                raise ValueError("not yet")
+
+    @jobs.command
+    async def follow(request: int) -> int:
+        return request
+
+    async with jobs.start():
+        await jobs.wait(await jobs.enqueue(work), timeout=10)
+        rows = [row for row in await whole_list(jobs) if row.command == "follow"]
+        followed = await wait_all(jobs, [JobRef(row.id) for row in rows])
+    assert [job.response for job in followed] == [2] * 151
 
 
 async def test_an_error_after_the_block_changes_nothing(jobs: Jobs, raw: Raw) -> None:

@@ -25,9 +25,10 @@ SELECT
         ELSE 'queued'
     END
 -- One JSON text, not one array per column: it halves the client's work for a single job, and it leaves out
--- what has its default.
+-- what has its default. It goes as text, because the owner of a connection that is not ours may have told the driver
+-- what to make of a json parameter.
 FROM ROWS FROM (
-    json_to_recordset(:jobs::json) AS (
+    json_to_recordset(:jobs::text::json) AS (
         ref_id text, parent_id bigint, worker text, queue text, priority integer, tag text, batch_id text,
         callback text, depends_on text, depends_on_policy text, pending integer,
         delay_seconds double precision, run_after timestamptz, expires_seconds double precision,

@@ -1,8 +1,8 @@
-"""A pool of asyncpg connections that adds nothing to a statement.
+"""A pool of connections that adds nothing to a statement.
 
-asyncpg's own pool resets a connection at each use (a round trip) and releases it in a task of its own; on
-the path of a single enqueue that was a third of the time. Our sessions change no connection state, so a
-connection that is still open can be used again as it is.
+The drivers' own pools reset or ping a connection at each use (a round trip), and some release it in a task of its
+own; on the path of a single enqueue that was a third of the time. Our sessions leave no state on a connection, so
+one that is still open can be used again as it is.
 """
 
 from __future__ import annotations
@@ -11,17 +11,29 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
-
-import asyncpg
-
-if TYPE_CHECKING:
-    Connection = asyncpg.Connection[asyncpg.Record]  # generic in its stubs only
-else:
-    Connection = asyncpg.Connection
+from typing import Generic, Protocol, TypeVar
 
 
-class Pool:
+class Closable(Protocol):
+    """What a pool must know of a connection."""
+
+    def is_closed(self) -> bool:
+        """True if it can be used no more."""
+        ...
+
+    def terminate(self) -> None:
+        """End it at once, whatever runs on it."""
+        ...
+
+    async def close(self) -> None:
+        """End it politely."""
+        ...
+
+
+C = TypeVar("C", bound=Closable)
+
+
+class Pool(Generic[C]):
     """At most ``size`` connections, made when they are needed; the one used last is used next.
 
     Args:
@@ -29,15 +41,15 @@ class Pool:
         size: the most connections.
     """
 
-    def __init__(self, connect: Callable[[], Awaitable[Connection]], size: int) -> None:
+    def __init__(self, connect: Callable[[], Awaitable[C]], size: int) -> None:
         self._connect = connect
         self._free = size
-        self._idle: list[Connection] = []
-        self._waiters: deque[asyncio.Future[Connection | None]] = deque()
-        self._used: set[Connection] = set()
+        self._idle: list[C] = []
+        self._waiters: deque[asyncio.Future[C | None]] = deque()
+        self._used: set[C] = set()
 
     @asynccontextmanager
-    async def connection(self) -> AsyncIterator[Connection]:
+    async def connection(self) -> AsyncIterator[C]:
         """A connection for the length of the block; dropped, not reused, if the block is cancelled."""
         connection = await self.acquire()
         try:
@@ -49,7 +61,7 @@ class Pool:
         finally:
             self.release(connection)
 
-    async def acquire(self) -> Connection:
+    async def acquire(self) -> C:
         """Take a connection; waits while all are in use."""
         while True:
             while self._idle:
@@ -60,7 +72,7 @@ class Pool:
                 self._free += 1
             if self._free:
                 return await self._make()
-            waiter: asyncio.Future[Connection | None] = asyncio.get_running_loop().create_future()
+            waiter: asyncio.Future[C | None] = asyncio.get_running_loop().create_future()
             self._waiters.append(waiter)
             try:
                 handed = await waiter
@@ -71,7 +83,7 @@ class Pool:
             if handed is not None:
                 return handed
 
-    def release(self, connection: Connection) -> None:
+    def release(self, connection: C) -> None:
         """Give a connection back; a closed one makes room for a new one."""
         if connection.is_closed():
             self._used.discard(connection)
@@ -87,13 +99,13 @@ class Pool:
             async with asyncio.timeout(seconds):
                 for connection in idle:
                     await connection.close()
-        except (TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        except Exception:
             pass  # it was closed from the other side, or does not answer: ended below
         for connection in (*idle, *self._used):
             if not connection.is_closed():
                 connection.terminate()
 
-    async def _make(self) -> Connection:
+    async def _make(self) -> C:
         self._free -= 1
         try:
             connection = await self._connect()
@@ -104,7 +116,7 @@ class Pool:
         self._used.add(connection)
         return connection
 
-    def _pass_on(self, connection: Connection | None) -> None:
+    def _pass_on(self, connection: C | None) -> None:
         """Hand a connection, or the room for one (None), to the first that waits."""
         while self._waiters:
             waiter = self._waiters.popleft()

@@ -1,0 +1,1 @@
+SELECT DATE_FORMAT(UTC_TIMESTAMP(), '%Y%m') AS month;

@@ -1,0 +1,8 @@
+-- Nodes that hold jobs or lanes but have no row. There can be none; the janitor looks all the same.
+SELECT DISTINCT node_id
+FROM dbjobs_background_job FORCE INDEX (line)
+WHERE line >= 'n:' AND line < 'n;' AND node_id NOT IN (SELECT id FROM dbjobs_job_node)
+UNION
+SELECT node_id
+FROM dbjobs_job_worker
+WHERE node_id IS NOT NULL AND node_id NOT IN (SELECT id FROM dbjobs_job_node);

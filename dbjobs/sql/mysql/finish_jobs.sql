@@ -1,0 +1,111 @@
+-- Moves ended jobs from live to history, in one transaction.
+--
+-- * Driven by primary key, fenced by (id, attempt, node_id): a row that is no longer ours yields nothing. The first
+--   statement decides and locks; the others follow its list.
+-- * plain_only: a job with dependents or a batch is left alone here; its consequences need the full way. The flag is
+--   read from the locked row, so a child that is enqueued at this moment cannot be overlooked.
+-- * A lane is given back together with the last outcome of its run.
+-- @as moved packed id state batch_id has_dependents month failed worker
+SELECT JSON_ARRAYAGG(JSON_ARRAY(
+    j.id, o.state, j.batch_id, j.has_dependents, EXTRACT(YEAR_MONTH FROM j.created_at), o.state <> 'completed',
+    IF(o.release_worker = 1, j.worker, NULL)
+))
+FROM JSON_TABLE(:outcomes, '$[*]' COLUMNS (
+    id BIGINT PATH '$.id', attempt INT PATH '$.attempt', state VARCHAR(20) PATH '$.state',
+    release_worker INT PATH '$.release_worker'
+)) AS o
+STRAIGHT_JOIN dbjobs_background_job j FORCE INDEX (PRIMARY) ON j.id = o.id
+WHERE j.attempt = o.attempt
+  AND j.node_id = :node_id
+  AND NOT (:plain_only AND (j.has_dependents OR j.batch_id IS NOT NULL))
+FOR UPDATE /*!50799 OF j */;
+
+-- @if moved
+INSERT INTO dbjobs_completed_job (
+    id, ref_id, parent_id, worker, queue, priority, tag, batch_id, callback, depends_on,
+    depends_on_policy, run_after, expires_at, created_at, created_by, user_id, request_type, command,
+    request, request_body, response, response_body, state, started_at, executed_at, completed_at,
+    notified_at, last_activity_at, retry_limit, retry, on_failure, attempt, attempt_base, duration_ms,
+    timeout_seconds, progress, status, reply_to, error_code, error, errors, args, meta, trace_context,
+    cancel_requested_at, node_id, created_month
+)
+SELECT
+    j.id, j.ref_id, j.parent_id, j.worker, j.queue, j.priority, j.tag, j.batch_id, j.callback,
+    j.depends_on, j.depends_on_policy, j.run_after, j.expires_at, j.created_at, j.created_by, j.user_id,
+    j.request_type, j.command, j.request, j.request_body, COALESCE(o.response, j.response),
+    COALESCE(o.response_body, j.response_body), o.state, j.started_at, j.executed_at,
+    UTC_TIMESTAMP(6), j.notified_at, j.last_activity_at, j.retry_limit, j.retry,
+    j.on_failure, j.attempt, j.attempt_base, o.duration_ms, j.timeout_seconds,
+    COALESCE(o.progress, j.progress), COALESCE(o.status, j.status), j.reply_to, NULL, NULL,
+    j.errors,
+    j.args, j.meta, j.trace_context, j.cancel_requested_at, j.node_id, EXTRACT(YEAR_MONTH FROM j.created_at)
+FROM JSON_TABLE(:outcomes, '$[*]' COLUMNS (
+    id BIGINT PATH '$.id', state VARCHAR(20) PATH '$.state', response VARCHAR(255) PATH '$.response',
+    response_body LONGTEXT PATH '$.response_body', duration_ms DOUBLE PATH '$.duration_ms',
+    progress DOUBLE PATH '$.progress', status LONGTEXT PATH '$.status'
+)) AS o
+STRAIGHT_JOIN dbjobs_background_job j FORCE INDEX (PRIMARY) ON j.id = o.id
+WHERE j.id IN (:moved.id) AND o.state = 'completed';
+
+-- @if moved where failed
+INSERT INTO dbjobs_failed_job (
+    id, ref_id, parent_id, worker, queue, priority, tag, batch_id, callback, depends_on,
+    depends_on_policy, run_after, expires_at, created_at, created_by, user_id, request_type, command,
+    request, request_body, response, response_body, state, started_at, executed_at, completed_at,
+    notified_at, last_activity_at, retry_limit, retry, on_failure, attempt, attempt_base, duration_ms,
+    timeout_seconds, progress, status, reply_to, error_code, error, errors, args, meta, trace_context,
+    cancel_requested_at, node_id, created_month
+)
+SELECT
+    j.id, j.ref_id, j.parent_id, j.worker, j.queue, j.priority, j.tag, j.batch_id, j.callback,
+    j.depends_on, j.depends_on_policy, j.run_after, j.expires_at, j.created_at, j.created_by, j.user_id,
+    j.request_type, j.command, j.request, j.request_body, j.response,
+    j.response_body, o.state, j.started_at, j.executed_at,
+    UTC_TIMESTAMP(6), j.notified_at, j.last_activity_at, j.retry_limit, j.retry,
+    j.on_failure, j.attempt, j.attempt_base, o.duration_ms, j.timeout_seconds,
+    COALESCE(o.progress, j.progress), COALESCE(o.status, j.status), j.reply_to, o.error_code, o.error,
+    JSON_MERGE_PRESERVE(COALESCE(j.errors, '[]'), COALESCE(o.failure, '[]')),
+    j.args, j.meta, j.trace_context, j.cancel_requested_at, j.node_id, EXTRACT(YEAR_MONTH FROM j.created_at)
+FROM JSON_TABLE(:outcomes, '$[*]' COLUMNS (
+    id BIGINT PATH '$.id', state VARCHAR(20) PATH '$.state', duration_ms DOUBLE PATH '$.duration_ms',
+    error_code VARCHAR(255) PATH '$.error_code', error LONGTEXT PATH '$.error', failure LONGTEXT PATH '$.failure',
+    progress DOUBLE PATH '$.progress', status LONGTEXT PATH '$.status'
+)) AS o
+STRAIGHT_JOIN dbjobs_background_job j FORCE INDEX (PRIMARY) ON j.id = o.id
+WHERE j.id IN (:moved.id) AND o.state <> 'completed';
+
+-- @if moved
+DELETE FROM dbjobs_background_job WHERE id IN (:moved.id);
+
+-- @if moved where worker
+DELETE FROM dbjobs_job_worker WHERE worker IN (:moved.worker) AND node_id = :node_id;
+
+-- @if moved
+INSERT INTO dbjobs_job_stat (minute, queue, command, node_id, completed, failed, cancelled, duration_ms)
+SELECT minute, queue, command, node_id, completed, 0, 0, duration_ms
+FROM (
+    SELECT DATE_FORMAT(UTC_TIMESTAMP(), '%Y-%m-%d %H:%i:00') AS minute, queue, command, :node_id AS node_id,
+        COUNT(*) AS completed, COALESCE(SUM(duration_ms), 0) AS duration_ms
+    FROM dbjobs_completed_job
+    WHERE id IN (:moved.id) AND created_month IN (:moved.month)
+    GROUP BY queue, command
+    ORDER BY queue, command
+) n
+ON DUPLICATE KEY UPDATE
+    completed = dbjobs_job_stat.completed + n.completed, duration_ms = dbjobs_job_stat.duration_ms + n.duration_ms;
+
+-- @if moved where failed
+INSERT INTO dbjobs_job_stat (minute, queue, command, node_id, completed, failed, cancelled, duration_ms)
+SELECT minute, queue, command, node_id, 0, failed, cancelled, duration_ms
+FROM (
+    SELECT DATE_FORMAT(UTC_TIMESTAMP(), '%Y-%m-%d %H:%i:00') AS minute, queue, command, :node_id AS node_id,
+        SUM(state = 'failed') AS failed, SUM(state = 'cancelled') AS cancelled,
+        COALESCE(SUM(duration_ms), 0) AS duration_ms
+    FROM dbjobs_failed_job
+    WHERE id IN (:moved.id) AND created_month IN (:moved.month)
+    GROUP BY queue, command
+    ORDER BY queue, command
+) n
+ON DUPLICATE KEY UPDATE
+    failed = dbjobs_job_stat.failed + n.failed, cancelled = dbjobs_job_stat.cancelled + n.cancelled,
+    duration_ms = dbjobs_job_stat.duration_ms + n.duration_ms;

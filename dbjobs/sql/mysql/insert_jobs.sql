@@ -1,0 +1,26 @@
+-- Enqueue: one statement, one commit, for one job or a thousand.
+--
+-- The ids of a plain multi-row INSERT are consecutive ("simple inserts", whatever innodb_autoinc_lock_mode is), so the
+-- first one, which the server reports, tells all. A ref_id that is live already yields no row (only a single job
+-- may have one); the caller then looks the other job up.
+-- @rows jobs numbered ref_id
+INSERT INTO dbjobs_background_job (
+    ref_id, parent_id, worker, queue, priority, tag, batch_id, callback, depends_on,
+    depends_on_policy, pending, run_after, expires_at, created_at, created_by, user_id,
+    request_type, command, request, request_body, retry_limit, retry, on_failure,
+    timeout_seconds, reply_to, args, meta, trace_context, state
+)
+VALUES (
+    :ref_id, :parent_id, :worker, :queue, :priority, :tag, :batch_id, :callback, :depends_on,
+    :depends_on_policy, :pending,
+    COALESCE(:run_after, UTC_TIMESTAMP(6) + INTERVAL :delay_seconds * 1000000 MICROSECOND),
+    UTC_TIMESTAMP(6) + INTERVAL :expires_seconds * 1000000 MICROSECOND, UTC_TIMESTAMP(6), :created_by, :user_id,
+    :request_type, :command, :request, :request_body, :retry_limit, :retry, :on_failure,
+    :timeout_seconds, :reply_to, :args, :meta, :trace_context,
+    CASE
+        WHEN :pending > 0 THEN 'waiting'
+        WHEN COALESCE(:run_after, UTC_TIMESTAMP(6) + INTERVAL :delay_seconds * 1000000 MICROSECOND) > UTC_TIMESTAMP(6)
+            THEN 'scheduled'
+        ELSE 'queued'
+    END
+);

@@ -1,0 +1,1 @@
+-- There are no notices here: other nodes find new jobs by polling.

@@ -1,0 +1,21 @@
+-- The job that has waited longest although it may run, among the first ones by id (bounded, because a
+-- backlog may be long). Left out: paused queues, and jobs whose row does not say since when they may run
+-- (their parents ended later than they were created, or they were requeued).
+SELECT id, queue, worker, command,
+    TIMESTAMPDIFF(
+        MICROSECOND,
+        GREATEST(created_at, COALESCE(run_after, created_at), COALESCE(last_activity_at, created_at)),
+        UTC_TIMESTAMP(6)
+    ) / 1e6 AS age_seconds
+FROM (
+    SELECT id, queue, worker, command, created_at, run_after, last_activity_at
+    FROM dbjobs_background_job
+    WHERE state = 'queued'
+      AND depends_on IS NULL
+      AND (attempt_base = 0 OR last_activity_at IS NOT NULL)
+      AND queue NOT IN (SELECT queue FROM dbjobs_job_queue WHERE paused)
+    ORDER BY id
+    LIMIT :bound
+) j
+ORDER BY age_seconds DESC
+LIMIT 1;

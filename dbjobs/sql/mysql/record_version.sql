@@ -1,0 +1,1 @@
+INSERT INTO dbjobs_schema_version (version) VALUES (:version);

@@ -1,0 +1,6 @@
+-- NULL leaves a setting as it is; concurrency 0 takes the limit away.
+INSERT INTO dbjobs_job_queue (queue, paused, concurrency)
+VALUES (:queue, COALESCE(:paused, 0), NULLIF(:concurrency, 0))
+ON DUPLICATE KEY UPDATE
+    paused = COALESCE(:paused, paused),
+    concurrency = CASE WHEN :concurrency IS NULL THEN concurrency ELSE NULLIF(:concurrency, 0) END;

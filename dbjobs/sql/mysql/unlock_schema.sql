@@ -1,0 +1,1 @@
+SELECT RELEASE_ALL_LOCKS() AS released;

@@ -1,0 +1,272 @@
+"""MySQL and MariaDB through aiomysql (or asyncmy): pool, transactions, sessions."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from functools import lru_cache
+from importlib import import_module
+from typing import Any
+from urllib.parse import unquote
+
+import anyio
+
+from dbjobs.errors import DatabaseError, InvalidOption, InvalidUrl
+from dbjobs.store.database import Row, Session, number_option, split_url
+from dbjobs.store.mysql_connection import DRIVERS, MysqlConnection
+from dbjobs.store.mysql_errors import PARTITION_EXISTS, PARTITION_GONE, code_of, translated
+from dbjobs.store.mysql_script import Run, Scripts
+from dbjobs.store.mysql_steps import steps_of
+from dbjobs.store.pool import Pool
+from dbjobs.store.records import NewJob
+from dbjobs.store.retrying import without_conflict
+from dbjobs.store.statements import Statements, Table
+
+_OPTIONS = {"pool_size", "connect_timeout", "command_timeout", "unix_socket", "ssl", "ssl_ca", "ssl_cert", "ssl_key"}
+# The collation that compares byte by byte, trailing blanks included: the servers have one name each for it.
+_BYTEWISE = {True: "utf8mb4_nopad_bin", False: "utf8mb4_0900_bin"}
+# The oldest servers with SKIP LOCKED, JSON_TABLE, recursive WITH and defaults that are expressions.
+_OLDEST = {True: (10, 6), False: (8, 0, 14)}
+_ROWS_PER_INSERT = 1000
+
+
+class MysqlDatabase:
+    """A MySQL (8.0.14 and newer) or MariaDB (10.6 and newer) database.
+
+    Args:
+        url: ``mysql://user:password@host:3306/database``, or ``mariadb://...``; ``mysql+asyncmy://...`` for that
+            driver. It may say ``pool_size`` (connections of one client, default 4), ``connect_timeout`` and
+            ``command_timeout`` (seconds; 10 and 60), ``unix_socket=/path``, and for TLS ``ssl=true`` (the server's
+            certificate is checked), ``ssl=unchecked``, ``ssl_ca=``, ``ssl_cert=`` and ``ssl_key=`` (files).
+        schema: prefix of the tables' names.
+    """
+
+    dialect = "mysql"
+    one_writer = False
+
+    def __init__(self, url: str, *, schema: str = "dbjobs", pool_size: int | None = None) -> None:
+        parts, options = split_url(url)
+        self.url = url
+        self.schema = schema
+        unknown = sorted(set(options) - _OPTIONS)
+        if unknown:
+            raise InvalidUrl(
+                f"database URL option {unknown[0]!r} is not known; known are {', '.join(sorted(_OPTIONS))}"
+            )
+        database = unquote(parts.path.removeprefix("/"))
+        if not database:
+            raise InvalidUrl("the database URL names no database: mysql://user:password@host:3306/database")
+        self._pool_size = pool_size or number_option(options, "pool_size", 4)
+        self._seconds = number_option(options, "command_timeout", 60)
+        self._driver = import_module(parts.scheme.partition("+")[2] or DRIVERS[0])
+        self._arguments: dict[str, Any] = {
+            "host": parts.hostname or "localhost",
+            "port": parts.port or 3306,
+            "user": unquote(parts.username or "") or None,
+            "password": unquote(parts.password or ""),
+            "db": database,
+            "charset": "utf8mb4",
+            "connect_timeout": number_option(options, "connect_timeout", 10),
+        }
+        if socket := options.get("unix_socket"):
+            self._arguments["unix_socket"] = socket
+        self._tls = {name: value for name, value in options.items() if name.startswith("ssl")}
+        self._where = f"{options.get('unix_socket') or parts.hostname or 'localhost'}:{parts.port or 3306}/{database}"
+        self.scripts, self.callers_scripts = _scripts(schema)
+        self.statements = self.scripts.statements
+        self._pool: Pool[MysqlConnection] | None = None
+        self._handlers_pool: Pool[MysqlConnection] | None = None
+
+    async def open(self) -> None:
+        self._pool = Pool(self._connect, self._pool_size)
+        async with self._pool.connection() as connection:
+            self._check_version(connection)
+
+    async def close(self) -> None:
+        pools = [pool for pool in (self._pool, self._handlers_pool) if pool is not None]
+        self._pool = self._handlers_pool = None
+        with anyio.CancelScope(shield=True):
+            for pool in pools:
+                await pool.close(5.0)
+
+    async def fetch(self, statement: str, /, **parameters: Any) -> Sequence[Row]:
+        steps = self.scripts.steps(statement)
+        if not steps:
+            return ()
+        several = self.scripts.several(statement)
+
+        async def once() -> Sequence[Row]:
+            async with self._opened.connection() as connection:
+                try:
+                    return await Run(connection, self.scripts, parameters).steps(steps, alone=several)
+                except DatabaseError:
+                    await _roll_back(connection)
+                    raise
+
+        return await without_conflict(once)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Session]:
+        async with self._transaction(self._opened) as session:
+            yield session
+
+    @asynccontextmanager
+    async def handler_transaction(self) -> AsyncIterator[Session]:
+        if self._handlers_pool is None:
+            self._handlers_pool = Pool(self._connect, self._pool_size)
+        async with self._transaction(self._handlers_pool) as session:
+            yield session
+
+    @asynccontextmanager
+    async def _transaction(self, pool: Pool[MysqlConnection]) -> AsyncIterator[Session]:
+        async with pool.connection() as connection:
+            await connection.begin()
+            session = MysqlSession(self.scripts, connection)
+            try:
+                yield session
+                with anyio.CancelScope(shield=True):
+                    await connection.commit()
+            except BaseException:
+                await _roll_back(connection)
+                raise
+            finally:
+                await session.end()
+
+    async def adopt(self, connection: Any) -> Session:
+        kinds = " or ".join(f"{driver}.Connection" for driver in DRIVERS)
+        if type(connection).__module__.partition(".")[0] not in DRIVERS or not hasattr(connection, "escape_string"):
+            raise InvalidOption(
+                f"connection= must be {kinds} for a MySQL or MariaDB database, not {type(connection).__name__}"
+            )
+        if connection.charset != "utf8mb4":
+            raise InvalidOption(f"connection= has the character set {connection.charset!r}; jobs need utf8mb4")
+        if connection.get_autocommit() and not connection.get_transaction_status():
+            raise InvalidOption("connection= has no open transaction and commits by itself: begin() one on it first")
+        return MysqlSession(self.callers_scripts, MysqlConnection(connection, self._where, self._seconds))
+
+    def another(self) -> MysqlDatabase:
+        return MysqlDatabase(self.url, schema=self.schema, pool_size=1)
+
+    async def listen(self, on_notice: Callable[[str], None], on_ready: Callable[[bool], None]) -> None:
+        """There are no notices: other nodes poll."""
+
+    # --- connections ----------------------------------------------------------------------------
+
+    @property
+    def _opened(self) -> Pool[MysqlConnection]:
+        if self._pool is None:
+            raise DatabaseError("the database is not open: use it inside 'async with jobs:' or 'jobs.start()'")
+        return self._pool
+
+    async def _connect(self) -> MysqlConnection:
+        with translated(self._where):
+            raw = await self._driver.connect(**self._arguments, **_tls(self._tls))
+        connection = MysqlConnection(raw, self._where, self._seconds, self._kill)
+        try:
+            await Run(connection, self.scripts, {}).steps(self.scripts.steps("open_connection"), alone=False)
+        except BaseException:
+            connection.terminate()
+            raise
+        return connection
+
+    async def _kill(self, thread_id: int) -> None:
+        connection = await self._connect()
+        try:
+            await Run(connection, self.scripts, {"thread_id": thread_id}).steps(
+                self.scripts.steps("kill_connection"), alone=False
+            )
+        finally:
+            connection.terminate()
+
+    def _check_version(self, connection: MysqlConnection) -> None:
+        text = connection.raw.get_server_info()
+        # MariaDB may put "5.5.5-" in front, for old replicas.
+        digits = text.removeprefix("5.5.5-").split("-")[0].split(".")
+        version = tuple(int(part) for part in digits if part.isdigit())
+        oldest = _OLDEST[connection.is_mariadb]
+        if version < oldest:
+            name = "MariaDB" if connection.is_mariadb else "MySQL"
+            needed = ".".join(map(str, oldest))
+            raise DatabaseError(f"{name} at {self._where} is version {text}; dbjobs needs {needed} or newer")
+
+
+class MysqlSession:
+    """Statements on one connection: ours inside a transaction, or the caller's own."""
+
+    def __init__(self, scripts: Scripts, connection: MysqlConnection) -> None:
+        self._scripts = scripts
+        self._connection = connection
+        self._locked = False
+
+    @property
+    def connection(self) -> Any:
+        return self._connection.raw
+
+    async def fetch(self, statement: str, /, **parameters: Any) -> Sequence[Row]:
+        self._locked = self._locked or statement == "lock_schema"
+        steps = self._scripts.steps(statement)
+        return await Run(self._connection, self._scripts, parameters).steps(steps, alone=False) if steps else ()
+
+    async def script(self, statement: str, /, **words: str) -> None:
+        text = statement if "\n" in statement else self._scripts.statements.text(statement)
+        words.setdefault("bytewise", _BYTEWISE[self._connection.is_mariadb])
+        for word, value in words.items():
+            text = text.replace("{" + word + "}", value)
+        for step in steps_of(text):
+            try:
+                await Run(self._connection, self._scripts, {}).steps([step], alone=False)
+            except DatabaseError as error:
+                # DDL is no transaction: after a crash in the middle some of it has been done already.
+                if code_of(error.__cause__) not in PARTITION_EXISTS | PARTITION_GONE:
+                    raise
+
+    async def insert_bulk(self, jobs: Sequence[NewJob]) -> list[int]:
+        ids: list[int] = []
+        for start in range(0, len(jobs), _ROWS_PER_INSERT):
+            rows = Table.of(jobs[start : start + _ROWS_PER_INSERT])
+            ids += [row[0] for row in await self.fetch("insert_jobs", jobs=rows, notices=())]
+        return ids
+
+    async def end(self) -> None:
+        """Give back what outlives a transaction: the lock on the schema."""
+        if self._locked and not self._connection.is_closed():
+            with anyio.CancelScope(shield=True):
+                await self.fetch("unlock_schema")
+
+
+async def _roll_back(connection: MysqlConnection) -> None:
+    """Leave no transaction open; in doubt, a new connection is cheaper than a broken one."""
+    with anyio.CancelScope(shield=True):
+        try:
+            if not connection.is_closed():
+                await connection.rollback()
+        except DatabaseError:
+            connection.terminate()
+
+
+def _tls(options: dict[str, str]) -> dict[str, ssl.SSLContext]:
+    mode = options.get("ssl", "true" if options else "false")
+    if mode not in ("true", "false", "unchecked"):
+        raise InvalidUrl(f"database URL option ssl={mode!r} must be true, false or unchecked")
+    if mode == "false":
+        return {}
+    context = ssl.create_default_context(cafile=options.get("ssl_ca"))
+    if mode == "unchecked":
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    if "ssl_cert" in options:
+        context.load_cert_chain(options["ssl_cert"], options.get("ssl_key"))
+    return {"ssl": context}
+
+
+@lru_cache(maxsize=16)
+def _scripts(schema: str) -> tuple[Scripts, Scripts]:
+    """The statements for our own connections, and for callers', whose snapshot may be old."""
+
+    def with_reads(lock: str) -> Scripts:
+        def replace(text: str) -> str:
+            return text.replace("dbjobs_", f"{schema}_").replace("{share}", lock)
+
+        return Scripts(Statements("mysql", replace, lambda number, parameter: f":{parameter.name}"))
+
+    return with_reads(""), with_reads("LOCK IN SHARE MODE")

@@ -1,0 +1,136 @@
+"""One connection of aiomysql or asyncmy: statements in, results out, and an end that leaves nothing running."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from functools import lru_cache
+from importlib import import_module
+from typing import Any
+
+import anyio
+
+from dbjobs.errors import DatabaseError
+from dbjobs.store.mysql_errors import DUPLICATE_KEY, code_of, translated
+from dbjobs.store.mysql_script import Result
+
+DRIVERS = ("aiomysql", "asyncmy")
+_KILL_SECONDS = 5.0
+
+
+class MysqlConnection:
+    """A driver's connection.
+
+    Args:
+        raw: aiomysql's or asyncmy's connection.
+        where: host, port and database, for messages.
+        seconds: how long statements sent together may take.
+        kill: ends the server's side of a connection, by thread id; None for a caller's own, which is left alone.
+    """
+
+    def __init__(
+        self, raw: Any, where: str, seconds: float, kill: Callable[[int], Awaitable[None]] | None = None
+    ) -> None:
+        self.raw = raw
+        self._where = where
+        self._seconds = seconds
+        self._kill = kill
+        self._cursor = _quiet_cursor(type(raw).__module__.partition(".")[0])
+
+    @property
+    def is_mariadb(self) -> bool:
+        """True for MariaDB, False for MySQL."""
+        return "MariaDB" in self.raw.get_server_info()
+
+    def escape(self, text: str) -> str:
+        """A text between quotes, as this connection's sql_mode wants it."""
+        escaped: str = self.raw.escape_string(text)
+        return escaped
+
+    async def run(self, text: str) -> list[Result]:
+        """Run statements, joined by ``;``, in one round trip; a result for each.
+
+        Raises:
+            DatabaseError.
+        """
+        with translated(self._where):
+            try:
+                async with asyncio.timeout(self._seconds):
+                    return await self._results(text)
+            except (asyncio.CancelledError, TimeoutError):
+                # The server would go on with it, and commit it.
+                await self._abandon()
+                raise
+
+    async def run_unless_taken(self, text: str) -> list[Result]:
+        """The same; no results if a unique key is taken (the statement is then undone, its transaction goes on)."""
+        try:
+            return await self.run(text)
+        except DatabaseError as error:
+            if code_of(error.__cause__) == DUPLICATE_KEY:
+                return []
+            raise
+
+    async def begin(self) -> None:
+        """Start a transaction."""
+        with translated(self._where):
+            await self.raw.begin()
+
+    async def commit(self) -> None:
+        """End it."""
+        with translated(self._where):
+            await self.raw.commit()
+
+    async def rollback(self) -> None:
+        """Take it back."""
+        with translated(self._where):
+            await self.raw.rollback()
+
+    def is_closed(self) -> bool:
+        """True if it can be used no more."""
+        return bool(self.raw.closed) if hasattr(self.raw, "closed") else not self.raw.connected
+
+    def terminate(self) -> None:
+        """Close the socket."""
+        self.raw.close()
+
+    async def close(self) -> None:
+        """Say good-bye, then close."""
+        await self.raw.ensure_closed()
+
+    async def _results(self, text: str) -> list[Result]:
+        cursor = self._cursor(self.raw)
+        await cursor.execute(text)
+        results = [await _result(cursor)]
+        while await cursor.nextset():
+            results.append(await _result(cursor))
+        return results
+
+    async def _abandon(self) -> None:
+        """Close this side, and end the server's: closing alone leaves the statement running."""
+        thread_id = self.raw.thread_id()
+        self.terminate()
+        if self._kill is not None:
+            with anyio.CancelScope(shield=True), suppress(DatabaseError, TimeoutError):
+                async with asyncio.timeout(_KILL_SECONDS):
+                    await self._kill(thread_id)
+
+
+async def _result(cursor: Any) -> Result:
+    description = cursor.description
+    if description is None:
+        return Result((), (), cursor.lastrowid or 0)
+    return Result(tuple(column[0] for column in description), await cursor.fetchall(), 0)
+
+
+@lru_cache
+def _quiet_cursor(driver: str) -> type[Any]:
+    """The driver's cursor without its SHOW WARNINGS, a round trip that turns the server's notes into warnings."""
+    base: type[Any] = import_module(f"{driver}.cursors").Cursor
+
+    class QuietCursor(base):  # type: ignore[misc]
+        async def _show_warnings(self, *_: Any) -> None:
+            """Strict mode makes what matters an error."""
+
+    return QuietCursor

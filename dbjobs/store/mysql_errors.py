@@ -1,0 +1,81 @@
+"""The exceptions of aiomysql and asyncmy as ours."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from dbjobs.errors import (
+    DatabaseError,
+    DatabaseUnavailable,
+    MissingPermission,
+    PartitionMissing,
+    TransactionConflict,
+)
+
+# Numbers from the servers' error references: the same on MySQL and MariaDB where both know them.
+DUPLICATE_KEY = 1062
+NO_PARTITION = 1526
+# A partition that is there already, in two wordings, and one that is not there.
+PARTITION_EXISTS = frozenset({1517, 1495})
+PARTITION_GONE = frozenset({1507, 1508})
+# Deadlock; lock wait timeout; row changed since the snapshot (MariaDB); definition changed under the statement.
+_CONFLICTS = frozenset({1213, 1205, 1020, 1412, 1615})
+_NO_RIGHT = frozenset({1044, 1142, 1143, 1227, 1370, 1410, 1419, 1698})
+_REFUSED = frozenset({1045, 1049, 1130, 1129, 1251, 1862})
+_UNAVAILABLE = frozenset({
+    1040, 1047, 1053, 1077, 1078, 1079, 1080, 1105, 1152, 1153, 1158, 1159, 1160, 1161, 1184, 1203, 1226, 1290, 1317,
+    1792, 1836, 1927, 2002, 2003, 2005, 2006, 2013, 2014, 2055, 3024, 3169, 4031,
+})  # fmt: skip
+
+
+def code_of(error: BaseException | None) -> int | None:
+    """The server's or driver's number of an error."""
+    args = getattr(error, "args", ())
+    return args[0] if args and isinstance(args[0], int) else None
+
+
+@contextmanager
+def translated(where: str) -> Iterator[None]:
+    """Turn what the driver raises in the block into our own errors.
+
+    Args:
+        where: host, port and database, for messages.
+    """
+    try:
+        yield
+    except DatabaseError:
+        raise
+    except (OSError, EOFError, TimeoutError) as error:
+        raise DatabaseUnavailable(f"MySQL at {where} cannot be reached: {_text(error)}") from error
+    except Exception as error:
+        if not _is_drivers(error):
+            raise
+        raise _ours(error, where) from error
+
+
+def _is_drivers(error: Exception) -> bool:
+    return any(kind.__module__.partition(".")[0] in ("pymysql", "asyncmy") for kind in type(error).__mro__)
+
+
+def _ours(error: Exception, where: str) -> DatabaseError:
+    code, text = code_of(error), _text(error)
+    if code in _CONFLICTS:
+        return TransactionConflict(text)
+    if code == NO_PARTITION:
+        month = re.search(r"\d{6}", text)
+        return PartitionMissing(text, month and month[0])
+    if code in _NO_RIGHT:
+        return MissingPermission(f"{where}: {text}")
+    if code in _REFUSED:
+        return DatabaseUnavailable(f"MySQL at {where} refuses us: {text}")
+    if code in _UNAVAILABLE or type(error).__name__ == "InterfaceError":
+        return DatabaseUnavailable(f"MySQL at {where} cannot be reached: {text}")
+    return DatabaseError(f"{type(error).__name__}: {text}")
+
+
+def _text(error: Exception) -> str:
+    args = error.args
+    text = f"{args[1]} ({args[0]})" if len(args) > 1 and isinstance(args[0], int) else str(error)
+    return text or type(error).__name__

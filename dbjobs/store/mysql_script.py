@@ -1,0 +1,205 @@
+"""Runs a file of MySQL statements on a connection, in as few round trips as its statements' needs allow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
+
+import msgspec
+
+from dbjobs.store.database import Row
+from dbjobs.store.mysql_steps import Step, steps_of
+from dbjobs.store.mysql_values import Template, as_table, column_of, literal
+from dbjobs.store.named_rows import row_type
+from dbjobs.store.statements import Parameter, Statements, Table
+
+LEFT = "left"
+
+
+class Result(NamedTuple):
+    """What one statement answered: rows if it has columns; the first number that it gave, else 0."""
+
+    columns: tuple[str, ...]
+    rows: Sequence[tuple[Any, ...]]
+    first_id: int
+
+
+class Runs(Protocol):
+    """A connection, as a script needs it."""
+
+    async def run(self, text: str) -> list[Result]:
+        """Run statements, joined by ``;``, in one round trip."""
+        ...
+
+    async def run_unless_taken(self, text: str) -> list[Result]:
+        """The same; no results if a unique key is taken."""
+        ...
+
+    def escape(self, text: str) -> str: ...
+
+
+class Scripts:
+    """The scripts of the dialect's folder, each read once."""
+
+    def __init__(self, statements: Statements) -> None:
+        self.statements = statements
+        self._steps: dict[str, tuple[Step, ...]] = {}
+        self.begin, self.commit = statements.text("begin"), statements.text("commit")
+        self.increment = statements.text("auto_increment")
+
+    def steps(self, name: str) -> tuple[Step, ...]:
+        """The steps of the file ``<name>.sql``."""
+        steps = self._steps.get(name)
+        if steps is None:
+            steps = self._steps[name] = steps_of(self.statements.source(name))
+        return steps
+
+    def several(self, name: str) -> bool:
+        """True if running the file takes more than one statement, and so a transaction."""
+        steps = self.steps(name)
+        return len(steps) > 1 or any(step.each is not None for step in steps)
+
+
+class Run:
+    """One run of a script.
+
+    Args:
+        connection: where; a transaction on it is the caller's.
+        scripts: the dialect's.
+        given: the parameters.
+    """
+
+    def __init__(self, connection: Runs, scripts: Scripts, given: Mapping[str, Any]) -> None:
+        self._connection = connection
+        self._scripts = scripts
+        self._values = dict(given)
+        self._unsent: list[tuple[Step | None, str]] = []
+        self._unknown: set[str] = set()
+        self._rows: list[Row] = []
+        self._found: dict[int, list[Row]] = {}
+
+    async def steps(self, steps: Sequence[Step], *, alone: bool) -> list[Row]:
+        """Run them; ``alone``: in a transaction of their own, which is begun and committed on the way."""
+        if alone:
+            self._unsent.append((None, self._scripts.begin))
+        for step in steps:
+            if step.needs & self._unknown:
+                await self._send()
+            await self._step(step)
+        if alone:
+            self._unsent.append((None, self._scripts.commit))
+        await self._send()
+        return self._rows
+
+    async def _step(self, step: Step) -> None:
+        if step.only_if is not None and not _any(as_table(self._values[step.only_if]), step.where):
+            self._note(step, [])
+            return
+        if step.over is None:
+            self._add(step, self._text(step, self._values))
+            return
+        rows = list(_rows_of(as_table(self._values[step.over]), step.where))
+        if not rows:
+            self._note(step, [])
+        elif step.within is not None:
+            await self._within(step, rows)
+        elif step.numbered is not None:
+            await self._numbered(step, rows)
+        elif step.rows is not None:
+            self._add(step, self._repeated(step, rows))
+        elif step.union is not None:
+            self._add(step, "\nUNION ALL\n".join(f"({self._text(step, {**self._values, **row})})" for row in rows))
+        else:
+            for row in rows:
+                self._add(step, self._text(step, {**self._values, **row}))
+
+    async def _within(self, step: Step, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Run a statement for one row after another, until so many rows have been found."""
+        assert step.within is not None
+        found: list[Row] = []
+        for row in rows:
+            left = self._values[step.within] - len(found)
+            if left <= 0:
+                break
+            self._unsent.append((None, self._text(step, {**self._values, **row, LEFT: left})))
+            found += _unpacked(step, (await self._send())[-1])
+        self._note(step, found)
+
+    async def _numbered(self, step: Step, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Insert rows; the numbers they got: consecutive ones, in steps of the server's increment."""
+        assert step.numbered is not None
+        await self._send()
+        text = self._repeated(step, rows)
+        if len(rows) == 1:
+            results = await self._connection.run_unless_taken(text)
+            by = 1
+        else:
+            results = await self._connection.run(f"{text};\n{self._scripts.increment}")
+            by = results[-1].rows[0][0]
+        first = results[0].first_id if results else 0
+        self._note(step, [(first + at * by, row[step.numbered]) for at, row in enumerate(rows) if results])
+
+    def _repeated(self, step: Step, rows: Sequence[Mapping[str, Any]]) -> str:
+        """A statement with the one row of its VALUES list repeated for each row of the set."""
+        assert step.row is not None
+        values = ",\n".join(self._filled(step.row, {**self._values, **row}) for row in rows)
+        return self._filled(step.head, self._values) + values + self._filled(step.tail, self._values)
+
+    def _text(self, step: Step, values: Mapping[str, Any]) -> str:
+        return self._filled(step.head, values)
+
+    def _filled(self, template: Template, values: Mapping[str, Any]) -> str:
+        return template.fill(lambda parameter: self._literal(parameter, values))
+
+    def _literal(self, parameter: Parameter, values: Mapping[str, Any]) -> str:
+        value = values[parameter.name]
+        if parameter.column is not None:
+            value = column_of(value, parameter.column)
+        return literal(value, self._connection.escape)
+
+    def _add(self, step: Step, text: str) -> None:
+        self._unsent.append((step, text))
+        if step.name is not None:
+            self._unknown.add(step.name)
+
+    async def _send(self) -> list[Result]:
+        """Send what is waiting, in one round trip, and take its rows in."""
+        if not self._unsent:
+            return []
+        sent, self._unsent = self._unsent, []
+        results = await self._connection.run(";\n".join(text for _, text in sent))
+        answered: dict[int, tuple[Step, list[Result]]] = {}
+        for (step, _), result in zip(sent, results, strict=True):
+            if step is not None:
+                answered.setdefault(id(step), (step, []))[1].append(result)
+        for step, own in answered.values():
+            if own[0].columns:
+                self._note(step, [row for result in own for row in _unpacked(step, result)], own[0].columns)
+        self._unknown.clear()
+        return results
+
+    def _note(self, step: Step, rows: list[Row], columns: Sequence[str] = ()) -> None:
+        """These are the rows of a step."""
+        if step.name is not None:
+            self._values[step.name] = Table(step.columns or tuple(columns), rows)
+        if step.name is not None or rows or columns or step.packed or step.numbered:
+            self._rows = rows
+
+
+def _any(table: Table, column: str | None) -> bool:
+    return bool(table.rows) if column is None else any(column_of(table, column))
+
+
+def _rows_of(table: Table, where: str | None) -> Iterator[Mapping[str, Any]]:
+    for row in table.rows:
+        named = dict(zip(table.columns, row, strict=True))
+        if where is None or named[where]:
+            yield named
+
+
+def _unpacked(step: Step, result: Result) -> list[Row]:
+    if not step.packed:
+        kind = row_type(result.columns)
+        return [kind(row) for row in result.rows]
+    rows: list[Row] = [one for (text,) in result.rows if text is not None for one in msgspec.json.decode(text)]
+    return [(value,) for value in rows] if len(step.columns) == 1 else rows

@@ -1,0 +1,129 @@
+"""What a MySQL file of ``dbjobs/sql`` says beside its SQL: several statements, run one after another.
+
+A file may hold a sequence of statements, each ended by ``;`` at the end of a line, which share their parameters
+and one transaction. Statements that do not need each other's rows travel together, in one round trip. A comment right
+above a statement directs it:
+
+``-- @as moved``                    the rows it returns are a set for the statements below it
+``-- @if moved where worker``       only if the set has rows (or rows in which this column is neither NULL nor 0)
+``-- @each counts where x as y``    run it once for each row of a set, whose columns are its parameters
+``-- @each wanted within room``     the same, until ``:room`` rows have been found; ``:left`` are still wanted
+``-- @rows jobs``                   run it on all rows of a set: its VALUES list has one row, repeated for each
+``-- @rows jobs numbered ref_id``   its rows are the numbers that AUTO_INCREMENT gave, each with this column; a single
+                                    row whose key is taken yields none
+``-- @union leased as head``        written once for each row of a set, joined by UNION ALL
+``-- @if moved as x packed id y``   it returns its rows as JSON arrays of rows, which is cheaper to read; their columns
+                                    have these names; of plain values if there is one column
+
+``:moved.id`` is a list of values for ``IN (...)``; ``:moved`` is a JSON array of objects for JSON_TABLE. The result of
+a file are the rows of its last statement that returns any.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import NamedTuple
+
+from dbjobs.store.mysql_values import Template
+from dbjobs.store.script_text import split
+from dbjobs.store.statements import PARAMETER, Parameter
+
+_DIRECTIVE = re.compile(
+    r"-- @(?:each (?P<each>\w+)|rows (?P<rows>\w+)|union (?P<union>\w+)|if (?P<only_if>\w+))?"
+    r"(?: where (?P<where>\w+))?(?: within (?P<within>\w+))?(?: numbered (?P<numbered>\w+))?"
+    r" ?(?:as (?P<name>\w+))? ?(?P<packed>packed)?(?P<columns>(?: \w+)*)"
+)
+_VALUES = re.compile(r"\bVALUES\s*\(")
+
+
+class Step(NamedTuple):
+    """One statement of a file; the module says what its directive means.
+
+    Attributes:
+        row: with ``rows`` the one row of the VALUES list, which stands between ``head`` and ``tail``; else empty.
+        needs: the sets it names.
+    """
+
+    head: Template
+    row: Template | None
+    tail: Template
+    each: str | None
+    rows: str | None
+    union: str | None
+    only_if: str | None
+    where: str | None
+    within: str | None
+    numbered: str | None
+    name: str | None
+    packed: bool
+    columns: tuple[str, ...]
+    needs: frozenset[str]
+
+    @property
+    def over(self) -> str | None:
+        """The set that it is run for."""
+        return self.each or self.rows or self.union
+
+
+def steps_of(source: str) -> tuple[Step, ...]:
+    """The statements of a file.
+
+    Raises:
+        ValueError: a directive that is not known, or does not fit.
+    """
+    return tuple(_step(text, **directed) for text, directed in split(source, _DIRECTIVE))
+
+
+def _step(
+    text: str,
+    each: str | None = None,
+    rows: str | None = None,
+    union: str | None = None,
+    only_if: str | None = None,
+    where: str | None = None,
+    within: str | None = None,
+    numbered: str | None = None,
+    name: str | None = None,
+    packed: str | None = None,
+    columns: str | None = None,
+) -> Step:
+    head, row, tail = text, None, ""
+    if rows is not None:
+        start, end = _values_row(text)
+        head, row, tail = text[:start], _template(text[start:end]), text[end:]
+    names = frozenset(match[1] for match in PARAMETER.finditer(text)) | set(filter(None, (each, rows, union, only_if)))
+    return Step(
+        _template(head), row, _template(tail), each, rows, union, only_if, where, within, numbered, name,
+        packed is not None, tuple((columns or "").split()), names,
+    )  # fmt: skip
+
+
+def _template(text: str) -> Template:
+    matches = list(PARAMETER.finditer(text))
+    borders = [0, *(border for match in matches for border in match.span()), len(text)]
+    pieces = [text[start:end] for start, end in list(pairwise(borders))[::2]]
+    return Template(pieces, [Parameter(match[1], match[2]) for match in matches])
+
+
+def _values_row(text: str) -> tuple[int, int]:
+    """Where the one row of the VALUES list stands, parentheses included."""
+    found = _VALUES.search(text)
+    if found is None:
+        raise ValueError("@rows: the statement has no VALUES list")
+    depth = 0
+    for at, character in _outside_quotes(text, found.end() - 1):
+        depth += (character == "(") - (character == ")")
+        if depth == 0:
+            return found.end() - 1, at + 1
+    raise ValueError("@rows: the VALUES list does not end")
+
+
+def _outside_quotes(text: str, start: int) -> Iterator[tuple[int, str]]:
+    quoted = False
+    for at in range(start, len(text)):
+        if text[at] == "'":
+            quoted = not quoted
+        elif not quoted:
+            yield at, text[at]
