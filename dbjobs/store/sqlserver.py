@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -10,14 +11,17 @@ import aioodbc
 import anyio
 
 from dbjobs.errors import DatabaseError, DatabaseUnavailable, InvalidOption
+from dbjobs.store.adopting import refused
 from dbjobs.store.database import Row, Session
+from dbjobs.store.pool import Pool
 from dbjobs.store.sqlite_threads import Desk
 from dbjobs.store.sqlserver_connection import Connection, connect
 from dbjobs.store.sqlserver_driver import find_driver
 from dbjobs.store.sqlserver_errors import translated
-from dbjobs.store.sqlserver_pool import Pool
 from dbjobs.store.sqlserver_session import CallersConnection, SqlServerSession, batches_of, fetch
 from dbjobs.store.sqlserver_url import connection_string, parse
+
+CLOSE_SECONDS = 5.0
 
 
 class SqlServerDatabase:
@@ -43,8 +47,9 @@ class SqlServerDatabase:
         self.statements = self._batches.statements
         self._dsn = ""
         self._desk: Desk | None = None
-        self._pool: Pool | None = None
-        self._handlers_pool: Pool | None = None
+        self._pool: Pool[Connection] | None = None
+        self._handlers_pool: Pool[Connection] | None = None
+        self._ending: set[asyncio.Task[None]] = set()
 
     async def open(self) -> None:
         self._dsn = connection_string(self._target, self._target.driver or find_driver())
@@ -62,7 +67,9 @@ class SqlServerDatabase:
         self._pool = self._handlers_pool = None
         with anyio.CancelScope(shield=True):
             for pool in pools:
-                await pool.close(5.0)
+                await pool.close(CLOSE_SECONDS)
+            if self._ending:
+                await asyncio.wait(set(self._ending), timeout=CLOSE_SECONDS)
 
     async def fetch(self, statement: str, /, **parameters: Any) -> Sequence[Row]:
         batch = self._batches[statement]
@@ -83,7 +90,7 @@ class SqlServerDatabase:
             yield session
 
     @asynccontextmanager
-    async def _transaction(self, pool: Pool) -> AsyncIterator[Session]:
+    async def _transaction(self, pool: Pool[Connection]) -> AsyncIterator[Session]:
         async with pool.connection() as connection:
             session = SqlServerSession(connection, self.schema, self._target.where)
             await self._execute(connection, self.statements.text("begin"))
@@ -91,30 +98,34 @@ class SqlServerDatabase:
                 yield session
             except BaseException as error:
                 if session.is_changed or not isinstance(error, Exception):
-                    pool.end(connection)  # in doubt: the server rolls back what it held
+                    connection.terminate()  # in doubt: the server rolls back what it held
                 else:
                     with anyio.CancelScope(shield=True):
-                        await self._roll_back(pool, connection)
+                        await self._roll_back(connection)
                 raise
             with anyio.CancelScope(shield=True):
                 await self._execute(connection, self.statements.text("commit"))
 
-    async def _roll_back(self, pool: Pool, connection: Connection) -> None:
-        if connection.is_closed:
+    async def _roll_back(self, connection: Connection) -> None:
+        if connection.is_closed():
             return
         try:
             await self._execute(connection, self.statements.text("rollback"))
         except DatabaseError:
-            pool.end(connection)
+            connection.terminate()
 
     async def adopt(self, connection: Any) -> Session:
         if not isinstance(connection, aioodbc.Connection):
-            raise InvalidOption(
-                f"connection= must be an aioodbc connection for a SQL Server database, not {type(connection).__name__}"
-            )
+            raise refused(connection, "an aioodbc connection")
         if connection.closed:
             raise InvalidOption("connection= is closed")
-        return SqlServerSession(CallersConnection(connection), self.schema, self._target.where)
+        line = CallersConnection(connection)
+        if connection.autocommit:
+            with translated(self._target.where):
+                result = await line.execute(self.statements.text("count_transactions"))
+            if not result.rows[0][0]:
+                raise InvalidOption("connection= has no open transaction and commits by itself: begin one on it first")
+        return SqlServerSession(line, self.schema, self._target.where)
 
     def another(self) -> SqlServerDatabase:
         return SqlServerDatabase(self.url, schema=self.schema, pool_size=1)
@@ -125,7 +136,7 @@ class SqlServerDatabase:
     # --- connections ----------------------------------------------------------------------------
 
     @property
-    def _opened(self) -> Pool:
+    def _opened(self) -> Pool[Connection]:
         if self._pool is None:
             raise DatabaseError("the database is not open: use it inside 'async with jobs:' or 'jobs.start()'")
         return self._pool
@@ -137,6 +148,7 @@ class SqlServerDatabase:
             connection = await connect(
                 self._dsn,
                 self._desk,
+                self._ending,
                 connect_timeout=target.connect_timeout,
                 command_timeout=target.command_timeout,
             )
@@ -149,7 +161,7 @@ class SqlServerDatabase:
         return connection
 
     async def _execute(self, connection: Connection, text: str) -> None:
-        if connection.is_closed:
+        if connection.is_closed():
             raise DatabaseUnavailable(f"the connection to SQL Server at {self._target.where} was lost")
         with translated(self._target.where):
             await connection.execute(text)

@@ -5,15 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, NamedTuple, TypeVar
+from contextlib import suppress
+from typing import Any, NamedTuple
 
 import aioodbc
 import pyodbc
 
 from dbjobs.store.sqlite_threads import Desk, Outcome, step_aside
+from dbjobs.store.sqlserver_errors import is_lost
 from dbjobs.store.sqlserver_values import Size, sizes_of
-
-T = TypeVar("T")
 
 
 class Result(NamedTuple):
@@ -29,60 +29,67 @@ class Connection:
     aioodbc goes to its thread four times for a statement (cursor, execute, fetch, close); ours go there once. A
     statement's cursor is kept, and with it the plan that the server has prepared.
 
+    A statement whose caller is cancelled goes on in the thread, and the connection is closed behind it. (The driver's
+    own cancel is no way out: it has been seen to block its caller until the statement had ended.)
+
     Args:
         aio: aioodbc's connection, in autocommit mode: transactions are begun and ended by statements, so that a
             handler's `async with connection.cursor()` does not commit ours.
         raw: the driver's connection that it holds.
         executor: its single thread.
         desk: where results are delivered.
+        ending: where the task of a connection that is being closed is kept.
     """
 
     def __init__(
-        self, aio: aioodbc.Connection, raw: pyodbc.Connection, executor: ThreadPoolExecutor, desk: Desk
+        self,
+        aio: aioodbc.Connection,
+        raw: pyodbc.Connection,
+        executor: ThreadPoolExecutor,
+        desk: Desk,
+        ending: set[asyncio.Task[None]],
     ) -> None:
         self.aio = aio
         self._raw = raw
         self._executor = executor
         self._desk = desk
+        self._ending = ending
         self._cursors: dict[str, tuple[pyodbc.Cursor, list[Size]]] = {}
-        self._running: pyodbc.Cursor | None = None
         self._ended = False
 
-    @property
     def is_closed(self) -> bool:
         """True if it cannot be used again."""
-        return self._ended or self.aio.closed
+        return self._ended or bool(self.aio.closed)
 
     async def execute(self, text: str, values: Sequence[Any] = ()) -> Result:
-        """Run a batch; the rows of its last result. If this is cancelled, the connection must be ended."""
-        return await self._run(lambda: self._execute(text, values))
+        """Run a batch; the rows of its last result. If this is cancelled, the connection must be terminated."""
+        future = self._desk.future()
+        self._executor.submit(self._perform, lambda: self._execute(text, values), future)
+        step_aside()
+        try:
+            result: Result = await future
+        except pyodbc.Error as error:
+            if is_lost(error):
+                self.terminate()
+            raise
+        return result
+
+    def terminate(self) -> None:
+        """Close it when the statement under way has ended; the server rolls back what was not committed."""
+        if not self._ended:
+            task = asyncio.get_running_loop().create_task(self.close())
+            self._ended = True
+            self._ending.add(task)
+            task.add_done_callback(self._ending.discard)
 
     async def close(self) -> None:
-        """Close it after what it is doing."""
+        """Close it when the statement under way has ended."""
         self._ended = True
         try:
-            await self.aio.close()
-        except pyodbc.Error:
-            pass  # it was closed from the other side
+            with suppress(pyodbc.Error):  # it was closed from the other side
+                await self.aio.close()
         finally:
             self._executor.shutdown(wait=False)
-
-    def interrupt(self) -> None:
-        """Ask the server to give up the statement under way; from here on the connection cannot be used."""
-        self._ended = True
-        running = self._running
-        if running is not None:
-            try:
-                running.cancel()
-            except pyodbc.Error:
-                pass  # it has ended in this moment
-
-    async def _run(self, work: Callable[[], T]) -> T:
-        future = self._desk.future()
-        self._executor.submit(self._perform, work, future)
-        step_aside()
-        result: T = await future
-        return result
 
     def _perform(self, work: Callable[[], Any], future: asyncio.Future[Any]) -> None:
         try:
@@ -93,24 +100,23 @@ class Connection:
 
     def _execute(self, text: str, values: Sequence[Any]) -> Result:
         if not values:
-            cursor = self._running = self._raw.cursor()
-        else:
-            sizes = sizes_of(values)
-            cursor, before = self._cursors.get(text) or (self._raw.cursor(), [])
-            self._running = cursor
-            if sizes != before:
-                cursor.setinputsizes(sizes)
-                self._cursors[text] = (cursor, sizes)
+            cursor = self._raw.cursor()
+            try:
+                cursor.execute(text)
+                return read(cursor)
+            finally:
+                cursor.close()
+        sizes = sizes_of(values)
+        cursor, before = self._cursors.get(text) or (self._raw.cursor(), None)
+        if sizes != before:
+            cursor.setinputsizes(sizes)
+            self._cursors[text] = (cursor, sizes)
         try:
             cursor.execute(text, *values)
             return read(cursor)
         except BaseException:
             self._cursors.pop(text, None)
             raise
-        finally:
-            self._running = None
-            if not values:
-                cursor.close()
 
 
 def read(cursor: pyodbc.Cursor) -> Result:
@@ -123,8 +129,10 @@ def read(cursor: pyodbc.Cursor) -> Result:
             return result
 
 
-async def connect(dsn: str, desk: Desk, *, connect_timeout: int, command_timeout: int) -> Connection:
-    """Open a connection."""
+async def connect(
+    dsn: str, desk: Desk, ending: set[asyncio.Task[None]], *, connect_timeout: int, command_timeout: int
+) -> Connection:
+    """Open a connection; the timeouts are in seconds."""
     executor = ThreadPoolExecutor(1, thread_name_prefix="dbjobs-sqlserver")
     held: list[pyodbc.Connection] = []
 
@@ -139,4 +147,4 @@ async def connect(dsn: str, desk: Desk, *, connect_timeout: int, command_timeout
     except BaseException:
         executor.shutdown(wait=False)
         raise
-    return Connection(aio, held[0], executor, desk)
+    return Connection(aio, held[0], executor, desk, ending)

@@ -30,9 +30,11 @@ _PERMISSIONS = {
     229, 230, 262, 300,  # denied on an object, a column, a statement; missing at the server
     297, 1088, 2104, 2760, 15151, 15247,  # "... or you do not have permission"
 }  # fmt: skip
-_UNAVAILABLE = {
+_SESSION_ENDED = {
     233, 10053, 10054, 10060, 10061, 64, 121,  # the network
     596, 6005, 6006, 17142, 17147, 17148,  # the session was killed; the server is stopping
+}  # fmt: skip
+_UNAVAILABLE = _SESSION_ENDED | {
     4060, 18401, 18451, 18452, 18456, 18470, 916,  # refused at the door
     701, 8645, 8651,  # no memory at the moment
     976, 978, 979, 983,  # a replica that takes no connections now
@@ -60,11 +62,17 @@ def translated(where: str) -> Iterator[None]:
         raise DatabaseError(f"a text has signs that SQL Server cannot store: {error}") from error
 
 
+def is_lost(error: pyodbc.Error) -> bool:
+    """True if the connection cannot be used any more, or there may still be something under way on it."""
+    state = str(error.args[0]) if error.args else ""
+    return state.startswith(("08", "HYT", "HY008", "HY010")) or bool(_numbers(str(error)) & _SESSION_ENDED)
+
+
 def translate(error: pyodbc.Error, where: str) -> DatabaseError | MissingDriver:
     """The error of ours that stands for one of the driver's."""
     state = str(error.args[0]) if error.args else ""
     message = _plain(str(error.args[-1]) if error.args else str(error))
-    numbers = {int(number) for number in _NUMBER.findall(message)}
+    numbers = _numbers(message)
     if _NO_PARTITION in numbers:
         month = _MONTH.search(message)
         return PartitionMissing(message, month[1] if month else None)
@@ -77,6 +85,10 @@ def translate(error: pyodbc.Error, where: str) -> DatabaseError | MissingDriver:
     if numbers & _PERMISSIONS or "permission denied" in message:
         return MissingPermission(f"{where}: {message}")
     return DatabaseError(f"{type(error).__name__}: {message}")
+
+
+def _numbers(message: str) -> set[int]:
+    return {int(number) for number in _NUMBER.findall(message)}
 
 
 def _plain(message: str) -> str:

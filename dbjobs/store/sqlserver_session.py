@@ -122,9 +122,9 @@ class SqlServerSession:
                     result = await self._line.execute(batch)
                 for row in rows_of(result.columns, result.rows):
                     # A script may end by naming the one that goes on, or by saying something to people.
-                    if "next" in row.names:
+                    if "next" in row.keys():  # noqa: SIM118 - not a mapping
                         names.append(row["next"])
-                    elif "warning" in row.names:
+                    elif "warning" in row.keys():  # noqa: SIM118
                         log.warning("%s: %s", self._where, row["warning"])
         self.is_changed = False
 

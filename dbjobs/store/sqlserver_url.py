@@ -11,7 +11,13 @@ from dbjobs.store.sqlserver_driver import is_freetds
 
 _OWN_OPTIONS = {"driver", "pool_size", "connect_timeout", "command_timeout"}
 # What these words would overrule is in the URL itself.
-_IN_THE_URL = {"server": "the host", "address": "the host", "database": "the path", "uid": "the user", "pwd": "the password"}
+_IN_THE_URL = {
+    "server": "the host",
+    "address": "the host",
+    "database": "the path",
+    "uid": "the user",
+    "pwd": "the password",
+}
 
 
 class Target(NamedTuple):

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 import pyodbc
 
+from dbjobs.store.named_rows import NamedRow, row_type
 from dbjobs.store.statements import Parameter, Table
 
 # The one column of a result in which a statement packs all its rows.
@@ -29,15 +30,6 @@ _SIZES: dict[type, Size] = {
     int: (pyodbc.SQL_BIGINT, 0, 0),
     float: (pyodbc.SQL_DOUBLE, 0, 0),
 }
-
-
-class Row(tuple[Any, ...]):
-    """A row: values by position and by column name."""
-
-    names: dict[str, int]
-
-    def __getitem__(self, key: Any) -> Any:
-        return tuple.__getitem__(self, self.names[key] if isinstance(key, str) else key)
 
 
 def values_of(parameters: Sequence[Parameter], given: dict[str, Any]) -> list[Any]:
@@ -75,35 +67,23 @@ def sizes_of(values: Sequence[Any]) -> list[Size]:
     return [_SIZES.get(type(value), _TEXT) for value in values]
 
 
-def rows_of(columns: Sequence[str], values: Sequence[Sequence[Any]]) -> Sequence[Row]:
+def rows_of(columns: Sequence[str], values: Sequence[Sequence[Any]]) -> Sequence[NamedRow]:
     """The rows of a result; unpacked if they come as one JSON text."""
     if list(columns) == [PACKED]:
         text = values[0][0] if values else None
         return _unpacked(text) if text else ()
-    kind = _kind(columns)
+    kind = row_type(tuple(columns))
     return [kind(row) for row in values]
 
 
-def _unpacked(text: str) -> Sequence[Row]:
+def _unpacked(text: str) -> Sequence[NamedRow]:
     records: list[dict[str, Any]] = msgspec.json.decode(text)
     if not records:
         return ()
-    kind = _kind(list(records[0]))
+    kind = row_type(tuple(records[0]))
     moments = _MOMENTS.intersection(records[0])
     for record in records:
         for name in moments:
             if record[name] is not None:
                 record[name] = datetime.fromisoformat(record[name])
     return [kind(record.values()) for record in records]
-
-
-def _kind(columns: Sequence[str]) -> type[Row]:
-    """A class of rows with these columns."""
-    names = tuple(columns)
-    kind = _kinds.get(names)
-    if kind is None:
-        kind = _kinds[names] = type("Row", (Row,), {"names": {name: n for n, name in enumerate(names)}})
-    return kind
-
-
-_kinds: dict[tuple[str, ...], type[Row]] = {}
