@@ -103,6 +103,6 @@ _FREETDS = {"TDS_Version": "7.4", "ClientCharset": "UTF-8"}
 
 def quoted(value: str) -> str:
     """A value in braces, in which every sign stands for itself."""
-    if value.isalnum():
+    if value.isascii() and value.isalnum():
         return value
     return "{" + value.replace("}", "}}") + "}"
