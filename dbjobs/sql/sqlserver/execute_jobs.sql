@@ -11,10 +11,10 @@ DECLARE @executed TABLE (
 );
 BEGIN TRANSACTION;
 INSERT INTO @executed (id, response, response_body, duration_ms)
-SELECT j.id, o.response, SUBSTRING(o.response_body, 2, LEN(o.response_body) - 2), o.duration_ms
-FROM OPENJSON(@outcomes) WITH (
-    id bigint, attempt int, response nvarchar(max), response_body nvarchar(max) AS JSON, duration_ms float
-) AS o
+SELECT j.id, o.response, SUBSTRING(body.response_body, 2, LEN(body.response_body) - 2), o.duration_ms
+FROM OPENJSON(@outcomes) AS item
+CROSS APPLY OPENJSON(item.value) WITH (id bigint, attempt int, response nvarchar(max), duration_ms float) AS o
+CROSS APPLY (SELECT JSON_QUERY(item.value, '$.response_body') AS response_body) AS body
 JOIN dbjobs.background_job AS j WITH (UPDLOCK, ROWLOCK, FORCESEEK, INDEX (background_job_pkey)) ON j.id = o.id
 WHERE j.attempt = o.attempt AND j.node_id = @node_id;
 UPDATE j

@@ -47,15 +47,18 @@ INSERT INTO @moved (
     worker, queue, command, batch_id, has_dependents, month
 )
 SELECT
-    j.id, o.state, o.response, SUBSTRING(o.response_body, 2, LEN(o.response_body) - 2), o.duration_ms, o.error_code,
-    o.error, SUBSTRING(o.failure, 2, LEN(o.failure) - 2), o.progress, o.status, o.release_worker,
+    j.id, o.state, o.response, SUBSTRING(body.response_body, 2, LEN(body.response_body) - 2), o.duration_ms,
+    o.error_code, o.error, SUBSTRING(body.failure, 2, LEN(body.failure) - 2), o.progress, o.status, o.release_worker,
     j.worker, j.queue, j.command, j.batch_id, j.has_dependents,
     YEAR(j.created_at) * 100 + MONTH(j.created_at)
-FROM OPENJSON(@outcomes) WITH (
-    id bigint, attempt int, state nvarchar(20), response nvarchar(max), response_body nvarchar(max) AS JSON,
-    duration_ms float, error_code nvarchar(510), error nvarchar(max), failure nvarchar(max) AS JSON, progress float,
-    status nvarchar(max), release_worker bit
+FROM OPENJSON(@outcomes) AS item
+CROSS APPLY OPENJSON(item.value) WITH (
+    id bigint, attempt int, state nvarchar(20), response nvarchar(max), duration_ms float, error_code nvarchar(510),
+    error nvarchar(max), progress float, status nvarchar(max), release_worker bit
 ) AS o
+CROSS APPLY (
+    SELECT JSON_QUERY(item.value, '$.response_body') AS response_body, JSON_QUERY(item.value, '$.failure') AS failure
+) AS body
 JOIN dbjobs.background_job AS j WITH (UPDLOCK, ROWLOCK, FORCESEEK, INDEX (background_job_pkey))
     ON j.id = o.id
 WHERE j.attempt = o.attempt
@@ -105,8 +108,9 @@ IF EXISTS (SELECT 1 FROM @moved AS m WHERE m.state <> N'completed')
         j.started_at, j.executed_at, SYSUTCDATETIME(), j.notified_at, j.last_activity_at, j.retry_limit,
         j.retry, j.on_failure, j.attempt, j.attempt_base, m.duration_ms, j.timeout_seconds,
         COALESCE(m.progress, j.progress), COALESCE(m.status, j.status), j.reply_to, m.error_code, m.error,
-        CASE WHEN m.failure IS NULL THEN j.errors ELSE JSON_MODIFY(COALESCE(j.errors, N'[]'), 'append $',
-        JSON_QUERY(m.failure)) END, j.args, j.meta, j.trace_context, j.cancel_requested_at, j.node_id
+        CASE WHEN m.failure IS NULL THEN j.errors WHEN j.errors IS NULL THEN CONCAT(N'[', m.failure, N']')
+        ELSE CONCAT(LEFT(j.errors, LEN(j.errors) - 1), N',', m.failure, N']') END, j.args, j.meta,
+        j.trace_context, j.cancel_requested_at, j.node_id
     FROM @moved AS m
     JOIN dbjobs.background_job AS j WITH (FORCESEEK, INDEX (background_job_pkey)) ON j.id = m.id
     WHERE m.state <> N'completed';

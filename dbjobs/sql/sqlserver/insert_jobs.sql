@@ -7,7 +7,7 @@
 --   unique index would end the (perhaps the caller's) transaction, and locks on the gaps of that index would let
 --   enqueues with quite other ref_ids wait for a caller who does not commit.
 -- * Columns that are JSON come as JSON, not as text within JSON, which would be escaped twice. In an array of one,
---   because AS JSON gives no bare strings and numbers.
+--   because JSON_QUERY gives no bare strings and numbers. (Not AS JSON: Babelfish cuts that off at 4,000 characters.)
 -- * A delay is added in days and milliseconds, because DATEADD counts with an int.
 -- * A lane's name has no trailing blanks, with which it would compare equal; without anything else it is none.
 -- * There are no notices: nothing is said to other nodes, which poll. Batches are counted by add_to_batches, in the
@@ -41,14 +41,15 @@ INSERT INTO dbjobs.background_job (
 OUTPUT inserted.id, inserted.ref_id INTO @inserted (id, ref_id)
 SELECT
     t.ref_id, t.parent_id, NULLIF(RTRIM(t.worker), N''), t.queue, COALESCE(t.priority, 0), t.tag, t.batch_id,
-    t.callback, SUBSTRING(t.depends_on, 2, LEN(t.depends_on) - 2), COALESCE(t.depends_on_policy, N'completed'),
+    t.callback, SUBSTRING(body.depends_on, 2, LEN(body.depends_on) - 2), COALESCE(t.depends_on_policy, N'completed'),
     COALESCE(t.pending, 0), due.run_after,
     DATEADD(millisecond, CONVERT(int, (t.expires_seconds - FLOOR(t.expires_seconds / 86400) * 86400) * 1000),
         DATEADD(day, CONVERT(int, FLOOR(t.expires_seconds / 86400)), @now)),
     @now, t.created_by, t.user_id, COALESCE(t.request_type, N'command'), t.command, t.request,
-    SUBSTRING(t.request_body, 2, LEN(t.request_body) - 2), COALESCE(t.retry_limit, 0),
-    SUBSTRING(t.retry, 2, LEN(t.retry) - 2), COALESCE(t.on_failure, N'block'), COALESCE(t.timeout_seconds, 0),
-    t.reply_to, SUBSTRING(t.args, 2, LEN(t.args) - 2), SUBSTRING(t.meta, 2, LEN(t.meta) - 2), t.trace_context,
+    SUBSTRING(body.request_body, 2, LEN(body.request_body) - 2), COALESCE(t.retry_limit, 0),
+    SUBSTRING(body.retry, 2, LEN(body.retry) - 2), COALESCE(t.on_failure, N'block'), COALESCE(t.timeout_seconds, 0),
+    t.reply_to, SUBSTRING(body.args, 2, LEN(body.args) - 2), SUBSTRING(body.meta, 2, LEN(body.meta) - 2),
+    t.trace_context,
     CASE
         WHEN t.pending > 0 THEN N'waiting'
         WHEN due.run_after > @now THEN N'scheduled'
@@ -57,13 +58,17 @@ SELECT
 FROM OPENJSON(@jobs) AS item
 CROSS APPLY OPENJSON(item.value) WITH (
     ref_id nvarchar(510), parent_id bigint, worker nvarchar(510), queue nvarchar(510), priority int,
-    tag nvarchar(510), batch_id nvarchar(510), callback nvarchar(510), depends_on nvarchar(max) AS JSON,
-    depends_on_policy nvarchar(20), pending int, delay_seconds float, run_after datetimeoffset(6),
-    expires_seconds float, created_by nvarchar(510), user_id nvarchar(510), request_type nvarchar(20),
-    command nvarchar(510), request nvarchar(max), request_body nvarchar(max) AS JSON, retry_limit int,
-    retry nvarchar(max) AS JSON, on_failure nvarchar(20), timeout_seconds float, reply_to nvarchar(510),
-    args nvarchar(max) AS JSON, meta nvarchar(max) AS JSON, trace_context nvarchar(max)
+    tag nvarchar(510), batch_id nvarchar(510), callback nvarchar(510), depends_on_policy nvarchar(20), pending int,
+    delay_seconds float, run_after datetimeoffset(6), expires_seconds float, created_by nvarchar(510),
+    user_id nvarchar(510), request_type nvarchar(20), command nvarchar(510), request nvarchar(max), retry_limit int,
+    on_failure nvarchar(20), timeout_seconds float, reply_to nvarchar(510), trace_context nvarchar(max)
 ) AS t
+CROSS APPLY (
+    SELECT JSON_QUERY(item.value, '$.depends_on') AS depends_on,
+        JSON_QUERY(item.value, '$.request_body') AS request_body,
+        JSON_QUERY(item.value, '$.retry') AS retry, JSON_QUERY(item.value, '$.args') AS args,
+        JSON_QUERY(item.value, '$.meta') AS meta
+) AS body
 CROSS APPLY (
     SELECT COALESCE(
         CONVERT(datetime2(6), SWITCHOFFSET(t.run_after, '+00:00')),

@@ -27,12 +27,14 @@ DECLARE @count TABLE (
     retried bigint NOT NULL
 );
 INSERT INTO @outcome (id, attempt, delay_seconds, error_code, error, failure, block_worker, release_worker)
-SELECT o.id, o.attempt, o.delay_seconds, o.error_code, o.error, SUBSTRING(o.failure, 2, LEN(o.failure) - 2),
+SELECT o.id, o.attempt, o.delay_seconds, o.error_code, o.error, SUBSTRING(body.failure, 2, LEN(body.failure) - 2),
     o.block_worker, o.release_worker
-FROM OPENJSON(@outcomes) WITH (
-    id bigint, attempt int, delay_seconds float, error_code nvarchar(510), error nvarchar(max),
-    failure nvarchar(max) AS JSON, block_worker bit, release_worker bit
-) AS o;
+FROM OPENJSON(@outcomes) AS item
+CROSS APPLY OPENJSON(item.value) WITH (
+    id bigint, attempt int, delay_seconds float, error_code nvarchar(510), error nvarchar(max), block_worker bit,
+    release_worker bit
+) AS o
+CROSS APPLY (SELECT JSON_QUERY(item.value, '$.failure') AS failure) AS body;
 
 BEGIN TRANSACTION;
 INSERT INTO @retried (id, worker, queue, command, state)
@@ -47,7 +49,8 @@ SET state = r.state,
     node_id = NULL, last_activity_at = @now, error_code = o.error_code, error = o.error,
     errors = CASE
         WHEN o.failure IS NULL THEN j.errors
-        ELSE JSON_MODIFY(COALESCE(j.errors, N'[]'), 'append $', JSON_QUERY(o.failure))
+        WHEN j.errors IS NULL THEN CONCAT(N'[', o.failure, N']')
+        ELSE CONCAT(LEFT(j.errors, LEN(j.errors) - 1), N',', o.failure, N']')
     END
 FROM @retried AS r
 JOIN @outcome AS o ON o.id = r.id
