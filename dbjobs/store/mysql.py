@@ -13,14 +13,16 @@ from urllib.parse import unquote
 import anyio
 
 from dbjobs.errors import DatabaseError, InvalidOption, InvalidUrl
+from dbjobs.store.adopting import refused
 from dbjobs.store.database import Row, Session, number_option, split_url
 from dbjobs.store.mysql_connection import DRIVERS, MysqlConnection
 from dbjobs.store.mysql_errors import PARTITION_EXISTS, PARTITION_GONE, code_of, translated
 from dbjobs.store.mysql_script import Run, Scripts
 from dbjobs.store.mysql_steps import steps_of
+from dbjobs.store.mysql_values import in_pieces
 from dbjobs.store.pool import Pool
 from dbjobs.store.records import NewJob
-from dbjobs.store.retrying import without_conflict
+from dbjobs.store.retrying import in_transaction, without_conflict
 from dbjobs.store.statements import Statements, Table
 
 _OPTIONS = {"pool_size", "connect_timeout", "command_timeout", "unix_socket", "ssl", "ssl_ca", "ssl_cert", "ssl_key"}
@@ -94,6 +96,8 @@ class MysqlDatabase:
         steps = self.scripts.steps(statement)
         if not steps:
             return ()
+        if len(in_pieces(parameters)) > 1:
+            return await in_transaction(self, lambda session: session.fetch(statement, **parameters))
         several = self.scripts.several(statement)
 
         async def once() -> Sequence[Row]:
@@ -134,13 +138,11 @@ class MysqlDatabase:
                 await session.end()
 
     async def adopt(self, connection: Any) -> Session:
-        kinds = " or ".join(f"{driver}.Connection" for driver in DRIVERS)
         if type(connection).__module__.partition(".")[0] not in DRIVERS or not hasattr(connection, "escape_string"):
-            raise InvalidOption(
-                f"connection= must be {kinds} for a MySQL or MariaDB database, not {type(connection).__name__}"
-            )
-        if connection.charset != "utf8mb4":
-            raise InvalidOption(f"connection= has the character set {connection.charset!r}; jobs need utf8mb4")
+            raise refused(connection, "an aiomysql or asyncmy connection for a MySQL or MariaDB database")
+        if connection.character_set_name() != "utf8mb4":
+            charset = connection.character_set_name()
+            raise InvalidOption(f"connection= has the character set {charset!r}; jobs need utf8mb4")
         if connection.get_autocommit() and not connection.get_transaction_status():
             raise InvalidOption("connection= has no open transaction and commits by itself: begin() one on it first")
         return MysqlSession(self.callers_scripts, MysqlConnection(connection, self._where, self._seconds))
@@ -206,7 +208,11 @@ class MysqlSession:
     async def fetch(self, statement: str, /, **parameters: Any) -> Sequence[Row]:
         self._locked = self._locked or statement == "lock_schema"
         steps = self._scripts.steps(statement)
-        return await Run(self._connection, self._scripts, parameters).steps(steps, alone=False) if steps else ()
+        rows: list[Row] = []
+        if steps:
+            for piece in in_pieces(parameters):
+                rows += await Run(self._connection, self._scripts, piece).steps(steps, alone=False)
+        return rows
 
     async def script(self, statement: str, /, **words: str) -> None:
         text = statement if "\n" in statement else self._scripts.statements.text(statement)

@@ -13,7 +13,7 @@ from dbjobs.store.mysql_values import Template, as_table, column_of, literal
 from dbjobs.store.named_rows import row_type
 from dbjobs.store.statements import Parameter, Statements, Table
 
-LEFT = "left"
+UNION = "\nUNION ALL\n"
 
 
 class Result(NamedTuple):
@@ -92,57 +92,43 @@ class Run:
         return self._rows
 
     async def _step(self, step: Step) -> None:
-        if step.only_if is not None and not _any(as_table(self._values[step.only_if]), step.where):
+        if step.only_if is not None and not _any(as_table(self._values[step.only_if]), step):
             self._note(step, [])
             return
         if step.over is None:
             self._add(step, self._text(step, self._values))
             return
-        rows = list(_rows_of(as_table(self._values[step.over]), step.where))
-        if not rows:
+        table = as_table(self._values[step.over])
+        if not table.rows:
             self._note(step, [])
-        elif step.within is not None:
-            await self._within(step, rows)
         elif step.numbered is not None:
-            await self._numbered(step, rows)
+            await self._numbered(step, table)
         elif step.rows is not None:
-            self._add(step, self._repeated(step, rows))
-        elif step.union is not None:
-            self._add(step, "\nUNION ALL\n".join(f"({self._text(step, {**self._values, **row})})" for row in rows))
+            self._add(step, self._repeated(step, table))
         else:
-            for row in rows:
-                self._add(step, self._text(step, {**self._values, **row}))
+            texts = [self._text(step, {**self._values, **row}) for row in _rows_of(table, step.where)]
+            for text in [UNION.join(f"({text})" for text in texts)] if step.union is not None else texts:
+                self._add(step, text)
 
-    async def _within(self, step: Step, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Run a statement for one row after another, until so many rows have been found."""
-        assert step.within is not None
-        found: list[Row] = []
-        for row in rows:
-            left = self._values[step.within] - len(found)
-            if left <= 0:
-                break
-            self._unsent.append((None, self._text(step, {**self._values, **row, LEFT: left})))
-            found += _unpacked(step, (await self._send())[-1])
-        self._note(step, found)
-
-    async def _numbered(self, step: Step, rows: Sequence[Mapping[str, Any]]) -> None:
+    async def _numbered(self, step: Step, table: Table) -> None:
         """Insert rows; the numbers they got: consecutive ones, in steps of the server's increment."""
         assert step.numbered is not None
         await self._send()
-        text = self._repeated(step, rows)
-        if len(rows) == 1:
+        text = self._repeated(step, table)
+        if len(table.rows) == 1:
             results = await self._connection.run_unless_taken(text)
             by = 1
         else:
             results = await self._connection.run(f"{text};\n{self._scripts.increment}")
             by = results[-1].rows[0][0]
         first = results[0].first_id if results else 0
-        self._note(step, [(first + at * by, row[step.numbered]) for at, row in enumerate(rows) if results])
+        beside = column_of(table, step.numbered)
+        self._note(step, [(first + at * by, value) for at, value in enumerate(beside) if results])
 
-    def _repeated(self, step: Step, rows: Sequence[Mapping[str, Any]]) -> str:
+    def _repeated(self, step: Step, table: Table) -> str:
         """A statement with the one row of its VALUES list repeated for each row of the set."""
         assert step.row is not None
-        values = ",\n".join(self._filled(step.row, {**self._values, **row}) for row in rows)
+        values = step.row.repeat(table, self._values, self._connection.escape)
         return self._filled(step.head, self._values) + values + self._filled(step.tail, self._values)
 
     def _text(self, step: Step, values: Mapping[str, Any]) -> str:
@@ -186,8 +172,11 @@ class Run:
             self._rows = rows
 
 
-def _any(table: Table, column: str | None) -> bool:
-    return bool(table.rows) if column is None else any(column_of(table, column))
+def _any(table: Table, step: Step) -> bool:
+    if step.where is None:
+        return bool(table.rows)
+    values = column_of(table, step.where)
+    return any(values) if step.other is None else any(value != step.other for value in values)
 
 
 def _rows_of(table: Table, where: str | None) -> Iterator[Mapping[str, Any]]:

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import repeat
 from typing import Any
 
 from dbjobs.store.statements import Parameter, Table
+
+# Columns of sets that may hold long texts, and how much of them goes out at once: a character may take four bytes,
+# or two when it is escaped, and MariaDB's max_allowed_packet is 16 MiB unless it is set.
+_LONG = frozenset({"request_body", "response_body", "error", "failure", "message", "status", "args", "meta"})
+MOST_CHARACTERS = 2_000_000
 
 Escape = Callable[[str], str]  # the driver's: it knows whether backslashes escape on this connection
 
@@ -44,6 +50,21 @@ def as_table(value: Any) -> Table:
     return value if isinstance(value, Table) else Table(("value",), [(one,) for one in value])
 
 
+def in_pieces(parameters: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The parameters of a statement, several times with a part of its set each if the set is too large for one packet.
+
+    Every statement treats the rows of a set one by one, so it may be run for one part after another.
+    """
+    for name, table in parameters.items():
+        if isinstance(table, Table) and len(table.rows) > 1:
+            at = [place for place, column in enumerate(table.columns) if column in _LONG]
+            if sum(len(row[place]) for place in at for row in table.rows if row[place]) > MOST_CHARACTERS:
+                half = len(table.rows) // 2
+                parts = (Table(table.columns, table.rows[:half]), Table(table.columns, table.rows[half:]))
+                return [piece for part in parts for piece in in_pieces({**parameters, name: part})]
+    return [parameters]
+
+
 class Template:
     """The text of a statement, ready to have its parameters put in.
 
@@ -64,3 +85,18 @@ class Template:
         for parameter, piece in zip(self.parameters, self.pieces[1:], strict=True):
             parts += (literal_of(parameter), piece)
         return "".join(parts)
+
+    def repeat(self, rows: Table, scalars: Mapping[str, Any], escape: Escape) -> str:
+        """The text once for each row of a set, whose columns are parameters; what the rows share is made once."""
+        columns = rows.by_column()
+        count = len(rows.rows)
+        parts: list[Iterable[str]] = []
+        shared = self.pieces[0]
+        for (name, _), piece in zip(self.parameters, self.pieces[1:], strict=True):
+            values = columns[name] if name in columns else (scalars[name],)
+            if values.count(values[0]) == len(values):
+                shared += literal(values[0], escape) + piece
+            else:
+                parts += (repeat(shared, count), [literal(value, escape) for value in values])
+                shared = piece
+        return ",\n".join(map("".join, zip(*parts, repeat(shared, count), strict=True)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import sqlite3
+import warnings
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -205,7 +206,10 @@ class Mysql(Driver):
     async def _sessions(self) -> set[int]:
         """The sessions on this database."""
         database = mysql_arguments(self.url)["db"]
-        return {row[0] for row in await self.rows("SHOW PROCESSLIST") if row[3] == database}
+        with warnings.catch_warnings(
+            action="ignore"
+        ):  # MySQL 9 deprecates this statement, and its successor may be off
+            return {row[0] for row in await self.rows("SHOW PROCESSLIST") if row[3] == database}
 
     async def drop_connections(self) -> None:
         for session in await self._sessions():

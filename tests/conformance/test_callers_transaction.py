@@ -257,7 +257,10 @@ async def test_a_first_job_of_a_queue_does_not_wait_for_an_open_transaction(jobs
 
 async def test_what_is_not_a_connection_of_this_database_is_refused(jobs: Jobs, raw: Raw, target: Target) -> None:
     jobs.command(echo)
-    driver = {"postgres": "postgresql+psycopg", "sqlite": "sqlite+aiosqlite"}.get(target.dialect, "sqlite+aiosqlite")
+    driver = {
+        "postgres": "postgresql+psycopg", "sqlite": "sqlite+aiosqlite", "mysql": "mysql+aiomysql",
+        "sqlserver": "mssql+aioodbc",
+    }[target.dialect]  # fmt: skip
     engine = engine_for(raw, driver)
     async with jobs:
         with Session() as sync_session:

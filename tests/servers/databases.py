@@ -60,7 +60,7 @@ class MysqlAdministration:
 
     def create(self, server_url: str, name: str) -> None:
         with self._cursor(server_url) as cursor:
-            cursor.execute(f"CREATE DATABASE `{name}`")
+            cursor.execute(f"CREATE DATABASE `{name}` CHARACTER SET utf8mb4")
 
     def drop(self, server_url: str, name: str) -> None:
         with self._cursor(server_url) as cursor:

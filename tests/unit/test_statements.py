@@ -59,7 +59,9 @@ def used_names() -> set[str]:
     """Every statement that the Python code asks for by name, or a script (SQL Server's) as the one that goes on."""
     found: set[str] = set()
     for file in PACKAGE.rglob("*.py"):
-        found |= set(re.findall(r"\b(?:fetch|script|text|_apply)\(\s*(?:\w+,\s*)?\"([a-z_]+)\"", file.read_text()))
+        found |= set(
+            re.findall(r"\b(?:fetch|script|text|steps|_apply)\(\s*(?:\w+,\s*)?\"([a-z_]+)\"", file.read_text())
+        )
     for file in SQL.rglob("*.sql"):
         for following in re.findall(r"^SELECT ([^;]*) AS next\b", file.read_text(), re.MULTILINE):
             found |= set(re.findall(r"'([a-z_]+)'", following))

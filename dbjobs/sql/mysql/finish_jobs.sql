@@ -1,15 +1,17 @@
--- Moves ended jobs from live to history, in one transaction.
+-- Moves ended jobs from live to history, in one transaction and one round trip.
 --
 -- * Driven by primary key, fenced by (id, attempt, node_id): a row that is no longer ours yields nothing. The first
---   statement decides and locks; the others follow its list.
+--   statement locks: what fits the fence then fits it to the end. Its list, @moved, drives the rest. (Never joined with
+--   the outcomes: MySQL reads a JSON_TABLE anew for each row of another one.)
 -- * plain_only: a job with dependents or a batch is left alone here; its consequences need the full way. The flag is
 --   read from the locked row, so a child that is enqueued at this moment cannot be overlooked.
 -- * A lane is given back together with the last outcome of its run.
--- @as moved packed id state batch_id has_dependents month failed worker
-SELECT JSON_ARRAYAGG(JSON_ARRAY(
-    j.id, o.state, j.batch_id, j.has_dependents, EXTRACT(YEAR_MONTH FROM j.created_at), o.state <> 'completed',
+-- * One round trip: while a node's event loop is blocked, nobody waits for locks that it took before.
+SELECT COALESCE(JSON_ARRAYAGG(JSON_ARRAY(
+    j.id, o.state, j.batch_id, j.has_dependents, EXTRACT(YEAR_MONTH FROM j.created_at),
     IF(o.release_worker = 1, j.worker, NULL)
-))
+)), '[]')
+INTO @moved
 FROM JSON_TABLE(:outcomes, '$[*]' COLUMNS (
     id BIGINT PATH '$.id', attempt INT PATH '$.attempt', state VARCHAR(20) PATH '$.state',
     release_worker INT PATH '$.release_worker'
@@ -20,7 +22,6 @@ WHERE j.attempt = o.attempt
   AND NOT (:plain_only AND (j.has_dependents OR j.batch_id IS NOT NULL))
 FOR UPDATE /*!50799 OF j */;
 
--- @if moved
 INSERT INTO dbjobs_completed_job (
     id, ref_id, parent_id, worker, queue, priority, tag, batch_id, callback, depends_on,
     depends_on_policy, run_after, expires_at, created_at, created_by, user_id, request_type, command,
@@ -40,14 +41,18 @@ SELECT
     j.errors,
     j.args, j.meta, j.trace_context, j.cancel_requested_at, j.node_id, EXTRACT(YEAR_MONTH FROM j.created_at)
 FROM JSON_TABLE(:outcomes, '$[*]' COLUMNS (
-    id BIGINT PATH '$.id', state VARCHAR(20) PATH '$.state', response VARCHAR(255) PATH '$.response',
-    response_body LONGTEXT PATH '$.response_body', duration_ms DOUBLE PATH '$.duration_ms',
+    id BIGINT PATH '$.id', attempt INT PATH '$.attempt', state VARCHAR(20) PATH '$.state',
+    response VARCHAR(255) PATH '$.response', response_body LONGTEXT PATH '$.response_body',
+    duration_ms DOUBLE PATH '$.duration_ms',
     progress DOUBLE PATH '$.progress', status LONGTEXT PATH '$.status'
 )) AS o
 STRAIGHT_JOIN dbjobs_background_job j FORCE INDEX (PRIMARY) ON j.id = o.id
-WHERE j.id IN (:moved.id) AND o.state = 'completed';
+WHERE o.state = 'completed'
+  AND j.attempt = o.attempt
+  AND j.node_id = :node_id
+  AND NOT (:plain_only AND (j.has_dependents OR j.batch_id IS NOT NULL));
 
--- @if moved where failed
+-- @if outcomes where state <> completed
 INSERT INTO dbjobs_failed_job (
     id, ref_id, parent_id, worker, queue, priority, tag, batch_id, callback, depends_on,
     depends_on_policy, run_after, expires_at, created_at, created_by, user_id, request_type, command,
@@ -67,45 +72,54 @@ SELECT
     JSON_MERGE_PRESERVE(COALESCE(j.errors, '[]'), COALESCE(o.failure, '[]')),
     j.args, j.meta, j.trace_context, j.cancel_requested_at, j.node_id, EXTRACT(YEAR_MONTH FROM j.created_at)
 FROM JSON_TABLE(:outcomes, '$[*]' COLUMNS (
-    id BIGINT PATH '$.id', state VARCHAR(20) PATH '$.state', duration_ms DOUBLE PATH '$.duration_ms',
-    error_code VARCHAR(255) PATH '$.error_code', error LONGTEXT PATH '$.error', failure LONGTEXT PATH '$.failure',
+    id BIGINT PATH '$.id', attempt INT PATH '$.attempt', state VARCHAR(20) PATH '$.state',
+    duration_ms DOUBLE PATH '$.duration_ms', error_code VARCHAR(255) PATH '$.error_code', error LONGTEXT PATH '$.error', failure LONGTEXT PATH '$.failure',
     progress DOUBLE PATH '$.progress', status LONGTEXT PATH '$.status'
 )) AS o
 STRAIGHT_JOIN dbjobs_background_job j FORCE INDEX (PRIMARY) ON j.id = o.id
-WHERE j.id IN (:moved.id) AND o.state <> 'completed';
+WHERE o.state <> 'completed'
+  AND j.attempt = o.attempt
+  AND j.node_id = :node_id
+  AND NOT (:plain_only AND (j.has_dependents OR j.batch_id IS NOT NULL));
 
--- @if moved
-DELETE FROM dbjobs_background_job WHERE id IN (:moved.id);
+DELETE j
+FROM JSON_TABLE(@moved, '$[*]' COLUMNS (id BIGINT PATH '$[0]')) AS m
+STRAIGHT_JOIN dbjobs_background_job j FORCE INDEX (PRIMARY) ON j.id = m.id;
 
--- @if moved where worker
-DELETE FROM dbjobs_job_worker WHERE worker IN (:moved.worker) AND node_id = :node_id;
+-- @if outcomes where release_worker
+DELETE w
+FROM JSON_TABLE(@moved, '$[*]' COLUMNS (worker VARCHAR(255) PATH '$[5]')) AS m
+STRAIGHT_JOIN dbjobs_job_worker w FORCE INDEX (PRIMARY) ON w.worker = CONVERT(m.worker USING utf8mb4)
+WHERE w.node_id = :node_id;
 
--- @if moved
 INSERT INTO dbjobs_job_stat (minute, queue, command, node_id, completed, failed, cancelled, duration_ms)
 SELECT minute, queue, command, node_id, completed, 0, 0, duration_ms
 FROM (
-    SELECT DATE_FORMAT(UTC_TIMESTAMP(), '%Y-%m-%d %H:%i:00') AS minute, queue, command, :node_id AS node_id,
-        COUNT(*) AS completed, COALESCE(SUM(duration_ms), 0) AS duration_ms
-    FROM dbjobs_completed_job
-    WHERE id IN (:moved.id) AND created_month IN (:moved.month)
-    GROUP BY queue, command
-    ORDER BY queue, command
+    SELECT DATE_FORMAT(UTC_TIMESTAMP(), '%Y-%m-%d %H:%i:00') AS minute, j.queue, j.command, :node_id AS node_id,
+        COUNT(*) AS completed, COALESCE(SUM(j.duration_ms), 0) AS duration_ms
+    FROM JSON_TABLE(@moved, '$[*]' COLUMNS (id BIGINT PATH '$[0]', month INT PATH '$[4]')) AS m
+    STRAIGHT_JOIN dbjobs_completed_job j FORCE INDEX (PRIMARY) ON j.id = m.id AND j.created_month = m.month
+    GROUP BY j.queue, j.command
+    ORDER BY j.queue, j.command
 ) n
 ON DUPLICATE KEY UPDATE
     completed = dbjobs_job_stat.completed + n.completed, duration_ms = dbjobs_job_stat.duration_ms + n.duration_ms;
 
--- @if moved where failed
+-- @if outcomes where state <> completed
 INSERT INTO dbjobs_job_stat (minute, queue, command, node_id, completed, failed, cancelled, duration_ms)
 SELECT minute, queue, command, node_id, 0, failed, cancelled, duration_ms
 FROM (
-    SELECT DATE_FORMAT(UTC_TIMESTAMP(), '%Y-%m-%d %H:%i:00') AS minute, queue, command, :node_id AS node_id,
-        SUM(state = 'failed') AS failed, SUM(state = 'cancelled') AS cancelled,
-        COALESCE(SUM(duration_ms), 0) AS duration_ms
-    FROM dbjobs_failed_job
-    WHERE id IN (:moved.id) AND created_month IN (:moved.month)
-    GROUP BY queue, command
-    ORDER BY queue, command
+    SELECT DATE_FORMAT(UTC_TIMESTAMP(), '%Y-%m-%d %H:%i:00') AS minute, j.queue, j.command, :node_id AS node_id,
+        SUM(j.state = 'failed') AS failed, SUM(j.state = 'cancelled') AS cancelled,
+        COALESCE(SUM(j.duration_ms), 0) AS duration_ms
+    FROM JSON_TABLE(@moved, '$[*]' COLUMNS (id BIGINT PATH '$[0]', month INT PATH '$[4]')) AS m
+    STRAIGHT_JOIN dbjobs_failed_job j FORCE INDEX (PRIMARY) ON j.id = m.id AND j.created_month = m.month
+    GROUP BY j.queue, j.command
+    ORDER BY j.queue, j.command
 ) n
 ON DUPLICATE KEY UPDATE
     failed = dbjobs_job_stat.failed + n.failed, cancelled = dbjobs_job_stat.cancelled + n.cancelled,
     duration_ms = dbjobs_job_stat.duration_ms + n.duration_ms;
+
+-- @packed id state batch_id has_dependents
+SELECT @moved AS moved;

@@ -13,28 +13,31 @@ DELETE FROM dbjobs_job_dependency WHERE parent_id IN (:parents.id);
 -- @if edge as locked
 SELECT COUNT(*) FROM dbjobs_background_job WHERE id IN (:edge.child_id) FOR UPDATE;
 
+-- @if edge as ended packed id
+SELECT JSON_ARRAYAGG(id)
+FROM JSON_TABLE(:parents, '$[*]' COLUMNS (id BIGINT PATH '$.id', state VARCHAR(20) PATH '$.state')) AS p
+WHERE state <> 'completed';
+
 -- @if edge as child packed id pending state queue priority worker failed_parent_id
 SELECT JSON_ARRAYAGG(JSON_ARRAY(id, pending, state, queue, priority, worker, failed_parent_id))
 FROM (
-    SELECT j.id, GREATEST(j.pending - ended.parents, 0) AS pending,
+    SELECT j.id, GREATEST(j.pending - edges.parents, 0) AS pending,
         CASE
-            WHEN ended.failed_parent_id IS NOT NULL AND j.depends_on_policy = 'completed' THEN 'waiting'
-            WHEN j.pending > ended.parents THEN 'waiting'
+            WHEN edges.failed_parent_id IS NOT NULL AND j.depends_on_policy = 'completed' THEN 'waiting'
+            WHEN j.pending > edges.parents THEN 'waiting'
             WHEN j.run_after > UTC_TIMESTAMP(6) THEN 'scheduled'
             ELSE 'queued'
         END AS state,
         j.queue, j.priority, j.worker,
-        IF(j.depends_on_policy = 'completed', ended.failed_parent_id, NULL) AS failed_parent_id
+        IF(j.depends_on_policy = 'completed', edges.failed_parent_id, NULL) AS failed_parent_id
     FROM (
-        SELECT e.child_id, COUNT(*) AS parents, MIN(IF(p.state <> 'completed', p.id, NULL)) AS failed_parent_id
+        SELECT e.child_id, COUNT(*) AS parents, MIN(IF(e.parent_id IN (:ended.id), e.parent_id, NULL)) AS failed_parent_id
         FROM JSON_TABLE(:edge, '$[*]' COLUMNS (
             parent_id BIGINT PATH '$.parent_id', child_id BIGINT PATH '$.child_id'
         )) AS e
-        JOIN JSON_TABLE(:parents, '$[*]' COLUMNS (id BIGINT PATH '$.id', state VARCHAR(20) PATH '$.state')) AS p
-            ON p.id = e.parent_id
         GROUP BY e.child_id
-    ) ended
-    STRAIGHT_JOIN dbjobs_background_job j FORCE INDEX (PRIMARY) ON j.id = ended.child_id
+    ) edges
+    STRAIGHT_JOIN dbjobs_background_job j FORCE INDEX (PRIMARY) ON j.id = edges.child_id
     WHERE j.state = 'waiting'
 ) child;
 
