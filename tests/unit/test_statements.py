@@ -21,10 +21,28 @@ ONLY_IN = {
     "postgres": {"allocate_ids", "copy_jobs"},
     "sqlite": {"archive_month", "find_unarchived", "forget_archived", "open_connection"},
     "mysql": {"auto_increment", "begin", "commit", "kill_connection", "open_connection", "unlock_schema"},
-    "sqlserver": {"begin", "commit", "open_batch", "open_connection", "rollback"},
+    "sqlserver": {
+        "begin",
+        "commit",
+        "count_transactions",
+        "delete_month",
+        "open_batch",
+        "open_connection",
+        "rollback",
+        "split_partition",
+        "truncate_partition",
+    },
 }
 # Statements whose rows, if they return any, nobody reads.
-WITHOUT_RESULT = {"discard_jobs", "fold_stats", "lock_schema", "make_partition", "notify", "set_queue"}
+WITHOUT_RESULT = {
+    "discard_jobs",
+    "drop_partition",
+    "fold_stats",
+    "lock_schema",
+    "make_partition",
+    "notify",
+    "set_queue",
+}
 # NOTIFY is a call with a result.
 NOT_READ = ("noticed",)
 
@@ -41,12 +59,15 @@ _ASKS = re.compile(r"\b(?:fetch|script|text|steps|_apply)\(\s*(?:\w+,\s*)?\"([a-
 
 
 def used_names() -> set[str]:
-    """Every statement that the Python code asks for by name."""
+    """Every statement that the Python code asks for by name, or a script (SQL Server's) as the one that goes on."""
     found: set[str] = set()
     for file in PACKAGE.rglob("*.py"):
         found |= set(
             re.findall(r"\b(?:fetch|script|text|steps|_apply)\(\s*(?:\w+,\s*)?\"([a-z_]+)\"", file.read_text())
         )
+    for file in SQL.rglob("*.sql"):
+        for following in re.findall(r"^SELECT ([^;]*) AS next\b", file.read_text(), re.MULTILINE):
+            found |= set(re.findall(r"'([a-z_]+)'", following))
     return found
 
 

@@ -1,0 +1,27 @@
+-- Commands that nobody here can run, among the ready jobs at the front of every queue (that is where they
+-- gather) and of the named workers. READPAST: what somebody has in hand is not waited for.
+DECLARE @commands nvarchar(max) = :commands, @bound int = :bound;
+SELECT ready.command, COUNT(*) AS jobs
+FROM (
+    SELECT free.command
+    FROM dbjobs.job_queue AS q
+    CROSS APPLY (
+        SELECT TOP (@bound) j.command
+        FROM dbjobs.background_job AS j WITH (READPAST, READCOMMITTEDLOCK)
+        WHERE j.queue = q.queue AND j.state = N'queued' AND j.worker IS NULL
+        ORDER BY j.priority, j.id
+    ) AS free
+    UNION ALL
+    SELECT lane.command
+    FROM (
+        SELECT TOP (@bound) j.command
+        FROM dbjobs.background_job AS j WITH (READPAST, READCOMMITTEDLOCK)
+        WHERE j.state = N'queued' AND j.worker IS NOT NULL
+        ORDER BY j.worker, j.priority, j.id
+    ) AS lane
+) AS ready
+WHERE NOT EXISTS (
+    SELECT 1 FROM OPENJSON(@commands) WITH (command nvarchar(510) '$') AS c
+    WHERE c.command COLLATE Latin1_General_100_BIN2 = ready.command
+)
+GROUP BY ready.command;

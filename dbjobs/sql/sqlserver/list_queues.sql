@@ -1,0 +1,1 @@
+SELECT queue, paused, concurrency FROM dbjobs.job_queue ORDER BY queue;

@@ -1,0 +1,11 @@
+DECLARE @seconds float = :seconds;
+SELECT (
+    SELECT minute, queue, command, SUM(completed) AS completed, SUM(failed) AS failed, SUM(cancelled) AS cancelled,
+        SUM(retried) AS retried, SUM(duration_ms) AS duration_ms
+    FROM dbjobs.job_stat
+    WHERE minute >= DATEADD(millisecond, -CONVERT(int, (@seconds - FLOOR(@seconds / 86400) * 86400) * 1000),
+        DATEADD(day, -CONVERT(int, FLOOR(@seconds / 86400)), SYSUTCDATETIME()))
+    GROUP BY minute, queue, command
+    ORDER BY minute, queue, command
+    FOR JSON PATH
+) AS packed;

@@ -1,0 +1,337 @@
+-- The first schema. `dbjobs.` in every file of this folder stands for the configured schema, and `dbjobs_history`
+-- for the partition function and scheme, which belong to the database and so carry the schema's name.
+--
+-- * Text that comes from drivers is NVARCHAR: an NVARCHAR parameter against a VARCHAR column reads the whole index.
+--   A job's options have at most 255 characters, each of which may take two units.
+-- * Keys have a binary collation: names differ by case, and order is the same on every server. Whatever the
+--   collation, T-SQL compares without trailing blanks: 'mail' and 'mail ' are one ref_id, one queue, one lane.
+-- * Moments are UTC, from SYSUTCDATETIME().
+-- * Locks on live tables never become table locks (LOCK_ESCALATION = DISABLE): from 5,000 locks in a statement on, one
+--   enqueue of many jobs would stop every claim.
+-- * Filtered indexes can only be written with QUOTED_IDENTIFIER and the ANSI settings on (open_connection.sql).
+
+CREATE TABLE dbjobs.background_job (
+    id                  bigint IDENTITY(1, 1) NOT NULL CONSTRAINT background_job_pkey PRIMARY KEY CLUSTERED,
+    ref_id              nvarchar(510) COLLATE Latin1_General_100_BIN2,
+    parent_id           bigint,
+    worker              nvarchar(510) COLLATE Latin1_General_100_BIN2,
+    queue               nvarchar(510) COLLATE Latin1_General_100_BIN2 NOT NULL DEFAULT N'default',
+    priority            int NOT NULL DEFAULT 0,
+    tag                 nvarchar(510) COLLATE Latin1_General_100_BIN2,
+    batch_id            nvarchar(510) COLLATE Latin1_General_100_BIN2,
+    callback            nvarchar(510) COLLATE Latin1_General_100_BIN2,
+    depends_on          nvarchar(max),
+    depends_on_policy   nvarchar(20) COLLATE Latin1_General_100_BIN2 NOT NULL DEFAULT N'completed',
+    pending             int NOT NULL DEFAULT 0,     -- parents that have not ended yet
+    has_dependents      bit NOT NULL DEFAULT 0,     -- set under the row's lock by a child's enqueue
+    run_after           datetime2(6),
+    expires_at          datetime2(6),
+    created_at          datetime2(6) NOT NULL DEFAULT SYSUTCDATETIME(),
+    created_by          nvarchar(510),
+    user_id             nvarchar(510) COLLATE Latin1_General_100_BIN2,
+    request_type        nvarchar(20) COLLATE Latin1_General_100_BIN2 NOT NULL DEFAULT N'command',
+    command             nvarchar(510) COLLATE Latin1_General_100_BIN2 NOT NULL,
+    request             nvarchar(max),
+    request_body        nvarchar(max),
+    response            nvarchar(max),
+    response_body       nvarchar(max),
+    state               nvarchar(20) COLLATE Latin1_General_100_BIN2 NOT NULL DEFAULT N'queued',
+    started_at          datetime2(6),
+    executed_at         datetime2(6),
+    completed_at        datetime2(6),
+    notified_at         datetime2(6),
+    last_activity_at    datetime2(6),
+    retry_limit         int NOT NULL DEFAULT 0,
+    retry               nvarchar(max),
+    on_failure          nvarchar(20) COLLATE Latin1_General_100_BIN2 NOT NULL DEFAULT N'block',
+    attempt             int NOT NULL DEFAULT 0,     -- counts up for ever: it is part of the fence
+    attempt_base        int NOT NULL DEFAULT 0,     -- tries used = attempt - attempt_base
+    duration_ms         float,
+    timeout_seconds     float NOT NULL DEFAULT 0,
+    progress            float,
+    status              nvarchar(max),
+    reply_to            nvarchar(510),
+    error_code          nvarchar(510),
+    error               nvarchar(max),
+    errors              nvarchar(max),
+    args                nvarchar(max),
+    meta                nvarchar(max),
+    trace_context       nvarchar(max),
+    cancel_requested_at datetime2(6),
+    node_id             bigint
+);
+ALTER TABLE dbjobs.background_job SET (LOCK_ESCALATION = DISABLE);
+
+-- Few indexes: a claim writes every index whose columns or filter it touches. These are the ready or lane index (out)
+-- and background_job_node (in).
+
+-- Serves claim_jobs: equality on queue, then the order of the claim. Only rows that may run now. The included
+-- columns spare a look at the row for jobs that this node cannot run.
+CREATE INDEX background_job_ready ON dbjobs.background_job (queue, priority, id)
+    INCLUDE (command, expires_at) WHERE state = N'queued' AND worker IS NULL;
+-- Serves claim_lanes: worker first, so that the next lane is one index probe away (skip scan).
+CREATE INDEX background_job_lane ON dbjobs.background_job (worker, priority, id)
+    INCLUDE (command, queue, expires_at) WHERE state = N'queued' AND worker IS NOT NULL;
+-- Serves promote_jobs and next_due.
+CREATE INDEX background_job_due ON dbjobs.background_job (run_after) WHERE state = N'scheduled';
+-- Serves rescue: what did this node hold?
+CREATE INDEX background_job_node ON dbjobs.background_job (node_id) WHERE node_id IS NOT NULL;
+-- Serves the heartbeat: which of my jobs shall be cancelled?
+CREATE INDEX background_job_cancel ON dbjobs.background_job (node_id) WHERE cancel_requested_at IS NOT NULL;
+-- Serves find_expired.
+CREATE INDEX background_job_expiry ON dbjobs.background_job (expires_at)
+    WHERE expires_at IS NOT NULL AND node_id IS NULL;
+-- The idempotency key. Rows without one cost nothing.
+CREATE UNIQUE INDEX background_job_ref ON dbjobs.background_job (ref_id) WHERE ref_id IS NOT NULL;
+-- Serve cancel_many and the lists by tag and batch.
+CREATE INDEX background_job_batch ON dbjobs.background_job (batch_id) WHERE batch_id IS NOT NULL;
+CREATE INDEX background_job_tag ON dbjobs.background_job (tag) WHERE tag IS NOT NULL;
+
+CREATE TABLE dbjobs.completed_job (
+    id                  bigint NOT NULL,
+    ref_id              nvarchar(510) COLLATE Latin1_General_100_BIN2,
+    parent_id           bigint,
+    worker              nvarchar(510) COLLATE Latin1_General_100_BIN2,
+    queue               nvarchar(510) COLLATE Latin1_General_100_BIN2 NOT NULL,
+    priority            int NOT NULL,
+    tag                 nvarchar(510) COLLATE Latin1_General_100_BIN2,
+    batch_id            nvarchar(510) COLLATE Latin1_General_100_BIN2,
+    callback            nvarchar(510) COLLATE Latin1_General_100_BIN2,
+    depends_on          nvarchar(max),
+    depends_on_policy   nvarchar(20) COLLATE Latin1_General_100_BIN2 NOT NULL,
+    run_after           datetime2(6),
+    expires_at          datetime2(6),
+    created_at          datetime2(6) NOT NULL,
+    created_by          nvarchar(510),
+    user_id             nvarchar(510) COLLATE Latin1_General_100_BIN2,
+    request_type        nvarchar(20) COLLATE Latin1_General_100_BIN2 NOT NULL,
+    command             nvarchar(510) COLLATE Latin1_General_100_BIN2 NOT NULL,
+    request             nvarchar(max),
+    request_body        nvarchar(max),
+    response            nvarchar(max),
+    response_body       nvarchar(max),
+    state               nvarchar(20) COLLATE Latin1_General_100_BIN2 NOT NULL,
+    started_at          datetime2(6),
+    executed_at         datetime2(6),
+    completed_at        datetime2(6) NOT NULL,
+    notified_at         datetime2(6),
+    last_activity_at    datetime2(6),
+    retry_limit         int NOT NULL,
+    retry               nvarchar(max),
+    on_failure          nvarchar(20) COLLATE Latin1_General_100_BIN2 NOT NULL,
+    attempt             int NOT NULL,
+    attempt_base        int NOT NULL,
+    duration_ms         float,
+    timeout_seconds     float NOT NULL,
+    progress            float,
+    status              nvarchar(max),
+    reply_to            nvarchar(510),
+    error_code          nvarchar(510),
+    error               nvarchar(max),
+    errors              nvarchar(max),
+    args                nvarchar(max),
+    meta                nvarchar(max),
+    trace_context       nvarchar(max),
+    cancel_requested_at datetime2(6),
+    node_id             bigint
+);
+
+-- Failed and cancelled jobs: apart from the completed ones, because these are the ones that people look for.
+CREATE TABLE dbjobs.failed_job (
+    id                  bigint NOT NULL,
+    ref_id              nvarchar(510) COLLATE Latin1_General_100_BIN2,
+    parent_id           bigint,
+    worker              nvarchar(510) COLLATE Latin1_General_100_BIN2,
+    queue               nvarchar(510) COLLATE Latin1_General_100_BIN2 NOT NULL,
+    priority            int NOT NULL,
+    tag                 nvarchar(510) COLLATE Latin1_General_100_BIN2,
+    batch_id            nvarchar(510) COLLATE Latin1_General_100_BIN2,
+    callback            nvarchar(510) COLLATE Latin1_General_100_BIN2,
+    depends_on          nvarchar(max),
+    depends_on_policy   nvarchar(20) COLLATE Latin1_General_100_BIN2 NOT NULL,
+    run_after           datetime2(6),
+    expires_at          datetime2(6),
+    created_at          datetime2(6) NOT NULL,
+    created_by          nvarchar(510),
+    user_id             nvarchar(510) COLLATE Latin1_General_100_BIN2,
+    request_type        nvarchar(20) COLLATE Latin1_General_100_BIN2 NOT NULL,
+    command             nvarchar(510) COLLATE Latin1_General_100_BIN2 NOT NULL,
+    request             nvarchar(max),
+    request_body        nvarchar(max),
+    response            nvarchar(max),
+    response_body       nvarchar(max),
+    state               nvarchar(20) COLLATE Latin1_General_100_BIN2 NOT NULL,
+    started_at          datetime2(6),
+    executed_at         datetime2(6),
+    completed_at        datetime2(6) NOT NULL,
+    notified_at         datetime2(6),
+    last_activity_at    datetime2(6),
+    retry_limit         int NOT NULL,
+    retry               nvarchar(max),
+    on_failure          nvarchar(20) COLLATE Latin1_General_100_BIN2 NOT NULL,
+    attempt             int NOT NULL,
+    attempt_base        int NOT NULL,
+    duration_ms         float,
+    timeout_seconds     float NOT NULL,
+    progress            float,
+    status              nvarchar(max),
+    reply_to            nvarchar(510),
+    error_code          nvarchar(510),
+    error               nvarchar(max),
+    errors              nvarchar(max),
+    args                nvarchar(max),
+    meta                nvarchar(max),
+    trace_context       nvarchar(max),
+    cancel_requested_at datetime2(6),
+    node_id             bigint
+);
+
+CREATE TABLE dbjobs.job_log (
+    id              bigint IDENTITY(1, 1) NOT NULL,
+    job_id          bigint NOT NULL,
+    job_created_at  datetime2(6) NOT NULL,      -- the partition key: a job's log leaves with the job
+    attempt         int NOT NULL,
+    at              datetime2(6) NOT NULL,
+    level           nvarchar(20) NOT NULL,
+    message         nvarchar(max) NOT NULL
+);
+
+-- Months that history has a place for, as numbers (202607). Whoever writes to a month holds its row here, so that
+-- retention cannot drop a month under a write.
+CREATE TABLE dbjobs.history_month (month int NOT NULL CONSTRAINT history_month_pkey PRIMARY KEY);
+
+-- One row: is the history split into partitions?
+CREATE TABLE dbjobs.history_layout (partitioned bit NOT NULL);
+
+-- One row a running process, with a new id at every start, so that an old one can never be mistaken for it.
+CREATE TABLE dbjobs.job_node (
+    id                  bigint IDENTITY(1, 1) NOT NULL CONSTRAINT job_node_pkey PRIMARY KEY,
+    name                nvarchar(510) NOT NULL,
+    started_at          datetime2(6) NOT NULL DEFAULT SYSUTCDATETIME(),
+    last_seen_at        datetime2(6) NOT NULL DEFAULT SYSUTCDATETIME(),
+    lease_expires_at    datetime2(6) NOT NULL,
+    info                nvarchar(max) NOT NULL
+);
+
+-- A row is a lane that nobody else may take: held by a node, or blocked until a retry is due. (A clustered key may
+-- have 900 bytes, another one 1,700: so keys of names are not clustered.)
+CREATE TABLE dbjobs.job_worker (
+    worker      nvarchar(510) COLLATE Latin1_General_100_BIN2 NOT NULL
+                CONSTRAINT job_worker_pkey PRIMARY KEY NONCLUSTERED,
+    node_id     bigint,
+    blocked_by  bigint,
+    CONSTRAINT job_worker_taken CHECK (
+        (node_id IS NULL AND blocked_by IS NOT NULL) OR (node_id IS NOT NULL AND blocked_by IS NULL)
+    )
+);
+ALTER TABLE dbjobs.job_worker SET (LOCK_ESCALATION = DISABLE);
+CREATE INDEX job_worker_node ON dbjobs.job_worker (node_id) WHERE node_id IS NOT NULL;
+CREATE INDEX job_worker_blocked ON dbjobs.job_worker (blocked_by) WHERE blocked_by IS NOT NULL;
+
+CREATE TABLE dbjobs.job_queue (
+    queue       nvarchar(510) COLLATE Latin1_General_100_BIN2 NOT NULL
+                CONSTRAINT job_queue_pkey PRIMARY KEY NONCLUSTERED,
+    paused      bit NOT NULL DEFAULT 0,
+    concurrency int                     -- over one node; NULL: as the node was started
+);
+
+-- Who waits for whom. Rows go when the parent ends.
+CREATE TABLE dbjobs.job_dependency (
+    parent_id   bigint NOT NULL,
+    child_id    bigint NOT NULL,
+    CONSTRAINT job_dependency_pkey PRIMARY KEY (parent_id, child_id)
+);
+ALTER TABLE dbjobs.job_dependency SET (LOCK_ESCALATION = DISABLE);
+CREATE INDEX job_dependency_child ON dbjobs.job_dependency (child_id);
+
+CREATE TABLE dbjobs.job_batch (
+    batch_id    nvarchar(510) COLLATE Latin1_General_100_BIN2 NOT NULL
+                CONSTRAINT job_batch_pkey PRIMARY KEY NONCLUSTERED,
+    created_at  datetime2(6) NOT NULL DEFAULT SYSUTCDATETIME(),
+    total       bigint NOT NULL DEFAULT 0,
+    completed   bigint NOT NULL DEFAULT 0,
+    failed      bigint NOT NULL DEFAULT 0,
+    cancelled   bigint NOT NULL DEFAULT 0
+);
+
+-- Roll-ups, written with the outcomes. Keyed by node as well, so that two nodes never wait for each other's row.
+CREATE TABLE dbjobs.job_stat (
+    minute      datetime2(0) NOT NULL,
+    queue       nvarchar(510) COLLATE Latin1_General_100_BIN2 NOT NULL,
+    command     nvarchar(510) COLLATE Latin1_General_100_BIN2 NOT NULL,
+    node_id     bigint NOT NULL,
+    completed   bigint NOT NULL DEFAULT 0,
+    failed      bigint NOT NULL DEFAULT 0,
+    cancelled   bigint NOT NULL DEFAULT 0,
+    retried     bigint NOT NULL DEFAULT 0,
+    duration_ms float NOT NULL DEFAULT 0,
+    CONSTRAINT job_stat_pkey PRIMARY KEY NONCLUSTERED (minute, node_id, queue, command)
+);
+ALTER TABLE dbjobs.job_stat SET (LOCK_ESCALATION = DISABLE);
+GO
+
+-- Every job, whole. `executed` is shown as long as only the callback is outstanding.
+CREATE VIEW dbjobs.job AS
+SELECT id, ref_id, parent_id, worker, queue, priority, tag, batch_id, callback, depends_on, run_after,
+    expires_at, created_at, created_by, user_id, request_type, command, request, request_body, response_body,
+    CASE WHEN executed_at IS NOT NULL THEN N'executed' ELSE state END AS state, started_at, completed_at,
+    retry_limit, attempt, duration_ms, timeout_seconds, progress, status, reply_to, error_code, error, errors,
+    args, meta, cancel_requested_at, node_id
+FROM dbjobs.background_job
+UNION ALL
+SELECT id, ref_id, parent_id, worker, queue, priority, tag, batch_id, callback, depends_on, run_after,
+    expires_at, created_at, created_by, user_id, request_type, command, request, request_body, response_body,
+    state, started_at, completed_at, retry_limit, attempt, duration_ms, timeout_seconds, progress, status,
+    reply_to, error_code, error, errors, args, meta, cancel_requested_at, node_id
+FROM dbjobs.completed_job
+UNION ALL
+SELECT id, ref_id, parent_id, worker, queue, priority, tag, batch_id, callback, depends_on, run_after,
+    expires_at, created_at, created_by, user_id, request_type, command, request, request_body, response_body,
+    state, started_at, completed_at, retry_limit, attempt, duration_ms, timeout_seconds, progress, status,
+    reply_to, error_code, error, errors, args, meta, cancel_requested_at, node_id
+FROM dbjobs.failed_job;
+GO
+
+-- The short columns, for lists.
+CREATE VIEW dbjobs.job_summary AS
+SELECT id, ref_id, queue, worker, command, state, priority, tag, batch_id, user_id, attempt, created_at,
+    run_after, started_at, completed_at, duration_ms, progress, status, error_code, error
+FROM dbjobs.job;
+GO
+
+-- History is split by the month of a job's created_at where the server can do it (Babelfish cannot) and this role may.
+-- The primary keys decide: indexes made after them are split alike, without which no partition could be truncated.
+-- The key of the split must be part of them. Ids come in order, so inserts go to the right-most page.
+DECLARE @partitioned bit = CASE
+    WHEN SERVERPROPERTY('Babelfish') IS NULL AND HAS_PERMS_BY_NAME(DB_NAME(), 'DATABASE', 'ALTER ANY DATASPACE') = 1
+    THEN 1 ELSE 0
+END;
+DECLARE @on_jobs nvarchar(200) = N'', @on_logs nvarchar(200) = N'';
+INSERT INTO dbjobs.history_layout (partitioned) VALUES (@partitioned);
+IF @partitioned = 1
+BEGIN
+    EXEC (N'CREATE PARTITION FUNCTION dbjobs_history (datetime2(6)) AS RANGE RIGHT FOR VALUES ()');
+    EXEC (N'CREATE PARTITION SCHEME dbjobs_history AS PARTITION dbjobs_history ALL TO ([PRIMARY])');
+    SET @on_jobs = N' ON dbjobs_history (created_at)';
+    SET @on_logs = N' ON dbjobs_history (job_created_at)';
+END;
+EXEC (N'ALTER TABLE dbjobs.completed_job ADD CONSTRAINT completed_job_pkey PRIMARY KEY CLUSTERED (id, created_at)'
+    + @on_jobs);
+EXEC (N'ALTER TABLE dbjobs.failed_job ADD CONSTRAINT failed_job_pkey PRIMARY KEY CLUSTERED (id, created_at)'
+    + @on_jobs);
+EXEC (N'ALTER TABLE dbjobs.job_log ADD CONSTRAINT job_log_pkey PRIMARY KEY CLUSTERED (job_id, id, job_created_at)'
+    + @on_logs);
+SELECT N'the history of jobs is kept in one partition: this server cannot split it, or this role lacks ALTER '
+    + N'ANY DATASPACE; retention will delete the rows of a month one by one' AS warning
+WHERE @partitioned = 0;
+GO
+
+ALTER TABLE dbjobs.completed_job SET (LOCK_ESCALATION = DISABLE);
+ALTER TABLE dbjobs.failed_job SET (LOCK_ESCALATION = DISABLE);
+ALTER TABLE dbjobs.job_log SET (LOCK_ESCALATION = DISABLE);
+CREATE INDEX completed_job_ref ON dbjobs.completed_job (ref_id) WHERE ref_id IS NOT NULL;
+CREATE INDEX completed_job_batch ON dbjobs.completed_job (batch_id) WHERE batch_id IS NOT NULL;
+CREATE INDEX completed_job_tag ON dbjobs.completed_job (tag) WHERE tag IS NOT NULL;
+CREATE INDEX failed_job_ref ON dbjobs.failed_job (ref_id) WHERE ref_id IS NOT NULL;
+CREATE INDEX failed_job_batch ON dbjobs.failed_job (batch_id) WHERE batch_id IS NOT NULL;
+CREATE INDEX failed_job_tag ON dbjobs.failed_job (tag) WHERE tag IS NOT NULL;

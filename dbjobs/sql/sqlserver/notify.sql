@@ -1,0 +1,1 @@
+-- SQL Server has no notices: other nodes poll. A file without a statement costs no round trip.

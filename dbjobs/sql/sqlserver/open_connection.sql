@@ -1,0 +1,6 @@
+-- What a connection of ours relies on, whatever the server's or the driver's defaults are: filtered indexes can only be
+-- written with these settings, a failed statement ends its whole transaction, and a lock is not waited for without end.
+SET ANSI_NULLS, ANSI_PADDING, ANSI_WARNINGS, ARITHABORT, CONCAT_NULL_YIELDS_NULL, QUOTED_IDENTIFIER, XACT_ABORT ON;
+SET NUMERIC_ROUNDABORT OFF;
+SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
+SET LOCK_TIMEOUT 30000;

@@ -1,0 +1,2 @@
+DECLARE @version int = :version;
+INSERT INTO dbjobs.schema_version (version) VALUES (@version);

@@ -1,0 +1,1 @@
+SELECT MAX(version) AS version FROM dbjobs.schema_version;

@@ -1,0 +1,1 @@
+SELECT CONCAT(N'SQL Server ', CONVERT(nvarchar(128), SERVERPROPERTY('ProductVersion'))) AS version;

@@ -1,0 +1,15 @@
+-- The partition of a month becomes empty at once, and its boundaries go unless a neighbour needs them. Takes the
+-- tables for itself for a moment; if that cannot be had soon, the janitor tries again later.
+SET LOCK_TIMEOUT 2000;
+DECLARE @from datetime2(6) = '{month}01';
+DECLARE @to datetime2(6) = DATEADD(month, 1, @from);
+DECLARE @number int = $PARTITION.dbjobs_history(@from);
+TRUNCATE TABLE dbjobs.completed_job WITH (PARTITIONS (@number));
+TRUNCATE TABLE dbjobs.failed_job WITH (PARTITIONS (@number));
+TRUNCATE TABLE dbjobs.job_log WITH (PARTITIONS (@number));
+IF NOT EXISTS (SELECT 1 FROM dbjobs.history_month WHERE month = YEAR(@to) * 100 + MONTH(@to))
+    ALTER PARTITION FUNCTION dbjobs_history() MERGE RANGE (@to);
+SET @to = DATEADD(month, -1, @from);
+IF NOT EXISTS (SELECT 1 FROM dbjobs.history_month WHERE month = YEAR(@to) * 100 + MONTH(@to))
+    ALTER PARTITION FUNCTION dbjobs_history() MERGE RANGE (@from);
+SET LOCK_TIMEOUT 30000;

@@ -1,0 +1,96 @@
+"""pyodbc's exceptions as ours."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pyodbc
+
+from dbjobs.errors import (
+    DatabaseError,
+    DatabaseUnavailable,
+    MissingDriver,
+    MissingPermission,
+    PartitionMissing,
+    TransactionConflict,
+)
+
+# Numbers of SQL Server's errors. A violated key is a conflict: every statement of ours looks before it inserts, so it
+# means that somebody was faster, and the next try finds what they wrote.
+_CONFLICTS = {
+    1205,  # chosen as deadlock victim
+    1222,  # lock request time out
+    1204,  # no more locks
+    3960, 3961, 3966,  # snapshot isolation: an update conflict, changed metadata, rolled back
+    2601, 2627,  # a duplicate key
+}  # fmt: skip
+_PERMISSIONS = {
+    229, 230, 262, 300,  # denied on an object, a column, a statement; missing at the server
+    297, 1088, 2104, 2760, 15151, 15247,  # "... or you do not have permission"
+}  # fmt: skip
+_SESSION_ENDED = {
+    233, 10053, 10054, 10060, 10061, 64, 121,  # the network
+    596, 6005, 6006, 17142, 17147, 17148,  # the session was killed; the server is stopping
+}  # fmt: skip
+_UNAVAILABLE = _SESSION_ENDED | {
+    4060, 18401, 18451, 18452, 18456, 18470, 916,  # refused at the door
+    701, 8645, 8651,  # no memory at the moment
+    976, 978, 979, 983,  # a replica that takes no connections now
+    40143, 40197, 40501, 40540, 40613, 10928, 10929, 49918, 49919, 49920,  # Azure: busy, moving, throttled
+}  # fmt: skip
+_UNAVAILABLE_STATES = ("08", "28", "HYT", "57P")
+_NO_PARTITION = 50001  # thrown by our own statements
+
+_NUMBER = re.compile(r"\((-?\d+)\)")
+_MONTH = re.compile(r"\bmonth (\d{6})\b")
+
+
+@contextmanager
+def translated(where: str) -> Iterator[None]:
+    """Turn what the driver raises in the block into our own errors.
+
+    Args:
+        where: host, port and database, for messages.
+    """
+    try:
+        yield
+    except pyodbc.Error as error:
+        raise translate(error, where) from error
+    except UnicodeEncodeError as error:
+        raise DatabaseError(f"a text has signs that SQL Server cannot store: {error}") from error
+
+
+def is_lost(error: pyodbc.Error) -> bool:
+    """True if the connection cannot be used any more, or there may still be something under way on it."""
+    state = str(error.args[0]) if error.args else ""
+    return state.startswith(("08", "HYT", "HY008", "HY010")) or bool(_numbers(str(error)) & _SESSION_ENDED)
+
+
+def translate(error: pyodbc.Error, where: str) -> DatabaseError | MissingDriver:
+    """The error of ours that stands for one of the driver's."""
+    state = str(error.args[0]) if error.args else ""
+    message = _plain(str(error.args[-1]) if error.args else str(error))
+    numbers = _numbers(message)
+    if _NO_PARTITION in numbers:
+        month = _MONTH.search(message)
+        return PartitionMissing(message, month[1] if month else None)
+    if numbers & _CONFLICTS or state == "40001" or "lock timeout" in message:
+        return TransactionConflict(message)
+    if state in ("IM002", "IM003") or "Can't open lib" in message:
+        return MissingDriver(f"the ODBC driver for SQL Server cannot be loaded: {message}")
+    if numbers & _UNAVAILABLE or state.startswith(_UNAVAILABLE_STATES) or "closed connection" in message:
+        return DatabaseUnavailable(f"SQL Server at {where} cannot be reached or refuses us: {message}")
+    if numbers & _PERMISSIONS or "permission denied" in message:
+        return MissingPermission(f"{where}: {message}")
+    return DatabaseError(f"{type(error).__name__}: {message}")
+
+
+def _numbers(message: str) -> set[int]:
+    return {int(number) for number in _NUMBER.findall(message)}
+
+
+def _plain(message: str) -> str:
+    """The driver's text without the names of the layers that it went through."""
+    return re.sub(r"(\[[^\]]*\])+\s*", "", message)

@@ -1,0 +1,145 @@
+"""Statements on one connection of SQL Server: ours inside a transaction, or the caller's own."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any, Protocol
+
+import aioodbc
+
+from dbjobs.store.database import Row
+from dbjobs.store.records import NewJob
+from dbjobs.store.sqlserver_connection import Result
+from dbjobs.store.sqlserver_errors import translated
+from dbjobs.store.sqlserver_values import rows_of, sizes_of, values_of
+from dbjobs.store.statements import Statement, Statements, Table
+
+log = logging.getLogger("dbjobs")
+
+ROWS_PER_INSERT = 2000  # of insert_bulk
+
+_GO = re.compile(r"^GO\s*$", re.MULTILINE)
+
+
+class Batches:
+    """The statements of this dialect with what every batch begins with (open_batch.sql)."""
+
+    def __init__(self, schema: str) -> None:
+        def named(text: str) -> str:
+            return text.replace("dbjobs.", f"[{schema}].").replace("dbjobs_history", f"{schema}_history")
+
+        self.statements = Statements("sqlserver", named, lambda number, parameter: "?")
+        self._opening = self.statements.text("open_batch") + ";\n"
+        self._batches: dict[str, Statement] = {}
+
+    def __getitem__(self, name: str) -> Statement:
+        batch = self._batches.get(name)
+        if batch is None:
+            batch = self.statements[name]
+            if batch.text:
+                batch = batch._replace(text=self._opening + batch.text)
+            self._batches[name] = batch
+        return batch
+
+    def script(self, statement: str, words: dict[str, str]) -> list[str]:
+        """The batches of a script (a file's name, or a text of several lines), split at its GO lines.
+
+        Without the common beginning: a view must be the first of its batch.
+        """
+        text = statement if "\n" in statement else self.statements.text(statement)
+        for word, value in words.items():
+            text = text.replace("{" + word + "}", value)
+        return [batch.strip() for batch in _GO.split(text) if batch.strip()]
+
+
+@lru_cache(maxsize=16)
+def batches_of(schema: str) -> Batches:
+    """The statements for a schema, read once."""
+    return Batches(schema)
+
+
+class Line(Protocol):
+    """What a session needs of a connection."""
+
+    aio: aioodbc.Connection
+
+    async def execute(self, text: str, values: Sequence[Any] = ()) -> Result: ...
+
+
+class CallersConnection:
+    """The caller's own aioodbc connection: used as everybody may use it, nothing of it is kept or changed."""
+
+    def __init__(self, aio: aioodbc.Connection) -> None:
+        self.aio = aio
+
+    async def execute(self, text: str, values: Sequence[Any] = ()) -> Result:
+        """Run a batch; the rows of its last result."""
+        cursor = await self.aio.cursor()  # not `async with`: that would commit
+        try:
+            if values:
+                await cursor.setinputsizes(sizes_of(values))
+            await cursor.execute(text, *values)
+            result = Result((), ())
+            while True:
+                if cursor.description is not None:
+                    result = Result([column[0] for column in cursor.description], await cursor.fetchall())
+                if not await cursor.nextset():
+                    return result
+        finally:
+            await cursor.close()
+
+
+class SqlServerSession:
+    """See Session.
+
+    Args:
+        where: host, port and database, for messages.
+    """
+
+    def __init__(self, line: Line, schema: str, where: str) -> None:
+        self._line = line
+        self._schema = schema
+        self._batches = batches_of(schema)
+        self._where = where
+        self.is_changed = False  # a script has failed that may have left settings behind
+
+    @property
+    def connection(self) -> aioodbc.Connection:
+        return self._line.aio
+
+    async def fetch(self, statement: str, /, **parameters: Any) -> Sequence[Row]:
+        return await fetch(self._line, self._batches[statement], {"schema": self._schema} | parameters, self._where)
+
+    async def script(self, statement: str, /, **words: str) -> None:
+        self.is_changed = True
+        names = [statement]
+        while names:
+            for batch in self._batches.script(names.pop(), words):
+                with translated(self._where):
+                    result = await self._line.execute(batch)
+                for row in rows_of(result.columns, result.rows):
+                    # A script may end by naming the one that goes on, or by saying something to people.
+                    if "next" in row.keys():  # noqa: SIM118 - not a mapping
+                        names.append(row["next"])
+                    elif "warning" in row.keys():  # noqa: SIM118
+                        log.warning("%s: %s", self._where, row["warning"])
+        self.is_changed = False
+
+    async def insert_bulk(self, jobs: Sequence[NewJob]) -> list[int]:
+        ids: list[int] = []
+        for start in range(0, len(jobs), ROWS_PER_INSERT):
+            chunk = jobs[start : start + ROWS_PER_INSERT]
+            ids += [row[0] for row in await self.fetch("insert_jobs", jobs=Table.of(chunk))]
+        return ids
+
+
+async def fetch(line: Line, batch: Statement, parameters: dict[str, Any], where: str) -> Sequence[Row]:
+    """Run one statement; a file that holds none costs no round trip."""
+    if not batch.text:
+        return ()
+    with translated(where):
+        result = await line.execute(batch.text, values_of(batch.parameters, parameters))
+    return rows_of(result.columns, result.rows)
