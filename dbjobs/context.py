@@ -225,7 +225,7 @@ class JobContext:
     def transaction(self) -> AbstractAsyncContextManager[Any]:
         """A transaction in which the handler's own writes and the job's completion commit together.
 
-        Yields the driver's connection (asyncpg on PostgreSQL, sqlite3 on SQLite), which ``enqueue`` takes as
+        Yields the connection of the driver (asyncpg, aiomysql or asyncmy, aioodbc, sqlite3), which ``enqueue`` takes as
         ``connection=``, too. At the end of the block the job is completed (or, if it has a callback, executed)
         with the response given to ``respond``; what the handler returns or raises later is ignored.
 

@@ -48,8 +48,9 @@ class Jobs:
     """Background jobs in one database.
 
     Args:
-        url: ``postgresql://user:password@host/database`` or ``sqlite:///jobs.db``.
-        schema: schema (PostgreSQL) or name prefix (SQLite) of the tables.
+        url: ``postgresql://user:password@host/database``, ``mysql://``, ``mariadb://`` or ``mssql://`` likewise, or
+            ``sqlite:///jobs.db``.
+        schema: schema (PostgreSQL, SQL Server) or name prefix (MySQL, SQLite) of the tables.
         retry_limit: default for all commands: how often a failed job is tried again.
         timeout: default for all commands: seconds (or timedelta) for one attempt; 0 for no limit.
         max_payload_bytes: largest request or response, as JSON.

@@ -27,7 +27,7 @@ Schema = Annotated[
         envvar="DBJOBS_SCHEMA",
         show_envvar=True,
         metavar="NAME",
-        help="Schema (PostgreSQL) or name prefix (SQLite) of the tables.",
+        help="Schema (PostgreSQL, SQL Server) or name prefix (MySQL, SQLite) of the tables.",
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="JSON for programs, times in ISO 8601 and UTC.")]
