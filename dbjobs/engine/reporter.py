@@ -41,8 +41,8 @@ class Reporter:
 
     @property
     def has_lines(self) -> bool:
-        """True if log lines wait to be written."""
-        return bool(self._lines)
+        """True if log lines wait to be written, or are on their way: a flush waits for the one before it."""
+        return bool(self._lines) or self._lock.locked()
 
     def log(self, context: JobContext, level: str, message: str) -> None:
         """Add a line; safe in any thread."""

@@ -12,6 +12,7 @@ import aioodbc
 import pyodbc
 
 from dbjobs.store.sqlite_threads import Desk, Outcome, step_aside
+from dbjobs.store.sqlserver_driver import is_freetds
 from dbjobs.store.sqlserver_errors import is_lost
 from dbjobs.store.sqlserver_values import Size, sizes_of
 
@@ -55,6 +56,7 @@ class Connection:
         self._desk = desk
         self._ending = ending
         self._cursors: dict[str, tuple[pyodbc.Cursor, list[Size]]] = {}
+        self._freetds = is_freetds(raw.getinfo(pyodbc.SQL_DRIVER_NAME))
         self._ended = False
 
     def is_closed(self) -> bool:
@@ -106,7 +108,7 @@ class Connection:
                 return read(cursor)
             finally:
                 cursor.close()
-        sizes = sizes_of(values)
+        sizes = sizes_of(values, freetds=self._freetds)
         cursor, before = self._cursors.get(text) or (self._raw.cursor(), None)
         if sizes != before:
             cursor.setinputsizes(sizes)

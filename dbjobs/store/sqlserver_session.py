@@ -9,10 +9,12 @@ from functools import lru_cache
 from typing import Any, Protocol
 
 import aioodbc
+import pyodbc
 
 from dbjobs.store.database import Row
 from dbjobs.store.records import NewJob
 from dbjobs.store.sqlserver_connection import Result
+from dbjobs.store.sqlserver_driver import is_freetds
 from dbjobs.store.sqlserver_errors import translated
 from dbjobs.store.sqlserver_values import rows_of, sizes_of, values_of
 from dbjobs.store.statements import Statement, Statements, Table
@@ -80,7 +82,8 @@ class CallersConnection:
         cursor = await self.aio.cursor()  # not `async with`: that would commit
         try:
             if values:
-                await cursor.setinputsizes(sizes_of(values))
+                driver = await self.aio.getinfo(pyodbc.SQL_DRIVER_NAME)
+                await cursor.setinputsizes(sizes_of(values, freetds=is_freetds(driver)))
             await cursor.execute(text, *values)
             result = Result((), ())
             while True:

@@ -23,8 +23,10 @@ _MOMENTS = {
 _JSON = {"depends_on", "request_body", "response_body", "retry", "args", "meta", "failure"}
 
 Size = tuple[int, int, int]
-# A text is always NVARCHAR(MAX): with its own length as its size, the server would plan each length anew.
+# A text is always NVARCHAR(MAX): with its own length as its size, the server would plan each length anew. The drivers
+# have different words for it, and each refuses the other's.
 _TEXT: Size = (pyodbc.SQL_WVARCHAR, 0, 0)
+_TEXT_OF_FREETDS: Size = (pyodbc.SQL_WLONGVARCHAR, 0, 0)
 _SIZES: dict[type, Size] = {
     bool: (pyodbc.SQL_BIT, 0, 0),
     int: (pyodbc.SQL_BIGINT, 0, 0),
@@ -62,9 +64,10 @@ def _encode(value: Any) -> str:
     return msgspec.json.encode(value).decode()
 
 
-def sizes_of(values: Sequence[Any]) -> list[Size]:
+def sizes_of(values: Sequence[Any], *, freetds: bool) -> list[Size]:
     """The types under which the driver announces these values; NULL goes as a text."""
-    return [_SIZES.get(type(value), _TEXT) for value in values]
+    text = _TEXT_OF_FREETDS if freetds else _TEXT
+    return [_SIZES.get(type(value), text) for value in values]
 
 
 def rows_of(columns: Sequence[str], values: Sequence[Sequence[Any]]) -> Sequence[NamedRow]:

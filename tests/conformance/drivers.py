@@ -298,8 +298,9 @@ class SqlServer(Driver):
 
     @staticmethod
     async def execute(connection: Any, statement: str) -> None:
-        async with connection.cursor() as cursor:
-            await cursor.execute(statement)
+        cursor = await connection.cursor()  # not `async with`, which commits at the end of its block
+        await cursor.execute(statement)
+        await cursor.close()
 
     # A connection that is not in autocommit begins by itself, with the first statement.
 
