@@ -24,16 +24,25 @@ def closed_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def test_the_worker_command_without_a_server_ends_with_one_line(tmp_path: Path, spawn: Spawn, closed_port: int) -> None:
-    cli = Cli(tmp_path, f"postgresql://nobody:secret@127.0.0.1:{closed_port}/app", spawn)
+SCHEMES = pytest.mark.parametrize("scheme", ["postgresql", "mysql", "mariadb"])
+
+
+@SCHEMES
+def test_the_worker_command_without_a_server_ends_with_one_line(
+    tmp_path: Path, spawn: Spawn, closed_port: int, scheme: str
+) -> None:
+    cli = Cli(tmp_path, f"{scheme}://nobody:secret@127.0.0.1:{closed_port}/app", spawn)
     done = cli("worker", "myapp:jobs", code=1)
     errors = [line for line in done.stderr.splitlines() if f"127.0.0.1:{closed_port}" in line]
     assert len(errors) == 1, done.stderr
     assert "secret" not in done.stderr
 
 
-def test_an_application_of_its_own_without_a_server_ends_with_that_error(tmp_path: Path, closed_port: int) -> None:
-    url = f"postgresql://nobody:secret@127.0.0.1:{closed_port}/app"
+@SCHEMES
+def test_an_application_of_its_own_without_a_server_ends_with_that_error(
+    tmp_path: Path, closed_port: int, scheme: str
+) -> None:
+    url = f"{scheme}://nobody:secret@127.0.0.1:{closed_port}/app"
     done = subprocess.run(
         [sys.executable, "-m", "tests.process.app", url, str(tmp_path / "journal")],
         cwd=ROOT,
