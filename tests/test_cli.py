@@ -196,7 +196,7 @@ def test_cancel_and_requeue(cli: Cli) -> None:
 
 def test_doctor_says_what_is_wrong_and_what_to_do(empty: Cli) -> None:
     before = empty("doctor", code=1).stdout
-    assert re.search(r"^OK +database +(PostgreSQL|SQLite) \d", before)
+    assert re.search(r"^OK +database +(PostgreSQL|MySQL|MariaDB|SQL Server|SQLite) \d", before)
     assert "run 'dbjobs migrate'" in before.splitlines()[-1]
     empty("migrate")
     assert "WARN" not in empty("doctor").stdout
