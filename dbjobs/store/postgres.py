@@ -41,6 +41,8 @@ _SETTINGS = {
     "idle_in_transaction_session_timeout": "300s",
     "application_name": "dbjobs",
 }
+# How long a connection that listens may hear nothing before it asks whether the server is still there.
+PING_SECONDS = 30.0
 _OWN_OPTIONS = {"pool_size", "pooler", "connect_timeout", "command_timeout"}
 
 
@@ -153,12 +155,12 @@ class PostgresDatabase:
                 on_ready(True)
                 delay = 0.1
                 while not lost.is_set():
-                    with anyio.move_on_after(30):
+                    with anyio.move_on_after(PING_SECONDS):
                         await lost.wait()
                     if not lost.is_set():
                         # A dead peer behind a silent network never closes the socket: ask now and then.
                         with self._errors():
-                            await connection.execute("", timeout=10)
+                            await connection.execute(self.statements.text("ping"), timeout=10)
             except DatabaseError:
                 pass  # the engine's other loops report an unreachable database; this one only comes back
             finally:
