@@ -21,6 +21,8 @@ _MOMENTS = {
 }  # fmt: skip
 # Columns of sets that hold JSON. They go as JSON, not as text within JSON, and in an array of one: see insert_jobs.sql.
 _JSON = {"depends_on", "request_body", "response_body", "retry", "args", "meta", "failure"}
+# Columns of sets that hold long texts of any kind: strings, in an array of one too (see the function json_text).
+_TEXTS = {"error", "status", "message"}
 
 Size = tuple[int, int, int]
 # A text is always NVARCHAR(MAX): with its own length as its size, the server would plan each length anew. The drivers
@@ -54,10 +56,14 @@ def _value(value: Any) -> Any:
 def _record(columns: Sequence[str], row: Sequence[Any]) -> dict[str, Any]:
     """A row of a set; what is NULL is left out."""
     return {
-        column: msgspec.Raw(f"[{value}]".encode()) if column in _JSON else value
-        for column, value in zip(columns, row, strict=True)
-        if value is not None
+        column: _in_an_array(column, value) for column, value in zip(columns, row, strict=True) if value is not None
     }
+
+
+def _in_an_array(column: str, value: Any) -> Any:
+    if column in _JSON:
+        return msgspec.Raw(f"[{value}]".encode())
+    return [value] if column in _TEXTS else value
 
 
 def _encode(value: Any) -> str:

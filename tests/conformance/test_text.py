@@ -7,7 +7,8 @@ import pytest
 from dbjobs import Backoff, JobContext, Jobs, JobState
 from tests.conformance.raw import Raw
 
-TEXT = "zażółć gęślą jaźń, 日本語, 🐢 and 'quotes' \\ %s :name ?"
+TEXT = "zażółć gęślą jaźń, 日本語, 🐢 and 'quotes' \\ %s :name ?\n\t\"\\n\", \\u0041, \x1b[1m \x01\\\x01"
+LONG = (TEXT * 200)[:10_000]  # as long as a line of a job's log may be
 SHORT = "żółw-🐢"
 
 
@@ -25,6 +26,7 @@ async def test_it_survives_a_job_s_whole_life(jobs: Jobs) -> None:
     @jobs.command(retry_limit=1, retry=Backoff(first_seconds=0.01))
     async def echo(request: str, job: JobContext) -> str:
         job.log(request)
+        job.log(LONG)
         job.progress(0.5, request)
         if job.attempt == 1:
             raise ValueError(request)
@@ -42,7 +44,7 @@ async def test_it_survives_a_job_s_whole_life(jobs: Jobs) -> None:
         assert (done.user_id, done.created_by, done.args, done.meta) == (SHORT, SHORT, {SHORT: TEXT}, {SHORT: TEXT})
         assert [error.message for error in done.errors] == [f"ValueError: {TEXT}"]
         assert (await jobs.get_by_ref_id(SHORT)) is not None
-        assert {line.message for line in await jobs.logs(ref)} == {TEXT}
+        assert {line.message for line in await jobs.logs(ref)} == {TEXT, LONG}
         progress = await jobs.batch(SHORT)
         assert progress is not None
         assert progress.completed == 1
@@ -62,7 +64,7 @@ async def test_it_survives_a_failure(jobs: Jobs) -> None:
     assert TEXT in done.error
 
 
-async def test_texts_that_differ_in_case_or_accents_alone_are_different(jobs: Jobs) -> None:
+async def test_texts_that_differ_in_case_or_accents_alone_are_different(jobs: Jobs, raw: Raw) -> None:
     """Collations of some databases think otherwise."""
 
     @jobs.command
@@ -70,6 +72,8 @@ async def test_texts_that_differ_in_case_or_accents_alone_are_different(jobs: Jo
         return request
 
     names = ["order", "Order", "örder", "order "]
+    if raw.dialect == "sqlserver":
+        names.remove("order ")  # T-SQL compares without trailing blanks, whatever the collation
     async with jobs.start():
         refs = [await jobs.enqueue(echo, name, ref_id=name, worker=name, queue=name, batch_id=name) for name in names]
         assert [ref.created for ref in refs] == [True] * len(names)

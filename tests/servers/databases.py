@@ -92,31 +92,6 @@ def _kill(cursor: pymysql.cursors.Cursor, session: int) -> None:
             raise
 
 
-class SqlServerAdministration:
-    def create(self, server_url: str, name: str) -> None:
-        self._run(server_url, f"CREATE DATABASE [{name}]")
-
-    def drop(self, server_url: str, name: str) -> None:
-        self._run(
-            server_url,
-            f"IF DB_ID('{name}') IS NOT NULL ALTER DATABASE [{name}] SET SINGLE_USER WITH ROLLBACK IMMEDIATE;"
-            f" DROP DATABASE IF EXISTS [{name}]",
-        )
-
-    def version(self, server_url: str) -> str:
-        return str(self._run(server_url, "SELECT CAST(SERVERPROPERTY('ProductVersion') AS nvarchar(40))"))
-
-    def _run(self, url: str, statement: str) -> Any:
-        import pyodbc
-
-        connection = pyodbc.connect(odbc_string(url), timeout=CONNECT_TIMEOUT_SECONDS, autocommit=True)
-        try:
-            cursor = connection.execute(statement)
-            return cursor.fetchval() if cursor.description else None
-        finally:
-            connection.close()
-
-
 def create_database(server_url: str, name: str) -> str:
     """Make an empty database on the server that ``server_url`` points to, and return its URL."""
     _administration(server_url).create(server_url, name)
@@ -156,32 +131,18 @@ def mysql_arguments(url: str) -> dict[str, Any]:
     }
 
 
-def odbc_string(url: str) -> str:
-    """The connection string that pyodbc wants for ``mssql://user:password@host:port/database?driver=...``.
+def _sqlserver() -> Administration:
+    from tests.servers.sqlserver import SqlServerAdministration  # its driver needs a library that may be missing here
 
-    Without a ``driver`` it is Microsoft's version 18; every other option is handed on under its own name.
-    """
-    parts = urlsplit(url)
-    options = dict(word.partition("=")[::2] for word in parts.query.split("&") if word)
-    driver = unquote(options.pop("driver", "ODBC Driver 18 for SQL Server"))
-    words = {
-        "DRIVER": "{" + driver + "}",
-        "SERVER": f"{parts.hostname},{parts.port or 1433}",
-        "DATABASE": parts.path.strip("/") or "master",
-        "UID": unquote(parts.username or "sa"),
-        "PWD": "{" + unquote(parts.password or "").replace("}", "}}") + "}",
-        "TrustServerCertificate": "yes",
-        **{name: unquote(value) for name, value in options.items()},
-    }
-    return ";".join(f"{name}={value}" for name, value in words.items())
+    return SqlServerAdministration()
 
 
-_ADMINISTRATIONS: dict[str, Administration] = {
-    "postgresql": PostgresAdministration(),
-    "postgres": PostgresAdministration(),
-    "mysql": MysqlAdministration(),
-    "mariadb": MysqlAdministration(),
-    "mssql": SqlServerAdministration(),
+_ADMINISTRATIONS: dict[str, Callable[[], Administration]] = {
+    "postgresql": PostgresAdministration,
+    "postgres": PostgresAdministration,
+    "mysql": MysqlAdministration,
+    "mariadb": MysqlAdministration,
+    "mssql": _sqlserver,
 }
 
 
@@ -191,4 +152,4 @@ def _administration(url: str) -> Administration:
         expected = ", ".join(f"{known}://" for known in _ADMINISTRATIONS)
         # Not the URL itself: it may hold a password.
         raise ValueError(f"{scheme!r} is not the scheme of a server's URL; expected one of {expected}")
-    return _ADMINISTRATIONS[scheme]
+    return _ADMINISTRATIONS[scheme]()

@@ -11,6 +11,9 @@ from tests.servers.throwaway import ThrowawayServer
 
 Dialect = Literal["sqlite", "postgres", "mysql", "sqlserver"]
 
+# What the version begins with of a server that only speaks SQL Server's protocol, on tables of PostgreSQL.
+BABELFISH = "Babelfish"
+
 
 class LeftOut(Exception):
     """A target cannot be opened here; the message says why."""
@@ -39,6 +42,11 @@ class Target:
     server: ThrowawayServer | None = None
     is_pooled: bool = False
     direct_url: Callable[[str], str] = str
+
+    @property
+    def is_babelfish(self) -> bool:
+        """True if it is no SQL Server, though it speaks its protocol and most of its language."""
+        return self.version.startswith(BABELFISH)
 
 
 @dataclass(frozen=True)

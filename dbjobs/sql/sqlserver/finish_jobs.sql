@@ -8,7 +8,7 @@
 --   enqueued at this moment cannot be overlooked.
 -- * A month that history has no place for ends the batch with error 50001 and the month's name; its row in
 --   history_month is held to the end, so that retention cannot drop the month under this move.
--- * JSON columns come as JSON in an array of one (see insert_jobs).
+-- * JSON columns come as JSON in an array of one (see insert_jobs); so do long texts (see the function json_text).
 -- * A lane is given back together with the last outcome of its run.
 DECLARE @node_id bigint = :node_id, @plain_only bit = :plain_only, @outcomes nvarchar(max) = :outcomes;
 DECLARE @minute datetime2(0) = DATEADD(minute, DATEDIFF(minute, '2020-01-01', SYSUTCDATETIME()), '2020-01-01');
@@ -48,16 +48,18 @@ INSERT INTO @moved (
 )
 SELECT
     j.id, o.state, o.response, SUBSTRING(body.response_body, 2, LEN(body.response_body) - 2), o.duration_ms,
-    o.error_code, o.error, SUBSTRING(body.failure, 2, LEN(body.failure) - 2), o.progress, o.status, o.release_worker,
+    o.error_code, dbjobs.json_text(body.error), SUBSTRING(body.failure, 2, LEN(body.failure) - 2), o.progress,
+    dbjobs.json_text(body.status), o.release_worker,
     j.worker, j.queue, j.command, j.batch_id, j.has_dependents,
     YEAR(j.created_at) * 100 + MONTH(j.created_at)
 FROM OPENJSON(@outcomes) AS item
 CROSS APPLY OPENJSON(item.value) WITH (
     id bigint, attempt int, state nvarchar(20), response nvarchar(max), duration_ms float, error_code nvarchar(510),
-    error nvarchar(max), progress float, status nvarchar(max), release_worker bit
+    progress float, release_worker bit
 ) AS o
 CROSS APPLY (
-    SELECT JSON_QUERY(item.value, '$.response_body') AS response_body, JSON_QUERY(item.value, '$.failure') AS failure
+    SELECT JSON_QUERY(item.value, '$.response_body') AS response_body, JSON_QUERY(item.value, '$.failure') AS failure,
+        JSON_QUERY(item.value, '$.error') AS error, JSON_QUERY(item.value, '$.status') AS status
 ) AS body
 JOIN dbjobs.background_job AS j WITH (UPDLOCK, ROWLOCK, FORCESEEK, INDEX (background_job_pkey))
     ON j.id = o.id

@@ -15,11 +15,12 @@ DECLARE @moved TABLE (
 BEGIN TRANSACTION;
 INSERT INTO @moved (position, job_id, job_created_at, attempt, at, level, message, month)
 SELECT CONVERT(int, item.[key]), l.job_id, j.created_at, l.attempt,
-    DATEADD(millisecond, -CONVERT(int, l.age_seconds * 1000), @now), l.level, l.message,
+    DATEADD(millisecond, -CONVERT(int, l.age_seconds * 1000), @now), l.level,
+    dbjobs.json_text(JSON_QUERY(item.value, '$.message')),
     YEAR(j.created_at) * 100 + MONTH(j.created_at)
 FROM OPENJSON(@lines) AS item
 CROSS APPLY OPENJSON(item.value) WITH (
-    job_id bigint, attempt int, age_seconds float, level nvarchar(20), message nvarchar(max)
+    job_id bigint, attempt int, age_seconds float, level nvarchar(20)
 ) AS l
 JOIN dbjobs.background_job AS j WITH (FORCESEEK, INDEX (background_job_pkey)) ON j.id = l.job_id
 WHERE j.attempt = l.attempt AND j.node_id = @node_id;

@@ -27,12 +27,12 @@ DECLARE @count TABLE (
     retried bigint NOT NULL
 );
 INSERT INTO @outcome (id, attempt, delay_seconds, error_code, error, failure, block_worker, release_worker)
-SELECT o.id, o.attempt, o.delay_seconds, o.error_code, o.error, SUBSTRING(body.failure, 2, LEN(body.failure) - 2),
+SELECT o.id, o.attempt, o.delay_seconds, o.error_code,
+    dbjobs.json_text(JSON_QUERY(item.value, '$.error')), SUBSTRING(body.failure, 2, LEN(body.failure) - 2),
     o.block_worker, o.release_worker
 FROM OPENJSON(@outcomes) AS item
 CROSS APPLY OPENJSON(item.value) WITH (
-    id bigint, attempt int, delay_seconds float, error_code nvarchar(510), error nvarchar(max), block_worker bit,
-    release_worker bit
+    id bigint, attempt int, delay_seconds float, error_code nvarchar(510), block_worker bit, release_worker bit
 ) AS o
 CROSS APPLY (SELECT JSON_QUERY(item.value, '$.failure') AS failure) AS body;
 

@@ -7,7 +7,6 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from tests.conformance.drivers.driver import Driver
-from tests.servers.databases import odbc_string
 
 
 class SqlServer(Driver):
@@ -22,6 +21,8 @@ class SqlServer(Driver):
     @asynccontextmanager
     async def _connected(self, autocommit: bool) -> AsyncIterator[Any]:
         import aioodbc
+
+        from tests.servers.sqlserver import odbc_string
 
         connection = await aioodbc.connect(dsn=odbc_string(self.url), autocommit=autocommit)
         try:

@@ -270,6 +270,34 @@ CREATE TABLE dbjobs.job_stat (
 ALTER TABLE dbjobs.job_stat SET (LOCK_ESCALATION = DISABLE);
 GO
 
+-- The text in a JSON array of one. OPENJSON would give it as well, but Babelfish leaves its escapes in and cuts it off at
+-- 4,000 characters. A backslash that was escaped is marked by a control character behind it: JSON has control characters
+-- only as escapes, and a bare backslash stands before each of them only by this mark.
+CREATE FUNCTION dbjobs.json_text (@json nvarchar(max)) RETURNS nvarchar(max)
+WITH SCHEMABINDING, RETURNS NULL ON NULL INPUT
+AS
+BEGIN
+    DECLARE @text nvarchar(max) = SUBSTRING(@json, 3, LEN(@json) - 4), @at int;
+    DECLARE @digits nchar(16) = N'0123456789abcdef';
+    IF CHARINDEX(N'\', @text COLLATE Latin1_General_100_BIN2) = 0
+        RETURN @text;
+    SET @text = REPLACE(REPLACE(REPLACE(REPLACE(REPLACE(REPLACE(REPLACE(REPLACE(
+        @text COLLATE Latin1_General_100_BIN2,
+        N'\\', N'\' + NCHAR(1)), N'\"', N'"'), N'\/', N'/'), N'\n', NCHAR(10)), N'\r', NCHAR(13)), N'\t', NCHAR(9)),
+        N'\b', NCHAR(8)), N'\f', NCHAR(12));
+    SET @at = CHARINDEX(N'\u00', @text COLLATE Latin1_General_100_BIN2);
+    WHILE @at > 0
+    BEGIN
+        SET @text = STUFF(@text, @at, 6, NCHAR(
+            (CHARINDEX(LOWER(SUBSTRING(@text, @at + 4, 1)), @digits) - 1) * 16
+            + CHARINDEX(LOWER(SUBSTRING(@text, @at + 5, 1)), @digits) - 1
+        ));
+        SET @at = CHARINDEX(N'\u00', @text COLLATE Latin1_General_100_BIN2, @at);
+    END;
+    RETURN REPLACE(@text COLLATE Latin1_General_100_BIN2, N'\' + NCHAR(1), N'\');
+END;
+GO
+
 -- Every job, whole. `executed` is shown as long as only the callback is outstanding.
 CREATE VIEW dbjobs.job AS
 SELECT id, ref_id, parent_id, worker, queue, priority, tag, batch_id, callback, depends_on, run_after,
