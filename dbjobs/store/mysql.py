@@ -234,7 +234,7 @@ class MysqlSession:
         ids: list[int] = []
         for start in range(0, len(jobs), _ROWS_PER_INSERT):
             rows = Table.of(jobs[start : start + _ROWS_PER_INSERT])
-            ids += [row[0] for row in await self.fetch("insert_jobs", jobs=rows, notices=())]
+            ids += [row[0] for row in await self.fetch("insert_bulk", jobs=rows)]
         return ids
 
     async def end(self) -> None:

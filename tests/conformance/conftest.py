@@ -26,6 +26,13 @@ def raw(target: Target, url: str) -> Raw:
 
 
 @pytest.fixture
+def no_nul_in_json(target: Target) -> None:
+    """For tests with a NUL in a request or response: where JSON holds none, they are skipped."""
+    if target.is_babelfish:
+        pytest.skip("Babelfish's JSON is PostgreSQL's jsonb, which holds no NUL")
+
+
+@pytest.fixture
 async def caller(raw: Raw, target: Target, caller_kind: str) -> AsyncIterator[Caller]:
     """An application that holds its own transaction: the test runs once for each kind there is (see ``CALLERS``)."""
     async with CALLERS[target.dialect][caller_kind](raw) as opened:

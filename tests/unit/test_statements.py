@@ -20,7 +20,15 @@ DIALECTS = [name for name in ("postgres", "sqlite", "mysql", "sqlserver") if (SQ
 ONLY_IN = {
     "postgres": {"allocate_ids", "copy_jobs", "ping"},
     "sqlite": {"archive_month", "find_unarchived", "forget_archived", "open_connection"},
-    "mysql": {"auto_increment", "begin", "commit", "kill_connection", "open_connection", "unlock_schema"},
+    "mysql": {
+        "auto_increment",
+        "begin",
+        "commit",
+        "insert_bulk",
+        "kill_connection",
+        "open_connection",
+        "unlock_schema",
+    },
     "sqlserver": {
         "begin",
         "commit",

@@ -35,9 +35,8 @@ class SqlServer(Driver):
 
     async def somebody_waits_for_a_lock(self) -> bool:
         return bool(
-            await self.rows(
-                "SELECT 1 FROM sys.dm_exec_requests WHERE blocking_session_id <> 0 AND database_id = DB_ID()"
-            )
+            # The old view, because Babelfish has it and sys.dm_exec_requests not.
+            await self.rows("SELECT 1 FROM sys.sysprocesses WHERE blocked <> 0 AND dbid = DB_ID()")
         )
 
     async def somebody_is_in_a_transaction(self) -> bool:
