@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from typing import get_args
 
+from benchmarks.peers import Dialect
 from benchmarks.run import Run, run
 from benchmarks.scenarios import SCENARIOS
 from benchmarks.server import NoServer
@@ -45,8 +47,11 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("scenario", nargs="*", help="which ones (default: all)")
-    parser.add_argument("--db", choices=("postgres", "sqlite", "mysql", "mariadb"), default="postgres")
-    parser.add_argument("--url", help="a server to make databases on (default: a throwaway server)")
+    parser.add_argument("--db", choices=get_args(Dialect), default="postgres")
+    parser.add_argument(
+        "--url",
+        help="a server to make databases on (default: a throwaway one; for SQL Server that of DBJOBS_TEST_SQLSERVER)",
+    )
     parser.add_argument("--peers", action="store_true", help="measure other libraries in the same rounds")
     parser.add_argument("--jobs-scale", type=float, default=1.0, help="times the jobs of every scenario")
     parser.add_argument("--repeat", type=int, default=3, help="rounds; figures are medians")

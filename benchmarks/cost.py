@@ -14,6 +14,7 @@ _CLASSES = {
     "postgres": ("dbjobs.store.postgres", "PostgresDatabase", "PostgresSession"),
     "mysql": ("dbjobs.store.mysql", "MysqlDatabase", "MysqlSession"),
     "mariadb": ("dbjobs.store.mysql", "MysqlDatabase", "MysqlSession"),
+    "sqlserver": ("dbjobs.store.sqlserver", "SqlServerDatabase", "SqlServerSession"),
     "sqlite": ("dbjobs.store.sqlite", "SqliteDatabase", "WriterSession"),
 }
 _SHOWN = 6

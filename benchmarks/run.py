@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
 
 from benchmarks import peers as libraries
 from benchmarks import table
@@ -29,7 +30,10 @@ from benchmarks.server import fresh_database, running_server
 from benchmarks.site import Site
 from benchmarks.sqlite_tables import SqliteTables
 
-Raw = RawPostgres | RawSqlite | RawMysql
+if TYPE_CHECKING:
+    from benchmarks.raw_sqlserver import RawSqlServer
+
+Raw: TypeAlias = "RawPostgres | RawSqlite | RawMysql | RawSqlServer"
 
 
 @dataclass(frozen=True)
@@ -62,10 +66,21 @@ def run(chosen: Run) -> bool:
             if chosen.dialect == "postgres":
                 site = Site("postgres", url, PostgresTables(url))
                 raw = RawPostgres(site)
+            elif chosen.dialect == "sqlserver":
+                site, raw = _sqlserver(url)
             else:
                 site = Site(chosen.dialect, url, MysqlTables(url))
                 raw = RawMysql(site)
         return asyncio.run(_run(chosen, site, raw, dict(zip(peer_urls, present, strict=True)), absent))
+
+
+def _sqlserver(url: str) -> tuple[Site, RawSqlServer]:
+    # Not at the top: its driver needs a library of the system's, which the other databases can do without.
+    from benchmarks.raw_sqlserver import RawSqlServer
+    from benchmarks.sqlserver_tables import SqlServerTables
+
+    site = Site("sqlserver", url, SqlServerTables(url))
+    return site, RawSqlServer(site)
 
 
 async def _run(

@@ -1,10 +1,12 @@
-"""The server of a run: the one that --url names, or a throwaway one."""
+"""The server of a run: the one that --url names, a throwaway one, or for SQL Server the one that the tests use."""
 
 from __future__ import annotations
 
+import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 
 from benchmarks.peers import Dialect
 from tests.servers import (
@@ -15,6 +17,7 @@ from tests.servers import (
     find_mysql_programs,
     find_postgres_binaries,
 )
+from tests.servers.targets import OWN_SERVERS
 
 # Memory as a small production server has it; every commit is on disk. The write-ahead log may grow without a forced
 # checkpoint, because a checkpoint in the middle of one contestant's turn would be charged to that one alone.
@@ -29,16 +32,34 @@ class NoServer(Exception):
 
 @contextmanager
 def running_server(dialect: Dialect, url: str | None) -> Iterator[str]:
-    """Yield the URL of a server: ``url`` itself, or that of a throwaway one.
+    """Yield the URL of a server: ``url`` itself, or that of a throwaway one; SQL Server's is in the environment.
 
     Raises:
         NoServer.
     """
+    if dialect == "sqlserver":
+        yield _own_sqlserver(url)
+        return
     if url is not None:
         yield url
         return
     with _throwaway(dialect) as server:
         yield server.url()
+
+
+def _own_sqlserver(url: str | None) -> str:
+    variable, _ = OWN_SERVERS["sqlserver"]
+    url = url or os.environ.get(variable)
+    if not url:
+        raise NoServer(
+            f"no SQL Server can be started here: name one with {variable}=mssql://user:password@host:port/master, "
+            "or with --url"
+        )
+    try:
+        import_module("pyodbc")
+    except ImportError as error:
+        raise NoServer(f"SQL Server's driver cannot be loaded: {error}") from error
+    return url
 
 
 def _throwaway(dialect: Dialect) -> ThrowawayServer:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Literal, Protocol
 
-Dialect = Literal["postgres", "sqlite", "mysql", "mariadb"]
+Dialect = Literal["postgres", "sqlite", "mysql", "mariadb", "sqlserver"]
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Every file for SQL Server parses with Microsoft's own parser: other servers of its protocol take what it refuses."""
+"""What is for SQL Server parses with Microsoft's own parser: other servers of its protocol take what it refuses."""
 
 from __future__ import annotations
 
@@ -26,6 +26,20 @@ def mistakes_in(files: list[Path]) -> str:
 @pytest.mark.skipif(not FOLDER.is_dir(), reason="there is no dialect for SQL Server yet")
 def test_every_file_parses() -> None:
     files = sorted(FOLDER.rglob("*.sql"))
+    assert files
+    assert mistakes_in(files) == ""
+
+
+def test_every_statement_of_the_benchmark_parses(tmp_path: Path) -> None:
+    pytest.importorskip("pyodbc", reason="SQL Server's driver is not installed", exc_type=ImportError)
+    from benchmarks import raw_sqlserver, sqlserver_tables
+
+    files = []
+    for module in (raw_sqlserver, sqlserver_tables):
+        for name, text in vars(module).items():
+            if name.isupper() and isinstance(text, str) and name not in ("_COLUMNS", "_FILLED", "NOOP"):
+                files.append(tmp_path / f"{module.__name__}{name}.sql")
+                files[-1].write_text(text.replace("?", ":value"))
     assert files
     assert mistakes_in(files) == ""
 
