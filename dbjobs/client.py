@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import random
 import time
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from dbjobs.engine.supervisor import Engine
-from dbjobs.errors import DatabaseError, NotRunning, UnknownJob
+from dbjobs.errors import DatabaseError, NotRunning
 from dbjobs.models import Job, JobRef
 from dbjobs.store import repository
 from dbjobs.store.adopting import adopt
@@ -21,12 +20,10 @@ from dbjobs.store.migrate import check, migrate
 from dbjobs.store.notices import ready_notices
 from dbjobs.store.records import NewJob, Ready
 from dbjobs.store.retrying import in_transaction, without_conflict
+from dbjobs.waiting import Waits
 
 # At most one notice per queue in this time: NOTIFY takes a global lock when it commits.
 NOTICE_COOLDOWN_SECONDS = 0.005
-# How often a waiting client looks at history, at first and at last.
-FIRST_WAIT_SECONDS = 0.01
-LONGEST_WAIT_SECONDS = 0.25
 IDS_PER_STATEMENT = 1000
 
 
@@ -43,7 +40,7 @@ class Client:
         self._noticed: dict[tuple[str, bool], float] = {}
         self._late_notices: dict[tuple[str, bool], Ready] = {}
         self._late: asyncio.Task[None] | None = None
-        self._waiters: dict[int, list[asyncio.Event]] = {}
+        self.waits = Waits(lambda: self.db)
         self.engine: Engine | None = None
 
     @property
@@ -74,6 +71,7 @@ class Client:
         async with self._opening:
             if self._opened == 1:
                 await self._coalescer.close()
+                await self.waits.close()
                 if self._late is not None:
                     await asyncio.wait([self._late])
                 await self._db.close()
@@ -200,7 +198,7 @@ class Client:
             self.engine.waker.queues_changed = True
             self.engine.waker.poke()
 
-    # --- read, wait -----------------------------------------------------------------------------
+    # --- read -----------------------------------------------------------------------------------
 
     async def get_many(self, ids: Iterable[int]) -> dict[int, Job]:
         """Jobs by id."""
@@ -209,47 +207,6 @@ class Client:
         for start in range(0, len(wanted), IDS_PER_STATEMENT):
             jobs |= await repository.get_jobs(self.db, wanted[start : start + IDS_PER_STATEMENT])
         return jobs
-
-    def finished(self, ids: Sequence[int]) -> None:
-        """Jobs have ended on this process's workers: whoever waits for them looks at once."""
-        if self._waiters:
-            for id in ids:
-                for event in self._waiters.get(id, ()):
-                    event.set()
-
-    async def wait(self, ids: Sequence[int]) -> None:
-        """Wait until these jobs have ended: told by this process's own workers, else by looking.
-
-        Raises:
-            UnknownJob.
-        """
-        event = asyncio.Event()
-        for id in ids:
-            self._waiters.setdefault(id, []).append(event)
-        try:
-            open_ids = set(ids)
-            pause = FIRST_WAIT_SECONDS
-            looked_for_unknown = False
-            while True:
-                event.clear()
-                open_ids -= (await repository.find_ends(self.db, sorted(open_ids))).keys()
-                if not open_ids:
-                    return
-                if not looked_for_unknown:
-                    unknown = open_ids - (await self.get_many(open_ids)).keys()
-                    if unknown:
-                        raise UnknownJob(f"there is no job {min(unknown)}")
-                    looked_for_unknown = True
-                try:
-                    async with asyncio.timeout(pause * random.uniform(0.8, 1.2)):
-                        await event.wait()
-                except TimeoutError:
-                    pause = min(pause * 1.5, LONGEST_WAIT_SECONDS)
-        finally:
-            for id in ids:
-                self._waiters[id].remove(event)
-                if not self._waiters[id]:
-                    del self._waiters[id]
 
     # --- intervene ------------------------------------------------------------------------------
 
@@ -266,7 +223,7 @@ class Client:
         if self.engine is not None:
             self.engine.cancel(running)
             self.engine.waker.ready(ready)
-        self.finished(list(cancelled))
+        self.waits.ended(cancelled)
         return len(cancelled.intersection(ids)) + len(running)
 
     async def cancel_many(self, reason: str, **where: Any) -> int:

@@ -209,7 +209,7 @@ class Jobs:
                 max_payload_bytes=self._max_payload_bytes,
                 enqueue=self.enqueue,
                 get_many=self._client.get_many,
-                on_finished=self._client.finished,
+                on_finished=self._client.waits.ended,
             )
             async with engine.running():
                 self._engine = self._client.engine = engine
@@ -362,12 +362,9 @@ class Jobs:
         id = _id(job)
         try:
             with anyio.fail_after(timeout):
-                await self._client.wait((id,))
+                ended = await self._client.waits.job(id)
         except TimeoutError:
             raise TimeoutError(f"job {id} has not ended within {timeout:g} s") from None
-        ended = await self.get(id)
-        if ended is None:
-            raise UnknownJob(f"job {id} has ended, but its history has been dropped")
         if raise_on_failure and ended.state is not JobState.COMPLETED:
             raise JobFailed(f"job {id} ({ended.command}) {ended.state}: {ended.error}")
         return ended

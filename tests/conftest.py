@@ -92,9 +92,9 @@ def target(request: pytest.FixtureRequest) -> Target:
     try:
         return request.config.stash[FLEET].open(request.param)
     except LeftOut as error:
-        # In CI a database that is missing is a failure: a green run must mean that every one was tested.
+        # A green run must mean that every database was tested: all of them in CI, elsewhere those that were named.
         notice = f"{request.param} LEFT OUT: {error}"
-        if os.environ.get("CI"):
+        if os.environ.get("CI") or request.config.stash[FLEET].sources[request.param].is_named:
             pytest.fail(notice, pytrace=False)
         pytest.skip(notice)
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from dbjobs import InvalidOption, JobFailed, Jobs, JobState, NotRunning, UnknownJob
+from tests.conformance.helpers import eventually
 
 
 async def echo(request: Any) -> Any:
@@ -43,6 +44,53 @@ async def test_many_may_wait_for_one_job(jobs: Jobs) -> None:
         ref = await jobs.enqueue(echo, 1, run_after=0.1)
         ended = await asyncio.gather(*(jobs.wait(ref.id, timeout=10) for _ in range(20)))
     assert {job.response for job in ended} == {1}
+
+
+async def test_many_who_wait_cost_one_look_at_a_time(url: str, jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
+    jobs.command(echo)
+    client = Jobs(url)
+    client.declare("echo")
+    async with client:
+        refs = await client.enqueue_many("echo", range(300))
+        db, looks, under_way = client._client.db, 0, 0
+        fetch = db.fetch
+
+        async def counted(statement: str, /, **parameters: Any) -> Any:
+            nonlocal looks, under_way
+            looks, under_way = looks + 1, under_way + 1
+            assert under_way == 1
+            try:
+                return await fetch(statement, **parameters)
+            finally:
+                under_way -= 1
+
+        monkeypatch.setattr(db, "fetch", counted)
+        waiting = [asyncio.create_task(client.wait(ref, timeout=60)) for ref in refs]
+        await eventually(lambda: looks >= 5, "it has looked several times")
+        async with jobs.start():
+            done = await asyncio.gather(*waiting)
+    assert [job.response for job in done] == list(range(300))
+    assert looks < 300
+
+
+async def test_one_who_gives_up_leaves_the_others_waiting(jobs: Jobs) -> None:
+    jobs.command(echo)
+    async with jobs:
+        ref = await jobs.enqueue(echo, 1)
+        other = asyncio.create_task(jobs.wait(ref, timeout=10))
+        with pytest.raises(TimeoutError):
+            await jobs.wait(ref, timeout=0.05)
+        async with jobs.start():
+            assert (await other).response == 1
+
+
+async def test_whoever_waits_when_the_client_closes_is_told(jobs: Jobs) -> None:
+    jobs.command(echo)
+    async with jobs:
+        waiting = asyncio.create_task(jobs.wait(await jobs.enqueue(echo, 1)))
+        await eventually(lambda: bool(jobs._client.waits._awaited), "it waits")
+    with pytest.raises(NotRunning, match="closed"):
+        await waiting
 
 
 async def test_a_failure_raises_if_asked(jobs: Jobs) -> None:

@@ -59,6 +59,7 @@ class TargetSource:
         kind: Which product it is: several dialects' worth of tests need only one server of each.
         supply: What to set so that it is there, for the person whose run left it out.
         open: Opens it.
+        is_named: Its own variable names a server: the tests are meant to run on it.
     """
 
     name: str
@@ -66,6 +67,7 @@ class TargetSource:
     kind: str
     supply: str
     open: Callable[[ExitStack], Target]
+    is_named: bool = False
 
 
 class Fleet:

@@ -103,7 +103,7 @@ def _source(name: str, environment: Mapping[str, str]) -> TargetSource:
         opener = partial(_leave_out, "the tests can start no such server")
     else:
         opener = partial(_open_throwaway, name)
-    return TargetSource(name, _DIALECTS[kind], kind, supply, opener)
+    return TargetSource(name, _DIALECTS[kind], kind, supply, opener, is_named=bool(own_url))
 
 
 def _postgres_major(name: str) -> int | None:

@@ -4,3 +4,7 @@ SET ANSI_NULLS, ANSI_PADDING, ANSI_WARNINGS, ARITHABORT, CONCAT_NULL_YIELDS_NULL
 SET NUMERIC_ROUNDABORT OFF;
 SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
 SET LOCK_TIMEOUT 30000;
+-- Babelfish plans a statement when the tables are still empty, and keeps the plan: a walk through each of them, for each
+-- job. (FORCESEEK, which says otherwise, it does not know.)
+IF SERVERPROPERTY('BabelfishVersion') IS NOT NULL
+    EXEC (N'SELECT set_config(''enable_seqscan'', ''off'', ''f'')');
