@@ -15,7 +15,7 @@ from dbjobs.store.adopting import refused
 from dbjobs.store.database import Row, Session
 from dbjobs.store.pool import Pool
 from dbjobs.store.sqlite_threads import Desk
-from dbjobs.store.sqlserver_connection import Connection, connect
+from dbjobs.store.sqlserver_connection import Connection, Result, connect
 from dbjobs.store.sqlserver_driver import find_driver
 from dbjobs.store.sqlserver_errors import translated
 from dbjobs.store.sqlserver_session import CallersConnection, SqlServerSession, batches_of, fetch
@@ -153,15 +153,16 @@ class SqlServerDatabase:
                 command_timeout=target.command_timeout,
             )
         try:
-            await self._execute(connection, self.statements.text("open_connection"))
+            settings = await self._execute(connection, self.statements.text("open_connection"))
+            connection.keeps_cursors = bool(settings.rows[0][0])
         except BaseException:
             with anyio.CancelScope(shield=True):
                 await connection.close()
             raise
         return connection
 
-    async def _execute(self, connection: Connection, text: str) -> None:
+    async def _execute(self, connection: Connection, text: str) -> Result:
         if connection.is_closed():
             raise DatabaseUnavailable(f"the connection to SQL Server at {self._target.where} was lost")
         with translated(self._target.where):
-            await connection.execute(text)
+            return await connection.execute(text)

@@ -28,7 +28,7 @@ class Connection:
     """One connection and the thread in which all its work is done.
 
     aioodbc goes to its thread four times for a statement (cursor, execute, fetch, close); ours go there once. A
-    statement's cursor is kept, and with it the plan that the server has prepared.
+    statement's cursor is kept (unless ``keeps_cursors`` is False), and with it the plan that the server has prepared.
 
     A statement whose caller is cancelled goes on in the thread, and the connection is closed behind it. (The driver's
     own cancel is no way out: it has been seen to block its caller until the statement had ended.)
@@ -56,6 +56,7 @@ class Connection:
         self._desk = desk
         self._ending = ending
         self._cursors: dict[str, tuple[pyodbc.Cursor, list[Size]]] = {}
+        self.keeps_cursors = True
         self._freetds = is_freetds(raw.getinfo(pyodbc.SQL_DRIVER_NAME))
         self._ended = False
 
@@ -115,10 +116,14 @@ class Connection:
             self._cursors[text] = (cursor, sizes)
         try:
             cursor.execute(text, *values)
-            return read(cursor)
+            result = read(cursor)
         except BaseException:
             self._cursors.pop(text, None)
             raise
+        if not self.keeps_cursors:
+            self._cursors.pop(text)
+            cursor.close()
+        return result
 
 
 def read(cursor: pyodbc.Cursor) -> Result:

@@ -44,7 +44,7 @@ async def soon(event: asyncio.Event, what: str, *, timeout: float = PATIENCE_SEC
 
 async def wait_all(jobs: Jobs, refs: Sequence[JobRef], *, timeout: float = 30.0) -> list[Job]:
     """All these jobs as they ended."""
-    return [await jobs.wait(ref, timeout=timeout) for ref in refs]
+    return await asyncio.gather(*(jobs.wait(ref, timeout=timeout) for ref in refs))
 
 
 async def state_of(jobs: Jobs, ref: JobRef) -> JobState:
