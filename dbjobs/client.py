@@ -128,7 +128,7 @@ class Client:
         if new and callers is not None and db.one_writer:
             await repository.add_queues(callers, new)  # not noted as known: it may be rolled back
         elif new:
-            await repository.add_queues(db, new)
+            await without_conflict(lambda: repository.add_queues(db, new))
             await repository.notify(db, ["queues"])
             self._known_queues.update(new)
             if self.engine is not None:

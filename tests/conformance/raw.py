@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 from tests.conformance.drivers import DRIVERS, driver_of
 
@@ -61,7 +62,7 @@ class Raw:
 
     def powerless(self) -> str:
         """The name of a user who does not exist yet; ``make_user`` makes one."""
-        return "dbjobs_powerless_" + self.url.rpartition("/")[2].partition("?")[0][-20:]
+        return "dbjobs_powerless_" + urlsplit(self.url).path.rpartition("/")[2][-20:]
 
     async def make_user(self, name: str, password: str) -> str:
         """Make a user who may connect to this database and nothing more; the URL of one."""

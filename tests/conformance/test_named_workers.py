@@ -12,6 +12,7 @@ import pytest
 
 from dbjobs import JobContext, Jobs, JobState
 from tests.conformance.helpers import Gate, Runs, nodes, soon, stop_heartbeat, wait_all
+from tests.servers import Target
 
 
 @pytest.mark.parametrize("count", [1, 2, 3])
@@ -85,8 +86,10 @@ async def test_two_hundred_lanes_all_get_their_turns(jobs: Jobs) -> None:
     assert heavy_done_at_last_light < 1500, "light lanes waited for the heavy ones in front of them"
 
 
-async def test_a_long_lane_goes_on_without_a_pause(jobs: Jobs) -> None:
+async def test_a_long_lane_goes_on_without_a_pause(jobs: Jobs, target: Target) -> None:
     """A lane's backlog is claimed in runs; between two runs there is no wait for a poll."""
+    if target.is_babelfish:
+        pytest.skip("it is too slow to tell a pause from its work")
 
     @jobs.command
     async def work() -> None:

@@ -81,7 +81,7 @@ async def test_missing_tables_are_not_made_against_the_will(url: str, raw: Raw) 
 @pytest.mark.dialect("postgres", "mysql", "sqlserver")
 async def test_a_user_who_may_not_make_tables_is_told_so(url: str, raw: Raw) -> None:
     name = raw.powerless()
-    powerless = await raw.make_user(name, "secret")
+    powerless = await raw.make_user(name, "Secret-Pass-1")  # as long and mixed as SQL Server wants it
     try:
         with pytest.raises(MissingPermission, match=r"(?i)permission|denied"):
             async with Jobs(powerless):

@@ -180,6 +180,21 @@ def test_a_server_that_does_not_answer_is_left_out_by_name(name: str) -> None:
     assert "secret" not in str(caught.value)
 
 
+def test_a_server_that_was_named_and_does_not_answer_is_a_failure(tmp_path: Path, spawn: Spawn) -> None:
+    """Where CI is not set a database that cannot be started skips its tests; not so the one somebody has asked for."""
+    environment = {
+        "DBJOBS_TEST_TARGETS": "mariadb",
+        "DBJOBS_TEST_MARIADB": "mariadb://root:secret@127.0.0.1:1/app",
+        "CI": "",
+    }
+    test = Path(__file__).parents[1] / "conformance" / "test_opening.py"
+    arguments = ("-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", str(test))
+    process = spawn(*arguments, env=environment, cwd=Path(__file__).parents[2])
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == 1, output
+    assert "mariadb LEFT OUT" in output
+
+
 def test_processes_that_want_the_same_download_make_it_once(tmp_path: Path, spawn: Spawn) -> None:
     code = (
         "import sys; from pathlib import Path; from tests.servers.cache import cached\n"

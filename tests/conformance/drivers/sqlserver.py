@@ -54,7 +54,7 @@ class SqlServer(Driver):
             await self.rows(f"KILL {session}")
 
     async def make_user(self, name: str, password: str) -> str:
-        await self.rows(f"CREATE LOGIN {name} WITH PASSWORD = '{password}', CHECK_POLICY = OFF")
+        await self.rows(f"CREATE LOGIN {name} WITH PASSWORD = '{password}'")
         await self.rows(f"CREATE USER {name} FOR LOGIN {name}")
         return self.url_of(name, password)
 
@@ -62,6 +62,8 @@ class SqlServer(Driver):
         await self.rows(f"GRANT SELECT ON SCHEMA::dbjobs TO {name}")
 
     async def drop_user(self, name: str) -> None:
+        # Babelfish drops no user who has been granted something.
+        await self.rows(f"IF SCHEMA_ID('dbjobs') IS NOT NULL REVOKE SELECT ON SCHEMA::dbjobs FROM {name}")
         await self.rows(f"DROP USER {name}")
         await self.rows(f"DROP LOGIN {name}")
 
