@@ -13,6 +13,7 @@ from dbjobs.errors import NotRunning, UnknownJob
 from dbjobs.models import Job
 from dbjobs.store import repository
 from dbjobs.store.database import Database
+from dbjobs.store.retrying import without_conflict
 
 # How often a job that is waited for is looked at, at first and at last.
 FIRST_PAUSE_SECONDS = 0.01
@@ -142,9 +143,9 @@ class Waits:
     async def _look(self, ids: Sequence[int]) -> None:
         db = self._db()
         seen = [id for id in ids if self._is_seen(id)]
-        over = await repository.find_ends(db, seen) if seen else {}
+        over = await without_conflict(lambda: repository.find_ends(db, seen)) if seen else {}
         wanted = (set(ids) - set(seen)) | over.keys()
-        found = await repository.get_jobs(db, sorted(wanted)) if wanted else {}
+        found = await without_conflict(lambda: repository.get_jobs(db, sorted(wanted))) if wanted else {}
         for id in ids:
             awaited = self._awaited.get(id)
             if awaited is None:
