@@ -42,7 +42,7 @@ async def soon(event: asyncio.Event, what: str, *, timeout: float = PATIENCE_SEC
         raise AssertionError(f"not within {timeout:g} s: {what}") from None
 
 
-async def wait_all(jobs: Jobs, refs: Sequence[JobRef], *, timeout: float = 30.0) -> list[Job]:
+async def wait_all(jobs: Jobs, refs: Sequence[JobRef], *, timeout: float = 90.0) -> list[Job]:
     """All these jobs as they ended."""
     return await asyncio.gather(*(jobs.wait(ref, timeout=timeout) for ref in refs))
 
