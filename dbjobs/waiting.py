@@ -71,6 +71,7 @@ class Waits:
         answer: asyncio.Future[Job] = asyncio.get_running_loop().create_future()
         awaited.answers.add(answer)
         if self._looking is None or self._looking.done():
+            self._sooner = asyncio.Event()  # of this event loop; the one before may have been another
             self._looking = asyncio.create_task(self._run())
         try:
             return await answer
@@ -106,13 +107,10 @@ class Waits:
     async def _run(self) -> None:
         while self._awaited:
             due = self._take_due()
-            if not due:
-                await self._until_due()
-                continue
             try:
-                await self._look(due)
-            except Exception as error:  # theirs: nobody else could tell them
-                self._fail(due, error)
+                await (self._look(due) if due else self._until_due())
+            except Exception as error:  # nobody else could tell those who wait
+                self._fail(due or list(self._awaited), error)
 
     def _look_at(self, id: int, awaited: _Awaited, pause: float) -> None:
         awaited.due = time.monotonic() + pause

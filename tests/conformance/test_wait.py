@@ -93,6 +93,18 @@ async def test_whoever_waits_when_the_client_closes_is_told(jobs: Jobs) -> None:
         await waiting
 
 
+def test_one_application_waits_in_one_event_loop_after_another(url: str) -> None:
+    jobs = Jobs(url)
+    jobs.command(echo)
+
+    async def wait() -> Any:
+        async with jobs.start():
+            ref = await jobs.enqueue(echo, 1, run_after=0.3)
+            return (await jobs.wait(ref, timeout=60)).response
+
+    assert [asyncio.run(wait()), asyncio.run(wait())] == [1, 1]
+
+
 async def test_a_failure_raises_if_asked(jobs: Jobs) -> None:
     @jobs.command(retry_limit=0)
     async def fail() -> None:

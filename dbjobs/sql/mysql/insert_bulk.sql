@@ -7,6 +7,6 @@ INSERT INTO dbjobs_background_job (
 )
 VALUES (
     :parent_id, :worker, :queue, :priority, :tag, :callback, :depends_on_policy, :created_by, :user_id,
-    :request_type, :command, :request, :request_body, :retry_limit, :retry, :on_failure, :timeout_seconds, :reply_to, :args,
-    :meta, :trace_context, COALESCE(CONCAT('w:', :worker), CONCAT('q:', :queue))
+    :request_type, :command, :request, :request_body, :retry_limit, :retry, :on_failure, :timeout_seconds, :reply_to,
+    :args, :meta, :trace_context, COALESCE(CONCAT('w:', :worker), CONCAT('q:', :queue))
 );

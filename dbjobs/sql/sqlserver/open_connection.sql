@@ -5,8 +5,8 @@ SET NUMERIC_ROUNDABORT OFF;
 SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
 SET LOCK_TIMEOUT 30000;
 -- Babelfish plans a statement when the tables are still empty, and keeps the plan: a walk through each of them, for each
--- job. (FORCESEEK, which says otherwise, it does not know.) And it keeps something of every run of a prepared batch that has
--- table variables, and looks through all of that at the next: statements are not to stay prepared there.
+-- job. (FORCESEEK, which says otherwise, it does not know.) And it keeps something of every run of a prepared batch that
+-- has table variables, and looks through all of that at the next: statements are not to stay prepared there.
 IF SERVERPROPERTY('BabelfishVersion') IS NOT NULL
     EXEC (N'SELECT set_config(''enable_seqscan'', ''off'', ''f'')');
 SELECT CONVERT(bit, CASE WHEN SERVERPROPERTY('BabelfishVersion') IS NULL THEN 1 ELSE 0 END) AS keeps_cursors;

@@ -1,6 +1,7 @@
 DECLARE @node_id bigint = :node_id, @reports nvarchar(max) = :reports;
 UPDATE j
-SET progress = COALESCE(p.progress, j.progress), status = COALESCE(dbjobs.json_text(JSON_QUERY(item.value, '$.status')), j.status),
+SET progress = COALESCE(p.progress, j.progress),
+    status = COALESCE(dbjobs.json_text(JSON_QUERY(item.value, '$.status')), j.status),
     last_activity_at = SYSUTCDATETIME()
 FROM OPENJSON(@reports) AS item
 CROSS APPLY OPENJSON(item.value) WITH (id bigint, attempt int, progress float) AS p
