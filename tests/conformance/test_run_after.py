@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from dbjobs import Jobs, JobState
+from dbjobs.store import repository
+from dbjobs.store.database import make_database
 from tests.conformance.helpers import nodes, state_of, wait_all
 from tests.servers import Target
 
@@ -88,3 +90,20 @@ async def test_a_scheduled_job_can_be_cancelled_before_its_time(jobs: Jobs) -> N
         await jobs.wait(later, timeout=10)
         await asyncio.sleep(0)
         assert await state_of(jobs, ref) is JobState.CANCELLED
+
+
+@pytest.mark.dialect("postgres", "mysql", "sqlserver")
+async def test_a_look_for_due_jobs_hides_no_ready_one_from_a_claim(jobs: Jobs, url: str) -> None:
+    jobs.command(work)
+    async with jobs:
+        ready = await jobs.enqueue(work)
+        db = make_database(url)
+        await db.open()
+        try:
+            node_id = await repository.register_node(db, "claims", 60, "{}")
+            async with db.transaction() as look:
+                assert await repository.promote_jobs(look, 1000) == []
+                claimed = await repository.claim_jobs(db, node_id, [("default", 10, -1, 0)], 10, ["work"])
+        finally:
+            await db.close()
+    assert [job.id for job in claimed] == [ready.id]
