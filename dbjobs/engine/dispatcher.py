@@ -12,6 +12,7 @@ from dbjobs.context import JobContext, Services
 from dbjobs.engine.attempt import Attempt
 from dbjobs.engine.finisher import Finisher
 from dbjobs.engine.lanes import Lanes
+from dbjobs.engine.pace import FullLooks
 from dbjobs.engine.queues import Queues
 from dbjobs.engine.resilience import Backoff
 from dbjobs.engine.runner import Runners
@@ -23,10 +24,6 @@ from dbjobs.store.records import Claimed, Outcome
 
 log = logging.getLogger("dbjobs")
 
-# What becomes ready behind the place of the last claim is found by a look from the start, at the latest
-# after this time, unless such looks are slow: they get at most this share of the time.
-FULL_LOOK_SECONDS = 0.2
-FULL_LOOK_SHARE = 0.1
 _START = (-(2**31), 0)
 # How often the rows held by this node are compared with what is in memory (they must be the same).
 RECONCILE_SECONDS = 60.0
@@ -59,8 +56,7 @@ class Dispatcher:
         self._lanes: dict[tuple[str, ...], Lanes] = {}
         self._turn = 0
         self._places: dict[str, tuple[int, int]] = {}
-        self._last_full_look = 0.0
-        self._full_look_took = 0.0
+        self._full_looks = FullLooks()
         self._next_lane_look = 0.0
         self._lanes_first = True
         self._must_reconcile = False
@@ -136,7 +132,7 @@ class Dispatcher:
         """Wait for news, the next poll, or the moment at which a look from the start is allowed again."""
         until = min(self._queues.refresh_at, self._next_lane_look)
         if looks_again:
-            until = min(until, self._last_full_look + self._least_pause())
+            until = min(until, self._full_looks.allowed_at)
         if not await self._waker.wait(max(until - now, 0.0)) and not looks_again:
             self._waker.look_everywhere()
             await self._report_unknown(commands)
@@ -155,12 +151,7 @@ class Dispatcher:
             if any(waker.most_urgent < place[0] for place in self._places.values()):
                 waker.behind = True
             waker.most_urgent = None
-        since = now - self._last_full_look
-        return since >= self._least_pause() and (waker.behind or (since >= FULL_LOOK_SECONDS and waker.jobs))
-
-    def _least_pause(self) -> float:
-        """Seconds between looks from the start that keep them to their share of the time."""
-        return self._full_look_took * (1 - FULL_LOOK_SHARE) / FULL_LOOK_SHARE
+        return self._full_looks.is_due(now, behind=waker.behind, jobs=waker.jobs)
 
     def _open_queues(self) -> list[tuple[str, int | None]]:
         """(queue, how many more of its jobs may be claimed, None for any number) of those not at their limit."""
@@ -189,8 +180,7 @@ class Dispatcher:
         began = time.monotonic()
         claimed = await repository.claim_jobs(self._db, node_id, wanted, room, commands)
         if full:
-            self._last_full_look = time.monotonic()
-            self._full_look_took = self._last_full_look - began
+            self._full_looks.ended(began)
         claimed.sort(key=_place)
         self._note_places(wanted, claimed, full)
         if len(claimed) >= room:
@@ -216,7 +206,7 @@ class Dispatcher:
                 self._waker.jobs = True
         if not full and len(claimed) == 0 and self._waker.behind is False and self._places:
             # Nothing behind the last place. Before resting, look from the start once.
-            self._waker.behind = self._last_full_look < time.monotonic() - FULL_LOOK_SECONDS
+            self._waker.behind = self._full_looks.is_long_ago(time.monotonic())
 
     # --- named workers --------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""How fast jobs end on this node: decides how far ahead to claim, and how long a lane's run may be."""
+"""How fast things go: how far ahead to claim, how long a run of a lane is, how often to look from the start."""
 
 from __future__ import annotations
 
@@ -10,6 +10,11 @@ MOST_AHEAD = 1000
 # A lane's run should not take much longer than this.
 RUN_SECONDS = 0.1
 LONGEST_RUN = 500
+# What becomes ready behind the place of the last claim is found by a look from the start, at the latest
+# after this time, unless such looks are slow: they get at most this share of the time, and yet one in so many seconds.
+FULL_LOOK_SECONDS = 0.2
+FULL_LOOK_SHARE = 0.1
+LONGEST_PAUSE_SECONDS = 2.0
 _FIRST_RUN = 4
 _WEIGHT = 0.2
 
@@ -47,3 +52,34 @@ class Pace:
         if self._lane_seconds is None:
             return _FIRST_RUN
         return max(1, min(int(RUN_SECONDS / max(self._lane_seconds, 1e-6)), LONGEST_RUN))
+
+
+class FullLooks:
+    """When the next look from the start is allowed, and when it is due."""
+
+    def __init__(self) -> None:
+        self._last = 0.0
+        self._pause = 0.0
+        self._before = 0.0
+
+    def ended(self, began: float) -> None:
+        """A look that began at this ``time.monotonic()`` is over."""
+        self._last = time.monotonic()
+        took = self._last - began
+        # A database that stumbled once says nothing about the next look: what counts is that two were slow.
+        usual = min(took, self._before)
+        self._before = took
+        self._pause = min(usual * (1 - FULL_LOOK_SHARE) / FULL_LOOK_SHARE, LONGEST_PAUSE_SECONDS)
+
+    @property
+    def allowed_at(self) -> float:
+        """The ``time.monotonic()`` from which on they keep to their share."""
+        return self._last + self._pause
+
+    def is_due(self, now: float, *, behind: bool, jobs: bool) -> bool:
+        """True for work known to be behind as soon as allowed, and for any work after a while."""
+        return now >= self.allowed_at and (behind or (jobs and self.is_long_ago(now)))
+
+    def is_long_ago(self, now: float) -> bool:
+        """There was none for the usual time."""
+        return now >= self._last + FULL_LOOK_SECONDS
