@@ -22,6 +22,9 @@ from dbjobs.store.sqlserver_session import CallersConnection, SqlServerSession, 
 from dbjobs.store.sqlserver_url import connection_string, parse
 
 CLOSE_SECONDS = 5.0
+# OPENJSON is there from this compatibility level on, which is SQL Server 2016's own; a database that came from an older
+# server keeps its level (Microsoft's "ALTER DATABASE (Transact-SQL) compatibility level").
+LEAST_LEVEL = 130
 
 
 class SqlServerDatabase:
@@ -154,7 +157,9 @@ class SqlServerDatabase:
             )
         try:
             settings = await self._execute(connection, self.statements.text("open_connection"))
-            connection.keeps_cursors = bool(settings.rows[0][0])
+            keeps_cursors, level = settings.rows[0]
+            check_level(level, target.where)
+            connection.keeps_cursors = bool(keeps_cursors)
         except BaseException:
             with anyio.CancelScope(shield=True):
                 await connection.close()
@@ -166,3 +171,16 @@ class SqlServerDatabase:
             raise DatabaseUnavailable(f"the connection to SQL Server at {self._target.where} was lost")
         with translated(self._target.where):
             return await connection.execute(text)
+
+
+def check_level(level: int | None, where: str) -> None:
+    """Refuse a database whose compatibility level (None: not known) is too old for our statements.
+
+    Raises:
+        DatabaseError.
+    """
+    if level is not None and level < LEAST_LEVEL:
+        raise DatabaseError(
+            f"the database at {where} has the compatibility level {level}; dbjobs needs {LEAST_LEVEL} "
+            f"(SQL Server 2016) or higher: ALTER DATABASE CURRENT SET COMPATIBILITY_LEVEL = {LEAST_LEVEL}"
+        )

@@ -24,6 +24,8 @@ _CONFLICTS = {
     1222,  # lock request time out
     1204,  # no more locks
     3960, 3961, 3966,  # snapshot isolation: an update conflict, changed metadata, rolled back
+    601,  # a look without locks met rows on the move
+    50002,  # thrown by our own statements: somebody else holds an application lock
     2601, 2627,  # a duplicate key
 }  # fmt: skip
 _PERMISSIONS = {

@@ -25,6 +25,7 @@ from dbjobs.models import JobState
 from dbjobs.store import sqlserver_driver
 from dbjobs.store.database import make_database
 from dbjobs.store.records import NewJob
+from dbjobs.store.sqlserver import check_level
 from dbjobs.store.sqlserver_errors import is_lost, translate, translated
 from dbjobs.store.sqlserver_session import batches_of
 from dbjobs.store.sqlserver_url import connection_string, parse
@@ -121,6 +122,8 @@ def of_server(state: str, message: str, number: int) -> pyodbc.Error:
         ("HYT00", 1222, "Lock request time out period exceeded.", TransactionConflict),
         ("23000", 2627, "Violation of PRIMARY KEY constraint 'job_stat_pkey'", TransactionConflict),
         ("23000", 2601, "Cannot insert duplicate key row", TransactionConflict),
+        ("42000", 601, "Could not continue scan with NOLOCK due to data movement.", TransactionConflict),
+        ("42000", 50002, "another enqueue holds the same ref_id", TransactionConflict),
         ("42000", 229, "The SELECT permission was denied on the object 'job'", MissingPermission),
         ("42000", 262, "CREATE TABLE permission denied in database 'app'.", MissingPermission),
         ("28000", 18456, "Login failed for user 'me'.", DatabaseUnavailable),
@@ -150,6 +153,13 @@ def test_a_connection_that_was_lost_is_not_used_again() -> None:
     assert is_lost(of_server("HYT00", "Query timeout expired", 0))
     assert is_lost(of_server("HY000", "Cannot continue the execution because the session is in the kill state.", 596))
     assert not is_lost(of_server("40001", "deadlocked", 1205))
+
+
+def test_a_database_with_the_level_of_an_older_server_is_refused() -> None:
+    for level in (None, 130, 160):
+        check_level(level, "host:1433/app")
+    with pytest.raises(DatabaseError, match=r"host:1433/app has the compatibility level 120.*= 130"):
+        check_level(120, "host:1433/app")
 
 
 def test_a_text_that_cannot_be_sent_is_a_database_error() -> None:

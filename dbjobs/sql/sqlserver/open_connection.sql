@@ -9,4 +9,10 @@ SET LOCK_TIMEOUT 30000;
 -- has table variables, and looks through all of that at the next: statements are not to stay prepared there.
 IF SERVERPROPERTY('BabelfishVersion') IS NOT NULL
     EXEC (N'SELECT set_config(''enable_seqscan'', ''off'', ''f'')');
-SELECT CONVERT(bit, CASE WHEN SERVERPROPERTY('BabelfishVersion') IS NULL THEN 1 ELSE 0 END) AS keeps_cursors;
+-- (What Babelfish calls a compatibility level says nothing.)
+SELECT CONVERT(bit, CASE WHEN SERVERPROPERTY('BabelfishVersion') IS NULL THEN 1 ELSE 0 END) AS keeps_cursors,
+    (
+        SELECT compatibility_level
+        FROM sys.databases
+        WHERE database_id = DB_ID() AND SERVERPROPERTY('BabelfishVersion') IS NULL
+    ) AS compatibility_level;
