@@ -16,7 +16,7 @@ import aiosqlite
 import asyncpg
 import psycopg
 from psycopg.rows import dict_row
-from sqlalchemy import make_url, text
+from sqlalchemy import URL, make_url, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
 
 from tests.conformance.raw import CallersConnection, Raw
@@ -295,7 +295,13 @@ class Alchemy(Caller):
 
 def engine_for(raw: Raw, driver: str, **settings: Any) -> AsyncEngine:
     """A SQLAlchemy engine on the test's database."""
-    return create_async_engine(make_url(raw.url).set(drivername=driver), **settings)
+    url = make_url(raw.url).set(drivername=driver)
+    if driver == "mssql+aioodbc":
+        from tests.servers.sqlserver import odbc_string
+
+        # As one string: in the words that SQLAlchemy itself would use, FreeTDS does not find the port.
+        url = URL.create(driver, query={"odbc_connect": odbc_string(raw.url)})
+    return create_async_engine(url, **settings)
 
 
 @asynccontextmanager

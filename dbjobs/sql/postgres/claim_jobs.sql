@@ -6,7 +6,8 @@
 -- * SKIP LOCKED: rows that another node is claiming at this moment are passed by, not waited for.
 -- * KEY SHARE on our own node row: the rescue of this node (it locks the row FOR UPDATE) and this claim
 --   exclude each other, so no job can be claimed in the name of a node that has just been buried.
--- * The update goes by primary key over the rows already locked.
+-- * The update goes by primary key over the rows already locked. Its moment is the clock's: now() is from before the
+--   look, and a job that was promoted in between must not have started before its time.
 WITH me AS (
     SELECT id FROM dbjobs.job_node
     WHERE id = :node_id AND lease_expires_at > clock_timestamp()
@@ -35,8 +36,8 @@ WITH me AS (
     LIMIT :room::integer
 )
 UPDATE dbjobs.background_job b
-SET state = 'started', node_id = :node_id, attempt = b.attempt + 1, started_at = now(),
-    last_activity_at = now(), progress = NULL, status = NULL
+SET state = 'started', node_id = :node_id, attempt = b.attempt + 1, started_at = clock_timestamp(),
+    last_activity_at = clock_timestamp(), progress = NULL, status = NULL
 WHERE b.id = ANY (ARRAY(SELECT id FROM ready))
 RETURNING b.id, b.attempt, b.attempt_base, b.queue, b.worker, b.priority, b.command, b.request_type,
     b.request_body, b.response_body, b.executed_at, b.callback, b.retry_limit, b.retry, b.on_failure,

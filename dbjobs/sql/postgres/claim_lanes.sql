@@ -60,8 +60,8 @@ WITH RECURSIVE me AS (
     SELECT id, bool_and(mine) OVER (PARTITION BY worker ORDER BY priority, id) AS claimable FROM head
 ), claimed AS (
     UPDATE dbjobs.background_job b
-    SET state = 'started', node_id = :node_id, attempt = b.attempt + 1, started_at = now(),
-        last_activity_at = now(), progress = NULL, status = NULL
+    SET state = 'started', node_id = :node_id, attempt = b.attempt + 1, started_at = clock_timestamp(),
+        last_activity_at = clock_timestamp(), progress = NULL, status = NULL
     WHERE b.id = ANY (ARRAY(SELECT id FROM run WHERE claimable))
     RETURNING b.id, b.attempt, b.attempt_base, b.queue, b.worker, b.priority, b.command, b.request_type,
         b.request_body, b.response_body, b.executed_at, b.callback, b.retry_limit, b.retry, b.on_failure,

@@ -8,7 +8,8 @@
 -- * `attempt` is read although the update could count by itself: it is not in the index, so the row itself is locked
 --   (or passed by, if somebody has it in hand) inside the TOP. With a lock on the index entry alone the update might
 --   have to wait.
--- * The update goes by primary key over the rows already locked.
+-- * The update goes by primary key over the rows already locked. Its moment is taken then, not at the beginning: a job
+--   that was promoted meanwhile must not have started before its time.
 -- * An update lock on our own node row, to the end: the rescue of this node locks the row exclusively, so no job can be
 --   claimed in the name of a node that has just been buried. Other nodes lock rows of their own.
 -- * The rows come back as one JSON text: a driver fetches columns one by one, and each fetch has to wait for its turn
@@ -79,6 +80,7 @@ BEGIN
         SET @room = @room - @@ROWCOUNT;
     END;
 END;
+SET @now = SYSUTCDATETIME();
 UPDATE j
 SET state = N'started', node_id = @node_id, attempt = c.attempt + 1, started_at = @now, last_activity_at = @now,
     progress = NULL, status = NULL

@@ -97,6 +97,7 @@ BEGIN
             LEFT JOIN @locked AS k ON k.id = s.id
         ) AS r
         WHERE r.claimable = 1;
+        SET @now = SYSUTCDATETIME();
         UPDATE j
         SET state = N'started', node_id = @node_id, attempt = j.attempt + 1, started_at = @now,
             last_activity_at = @now, progress = NULL, status = NULL
