@@ -8,10 +8,13 @@ import pytest
 
 from dbjobs import JobContext, Jobs, JobState
 from tests.conformance.helpers import nodes
+from tests.servers import Target
 
 
 @pytest.mark.slow
-async def test_a_blocked_loop_keeps_its_jobs_and_is_reported(url: str, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_blocked_loop_keeps_its_jobs_and_is_reported(
+    url: str, target: Target, caplog: pytest.LogCaptureFixture
+) -> None:
     attempts: list[int] = []
 
     def register(jobs: Jobs) -> None:
@@ -22,7 +25,8 @@ async def test_a_blocked_loop_keeps_its_jobs_and_is_reported(url: str, caplog: p
             return "done"
 
     # One node only: the others would run in the loop that is blocked. Its own rescue is what could take the job.
-    async with nodes(url, 1, register, lease_seconds=1, stall_seconds=0.5) as (jobs,):
+    lease_seconds = min(target.slowness, 2.5)
+    async with nodes(url, 1, register, lease_seconds=lease_seconds, stall_seconds=0.5) as (jobs,):
         done = await jobs.wait(await jobs.enqueue("block"), timeout=20)
         assert jobs._client.engine is not None
     assert (done.state, done.attempt, attempts) == (JobState.COMPLETED, 1, [1])

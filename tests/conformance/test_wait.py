@@ -9,6 +9,7 @@ import pytest
 
 from dbjobs import InvalidOption, JobFailed, Jobs, JobState, NotRunning, UnknownJob
 from tests.conformance.helpers import eventually
+from tests.servers import Target
 
 
 async def echo(request: Any) -> Any:
@@ -46,7 +47,9 @@ async def test_many_may_wait_for_one_job(jobs: Jobs) -> None:
     assert {job.response for job in ended} == {1}
 
 
-async def test_many_who_wait_cost_one_look_at_a_time(url: str, jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_many_who_wait_cost_one_look_at_a_time(
+    url: str, target: Target, jobs: Jobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
     jobs.command(echo)
     client = Jobs(url)
     client.declare("echo")
@@ -70,7 +73,7 @@ async def test_many_who_wait_cost_one_look_at_a_time(url: str, jobs: Jobs, monke
         async with jobs.start():
             done = await asyncio.gather(*waiting)
     assert [job.response for job in done] == list(range(300))
-    assert looks < 300
+    assert looks < 300 * target.slowness  # the longer the jobs take, the more often somebody looks
 
 
 async def test_one_who_gives_up_leaves_the_others_waiting(jobs: Jobs) -> None:
