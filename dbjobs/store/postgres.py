@@ -43,6 +43,7 @@ _SETTINGS = {
 }
 # How long a connection that listens may hear nothing before it asks whether the server is still there.
 PING_SECONDS = 30.0
+CLOSE_SECONDS = 5.0
 _OWN_OPTIONS = {"pool_size", "pooler", "connect_timeout", "command_timeout"}
 
 
@@ -76,6 +77,7 @@ class PostgresDatabase:
         self.statements = _statements(schema)
         self._pool: Pool[Connection] | None = None
         self._handlers_pool: Pool[Connection] | None = None
+        self._given_up: set[asyncio.Task[Connection]] = set()
 
     async def open(self) -> None:
         self._pool = Pool(self._connect, self._pool_size)
@@ -87,7 +89,9 @@ class PostgresDatabase:
         self._pool = self._handlers_pool = None
         with anyio.CancelScope(shield=True):
             for pool in pools:
-                await pool.close(5.0)
+                await pool.close(CLOSE_SECONDS)
+            if self._given_up:
+                await asyncio.wait(set(self._given_up), timeout=CLOSE_SECONDS)
 
     async def fetch(self, statement: str, /, **parameters: Any) -> Sequence[Row]:
         prepared = self.statements[statement]
@@ -183,10 +187,23 @@ class PostgresDatabase:
             options: dict[str, Any] = {"statement_cache_size": 0, "server_settings": {"application_name": "dbjobs"}}
         else:
             options = {"statement_cache_size": 200, "max_cached_statement_lifetime": 0, "server_settings": _SETTINGS}
-        connection: Connection = await asyncpg.connect(
-            self._dsn, timeout=self._connect_timeout, command_timeout=self._command_timeout, **options
+        # In a task of its own, which goes on when the caller is cancelled: asyncpg, cancelled at a certain moment,
+        # leaves an exception behind that nobody can catch.
+        connecting: asyncio.Task[Connection] = asyncio.create_task(
+            asyncpg.connect(self._dsn, timeout=self._connect_timeout, command_timeout=self._command_timeout, **options)
         )
-        return connection
+        try:
+            return await asyncio.shield(connecting)
+        except asyncio.CancelledError:
+            self._given_up.add(connecting)
+            connecting.add_done_callback(self._drop)
+            raise
+
+    def _drop(self, connecting: asyncio.Task[Connection]) -> None:
+        """A connection that nobody waits for any more."""
+        self._given_up.discard(connecting)
+        if not connecting.cancelled() and connecting.exception() is None:
+            connecting.result().terminate()
 
     def _bind(self, wanted: tuple[Any, ...], given: dict[str, Any]) -> list[Any]:
         values: list[Any] = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import importlib
 import re
 import sys
@@ -20,6 +21,7 @@ from dbjobs import (
     SchemaTooNew,
     SchemaTooOld,
 )
+from dbjobs.store.database import make_database
 from dbjobs.store.migrate import LATEST_VERSION
 from tests.conformance.raw import Raw
 
@@ -132,3 +134,23 @@ def test_a_missing_driver_is_named_with_what_to_install(monkeypatch: pytest.Monk
         importlib.import_module("asyncpg")
     with pytest.raises(MissingDriver, match=r"asyncpg.*pip install 'dbjobs\[postgres\]'"):
         Jobs("postgresql://localhost/app")
+
+
+async def test_an_opening_that_is_cancelled_at_any_moment_leaves_nothing_behind(url: str) -> None:
+    """An exception that nobody could catch would reach the event loop's handler, which fails the test."""
+    loop = asyncio.get_running_loop()
+    complaints: list[dict[str, Any]] = []
+    loop.set_exception_handler(lambda _, context: complaints.append(context))
+    try:
+        for turns in range(40):
+            db = make_database(url)
+            opening = asyncio.create_task(db.open())
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            opening.cancel()
+            await asyncio.wait([opening])
+            await db.close()
+            gc.collect()
+    finally:
+        loop.set_exception_handler(None)
+    assert complaints == []
