@@ -45,7 +45,7 @@ async def backlog(site: Site, jobs: int, part: int) -> Mapping[str, float]:
     began = await Workload(site.url).run(site, 2 * part)
     first, middle = await site.tables.completion(part)
     both, end = await site.tables.completion(2 * part)
-    return {"first": first / (middle - began), "next": (both - first) / (end - middle)}
+    return {"first": _rate(first, middle - began), "next": _rate(both - first, end - middle)}
 
 
 async def scheduled(site: Site, waiting: int, jobs: int) -> float:
@@ -62,7 +62,7 @@ async def pinned(site: Site, jobs: int, last: int) -> Mapping[str, float]:
         began = await Workload(site.url).run(site, jobs)
     before, middle = await site.tables.completion(jobs - last)
     _, end = await site.tables.completion(jobs)
-    return {"all": jobs / (end - began), "last": (jobs - before) / (end - middle) if before < jobs else math.nan}
+    return {"all": _rate(jobs, end - began), "last": _rate(jobs - before, end - middle)}
 
 
 async def lanes(site: Site, stuck: int, jobs: int) -> float:
@@ -119,6 +119,11 @@ async def _drained(site: Site, jobs: int, workload: Workload | None = None, *, o
     began = await (workload or Workload(site.url)).run(site, jobs)
     _, end = await site.tables.completion(jobs)
     return jobs / (end - began)
+
+
+def _rate(jobs: int, seconds: float) -> float:
+    """Jobs per second; not a number where they all ended in the commit that their time is counted from."""
+    return jobs / seconds if seconds else math.nan
 
 
 async def _until_completed(site: Site, jobs: int) -> None:
