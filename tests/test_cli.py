@@ -8,15 +8,17 @@ import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 import typer
 
 from dbjobs.cli import options, output
-from dbjobs.cli.checks import Patient, examine
+from dbjobs.cli.checks import Patient, check_durability, examine
 from dbjobs.store import repository
 from dbjobs.store.database import make_database
 from tests.cli import Cli
+from tests.conformance.raw import Raw
 from tests.servers import Target
 from tests.servers.processes import Spawn
 
@@ -202,7 +204,7 @@ def test_doctor_says_what_is_wrong_and_what_to_do(empty: Cli) -> None:
     assert re.search(r"^OK +database +(PostgreSQL|MySQL|MariaDB|SQL Server|SQLite) \d", before)
     assert "run 'dbjobs migrate'" in before.splitlines()[-1]
     empty("migrate")
-    assert "WARN" not in empty("doctor").stdout
+    assert empty.complaints() == []
     empty("enqueue", "unheard_of")
     after = empty("doctor", "--app", "myapp:jobs", "--longest-wait", "0", code=1).stdout
     assert "no node is alive, so no job is run" in after
@@ -214,6 +216,55 @@ def test_doctor_says_what_is_wrong_and_what_to_do(empty: Cli) -> None:
 
 def test_doctor_without_a_database_is_a_warning(bare: Cli) -> None:
     assert bare("doctor", "--url", "postgresql://nobody@127.0.0.1:1/none", code=1).stdout.startswith("WARN  database")
+
+
+async def test_doctor_names_a_setting_with_which_commits_may_be_lost(url: str, target: Target) -> None:
+    if target.dialect == "mysql" and target.server is None:
+        pytest.skip("a setting of the whole server, which is not ours")
+    if target.is_babelfish:
+        pytest.skip("it has no such setting")
+    database = urlsplit(url).path.removeprefix("/")
+    # SQLite has none: our connections decide.
+    setting, unsafe, safe = {
+        "sqlite": (None, "SELECT 1", "SELECT 1"),
+        "postgres": (
+            "synchronous_commit is off",
+            f'ALTER DATABASE "{database}" SET synchronous_commit = off',
+            f'ALTER DATABASE "{database}" RESET synchronous_commit',
+        ),
+        "mysql": (
+            "innodb_flush_log_at_trx_commit is 2",
+            "SET GLOBAL innodb_flush_log_at_trx_commit = 2",
+            "SET GLOBAL innodb_flush_log_at_trx_commit = 1",
+        ),
+        "sqlserver": (
+            "DELAYED_DURABILITY is FORCED",
+            "ALTER DATABASE CURRENT SET DELAYED_DURABILITY = FORCED",
+            "ALTER DATABASE CURRENT SET DELAYED_DURABILITY = DISABLED",
+        ),
+    }[target.dialect]
+    before = await named_risks(url)
+    raw = Raw(target.dialect, url)
+    await raw.rows(unsafe)
+    try:
+        assert await named_risks(url) - before == {setting} - {None}
+    finally:
+        await raw.rows(safe)
+    assert await named_risks(url) == before
+
+
+async def named_risks(url: str) -> set[str]:
+    """What doctor finds about durability: settings and their values."""
+    db = make_database(url)
+    await db.open()
+    try:
+        findings = [
+            finding async for finding in check_durability(Patient(db=db, commands=None, longest_wait_seconds=1))
+        ]
+    finally:
+        await db.close()
+    assert len(findings) >= 1
+    return {finding.message.partition(":")[0] for finding in findings if not finding.ok}
 
 
 async def test_doctor_finds_stranded_jobs_and_paused_queues(cli: Cli, url: str) -> None:

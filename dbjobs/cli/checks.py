@@ -81,6 +81,19 @@ async def check_schema(db: Database) -> Finding:
     return _fine("schema", f"the tables in schema {db.schema!r} have version {migrate.LATEST_VERSION}")
 
 
+async def check_durability(patient: Patient) -> AsyncIterator[Finding]:
+    """What was committed survives a crash of the server's machine."""
+    risks = await repository.find_risks(patient.db)
+    for risk in risks:
+        yield _wrong(
+            "durability",
+            f"{risk.setting} is {risk.value}: jobs that were enqueued may be lost when the server's machine crashes",
+            f"set it to {risk.wanted}, unless you can do without these jobs",
+        )
+    if not risks:
+        yield _fine("durability", "a commit that has returned is on the disk")
+
+
 async def check_history(patient: Patient) -> AsyncIterator[Finding]:
     """History has a place for this month and the next."""
     month = await repository.current_month(patient.db)
@@ -200,6 +213,7 @@ async def check_commands(patient: Patient) -> AsyncIterator[Finding]:
 
 
 _CHECKS: tuple[Callable[[Patient], AsyncIterator[Finding]], ...] = (
+    check_durability,
     check_history,
     check_nodes,
     check_queues,

@@ -168,3 +168,11 @@ class OldestQueued(msgspec.Struct, frozen=True, gc=False):
     worker: str | None
     command: str
     age_seconds: float
+
+
+class Risk(msgspec.Struct, frozen=True, gc=False):
+    """A setting of the server with which it may lose what it has committed."""
+
+    setting: str
+    value: str
+    wanted: str

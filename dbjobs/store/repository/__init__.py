@@ -5,7 +5,14 @@ have ``fetch``. What belongs together in one transaction is put together in ``en
 ``settlement``, ``cancelling`` and ``rescue``, next to this folder.
 """
 
-from dbjobs.store.repository.checks import current_month, find_stranded, list_partitions, oldest_queued, server_version
+from dbjobs.store.repository.checks import (
+    current_month,
+    find_risks,
+    find_stranded,
+    list_partitions,
+    oldest_queued,
+    server_version,
+)
 from dbjobs.store.repository.claims import Wanted, claim_jobs, claim_lanes, release_workers, skip_lanes
 from dbjobs.store.repository.due import find_expired, next_due, promote_jobs
 from dbjobs.store.repository.enqueue import (
@@ -69,6 +76,7 @@ __all__ = [
     "find_live",
     "find_orphans",
     "find_refs",
+    "find_risks",
     "find_stranded",
     "find_unknown",
     "finish_jobs",

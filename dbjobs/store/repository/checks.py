@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dbjobs.store.records import OldestQueued
+from dbjobs.store.records import OldestQueued, Risk
 from dbjobs.store.repository.rows import Fetcher
 
 
@@ -30,3 +30,8 @@ async def oldest_queued(db: Fetcher, bound: int) -> OldestQueued | None:
 async def find_stranded(db: Fetcher, limit: int) -> list[int]:
     """Waiting jobs that no live parent will release; there should be none."""
     return [row[0] for row in await db.fetch("find_stranded", limit=limit)]
+
+
+async def find_risks(db: Fetcher) -> list[Risk]:
+    """Settings with which the server may lose what it has committed."""
+    return [Risk(*row) for row in await db.fetch("find_risks")]
