@@ -46,6 +46,8 @@ _UNAVAILABLE_STATES = ("08", "28", "HYT", "57P")
 _NO_PARTITION = 50001  # thrown by our own statements
 
 _NUMBER = re.compile(r"\((-?\d+)\)")
+# "[08001] [Microsoft][ODBC Driver 18 for SQL Server]" in front of each message; brackets within one are its own.
+_LAYERS = re.compile(r"(?:^|(?<=; ))\[[0-9A-Z]{5}\]\s*(?:\[[^\]]*\]){0,3}\s*")
 _MONTH = re.compile(r"\bmonth (\d{6})\b")
 
 
@@ -83,7 +85,9 @@ def translate(error: pyodbc.Error, where: str) -> DatabaseError | MissingDriver:
     if state in ("IM002", "IM003") or "Can't open lib" in message:
         return MissingDriver(f"the ODBC driver for SQL Server cannot be loaded: {message}")
     if numbers & _UNAVAILABLE or state.startswith(_UNAVAILABLE_STATES) or "closed connection" in message:
-        return DatabaseUnavailable(f"SQL Server at {where} cannot be reached or refuses us: {message}")
+        return DatabaseUnavailable(
+            f"SQL Server at {where} cannot be reached or refuses us: {message}{_advice(message)}"
+        )
     if numbers & _PERMISSIONS or "permission denied" in message:
         return MissingPermission(f"{where}: {message}")
     return DatabaseError(f"{type(error).__name__}: {message}")
@@ -93,6 +97,15 @@ def _numbers(message: str) -> set[int]:
     return {int(number) for number in _NUMBER.findall(message)}
 
 
+def _advice(message: str) -> str:
+    """What to do where Microsoft's driver, which encrypts by default, and a server as it was installed do not agree."""
+    if "certificate verify failed" in message:
+        return ". If the server made its certificate itself, add TrustServerCertificate=yes to the URL's options"
+    if "Encryption not supported" in message:
+        return ". Add Encrypt=no to the URL's options"
+    return ""
+
+
 def _plain(message: str) -> str:
-    """The driver's text without the names of the layers that it went through."""
-    return re.sub(r"(\[[^\]]*\])+\s*", "", message)
+    """The driver's text without its states and the names of the layers that it went through."""
+    return _LAYERS.sub("", message)

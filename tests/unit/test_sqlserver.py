@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
@@ -140,6 +141,34 @@ def test_the_drivers_errors_become_ours(state: str, number: int, message: str, k
     assert type(error) is kind
     assert message in str(error)
     assert "[SQL Server]" not in str(error)
+
+
+def test_brackets_of_the_message_itself_are_kept() -> None:
+    layers = f"[Microsoft][{MICROSOFT}][SQL Server]"
+    text = f"[42000] {layers}The object '[app].[job]' is in use. (3702) (SQLExecDirectW); [01000] {layers}Ended. (3621)"
+    assert str(translate(pyodbc.Error("42000", text), "host")).endswith(
+        "The object '[app].[job]' is in use. (3702) (SQLExecDirectW); Ended. (3621)"
+    )
+    freetds = "[08001] [FreeTDS][SQL Server]Unable to connect to data source (0) (SQLDriverConnect)"
+    assert str(translate(pyodbc.Error("08001", freetds), "h")).endswith(
+        ": Unable to connect to data source (0) (SQLDriverConnect)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("message", "advice"),
+    [
+        (
+            "SSL Provider: [error:0A000086:SSL routines::certificate verify failed:self-signed certificate] (-1)",
+            "certificate verify failed:self-signed certificate.*TrustServerCertificate=yes",
+        ),
+        ("Encryption not supported on SQL Server. (20)", "Encrypt=no"),
+    ],
+)
+def test_a_refused_encryption_says_which_option_helps(message: str, advice: str) -> None:
+    error = translate(pyodbc.Error("08001", f"[08001] [Microsoft][{MICROSOFT}]{message} (SQLDriverConnect)"), "host")
+    assert isinstance(error, DatabaseUnavailable)
+    assert re.search(advice, str(error))
 
 
 def test_a_missing_month_is_named() -> None:
