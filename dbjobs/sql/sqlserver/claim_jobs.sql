@@ -3,6 +3,8 @@
 -- * background_job_ready serves it: a claim starts right behind the last job claimed. T-SQL cannot compare pairs, and
 --   `priority > x OR (priority = x AND id > y)` would be a filter over everything that was claimed before; so there
 --   are two seeks, one for the rest of that priority and one for those behind it.
+-- * FORCE ORDER: jobs are looked at in the order of the index, and the look ends with the last one wanted. A plan that began
+--   with the commands and sorted would lock every ready job for that.
 -- * READPAST: rows that another node is claiming at this moment are passed by, not waited for. READCOMMITTEDLOCK,
 --   because a database with READ_COMMITTED_SNAPSHOT would read versions and refuse the hint.
 -- * `attempt` is read although the update could count by itself: it is not in the index, so the row itself is locked
@@ -56,13 +58,13 @@ BEGIN
     INSERT INTO @claimed (id, attempt)
     SELECT TOP (@slots) j.id, j.attempt
     FROM dbjobs.background_job AS j
-        WITH (UPDLOCK, READPAST, ROWLOCK, READCOMMITTEDLOCK, INDEX (background_job_ready))
+        WITH (UPDLOCK, READPAST, ROWLOCK, READCOMMITTEDLOCK, FORCESEEK, INDEX (background_job_ready))
     WHERE j.queue = @queue AND j.state = N'queued' AND j.worker IS NULL
       AND j.priority = @after_priority AND j.id > @after_id
       AND j.command IN (SELECT c.command FROM @command AS c)
       AND (j.expires_at IS NULL OR j.expires_at > @now)
     ORDER BY j.priority, j.id
-    OPTION (LOOP JOIN, MAXDOP 1);
+    OPTION (FORCE ORDER, LOOP JOIN, MAXDOP 1);
     SET @found = @@ROWCOUNT;
     SELECT @slots = @slots - @found, @room = @room - @found;
     IF @slots > 0
@@ -70,13 +72,13 @@ BEGIN
         INSERT INTO @claimed (id, attempt)
         SELECT TOP (@slots) j.id, j.attempt
         FROM dbjobs.background_job AS j
-            WITH (UPDLOCK, READPAST, ROWLOCK, READCOMMITTEDLOCK, INDEX (background_job_ready))
+            WITH (UPDLOCK, READPAST, ROWLOCK, READCOMMITTEDLOCK, FORCESEEK, INDEX (background_job_ready))
         WHERE j.queue = @queue AND j.state = N'queued' AND j.worker IS NULL
           AND j.priority > @after_priority
           AND j.command IN (SELECT c.command FROM @command AS c)
           AND (j.expires_at IS NULL OR j.expires_at > @now)
         ORDER BY j.priority, j.id
-        OPTION (LOOP JOIN, MAXDOP 1);
+        OPTION (FORCE ORDER, LOOP JOIN, MAXDOP 1);
         SET @room = @room - @@ROWCOUNT;
     END;
 END;

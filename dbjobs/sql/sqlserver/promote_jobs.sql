@@ -11,7 +11,8 @@ DECLARE @promoted TABLE (
 BEGIN TRANSACTION;
 INSERT INTO @promoted (id, queue, priority, worker)
 SELECT TOP (@limit) j.id, j.queue, j.priority, j.worker
-FROM dbjobs.background_job AS j WITH (UPDLOCK, READPAST, ROWLOCK, READCOMMITTEDLOCK, INDEX (background_job_due))
+FROM dbjobs.background_job AS j
+    WITH (UPDLOCK, READPAST, ROWLOCK, READCOMMITTEDLOCK, FORCESEEK, INDEX (background_job_due))
 WHERE j.state = N'scheduled' AND j.run_after <= @now
 ORDER BY j.run_after;
 UPDATE j

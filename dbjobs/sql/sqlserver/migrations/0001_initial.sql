@@ -272,13 +272,14 @@ GO
 
 -- The text in a JSON array of one. OPENJSON would give it as well, but Babelfish leaves its escapes in and cuts it off at
 -- 4,000 characters. A backslash that was escaped is marked by a control character behind it: JSON has control characters
--- only as escapes, and a bare backslash stands before each of them only by this mark.
+-- only as escapes, and a bare backslash stands before each of them only by this mark. Every step says its collation: in a
+-- database whose own one knows supplementary characters (_SC, _140), places are counted otherwise.
 CREATE FUNCTION dbjobs.json_text (@json nvarchar(max)) RETURNS nvarchar(max)
 WITH SCHEMABINDING, RETURNS NULL ON NULL INPUT
 AS
 BEGIN
     DECLARE @text nvarchar(max) = SUBSTRING(@json, 3, LEN(@json) - 4), @at int;
-    DECLARE @digits nchar(16) = N'0123456789abcdef';
+    DECLARE @digits nchar(16) = N'0123456789abcdef', @hex nchar(2);
     IF CHARINDEX(N'\', @text COLLATE Latin1_General_100_BIN2) = 0
         RETURN @text;
     SET @text = REPLACE(REPLACE(REPLACE(REPLACE(REPLACE(REPLACE(REPLACE(REPLACE(
@@ -288,9 +289,9 @@ BEGIN
     SET @at = CHARINDEX(N'\u00', @text COLLATE Latin1_General_100_BIN2);
     WHILE @at > 0
     BEGIN
-        SET @text = STUFF(@text, @at, 6, NCHAR(
-            (CHARINDEX(LOWER(SUBSTRING(@text, @at + 4, 1)), @digits) - 1) * 16
-            + CHARINDEX(LOWER(SUBSTRING(@text, @at + 5, 1)), @digits) - 1
+        SET @hex = SUBSTRING(@text COLLATE Latin1_General_100_BIN2, @at + 4, 2);
+        SET @text = STUFF(@text COLLATE Latin1_General_100_BIN2, @at, 6, NCHAR(
+            (CHARINDEX(LOWER(LEFT(@hex, 1)), @digits) - 1) * 16 + CHARINDEX(LOWER(RIGHT(@hex, 1)), @digits) - 1
         ));
         SET @at = CHARINDEX(N'\u00', @text COLLATE Latin1_General_100_BIN2, @at);
     END;
