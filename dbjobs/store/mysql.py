@@ -82,6 +82,7 @@ class MysqlDatabase:
         self.statements = self.scripts.statements
         self._pool: Pool[MysqlConnection] | None = None
         self._handlers_pool: Pool[MysqlConnection] | None = None
+        self._clustered = False
 
     async def open(self) -> None:
         self._pool = Pool(self._connect, self._pool_size)
@@ -148,7 +149,8 @@ class MysqlDatabase:
             raise InvalidOption(f"connection= has the character set {charset!r}; jobs need utf8mb4")
         if connection.get_autocommit() and not connection.get_transaction_status():
             raise InvalidOption("connection= has no open transaction and commits by itself: begin() one on it first")
-        return MysqlSession(self.callers_scripts, MysqlConnection(connection, self._where, self._seconds))
+        adopted = MysqlConnection(connection, self._where, self._seconds, clustered=self._clustered)
+        return MysqlSession(self.callers_scripts, adopted)
 
     def another(self) -> MysqlDatabase:
         return MysqlDatabase(self.url, schema=self.schema, pool_size=1)
@@ -169,7 +171,8 @@ class MysqlDatabase:
             raw = await self._driver.connect(**self._arguments, **_tls(self._tls))
         connection = MysqlConnection(raw, self._where, self._seconds, self._kill)
         try:
-            await Run(connection, self.scripts, {}).steps(self.scripts.steps("open_connection"), alone=False)
+            found = await Run(connection, self.scripts, {}).steps(self.scripts.steps("open_connection"), alone=False)
+            self._clustered = connection.clustered = [row[1] for row in found] == ["ON"]
         except BaseException:
             connection.terminate()
             raise

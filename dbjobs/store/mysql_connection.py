@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from functools import lru_cache
 from importlib import import_module
@@ -27,12 +27,20 @@ class MysqlConnection:
         where: host, port and database, for messages.
         seconds: how long statements sent together may take.
         kill: ends the server's side of a connection, by thread id; None for a caller's own, which is left alone.
+        clustered: the server is one of a Galera cluster, which may abort a transaction at any moment.
     """
 
     def __init__(
-        self, raw: Any, where: str, seconds: float, kill: Callable[[int], Awaitable[None]] | None = None
+        self,
+        raw: Any,
+        where: str,
+        seconds: float,
+        kill: Callable[[int], Awaitable[None]] | None = None,
+        *,
+        clustered: bool = False,
     ) -> None:
         self.raw = raw
+        self.clustered = clustered
         self._where = where
         self._seconds = seconds
         self._kill = kill
@@ -48,8 +56,11 @@ class MysqlConnection:
         escaped: str = self.raw.escape_string(text)
         return escaped
 
-    async def run(self, text: str) -> list[Result]:
-        """Run statements, joined by ``;``, in one round trip; a result for each.
+    async def run(self, statements: Sequence[str]) -> list[Result]:
+        """Run statements in one round trip, or one each in a cluster; a result for each.
+
+        A cluster that aborts a transaction tells so in its next answer, but for a statement amid others that has sent
+        rows already: MariaDB then runs the rest outside of a transaction, and its COMMIT says OK.
 
         Raises:
             DatabaseError.
@@ -57,16 +68,18 @@ class MysqlConnection:
         with translated(self._where):
             try:
                 async with asyncio.timeout(self._seconds):
-                    return await self._results(text)
+                    if not self.clustered:
+                        return await self._results(";\n".join(statements))
+                    return [result for text in statements for result in await self._results(text)]
             except (asyncio.CancelledError, TimeoutError):
                 # The server would go on with it, and commit it.
                 await self._abandon()
                 raise
 
-    async def run_unless_taken(self, text: str) -> list[Result]:
+    async def run_unless_taken(self, statement: str) -> list[Result]:
         """The same; no results if a unique key is taken (the statement is then undone, its transaction goes on)."""
         try:
-            return await self.run(text)
+            return await self.run([statement])
         except DatabaseError as error:
             if code_of(error.__cause__) == DUPLICATE_KEY:
                 return []

@@ -28,11 +28,11 @@ class Result(NamedTuple):
 class Runs(Protocol):
     """A connection, as a script needs it."""
 
-    async def run(self, text: str) -> list[Result]:
-        """Run statements, joined by ``;``, in one round trip."""
+    async def run(self, statements: Sequence[str]) -> list[Result]:
+        """Run statements, in one round trip if possible."""
         ...
 
-    async def run_unless_taken(self, text: str) -> list[Result]:
+    async def run_unless_taken(self, statement: str) -> list[Result]:
         """The same; no results if a unique key is taken."""
         ...
 
@@ -119,7 +119,7 @@ class Run:
             results = await self._connection.run_unless_taken(text)
             by = 1
         else:
-            results = await self._connection.run(f"{text};\n{self._scripts.increment}")
+            results = await self._connection.run([text, self._scripts.increment])
             by = results[-1].rows[0][0]
         first = results[0].first_id if results else 0
         beside = column_of(table, step.numbered)
@@ -150,7 +150,7 @@ class Run:
         if not self._unsent:
             return []
         sent, self._unsent = self._unsent, []
-        results = await self._connection.run(";\n".join(text for _, text in sent))
+        results = await self._connection.run([text for _, text in sent])
         answered: dict[int, tuple[Step, list[Result]]] = {}
         for (step, _), result in zip(sent, results, strict=True):
             if step is not None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 from collections import defaultdict
 from collections.abc import Iterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 
+import anyio
 import pytest
 
-from dbjobs import Jobs
+from dbjobs import JobRef, Jobs
 from tests.conformance.helpers import eventually
 from tests.conformance.raw import Raw
 from tests.process.app import Work
@@ -19,7 +21,7 @@ from tests.servers.galera import GaleraCluster
 from tests.servers.processes import Spawn
 
 VARIABLE = "DBJOBS_TEST_GALERA"
-JOBS = 5000
+JOBS = 5100
 
 pytestmark = [
     pytest.mark.galera,
@@ -43,12 +45,20 @@ async def test_no_job_is_lost_or_run_by_two_nodes(cluster: GaleraCluster, spawn:
     urls = cluster.create_database("app")
     several = [Workers(spawn, url, tmp_path) for url in urls]  # one journal
     journal = several[0]
-    async with Jobs(urls[0]) as jobs:
-        jobs.declare("work", retry_limit=20)
-        refs = await jobs.enqueue_many("work", [Work(0.0)] * JOBS)
-        lanes = {f"lane {n}": await jobs.enqueue_many("work", [Work(0.0)] * 20, worker=f"lane {n}") for n in range(5)}
+    async with AsyncExitStack() as stack:
+        callers = [await stack.enter_async_context(Jobs(url)) for url in urls]
+        for caller in callers:
+            caller.declare("work", retry_limit=20)
+        jobs = callers[0]
         processes = [workers.start("concurrency=10", "lease_seconds=20") for workers in several]
+        # Callers and nodes at work on all servers at once: what one of them claims, another one numbers and finishes.
+        refs: list[JobRef] = []
+        async with anyio.create_task_group() as group:
+            for caller in callers:
+                group.start_soon(enqueue, caller, refs)
+        lanes = {f"lane {n}": await jobs.enqueue_many("work", [Work(0.0)] * 20, worker=f"lane {n}") for n in range(5)}
         everything = refs + [ref for lane in lanes.values() for ref in lane]
+        assert len({ref.id for ref in everything}) == JOBS + 100
         await eventually(
             lambda: len({line.job for line in journal.lines("end")}) == len(everything), "all have run", timeout=240
         )
@@ -64,6 +74,13 @@ async def test_no_job_is_lost_or_run_by_two_nodes(cluster: GaleraCluster, spawn:
     assert await status(urls, "wsrep_cluster_size") == [3, 3, 3]
     conflicts = await status(urls, "wsrep_local_bf_aborts") + await status(urls, "wsrep_local_cert_failures")
     assert sum(conflicts) > 0, "the servers were never in each other's way: this run proves nothing"
+
+
+async def enqueue(jobs: Jobs, refs: list[JobRef]) -> None:
+    """A third of the jobs: most of them many at once, some alone."""
+    for _ in range(JOBS // 3 // 100):
+        refs += await jobs.enqueue_many("work", [Work(0.0)] * 99)
+        refs.append(await jobs.enqueue("work", Work(0.0)))
 
 
 async def nothing_live(jobs: Jobs) -> bool:

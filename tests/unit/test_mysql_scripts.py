@@ -23,12 +23,12 @@ class Recorder:
         self._answers = list(answers)
         self.taken = False
 
-    async def run(self, text: str) -> list[Result]:
-        self.sent.append(text)
+    async def run(self, statements: Sequence[str]) -> list[Result]:
+        self.sent.append(";\n".join(statements))
         return list(self._answers.pop(0))
 
-    async def run_unless_taken(self, text: str) -> list[Result]:
-        self.sent.append(text)
+    async def run_unless_taken(self, statement: str) -> list[Result]:
+        self.sent.append(statement)
         return [] if self.taken else list(self._answers.pop(0))
 
     def escape(self, text: str) -> str:
