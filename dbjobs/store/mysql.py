@@ -82,7 +82,7 @@ class MysqlDatabase:
         self.statements = self.scripts.statements
         self._pool: Pool[MysqlConnection] | None = None
         self._handlers_pool: Pool[MysqlConnection] | None = None
-        self._clustered = False
+        self._guard: tuple[str, str] | None = None
 
     async def open(self) -> None:
         self._pool = Pool(self._connect, self._pool_size)
@@ -149,7 +149,7 @@ class MysqlDatabase:
             raise InvalidOption(f"connection= has the character set {charset!r}; jobs need utf8mb4")
         if connection.get_autocommit() and not connection.get_transaction_status():
             raise InvalidOption("connection= has no open transaction and commits by itself: begin() one on it first")
-        adopted = MysqlConnection(connection, self._where, self._seconds, clustered=self._clustered)
+        adopted = MysqlConnection(connection, self._where, self._seconds, guard=self._guard)
         return MysqlSession(self.callers_scripts, adopted)
 
     def another(self) -> MysqlDatabase:
@@ -172,7 +172,7 @@ class MysqlDatabase:
         connection = MysqlConnection(raw, self._where, self._seconds, self._kill)
         try:
             found = await Run(connection, self.scripts, {}).steps(self.scripts.steps("open_connection"), alone=False)
-            self._clustered = connection.clustered = [row[1] for row in found] == ["ON"]
+            self._guard = connection.guard = self.scripts.guard if [row[1] for row in found] == ["ON"] else None
         except BaseException:
             connection.terminate()
             raise

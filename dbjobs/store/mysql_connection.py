@@ -27,7 +27,8 @@ class MysqlConnection:
         where: host, port and database, for messages.
         seconds: how long statements sent together may take.
         kill: ends the server's side of a connection, by thread id; None for a caller's own, which is left alone.
-        clustered: the server is one of a Galera cluster, which may abort a transaction at any moment.
+        guard: for a server of a Galera cluster, which may abort a transaction at any moment: what is run in front of
+            statements that travel together, and what between them.
     """
 
     def __init__(
@@ -37,10 +38,10 @@ class MysqlConnection:
         seconds: float,
         kill: Callable[[int], Awaitable[None]] | None = None,
         *,
-        clustered: bool = False,
+        guard: tuple[str, str] | None = None,
     ) -> None:
         self.raw = raw
-        self.clustered = clustered
+        self.guard = guard
         self._where = where
         self._seconds = seconds
         self._kill = kill
@@ -57,10 +58,7 @@ class MysqlConnection:
         return escaped
 
     async def run(self, statements: Sequence[str]) -> list[Result]:
-        """Run statements in one round trip, or one each in a cluster; a result for each.
-
-        A cluster that aborts a transaction tells so in its next answer, but for a statement amid others that has sent
-        rows already: MariaDB then runs the rest outside of a transaction, and its COMMIT says OK.
+        """Run statements in one round trip; a result for each.
 
         Raises:
             DatabaseError.
@@ -68,9 +66,7 @@ class MysqlConnection:
         with translated(self._where):
             try:
                 async with asyncio.timeout(self._seconds):
-                    if not self.clustered:
-                        return await self._results(";\n".join(statements))
-                    return [result for text in statements for result in await self._results(text)]
+                    return await self._together(statements)
             except (asyncio.CancelledError, TimeoutError):
                 # The server would go on with it, and commit it.
                 await self._abandon()
@@ -111,6 +107,15 @@ class MysqlConnection:
     async def close(self) -> None:
         """Say good-bye, then close."""
         await self.raw.ensure_closed()
+
+    async def _together(self, statements: Sequence[str]) -> list[Result]:
+        if self.guard is None or len(statements) == 1:
+            return await self._results(";\n".join(statements))
+        if not self.is_mariadb:
+            # MySQL has no words for the guard; an answer for each statement tells of an abort, too.
+            return [result for text in statements for result in await self._results(text)]
+        first, between = self.guard
+        return (await self._results(f"{first};\n" + f";\n{between};\n".join(statements)))[1::2]
 
     async def _results(self, text: str) -> list[Result]:
         cursor = self._cursor(self.raw)

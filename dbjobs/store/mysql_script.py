@@ -29,7 +29,7 @@ class Runs(Protocol):
     """A connection, as a script needs it."""
 
     async def run(self, statements: Sequence[str]) -> list[Result]:
-        """Run statements, in one round trip if possible."""
+        """Run statements, in one round trip."""
         ...
 
     async def run_unless_taken(self, statement: str) -> list[Result]:
@@ -47,6 +47,7 @@ class Scripts:
         self._steps: dict[str, tuple[Step, ...]] = {}
         self.begin, self.commit = statements.text("begin"), statements.text("commit")
         self.increment = statements.text("auto_increment")
+        self.guard = statements.text("note_transaction"), statements.text("check_transaction")
 
     def steps(self, name: str) -> tuple[Step, ...]:
         """The steps of the file ``<name>.sql``."""

@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
+from dbjobs.store import mysql_connection
 from dbjobs.store.mysql import _scripts
+from dbjobs.store.mysql_connection import MysqlConnection
 from dbjobs.store.mysql_script import Result, Run
 from dbjobs.store.mysql_steps import steps_of
 from dbjobs.store.mysql_values import MOST_CHARACTERS, in_pieces, literal
@@ -76,6 +78,58 @@ async def test_a_condition_on_another_value() -> None:
         connection = Recorder([DONE])
         await run(source, connection, ends=Table(("state",), [(state,) for state in states]))
         assert len(connection.sent) == statements
+
+
+class Wire:
+    """A driver's connection that notes what is sent."""
+
+    def __init__(self, server: str) -> None:
+        self.server = server
+        self.sent: list[str] = []
+
+    def get_server_info(self) -> str:
+        return self.server
+
+
+class Cursor:
+    """Each statement answers with itself."""
+
+    description = (("n",),)
+
+    def __init__(self, wire: Wire) -> None:
+        self._wire = wire
+        self._answers: list[str] = []
+
+    async def execute(self, text: str) -> None:
+        self._wire.sent.append(text)
+        self._answers = text.split(";\n")
+
+    async def fetchall(self) -> list[tuple[str]]:
+        return [(self._answers[0],)]
+
+    async def nextset(self) -> bool:
+        del self._answers[0]
+        return bool(self._answers)
+
+
+@pytest.mark.parametrize(
+    ("server", "guarded", "sent"),
+    [
+        ("11.4.2-MariaDB", False, ["a;\nb;\nc"]),
+        ("11.4.2-MariaDB", True, ["first;\na;\nbetween;\nb;\nbetween;\nc"]),
+        ("8.0.41", True, ["a", "b", "c"]),
+    ],
+)
+async def test_a_cluster_s_abort_cannot_hide_amid_a_packet(
+    monkeypatch: pytest.MonkeyPatch, server: str, guarded: bool, sent: list[str]
+) -> None:
+    monkeypatch.setattr(mysql_connection, "_quiet_cursor", lambda driver: Cursor)
+    wire = Wire(server)
+    connection = MysqlConnection(wire, "nowhere", 5.0, guard=("first", "between") if guarded else None)
+    assert [result.rows[0][0] for result in await connection.run(["a", "b", "c"])] == ["a", "b", "c"]
+    assert wire.sent == sent
+    assert len(await connection.run(["a"])) == 1
+    assert wire.sent == [*sent, "a"]
 
 
 async def test_packed_rows_are_unpacked() -> None:

@@ -23,9 +23,11 @@ ONLY_IN = {
     "mysql": {
         "auto_increment",
         "begin",
+        "check_transaction",
         "commit",
         "insert_bulk",
         "kill_connection",
+        "note_transaction",
         "open_connection",
         "unlock_schema",
     },
