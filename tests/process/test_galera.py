@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -12,6 +12,9 @@ import anyio
 import pytest
 
 from dbjobs import JobRef, Jobs
+from dbjobs.errors import TransactionConflict
+from dbjobs.store.database import Database, make_database
+from dbjobs.store.repository import claim_jobs, count_live, register_node
 from tests.conformance.helpers import eventually
 from tests.conformance.raw import Raw
 from tests.process.app import Work
@@ -22,6 +25,8 @@ from tests.servers.processes import Spawn
 
 VARIABLE = "DBJOBS_TEST_GALERA"
 JOBS = 5100
+CLAIMED_JOBS = 20_000
+START = (-(2**31), 0)
 
 pytestmark = [
     pytest.mark.galera,
@@ -31,7 +36,7 @@ pytestmark = [
 ]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def cluster() -> Iterator[GaleraCluster]:
     """Three servers."""
     try:
@@ -76,6 +81,35 @@ async def test_no_job_is_lost_or_run_by_two_nodes(cluster: GaleraCluster, spawn:
     assert await status(urls, "wsrep_cluster_size") == [3, 3, 3]
     conflicts = await status(urls, "wsrep_local_bf_aborts") + await status(urls, "wsrep_local_cert_failures")
     assert sum(conflicts) > 0, "the servers were never in each other's way: this run proves nothing"
+
+
+async def test_a_claim_that_the_cluster_aborts_hands_nothing_out(cluster: GaleraCluster) -> None:
+    urls = cluster.create_database("claims")
+    claims: Counter[int] = Counter()
+    async with Jobs(urls[0]) as jobs, AsyncExitStack() as stack, anyio.create_task_group() as group:
+        jobs.declare("work")
+        refs = await jobs.enqueue_many("work", [Work(0.0)] * CLAIMED_JOBS)
+        for url in urls:
+            db = make_database(url)
+            await db.open()
+            stack.push_async_callback(db.close)
+            group.start_soon(claim_all, db, claims)
+    assert {ref.id for ref in refs} == set(claims)
+    assert [job for job, times in claims.items() if times > 1] == [], "jobs were claimed by two nodes"
+    assert sum(await status(urls, "wsrep_local_bf_aborts")) > 100, "the servers were hardly ever in each other's way"
+
+
+async def claim_all(db: Database, claims: Counter[int]) -> None:
+    """Claim a few at a time until none is left."""
+    node = await register_node(db, "test", 3600, "{}")
+    while True:
+        try:
+            claimed = await claim_jobs(db, node, [("default", 10, *START)], 10, ["work"])
+        except TransactionConflict:
+            continue
+        claims.update(job.id for job in claimed)
+        if not claimed and ("default", "queued") not in await count_live(db, CLAIMED_JOBS):
+            return
 
 
 async def enqueue(jobs: Jobs, refs: list[JobRef]) -> None:
