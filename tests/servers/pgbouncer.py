@@ -7,9 +7,12 @@ import shutil
 import signal
 import subprocess
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from tests.servers import debian
+from tests.servers.cache import cached
 from tests.servers.throwaway import (
     START_TIMEOUT_SECONDS,
     PortTaken,
@@ -38,25 +41,33 @@ pidfile = {pid_file}
 """
 
 
-def find_pgbouncer() -> Path | None:
-    """The program, if it is installed."""
-    found = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin")
-    return None if found is None else Path(found)
+def find_pgbouncer() -> list[str]:
+    """The words that start the installed one, or else Debian's, downloaded into the cache folder.
+
+    Raises:
+        NotDebian: none is installed, and this machine has no Debian packages either.
+    """
+    installed = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin")
+    if installed is not None:
+        return [installed]
+    suite = debian.own_suite()
+    root = cached(f"pgbouncer-{suite}", lambda folder: debian.unpack(suite, ["pgbouncer"], folder))
+    return debian.command(root, "usr/sbin/pgbouncer")
 
 
 class Pgbouncer(ThrowawayServer):
     """One PgBouncer (see ThrowawayServer).
 
     Args:
-        program: as ``find_pgbouncer`` has found it.
+        program: the words that ``find_pgbouncer`` has found.
         server_url: the PostgreSQL server behind it, by address and password.
     """
 
     kind = "pgbouncer"
     quickest_end = signal.SIGKILL
 
-    def __init__(self, program: Path, server_url: str) -> None:
-        answer = subprocess.run([program, "--version"], check=True, capture_output=True, text=True).stdout
+    def __init__(self, program: Sequence[str], server_url: str) -> None:
+        answer = subprocess.run([*program, "--version"], check=True, capture_output=True, text=True).stdout
         match = re.search(r"\d+(\.\d+)+", answer)
         super().__init__(match[0] if match else "?")
         self._program = program
@@ -104,7 +115,7 @@ class Pgbouncer(ThrowawayServer):
         give_to_unprivileged(self._directory)
         with (self._directory / "server.log").open("wb") as output:
             self._process = subprocess.Popen(
-                [self._program, settings],
+                [*self._program, str(settings)],
                 cwd=self._directory,
                 stdin=subprocess.DEVNULL,
                 stdout=output,

@@ -84,7 +84,7 @@ def make_server(name: str) -> ThrowawayServer:
 
 def _source(name: str, environment: Mapping[str, str]) -> TargetSource:
     if name == "pgbouncer":
-        supply = "install PgBouncer (Debian's package pgbouncer)"
+        supply = "install PgBouncer"
         return TargetSource(name, "postgres", "postgres", supply, partial(_open_pgbouncer, name))
     if name == "sqlite":
         return TargetSource(name, "sqlite", "sqlite", "it comes with Python", partial(_open_sqlite, name))
@@ -140,9 +140,10 @@ def _open_own(name: str, url: str, closing: ExitStack) -> Target:
 
 def _open_pgbouncer(name: str, closing: ExitStack) -> Target:
     """Databases of a PostgreSQL of our own, entered through a pooler. It is the pooler that is under test."""
-    program = find_pgbouncer()
-    if program is None:
-        raise LeftOut("no PgBouncer on this machine")
+    try:
+        program = find_pgbouncer()
+    except Exception as error:
+        raise LeftOut(f"no PgBouncer: {error}") from error
     behind = closing.enter_context(make_server(f"postgres{DEFAULT_POSTGRES}"))
     pooler = closing.enter_context(Pgbouncer(program, behind.url()))
     direct = _server_target(name, behind.url(), behind, closing)
