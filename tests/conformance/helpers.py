@@ -15,6 +15,7 @@ from dbjobs import Job, JobRef, Jobs, JobState, JobSummary
 from dbjobs.engine.supervisor import Engine
 
 PATIENCE_SECONDS = 15.0
+START = (-(2**31), 0)  # the (priority, id) after which a claim sees all of a queue
 _LOOK_SECONDS = 0.01
 
 

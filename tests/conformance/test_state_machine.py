@@ -33,6 +33,7 @@ from dbjobs.store.records import Claimed, Outcome, OutcomeKind
 from dbjobs.store.rescue import rescue_one
 from dbjobs.store.retrying import in_transaction
 from dbjobs.store.settlement import settle
+from tests.conformance.helpers import START
 from tests.conformance.model import LIVE, Model, ModelJob
 from tests.conformance.raw import Raw
 
@@ -41,7 +42,6 @@ T = TypeVar("T")
 EXAMPLES = 100
 STEPS = 40
 KINDS: list[OutcomeKind] = ["completed", "failed", "cancelled", "retry", "executed", "hand_back"]
-START = (-(2**31), 0)
 MOST_LIVE = 8  # more would only stand and wait
 FAR_SECONDS = 36_000.0
 BASE = replace(base_row(retry_limit=0, timeout_seconds=0), command="work")

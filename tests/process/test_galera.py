@@ -15,7 +15,7 @@ from dbjobs import JobRef, Jobs
 from dbjobs.errors import TransactionConflict
 from dbjobs.store.database import Database, make_database
 from dbjobs.store.repository import claim_jobs, count_live, register_node
-from tests.conformance.helpers import eventually
+from tests.conformance.helpers import START, eventually
 from tests.conformance.raw import Raw
 from tests.process.app import Work
 from tests.process.workers import Workers, assert_all_done_once, assert_lanes_kept
@@ -26,7 +26,6 @@ from tests.servers.processes import Spawn
 VARIABLE = "DBJOBS_TEST_GALERA"
 JOBS = 5100
 CLAIMED_JOBS = 20_000
-START = (-(2**31), 0)
 
 pytestmark = [
     pytest.mark.galera,
@@ -96,7 +95,7 @@ async def test_a_claim_that_the_cluster_aborts_hands_nothing_out(cluster: Galera
             group.start_soon(claim_all, db, claims)
     assert {ref.id for ref in refs} == set(claims)
     assert [job for job, times in claims.items() if times > 1] == [], "jobs were claimed by two nodes"
-    assert sum(await status(urls, "wsrep_local_bf_aborts")) > 100, "the servers were hardly ever in each other's way"
+    assert sum(await status(urls, "wsrep_local_bf_aborts")) > 50, "the servers were hardly ever in each other's way"
 
 
 async def claim_all(db: Database, claims: Counter[int]) -> None:
