@@ -8,6 +8,7 @@ from dbjobs.errors import (
     DatabaseError,
     DatabaseUnavailable,
     DbjobsError,
+    HandlerProcessError,
     InvalidOption,
     InvalidRequest,
     InvalidUrl,
@@ -22,6 +23,8 @@ from dbjobs.errors import (
     SchemaTooOld,
     UnknownCommand,
     UnknownJob,
+    WorkersStopped,
+    WrongLoop,
 )
 from dbjobs.jobs import Jobs
 from dbjobs.models import (
@@ -49,6 +52,7 @@ __all__ = [
     "DatabaseError",
     "DatabaseUnavailable",
     "DbjobsError",
+    "HandlerProcessError",
     "InvalidOption",
     "InvalidRequest",
     "InvalidUrl",
@@ -74,4 +78,6 @@ __all__ = [
     "SchemaTooOld",
     "UnknownCommand",
     "UnknownJob",
+    "WorkersStopped",
+    "WrongLoop",
 ]

@@ -38,8 +38,12 @@ def encode(value: Any, *, what: str, limit: int) -> str | None:
     try:
         data = _hooked.encode(value)
         text = data.decode()
-    except (TypeError, ValueError, NotImplementedError, RecursionError, OverflowError) as error:
-        raise InvalidRequest(f"{what} cannot be serialised: {error}") from error
+    except Exception as error:  # the value's own methods may raise anything
+        try:
+            reason = str(error)
+        except Exception:
+            reason = type(error).__name__
+        raise InvalidRequest(f"{what} cannot be serialised: {reason}") from error
     if len(data) > limit:
         raise PayloadTooLarge(f"{what} has {len(data)} bytes as JSON; the limit is {limit} (max_payload_bytes)")
     return text

@@ -100,6 +100,8 @@ class Registry:
             raise InvalidOption(f"{where} is a generator; a command returns one response")
         if process and is_async:
             raise InvalidOption(f"{where}: process=True needs a plain function, not an async one")
+        if should_retry is not None and inspect.iscoroutinefunction(should_retry):
+            raise InvalidOption(f"{where}: should_retry must be a plain function, not an async one")
         takes_request, takes_context, request_type = _signature(function, where)
         if process and takes_context:
             raise InvalidOption(f"{where}: process=True handlers take (request) only; the job context stays here")
@@ -179,6 +181,10 @@ class Registry:
     def runnable(self) -> list[str]:
         """Names of the commands that this process has handlers for."""
         return [name for name, command in self._commands.items() if command.handler is not None]
+
+    def runnable_commands(self) -> list[Command]:
+        """Those commands."""
+        return [command for command in self._commands.values() if command.handler is not None]
 
     def get(self, name: str) -> Command | None:
         """The command of this name, if any."""

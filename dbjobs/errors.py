@@ -53,6 +53,10 @@ class DatabaseUnavailable(DatabaseError):
     """
 
 
+class DataRefused(DatabaseError):
+    """The database cannot store a value that it was given: the data is at fault, and trying again gives the same."""
+
+
 class TransactionConflict(DatabaseError):
     """A deadlock or serialisation failure that persisted over all retries."""
 
@@ -100,6 +104,18 @@ class NotRunning(DbjobsError):
     """The call needs an opened client or started workers."""
 
 
+class WrongLoop(NotRunning):
+    """A Jobs object was used in another event loop than the one it is open in."""
+
+
+class WorkersStopped(DbjobsError):
+    """The workers of this process ended without having been asked to."""
+
+
+class HandlerProcessError(DbjobsError):
+    """The process of a handler ended or could not start, or its error could not be brought over as it was."""
+
+
 class Cancel(DbjobsError):
     """Raised by a handler: end this job for good, as cancelled.
 
@@ -116,7 +132,7 @@ class RetryAfter(DbjobsError):
     """Raised by a handler: run this job again after a delay; the attempt counts.
 
     Args:
-        seconds: delay from now, in seconds, >= 0.
+        seconds: delay from now, in seconds; at least 0, at most ten years.
         reason: kept in the job's error list.
     """
 
@@ -124,3 +140,6 @@ class RetryAfter(DbjobsError):
         super().__init__(reason)
         self.seconds = float(seconds)
         self.reason = reason
+
+    def __reduce__(self) -> tuple[type[RetryAfter], tuple[float, str]]:
+        return type(self), (self.seconds, self.reason)

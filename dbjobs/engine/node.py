@@ -12,10 +12,10 @@ import logging
 import os
 import socket
 import threading
-import time
 from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, TypeVar
 
+from dbjobs import clock
 from dbjobs.codec import dumps
 from dbjobs.engine.stall import StallWatch
 from dbjobs.errors import DatabaseError, DatabaseUnavailable
@@ -68,7 +68,7 @@ class Node:
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._main, name="dbjobs-heartbeat", daemon=True)
         self.id: int | None = None
-        # By time.monotonic(). A process that was suspended finds it in the past before its heartbeat does.
+        # By ``clock.now()``. A process that was suspended finds it in the past before its heartbeat does.
         self.lease_ends = float("inf")
         self.name = f"{socket.gethostname()}:{os.getpid()}"
 
@@ -96,11 +96,11 @@ class Node:
     async def _beat_until_stopped(self) -> None:
         db = self._db.another()
         is_open = False
-        renewed = time.monotonic()
+        renewed = clock.now()
         next_beat = 0.0
         registered: int | None = None
         while not self._stopping.is_set():
-            now = time.monotonic()
+            now = clock.now()
             registered = self._fence(registered, renewed)
             if now >= next_beat:
                 interval = self._lease_seconds / BEATS_PER_LEASE
@@ -112,7 +112,7 @@ class Node:
                     if not is_open:
                         await _at_most(patience, db.open())
                         is_open = True
-                        patience -= time.monotonic() - now
+                        patience -= clock.now() - now
                     if registered is None:
                         registered = await _at_most(patience, self._register(db, now))
                     elif not await _at_most(patience, self._beat(db, registered)):
@@ -128,7 +128,7 @@ class Node:
                         break
                     log.warning("heartbeat: %s; trying again", str(error) or "no answer in time")
                     registered = self._fence(registered, renewed)
-                    next_beat = time.monotonic() + min(interval, 1.0)
+                    next_beat = clock.now() + min(interval, 1.0)
                     await self._close(db)
                     is_open = False
                     db = self._db.another()
@@ -138,7 +138,7 @@ class Node:
 
     def _fence(self, registered: int | None, renewed: float) -> int | None:
         """The node id still in force: None once the lease has not been renewed for too long."""
-        if registered is None or time.monotonic() - renewed < self._lease_seconds * FENCE_SHARE:
+        if registered is None or clock.now() - renewed < self._lease_seconds * FENCE_SHARE:
             return registered
         log.error("node %s could not renew its lease in time; its jobs are stopped", registered)
         self._tell(self._lose, registered)

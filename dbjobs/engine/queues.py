@@ -22,6 +22,7 @@ class Queues:
     def __init__(self, wanted: Mapping[str, int | None] | None) -> None:
         self._wanted = wanted
         self._served: list[tuple[str, int | None]] = [(queue, limit) for queue, limit in (wanted or {}).items()]
+        self._names = frozenset(wanted or ())
         self.refresh_at = 0.0
 
     async def refresh(self, db: Database) -> None:
@@ -36,7 +37,12 @@ class Queues:
             limits = [limit for limit in ((self._wanted or {}).get(name), setting and setting.concurrency) if limit]
             served.append((name, min(limits) if limits else None))
         self._served = served
+        self._names = frozenset(name for name, _ in served)
         self.refresh_at = time.monotonic() + REFRESH_SECONDS
+
+    def serves(self, queue: str) -> bool:
+        """True if jobs of this queue may start here: it is one of ours and not paused."""
+        return queue in self._names
 
     def served(self) -> list[tuple[str, int | None]]:
         """(queue, concurrency or None) of every queue that is served and not paused."""

@@ -101,7 +101,8 @@ async def test_a_late_finish_does_not_take_a_running_attempt_from_its_new_owner(
         async with nodes(url, 1, register, lease_seconds=LEASE_SECONDS) as (other,):
             await second.wait_entered()
             first.open()
-            await eventually(lambda: not engine._finisher and not engine._runners.held, "the late outcome is refused")
+            held = engine._runners.memory.held
+            await eventually(lambda: not engine._finisher and not held, "the late outcome is refused")
             assert await state_of(other, ref) is JobState.STARTED
             following = await other.enqueue(work, worker="w")
             assert await state_of(other, following) is JobState.QUEUED, "its lane was given away"
