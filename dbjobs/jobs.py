@@ -214,6 +214,7 @@ class Jobs:
                 enqueue=self.enqueue,
                 get_many=self._client.get_many,
                 on_finished=self._client.waits.ended,
+                on_reconnected=self._client.distrust,
             )
             async with engine.running():
                 self._engine = self._client.engine = engine
