@@ -22,7 +22,7 @@ FROM (
 STRAIGHT_JOIN dbjobs_background_job head FORCE INDEX (PRIMARY) ON head.id = (
     SELECT c.id
     FROM dbjobs_background_job c FORCE INDEX (line)
-    WHERE c.line = lane.line AND (c.expires_at IS NULL OR c.expires_at > UTC_TIMESTAMP(6))
+    WHERE c.line = lane.line AND (c.expires_at IS NULL OR c.attempt > 0 OR c.expires_at > UTC_TIMESTAMP(6))
     ORDER BY c.line, c.place, c.id
     LIMIT 1
 )
@@ -37,7 +37,7 @@ FROM (
     (
         SELECT worker, id, place, command, queue
         FROM dbjobs_background_job FORCE INDEX (line)
-        WHERE line = CONCAT('w:', :worker) AND (expires_at IS NULL OR expires_at > UTC_TIMESTAMP(6))
+        WHERE line = CONCAT('w:', :worker) AND (expires_at IS NULL OR attempt > 0 OR expires_at > UTC_TIMESTAMP(6))
         ORDER BY place, id
         LIMIT :run_length
     )

@@ -51,7 +51,7 @@ WITH RECURSIVE me AS (
         FROM dbjobs.background_job c
         WHERE c.worker = leased.worker
           AND c.state = 'queued'
-          AND (c.expires_at IS NULL OR c.expires_at > now())
+          AND (c.expires_at IS NULL OR c.attempt > 0 OR c.expires_at > now())
         ORDER BY c.priority, c.id
         LIMIT :run_length::integer
         FOR UPDATE

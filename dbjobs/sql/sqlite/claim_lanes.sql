@@ -32,7 +32,7 @@ JOIN dbjobs_background_job head ON head.id = (
     FROM dbjobs_background_job c
     WHERE c.worker = lane.worker
       AND c.state = 'queued'
-      AND (c.expires_at IS NULL OR c.expires_at > strftime('%Y-%m-%d %H:%M:%f', 'now'))
+      AND (c.expires_at IS NULL OR c.attempt > 0 OR c.expires_at > strftime('%Y-%m-%d %H:%M:%f', 'now'))
     ORDER BY c.priority, c.id
     LIMIT 1
 )
@@ -64,7 +64,7 @@ WHERE id IN (
             FROM dbjobs_background_job c
             WHERE c.worker = l.value
               AND c.state = 'queued'
-              AND (c.expires_at IS NULL OR c.expires_at > strftime('%Y-%m-%d %H:%M:%f', 'now'))
+              AND (c.expires_at IS NULL OR c.attempt > 0 OR c.expires_at > strftime('%Y-%m-%d %H:%M:%f', 'now'))
             ORDER BY c.priority, c.id
             LIMIT :run_length
         )

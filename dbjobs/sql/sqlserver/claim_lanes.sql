@@ -78,7 +78,7 @@ BEGIN
                 THEN 1 ELSE 0 END AS mine
             FROM dbjobs.background_job AS j WITH (NOLOCK, INDEX (background_job_lane))
             WHERE j.worker = l.worker AND j.worker IS NOT NULL AND j.state = N'queued'
-              AND (j.expires_at IS NULL OR j.expires_at > @now)
+              AND (j.expires_at IS NULL OR j.attempt > 0 OR j.expires_at > @now)
             ORDER BY j.priority, j.id
         ) AS h;
         INSERT INTO @locked (id)

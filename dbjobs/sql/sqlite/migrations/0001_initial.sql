@@ -73,9 +73,9 @@ CREATE INDEX dbjobs_background_job_node ON dbjobs_background_job (node_id)
 -- Serves the heartbeat: which of my jobs shall be cancelled?
 CREATE INDEX dbjobs_background_job_cancel ON dbjobs_background_job (node_id)
     WHERE cancel_requested_at IS NOT NULL;
--- Serves find_expired.
+-- Serves find_expired: only jobs that have never started, so that those in back-off cost the look nothing.
 CREATE INDEX dbjobs_background_job_expiry ON dbjobs_background_job (expires_at)
-    WHERE expires_at IS NOT NULL AND node_id IS NULL;
+    WHERE expires_at IS NOT NULL AND attempt = 0;
 -- The idempotency key. Rows without one cost nothing.
 CREATE UNIQUE INDEX dbjobs_background_job_ref ON dbjobs_background_job (ref_id) WHERE ref_id IS NOT NULL;
 
