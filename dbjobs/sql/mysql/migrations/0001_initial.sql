@@ -184,7 +184,9 @@ CREATE TABLE IF NOT EXISTS dbjobs_job_worker (
 CREATE TABLE IF NOT EXISTS dbjobs_job_queue (
     queue       VARCHAR(255) NOT NULL PRIMARY KEY,
     paused      TINYINT NOT NULL DEFAULT 0,
-    concurrency INT                                          -- over one node; NULL: as the node was started
+    concurrency INT,                                         -- over one node; NULL: as the node was started
+    -- Serves list_queue_settings: there may be a queue for each tenant, and few have settings.
+    KEY settings (paused, concurrency)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE={bytewise};
 
 -- Who waits for whom. Rows go when the parent ends.

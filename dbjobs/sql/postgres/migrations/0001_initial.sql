@@ -191,6 +191,8 @@ CREATE TABLE dbjobs.job_queue (
     paused      boolean NOT NULL DEFAULT false,
     concurrency integer             -- over one node; NULL: as the node was started
 );
+-- Serves list_queue_settings: there may be a queue for each tenant, and few have settings.
+CREATE INDEX job_queue_settings ON dbjobs.job_queue (queue) WHERE paused OR concurrency IS NOT NULL;
 
 -- Who waits for whom. Rows go when the parent ends.
 CREATE TABLE dbjobs.job_dependency (

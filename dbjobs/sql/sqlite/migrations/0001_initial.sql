@@ -183,6 +183,8 @@ CREATE TABLE dbjobs_job_queue (
     paused              INTEGER NOT NULL DEFAULT 0,
     concurrency         INTEGER             -- over one node; NULL: as the node was started
 ) STRICT, WITHOUT ROWID;
+-- Serves list_queue_settings: there may be a queue for each tenant, and few have settings.
+CREATE INDEX dbjobs_job_queue_settings ON dbjobs_job_queue (queue) WHERE paused OR concurrency IS NOT NULL;
 
 -- Who waits for whom. Rows go when the parent ends.
 CREATE TABLE dbjobs_job_dependency (

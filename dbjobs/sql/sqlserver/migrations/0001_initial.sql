@@ -234,6 +234,10 @@ CREATE TABLE dbjobs.job_queue (
     paused      bit NOT NULL DEFAULT 0,
     concurrency int                     -- over one node; NULL: as the node was started
 );
+-- Serve list_queue_settings: there may be a queue for each tenant, and few have settings.
+CREATE INDEX job_queue_paused ON dbjobs.job_queue (queue) INCLUDE (concurrency) WHERE paused = 1;
+CREATE INDEX job_queue_limited ON dbjobs.job_queue (queue) INCLUDE (paused, concurrency)
+    WHERE paused = 0 AND concurrency IS NOT NULL;
 
 -- Who waits for whom. Rows go when the parent ends.
 CREATE TABLE dbjobs.job_dependency (
