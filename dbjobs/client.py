@@ -144,16 +144,13 @@ class Client:
         return refs
 
     async def _learn_queues(self, db: Database, queues: Sequence[str], callers: Session | None) -> None:
-        """Make queues known, and not in the caller's transaction: it would hold up all that use them first."""
+        """List queues for people, and not in the caller's transaction: it would hold up all that use them first."""
         new = [queue for queue in queues if queue not in self._known_queues]
         if new and callers is not None and db.one_writer:
             await repository.add_queues(callers, new)  # not noted as known: it may be rolled back
         elif new:
             await without_conflict(lambda: repository.add_queues(db, new))
-            await repository.notify(db, ["queues"])
             self._known_queues.update(new)
-            if self.engine is not None:
-                self.engine.waker.queues_changed = True
 
     async def _insert(self, jobs: Sequence[NewJob]) -> list[JobRef]:
         notices = ready_notices(self._due_notices(jobs))

@@ -18,6 +18,7 @@ from dbjobs.store.partitions import month_after
 BOUND_JOBS = 100_000
 # Ready jobs at the front of each queue whose commands are looked at.
 BOUND_COMMANDS = 1_000
+BOUND_QUEUES = 100
 # Stranded jobs that are named.
 NAMED_JOBS = 10
 
@@ -201,7 +202,8 @@ async def check_commands(patient: Patient) -> AsyncIterator[Finding]:
     """The application knows the commands of the jobs that are ready."""
     if patient.commands is None:
         return
-    unknown = await repository.find_unknown(patient.db, patient.commands, BOUND_COMMANDS)
+    queues = await repository.find_ready_queues(patient.db, "", BOUND_QUEUES)
+    unknown = await repository.find_unknown(patient.db, queues, patient.commands, BOUND_COMMANDS)
     for command, count in sorted(unknown.items()):
         yield _wrong(
             "commands",
