@@ -11,13 +11,13 @@ from typing import Any
 import anyio
 
 from dbjobs.engine.supervisor import Engine
-from dbjobs.errors import DatabaseError, NotRunning
+from dbjobs.errors import DatabaseError, NotRunning, SchemaTooOld
 from dbjobs.models import Job, JobRef
 from dbjobs.store import repository
 from dbjobs.store.adopting import adopt
 from dbjobs.store.cancelling import cancel_in
 from dbjobs.store.coalescer import Coalescer
-from dbjobs.store.database import Database, Session
+from dbjobs.store.database import Database, Session, missing_file
 from dbjobs.store.enqueueing import Parent, insert_many, insert_one, insert_plain, is_plain
 from dbjobs.store.migrate import check, migrate
 from dbjobs.store.notices import ready_notices
@@ -61,6 +61,10 @@ class Client:
         """Open (once, however often it is asked for) and bring the tables up to date."""
         async with self._opening:
             if not self._opened:
+                if not self._migrate and (path := missing_file(self._db)) is not None:
+                    raise SchemaTooOld(
+                        f"there is no file {path}; if the path is right, run 'dbjobs migrate' to make it"
+                    )
                 await self._db.open()
                 try:
                     await (migrate if self._migrate else check)(self._db)
