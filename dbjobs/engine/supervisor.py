@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import socket
@@ -23,13 +24,14 @@ from dbjobs.engine.deadlines import Deadlines
 from dbjobs.engine.dispatcher import Dispatcher
 from dbjobs.engine.finisher import Finisher
 from dbjobs.engine.janitor import Janitor
-from dbjobs.engine.node import Node
+from dbjobs.engine.node import BEATS_PER_LEASE, Listener, Node
 from dbjobs.engine.queues import Queues
 from dbjobs.engine.reporter import Reporter
-from dbjobs.engine.resilience import every
+from dbjobs.engine.resilience import Outages, every, speak_through, supervised
 from dbjobs.engine.runner import UNSTARTED_SECONDS, Runners
 from dbjobs.engine.settings import Settings
 from dbjobs.engine.shelter import Shelter
+from dbjobs.engine.stall import StallWatch
 from dbjobs.engine.timekeeper import Timekeeper
 from dbjobs.engine.waker import Waker
 from dbjobs.errors import AttemptLost, DatabaseError, WorkersStopped
@@ -44,6 +46,10 @@ log = logging.getLogger("dbjobs")
 
 # How long the last writes may take when the database is slow or away; then the lease runs out by itself.
 LAST_WRITES_SECONDS = 10.0
+LONGEST_CANCEL_LOOK_SECONDS = 5.0
+HEARTBEAT = "heartbeat"
+# How long handlers may go on after a lease was found to be over, for the heartbeat to say whether it is.
+LAPSED_SECONDS = 0.4
 
 
 class Engine:
@@ -63,6 +69,7 @@ class Engine:
         enqueue: Callable[..., Awaitable[JobRef]],
         get_many: Callable[..., Awaitable[dict[int, Job]]],
         on_finished: Callable[[Sequence[int]], None],
+        on_reconnected: Callable[[float | None], None],
     ) -> None:
         self._db = db
         self._settings = settings
@@ -102,19 +109,27 @@ class Engine:
         self._janitor = Janitor(
             db, self.waker, lease_seconds=settings.lease_seconds, retention_months=settings.retention_months
         )
+        self._outages = Outages()
+        self._on_reconnected = on_reconnected
+        self._stall = StallWatch(asyncio.get_running_loop(), settings.stall_seconds)
         self._node = Node(
             db,
             lease_seconds=settings.lease_seconds,
-            stall_seconds=settings.stall_seconds,
             describe=self._describe,
-            on_cancel=self._runners.cancel,
-            on_lost=self._lost,
-            on_registered=self.waker.look_everywhere,
+            listener=Listener(
+                registered=self.waker.look_everywhere,
+                lost=self._lost,
+                renewed_late=self._renewed_late,
+                trouble=lambda error: self._outages.failed(HEARTBEAT, error),
+                answered=self._answered,
+                reconnected=self._reconnected,
+            ),
         )
         self._stop_asked = anyio.Event()
         self._stop_now = anyio.Event()
         self._tasks: TaskGroup | None = None
         self._death: BaseException | None = None
+        self._lapsed_at: float | None = None
         self.left: list[Attempt] = []
 
     @property
@@ -142,16 +157,24 @@ class Engine:
         """Workers run while this block does."""
         raised: Exception | None = None
         try:
+            speak_through(self._outages)
+            self._stall.start()
             await self._node.start()
             async with anyio.create_task_group() as tasks:
                 loops = Shelter(tasks)
                 self._tasks = tasks
-                loops.start_soon(self._finisher.run, self._current_node)
-                loops.start_soon(self.reports.run)
+                loops.start_soon(supervised, "writing outcomes", self._finisher.run, self._current_node)
+                loops.start_soon(supervised, "writing reports", self.reports.run)
                 loops.start_soon(
-                    self._deadlines.run, self._runners.memory.all, self._runners.abandon, self._check_lease
+                    supervised,
+                    "deadlines",
+                    self._deadlines.run,
+                    self._runners.memory.all,
+                    self._runners.abandon,
+                    self._check_lease,
                 )
-                loops.start_soon(self.waker.listen)
+                loops.start_soon(supervised, "listening", self.waker.listen)
+                loops.start_soon(every, "looking for cancellations", 0.2, self._look_for_cancellations)
                 loops.start_soon(every, "promoting due jobs", 0.05, self.timekeeper.promote)
                 loops.start_soon(every, "expiring jobs", 0.3, self.timekeeper.expire)
                 loops.start_soon(every, "rescuing dead nodes", 0.1, self._janitor.rescue)
@@ -173,6 +196,7 @@ class Engine:
         finally:
             with anyio.CancelScope(shield=True):
                 await self._node.stop()
+            self._stall.stop()
         if raised is not None:
             raise raised
         if tasks.cancel_scope.cancel_called:
@@ -212,7 +236,7 @@ class Engine:
 
     async def _dispatch(self, ended: anyio.Event) -> None:
         try:
-            await self._dispatcher.run()
+            await supervised("claiming jobs", self._dispatcher.run)
         finally:
             ended.set()
 
@@ -281,23 +305,28 @@ class Engine:
     def _current_node(self) -> int | None:
         return self._node.id
 
-    def _lost(self, node_id: int) -> None:
+    def _lost(self, node_id: int, why: str) -> None:
         """Others may have our jobs: nothing of this node id may go on here."""
+        log.error("the lease of node %d is over: %s; its jobs are stopped here", node_id, why)
         self._runners.drop_waiting(node_id)
         self._runners.memory.end_all(Stop.LOST, time.monotonic(), node_id)
         self._finisher.forget(node_id)
 
     def _check_lease(self) -> None:
-        """End what runs on a lease that is over: this process was suspended, or cut off for too long.
+        """End what runs on a lease that is over: this process was suspended, or its heartbeat stands still.
 
-        If nobody has taken the jobs and the lease is renewed all the same, they are found and handed back.
+        A heartbeat that wakes up with us is given a moment to renew the lease, if nobody has taken the jobs. If it does
+        so later, jobs that have been dropped here are found and handed back.
         """
         node_id = self._node.id
         if node_id is None or clock.now() <= self._node.lease_ends:
+            self._lapsed_at = None
             return
-        self._runners.drop_waiting(node_id)
-        self._runners.memory.end_all(Stop.LOST, time.monotonic(), node_id)
-        self._dispatcher.reconcile_soon()
+        self._lapsed_at = self._lapsed_at or time.monotonic()
+        if time.monotonic() - self._lapsed_at >= LAPSED_SECONDS:
+            self._runners.drop_waiting(node_id)
+            self._runners.memory.end_all(Stop.LOST, time.monotonic(), node_id)
+            self._dispatcher.reconcile_soon()
 
     def _die(self, error: BaseException) -> None:
         """A task that should live as long as the node has ended."""
@@ -305,6 +334,25 @@ class Engine:
         self._death = error
         if self._tasks is not None:
             self._tasks.cancel_scope.cancel()
+
+    def _renewed_late(self) -> None:
+        log.warning("this process stood still for longer than its lease; nobody has taken its jobs, and they go on")
+        self._dispatcher.reconcile_soon()  # what was to start meanwhile was left alone
+
+    def _answered(self) -> None:
+        self._outages.succeeded(HEARTBEAT)
+        self._outages.answered()
+
+    def _reconnected(self, unanswered_seconds: float | None) -> None:
+        self._db.distrust(unanswered_seconds)
+        self._on_reconnected(unanswered_seconds)
+
+    async def _look_for_cancellations(self) -> float:
+        """Hear which of our jobs shall be cancelled, where no notice has told; seconds until the next look."""
+        # Not the heartbeat's business: somebody may lock the job table, and that is no reason to lose a lease.
+        if self._node.id is not None:
+            self._runners.cancel(await repository.find_cancel_requests(self._db, self._node.id))
+        return min(self._settings.lease_seconds / BEATS_PER_LEASE, LONGEST_CANCEL_LOOK_SECONDS)
 
     def _describe(self) -> dict[str, Any]:
         return {
