@@ -38,6 +38,8 @@ _SETTINGS = {
     "enable_nestloop": "off",
     "enable_mergejoin": "off",
     "jit": "off",
+    # Nothing of ours waits for a lock for long: it is undone and tried again (RefIdBusy says so in the end).
+    "lock_timeout": "2s",
     "idle_in_transaction_session_timeout": "300s",
     "application_name": "dbjobs",
 }
@@ -69,6 +71,7 @@ class PostgresDatabase:
         if "pooler" in options and not self._pooler:
             raise InvalidUrl(f"pooler={options['pooler']!r} is not known; the only value is 'transaction'")
         self._pool_size = pool_size or number_option(options, "pool_size", 4)
+        self.pool_size = self._pool_size
         self._connect_timeout = number_option(options, "connect_timeout", 10)
         self._command_timeout = number_option(options, "command_timeout", 60)
         others = {name: value for name, value in options.items() if name not in _OWN_OPTIONS}
