@@ -290,7 +290,7 @@ async def test_a_month_dropped_by_another_process_is_gone_here_too(url: str, db:
     await other.close()
     assert this not in await repository.list_partitions(db)
     assert await listed(db) == []
-    assert await repository.find_refs(db, ["key"]) == []
+    assert await repository.find_refs(db, ["key"]) == {}
     (second,) = await enqueue(db, ref_id="key")
     assert second > id
     assert await run_all(db) == [second]
@@ -490,7 +490,7 @@ async def test_an_enqueue_is_part_of_the_callers_transaction(
                 connection.execute("BEGIN")
             session = await db.adopt(connection)
             job = new_job(ref_id="key", run_after=None)
-            ref = await enqueueing.insert_one(session, job, (), (), refuse_existing=True)
+            ref = (await enqueueing.insert_one(session, db, job, (), (), refuse_existing=True)).ref
             assert await listed(db) == []
             connection.commit() if commit else connection.rollback()
         assert await listed(db) == [(ref.id, "queued")]

@@ -20,7 +20,11 @@ from dbjobs.store.retrying import with_months, without_conflict
 # Edges of one statement: what one round of a release may lock and write.
 EDGES_PER_STATEMENT = 1000
 IDS_PER_STATEMENT = 500
-_ENDED = {JobState.FAILED: "failed", JobState.CANCELLED: "was cancelled", JobState.COMPLETED: "did not complete"}
+_ENDED: dict[JobState | None, str] = {
+    JobState.FAILED: "failed",
+    JobState.CANCELLED: "was cancelled",
+    JobState.COMPLETED: "did not complete",
+}
 
 
 class Follower:

@@ -61,9 +61,9 @@ class Settling:
             DatabaseError: some of it may be written; run it again.
         """
         for last in (False, True):
-            await self._apply(db, "hand_back", last, repository.hand_back_jobs)
-            await self._apply(db, "retry", last, self._retry)
-            await self._apply(db, "executed", last, repository.execute_jobs)
+            await self._write(db, "hand_back", last, repository.hand_back_jobs)
+            await self._write(db, "retry", last, self._retry)
+            await self._write(db, "executed", last, repository.execute_jobs)
             if finals := [outcome for outcome in self._left.values() if outcome.kind in _FINALS]:
                 await self._finish(db, finals)
         return Settlement(frozenset(self._lost), tuple(self._parents))
@@ -71,7 +71,7 @@ class Settling:
     async def _retry(self, db: Database, node_id: int, outcomes: Sequence[Outcome]) -> set[int]:
         return await repository.retry_jobs(db, node_id, self._counter, outcomes)
 
-    async def _apply(
+    async def _write(
         self,
         db: Database,
         kind: str,

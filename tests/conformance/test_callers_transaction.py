@@ -182,10 +182,10 @@ async def test_a_child_of_a_cancelled_job_ends_with_the_commit(jobs: Jobs, calle
         child = await jobs.enqueue(echo, connection=caller.given, depends_on=parent, ref_id="child", batch_id="b")
         assert await jobs.get(child) is None
         await caller.commit()
-        ended = await jobs.get(child)
+        async with jobs.start():
+            ended = await jobs.wait(child, timeout=10)
         batch = await jobs.batch("b")
         again = await jobs.enqueue(echo, ref_id="child")
-    assert ended is not None
     assert ended.state is JobState.CANCELLED
     assert batch is not None
     assert (batch.total, batch.cancelled) == (1, 1)

@@ -361,12 +361,12 @@ class StoreMachine(RuleBasedStateMachine):
             }
 
     def teardown(self) -> None:
-        for node in [*self.nodes, *self.dead]:
-            self.run(repository.remove_node(self.db, node))
         for node in {node for node, _ in self.held}:
             mine = [job for owner, job in self.held if owner == node]
             outcomes = [Outcome(id=job.id, attempt=job.attempt, kind="cancelled") for job in mine]
             self.run(settle(self.db, node, outcomes))
+        for node in [*self.nodes, *self.dead]:
+            assert self.run(repository.remove_node(self.db, node))
 
 
 @pytest.mark.slow
