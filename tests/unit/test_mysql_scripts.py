@@ -45,7 +45,7 @@ def rows(columns: str, *values: tuple[Any, ...]) -> Result:
 
 
 async def run(source: str, connection: Recorder, *, alone: bool = False, **given: Any) -> list[Any]:
-    return await Run(connection, _scripts("dbjobs")[0], given).steps(steps_of(source), alone=alone)
+    return await Run(connection, _scripts("dbjobs"), given).steps(steps_of(source), alone=alone)
 
 
 async def test_statements_that_do_not_need_each_other_s_rows_share_a_round_trip() -> None:
