@@ -35,7 +35,8 @@ from dbjobs.store.statements import PARAMETER, Parameter
 
 _DIRECTIVE = re.compile(
     r"-- @(?:each (?P<each>\w+)|rows (?P<rows>\w+)|union (?P<union>\w+)|if (?P<only_if>\w+))?"
-    r"(?: where (?P<where>\w+)(?: <> (?P<other>\w+))?)?(?: numbered (?P<numbered>\w+))?(?: unless taken (?P<taken>\w+))?"
+    r"(?: where (?P<where>\w+)(?: <> (?P<other>\w+))?)?(?: numbered (?P<numbered>\w+))?"
+    r"(?: unless taken (?P<taken>\w+))?"
     r" ?(?:as (?P<name>\w+))? ?(?P<packed>packed)?(?P<columns>(?: \w+)*)"
 )
 _VALUES = re.compile(r"\bVALUES\s*(?=\()")
