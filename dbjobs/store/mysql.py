@@ -101,9 +101,12 @@ class MysqlDatabase:
         steps = self.scripts.steps(statement)
         if not steps:
             return ()
-        if len(in_pieces(parameters)) > 1:
-            return await in_transaction(self, lambda session: session.fetch(statement, **parameters))
         several = self.scripts.several(statement)
+        pieces = in_pieces(parameters)
+        if len(pieces) > 1 and several:  # each with its own commit: no lock lives from one round trip to the next
+            return [row for piece in pieces for row in await self.fetch(statement, **piece)]
+        if len(pieces) > 1:
+            return await in_transaction(self, lambda session: session.fetch(statement, **parameters))
 
         async def once() -> Sequence[Row]:
             async with self._opened.connection() as connection:

@@ -3,7 +3,7 @@
 -- is locked is put together.
 SELECT DATE_FORMAT(UTC_TIMESTAMP() - INTERVAL 48 HOUR, '%Y-%m-%d %H:00:00') INTO @hour;
 
-SELECT COALESCE(JSON_ARRAYAGG(JSON_ARRAY(DATE_FORMAT(minute, '%Y-%m-%d %H:%i:00'), queue, command, counter)), '[]')
+SELECT COALESCE(JSON_ARRAYAGG(JSON_ARRAY(DATE_FORMAT(minute, '%Y-%m-%d %H:%i:%s'), queue, command, counter)), '[]')
 INTO @old
 FROM (
     SELECT minute, queue, command, counter
@@ -12,7 +12,7 @@ FROM (
     LIMIT 10000
 ) old;
 
-SELECT COALESCE(JSON_ARRAYAGG(JSON_ARRAY(DATE_FORMAT(s.minute, '%Y-%m-%d %H:%i:00'), s.queue, s.command, s.counter)), '[]')
+SELECT COALESCE(JSON_ARRAYAGG(JSON_ARRAY(DATE_FORMAT(s.minute, '%Y-%m-%d %H:%i:%s'), s.queue, s.command, s.counter)), '[]')
 INTO @old
 FROM JSON_TABLE(@old, '$[*]' COLUMNS (
     minute DATETIME PATH '$[0]', queue VARCHAR(255) CHARACTER SET utf8mb4 PATH '$[1]',

@@ -53,7 +53,8 @@ SELECT COALESCE(JSON_ARRAYAGG(JSON_ARRAY(
         WHEN j.run_after > UTC_TIMESTAMP(6) THEN 'scheduled'
         ELSE 'queued'
     END,
-    j.queue, j.priority, j.worker, v.failed
+    j.queue, j.priority, j.worker, v.failed,
+    IF(v.failed IS NOT NULL OR v.untold = 0 OR v.pending <> j.pending, 1, 0)
 )), '[]')
 INTO @children
 FROM (
@@ -69,7 +70,7 @@ STRAIGHT_JOIN dbjobs_background_job j FORCE INDEX (PRIMARY) ON j.id = v.child_id
 
 UPDATE JSON_TABLE(@children, '$[*]' COLUMNS (
     id BIGINT PATH '$[0]', pending INT PATH '$[1]', untold INT PATH '$[2]',
-    state VARCHAR(20) CHARACTER SET utf8mb4 PATH '$[3]', failed_parent_id BIGINT PATH '$[7]'
+    state VARCHAR(20) CHARACTER SET utf8mb4 PATH '$[3]', failed_parent_id BIGINT PATH '$[7]', changed INT PATH '$[8]'
 )) AS c
 STRAIGHT_JOIN dbjobs_background_job j FORCE INDEX (PRIMARY) ON j.id = c.id
 SET j.pending = c.pending, j.unresolved = c.untold, j.state = c.state,
@@ -78,7 +79,7 @@ SET j.pending = c.pending, j.unresolved = c.untold, j.state = c.state,
         WHEN c.state = 'queued' THEN IF(j.worker IS NULL, CONCAT('q:', j.queue), CONCAT('w:', j.worker))
         WHEN c.untold = 1 THEN 'unresolved'
     END
-WHERE c.failed_parent_id IS NULL;
+WHERE c.failed_parent_id IS NULL AND c.changed = 1;
 
 DELETE d
 FROM JSON_TABLE(@edges, '$[*]' COLUMNS (
@@ -91,5 +92,6 @@ SELECT id, state, queue, priority, worker, failed_parent_id
 FROM JSON_TABLE(@children, '$[*]' COLUMNS (
     id BIGINT PATH '$[0]', state VARCHAR(20) CHARACTER SET utf8mb4 PATH '$[3]',
     queue VARCHAR(255) CHARACTER SET utf8mb4 PATH '$[4]', priority INT PATH '$[5]',
-    worker VARCHAR(255) CHARACTER SET utf8mb4 PATH '$[6]', failed_parent_id BIGINT PATH '$[7]'
-)) AS c;
+    worker VARCHAR(255) CHARACTER SET utf8mb4 PATH '$[6]', failed_parent_id BIGINT PATH '$[7]', changed INT PATH '$[8]'
+)) AS c
+WHERE changed = 1;
