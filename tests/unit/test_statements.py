@@ -32,6 +32,7 @@ ONLY_IN = {
         "unlock_schema",
     },
     "sqlserver": {
+        "add_month",
         "begin",
         "commit",
         "count_transactions",
