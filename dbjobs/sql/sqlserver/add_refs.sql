@@ -1,8 +1,8 @@
 -- The keys of jobs that this transaction has inserted; a key that exists already yields no row.
 --
 -- * It waits for nobody but another open transaction that is adding the very same key (whether the key is free, only the
---   end of that one tells), and for that one no longer than the lock's time limit: then the key yields no row either,
---   and the transaction, perhaps the caller's, is as good as before.
+--   end of that one tells), and for that one no longer than a second: then the key yields no row either, the caller looks
+--   again and comes back, and the transaction is as good as before.
 -- * An application lock for each key, to the end of the transaction, decides between two. A violation of the primary key
 --   would end the transaction; locks on the gaps of its index would let others wait who want quite different keys.
 -- * Names of locks have at most 255 characters, so a long key is named by its hash: two keys that begin alike are not to
@@ -31,7 +31,7 @@ BEGIN
         ELSE CONVERT(nvarchar(64), HASHBYTES('SHA2_256', RTRIM(@ref_id)), 2)
     END);
     EXEC @lock = sp_getapplock @Resource = @resource, @LockMode = N'Exclusive', @LockOwner = N'Transaction',
-        @LockTimeout = 10000;
+        @LockTimeout = 1000;
     IF @lock >= 0
         INSERT INTO dbjobs.job_ref (ref_id, job_id, month)
         OUTPUT inserted.ref_id INTO @added (ref_id)

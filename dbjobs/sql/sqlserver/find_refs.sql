@@ -1,10 +1,11 @@
 -- Which of these ref_ids exist? job_ref knows those of live jobs and of history. In a caller's transaction this keeps no
 -- lock, whatever its isolation level, and sees what was committed after its snapshot: READCOMMITTEDLOCK. READPAST: a key
--- that another open transaction has inserted is passed by; add_refs is the one that waits for it.
+-- that another open transaction has inserted is passed by; add_refs is the one that waits for it. A key comes back
+-- as it was asked for: N'a ' is told of what was stored as N'a'.
 DECLARE @ref_ids nvarchar(max) = :ref_ids;
 DECLARE @wanted TABLE (ref_id nvarchar(510) COLLATE Latin1_General_100_BIN2 NOT NULL PRIMARY KEY NONCLUSTERED);
 INSERT INTO @wanted (ref_id)
 SELECT DISTINCT r.ref_id COLLATE Latin1_General_100_BIN2 FROM OPENJSON(@ref_ids) WITH (ref_id nvarchar(510) '$') AS r;
-SELECT r.ref_id, r.job_id
+SELECT w.ref_id, r.job_id
 FROM @wanted AS w
 JOIN dbjobs.job_ref AS r WITH (READPAST, READCOMMITTEDLOCK, FORCESEEK, INDEX (job_ref_pkey)) ON r.ref_id = w.ref_id;
