@@ -13,17 +13,28 @@ SET NUMERIC_ROUNDABORT, ARITHIGNORE, CURSOR_CLOSE_ON_COMMIT OFF;
 SET ANSI_NULL_DFLT_ON ON;
 SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
 -- The scripts that change partitions wait for less, and put this back.
-SET LOCK_TIMEOUT 10000;
+SET LOCK_TIMEOUT {lock_milliseconds};
 SET NOCOUNT ON;
 -- Babelfish plans a statement when the tables are still empty, and keeps the plan: a walk through each of them, for each
 -- job. (FORCESEEK, which says otherwise, it does not know.) And it keeps something of every run of a prepared batch that
 -- has table variables, and looks through all of that at the next: statements are not to stay prepared there.
 IF SERVERPROPERTY('BabelfishVersion') IS NOT NULL
     EXEC (N'SELECT set_config(''enable_seqscan'', ''off'', ''f'')');
+-- Which session is this, should it have to be ended (kill_connection.sql)? Where we may not know, it will not be.
+DECLARE @session_started nvarchar(30);
+BEGIN TRY
+    SELECT @session_started = CONVERT(nvarchar(30), login_time, 126)
+    FROM sys.dm_exec_sessions
+    WHERE session_id = @@SPID;
+END TRY
+BEGIN CATCH
+    SET @session_started = NULL;
+END CATCH;
 -- (What Babelfish calls a compatibility level says nothing.)
 SELECT CONVERT(bit, CASE WHEN SERVERPROPERTY('BabelfishVersion') IS NULL THEN 1 ELSE 0 END) AS keeps_cursors,
     (
         SELECT compatibility_level
         FROM sys.databases
         WHERE database_id = DB_ID() AND SERVERPROPERTY('BabelfishVersion') IS NULL
-    ) AS compatibility_level;
+    ) AS compatibility_level,
+    CONVERT(int, @@SPID) AS session_id, @session_started AS session_started;

@@ -15,6 +15,6 @@ IF NOT EXISTS (SELECT 1 FROM dbjobs.history_month WHERE month = YEAR(@to) * 100 
 SET @to = DATEADD(month, -1, @from);
 IF NOT EXISTS (SELECT 1 FROM dbjobs.history_month WHERE month = YEAR(@to) * 100 + MONTH(@to))
     ALTER PARTITION FUNCTION dbjobs_history() MERGE RANGE (@from);
-SET LOCK_TIMEOUT 10000;
+SET LOCK_TIMEOUT {lock_milliseconds};
 COMMIT TRANSACTION;
 BEGIN TRANSACTION;
