@@ -63,6 +63,7 @@ class PostgresDatabase:
         command = float(number_option(options, "command_timeout", 60))
         self._limits = Limits(float(number_option(options, "connect_timeout", 10)), command, LOCK_SECONDS, IDLE_SECONDS)
         self._handlers_limits = Limits(self._limits.connect, command, 0.0, HANDLERS_IDLE_SECONDS)
+        self.pool_size = self._pool_size
         others = {name: value for name, value in options.items() if name not in _OWN_OPTIONS}
         self._connector = Connector(parts, others, pooler=self._pooler)
         self.statements = _statements(schema)

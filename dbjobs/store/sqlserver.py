@@ -52,6 +52,7 @@ class SqlServerDatabase:
         self._limits = Limits(self._target.connect_timeout, seconds, min(LOCK_SECONDS, seconds * 0.8))
         # A handler's own statements may wait for a lock as long as they may take.
         self._handlers_limits = self._limits._replace(lock=seconds)
+        self.pool_size = self._pool_size
         self._batches = batches_of(schema)
         self.statements = self._batches.statements
         self._dsn = ""
