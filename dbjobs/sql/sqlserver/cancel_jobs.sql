@@ -6,8 +6,9 @@
 --   the caller tries them again.
 -- * A lane that such a job was blocking (it was waiting for its retry) is free again. Its children hear of its end from
 --   release_children (ended_parent).
--- * Only the edges of an unresolved child go here. Those of another one are left to release_children, which deletes an
---   edge under the lock of its ended_parent row only (and says why).
+-- * Edges of the cancelled go when their end is committed, in a statement of its own: release_children may think that a
+--   parent has no edge left while a delete is under way, so an edge must not come back to a child that is alive again.
+--   If that statement fails, release_children finds the edges of dead children.
 -- * A month that history has no place for ends the batch with error 50001; see finish_jobs, also for the roll-ups.
 DECLARE @ids nvarchar(max) = :ids, @error_code nvarchar(510) = :error_code, @error nvarchar(max) = :error;
 DECLARE @counter bigint = :counter, @ask_running bit = :ask_running, @now datetime2(6) = SYSUTCDATETIME();
@@ -21,7 +22,6 @@ DECLARE @locked TABLE (
     command         nvarchar(510) COLLATE Latin1_General_100_BIN2 NOT NULL,
     batch_id        nvarchar(510) COLLATE Latin1_General_100_BIN2,
     has_dependents  bit NOT NULL,
-    unresolved      bit NOT NULL,
     month           int NOT NULL
 );
 DECLARE @moved TABLE (
@@ -30,7 +30,6 @@ DECLARE @moved TABLE (
     command         nvarchar(510) COLLATE Latin1_General_100_BIN2 NOT NULL,
     batch_id        nvarchar(510) COLLATE Latin1_General_100_BIN2,
     has_dependents  bit NOT NULL,
-    unresolved      bit NOT NULL,
     month           int NOT NULL
 );
 DECLARE @asked TABLE (id bigint NOT NULL PRIMARY KEY);
@@ -43,14 +42,14 @@ DECLARE @count TABLE (
 INSERT INTO @wanted (id) SELECT DISTINCT i.id FROM OPENJSON(@ids) WITH (id bigint '$') AS i;
 
 BEGIN TRANSACTION;
-INSERT INTO @locked (id, state, queue, command, batch_id, has_dependents, unresolved, month)
-SELECT j.id, j.state, j.queue, j.command, j.batch_id, j.has_dependents, j.unresolved,
+INSERT INTO @locked (id, state, queue, command, batch_id, has_dependents, month)
+SELECT j.id, j.state, j.queue, j.command, j.batch_id, j.has_dependents,
     YEAR(j.created_at) * 100 + MONTH(j.created_at)
 FROM @wanted AS w
 JOIN dbjobs.background_job AS j
     WITH (UPDLOCK, READPAST, ROWLOCK, READCOMMITTEDLOCK, FORCESEEK, INDEX (background_job_pkey)) ON j.id = w.id;
-INSERT INTO @moved (id, queue, command, batch_id, has_dependents, unresolved, month)
-SELECT l.id, l.queue, l.command, l.batch_id, l.has_dependents, l.unresolved, l.month
+INSERT INTO @moved (id, queue, command, batch_id, has_dependents, month)
+SELECT l.id, l.queue, l.command, l.batch_id, l.has_dependents, l.month
 FROM @locked AS l
 WHERE l.state IN (N'scheduled', N'waiting', N'queued');
 INSERT INTO @asked (id)
@@ -92,10 +91,6 @@ DELETE w
 FROM @moved AS m
 JOIN dbjobs.job_worker AS w WITH (ROWLOCK, FORCESEEK) ON w.blocked_by = m.id
 WHERE w.blocked_by IS NOT NULL;
-DELETE d
-FROM @moved AS m
-JOIN dbjobs.job_dependency AS d WITH (ROWLOCK, FORCESEEK, INDEX (job_dependency_child)) ON d.child_id = m.id
-WHERE m.unresolved = 1;
 INSERT INTO dbjobs.ended_parent (parent_id, state)
 SELECT m.id, N'cancelled' FROM @moved AS m WHERE m.has_dependents = 1;
 INSERT INTO dbjobs.job_batch (batch_id, cancelled)
@@ -130,4 +125,12 @@ SET @packed = (
     FOR JSON PATH
 );
 COMMIT TRANSACTION;
+BEGIN TRY
+    DELETE d
+    FROM @moved AS m
+    JOIN dbjobs.job_dependency AS d WITH (ROWLOCK, FORCESEEK, INDEX (job_dependency_child)) ON d.child_id = m.id;
+END TRY
+BEGIN CATCH
+    IF ERROR_NUMBER() NOT IN (1205, 1222) THROW;
+END CATCH;
 SELECT @packed AS packed;

@@ -9,8 +9,9 @@
 --   cancels it, and the next round finds it dead. Edges of children that wait no more go.
 -- * A child that is neither locked nor seen here (NOLOCK) may be going at this moment, and come back if that is undone: it
 --   is dead once its end is committed (READPAST), or if history does not know it at all (NOLOCK).
--- * An edge that an open transaction has inserted keeps ended_parent (NOLOCK). An edge is deleted under this lock only,
---   or with its unresolved child, for which history is asked: so none can come back to a row that is gone.
+-- * An edge that an open transaction has inserted keeps ended_parent (NOLOCK). One whose delete is undone does not, but
+--   then needs none: it is deleted here, under this lock; by resolve_children, whose child is unresolved still and asks
+--   history; or by cancel_jobs and requeue_jobs, for a child whose end was committed before.
 DECLARE @parents nvarchar(max) = :parents, @limit int = :limit;
 DECLARE @packed nvarchar(max), @now datetime2(6) = SYSUTCDATETIME();
 DECLARE @wanted TABLE (id bigint NOT NULL PRIMARY KEY);

@@ -250,7 +250,7 @@ CREATE TABLE dbjobs.job_ref (
 CREATE CLUSTERED INDEX job_ref_month ON dbjobs.job_ref (month, job_id);
 ALTER TABLE dbjobs.job_ref SET (LOCK_ESCALATION = DISABLE);
 
--- Who waits for whom. A row goes under the lock of its unresolved child or of its parent's row in ended_parent.
+-- Who waits for whom. A row goes when the child has been told of the parent's end, or has ended itself.
 CREATE TABLE dbjobs.job_dependency (
     parent_id   bigint NOT NULL,
     child_id    bigint NOT NULL,
