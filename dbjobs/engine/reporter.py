@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -36,6 +37,7 @@ class Reporter:
         self._current_node = current_node
         self._lines: deque[LogEntry] = deque(maxlen=MAX_WAITING_LINES)
         self._latest: dict[int, JobContext] = {}
+        self._aside: dict[tuple[int, int], list[LogEntry]] = {}
         self._dropped = 0
         self._lock = anyio.Lock()
 
@@ -46,9 +48,46 @@ class Reporter:
 
     def log(self, context: JobContext, level: str, message: str) -> None:
         """Add a line; safe in any thread."""
+        line = LogEntry(context.id, context.attempt, time.monotonic(), level, message)
+        aside = self._aside.get((context.id, context.attempt))
+        if aside is not None:
+            aside.append(line)
+            return
         if len(self._lines) == MAX_WAITING_LINES:
             self._dropped += 1
-        self._lines.append(LogEntry(context.id, context.attempt, time.monotonic(), level, message))
+        self._lines.append(line)
+
+    @asynccontextmanager
+    async def set_aside(self, context: JobContext) -> AsyncIterator[list[LogEntry]]:
+        """Keep the lines of a job for the transaction that completes it: after its commit they would find no job.
+
+        Yields those that are logged from here on. If the block raises they are written as usual; what has been added
+        by a handler that goes on after its job's completion is dropped, and the log says so.
+        """
+        key = (context.id, context.attempt)
+        aside: list[LogEntry] = []
+        self._aside[key] = aside
+        try:
+            if self.has_lines:
+                await self.flush_quietly()  # earlier ones: the job is still there
+            yield aside
+        except BaseException:
+            del self._aside[key]
+            self._lines.extend(aside)
+            raise
+
+    def go_on(self, context: JobContext) -> None:
+        """The job is still there, for its callback: lines that were set aside are written as usual."""
+        self._lines.extend(self._aside.pop((context.id, context.attempt), ()))
+
+    def completed(self, context: JobContext) -> None:
+        """The attempt is over: what was set aside and is not written has come too late."""
+        late = self._aside.pop((context.id, context.attempt), None)
+        if late:
+            log.warning(
+                "job %s: %d log lines were dropped: its handler had completed it before, in job.transaction()",
+                context.id, len(late),
+            )  # fmt: skip
 
     def progress(self, context: JobContext) -> None:
         """Note that a job's progress has changed; safe in any thread."""

@@ -18,6 +18,7 @@ from dbjobs.engine.execution import Execution
 from dbjobs.engine.failure import stopped
 from dbjobs.engine.finisher import Finisher
 from dbjobs.engine.memory import Memory
+from dbjobs.engine.reporter import Reporter
 from dbjobs.engine.settings import Settings
 from dbjobs.engine.slots import Slots
 from dbjobs.engine.waker import Waker
@@ -53,6 +54,7 @@ class Runners:
         finisher: Finisher,
         deadlines: Deadlines,
         waker: Waker,
+        reports: Reporter,
         *,
         max_payload_bytes: int,
         lease_ends: Callable[[], float],
@@ -70,6 +72,7 @@ class Runners:
             finisher,
             deadlines,
             self._children,
+            reports,
             max_payload_bytes=max_payload_bytes,
             lease_ends=lease_ends,
             current_node=current_node,

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from dbjobs.errors import DatabaseError, DatabaseUnavailable, MissingPermission, TransactionConflict
+from dbjobs.errors import DatabaseError, DatabaseUnavailable, DataRefused, MissingPermission, TransactionConflict
 
 MINIMUM_VERSION = (3, 40)
 _STATEMENTS_CACHED = 300
@@ -92,6 +92,8 @@ def translate(error: sqlite3.Error, path: Path) -> DatabaseError:
         return DatabaseUnavailable(f"{path} is not a sound SQLite file: {error}")
     if code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
         return DatabaseUnavailable(f"{path}: {error}")
+    if code in (sqlite3.SQLITE_TOOBIG, sqlite3.SQLITE_MISMATCH) or (code is None and "binding parameter" in str(error)):
+        return DataRefused(f"{path}: {type(error).__name__}: {error}")
     return DatabaseError(f"{path}: {type(error).__name__}: {error}")
 
 
