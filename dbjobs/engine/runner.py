@@ -139,6 +139,8 @@ class Runners:
 
     def abandon(self, attempt: Attempt) -> None:
         """A handler goes on after it was told to stop: close it; if that is no use, give its slot to another."""
+        if attempt.stop is Stop.SHUTDOWN and attempt.still_runs:
+            return  # the stop waits for it, and takes care of it (see ``forsake``)
         seconds = time.monotonic() - attempt.stopped_at
         told = f"job {attempt.job.id} ({attempt.job.command}) goes on {seconds:.0f} s after it was told to stop"
         if attempt.call is None and attempt.steps is not None and not attempt.steps.closed:

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,7 @@ class LosesItsText(Exception):
 
 
 def raises(request: str) -> None:
-    raise {
+    errors: dict[str, Callable[[], BaseException]] = {
         "plain": lambda: ValueError("from the other side"),
         "unpicklable": lambda: Unpicklable(1, 2),
         "odd": lambda: LosesItsText(1, 2),
@@ -60,7 +61,8 @@ def raises(request: str) -> None:
         "interrupt": lambda: KeyboardInterrupt("no"),
         "cancel": lambda: Cancel("no longer wanted"),
         "later": lambda: RetryAfter(0.01, "not yet"),
-    }[request]()
+    }
+    raise errors[request]()
 
 
 def leaves(request: str) -> None:
@@ -189,8 +191,7 @@ async def test_a_timeout_ends_it_with_all_it_has_started(jobs: Jobs, tmp_path: P
         ref = await jobs.enqueue(starts_another_and_hangs, str(file), worker=worker)
         done = await jobs.wait(ref, timeout=20)
         assert (done.state, done.error_code) == (JobState.FAILED, "timeout")
-        for pid in map(int, file.read_text().split()):
-            await eventually(lambda pid=pid: not is_running(pid), f"process {pid} is gone")
+        await eventually(lambda: not any(map(is_running, map(int, file.read_text().split()))), "both are gone")
 
 
 async def test_a_stop_ends_it_and_hands_its_job_back_uncharged(jobs: Jobs, tmp_path: Path) -> None:
@@ -203,8 +204,7 @@ async def test_a_stop_ends_it_and_hands_its_job_back_uncharged(jobs: Jobs, tmp_p
         job = await jobs.get(ref)
         assert job is not None
         assert (job.state, job.errors) == (JobState.QUEUED, ())
-        for pid in map(int, file.read_text().split()):
-            await eventually(lambda pid=pid: not is_running(pid), f"process {pid} is gone")
+        await eventually(lambda: not any(map(is_running, map(int, file.read_text().split()))), "both are gone")
 
 
 async def test_a_process_is_used_again(jobs: Jobs) -> None:
