@@ -79,6 +79,9 @@ class PostgresDatabase:
         self._handlers_pool: Pool[Connection] | None = None
         self._given_up: set[asyncio.Task[Connection]] = set()
 
+    def limit(self, lease_seconds: float) -> None:
+        self._command_timeout = min(self._command_timeout, max(1, int(lease_seconds / 2)))
+
     async def open(self) -> None:
         self._pool = Pool(self._connect, self._pool_size)
         with self._errors():
