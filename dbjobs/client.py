@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
+
+import anyio
 
 from dbjobs.engine.supervisor import Engine
 from dbjobs.errors import DatabaseError, NotRunning
@@ -77,6 +80,24 @@ class Client:
                 await self._db.close()
                 self._known_queues.clear()
             self._opened -= 1
+
+    @asynccontextmanager
+    async def engine_database(self, lease_seconds: float) -> AsyncIterator[Database]:
+        """The database with connections that no caller can take, for the workers of this process."""
+        db = self.db.for_engine(lease_seconds)
+        if db is self._db:
+            yield db
+            return
+        await db.open()
+        try:
+            yield db
+        finally:
+            with anyio.CancelScope(shield=True):
+                await db.close()
+
+    def distrust(self, unanswered_seconds: float | None) -> None:
+        """A connection to the database had to be replaced (see Database.distrust)."""
+        self._db.distrust(unanswered_seconds)
 
     # --- enqueue --------------------------------------------------------------------------------
 

@@ -48,9 +48,14 @@ class DatabaseError(DbjobsError):
 class DatabaseUnavailable(DatabaseError):
     """The database cannot be reached, or went away in the middle of a statement.
 
-    For a write this means *unknown*: it may or may not have been committed. An enqueue with an
-    explicit ``ref_id`` can safely be repeated.
+    For a write this means *unknown*, unless ``in_doubt`` is False: it may or may not have been committed. An
+    enqueue with an explicit ``ref_id`` can safely be repeated.
+
+    Attributes:
+        in_doubt: False if nothing of the call has been stored for certain.
     """
+
+    in_doubt: bool = True
 
 
 class TransactionConflict(DatabaseError):

@@ -55,7 +55,11 @@ class Jobs:
         timeout: default for all commands: seconds (or timedelta) for one attempt; 0 for no limit.
         max_payload_bytes: largest request or response, as JSON.
         migrate: make or update the tables when the database is opened. With False an older schema is an error.
-        pool_size: connections of this client beside the node's own (heartbeat and notices); at least 2.
+        pool_size: connections of this client, at least 2 (default 4; SQLite: threads that read, default 2). They are
+            made when they are needed. A node (``start``) has beside them as many for its loops, which no caller can
+            take, as many for the transactions of its handlers (``job.transaction()``), one for its heartbeat and,
+            on PostgreSQL, one for notices: at most 3 * pool_size + 2, and 2 * pool_size + 2 where no handler
+            opens a transaction. SQLite: the same threads serve the client and the node; the heartbeat has its own.
 
     Raises:
         InvalidUrl, InvalidOption, MissingDriver: at once, nothing is connected yet.
@@ -201,9 +205,9 @@ class Jobs:
             unresponsive_seconds=unresponsive_seconds,
             threads=threads,
         )
-        async with self:
+        async with self, self._client.engine_database(settings.lease_seconds) as db:
             engine = Engine(
-                self._client.db,
+                db,
                 self._registry,
                 settings,
                 max_payload_bytes=self._max_payload_bytes,

@@ -102,6 +102,23 @@ class Database(Protocol):
         """A second, unopened instance for the same tables with a single connection (the heartbeat's)."""
         ...
 
+    def for_engine(self, lease_seconds: float) -> Database:
+        """An unopened instance for the loops of a node: connections that no caller can take.
+
+        What a round trip may take there, and how long the server lets a transaction idle, follows from the lease, so
+        that a node gets over connections that have died silently before its lease is over. Where one writer serves
+        all (a file), this is the instance itself.
+        """
+        ...
+
+    def distrust(self, unanswered_seconds: float | None = None) -> None:
+        """Another connection to this database had to be replaced: do not hand on those that are idle.
+
+        Args:
+            unanswered_seconds: the other one got no answer for so long; end what has waited for longer than that.
+        """
+        ...
+
 
 def split_url(url: str) -> tuple[SplitResult, dict[str, str]]:
     """Split a database URL and its query options.
@@ -114,7 +131,8 @@ def split_url(url: str) -> tuple[SplitResult, dict[str, str]]:
         raise InvalidUrl(f"database URL {_hidden(url)!r} has no scheme; expected one of {known}")
     try:
         parts = urlsplit(url)
-        _ = parts.port
+        if "," not in parts.netloc or _DIALECTS.get(parts.scheme, ("", ""))[1] != "PostgresDatabase":
+            _ = parts.port  # PostgreSQL's URL may name several hosts, each with a port
     except ValueError as error:
         raise InvalidUrl(f"database URL {_hidden(url)!r}: {error}") from None
     if parts.scheme not in _DIALECTS:

@@ -157,6 +157,12 @@ class SqliteDatabase:
     def another(self) -> SqliteDatabase:
         return SqliteDatabase(self.url, schema=self.schema, pool_size=0)
 
+    def for_engine(self, lease_seconds: float) -> SqliteDatabase:
+        return self
+
+    def distrust(self, unanswered_seconds: float | None = None) -> None:
+        pass  # a file does not go away behind a connection
+
     async def listen(self, on_notice: Callable[[str], None], on_ready: Callable[[bool], None]) -> None:
         writer = self._opened
         writer.watch(lambda: on_notice(CHANGED))
