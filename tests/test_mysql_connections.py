@@ -7,10 +7,11 @@ import threading
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 
-from dbjobs import DatabaseUnavailable, Jobs
+from dbjobs import DatabaseUnavailable, Jobs, JobState
 from dbjobs.store import repository
 from dbjobs.store.mysql import MysqlDatabase
 from dbjobs.store.mysql_limits import Limits
@@ -21,9 +22,9 @@ from tests.servers.proxy import Link, Proxy
 
 pytestmark = pytest.mark.dialect("mysql")
 
-# An engine's with such a lease gives a statement up after 1 s.
-LEASE_SECONDS = 2.0
-PATIENCE_SECONDS = 4.0
+# An engine's with such a lease gives a statement up after 2 s, and then the end of its connection after 0.5 s.
+LEASE_SECONDS = 3.0
+PATIENCE_SECONDS = 5.0
 
 
 @pytest.fixture
@@ -42,8 +43,7 @@ async def db(url: str, proxy: Proxy) -> AsyncIterator[MysqlDatabase]:
     """An engine's database behind the proxy, with one connection."""
     async with Jobs(url):  # makes the tables
         pass
-    opened = MysqlDatabase(proxy.url(url), pool_size=1)
-    opened.limit(LEASE_SECONDS)
+    opened = MysqlDatabase(proxy.url(url), pool_size=1).for_engine(LEASE_SECONDS)
     await opened.open()
     try:
         yield opened
@@ -86,8 +86,8 @@ async def fail_inside(db: MysqlDatabase) -> None:
 
 
 def test_the_limits_of_an_engine_follow_its_lease() -> None:
-    assert Limits(10.0, 60.0).following(30.0) == Limits(10.0, 15.0, 10.0, 4.5, 30.0)
-    assert Limits(10.0, 60.0).following(2.0) == Limits(1.0, 1.0, 1.0, 0.5, 2.0)
+    assert Limits(10.0, 60.0).following(30.0) == Limits(10.0, 10.0, 9.0, 5.0, 30.0)
+    assert Limits(10.0, 60.0).following(3.0) == Limits(2.0, 2.0, 1.0, 0.5, 3.0)
     assert Limits(10.0, 5.0).following(3600.0) == Limits(5.0, 5.0, 4.0, 5.0, 3600.0)
 
 
@@ -130,9 +130,8 @@ async def test_a_task_can_be_ended_while_its_commit_is_swallowed(db: MysqlDataba
 
 async def test_a_login_that_is_swallowed_ends(url: str, proxy: Proxy) -> None:
     proxy.silence(new=True)
-    database = MysqlDatabase(proxy.url(url))
-    database.limit(LEASE_SECONDS)
-    with at_once(), pytest.raises(DatabaseUnavailable, match="no answer within 1 s"):
+    database = MysqlDatabase(proxy.url(url)).for_engine(LEASE_SECONDS)
+    with at_once(), pytest.raises(DatabaseUnavailable, match="no answer within 2 s"):
         await database.open()
 
 
@@ -191,3 +190,25 @@ async def test_a_transaction_that_lies_idle_is_ended_where_the_server_can(
 
 async def _ended(raw: Raw) -> bool:
     return not await raw.somebody_is_in_a_transaction()
+
+
+async def test_a_worker_goes_on_after_its_connections_have_died_silently(url: str, proxy: Proxy) -> None:
+    """Within a lease or so, and without losing a job."""
+    lease_seconds = 4.0
+    jobs = Jobs(proxy.url(url))
+    ran: list[Any] = []
+
+    @jobs.command
+    async def note(request: int) -> int:
+        ran.append(request)
+        return request
+
+    async with jobs.start(lease_seconds=lease_seconds):
+        await jobs.wait(await jobs.enqueue(note, 1), timeout=10)
+        proxy.silence()
+        async with Jobs(url) as others:
+            others.declare("note")
+            with at_once(2 * lease_seconds):
+                job = await others.wait(await others.enqueue("note", 2), timeout=3 * lease_seconds)
+        assert job.state is JobState.COMPLETED
+    assert sorted(set(ran)) == [1, 2]

@@ -64,10 +64,6 @@ class Database(Protocol):
     schema: str
     statements: Statements
 
-    def limit(self, lease_seconds: float) -> None:
-        """This instance serves a node: the limits of its round trips follow the lease. Call it before ``open``."""
-        ...
-
     async def open(self) -> None:
         """Connect. Raises DatabaseUnavailable, MissingPermission."""
         ...

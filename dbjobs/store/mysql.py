@@ -88,11 +88,8 @@ class MysqlDatabase:
         self._handlers_pool: Pool[MysqlConnection] | None = None
         self._guard: tuple[str, str] | None = None
 
-    def limit(self, lease_seconds: float) -> None:
-        self._limits = self._limits.following(lease_seconds)
-
     async def open(self) -> None:
-        self._pool = Pool(self._connect, self._pool_size)
+        self._pool = Pool(self._connect, self._pool_size, wait_seconds=self._limits.statement)
         async with self._pool.connection() as connection:
             self._check_version(connection)
 
@@ -164,7 +161,9 @@ class MysqlDatabase:
         return database
 
     def for_engine(self, lease_seconds: float) -> MysqlDatabase:
-        return MysqlDatabase(self.url, schema=self.schema, pool_size=self._pool_size)
+        database = MysqlDatabase(self.url, schema=self.schema, pool_size=self._pool_size)
+        database._limits = self._limits.following(lease_seconds)
+        return database
 
     def distrust(self, unanswered_seconds: float | None = None) -> None:
         if self._pool is not None:

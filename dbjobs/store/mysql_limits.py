@@ -6,9 +6,11 @@ from typing import NamedTuple
 
 _LOCK_SECONDS = 10.0
 _KILL_SECONDS = 5.0
+_IDLE_SECONDS = 60.0
 # A statement that hangs, and then the end of its connection, must leave an engine time to repeat it within one lease.
-_STATEMENT_SHARE = 0.5
-_KILL_SHARE = 0.15
+_STATEMENT_SHARE = 1 / 3
+_KILL_SHARE = 1 / 6
+_LEAST_SECONDS = 2.0
 
 
 class Limits(NamedTuple):
@@ -26,11 +28,11 @@ class Limits(NamedTuple):
     statement: float
     lock: float = _LOCK_SECONDS
     kill: float = _KILL_SECONDS
-    idle: float = 0.0
+    idle: float = _IDLE_SECONDS
 
     def following(self, lease_seconds: float) -> Limits:
         """The limits for an engine with such a lease: none is longer than before."""
-        statement = min(self.statement, max(1.0, lease_seconds * _STATEMENT_SHARE))
+        statement = min(self.statement, max(_LEAST_SECONDS, lease_seconds * _STATEMENT_SHARE))
         return Limits(
             min(self.connect, statement),
             statement,

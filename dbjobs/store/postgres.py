@@ -70,9 +70,6 @@ class PostgresDatabase:
         self._handlers_pool: Pool[PostgresConnection] | None = None
         self._doubts = asyncio.Event()
 
-    def limit(self, lease_seconds: float) -> None:
-        self._command_timeout = min(self._command_timeout, max(1, int(lease_seconds / 2)))
-
     async def open(self) -> None:
         self._pool = self._new_pool(self._limits)
         self._doubts = asyncio.Event()  # of this event loop

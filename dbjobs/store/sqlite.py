@@ -55,9 +55,6 @@ class SqliteDatabase:
         self._writer: Writer | None = None
         self._readers: Readers | None = None
 
-    def limit(self, lease_seconds: float) -> None:
-        self._busy_seconds = min(self._busy_seconds, max(1.0, lease_seconds / 2))
-
     async def open(self) -> None:
         if sqlite3.sqlite_version_info < MINIMUM_VERSION:
             raise DatabaseError(

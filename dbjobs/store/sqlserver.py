@@ -54,10 +54,6 @@ class SqlServerDatabase:
         self._handlers_pool: Pool[Connection] | None = None
         self._ending: set[asyncio.Task[None]] = set()
 
-    def limit(self, lease_seconds: float) -> None:
-        seconds = min(self._target.command_timeout, max(1, int(lease_seconds / 2)))
-        self._target = self._target._replace(command_timeout=seconds)
-
     async def open(self) -> None:
         self._dsn = connection_string(self._target, self._target.driver or find_driver())
         self._desk = Desk()
