@@ -39,7 +39,7 @@ async def get_batch(db: Fetcher, batch_id: str) -> BatchProgress | None:
 
 
 async def count_live(db: Fetcher, bound: int) -> dict[tuple[str, str], int]:
-    """(queue, state) -> jobs, counted over at most ``bound`` live rows."""
+    """(queue, state) -> jobs, each state counted over at most ``bound`` live rows."""
     return {(row[0], row[1]): row[2] for row in await db.fetch("count_live", bound=bound)}
 
 

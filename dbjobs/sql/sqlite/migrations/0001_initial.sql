@@ -76,6 +76,12 @@ CREATE INDEX dbjobs_background_job_cancel ON dbjobs_background_job (node_id)
 -- Serves find_expired: only jobs that have never started, so that those in back-off cost the look nothing.
 CREATE INDEX dbjobs_background_job_expiry ON dbjobs_background_job (expires_at)
     WHERE expires_at IS NOT NULL AND attempt = 0;
+-- Serves count_live, which has an index for each other state: only jobs that wait for others are ever in it. Not by
+-- their state: as long as it is empty it would look like the cheapest way to every row that must be in that state.
+CREATE INDEX dbjobs_background_job_waiting ON dbjobs_background_job (queue) WHERE pending > 0;
+-- Serve cancel_many and the lists by tag and batch (the row's id comes last in every index).
+CREATE INDEX dbjobs_background_job_batch ON dbjobs_background_job (batch_id) WHERE batch_id IS NOT NULL;
+CREATE INDEX dbjobs_background_job_tag ON dbjobs_background_job (tag) WHERE tag IS NOT NULL;
 -- The idempotency key. Rows without one cost nothing.
 CREATE UNIQUE INDEX dbjobs_background_job_ref ON dbjobs_background_job (ref_id) WHERE ref_id IS NOT NULL;
 
