@@ -16,14 +16,11 @@ class Connection:
     def __init__(self) -> None:
         self.closed = False
         self.news = False
-        self.ends_when_heard = False
 
     def is_closed(self) -> bool:
         return self.closed
 
     def has_news(self) -> bool:
-        if self.news and self.ends_when_heard:
-            asyncio.get_running_loop().call_soon(self.terminate)
         return self.news
 
     def terminate(self) -> None:
@@ -71,20 +68,13 @@ async def test_connections_without_an_answer_are_ended_while_they_are_used() -> 
     assert {await pool.acquire(), await pool.acquire()}.isdisjoint({used})
 
 
-async def test_a_connection_with_news_of_its_end_is_not_used() -> None:
-    pool = make_pool()
-    dead = await pool.acquire()
-    pool.release(dead)
-    dead.news = dead.ends_when_heard = True
-    assert await pool.acquire() is not dead
-
-
-async def test_a_connection_with_other_news_is_used() -> None:
+async def test_a_connection_with_news_is_not_used_any_more() -> None:
     pool = make_pool()
     told = await pool.acquire()
     pool.release(told)
     told.news = True
-    assert await pool.acquire() is told
+    assert await pool.acquire() is not told
+    assert told.closed
 
 
 async def test_a_connection_that_ends_on_its_way_to_a_waiter_is_not_used() -> None:
