@@ -13,7 +13,14 @@ from dbjobs.store.repository.checks import (
     oldest_queued,
     server_version,
 )
-from dbjobs.store.repository.claims import Wanted, claim_jobs, claim_lanes, release_workers, skip_lanes
+from dbjobs.store.repository.claims import (
+    Wanted,
+    claim_jobs,
+    claim_lanes,
+    find_ready_queues,
+    release_workers,
+    skip_lanes,
+)
 from dbjobs.store.repository.due import find_expired, next_due, promote_jobs
 from dbjobs.store.repository.enqueue import (
     add_dependencies,
@@ -52,7 +59,15 @@ from dbjobs.store.repository.outcomes import (
 from dbjobs.store.repository.reading import find_live, get_jobs, list_jobs
 from dbjobs.store.repository.reports import insert_logs, list_logs, update_progress
 from dbjobs.store.repository.rows import Fetcher
-from dbjobs.store.repository.settings import count_live, fold_stats, get_batch, list_queues, list_stats, set_queue
+from dbjobs.store.repository.settings import (
+    count_live,
+    fold_stats,
+    get_batch,
+    list_queue_settings,
+    list_queues,
+    list_stats,
+    set_queue,
+)
 
 __all__ = [
     "Fetcher",
@@ -75,6 +90,7 @@ __all__ = [
     "find_held_workers",
     "find_live",
     "find_orphans",
+    "find_ready_queues",
     "find_refs",
     "find_risks",
     "find_stranded",
@@ -91,6 +107,7 @@ __all__ = [
     "list_logs",
     "list_nodes",
     "list_partitions",
+    "list_queue_settings",
     "list_queues",
     "list_stats",
     "lock_dead_node",

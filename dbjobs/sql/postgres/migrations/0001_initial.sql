@@ -80,9 +80,9 @@ CREATE INDEX background_job_node ON dbjobs.background_job (node_id)
 -- Serves the heartbeat: which of my jobs shall be cancelled?
 CREATE INDEX background_job_cancel ON dbjobs.background_job (node_id)
     WHERE cancel_requested_at IS NOT NULL;
--- Serves expire_jobs.
+-- Serves find_expired: only jobs that have never started, so that those in back-off cost the look nothing.
 CREATE INDEX background_job_expiry ON dbjobs.background_job (expires_at)
-    WHERE expires_at IS NOT NULL AND node_id IS NULL;
+    WHERE expires_at IS NOT NULL AND attempt = 0;
 -- The idempotency key. Rows without one cost nothing.
 CREATE UNIQUE INDEX background_job_ref ON dbjobs.background_job (ref_id) WHERE ref_id IS NOT NULL;
 -- Serve cancel_many and the lists by tag and batch.
@@ -191,6 +191,8 @@ CREATE TABLE dbjobs.job_queue (
     paused      boolean NOT NULL DEFAULT false,
     concurrency integer             -- over one node; NULL: as the node was started
 );
+-- Serves list_queue_settings: there may be a queue for each tenant, and few have settings.
+CREATE INDEX job_queue_settings ON dbjobs.job_queue (queue) WHERE paused OR concurrency IS NOT NULL;
 
 -- Who waits for whom. Rows go when the parent ends.
 CREATE TABLE dbjobs.job_dependency (

@@ -73,9 +73,9 @@ CREATE INDEX dbjobs_background_job_node ON dbjobs_background_job (node_id)
 -- Serves the heartbeat: which of my jobs shall be cancelled?
 CREATE INDEX dbjobs_background_job_cancel ON dbjobs_background_job (node_id)
     WHERE cancel_requested_at IS NOT NULL;
--- Serves find_expired.
+-- Serves find_expired: only jobs that have never started, so that those in back-off cost the look nothing.
 CREATE INDEX dbjobs_background_job_expiry ON dbjobs_background_job (expires_at)
-    WHERE expires_at IS NOT NULL AND node_id IS NULL;
+    WHERE expires_at IS NOT NULL AND attempt = 0;
 -- The idempotency key. Rows without one cost nothing.
 CREATE UNIQUE INDEX dbjobs_background_job_ref ON dbjobs_background_job (ref_id) WHERE ref_id IS NOT NULL;
 
@@ -183,6 +183,8 @@ CREATE TABLE dbjobs_job_queue (
     paused              INTEGER NOT NULL DEFAULT 0,
     concurrency         INTEGER             -- over one node; NULL: as the node was started
 ) STRICT, WITHOUT ROWID;
+-- Serves list_queue_settings: there may be a queue for each tenant, and few have settings.
+CREATE INDEX dbjobs_job_queue_settings ON dbjobs_job_queue (queue) WHERE paused OR concurrency IS NOT NULL;
 
 -- Who waits for whom. Rows go when the parent ends.
 CREATE TABLE dbjobs_job_dependency (
