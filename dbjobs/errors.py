@@ -76,6 +76,14 @@ class PartitionMissing(DatabaseError):
         self.month = month
 
 
+class RefIdBusy(DatabaseError):
+    """Another transaction has enqueued this ref_id and is still open, so nobody can say whether it exists.
+
+    Nothing was stored, and the call can be repeated. On a connection of the caller's own, roll its transaction back
+    first.
+    """
+
+
 class MissingDriver(DbjobsError):
     """The Python package for this database is not installed."""
 

@@ -280,6 +280,7 @@ class Jobs:
             UnknownCommand, InvalidRequest, PayloadTooLarge, InvalidOption: nothing is stored.
             UnknownJob: ``depends_on`` names a job that does not exist; nothing is stored.
             RefIdExists: with ``on_conflict="raise"``.
+            RefIdBusy: another transaction has enqueued this ref_id and stayed open for 10 s.
             DatabaseUnavailable: the job may or may not be stored; with a ref_id the call can be repeated.
         """
         if on_conflict not in ("return", "raise"):
@@ -351,7 +352,7 @@ class Jobs:
     async def get_by_ref_id(self, ref_id: str) -> Job | None:
         """The job with this ref_id; None if there is none."""
         found = await repository.find_refs(self._client.db, [ref_id])
-        return await self.get(found[0][1]) if found else None
+        return await self.get(found[ref_id]) if ref_id in found else None
 
     async def wait(self, job: Reference, *, timeout: float | None = None, raise_on_failure: bool = False) -> Job:
         """Wait until a job has ended.

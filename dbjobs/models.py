@@ -255,6 +255,7 @@ class NodeInfo(msgspec.Struct, frozen=True, kw_only=True):
     lease_expires_at: datetime
     alive: bool
     info: dict[str, Any]
+    buried: bool = False
 
 
 class QueueInfo(msgspec.Struct, frozen=True, kw_only=True):

@@ -345,7 +345,6 @@ class Runners:
             id=job.id,
             attempt=job.attempt,
             kind="completed",
-            plain=not job.has_dependents and job.batch_id is None,
             response=None if body is None else type(response).__name__,
             response_body=body,
             duration_ms=duration_ms,
@@ -355,7 +354,7 @@ class Runners:
         if job.callback is None or job.executed_at is not None:
             return outcome
         # The body is done for good before the callback starts: a crash from here on repeats only the callback.
-        if not await self._finisher.durably(attempt, replace(outcome, kind="executed", plain=False)):
+        if not await self._finisher.durably(attempt, replace(outcome, kind="executed")):
             attempt.stop = Stop.LOST
             return None
         return await self._run_callback(attempt, body)

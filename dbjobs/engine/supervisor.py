@@ -19,6 +19,7 @@ from dbjobs.commands import Registry
 from dbjobs.context import JobContext
 from dbjobs.engine.attempt import Stop
 from dbjobs.engine.deadlines import Deadlines
+from dbjobs.engine.dependencies import Dependencies
 from dbjobs.engine.dispatcher import Dispatcher
 from dbjobs.engine.finisher import Finisher
 from dbjobs.engine.janitor import Janitor
@@ -70,7 +71,8 @@ class Engine:
         self._began = time.monotonic()
         self.enqueue = enqueue
         self.get_many = get_many
-        self.waker = Waker(db, lambda id: self._runners.cancel((id,)))
+        self.waker = Waker(db, lambda id: self._runners.cancel((id,)), lambda: self.dependencies.poke())
+        self.dependencies = Dependencies(db, self.waker, on_finished)
         self.timekeeper = Timekeeper(db, self.waker)
         self.reports = Reporter(db, self._current_node)
         self._finisher = Finisher(
@@ -80,6 +82,7 @@ class Engine:
             on_finished,
             self.timekeeper.scheduled_in,
             lambda: self._dispatcher.reconcile_soon(),
+            self.dependencies.ended,
         )
         self._deadlines = Deadlines(settings.unresponsive_seconds)
         self._runners = Runners(
@@ -158,9 +161,11 @@ class Engine:
                 loops.start_soon(every, "looking for cancellations", 0.2, self._look_for_cancellations)
                 loops.start_soon(every, "promoting due jobs", 0.05, self.timekeeper.promote)
                 loops.start_soon(every, "expiring jobs", 0.3, self.timekeeper.expire)
+                loops.start_soon(every, "telling children of their parents", 0.05, self.dependencies.look)
                 loops.start_soon(every, "rescuing dead nodes", 0.1, self._janitor.rescue)
                 loops.start_soon(every, "returning jobs", UNSTARTED_SECONDS, self._runners.give_back_stuck)
                 loops.start_soon(every, "housekeeping", 0.5, self._janitor.housekeep)
+                loops.start_soon(every, "folding batches", 1.0, self._janitor.fold)
                 dispatching = anyio.Event()
                 loops.start_soon(self._dispatch, dispatching)
                 try:
@@ -206,7 +211,8 @@ class Engine:
             context.executed_body = (body,)
             return
         context.settled = True
-        self.waker.ready(settlement.ready)
+        if settlement.parents:
+            self.dependencies.ended(settlement.parents)
         self._on_finished([context.id])
 
     async def _dispatch(self, ended: anyio.Event) -> None:

@@ -63,6 +63,7 @@ class Database(Protocol):
     one_writer: bool  # while a transaction that has written is open, no other connection can write
     url: str
     schema: str
+    pool_size: int  # connections that callers of this instance share
     statements: Statements
 
     async def open(self) -> None:

@@ -61,6 +61,7 @@ class MysqlDatabase:
         if not database:
             raise InvalidUrl("the database URL names no database: mysql://user:password@host:3306/database")
         self._pool_size = pool_size or number_option(options, "pool_size", 4)
+        self.pool_size = self._pool_size
         self._seconds = number_option(options, "command_timeout", 60)
         self._driver = import_module(parts.scheme.partition("+")[2] or DRIVERS[0])
         self._arguments: dict[str, Any] = {

@@ -46,6 +46,7 @@ class SqlServerDatabase:
         self.schema = schema
         self._target = parse(url)
         self._pool_size = pool_size or self._target.pool_size
+        self.pool_size = self._pool_size
         self._batches = batches_of(schema)
         self.statements = self._batches.statements
         self._dsn = ""

@@ -261,7 +261,7 @@ async def test_the_fence_is_job_and_attempt_and_node(url: str, jobs: Jobs) -> No
             assert node is not None
             for node_id, attempt in [(node + 1, 1), (node, 2), (node, 0)]:
                 for kind in ("completed", "failed", "cancelled", "retry", "hand_back", "executed"):
-                    outcome = Outcome(id=ref.id, attempt=attempt, kind=kind, plain=kind == "completed")
+                    outcome = Outcome(id=ref.id, attempt=attempt, kind=kind)
                     settlement = await settle(db, node_id, [outcome])
                     assert settlement.lost == {ref.id}, (node_id, attempt, kind)
             assert await state_of(jobs, ref) is JobState.STARTED
