@@ -12,14 +12,14 @@ from typing import Any
 import anyio
 
 from dbjobs.engine.supervisor import Engine
-from dbjobs.errors import DatabaseError, NotRunning
+from dbjobs.errors import DatabaseError, NotRunning, SchemaTooOld
 from dbjobs.models import Job, JobRef
 from dbjobs.store import repository
 from dbjobs.store.adopting import adopt
 from dbjobs.store.cancelling import cancel
 from dbjobs.store.coalescer import Coalescer
 from dbjobs.store.counters import client_counter
-from dbjobs.store.database import Database, Session
+from dbjobs.store.database import Database, Session, missing_file
 from dbjobs.store.dependencies import Follower
 from dbjobs.store.enqueueing import (
     REF_WAIT_SECONDS,
@@ -76,6 +76,10 @@ class Client:
         """Open (once, however often it is asked for) and bring the tables up to date."""
         async with self._opening:
             if not self._opened:
+                if not self._migrate and (path := missing_file(self._db)) is not None:
+                    raise SchemaTooOld(
+                        f"there is no file {path}; if the path is right, run 'dbjobs migrate' to make it"
+                    )
                 await self._db.open()
                 try:
                     await (migrate if self._migrate else check)(self._db)
@@ -193,16 +197,13 @@ class Client:
         return refs
 
     async def _learn_queues(self, db: Database, queues: Sequence[str], callers: Session | None) -> None:
-        """Make queues known, and not in the caller's transaction: it would hold up all that use them first."""
+        """List queues for people, and not in the caller's transaction: it would hold up all that use them first."""
         new = [queue for queue in queues if queue not in self._known_queues]
         if new and callers is not None and db.one_writer:
             await repository.add_queues(callers, new)  # not noted as known: it may be rolled back
         elif new:
             await without_conflict(lambda: repository.add_queues(db, new))
-            await repository.notify(db, ["queues"])
             self._known_queues.update(new)
-            if self.engine is not None:
-                self.engine.waker.queues_changed = True
 
     async def _insert(self, jobs: Sequence[NewJob]) -> list[JobRef]:
         notices = ready_notices(self._due_notices(jobs))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 
 class DbjobsError(Exception):
     """Base of all errors raised by this library."""
@@ -129,11 +131,11 @@ class RetryAfter(DbjobsError):
     """Raised by a handler: run this job again after a delay; the attempt counts.
 
     Args:
-        seconds: delay from now, in seconds, >= 0.
+        seconds: delay from now, in seconds or as a timedelta, >= 0.
         reason: kept in the job's error list.
     """
 
-    def __init__(self, seconds: float, reason: str = "retry asked for by its handler") -> None:
+    def __init__(self, seconds: float | timedelta, reason: str = "retry asked for by its handler") -> None:
         super().__init__(reason)
-        self.seconds = float(seconds)
+        self.seconds = seconds.total_seconds() if isinstance(seconds, timedelta) else float(seconds)
         self.reason = reason

@@ -41,6 +41,8 @@ log = logging.getLogger("dbjobs")
 H = TypeVar("H", bound=Handler)
 
 Reference = JobRef | int
+# Jobs that one statement requeues.
+_PAGE = 500
 list_ = list  # `Jobs.list` hides the builtin in the annotations below it
 
 
@@ -214,6 +216,7 @@ class Jobs:
                 enqueue=self.enqueue,
                 get_many=self._client.get_many,
                 on_finished=self._client.waits.ended,
+                on_reconnected=self._client.distrust,
             )
             async with engine.running():
                 self._engine = self._client.engine = engine
@@ -485,6 +488,47 @@ class Jobs:
             False if it is not in the failed history (it is live, or it completed).
         """
         return await self._client.requeue((_id(job),)) == 1
+
+    async def requeue_many(
+        self,
+        *,
+        state: JobState | str | None = None,
+        queue: str | None = None,
+        worker: str | None = None,
+        command: str | None = None,
+        tag: str | None = None,
+        batch_id: str | None = None,
+        user_id: str | None = None,
+    ) -> int:
+        """Run all failed or cancelled jobs with these options again (all of those given); how many came back.
+
+        Args:
+            state: ``failed`` or ``cancelled``; None for both.
+
+        Raises:
+            InvalidOption: no option was given (to requeue everything that failed, say ``state="failed"``), or the
+                state is another one.
+        """
+        filters = {"queue": queue, "worker": worker, "command": command, "tag": tag}
+        filters |= {"batch_id": batch_id, "user_id": user_id}
+        if state is None and not any(value is not None for value in filters.values()):
+            raise InvalidOption(f"requeue_many: give at least one of state, {', '.join(filters)}")
+        states = [JobState.FAILED, JobState.CANCELLED] if state is None else [_state(state)]
+        if states[0] not in (JobState.FAILED, JobState.CANCELLED):
+            raise InvalidOption(f"requeue_many: state={state!r} must be 'failed' or 'cancelled'")
+        requeued = 0
+        for wanted in states:
+            before: int | None = None
+            while page := await self.list(
+                state=wanted,
+                before_id=before,
+                limit=_PAGE,
+                history_only=True,
+                **filters,
+            ):
+                requeued += await self._client.requeue([job.id for job in page])
+                before = page[-1].id
+        return requeued
 
 
 def _id(job: Reference) -> int:

@@ -12,7 +12,7 @@ from typing import Any
 import anyio
 from msgspec.structs import replace
 
-from dbjobs import codec
+from dbjobs import clock, codec
 from dbjobs.commands import Command, Registry
 from dbjobs.context import current_job
 from dbjobs.engine.attempt import Attempt, Stop
@@ -286,7 +286,7 @@ class Runners:
     async def _attempt(self, attempt: Attempt) -> Outcome | None:
         """Run the handler once; the outcome, or None if there is nothing to write."""
         started = time.monotonic()
-        if started > self._lease_ends():
+        if clock.now() > self._lease_ends():
             attempt.stop = Stop.LOST  # this process was suspended: others may be running it by now
         if attempt.stop is not None:
             return stopped(attempt, 0.0)

@@ -27,7 +27,7 @@ PING_SECONDS = 30.0
 CLOSE_SECONDS = 5.0
 # The longest wait for a lock, and the longest pause in a transaction: our own (the callers' share of a client) and
 # those of a handler, which may do other things in between.
-LOCK_SECONDS = 10.0
+LOCK_SECONDS = 2.0
 IDLE_SECONDS = 60.0
 HANDLERS_IDLE_SECONDS = 300.0
 # A node's round trips may take this share of its lease, and at least so long.
@@ -60,10 +60,10 @@ class PostgresDatabase:
         if "pooler" in options and not self._pooler:
             raise InvalidUrl(f"pooler={options['pooler']!r} is not known; the only value is 'transaction'")
         self._pool_size = pool_size or number_option(options, "pool_size", 4)
+        self.pool_size = self._pool_size
         command = float(number_option(options, "command_timeout", 60))
         self._limits = Limits(float(number_option(options, "connect_timeout", 10)), command, LOCK_SECONDS, IDLE_SECONDS)
         self._handlers_limits = Limits(self._limits.connect, command, 0.0, HANDLERS_IDLE_SECONDS)
-        self.pool_size = self._pool_size
         others = {name: value for name, value in options.items() if name not in _OWN_OPTIONS}
         self._connector = Connector(parts, others, pooler=self._pooler)
         self.statements = _statements(schema)

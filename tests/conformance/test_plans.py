@@ -29,6 +29,8 @@ GUARDED = {
     "claim_jobs": {"background_job_ready", "background_job_pkey"},
     "claim_lanes": {"background_job_lane", "background_job_pkey"},
     "skip_lanes": {"background_job_lane"},
+    "find_ready_queues": {"background_job_ready"},
+    "find_unknown": {"background_job_ready", "background_job_lane"},
     "finish_jobs": {"background_job_pkey"},
     "retry_jobs": {"background_job_pkey"},
     "hand_back_jobs": {"background_job_pkey"},

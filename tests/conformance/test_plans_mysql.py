@@ -129,6 +129,7 @@ async def test_hot_statements_read_what_they_handle(url: str, analyzed: bool) ->
             commands=["noop"]))  # fmt: skip
         assert len(claimed) == 20
         await count("skip_lanes", lambda s: repository.skip_lanes(s, "", 500))
+        await count("find_ready_queues", lambda s: repository.find_ready_queues(s, "", 500))
     too_many = {name: number for name, number in reads.items() if number > READS_PER_ROW * HANDLED + FIXED_READS}
     assert too_many == {}, f"rows read: {reads}"
 

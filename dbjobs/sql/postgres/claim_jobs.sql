@@ -27,7 +27,7 @@ WITH me AS (
           AND c.worker IS NULL
           AND (c.priority, c.id) > (q.after_priority, q.after_id)
           AND c.command = ANY (:commands::text[])
-          AND (c.expires_at IS NULL OR c.expires_at > now())
+          AND (c.expires_at IS NULL OR c.attempt > 0 OR c.expires_at > now())
         ORDER BY c.priority, c.id
         LIMIT q.slots
         FOR UPDATE SKIP LOCKED

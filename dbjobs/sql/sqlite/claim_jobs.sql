@@ -18,7 +18,7 @@ SELECT json_group_array(id) FROM (
               AND worker IS NULL
               AND priority = :after_priority AND id > :after_id
               AND command IN (SELECT value FROM json_each(:commands))
-              AND (expires_at IS NULL OR expires_at > strftime('%Y-%m-%d %H:%M:%f', 'now'))
+              AND (expires_at IS NULL OR attempt > 0 OR expires_at > strftime('%Y-%m-%d %H:%M:%f', 'now'))
             ORDER BY id
             LIMIT min(:slots, :room - :so_far)
         )
@@ -31,7 +31,7 @@ SELECT json_group_array(id) FROM (
               AND worker IS NULL
               AND priority > :after_priority
               AND command IN (SELECT value FROM json_each(:commands))
-              AND (expires_at IS NULL OR expires_at > strftime('%Y-%m-%d %H:%M:%f', 'now'))
+              AND (expires_at IS NULL OR attempt > 0 OR expires_at > strftime('%Y-%m-%d %H:%M:%f', 'now'))
             ORDER BY priority, id
             LIMIT min(:slots, :room - :so_far)
         )

@@ -13,7 +13,14 @@ from dbjobs.store.repository.checks import (
     oldest_queued,
     server_version,
 )
-from dbjobs.store.repository.claims import Wanted, claim_jobs, claim_lanes, release_workers, skip_lanes
+from dbjobs.store.repository.claims import (
+    Wanted,
+    claim_jobs,
+    claim_lanes,
+    find_ready_queues,
+    release_workers,
+    skip_lanes,
+)
 from dbjobs.store.repository.dependencies import Told, find_dependency_work, release_children, resolve_children
 from dbjobs.store.repository.due import find_expired, next_due, promote_jobs
 from dbjobs.store.repository.enqueue import (
@@ -58,6 +65,7 @@ from dbjobs.store.repository.settings import (
     fold_stats,
     forget_refs,
     get_batch,
+    list_queue_settings,
     list_queues,
     list_stats,
     set_queue,
@@ -89,6 +97,7 @@ __all__ = [
     "find_live",
     "find_orphans",
     "find_parents",
+    "find_ready_queues",
     "find_refs",
     "find_risks",
     "find_stranded",
@@ -107,6 +116,7 @@ __all__ = [
     "list_logs",
     "list_nodes",
     "list_partitions",
+    "list_queue_settings",
     "list_queues",
     "list_stats",
     "next_due",

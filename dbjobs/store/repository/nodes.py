@@ -41,9 +41,10 @@ async def find_held_workers(db: Fetcher, node_id: int) -> list[str]:
     return [row[0] for row in await db.fetch("find_held_workers", node_id=node_id)]
 
 
-async def find_unknown(db: Fetcher, commands: Sequence[str], bound: int) -> dict[str, int]:
-    """Commands other than these among the first ``bound`` ready jobs of each queue, with their counts."""
-    return {row[0]: row[1] for row in await db.fetch("find_unknown", commands=commands, bound=bound)}
+async def find_unknown(db: Fetcher, queues: Sequence[str], commands: Sequence[str], bound: int) -> dict[str, int]:
+    """Commands other than these among the first ``bound`` ready jobs of each of these queues, with their counts."""
+    rows = await db.fetch("find_unknown", queues=queues, commands=commands, bound=bound)
+    return {row[0]: row[1] for row in rows}
 
 
 async def remove_node(db: Fetcher, node_id: int) -> bool:

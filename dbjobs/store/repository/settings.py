@@ -11,6 +11,12 @@ async def list_queues(db: Fetcher) -> list[QueueInfo]:
     return [QueueInfo(queue=row[0], paused=bool(row[1]), concurrency=row[2]) for row in await db.fetch("list_queues")]
 
 
+async def list_queue_settings(db: Fetcher) -> list[QueueInfo]:
+    """The queues that are paused or limited; there may be many more that are neither."""
+    rows = await db.fetch("list_queue_settings")
+    return [QueueInfo(queue=row[0], paused=bool(row[1]), concurrency=row[2]) for row in rows]
+
+
 async def set_queue(db: Fetcher, queue: str, *, paused: bool | None = None, concurrency: int | None = None) -> None:
     """Change a queue's settings; None leaves one as it is, concurrency 0 takes the limit away."""
     await db.fetch("set_queue", queue=queue, paused=paused, concurrency=concurrency)

@@ -81,9 +81,9 @@ CREATE INDEX background_job_node ON dbjobs.background_job (node_id)
 -- Serves the heartbeat: which of my jobs shall be cancelled?
 CREATE INDEX background_job_cancel ON dbjobs.background_job (node_id)
     WHERE cancel_requested_at IS NOT NULL;
--- Serves expire_jobs.
+-- Serves find_expired: only jobs that have never started, so that those in back-off cost the look nothing.
 CREATE INDEX background_job_expiry ON dbjobs.background_job (expires_at)
-    WHERE expires_at IS NOT NULL AND node_id IS NULL;
+    WHERE expires_at IS NOT NULL AND attempt = 0;
 -- Serves find_dependency_work: children whose parents do not know of them yet. Nearly always empty.
 CREATE INDEX background_job_unresolved ON dbjobs.background_job (id) WHERE unresolved;
 -- Serve cancel_many and the lists by tag and batch.
@@ -191,6 +191,8 @@ CREATE TABLE dbjobs.job_queue (
     paused      boolean NOT NULL DEFAULT false,
     concurrency integer             -- over one node; NULL: as the node was started
 );
+-- Serves list_queue_settings: there may be a queue for each tenant, and few have settings.
+CREATE INDEX job_queue_settings ON dbjobs.job_queue (queue) WHERE paused OR concurrency IS NOT NULL;
 
 -- The idempotency key, unique over live jobs and history: one table for both, because the history's partitions cannot
 -- have a unique index of their own on it. It leaves with the month of its job (forget_refs).

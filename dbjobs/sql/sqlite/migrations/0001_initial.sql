@@ -74,9 +74,9 @@ CREATE INDEX dbjobs_background_job_node ON dbjobs_background_job (node_id)
 -- Serves the heartbeat: which of my jobs shall be cancelled?
 CREATE INDEX dbjobs_background_job_cancel ON dbjobs_background_job (node_id)
     WHERE cancel_requested_at IS NOT NULL;
--- Serves find_expired.
+-- Serves find_expired: only jobs that have never started, so that those in back-off cost the look nothing.
 CREATE INDEX dbjobs_background_job_expiry ON dbjobs_background_job (expires_at)
-    WHERE expires_at IS NOT NULL AND node_id IS NULL;
+    WHERE expires_at IS NOT NULL AND attempt = 0;
 -- Serves find_dependency_work: children whose parents do not know of them yet. Nearly always empty.
 CREATE INDEX dbjobs_background_job_unresolved ON dbjobs_background_job (unresolved) WHERE unresolved = 1;
 
@@ -185,6 +185,8 @@ CREATE TABLE dbjobs_job_queue (
     paused              INTEGER NOT NULL DEFAULT 0,
     concurrency         INTEGER             -- over one node; NULL: as the node was started
 ) STRICT, WITHOUT ROWID;
+-- Serves list_queue_settings: there may be a queue for each tenant, and few have settings.
+CREATE INDEX dbjobs_job_queue_settings ON dbjobs_job_queue (queue) WHERE paused OR concurrency IS NOT NULL;
 
 -- Who waits for whom. A row goes when the child has been told of the parent's end.
 CREATE TABLE dbjobs_job_dependency (

@@ -79,9 +79,9 @@ CREATE INDEX background_job_due ON dbjobs.background_job (run_after) WHERE state
 CREATE INDEX background_job_node ON dbjobs.background_job (node_id) WHERE node_id IS NOT NULL;
 -- Serves the heartbeat: which of my jobs shall be cancelled?
 CREATE INDEX background_job_cancel ON dbjobs.background_job (node_id) WHERE cancel_requested_at IS NOT NULL;
--- Serves find_expired.
+-- Serves find_expired: only jobs that have never started, so that those in back-off cost the look nothing.
 CREATE INDEX background_job_expiry ON dbjobs.background_job (expires_at)
-    WHERE expires_at IS NOT NULL AND node_id IS NULL;
+    WHERE expires_at IS NOT NULL AND attempt = 0;
 -- Serves find_dependency_work: children whose parents do not know of them yet. Nearly always empty.
 CREATE INDEX background_job_unresolved ON dbjobs.background_job (id) WHERE unresolved = 1;
 -- Serve cancel_many and the lists by tag and batch.
@@ -236,6 +236,10 @@ CREATE TABLE dbjobs.job_queue (
     paused      bit NOT NULL DEFAULT 0,
     concurrency int                     -- over one node; NULL: as the node was started
 );
+-- Serve list_queue_settings: there may be a queue for each tenant, and few have settings.
+CREATE INDEX job_queue_paused ON dbjobs.job_queue (queue) INCLUDE (concurrency) WHERE paused = 1;
+CREATE INDEX job_queue_limited ON dbjobs.job_queue (queue) INCLUDE (paused, concurrency)
+    WHERE paused = 0 AND concurrency IS NOT NULL;
 
 -- The idempotency key, unique over live jobs and history: one table for both, because an index of the history could be
 -- unique within a month only. A key leaves with the month of its job (forget_refs), so the table stands in that order.
