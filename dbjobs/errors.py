@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 
 class DbjobsError(Exception):
     """Base of all errors raised by this library."""
@@ -58,6 +60,10 @@ class DatabaseUnavailable(DatabaseError):
     in_doubt: bool = True
 
 
+class DataRefused(DatabaseError):
+    """The database cannot store a value that it was given: the data is at fault, and trying again gives the same."""
+
+
 class TransactionConflict(DatabaseError):
     """A deadlock or serialisation failure that persisted over all retries."""
 
@@ -72,6 +78,14 @@ class PartitionMissing(DatabaseError):
     def __init__(self, message: str, month: str | None = None) -> None:
         super().__init__(message)
         self.month = month
+
+
+class RefIdBusy(DatabaseError):
+    """Another transaction has enqueued this ref_id and is still open, so nobody can say whether it exists.
+
+    Nothing was stored, and the call can be repeated. On a connection of the caller's own, roll its transaction back
+    first.
+    """
 
 
 class MissingDriver(DbjobsError):
@@ -105,6 +119,18 @@ class NotRunning(DbjobsError):
     """The call needs an opened client or started workers."""
 
 
+class WrongLoop(NotRunning):
+    """A Jobs object was used in another event loop than the one it is open in."""
+
+
+class WorkersStopped(DbjobsError):
+    """The workers of this process ended without having been asked to."""
+
+
+class HandlerProcessError(DbjobsError):
+    """The process of a handler ended or could not start, or its error could not be brought over as it was."""
+
+
 class Cancel(DbjobsError):
     """Raised by a handler: end this job for good, as cancelled.
 
@@ -121,11 +147,14 @@ class RetryAfter(DbjobsError):
     """Raised by a handler: run this job again after a delay; the attempt counts.
 
     Args:
-        seconds: delay from now, in seconds, >= 0.
+        seconds: delay from now, in seconds or as a timedelta; at least 0, at most ten years.
         reason: kept in the job's error list.
     """
 
-    def __init__(self, seconds: float, reason: str = "retry asked for by its handler") -> None:
+    def __init__(self, seconds: float | timedelta, reason: str = "retry asked for by its handler") -> None:
         super().__init__(reason)
-        self.seconds = float(seconds)
+        self.seconds = seconds.total_seconds() if isinstance(seconds, timedelta) else float(seconds)
         self.reason = reason
+
+    def __reduce__(self) -> tuple[type[RetryAfter], tuple[float, str]]:
+        return type(self), (self.seconds, self.reason)

@@ -41,6 +41,8 @@ log = logging.getLogger("dbjobs")
 H = TypeVar("H", bound=Handler)
 
 Reference = JobRef | int
+# Jobs that one statement requeues.
+_PAGE = 500
 list_ = list  # `Jobs.list` hides the builtin in the annotations below it
 
 
@@ -176,6 +178,7 @@ class Jobs:
         stall_seconds: float = 2.0,
         unresponsive_seconds: float = 5.0,
         threads: int = 40,
+        processes: int | None = None,
     ) -> AsyncIterator[Engine]:
         """Run workers in this event loop until the block ends.
 
@@ -187,11 +190,21 @@ class Jobs:
                 cancelled and handed back without a charge.
             retention_months: whole months of history to keep; None keeps all.
             stall_seconds: report a handler that blocks the event loop for so long.
-            unresponsive_seconds: a cancelled handler that goes on for so long loses its slot.
-            threads: threads for plain (not async) handlers.
+            unresponsive_seconds: an async handler that goes on for so long after it was cancelled is closed where
+                it waits: its ``finally`` blocks run as far as they need not wait. A plain one loses its slot.
+            threads: plain (not async) handlers that run at the same time, each in a thread. No more of their jobs
+                are claimed.
+            processes: handlers with ``process=True`` that run at the same time, each in a process of its own
+                session; by default one for each CPU. No more of their jobs are claimed.
+
+        A plain handler cannot be stopped. One that still runs when the block ends keeps its job and its lane: the
+        node's lease is renewed, in a thread of our own, until the handler has ended and its job is handed back, or
+        until the process has ended and the lease runs out. The block ends after ``grace_seconds`` +
+        ``unresponsive_seconds`` + 22 s at most, whatever handlers do.
 
         Raises:
             InvalidOption, DatabaseUnavailable, MissingPermission, SchemaTooNew, SchemaTooOld.
+            WorkersStopped: at the end of the block: the workers have ended without having been asked to.
         """
         if self._engine is not None:
             raise InvalidOption("start: the workers of this Jobs object are running already")
@@ -204,6 +217,7 @@ class Jobs:
             stall_seconds=stall_seconds,
             unresponsive_seconds=unresponsive_seconds,
             threads=threads,
+            processes=processes,
         )
         async with self, self._client.engine_database(settings.lease_seconds) as db:
             engine = Engine(
@@ -214,6 +228,7 @@ class Jobs:
                 enqueue=self.enqueue,
                 get_many=self._client.get_many,
                 on_finished=self._client.waits.ended,
+                on_reconnected=self._client.distrust,
             )
             async with engine.running():
                 self._engine = self._client.engine = engine
@@ -222,7 +237,7 @@ class Jobs:
                 finally:
                     self._engine = self._client.engine = None
 
-    async def run_forever(self, *, signals: bool = True, **settings: Any) -> None:
+    async def run_forever(self, *, signals: bool = True, **settings: Any) -> int:
         """Run workers until cancelled, or until SIGTERM or SIGINT.
 
         The first signal stops claims and gives running handlers their grace; a second one ends the grace.
@@ -230,8 +245,16 @@ class Jobs:
         Args:
             signals: handle SIGTERM and SIGINT (main thread only).
             settings: see ``start``.
+
+        Returns:
+            How many plain handlers still run in threads. Python waits for them at the end of the program, and their
+            jobs stay with it until then; ``os._exit`` does not wait, and others take the jobs when the lease is over.
+
+        Raises:
+            WorkersStopped: the workers have ended without having been asked to; and what ``start`` raises.
         """
         raised: Exception | None = None
+        left = 0
         async with anyio.create_task_group() as tasks:
             try:
                 async with self.start(**settings) as engine:
@@ -240,11 +263,13 @@ class Jobs:
                     log.info("node %s works on: %s", engine.node_id, ", ".join(self.commands) or "no commands")
                     await engine.stopping.wait()
                     # The grace is spent at the end of this block, where a second signal still ends it.
+                left = len(engine.left)
             except Exception as error:
                 raised = error  # goes on below as it is, not wrapped in this task group's ExceptionGroup
             tasks.cancel_scope.cancel()
         if raised is not None:
             raise raised
+        return left
 
     # --- enqueue --------------------------------------------------------------------------------
 
@@ -277,6 +302,7 @@ class Jobs:
             UnknownCommand, InvalidRequest, PayloadTooLarge, InvalidOption: nothing is stored.
             UnknownJob: ``depends_on`` names a job that does not exist; nothing is stored.
             RefIdExists: with ``on_conflict="raise"``.
+            RefIdBusy: another transaction has enqueued this ref_id and stayed open for 10 s.
             DatabaseUnavailable: the job may or may not be stored; with a ref_id the call can be repeated.
         """
         if on_conflict not in ("return", "raise"):
@@ -348,7 +374,7 @@ class Jobs:
     async def get_by_ref_id(self, ref_id: str) -> Job | None:
         """The job with this ref_id; None if there is none."""
         found = await repository.find_refs(self._client.db, [ref_id])
-        return await self.get(found[0][1]) if found else None
+        return await self.get(found[ref_id]) if ref_id in found else None
 
     async def wait(self, job: Reference, *, timeout: float | None = None, raise_on_failure: bool = False) -> Job:
         """Wait until a job has ended.
@@ -427,7 +453,7 @@ class Jobs:
         return await repository.list_stats(self._client.db, seconds)
 
     async def counts(self, *, bound: int = 10_000) -> dict[tuple[str, str], int]:
-        """Live jobs by (queue, state), counted over at most ``bound`` rows."""
+        """Live jobs by (queue, state), each state counted over at most ``bound`` rows, queue by queue."""
         return await repository.count_live(self._client.db, bound)
 
     # --- intervene ------------------------------------------------------------------------------
@@ -484,6 +510,47 @@ class Jobs:
             False if it is not in the failed history (it is live, or it completed).
         """
         return await self._client.requeue((_id(job),)) == 1
+
+    async def requeue_many(
+        self,
+        *,
+        state: JobState | str | None = None,
+        queue: str | None = None,
+        worker: str | None = None,
+        command: str | None = None,
+        tag: str | None = None,
+        batch_id: str | None = None,
+        user_id: str | None = None,
+    ) -> int:
+        """Run all failed or cancelled jobs with these options again (all of those given); how many came back.
+
+        Args:
+            state: ``failed`` or ``cancelled``; None for both.
+
+        Raises:
+            InvalidOption: no option was given (to requeue everything that failed, say ``state="failed"``), or the
+                state is another one.
+        """
+        filters = {"queue": queue, "worker": worker, "command": command, "tag": tag}
+        filters |= {"batch_id": batch_id, "user_id": user_id}
+        if state is None and not any(value is not None for value in filters.values()):
+            raise InvalidOption(f"requeue_many: give at least one of state, {', '.join(filters)}")
+        states = [JobState.FAILED, JobState.CANCELLED] if state is None else [_state(state)]
+        if states[0] not in (JobState.FAILED, JobState.CANCELLED):
+            raise InvalidOption(f"requeue_many: state={state!r} must be 'failed' or 'cancelled'")
+        requeued = 0
+        for wanted in states:
+            before: int | None = None
+            while page := await self.list(
+                state=wanted,
+                before_id=before,
+                limit=_PAGE,
+                history_only=True,
+                **filters,
+            ):
+                requeued += await self._client.requeue([job.id for job in page])
+                before = page[-1].id
+        return requeued
 
 
 def _id(job: Reference) -> int:

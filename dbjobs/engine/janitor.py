@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import logging
-from functools import partial
 
+from dbjobs import clock
 from dbjobs.engine.waker import Waker
+from dbjobs.engine.watch import Watch
 from dbjobs.errors import TransactionConflict
 from dbjobs.store import partitions, repository
-from dbjobs.store.database import Database, Session
-from dbjobs.store.rescue import Rescue, rescue_one, take_over
-from dbjobs.store.retrying import in_transaction
+from dbjobs.store.database import Database
+from dbjobs.store.rescue import Rescue, bury, take_over
 
 log = logging.getLogger("dbjobs")
 
 HOUSEKEEPING_SECONDS = 600.0
+# Batches are summed up this often, so that a look at one reads few rows.
+FOLD_SECONDS = 5.0
+ROWS_PER_FOLD = 5000
+# A batch in which all jobs have ended is forgotten when nothing has happened in it for so long.
+BATCH_SECONDS = 30 * 86400.0
 
 
 class Janitor:
@@ -24,12 +29,16 @@ class Janitor:
         self._db = db
         self._waker = waker
         self._pause = min(lease_seconds / 6, 5.0)
+        self._watch = Watch(self._pause)
         self._retention_months = retention_months
 
     async def rescue(self) -> float:
-        """Take over from every node whose lease is over; seconds until the next look."""
-        while (rescued := await rescue_one(self._db)) is not None:
-            self._report(rescued)
+        """Take over from every node that is dead; seconds until the next look."""
+        nodes = await repository.list_nodes(self._db)
+        dead = self._watch.look([node for node in nodes if not node.buried], clock.now())
+        for node in nodes:
+            if node.buried or (node.id in dead and await bury(self._db, node.id)):
+                self._report(await take_over(self._db, node.id))
         return self._pause
 
     async def housekeep(self) -> float:
@@ -50,12 +59,21 @@ class Janitor:
                         ", ".join(dropped),
                     )
         await repository.fold_stats(self._db)
+        while await repository.drop_batches(self._db, BATCH_SECONDS):
+            pass
         for node_id in await repository.find_orphans(self._db):
-            rescued = await in_transaction(self._db, partial(_bury, node_id))
-            if rescued is not None and rescued.requeued + rescued.ended:
+            if node_id in {node.id for node in await repository.list_nodes(self._db)}:
+                continue
+            rescued = await take_over(self._db, node_id)
+            if rescued.requeued + rescued.ended:
                 log.error("node %d had jobs but no row, which should not happen", node_id)
                 self._report(rescued)
         return HOUSEKEEPING_SECONDS
+
+    async def fold(self) -> float:
+        """Sum up what was appended to batches; seconds until the next time."""
+        full = await repository.fold_batches(self._db, ROWS_PER_FOLD) == ROWS_PER_FOLD
+        return 0.0 if full else FOLD_SECONDS
 
     def _report(self, rescued: Rescue) -> None:
         log.warning(
@@ -65,8 +83,3 @@ class Janitor:
             rescued.ended,
         )
         self._waker.look_everywhere()
-
-
-async def _bury(node_id: int, session: Session) -> Rescue | None:
-    alive = {node.id for node in await repository.list_nodes(session)}
-    return None if node_id in alive else await take_over(session, node_id)

@@ -14,14 +14,15 @@ from urllib.parse import unquote
 import anyio
 
 from dbjobs.errors import DatabaseError, DatabaseUnavailable, InvalidUrl
-from dbjobs.store import mysql_callers
+from dbjobs.store import mysql_adopting
 from dbjobs.store.database import Row, Session, number_option, split_url
+from dbjobs.store.mysql_callers import CallersSession
 from dbjobs.store.mysql_connection import DRIVERS, MysqlConnection
 from dbjobs.store.mysql_errors import PARTITION_EXISTS, PARTITION_GONE, code_of, translated
 from dbjobs.store.mysql_limits import Limits
 from dbjobs.store.mysql_script import Run, Scripts
 from dbjobs.store.mysql_steps import steps_of
-from dbjobs.store.mysql_values import in_pieces
+from dbjobs.store.mysql_values import column_of, in_pieces
 from dbjobs.store.pool import Pool
 from dbjobs.store.records import NewJob
 from dbjobs.store.retrying import in_transaction, without_conflict
@@ -63,6 +64,7 @@ class MysqlDatabase:
         if not database:
             raise InvalidUrl("the database URL names no database: mysql://user:password@host:3306/database")
         self._pool_size = pool_size or number_option(options, "pool_size", 4)
+        self.pool_size = self._pool_size
         connect_seconds = number_option(options, "connect_timeout", 10)
         self._limits = Limits(connect_seconds, number_option(options, "command_timeout", 60))
         self._driver = import_module(parts.scheme.partition("+")[2] or DRIVERS[0])
@@ -82,7 +84,7 @@ class MysqlDatabase:
         if self._tls.get("ssl", "true") not in _TLS_MODES:
             raise InvalidUrl(f"database URL option ssl={options['ssl']!r} must be one of {', '.join(_TLS_MODES)}")
         self._where = f"{options.get('unix_socket') or parts.hostname or 'localhost'}:{parts.port or 3306}/{database}"
-        self.scripts, self.callers_scripts = _scripts(schema)
+        self.scripts = _scripts(schema)
         self.statements = self.scripts.statements
         self._pool: Pool[MysqlConnection] | None = None
         self._handlers_pool: Pool[MysqlConnection] | None = None
@@ -104,9 +106,12 @@ class MysqlDatabase:
         steps = self.scripts.steps(statement)
         if not steps:
             return ()
-        if len(in_pieces(parameters)) > 1:
-            return await in_transaction(self, lambda session: session.fetch(statement, **parameters))
         several = self.scripts.several(statement)
+        pieces = in_pieces(parameters)
+        if len(pieces) > 1 and several:  # each with its own commit: no lock lives from one round trip to the next
+            return [row for piece in pieces for row in await self.fetch(statement, **piece)]
+        if len(pieces) > 1:
+            return await in_transaction(self, lambda session: session.fetch(statement, **parameters))
 
         async def once() -> Sequence[Row]:
             async with self._opened.connection() as connection:
@@ -137,7 +142,7 @@ class MysqlDatabase:
             async with pool.connection() as connection:
                 if not await _begins(connection, again=again):
                     continue
-                session = MysqlSession(self.scripts, connection)
+                session = MysqlSession(self.scripts, connection, ours=True)
                 try:
                     yield session
                     with anyio.CancelScope(shield=True):  # not for ever: it has a limit, as every round trip has
@@ -150,10 +155,12 @@ class MysqlDatabase:
                 return
 
     async def adopt(self, connection: Any) -> Session:
-        mysql_callers.check_kind(connection)
+        mysql_adopting.check_kind(connection)
         adopted = MysqlConnection(connection, self._where, self._limits, guard=self._guard)
-        await mysql_callers.check_settings(adopted, self.scripts)
-        return MysqlSession(self.callers_scripts, adopted)
+        await mysql_adopting.check_settings(adopted, self.scripts)
+        return CallersSession(
+            MysqlSession(self.scripts, adopted, ours=False), lambda: self._opened.connection(), self.scripts
+        )
 
     def another(self) -> MysqlDatabase:
         database = MysqlDatabase(self.url, schema=self.schema, pool_size=1)
@@ -225,9 +232,10 @@ class MysqlDatabase:
 class MysqlSession:
     """Statements on one connection: ours inside a transaction, or the caller's own."""
 
-    def __init__(self, scripts: Scripts, connection: MysqlConnection) -> None:
+    def __init__(self, scripts: Scripts, connection: MysqlConnection, *, ours: bool) -> None:
         self._scripts = scripts
         self._connection = connection
+        self._ours = ours
         self._locked = False
 
     @property
@@ -235,6 +243,12 @@ class MysqlSession:
         return self._connection.raw
 
     async def fetch(self, statement: str, /, **parameters: Any) -> Sequence[Row]:
+        if statement == "add_refs" and self._ours:
+            for ref_id in column_of(parameters["refs"], "ref_id"):
+                self._locked = True
+                await Run(self._connection, self._scripts, {"ref_id": ref_id}).steps(
+                    self._scripts.steps("hold_ref"), alone=False
+                )
         self._locked = self._locked or statement == "lock_schema"
         steps = self._scripts.steps(statement)
         rows: list[Row] = []
@@ -264,10 +278,10 @@ class MysqlSession:
         return ids
 
     async def end(self) -> None:
-        """Give back what outlives a transaction: the lock on the schema."""
+        """Give back what outlives a transaction: the locks by name, on the schema and on keys."""
         if self._locked and not self._connection.is_closed():
             with anyio.CancelScope(shield=True):
-                await self.fetch("unlock_schema")
+                await self.fetch("release_locks")
 
 
 async def _begins(connection: MysqlConnection, *, again: bool) -> bool:
@@ -305,13 +319,12 @@ def _tls(options: dict[str, str]) -> dict[str, ssl.SSLContext]:
 
 
 @lru_cache(maxsize=16)
-def _scripts(schema: str) -> tuple[Scripts, Scripts]:
-    """The statements for our own connections, and for callers', whose snapshot may be old."""
-
-    def with_reads(lock: str) -> Scripts:
-        def replace(text: str) -> str:
-            return text.replace("dbjobs_", f"{schema}_").replace("{share}", lock)
-
-        return Scripts(Statements("mysql", replace, lambda number, parameter: f":{parameter.name}"))
-
-    return with_reads(""), with_reads("LOCK IN SHARE MODE")
+def _scripts(schema: str) -> Scripts:
+    """The dialect's statements with this prefix, read once."""
+    return Scripts(
+        Statements(
+            "mysql",
+            lambda text: text.replace("dbjobs_", f"{schema}_"),
+            lambda number, parameter: f":{parameter.name}",
+        )
+    )

@@ -1,61 +1,75 @@
-"""Callers' own MySQL and MariaDB connections: which can be used as they are, and which are refused with the reason."""
+"""A caller's own connection to MySQL or MariaDB: only appended to, with looks and locks that hold nobody up."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import Any
-from weakref import WeakSet
 
-from dbjobs.errors import InvalidOption
-from dbjobs.store.adopting import refused
-from dbjobs.store.mysql_connection import DRIVERS, MysqlConnection
+import anyio
+
+from dbjobs.store.database import Row, Session
+from dbjobs.store.mysql_connection import MysqlConnection
 from dbjobs.store.mysql_script import Run, Scripts
+from dbjobs.store.records import NewJob
+from dbjobs.store.statements import Table
 
-# Modes in which other words are reserved, or in which an empty text is NULL. In others our statements mean the same,
-# also where quotes and backslashes mean something else: our own texts hold neither, and the driver quotes parameters.
-_FOREIGN_MODES = {"ORACLE", "EMPTY_STRING_IS_NULL"}
-_MANY_ROWS = 1_000_000_000
-
-# Connections whose settings have been looked at: once each, because a look is a round trip. Any database's will do.
-_sound: WeakSet[Any] = WeakSet()
+# How long one look takes to find out that somebody else has a key in hand, before the caller looks again (seconds).
+_BUSY_SECONDS = 0.05
 
 
-def check_kind(connection: Any) -> None:
-    """Refuse what is not a driver's connection in a transaction.
+class CallersSession:
+    """Statements in a transaction that the caller has begun, at whatever isolation level, and commits when it likes.
 
-    Raises:
-        InvalidOption.
+    Args:
+        session: the statements on the caller's connection.
+        own: lends a connection of our own, outside of a transaction.
+        scripts: the dialect's.
     """
-    if type(connection).__module__.partition(".")[0] not in DRIVERS or not hasattr(connection, "escape_string"):
-        raise refused(connection, "an aiomysql or asyncmy connection for a MySQL or MariaDB database")
-    if connection.character_set_name() != "utf8mb4":
-        charset = connection.character_set_name()
-        raise InvalidOption(f"connection= has the character set {charset!r}; jobs need utf8mb4")
-    if connection.get_autocommit() and not connection.get_transaction_status():
-        raise InvalidOption("connection= has no open transaction and commits by itself: begin() one on it first")
 
+    def __init__(
+        self, session: Session, own: Callable[[], AbstractAsyncContextManager[MysqlConnection]], scripts: Scripts
+    ) -> None:
+        self._session = session
+        self._own = own
+        self._scripts = scripts
 
-async def check_settings(connection: MysqlConnection, scripts: Scripts) -> None:
-    """Refuse a session in which our statements would mean something else, or give less than there is.
+    @property
+    def connection(self) -> Any:
+        """The caller's connection."""
+        return self._session.connection
 
-    Raises:
-        InvalidOption: names the setting.
-        DatabaseError.
-    """
-    if connection.raw in _sound:
-        return
-    found = await Run(connection, scripts, {}).steps(scripts.steps("caller_settings"), alone=False)
-    mode, most_rows, big_selects = found[0]
-    foreign = sorted(_FOREIGN_MODES & set(mode.split(",")))
-    if foreign:
-        raise InvalidOption(
-            f"connection= has sql_mode {foreign[0]}, in which jobs cannot be stored: SET it without on it"
-        )
-    if most_rows < _MANY_ROWS:
-        raise InvalidOption(
-            f"connection= has sql_select_limit = {most_rows}: SET SESSION sql_select_limit = DEFAULT on it"
-        )
-    if not big_selects:
-        raise InvalidOption(
-            "connection= has sql_big_selects = 0 (or max_join_size): SET SESSION sql_big_selects = 1 on it"
-        )
-    _sound.add(connection.raw)
+    async def fetch(self, statement: str, /, **parameters: Any) -> Sequence[Row]:
+        """Run a statement; looks see what the caller's transaction has inserted (see ``find_own_refs.sql``)."""
+        if statement == "find_refs":
+            return await self._session.fetch("find_own_refs", **parameters)
+        if statement == "find_parents":
+            return await self._session.fetch("find_own_parents", **parameters)
+        if statement == "add_refs":
+            refs: Table = parameters["refs"]
+            return [row for ref in refs.rows for row in await self._add_ref(refs.columns, ref)]
+        return await self._session.fetch(statement, **parameters)
+
+    async def script(self, statement: str, /, **words: str) -> None:
+        """See Session."""
+        await self._session.script(statement, **words)
+
+    async def insert_bulk(self, jobs: Sequence[NewJob]) -> list[int]:
+        """See Session."""
+        return await self._session.insert_bulk(jobs)
+
+    async def _add_ref(self, columns: Sequence[str], ref: Sequence[Any]) -> Sequence[Row]:
+        """Insert one key, unless somebody has it or is about to: no row then, at once (see ``reserve_ref.sql``)."""
+        ref_id = ref[list(columns).index("ref_id")]
+        async with self._own() as own:
+            try:
+                reserving = Run(own, self._scripts, {"ref_id": ref_id})
+                found = await reserving.steps(self._scripts.steps("reserve_ref"), alone=False)
+                if found[0][0]:
+                    return await self._session.fetch("add_refs", refs=Table(columns, [ref]))
+            finally:
+                if not own.is_closed():
+                    with anyio.CancelScope(shield=True):
+                        await Run(own, self._scripts, {}).steps(self._scripts.steps("release_locks"), alone=False)
+        await anyio.sleep(_BUSY_SECONDS)
+        return []

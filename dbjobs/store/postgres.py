@@ -27,7 +27,7 @@ PING_SECONDS = 30.0
 CLOSE_SECONDS = 5.0
 # The longest wait for a lock, and the longest pause in a transaction: our own (the callers' share of a client) and
 # those of a handler, which may do other things in between.
-LOCK_SECONDS = 10.0
+LOCK_SECONDS = 2.0
 IDLE_SECONDS = 60.0
 HANDLERS_IDLE_SECONDS = 300.0
 # A node's round trips may take this share of its lease, and at least so long.
@@ -60,6 +60,7 @@ class PostgresDatabase:
         if "pooler" in options and not self._pooler:
             raise InvalidUrl(f"pooler={options['pooler']!r} is not known; the only value is 'transaction'")
         self._pool_size = pool_size or number_option(options, "pool_size", 4)
+        self.pool_size = self._pool_size
         command = float(number_option(options, "command_timeout", 60))
         self._limits = Limits(float(number_option(options, "connect_timeout", 10)), command, LOCK_SECONDS, IDLE_SECONDS)
         self._handlers_limits = Limits(self._limits.connect, command, 0.0, HANDLERS_IDLE_SECONDS)
@@ -87,16 +88,17 @@ class PostgresDatabase:
         prepared = self.statements[statement]
         values = self._bind(prepared.parameters, parameters)
         pool = self._opened
-        may_repeat = True
+        left = pool.size
         while True:
             connection = await pool.acquire()
             try:
                 return await connection.fetch(prepared.text, values, in_doubt=True)
             except DatabaseUnavailable:
                 self._note(connection)
-                if not (connection.unsent and may_repeat):
+                left -= 1
+                if not connection.unsent or left < 0:
                     raise
-                may_repeat = False  # the driver has found it broken before it sent anything: once more, on another
+                # It was found broken before anything was done; the next one may be as old.
             finally:
                 pool.release(connection)
 
@@ -131,8 +133,8 @@ class PostgresDatabase:
             pool.release(connection)
 
     async def _begin(self, pool: Pool[PostgresConnection]) -> tuple[PostgresConnection, Any]:
-        """A connection with a transaction; once more on another one if the first is found broken."""
-        may_repeat = True
+        """A connection with a transaction; idle ones that are found broken are passed by."""
+        left = pool.size
         while True:
             connection = await pool.acquire()
             try:
@@ -140,9 +142,9 @@ class PostgresDatabase:
             except BaseException as error:
                 self._note(connection)
                 pool.release(connection)
-                if not isinstance(error, DatabaseUnavailable) or connection.timed_out or not may_repeat:
+                left -= 1
+                if not isinstance(error, DatabaseUnavailable) or connection.timed_out or left < 0:
                     raise
-                may_repeat = False
 
     async def adopt(self, connection: Any) -> Session:
         return adopted(self, connection)

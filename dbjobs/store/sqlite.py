@@ -51,6 +51,7 @@ class SqliteDatabase:
         self.path = path
         self._busy_seconds = float(number_option(options, "busy_timeout", 10))
         self._pool_size = number_option(options, "pool_size", 2) if pool_size is None else pool_size
+        self.pool_size = self._pool_size
         self._files = HistoryFiles(path, schema)
         self.statements, self._scripts = _statements(schema)
         self._desk: Desk | None = None

@@ -15,6 +15,7 @@ of a line, which share their parameters and one transaction. A comment right abo
 ``-- @months``                         run it on the files of the history, newest month first, until every one of
                                        ``:ids``, or ``:limit`` rows, have been found; its rows join those before
 ``-- @months ascending|descending``    and all of them are put in this order of their first column
+``-- @months of away``                 the same for the ids of a set that a statement above has made
 ``-- @nodes``                          run it on the file of the nodes' leases, where it commits by itself
 ``-- @nodes as alive``                 the same, and the rows it returns are a set
 
@@ -38,7 +39,7 @@ from dbjobs.store.statements import PARAMETER, Parameter, Statements, Table
 
 _DIRECTIVE = re.compile(
     r"-- @(?:each (?P<each>\w+)(?: where (?P<where>\w+))?|rows (?P<rows>\w+)"
-    r"|(?P<months>months)(?: (?P<order>ascending|descending))?|(?P<nodes>nodes))?"
+    r"|(?P<months>months)(?: (?P<order>ascending|descending))?(?: of (?P<of>\w+))?|(?P<nodes>nodes))?"
     r" ?(?:as (?P<name>\w+))? ?(?P<packed>packed)?(?: (?P<columns>[\w ]+))?"
 )
 _TEMPLATE = re.compile(r"(?<=VALUES )\([^()]*\)")
@@ -65,7 +66,10 @@ class Script:
             values["months"] = files.names()
         cursor = _cursor(connection)
         for step in self.steps:
-            if step.months:
+            if step.of is not None:
+                ids = [row[0] for row in values[step.of].rows]
+                rows = search(step, files, {**values, "ids": ids}, rows)
+            elif step.months:
                 rows = search(step, files, values, rows)
                 rows += self._come_back(cursor, values, rows)
             else:
@@ -113,6 +117,7 @@ def _step(
     months: str | None = None,
     nodes: str | None = None,
     order: str | None = None,
+    of: str | None = None,
     name: str | None = None,
     packed: str | None = None,
     columns: str | None = None,
@@ -128,6 +133,6 @@ def _step(
         text = text[: found.start()] + "{}" + text[found.end() :]
     names = tuple((columns or "").split())
     return Step(
-        text, parameters, returns, each, where, rows, template, months is not None, nodes is not None, order, name,
+        text, parameters, returns, each, where, rows, template, months is not None, nodes is not None, order, of, name,
         packed is not None, names,
     )  # fmt: skip

@@ -35,6 +35,7 @@ class Step(NamedTuple):
     months: bool = False
     nodes: bool = False
     order: str | None = None
+    of: str | None = None  # the set whose ids are looked for in the months
     name: str | None = None
     packed: bool = False
     columns: tuple[str, ...] = ()  # of packed rows

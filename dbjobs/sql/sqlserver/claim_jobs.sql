@@ -12,8 +12,8 @@
 --   have to wait.
 -- * The update goes by primary key over the rows already locked. Its moment is taken then, not at the beginning: a job
 --   that was promoted meanwhile must not have started before its time.
--- * An update lock on our own node row, to the end: the rescue of this node locks the row exclusively, so no job can be
---   claimed in the name of a node that has just been buried. Other nodes lock rows of their own.
+-- * An update lock on our own node row, to the end: bury_node locks the row exclusively (and passes it by while we have
+--   it), so no job can be claimed in the name of a node that is buried. Other nodes lock rows of their own.
 -- * The rows come back as one JSON text: a driver fetches columns one by one, and each fetch has to wait for its turn
 --   beside a busy event loop.
 DECLARE @node_id bigint = :node_id, @wanted nvarchar(max) = :wanted, @room int = :room;
@@ -43,7 +43,7 @@ CROSS APPLY OPENJSON(item.value) WITH (
 BEGIN TRANSACTION;
 IF EXISTS (
     SELECT 1 FROM dbjobs.job_node WITH (UPDLOCK, ROWLOCK)
-    WHERE id = @node_id AND lease_expires_at > SYSUTCDATETIME()
+    WHERE id = @node_id AND lease_expires_at > SYSUTCDATETIME() AND buried = 0
 )
 -- Queues are visited in the order given; the caller turns that order at every claim.
 WHILE @room > 0
@@ -62,7 +62,7 @@ BEGIN
     WHERE j.queue = @queue AND j.state = N'queued' AND j.worker IS NULL
       AND j.priority = @after_priority AND j.id > @after_id
       AND j.command IN (SELECT c.command FROM @command AS c)
-      AND (j.expires_at IS NULL OR j.expires_at > @now)
+      AND (j.expires_at IS NULL OR j.attempt > 0 OR j.expires_at > @now)
     ORDER BY j.priority, j.id
     OPTION (FORCE ORDER, LOOP JOIN, MAXDOP 1);
     SET @found = @@ROWCOUNT;
@@ -76,7 +76,7 @@ BEGIN
         WHERE j.queue = @queue AND j.state = N'queued' AND j.worker IS NULL
           AND j.priority > @after_priority
           AND j.command IN (SELECT c.command FROM @command AS c)
-          AND (j.expires_at IS NULL OR j.expires_at > @now)
+          AND (j.expires_at IS NULL OR j.attempt > 0 OR j.expires_at > @now)
         ORDER BY j.priority, j.id
         OPTION (FORCE ORDER, LOOP JOIN, MAXDOP 1);
         SET @room = @room - @@ROWCOUNT;
