@@ -19,7 +19,6 @@ from dbjobs.engine.queues import Queues
 from dbjobs.engine.resilience import Backoff
 from dbjobs.engine.runner import Runners
 from dbjobs.engine.waker import Waker
-from dbjobs.errors import DatabaseError
 from dbjobs.store import repository
 from dbjobs.store.database import Database
 from dbjobs.store.records import Claimed, Outcome
@@ -96,7 +95,7 @@ class Dispatcher:
                     await self._waker.wait()
                     continue
                 await self._look(node_id)
-            except DatabaseError as error:
+            except Exception as error:
                 # The claim may have been committed: what it claimed is not in our memory.
                 self._must_reconcile = True
                 self._waker.look_everywhere()

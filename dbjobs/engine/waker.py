@@ -8,7 +8,7 @@ import random
 from collections.abc import Callable, Iterable
 
 from dbjobs.store.database import Database
-from dbjobs.store.notices import QUEUES, parse_cancel, parse_ready
+from dbjobs.store.notices import CHILDREN, QUEUES, parse_cancel, parse_ready
 from dbjobs.store.records import Ready
 
 log = logging.getLogger("dbjobs")
@@ -30,9 +30,12 @@ class Waker:
             follows when the lane is free again, if there was news since the claim.
     """
 
-    def __init__(self, db: Database, on_cancel: Callable[[int], None]) -> None:
+    def __init__(
+        self, db: Database, on_cancel: Callable[[int], None], on_children: Callable[[], None] = lambda: None
+    ) -> None:
         self._db = db
         self._on_cancel = on_cancel
+        self._on_children = on_children
         self._event = asyncio.Event()
         self._has_notices = False
         self.jobs = True
@@ -108,9 +111,13 @@ class Waker:
             self.ready((job,))
         elif (id := parse_cancel(notice)) is not None:
             self._on_cancel(id)
+        elif notice == CHILDREN:
+            self._on_children()
         else:
             self.look_everywhere()
+            self._on_children()
 
     def _heard(self, notices_arrive: bool) -> None:
         self._has_notices = notices_arrive
         self.look_everywhere()  # whatever was sent while nobody listened
+        self._on_children()

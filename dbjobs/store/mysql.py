@@ -15,11 +15,12 @@ import anyio
 from dbjobs.errors import DatabaseError, InvalidOption, InvalidUrl
 from dbjobs.store.adopting import refused
 from dbjobs.store.database import Row, Session, number_option, split_url
+from dbjobs.store.mysql_callers import CallersSession
 from dbjobs.store.mysql_connection import DRIVERS, MysqlConnection
 from dbjobs.store.mysql_errors import PARTITION_EXISTS, PARTITION_GONE, code_of, translated
 from dbjobs.store.mysql_script import Run, Scripts
 from dbjobs.store.mysql_steps import steps_of
-from dbjobs.store.mysql_values import in_pieces
+from dbjobs.store.mysql_values import column_of, in_pieces
 from dbjobs.store.pool import Pool
 from dbjobs.store.records import NewJob
 from dbjobs.store.retrying import in_transaction, without_conflict
@@ -61,6 +62,7 @@ class MysqlDatabase:
         if not database:
             raise InvalidUrl("the database URL names no database: mysql://user:password@host:3306/database")
         self._pool_size = pool_size or number_option(options, "pool_size", 4)
+        self.pool_size = self._pool_size
         self._seconds = number_option(options, "command_timeout", 60)
         self._driver = import_module(parts.scheme.partition("+")[2] or DRIVERS[0])
         self._arguments: dict[str, Any] = {
@@ -78,7 +80,7 @@ class MysqlDatabase:
         if self._tls.get("ssl", "true") not in _TLS_MODES:
             raise InvalidUrl(f"database URL option ssl={options['ssl']!r} must be one of {', '.join(_TLS_MODES)}")
         self._where = f"{options.get('unix_socket') or parts.hostname or 'localhost'}:{parts.port or 3306}/{database}"
-        self.scripts, self.callers_scripts = _scripts(schema)
+        self.scripts = _scripts(schema)
         self.statements = self.scripts.statements
         self._pool: Pool[MysqlConnection] | None = None
         self._handlers_pool: Pool[MysqlConnection] | None = None
@@ -100,9 +102,12 @@ class MysqlDatabase:
         steps = self.scripts.steps(statement)
         if not steps:
             return ()
-        if len(in_pieces(parameters)) > 1:
-            return await in_transaction(self, lambda session: session.fetch(statement, **parameters))
         several = self.scripts.several(statement)
+        pieces = in_pieces(parameters)
+        if len(pieces) > 1 and several:  # each with its own commit: no lock lives from one round trip to the next
+            return [row for piece in pieces for row in await self.fetch(statement, **piece)]
+        if len(pieces) > 1:
+            return await in_transaction(self, lambda session: session.fetch(statement, **parameters))
 
         async def once() -> Sequence[Row]:
             async with self._opened.connection() as connection:
@@ -130,7 +135,7 @@ class MysqlDatabase:
     async def _transaction(self, pool: Pool[MysqlConnection]) -> AsyncIterator[Session]:
         async with pool.connection() as connection:
             await connection.begin()
-            session = MysqlSession(self.scripts, connection)
+            session = MysqlSession(self.scripts, connection, ours=True)
             try:
                 yield session
                 with anyio.CancelScope(shield=True):
@@ -150,10 +155,21 @@ class MysqlDatabase:
         if connection.get_autocommit() and not connection.get_transaction_status():
             raise InvalidOption("connection= has no open transaction and commits by itself: begin() one on it first")
         adopted = MysqlConnection(connection, self._where, self._seconds, guard=self._guard)
-        return MysqlSession(self.callers_scripts, adopted)
+        return CallersSession(
+            MysqlSession(self.scripts, adopted, ours=False), lambda: self._opened.connection(), self.scripts
+        )
 
     def another(self) -> MysqlDatabase:
         return MysqlDatabase(self.url, schema=self.schema, pool_size=1)
+
+    def for_engine(self, lease_seconds: float) -> MysqlDatabase:
+        return MysqlDatabase(self.url, schema=self.schema, pool_size=self._pool_size)
+
+    def distrust(self, unanswered_seconds: float | None = None) -> None:
+        if self._pool is not None:
+            self._pool.distrust(unanswered_seconds)
+        if self._handlers_pool is not None:
+            self._handlers_pool.distrust()  # a handler may keep a transaction open for long
 
     async def listen(self, on_notice: Callable[[str], None], on_ready: Callable[[bool], None]) -> None:
         """There are no notices: other nodes poll."""
@@ -202,9 +218,10 @@ class MysqlDatabase:
 class MysqlSession:
     """Statements on one connection: ours inside a transaction, or the caller's own."""
 
-    def __init__(self, scripts: Scripts, connection: MysqlConnection) -> None:
+    def __init__(self, scripts: Scripts, connection: MysqlConnection, *, ours: bool) -> None:
         self._scripts = scripts
         self._connection = connection
+        self._ours = ours
         self._locked = False
 
     @property
@@ -212,6 +229,12 @@ class MysqlSession:
         return self._connection.raw
 
     async def fetch(self, statement: str, /, **parameters: Any) -> Sequence[Row]:
+        if statement == "add_refs" and self._ours:
+            for ref_id in column_of(parameters["refs"], "ref_id"):
+                self._locked = True
+                await Run(self._connection, self._scripts, {"ref_id": ref_id}).steps(
+                    self._scripts.steps("hold_ref"), alone=False
+                )
         self._locked = self._locked or statement == "lock_schema"
         steps = self._scripts.steps(statement)
         rows: list[Row] = []
@@ -241,10 +264,10 @@ class MysqlSession:
         return ids
 
     async def end(self) -> None:
-        """Give back what outlives a transaction: the lock on the schema."""
+        """Give back what outlives a transaction: the locks by name, on the schema and on keys."""
         if self._locked and not self._connection.is_closed():
             with anyio.CancelScope(shield=True):
-                await self.fetch("unlock_schema")
+                await self.fetch("release_locks")
 
 
 async def _roll_back(connection: MysqlConnection) -> None:
@@ -270,13 +293,12 @@ def _tls(options: dict[str, str]) -> dict[str, ssl.SSLContext]:
 
 
 @lru_cache(maxsize=16)
-def _scripts(schema: str) -> tuple[Scripts, Scripts]:
-    """The statements for our own connections, and for callers', whose snapshot may be old."""
-
-    def with_reads(lock: str) -> Scripts:
-        def replace(text: str) -> str:
-            return text.replace("dbjobs_", f"{schema}_").replace("{share}", lock)
-
-        return Scripts(Statements("mysql", replace, lambda number, parameter: f":{parameter.name}"))
-
-    return with_reads(""), with_reads("LOCK IN SHARE MODE")
+def _scripts(schema: str) -> Scripts:
+    """The dialect's statements with this prefix, read once."""
+    return Scripts(
+        Statements(
+            "mysql",
+            lambda text: text.replace("dbjobs_", f"{schema}_"),
+            lambda number, parameter: f":{parameter.name}",
+        )
+    )

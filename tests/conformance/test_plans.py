@@ -42,11 +42,9 @@ GUARDED = {
     "insert_logs": {"background_job_pkey"},
     "promote_jobs": {"background_job_due", "background_job_pkey"},
     "next_due": {"background_job_due"},
-    "lock_parents": {"background_job_pkey"},
+    "find_parents": {"background_job_pkey"},
     "cancel_jobs": {"background_job_pkey"},
-    "request_cancel": {"background_job_pkey"},
     "get_jobs": {"background_job_pkey"},
-    "find_refs": {"background_job_ref"},
     "find_expired": {"background_job_expiry"},
     "find_cancel_requests": {"background_job_cancel"},
     "find_held": {"background_job_node", "background_job_pkey"},
@@ -55,6 +53,8 @@ GUARDED = {
     "list_tagged": {"background_job_tag"},
     "list_batch": {"background_job_batch"},
     "count_live": {f"background_job_{index}" for index in ("ready", "lane", "due", "node", "waiting")},
+    "resolve_children": {"background_job_pkey"},
+    "find_dependency_work": {"background_job_unresolved"},
 }
 FILL = f"""
 INSERT INTO dbjobs.background_job (command, queue, worker, state, run_after, expires_at)
@@ -183,12 +183,9 @@ async def visited(db: PostgresDatabase, statement: str, **parameters: Any) -> in
     async with db.transaction() as session:
         values = db._bind(prepared.parameters, parameters)
         row = await session.connection.fetchval(f"EXPLAIN (ANALYZE, FORMAT JSON) {prepared.text}", *values)
-    return round(
-        sum(
-            (node["Actual Rows"] + node.get("Rows Removed by Filter", 0)) * node["Actual Loops"]
-            for node in nodes(json.loads(row)[0]["Plan"])
-            if "Relation Name" in node
-        )
+    read = [node for node in nodes(json.loads(row)[0]["Plan"]) if "Relation Name" in node]
+    return int(
+        sum((node["Actual Rows"] + node.get("Rows Removed by Filter", 0)) * node["Actual Loops"] for node in read)
     )
 
 

@@ -38,7 +38,7 @@ SELECT json_group_array(id) FROM (
     )
     WHERE EXISTS (
         SELECT 1 FROM dbjobs_job_node
-        WHERE id = :node_id AND lease_expires_at > strftime('%Y-%m-%d %H:%M:%f', 'now')
+        WHERE id = :node_id AND buried = 0 AND lease_expires_at > strftime('%Y-%m-%d %H:%M:%f', 'now')
     )
     ORDER BY priority, id
     LIMIT min(:slots, :room - :so_far)

@@ -43,7 +43,7 @@ WHERE head.command IN (SELECT value FROM json_each(:commands))
   AND NOT EXISTS (SELECT 1 FROM dbjobs_job_worker w WHERE w.worker = lane.worker)
   AND EXISTS (
       SELECT 1 FROM dbjobs_job_node
-      WHERE id = :node_id AND lease_expires_at > strftime('%Y-%m-%d %H:%M:%f', 'now')
+      WHERE id = :node_id AND buried = 0 AND lease_expires_at > strftime('%Y-%m-%d %H:%M:%f', 'now')
   )
 LIMIT :lanes
 RETURNING worker;

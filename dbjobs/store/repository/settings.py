@@ -38,6 +38,21 @@ async def get_batch(db: Fetcher, batch_id: str) -> BatchProgress | None:
     )
 
 
+async def fold_batches(db: Fetcher, limit: int) -> int:
+    """Sum up at most ``limit`` appended rows of batches; how many there were."""
+    return int((await db.fetch("fold_batches", limit=limit))[0][0])
+
+
+async def drop_batches(db: Fetcher, seconds: float) -> int:
+    """Forget batches in which all have ended and nothing has happened for so long, some at a time; how many."""
+    return int((await db.fetch("drop_batches", seconds=seconds))[0][0])
+
+
+async def forget_refs(db: Fetcher, month: str, limit: int) -> int:
+    """Forget at most ``limit`` ref_ids of months up to this one (YYYYMM), which have left the history; how many."""
+    return int((await db.fetch("forget_refs", month=month, limit=limit))[0][0])
+
+
 async def count_live(db: Fetcher, bound: int) -> dict[tuple[str, str], int]:
     """(queue, state) -> jobs, each state counted over at most ``bound`` live rows."""
     return {(row[0], row[1]): row[2] for row in await db.fetch("count_live", bound=bound)}
