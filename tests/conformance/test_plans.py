@@ -49,12 +49,12 @@ GUARDED = {
     "find_cancel_requests": {"background_job_cancel"},
     "find_held": {"background_job_node", "background_job_pkey"},
     "release_children": {"background_job_pkey"},
+    "resolve_children": {"background_job_pkey"},
+    "find_dependency_work": {"background_job_unresolved"},
     "list_jobs": {"background_job_pkey"},
     "list_tagged": {"background_job_tag"},
     "list_batch": {"background_job_batch"},
     "count_live": {f"background_job_{index}" for index in ("ready", "lane", "due", "node", "waiting")},
-    "resolve_children": {"background_job_pkey"},
-    "find_dependency_work": {"background_job_unresolved"},
 }
 FILL = f"""
 INSERT INTO dbjobs.background_job (command, queue, worker, state, run_after, expires_at)

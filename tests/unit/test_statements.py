@@ -23,6 +23,7 @@ ONLY_IN = {
     "mysql": {
         "auto_increment",
         "begin",
+        "caller_settings",
         "check_transaction",
         "commit",
         "find_own_parents",
