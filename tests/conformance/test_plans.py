@@ -49,7 +49,7 @@ GUARDED = {
     "find_cancel_requests": {"background_job_cancel"},
     "find_held": {"background_job_node", "background_job_pkey"},
     "release_children": {"background_job_pkey"},
-    "resolve_children": {"background_job_pkey"},
+    "resolve_children": {"background_job_pkey", "background_job_unresolved"},
     "find_dependency_work": {"background_job_unresolved"},
     "list_jobs": {"background_job_pkey"},
     "list_tagged": {"background_job_tag"},
