@@ -453,7 +453,7 @@ class Jobs:
         return await repository.list_stats(self._client.db, seconds)
 
     async def counts(self, *, bound: int = 10_000) -> dict[tuple[str, str], int]:
-        """Live jobs by (queue, state), counted over at most ``bound`` rows."""
+        """Live jobs by (queue, state), each state counted over at most ``bound`` rows, queue by queue."""
         return await repository.count_live(self._client.db, bound)
 
     # --- intervene ------------------------------------------------------------------------------

@@ -19,10 +19,11 @@ DIALECTS = [name for name in ("postgres", "sqlite", "mysql", "sqlserver") if (SQ
 # first, are statements like others.
 ONLY_IN = {
     "postgres": {"allocate_ids", "copy_jobs", "ping"},
-    "sqlite": {"archive_month", "find_unarchived", "forget_archived", "open_connection"},
+    "sqlite": {"archive_month", "find_unarchived", "forget_archived", "make_nodes", "open_connection", "open_nodes"},
     "mysql": {
         "auto_increment",
         "begin",
+        "caller_settings",
         "check_transaction",
         "commit",
         "find_own_parents",
