@@ -11,6 +11,7 @@ from contextlib import suppress
 from queue import SimpleQueue
 from typing import Any, NamedTuple
 
+from dbjobs.store.sqlite_connection import is_broken
 from dbjobs.store.sqlite_history import History
 
 # A thread that waits for the interpreter's lock may wait for seconds while the event loop is busy: each time the
@@ -40,6 +41,13 @@ class Outcome(NamedTuple):
     error: BaseException | None
 
 
+def close_quietly(connected: Connected) -> None:
+    """Close what a thread has of its own, which may be broken."""
+    for one in reversed(connected):
+        with suppress(sqlite3.Error):
+            one.close()
+
+
 def step_aside() -> None:
     """Let another thread have the interpreter's lock."""
     time.sleep(STEP_ASIDE_SECONDS)
@@ -66,14 +74,15 @@ class Desk:
 
     def deliver(self, outcomes: Iterable[Outcome]) -> None:
         """Called in a thread: hand results over, all in one go."""
-        self.call(self._take_in, list(outcomes))
+        self.call(self.take_in, list(outcomes))
 
     def call(self, function: Callable[..., None], *arguments: Any) -> None:
         """Called in a thread: run a function in the event loop; nothing if the loop is gone."""
         with suppress(RuntimeError):  # a closed loop: nobody waits any more
             self._loop.call_soon_threadsafe(function, *arguments)
 
-    def _take_in(self, outcomes: list[Outcome]) -> None:
+    def take_in(self, outcomes: list[Outcome]) -> None:
+        """Called in the event loop: these are outstanding no more."""
         self._outstanding -= len(outcomes)
         for future, result, error in outcomes:
             if future.done():
@@ -94,18 +103,21 @@ class Desk:
 class Readers:
     """A few threads with a connection each, for statements that only read: they never wait for the writer.
 
+    A connection on which anything but a plain refusal has happened is closed and replaced.
+
     Args:
         desk: where results go.
         count: how many threads.
         connect: opens the connections; called in each thread when it gets its first work.
+        name: of the threads.
     """
 
-    def __init__(self, desk: Desk, count: int, connect: Callable[[], Connected]) -> None:
+    def __init__(self, desk: Desk, count: int, connect: Callable[[], Connected], name: str = "reader") -> None:
         self._desk = desk
         self._connect = connect
         self._tasks: SimpleQueue[Task | None] = SimpleQueue()
         self._threads = [
-            threading.Thread(target=self._run, name=f"dbjobs-sqlite-reader-{n}", daemon=True) for n in range(count)
+            threading.Thread(target=self._run, name=f"dbjobs-sqlite-{name}-{n}", daemon=True) for n in range(count)
         ]
         for thread in self._threads:
             thread.start()
@@ -137,7 +149,9 @@ class Readers:
                     outcome = Outcome(task.future, task.work(*connected), None)
             except BaseException as error:
                 outcome = Outcome(task.future, None, error)
+                if connected is not None and is_broken(error):
+                    close_quietly(connected)
+                    connected = None
             self._desk.deliver([outcome])
         if connected is not None:
-            connected[1].close()
-            connected[0].close()
+            close_quietly(connected)

@@ -12,6 +12,7 @@ import pytest
 from dbjobs.store import mysql_connection
 from dbjobs.store.mysql import _scripts
 from dbjobs.store.mysql_connection import MysqlConnection
+from dbjobs.store.mysql_limits import Limits
 from dbjobs.store.mysql_script import Result, Run
 from dbjobs.store.mysql_steps import steps_of
 from dbjobs.store.mysql_values import MOST_CHARACTERS, in_pieces, literal
@@ -139,8 +140,8 @@ async def test_claiming_lanes_locks_in_its_last_packet_only() -> None:
     heads = rows("packed", ('[["w", 1, 0, 1]]',))
     connection = Recorder([DONE, rows("worker", ("w",))], [heads], [DONE] * 20)
     connection.exact = False
-    given = {"node_id": 1, "after_worker": "", "lanes": 1, "run_length": 1, "scan_limit": 1}
-    names = {"queues": ["q"], "all_but": False, "commands": ["c"]}
+    given = {"node_id": 1, "after_worker": "", "lanes": 1, "run_length": 1, "scan_limit": 1, "all_but": False}
+    names = {"queues": ["q"], "commands": ["c"]}
     await Run(connection, scripts, given | names).steps(scripts.steps("claim_lanes"), alone=True)
     first, second, last = connection.sent
     for sent in (first, second):
@@ -202,7 +203,7 @@ async def test_a_cluster_s_abort_cannot_hide_amid_a_packet(
 ) -> None:
     monkeypatch.setattr(mysql_connection, "_quiet_cursor", lambda driver: Cursor)
     wire = Wire(server)
-    connection = MysqlConnection(wire, "nowhere", 5.0, guard=("first", "between") if guarded else None)
+    connection = MysqlConnection(wire, "nowhere", Limits(5.0, 5.0), guard=("first", "between") if guarded else None)
     assert [result.rows[0][0] for result in await connection.run(["a", "b", "c"])] == ["a", "b", "c"]
     assert wire.sent == sent
     assert len(await connection.run(["a"])) == 1

@@ -19,10 +19,11 @@ DIALECTS = [name for name in ("postgres", "sqlite", "mysql", "sqlserver") if (SQ
 # first, are statements like others.
 ONLY_IN = {
     "postgres": {"allocate_ids", "copy_jobs", "ping"},
-    "sqlite": {"archive_month", "find_unarchived", "forget_archived", "open_connection"},
+    "sqlite": {"archive_month", "find_unarchived", "forget_archived", "make_nodes", "open_connection", "open_nodes"},
     "mysql": {
         "auto_increment",
         "begin",
+        "caller_settings",
         "check_transaction",
         "commit",
         "find_own_parents",
@@ -36,12 +37,15 @@ ONLY_IN = {
         "reserve_ref",
     },
     "sqlserver": {
+        "add_month",
         "begin",
         "commit",
         "count_transactions",
         "delete_month",
+        "kill_connection",
         "open_batch",
         "open_connection",
+        "ping",
         "rollback",
         "split_partition",
         "truncate_partition",

@@ -3,10 +3,11 @@
 -- Over partitions there is no order by id: "the newest 50" would sort all of history. So the page looks at a window of
 -- ids at a time, each larger than the one before, until it is full. RECOMPILE: what serves a window depends on which
 -- options are given.
+-- READPAST: an enqueue that is not committed, or a job that is moving at this moment, is not waited for.
 DECLARE @before_id bigint = :before_id, @limit int = :limit;
 DECLARE @live bit = :live, @completed bit = :completed, @failed bit = :failed;
 DECLARE @state nvarchar(20) = :state, @queue nvarchar(510) = :queue, @worker nvarchar(510) = :worker;
-DECLARE @command nvarchar(510) = :command, @tag nvarchar(510) = :tag, @batch_id nvarchar(510) = :batch_id;
+DECLARE @command nvarchar(510) = :command;
 DECLARE @user_id nvarchar(510) = :user_id;
 DECLARE @newest bigint = IDENT_CURRENT(N'dbjobs.background_job') + 1, @window bigint = 1000, @from_id bigint;
 DECLARE @page TABLE (
@@ -44,17 +45,17 @@ BEGIN
         SELECT id, ref_id, queue, worker, command, CASE WHEN executed_at IS NOT NULL THEN N'executed' ELSE state
             END AS state, priority, tag, batch_id, user_id, attempt, created_at, run_after, started_at,
             completed_at, duration_ms, progress, status, error_code, error
-        FROM dbjobs.background_job
+        FROM dbjobs.background_job WITH (READPAST, READCOMMITTEDLOCK)
         WHERE @live = 1
         UNION ALL
         SELECT id, ref_id, queue, worker, command, state, priority, tag, batch_id, user_id, attempt, created_at,
             run_after, started_at, completed_at, duration_ms, progress, status, error_code, error
-        FROM dbjobs.completed_job
+        FROM dbjobs.completed_job WITH (READPAST, READCOMMITTEDLOCK)
         WHERE @completed = 1
         UNION ALL
         SELECT id, ref_id, queue, worker, command, state, priority, tag, batch_id, user_id, attempt, created_at,
             run_after, started_at, completed_at, duration_ms, progress, status, error_code, error
-        FROM dbjobs.failed_job
+        FROM dbjobs.failed_job WITH (READPAST, READCOMMITTEDLOCK)
         WHERE @failed = 1
     ) AS j
     WHERE j.id < @before_id AND j.id >= @from_id
@@ -62,8 +63,6 @@ BEGIN
       AND (@queue IS NULL OR j.queue = @queue)
       AND (@worker IS NULL OR j.worker = @worker)
       AND (@command IS NULL OR j.command = @command)
-      AND (@tag IS NULL OR j.tag = @tag)
-      AND (@batch_id IS NULL OR j.batch_id = @batch_id)
       AND (@user_id IS NULL OR j.user_id = @user_id)
     ORDER BY j.id DESC
     OPTION (RECOMPILE);
