@@ -16,7 +16,7 @@ from dbjobs.store.pool import Pool
 from dbjobs.store.sqlite_threads import Desk
 from dbjobs.store.sqlserver_connection import Connection, Result, ServerSession, connect
 from dbjobs.store.sqlserver_driver import find_driver
-from dbjobs.store.sqlserver_errors import translated
+from dbjobs.store.sqlserver_errors import nothing_stored, translated
 from dbjobs.store.sqlserver_limits import LOCK_SECONDS, Limits
 from dbjobs.store.sqlserver_session import CallersConnection, SqlServerSession, batches_of, fetch
 from dbjobs.store.sqlserver_url import connection_string, parse
@@ -119,7 +119,8 @@ class SqlServerDatabase:
     async def _begins(self, connection: Connection, *, again: bool) -> bool:
         """Start a transaction; False if the connection was lost, and ``again``: nothing was done on it yet."""
         try:
-            await self._execute(connection, self.statements.text("begin"))
+            with nothing_stored():
+                await self._execute(connection, self.statements.text("begin"))
         except DatabaseUnavailable:
             if not again or connection.timed_out or not connection.is_closed():
                 raise
@@ -206,12 +207,13 @@ class SqlServerDatabase:
 
     async def _connect(self, limits: Limits, *, may_kill: bool = True) -> Connection:
         assert self._desk is not None
-        with translated(self._target.where):
+        with nothing_stored(), translated(self._target.where):
             kill = self._kill if may_kill else None
             connection = await connect(self._dsn, self._desk, self._target.where, limits, kill)
         try:
             text = self.statements.text("open_connection").replace("{lock_milliseconds}", limits.lock_milliseconds)
-            settings = await self._execute(connection, text)
+            with nothing_stored():
+                settings = await self._execute(connection, text)
             keeps_cursors, level, session_id, started = settings.rows[0]
             check_level(level, self._target.where)
             connection.keeps_cursors = bool(keeps_cursors)

@@ -18,7 +18,7 @@ from dbjobs.store.database import Row
 from dbjobs.store.records import NewJob
 from dbjobs.store.sqlserver_connection import Result
 from dbjobs.store.sqlserver_driver import is_freetds
-from dbjobs.store.sqlserver_errors import translated
+from dbjobs.store.sqlserver_errors import nothing_stored, translated
 from dbjobs.store.sqlserver_limits import GRACE_SECONDS, Limits
 from dbjobs.store.sqlserver_values import rows_of, sizes_of, values_of
 from dbjobs.store.statements import Statement, Statements, Table
@@ -156,7 +156,9 @@ class SqlServerSession:
         return self._line.aio
 
     async def fetch(self, statement: str, /, **parameters: Any) -> Sequence[Row]:
-        return await fetch(self._line, self._batches[statement], {"schema": self._schema} | parameters, self._where)
+        batch = self._batches[statement]
+        with nothing_stored():
+            return await fetch(self._line, batch, {"schema": self._schema} | parameters, self._where)
 
     async def script(self, statement: str, /, **words: str) -> None:
         self.is_changed = True

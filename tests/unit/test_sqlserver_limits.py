@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -358,6 +358,35 @@ async def test_a_cancelled_call_leaves_a_callers_connection_when_it_has_ended_th
         with pytest.raises(asyncio.CancelledError):
             await task
         await mine.close()
+
+
+async def doubts(work: Coroutine[Any, Any, Any]) -> bool:
+    """May what has failed have been stored all the same?"""
+    with pytest.raises(DatabaseUnavailable) as caught:
+        await work
+    return caught.value.in_doubt
+
+
+async def test_what_may_have_been_stored_is_told_from_what_was_not(server: FakeServer) -> None:
+    async def in_transaction(db: SqlServerDatabase) -> None:
+        async with db.transaction() as session:
+            await session.fetch("list_queues")
+
+    async with opened() as db:
+        server.hang("job_queue")
+        assert await doubts(db.fetch("list_queues"))
+        server.fail("job_queue", broken())
+        assert await doubts(db.fetch("list_queues"))
+        server.fail("COMMIT TRANSACTION", broken())
+        assert await doubts(in_transaction(db))
+        server.fail("job_queue", error_of_server("42000", "The transaction log for database 'app' is full", 9002))
+        assert not await doubts(db.fetch("list_queues"))  # refused: undone
+        server.fail("job_queue", broken())
+        assert not await doubts(in_transaction(db))  # never committed
+        server.hang("BEGIN TRANSACTION")
+        assert not await doubts(in_transaction(db))
+        server.hang("connect")  # the one before has made the pool distrust what it had
+        assert not await doubts(db.fetch("list_queues"))
 
 
 async def test_a_closed_database_says_so(server: FakeServer) -> None:
