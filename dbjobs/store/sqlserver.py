@@ -146,7 +146,7 @@ class SqlServerDatabase:
                 result = await line.execute(self.statements.text("count_transactions"))
             if not result.rows[0][0]:
                 raise InvalidOption("connection= has no open transaction and commits by itself: begin one on it first")
-        return SqlServerSession(line, self.schema, self._target.where)
+        return SqlServerSession(line, self.schema, self._target.where, callers=True)
 
     def another(self) -> SqlServerDatabase:
         return self._like_this(1, self._limits)

@@ -343,6 +343,19 @@ async def test_a_callers_connection_has_a_limit_too(server: FakeServer) -> None:
         await mine.close()
 
 
+async def test_a_callers_transaction_begins_at_its_own_isolation_level(server: FakeServer) -> None:
+    """A SNAPSHOT transaction whose first access to data was at another level fails behind our statement."""
+    async with opened() as db:
+        mine = await callers_connection()
+        session = await db.adopt(mine)
+        await session.fetch("find_refs", ref_ids=["a"])
+        (text,) = [text for _, text, _ in server.ran if "job_ref" in text]
+        assert text.index("history_layout") < text.index("SET TRANSACTION ISOLATION LEVEL") < text.index("job_ref")
+        await db.fetch("find_refs", ref_ids=["a"])
+        assert "history_layout" not in [text for _, text, _ in server.ran if "job_ref" in text][-1]
+        await mine.close()
+
+
 async def test_a_cancelled_call_leaves_a_callers_connection_when_it_has_ended_there(server: FakeServer) -> None:
     """What the caller does next (a rollback) must not meet it on the connection."""
     async with opened(LIMITS._replace(statement=PATIENCE_SECONDS)) as db:

@@ -126,6 +126,12 @@ def test_a_callers_transaction_keeps_locks_on_its_own_rows_only(file: Path) -> N
     assert not re.search(r"\bUPDATE\b", code_of(file))
 
 
+@pytest.mark.parametrize("file", named(IN_CALLERS_TRANSACTION), ids=lambda file: file.stem)
+def test_a_callers_session_keeps_its_settings(file: Path) -> None:
+    """They end with the statement only if it has parameters: then the driver runs it as a procedure."""
+    assert re.search(r"(?<!:):[a-z_]+", code_of(file))
+
+
 @pytest.mark.parametrize("file", [file for file in FILES if file.stem not in BORDERS], ids=lambda file: file.stem)
 def test_a_batch_that_begins_a_transaction_ends_it(file: Path) -> None:
     code = code_of(file)
