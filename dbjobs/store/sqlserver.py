@@ -50,8 +50,6 @@ class SqlServerDatabase:
         self._pool_size = pool_size or self._target.pool_size
         seconds = self._target.command_timeout
         self._limits = Limits(self._target.connect_timeout, seconds, min(LOCK_SECONDS, seconds * 0.8))
-        # A handler's own statements may wait for a lock as long as they may take.
-        self._handlers_limits = self._limits._replace(lock=seconds)
         self.pool_size = self._pool_size
         self._batches = batches_of(schema)
         self.statements = self._batches.statements
@@ -80,6 +78,8 @@ class SqlServerDatabase:
 
     async def fetch(self, statement: str, /, **parameters: Any) -> Sequence[Row]:
         batch = self._batches[statement]
+        if not batch.text:
+            return ()
         async with self._connection(self._opened) as connection:
             return await fetch(connection, batch, {"schema": self.schema} | parameters, self._target.where)
 
@@ -92,7 +92,8 @@ class SqlServerDatabase:
     async def handler_transaction(self) -> AsyncIterator[Session]:
         _ = self._opened
         if self._handlers_pool is None:
-            self._handlers_pool = Pool(lambda: self._connect(self._handlers_limits), self._pool_size)
+            limits = self._limits.for_handlers(self._target.command_timeout)
+            self._handlers_pool = Pool(lambda: self._connect(limits), self._pool_size)
         async with self._transaction(self._handlers_pool) as session:
             yield session
 
