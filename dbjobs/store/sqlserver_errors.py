@@ -73,6 +73,16 @@ def translated(where: str) -> Iterator[None]:
         raise DataRefused(f"a text has signs that SQL Server cannot store: {error}") from error
 
 
+@contextmanager
+def nothing_stored() -> Iterator[None]:
+    """What is done in the block stores nothing by itself: its commit, if there is one, comes later."""
+    try:
+        yield
+    except DatabaseUnavailable as error:
+        error.in_doubt = False
+        raise
+
+
 def is_lost(error: pyodbc.Error) -> bool:
     """True if the connection cannot be used any more, or there may still be something under way on it."""
     state = str(error.args[0]) if error.args else ""
@@ -95,9 +105,11 @@ def translate(error: pyodbc.Error, where: str) -> DatabaseError | MissingDriver:
     if state in ("IM002", "IM003") or "Can't open lib" in message:
         return MissingDriver(f"the ODBC driver for SQL Server cannot be loaded: {message}")
     if numbers & _UNAVAILABLE or state.startswith(_UNAVAILABLE_STATES) or "closed connection" in message:
-        return DatabaseUnavailable(
+        unavailable = DatabaseUnavailable(
             f"SQL Server at {where} cannot be reached or refuses us: {message}{_advice(message)}"
         )
+        unavailable.in_doubt = is_lost(error)  # a refusal undoes what it refuses
+        return unavailable
     if numbers & _PERMISSIONS or "permission denied" in message:
         return MissingPermission(f"{where}: {message}")
     if numbers & _DATA or state.startswith("22"):

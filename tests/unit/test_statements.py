@@ -44,6 +44,7 @@ ONLY_IN = {
         "delete_month",
         "kill_connection",
         "open_batch",
+        "open_callers_batch",
         "open_connection",
         "ping",
         "rollback",
