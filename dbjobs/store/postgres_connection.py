@@ -234,7 +234,7 @@ def _watched(raw: Raw, limits: Limits) -> Any:
                 ("TCP_KEEPIDLE", alive),
                 ("TCP_KEEPINTVL", alive),
                 ("TCP_KEEPCNT", 2),
-                ("TCP_USER_TIMEOUT", round(limits.command * 1000)),
+                ("TCP_USER_TIMEOUT", round(max(limits.connect, limits.command / 3) * 1000)),
             ):
                 if hasattr(socket, name):
                     raw_socket.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
