@@ -286,7 +286,7 @@ class Client:
     async def _notify(self, notices: Sequence[str]) -> None:
         try:
             await repository.notify(self._db, notices)
-        except DatabaseError:
+        except Exception:
             return  # only a hint: polling finds the jobs
 
     def poke_queues(self) -> None:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from dbjobs.errors import DatabaseError
+from dbjobs.engine.resilience import voice
+from dbjobs.errors import DatabaseUnavailable
 from dbjobs.store import repository
 from dbjobs.store.database import Database
 from dbjobs.store.records import LogEntry, ProgressReport
@@ -27,6 +28,7 @@ FLUSH_SECONDS = 0.25
 # Lines kept while the database is slow; the oldest go first, and the log says how many went.
 MAX_WAITING_LINES = 20_000
 LINES_PER_STATEMENT = 2_000
+WRITING = "writing progress and logs"
 
 
 class Reporter:
@@ -39,6 +41,7 @@ class Reporter:
         self._latest: dict[int, JobContext] = {}
         self._aside: dict[tuple[int, int], list[LogEntry]] = {}
         self._dropped = 0
+        self._failing = False
         self._lock = anyio.Lock()
 
     @property
@@ -101,18 +104,24 @@ class Reporter:
                 await self.flush_quietly()
 
     async def flush_quietly(self) -> None:
-        """Write what is there; reports must never stop an outcome, so errors are only logged."""
+        """Write what is there; reports must never stop an outcome, so an error is only told."""
         try:
             with anyio.CancelScope(shield=True):
                 await self.flush()
-        except DatabaseError as error:
-            log.warning("progress and logs could not be written: %s", error)
+        except Exception as error:
+            self._failing = True
+            voice().failed(WRITING, error)
+        else:
+            if self._failing:
+                self._failing = False
+                voice().succeeded(WRITING)
 
     async def flush(self) -> None:
         """Write what is there.
 
         Raises:
-            DatabaseError: the reports of this flush are lost.
+            DatabaseError: some reports are lost. Log lines are not, while the database is away: they wait for the next
+                flush, and those that it had written without saying so are written again.
         """
         async with self._lock:
             node_id = self._current_node()
@@ -132,7 +141,13 @@ class Reporter:
                 count = min(len(self._lines), LINES_PER_STATEMENT)
                 lines = [self._lines.popleft() for _ in range(count)]
                 now = time.monotonic()
-                await with_months(self._db, partial(repository.insert_logs, self._db, node_id, lines, now))
+                try:
+                    await with_months(self._db, partial(repository.insert_logs, self._db, node_id, lines, now))
+                except DatabaseUnavailable:
+                    room = MAX_WAITING_LINES - len(self._lines)
+                    self._dropped += max(len(lines) - room, 0)
+                    self._lines.extendleft(reversed(lines[-room:] if room else []))
+                    raise
             if self._dropped:
                 log.warning(
                     "%d log lines of jobs were dropped: they came faster than they could be written",
