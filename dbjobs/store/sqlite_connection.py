@@ -84,15 +84,18 @@ def roll_back(connection: sqlite3.Connection) -> None:
         connection.rollback()
 
 
-def make_room(connection: sqlite3.Connection) -> bool:
+def make_room(connection: sqlite3.Connection, mode: str = "TRUNCATE") -> bool:
     """Move the log into the file and cut it off; False if that cannot be done now.
 
     It waits for nobody: a reader in the middle of a statement, or a disk that is too full for that, is in the way.
+
+    Args:
+        mode: or RESTART: the log keeps its size and is written over.
     """
     timeout = connection.execute("PRAGMA busy_timeout").fetchone()[0]
     connection.execute("PRAGMA busy_timeout = 0")
     try:
-        return int(connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]) == 0
+        return int(connection.execute(f"PRAGMA wal_checkpoint({mode})").fetchone()[0]) == 0
     except sqlite3.Error:
         return False
     finally:
