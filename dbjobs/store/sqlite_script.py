@@ -16,6 +16,7 @@ of a line, which share their parameters and one transaction. A comment right abo
                                        ``:ids``, or ``:limit`` rows, have been found; its rows join those before
 ``-- @months ascending|descending``    and all of them are put in this order of their first column
 ``-- @months of away``                 the same for the ids of a set that a statement above has made
+``-- @months in place``                the same for the months of such a set only, whose own rows are no result
 
 A set in place of a scalar is bound as JSON: ``:moved`` is an array of rows, ``:moved.id`` one of values. Beside
 the parameters given there are ``:months`` (those that have a file) and, with ``@each``, ``:so_far`` (how many rows
@@ -37,7 +38,8 @@ from dbjobs.store.statements import PARAMETER, Parameter, Statements, Table
 
 _DIRECTIVE = re.compile(
     r"-- @(?:each (?P<each>\w+)(?: where (?P<where>\w+))?|rows (?P<rows>\w+)"
-    r"|(?P<months>months)(?: (?P<order>ascending|descending))?(?: of (?P<of>\w+))?)?"
+    r"|(?P<months>months)(?: (?P<order>ascending|descending))?(?: of (?P<of>\w+))?"
+    r"(?: in (?P<within>\w+))?)?"
     r" ?(?:as (?P<name>\w+))? ?(?P<packed>packed)?(?: (?P<columns>[\w ]+))?"
 )
 _TEMPLATE = re.compile(r"(?<=VALUES )\([^()]*\)")
@@ -49,6 +51,7 @@ class Script:
     def __init__(self, source: str) -> None:
         self.steps = tuple(_step(text, **directed) for text, directed in split(source, _DIRECTIVE))
         self.reads_only = not any(WRITES.search(step.text) for step in self.steps)
+        self._places = {step.within for step in self.steps if step.within is not None}
         self._names_months = any(name == "months" for step in self.steps for name, _ in step.parameters)
 
     def run(self, connection: sqlite3.Connection, months: Months, given: Mapping[str, Any]) -> list[Row]:
@@ -72,6 +75,9 @@ class Script:
                 rows += self._come_back(cursor, values, rows)
             else:
                 found = run_step(step, cursor, values)
+                if step.name in self._places:
+                    values[step.name] = Table(step.columns, found)
+                    continue
                 rows = found if step.returns else rows
             if step.name is not None:
                 columns = step.columns or (rows[0].keys() if rows else ())
@@ -109,6 +115,7 @@ def _step(
     months: str | None = None,
     order: str | None = None,
     of: str | None = None,
+    within: str | None = None,
     name: str | None = None,
     packed: str | None = None,
     columns: str | None = None,
@@ -124,4 +131,6 @@ def _step(
         text = text[: found.start()] + "{}" + text[found.end() :]
     names = tuple((columns or "").split())
     in_months, is_packed = months is not None, packed is not None
-    return Step(text, parameters, returns, each, where, rows, template, in_months, order, of, name, is_packed, names)
+    return Step(
+        text, parameters, returns, each, where, rows, template, in_months, order, of, within, name, is_packed, names
+    )
