@@ -58,8 +58,8 @@ class Client:
         """Open (once, however often it is asked for) and bring the tables up to date."""
         async with self._opening:
             if not self._opened:
-                await self._db.open()
                 try:
+                    await self._db.open()
                     await (migrate if self._migrate else check)(self._db)
                 except BaseException:
                     await self._db.close()
