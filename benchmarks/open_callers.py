@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 from benchmarks.job_tables import HOLD, NOOP
@@ -47,13 +48,12 @@ async def open_callers(site: Site, jobs: int) -> Mapping[str, float]:
         others = Others(workload, jobs)
         await others.seconds()  # connections and prepared statements
         if not LEVELS[site.dialect]:
-            shares["reads"] = await _share(others, lambda: _reader(raw))
+            shares["reads"] = await _share(others, partial(_reader, raw))
         for level in LEVELS[site.dialect]:
             for kind, prepare in KINDS.items():
                 options = await prepare(workload.jobs)
-                shares[f"{kind}, {level.lower()}"] = await _share(
-                    others, lambda options=options, level=level: _caller(raw, workload.jobs, level, options)
-                )
+                opened = partial(_caller, raw, workload.jobs, level, options)
+                shares[f"{kind}, {level.lower()}"] = await _share(others, opened)
         await workload.jobs.cancel_many(tag="parent")
     return shares
 

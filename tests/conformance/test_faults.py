@@ -1,4 +1,4 @@
-"""Every round trip of every loop is refused, delayed, lost, cancelled or broken once; afterwards everything is in order.
+"""Every round trip of every loop is refused, delayed, lost, cancelled or broken once, and all is in order afterwards.
 
 The round trips are not listed here: a calm run finds them. What it must find at least is every statement file.
 """
