@@ -8,7 +8,7 @@ PYTHON ?= python3
 TEST_PROCESSES ?= 4
 VENV := .venv
 BIN := $(VENV)/bin
-SOURCES = $(wildcard dbjobs tests benchmarks)
+SOURCES = $(wildcard dbjobs tests benchmarks examples)
 
 .PHONY: demo test lint format bench clean
 

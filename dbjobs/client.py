@@ -3,24 +3,41 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
 
+import anyio
+
 from dbjobs.engine.supervisor import Engine
-from dbjobs.errors import DatabaseError, NotRunning
+from dbjobs.errors import DatabaseError, NotRunning, SchemaTooOld
 from dbjobs.models import Job, JobRef
 from dbjobs.store import repository
 from dbjobs.store.adopting import adopt
-from dbjobs.store.cancelling import cancel_in
+from dbjobs.store.cancelling import cancel
 from dbjobs.store.coalescer import Coalescer
-from dbjobs.store.database import Database, Session
-from dbjobs.store.enqueueing import Parent, insert_many, insert_one, insert_plain, is_plain
+from dbjobs.store.counters import client_counter
+from dbjobs.store.database import Database, Session, missing_file
+from dbjobs.store.dependencies import Follower
+from dbjobs.store.enqueueing import (
+    REF_WAIT_SECONDS,
+    Inserted,
+    Parent,
+    insert_many,
+    insert_one,
+    insert_plain,
+    is_plain,
+)
 from dbjobs.store.migrate import check, migrate
-from dbjobs.store.notices import ready_notices
+from dbjobs.store.notices import CHILDREN, ready_notices
 from dbjobs.store.records import NewJob, Ready
 from dbjobs.store.retrying import in_transaction, without_conflict
+from dbjobs.store.turns import RefTurns
 from dbjobs.waiting import Waits
+
+log = logging.getLogger("dbjobs")
 
 # At most one notice per queue in this time: NOTIFY takes a global lock when it commits.
 NOTICE_COOLDOWN_SECONDS = 0.005
@@ -36,6 +53,7 @@ class Client:
         self._opened = 0
         self._opening = asyncio.Lock()
         self._coalescer: Coalescer[NewJob, JobRef] = Coalescer(self._insert)
+        self._turns = RefTurns(max(1, db.pool_size - 1))
         self._known_queues: set[str] = set()
         self._noticed: dict[tuple[str, bool], float] = {}
         self._late_notices: dict[tuple[str, bool], Ready] = {}
@@ -58,6 +76,10 @@ class Client:
         """Open (once, however often it is asked for) and bring the tables up to date."""
         async with self._opening:
             if not self._opened:
+                if not self._migrate and (path := missing_file(self._db)) is not None:
+                    raise SchemaTooOld(
+                        f"there is no file {path}; if the path is right, run 'dbjobs migrate' to make it"
+                    )
                 try:
                     await self._db.open()
                     await (migrate if self._migrate else check)(self._db)
@@ -78,6 +100,24 @@ class Client:
                 self._known_queues.clear()
             self._opened -= 1
 
+    @asynccontextmanager
+    async def engine_database(self, lease_seconds: float) -> AsyncIterator[Database]:
+        """The database with connections that no caller can take, for the workers of this process."""
+        db = self.db.for_engine(lease_seconds)
+        if db is self._db:
+            yield db
+            return
+        await db.open()
+        try:
+            yield db
+        finally:
+            with anyio.CancelScope(shield=True):
+                await db.close()
+
+    def distrust(self, unanswered_seconds: float | None) -> None:
+        """A connection to the database had to be replaced (see Database.distrust)."""
+        self._db.distrust(unanswered_seconds)
+
     # --- enqueue --------------------------------------------------------------------------------
 
     async def enqueue(
@@ -89,19 +129,53 @@ class Client:
         if job.queue not in self._known_queues:
             await self._learn_queues(db, (job.queue,), session)
         if session is not None:
-            notices = ready_notices([_ready(job)])
-            return await insert_one(session, job, parents, notices, refuse_existing=refuse_existing)
+            return await self._insert_in(session, job, parents, refuse_existing=refuse_existing)
         if is_plain(job):
-            ref = await self._coalescer.submit(job)
+            return await self._coalescer.submit(job)
+        inserted = await self._insert_alone(job, parents, refuse_existing=refuse_existing)
+        if inserted.is_unresolved:
+            await self._follow(Follower(db, children=[inserted.ref.id]))
         else:
-            ref = await in_transaction(
-                db,
-                lambda session: insert_one(
-                    session, job, parents, ready_notices([_ready(job)]), refuse_existing=refuse_existing
-                ),
-            )
             self._wake([job])
-        return ref
+        return inserted.ref
+
+    async def _insert_in(
+        self, session: Session, job: NewJob, parents: Sequence[Parent], *, refuse_existing: bool
+    ) -> JobRef:
+        """Insert one job in the caller's transaction, after whose commit the engine's sweep tells its parents of it."""
+        notices = [CHILDREN] if parents else ready_notices([_ready(job)])
+        deadline = time.monotonic() + REF_WAIT_SECONDS
+        inserted = await insert_one(
+            session, self.db, job, parents, notices, refuse_existing=refuse_existing, deadline=deadline
+        )
+        return inserted.ref
+
+    async def _insert_alone(self, job: NewJob, parents: Sequence[Parent], *, refuse_existing: bool) -> Inserted:
+        """Insert one job with a ref_id or with parents in a transaction of ours."""
+        db = self.db
+        deadline = time.monotonic() + REF_WAIT_SECONDS
+        notices = ready_notices([_ready(job)])
+
+        async def work(session: Session) -> Inserted:
+            return await insert_one(
+                session, None, job, parents, notices, refuse_existing=refuse_existing, deadline=deadline
+            )
+
+        if job.ref_id is None:
+            return await in_transaction(db, work)
+        async with self._turns.of(job.ref_id, deadline):
+            return await in_transaction(db, work)
+
+    async def _follow(self, follower: Follower) -> None:
+        """Tell parents and children of each other now; what this does not get done is left to the engine's sweep."""
+        try:
+            await follower.run()
+        except DatabaseError as error:
+            log.info("children are told later: %s", error)
+        if self.engine is not None:
+            self.engine.waker.ready(follower.ready)
+            self.engine.dependencies.poke()
+        self.waits.ended(follower.cancelled)
 
     async def enqueue_many(self, jobs: Sequence[NewJob], *, connection: Any) -> list[JobRef]:
         """Insert plain jobs in one transaction."""
@@ -123,16 +197,13 @@ class Client:
         return refs
 
     async def _learn_queues(self, db: Database, queues: Sequence[str], callers: Session | None) -> None:
-        """Make queues known, and not in the caller's transaction: it would hold up all that use them first."""
+        """List queues for people, and not in the caller's transaction: it would hold up all that use them first."""
         new = [queue for queue in queues if queue not in self._known_queues]
         if new and callers is not None and db.one_writer:
             await repository.add_queues(callers, new)  # not noted as known: it may be rolled back
         elif new:
             await without_conflict(lambda: repository.add_queues(db, new))
-            await repository.notify(db, ["queues"])
             self._known_queues.update(new)
-            if self.engine is not None:
-                self.engine.waker.queues_changed = True
 
     async def _insert(self, jobs: Sequence[NewJob]) -> list[JobRef]:
         notices = ready_notices(self._due_notices(jobs))
@@ -212,19 +283,12 @@ class Client:
 
     async def cancel(self, ids: Sequence[int], reason: str) -> int:
         """Cancel live jobs; how many were reached (running ones are asked)."""
-
-        async def work(session: Session) -> tuple[set[int], set[int], list[Ready]]:
-            cancelled, ready = await cancel_in(session, ids, "cancelled", reason)
-            rest = [id for id in ids if id not in cancelled]
-            running = await repository.request_cancel(session, rest) if rest else set()
-            return cancelled, running, ready
-
-        cancelled, running, ready = await in_transaction(self.db, work)
+        done = await cancel(self.db, ids, "cancelled", reason)
         if self.engine is not None:
-            self.engine.cancel(running)
-            self.engine.waker.ready(ready)
-        self.waits.ended(cancelled)
-        return len(cancelled.intersection(ids)) + len(running)
+            self.engine.cancel(done.asked)
+            self.engine.waker.ready(done.ready)
+        self.waits.ended(done.ended)
+        return len(done.ended.intersection(ids)) + len(done.asked)
 
     async def cancel_many(self, reason: str, **where: Any) -> int:
         """Cancel all live jobs with these options, a page at a time."""
@@ -236,17 +300,15 @@ class Client:
 
     async def requeue(self, ids: Sequence[int]) -> int:
         """Bring failed or cancelled jobs back; how many came."""
-
-        async def work(session: Session) -> list[Ready]:
-            revived = [ready for _, ready in await repository.requeue_jobs(session, ids)]
-            if revived:
-                await repository.notify(session, ready_notices(revived))
-            return revived
-
-        revived = await in_transaction(self.db, work)
-        if self.engine is not None:
-            self.engine.waker.ready(revived)
-        return len(revived)
+        db = self.db
+        revived, waiting = await without_conflict(lambda: repository.requeue_jobs(db, ids, client_counter()))
+        if revived:
+            await self._notify(ready_notices(revived))
+            if self.engine is not None:
+                self.engine.waker.ready(revived)
+        if waiting:
+            await self._follow(Follower(db, children=waiting))
+        return len(revived) + len(waiting)
 
 
 def _ready(job: NewJob) -> Ready:

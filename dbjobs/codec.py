@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import dataclasses
+import difflib
+import math
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -38,11 +41,90 @@ def encode(value: Any, *, what: str, limit: int) -> str | None:
     try:
         data = _hooked.encode(value)
         text = data.decode()
+        if b"null" in data:  # JSON has no NaN and no infinity: msgspec writes null for them
+            _refuse_non_finite(msgspec.to_builtins(value, enc_hook=_enc_hook, str_keys=True))
     except (TypeError, ValueError, NotImplementedError, RecursionError, OverflowError) as error:
         raise InvalidRequest(f"{what} cannot be serialised: {error}") from error
     if len(data) > limit:
         raise PayloadTooLarge(f"{what} has {len(data)} bytes as JSON; the limit is {limit} (max_payload_bytes)")
     return text
+
+
+def check(request: Any, text: str, wanted: Any, decode: Decode, *, what: str) -> None:
+    """Hold the stored text against the declared type: it must give back an equal value.
+
+    Args:
+        request: the value that was given: of the declared type, or plain data (a dict for a dataclass).
+        text: its JSON.
+
+    Raises:
+        InvalidRequest: it is of another class, does not decode, or would come back as another value.
+    """
+    if _is_record(type(request)) and isinstance(wanted, type) and not isinstance(request, wanted):
+        raise InvalidRequest(f"{what} must be {told(wanted)}, not {told(type(request))}")
+    try:
+        back = decode(text)
+    except Exception as error:
+        raise InvalidRequest(f"{what} does not fit its declared type {told(wanted)}: {error}") from error
+    if isinstance(request, Mapping) and not isinstance(back, Mapping):
+        _refuse_unknown_fields(request, back, what)
+    elif not _same(back, request) and _hooked.encode(back).decode() != text:
+        raise InvalidRequest(
+            f"{what} would not come back as it is: {_short(request)} would be {_short(back)} "
+            f"when the job runs (declared type: {told(wanted)})"
+        )
+
+
+def told(kind: Any) -> str:
+    """A type's name for messages."""
+    return kind.__name__ if isinstance(kind, type) else str(kind)
+
+
+def _is_record(kind: type) -> bool:
+    return dataclasses.is_dataclass(kind) or issubclass(kind, msgspec.Struct) or hasattr(kind, "model_dump")
+
+
+def _same(back: Any, request: Any) -> bool:
+    try:
+        return bool(back == request)
+    except Exception:  # the application's own comparison: their JSON decides
+        return False
+
+
+def _refuse_unknown_fields(request: Mapping[Any, Any], back: Any, what: str) -> None:
+    """A key that a dataclass or Struct does not know would be dropped without a word."""
+    kind = type(back)
+    if dataclasses.is_dataclass(kind):
+        known = [field.name for field in dataclasses.fields(kind)]
+    elif isinstance(back, msgspec.Struct):
+        known = [*back.__struct_encode_fields__]
+        if back.__struct_config__.tag_field:
+            known.append(back.__struct_config__.tag_field)
+    else:
+        return  # pydantic has a rule of its own for them (extra=)
+    for key in request:
+        if key not in known:
+            near = difflib.get_close_matches(str(key), known, 1)
+            hint = f"did you mean {near[0]!r}?" if near else f"the fields are {', '.join(known)}"
+            raise InvalidRequest(f"{what} has the key {key!r}, which {told(kind)} does not know; {hint}")
+
+
+def _refuse_non_finite(plain: Any) -> None:
+    if isinstance(plain, float) and not math.isfinite(plain):
+        raise ValueError(f"{plain} is not a JSON number")
+    for item in plain.values() if isinstance(plain, dict) else plain if isinstance(plain, list | tuple) else ():
+        _refuse_non_finite(item)
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
+def _dec_hook(kind: Any, value: Any) -> Any:
+    if hasattr(kind, "model_validate_json"):  # a pydantic model inside something else
+        return kind.model_validate_json(_encoder.encode(value))
+    raise NotImplementedError(f"a value of type {told(kind)} cannot be read from JSON")
 
 
 def dumps(value: Any) -> str:
@@ -62,7 +144,7 @@ def decoder(wanted: Any, *, command: str) -> Decode:
         validate: Decode = wanted.model_validate_json
         return validate
     try:
-        decode: Decode = msgspec.json.Decoder(wanted).decode
+        decode: Decode = msgspec.json.Decoder(wanted, dec_hook=_dec_hook).decode
     except (TypeError, NameError) as error:
         raise InvalidOption(f"command {command!r}: its request type {wanted!r} is not supported: {error}") from error
     return decode

@@ -28,6 +28,7 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         handler: the function or object to call; None if only other processes have it.
         request_type: declared type of the request; ``Any`` if undeclared.
         takes_request, takes_context: what the handler wants to be called with.
+        request_optional: its request has a default, which it gets when a job has no request.
         is_async: awaited on the event loop; otherwise called in a thread.
         process: called in a worker process, which a timeout really kills.
         template: a row with this command's default options.
@@ -44,6 +45,7 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     template: NewJob
     decode: codec.Decode
     should_retry: ShouldRetry | None
+    request_optional: bool = False
 
     def encode_request(self, request: Any, limit: int) -> str | None:
         """JSON text of a request that fits the declared type.
@@ -51,13 +53,23 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         Raises:
             InvalidRequest, PayloadTooLarge.
         """
-        text = codec.encode(request, what=f"the request of {self.name!r}", limit=limit)
-        # Another type than the declared one may still be the same JSON (a dict for a dataclass): try it
-        # now, where the mistake is made, and not when the job runs.
-        if type(request) is not self.request_type and self.request_type is not Any and self.takes_request:
-            codec.decode_request(self.decode, text, command=self.name)
-        elif not self.takes_request and request is not None and self.handler is not None:
+        if self.takes_request and request is None and self.request_type is not Any and not self.request_optional:
+            # A type that takes None says so itself; for all others the caller has forgotten the request.
+            try:
+                self.decode("null")
+            except Exception:
+                raise InvalidRequest(
+                    f"the request of {self.name!r} does not fit its declared type {codec.told(self.request_type)}: "
+                    "none was given"
+                ) from None
+        if not self.takes_request and request is not None and self.handler is not None:
             raise InvalidRequest(f"command {self.name!r} takes no request, but one was given")
+        what = f"the request of {self.name!r}"
+        text = codec.encode(request, what=what, limit=limit)
+        if text is not None and self.takes_request and self.request_type is not Any:
+            # What the handler will get must be what was given: tell it here, where the mistake can be corrected,
+            # and not when the job runs.
+            codec.check(request, text, self.request_type, self.decode, what=what)
         return text
 
 
@@ -89,18 +101,26 @@ class Registry:
         """
         if not callable(handler):
             raise InvalidOption(f"a command must be callable, not a {type(handler).__name__}")
+        if inspect.isclass(handler):
+            raise InvalidOption(
+                f"{handler.__name__} is a class; register an object of it: jobs.command({handler.__name__}(...)), "
+                "whose __call__(self, request, job) is the handler"
+            )
         name = _checked_name(name or getattr(handler, "__name__", None) or type(handler).__name__)
         if name in self._commands and self._commands[name].handler is not None:
             raise InvalidOption(f"command {name!r} is already registered; give one of them another name=")
         where = f"command {name!r}"
         options.check_names(defaults, where=where, job_only=False)
         function = handler if inspect.isroutine(handler) or isinstance(handler, partial) else handler.__call__  # type: ignore[operator]
-        is_async = inspect.iscoroutinefunction(function)
+        # A plain wrapper (functools.wraps) around an async function returns what has to be awaited.
+        is_async = inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(inspect.unwrap(function))
+        if should_retry is not None and _is_coroutine_function(should_retry):
+            raise InvalidOption(f"{where}: should_retry must be a plain function; an async one always counts as true")
         if inspect.isasyncgenfunction(function) or inspect.isgeneratorfunction(function):
             raise InvalidOption(f"{where} is a generator; a command returns one response")
         if process and is_async:
             raise InvalidOption(f"{where}: process=True needs a plain function, not an async one")
-        takes_request, takes_context, request_type = _signature(function, where)
+        takes_request, takes_context, request_type, request_optional = _signature(function, where)
         if process and takes_context:
             raise InvalidOption(f"{where}: process=True handlers take (request) only; the job context stays here")
         template, _ = options.apply(
@@ -117,6 +137,7 @@ class Registry:
             template=template,
             decode=codec.decoder(request_type, command=name),
             should_retry=should_retry,
+            request_optional=request_optional,
         )
         self._commands[name] = command
         self._by_handler[_key(handler)] = command
@@ -235,28 +256,71 @@ def _checked_name(name: str) -> str:
         raise InvalidOption(f"a command's name {error}: {name!r}") from None
 
 
-def _signature(function: Handler, where: str) -> tuple[bool, bool, Any]:
-    """(takes a request, takes the context, type of the request)."""
+_SHAPES = "a handler takes (request), (request, job), (job: JobContext) or nothing"
+
+
+def _signature(function: Handler, where: str) -> tuple[bool, bool, Any, bool]:
+    """(takes a request, takes the context, type of the request, the request has a default).
+
+    Raises:
+        InvalidOption: the handler could not be called with a request and a job context; says what would be right.
+    """
     try:
-        parameters = [
-            parameter
-            for parameter in inspect.signature(function).parameters.values()
-            if parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD)
-            and parameter.default is parameter.empty
-        ]
-        hints = get_type_hints(function.func if isinstance(function, partial) else function)
-    except (NameError, TypeError, ValueError) as error:
+        parameters = list(inspect.signature(function).parameters.values())
+        hints = get_type_hints(inspect.unwrap(function.func if isinstance(function, partial) else function))
+    except (NameError, TypeError, ValueError, AttributeError) as error:
         raise InvalidOption(f"{where}: its signature cannot be read: {error}") from error
-    if len(parameters) > 2:
+    for parameter in parameters:
+        if parameter.kind is parameter.VAR_POSITIONAL:
+            raise InvalidOption(
+                f"{where} takes *{parameter.name}, so nobody can tell what it wants; {_SHAPES} "
+                "(a decorator keeps the signature of what it wraps with functools.wraps)"
+            )
+        if parameter.kind is parameter.KEYWORD_ONLY and parameter.default is parameter.empty:
+            raise InvalidOption(
+                f"{where}: the keyword-only parameter {parameter.name!r} has no default and nobody passes it; {_SHAPES}"
+            )
+    positional = [
+        parameter
+        for parameter in parameters
+        if parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD)
+    ]
+    if positional and positional[0].name == "self" and not inspect.ismethod(function):
         raise InvalidOption(
-            f"{where} takes {len(parameters)} arguments; a handler takes (request, job), (request) or none"
+            f"{where} is a method without its object, so the request would arrive as 'self'; "
+            "register the bound method: jobs.command(thing.method)"
         )
-    types = [hints.get(parameter.name, Any) for parameter in parameters]
-    if types and _is_context(types[-1]):
-        return len(types) == 2, True, types[0] if len(types) == 2 else Any
-    if len(types) == 2:
-        return True, True, types[0]
-    return len(types) == 1, False, types[0] if types else Any
+    types = [(parameter, hints.get(parameter.name, Any)) for parameter in positional]
+    contexts = [index for index, (_, hint) in enumerate(types) if _is_context(hint)]
+    required = [index for index, (parameter, _) in enumerate(types) if parameter.default is parameter.empty]
+    if len(required) > 2:
+        raise InvalidOption(f"{where} takes {len(required)} arguments; {_SHAPES}")
+    if len(contexts) > 1:
+        raise InvalidOption(f"{where} takes the job context twice; {_SHAPES}")
+    if contexts == [0] and len(required) > 1:
+        raise InvalidOption(f"{where} takes the job context first; the request comes first: {_SHAPES}")
+    if contexts:
+        if contexts[0] > 1:
+            raise InvalidOption(f"{where}: the job context must be the second argument; {_SHAPES}")
+        if contexts == [0]:
+            return False, True, Any, False
+        return True, True, types[0][1], 0 not in required
+    if len(required) == 2:
+        second, hint = types[1]
+        if hint is not Any:
+            raise InvalidOption(
+                f"{where}: its second argument {second.name!r} would be the job context, but is declared as "
+                f"{codec.told(hint)}; put what the job needs into one request (a dataclass), "
+                f"or declare {second.name}: JobContext"
+            )
+        return True, True, types[0][1], False
+    if types:
+        return True, False, types[0][1], not required
+    return False, False, Any, False
+
+
+def _is_coroutine_function(function: Any) -> bool:
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(getattr(function, "__call__", None))  # noqa: B004
 
 
 def _is_context(hint: Any) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 
 class DbjobsError(Exception):
     """Base of all errors raised by this library."""
@@ -48,9 +50,14 @@ class DatabaseError(DbjobsError):
 class DatabaseUnavailable(DatabaseError):
     """The database cannot be reached, or went away in the middle of a statement.
 
-    For a write this means *unknown*: it may or may not have been committed. An enqueue with an
-    explicit ``ref_id`` can safely be repeated.
+    For a write this means *unknown*, unless ``in_doubt`` is False: it may or may not have been committed. An
+    enqueue with an explicit ``ref_id`` can safely be repeated.
+
+    Attributes:
+        in_doubt: False if nothing of the call has been stored for certain.
     """
+
+    in_doubt: bool = True
 
 
 class TransactionConflict(DatabaseError):
@@ -67,6 +74,14 @@ class PartitionMissing(DatabaseError):
     def __init__(self, message: str, month: str | None = None) -> None:
         super().__init__(message)
         self.month = month
+
+
+class RefIdBusy(DatabaseError):
+    """Another transaction has enqueued this ref_id and is still open, so nobody can say whether it exists.
+
+    Nothing was stored, and the call can be repeated. On a connection of the caller's own, roll its transaction back
+    first.
+    """
 
 
 class MissingDriver(DbjobsError):
@@ -116,11 +131,11 @@ class RetryAfter(DbjobsError):
     """Raised by a handler: run this job again after a delay; the attempt counts.
 
     Args:
-        seconds: delay from now, in seconds, >= 0.
+        seconds: delay from now, in seconds or as a timedelta, >= 0.
         reason: kept in the job's error list.
     """
 
-    def __init__(self, seconds: float, reason: str = "retry asked for by its handler") -> None:
+    def __init__(self, seconds: float | timedelta, reason: str = "retry asked for by its handler") -> None:
         super().__init__(reason)
-        self.seconds = float(seconds)
+        self.seconds = seconds.total_seconds() if isinstance(seconds, timedelta) else float(seconds)
         self.reason = reason

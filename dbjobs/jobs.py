@@ -41,6 +41,8 @@ log = logging.getLogger("dbjobs")
 H = TypeVar("H", bound=Handler)
 
 Reference = JobRef | int
+# Jobs that one statement requeues.
+_PAGE = 500
 list_ = list  # `Jobs.list` hides the builtin in the annotations below it
 
 
@@ -55,7 +57,11 @@ class Jobs:
         timeout: default for all commands: seconds (or timedelta) for one attempt; 0 for no limit.
         max_payload_bytes: largest request or response, as JSON.
         migrate: make or update the tables when the database is opened. With False an older schema is an error.
-        pool_size: connections of this client beside the node's own (heartbeat and notices); at least 2.
+        pool_size: connections of this client, at least 2 (default 4; SQLite: threads that read, default 2). They are
+            made when they are needed. A node (``start``) has beside them as many for its loops, which no caller can
+            take, as many for the transactions of its handlers (``job.transaction()``), one for its heartbeat and,
+            on PostgreSQL, one for notices: at most 3 * pool_size + 2, and 2 * pool_size + 2 where no handler
+            opens a transaction. SQLite: the same threads serve the client and the node; the heartbeat has its own.
 
     Raises:
         InvalidUrl, InvalidOption, MissingDriver: at once, nothing is connected yet.
@@ -201,15 +207,16 @@ class Jobs:
             unresponsive_seconds=unresponsive_seconds,
             threads=threads,
         )
-        async with self:
+        async with self, self._client.engine_database(settings.lease_seconds) as db:
             engine = Engine(
-                self._client.db,
+                db,
                 self._registry,
                 settings,
                 max_payload_bytes=self._max_payload_bytes,
                 enqueue=self.enqueue,
                 get_many=self._client.get_many,
                 on_finished=self._client.waits.ended,
+                on_reconnected=self._client.distrust,
             )
             async with engine.running():
                 self._engine = self._client.engine = engine
@@ -273,6 +280,7 @@ class Jobs:
             UnknownCommand, InvalidRequest, PayloadTooLarge, InvalidOption: nothing is stored.
             UnknownJob: ``depends_on`` names a job that does not exist; nothing is stored.
             RefIdExists: with ``on_conflict="raise"``.
+            RefIdBusy: another transaction has enqueued this ref_id and stayed open for 10 s.
             DatabaseUnavailable: the job may or may not be stored; with a ref_id the call can be repeated.
         """
         if on_conflict not in ("return", "raise"):
@@ -344,7 +352,7 @@ class Jobs:
     async def get_by_ref_id(self, ref_id: str) -> Job | None:
         """The job with this ref_id; None if there is none."""
         found = await repository.find_refs(self._client.db, [ref_id])
-        return await self.get(found[0][1]) if found else None
+        return await self.get(found[ref_id]) if ref_id in found else None
 
     async def wait(self, job: Reference, *, timeout: float | None = None, raise_on_failure: bool = False) -> Job:
         """Wait until a job has ended.
@@ -480,6 +488,47 @@ class Jobs:
             False if it is not in the failed history (it is live, or it completed).
         """
         return await self._client.requeue((_id(job),)) == 1
+
+    async def requeue_many(
+        self,
+        *,
+        state: JobState | str | None = None,
+        queue: str | None = None,
+        worker: str | None = None,
+        command: str | None = None,
+        tag: str | None = None,
+        batch_id: str | None = None,
+        user_id: str | None = None,
+    ) -> int:
+        """Run all failed or cancelled jobs with these options again (all of those given); how many came back.
+
+        Args:
+            state: ``failed`` or ``cancelled``; None for both.
+
+        Raises:
+            InvalidOption: no option was given (to requeue everything that failed, say ``state="failed"``), or the
+                state is another one.
+        """
+        filters = {"queue": queue, "worker": worker, "command": command, "tag": tag}
+        filters |= {"batch_id": batch_id, "user_id": user_id}
+        if state is None and not any(value is not None for value in filters.values()):
+            raise InvalidOption(f"requeue_many: give at least one of state, {', '.join(filters)}")
+        states = [JobState.FAILED, JobState.CANCELLED] if state is None else [_state(state)]
+        if states[0] not in (JobState.FAILED, JobState.CANCELLED):
+            raise InvalidOption(f"requeue_many: state={state!r} must be 'failed' or 'cancelled'")
+        requeued = 0
+        for wanted in states:
+            before: int | None = None
+            while page := await self.list(
+                state=wanted,
+                before_id=before,
+                limit=_PAGE,
+                history_only=True,
+                **filters,
+            ):
+                requeued += await self._client.requeue([job.id for job in page])
+                before = page[-1].id
+        return requeued
 
 
 def _id(job: Reference) -> int:

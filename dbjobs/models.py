@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, Literal, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, Self, TypedDict
 
 import msgspec
+
+from dbjobs.errors import InvalidOption
 
 
 class JobState(StrEnum):
@@ -31,21 +34,47 @@ class JobState(StrEnum):
 FINAL_STATES = frozenset({JobState.COMPLETED, JobState.FAILED, JobState.CANCELLED})
 
 
-class Backoff(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, init=False)
+class Backoff:
     """When a failed attempt is tried again: ``first_seconds * factor ** (failures - 1)``, capped.
 
     Attributes:
-        first_seconds: delay after the first failure, in seconds.
+        first_seconds: delay after the first failure, in seconds or as a timedelta.
         factor: growth per further failure, >= 1.
-        max_seconds: upper bound of the delay, in seconds.
+        max_seconds: upper bound of the delay, in seconds or as a timedelta.
         jitter: fraction in [0, 1] by which a delay is shortened or stretched at random, so that
             jobs which failed together do not come back together.
+
+    Raises:
+        InvalidOption: a setting of another name.
     """
 
     first_seconds: float = 2.0
     factor: float = 3.0
     max_seconds: float = 3600.0
     jitter: float = 0.2
+
+    if not TYPE_CHECKING:  # type checkers know the fields; everybody else is told them
+
+        def __new__(cls, *_: Any, **given: Any) -> Self:
+            """Name the fields to those who guess one."""
+            for name in given:
+                if name not in cls.__dataclass_fields__:
+                    known = ", ".join(cls.__dataclass_fields__)
+                    raise InvalidOption(f"Backoff: there is no setting {name!r}; the settings are {known}")
+            return super().__new__(cls)
+
+    def __init__(
+        self,
+        *,
+        first_seconds: float | timedelta = 2.0,
+        factor: float = 3.0,
+        max_seconds: float | timedelta = 3600.0,
+        jitter: float = 0.2,
+    ) -> None:
+        given = {"first_seconds": first_seconds, "factor": factor, "max_seconds": max_seconds, "jitter": jitter}
+        for name, value in given.items():
+            object.__setattr__(self, name, value.total_seconds() if isinstance(value, timedelta) else value)
 
 
 class JobOptions(TypedDict, total=False):
@@ -111,7 +140,16 @@ class JobRef(msgspec.Struct, frozen=True):
 
 
 class JobError(msgspec.Struct, frozen=True, kw_only=True):
-    """One failed attempt, as kept in ``Job.errors``."""
+    """One failed attempt, as kept in ``Job.errors``.
+
+    Attributes:
+        at: when it failed, in ISO 8601 and UTC.
+        attempt: its number.
+        node_id: the node that ran it.
+        code: the class of the error, or a word of ours: ``timeout``, ``cancelled``, ``node_lost``, ``retry_after``.
+        message: the error's text.
+        traceback: where it was raised, if it was raised in Python.
+    """
 
     at: str
     attempt: int
@@ -217,6 +255,7 @@ class NodeInfo(msgspec.Struct, frozen=True, kw_only=True):
     lease_expires_at: datetime
     alive: bool
     info: dict[str, Any]
+    buried: bool = False
 
 
 class QueueInfo(msgspec.Struct, frozen=True, kw_only=True):

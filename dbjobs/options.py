@@ -17,6 +17,27 @@ from dbjobs.store.records import NewJob
 OPTION_NAMES = frozenset(JobOptions.__annotations__)
 # Options that make sense for one job only, not as a command's default.
 _JOB_ONLY = frozenset({"ref_id", "depends_on", "parent_id", "batch_id"})
+# What other libraries call it.
+_ELSEWHERE = {
+    "eta": "run_after",
+    "countdown": "run_after",
+    "delay": "run_after",
+    "delay_seconds": "run_after",
+    "schedule_in": "run_after",
+    "scheduled_at": "run_after",
+    "schedule_at": "run_after",
+    "max_retries": "retry_limit",
+    "retries": "retry_limit",
+    "max_attempts": "retry_limit",
+    "backoff": "retry",
+    "time_limit": "timeout",
+    "expires": "expires_after",
+    "lock": "worker",
+    "unique_key": "ref_id",
+    "job_id": "ref_id",
+    "idempotency_key": "ref_id",
+    "tags": "tag",
+}
 _MAX_TEXT = 255
 _MAX_SECONDS = 100 * 365 * 86400.0
 _MIN_PRIORITY, _MAX_PRIORITY = -(2**31), 2**31 - 1
@@ -32,7 +53,7 @@ def check_names(options: Mapping[str, Any], *, where: str, job_only: bool = True
     """
     for name in options:
         if name not in OPTION_NAMES:
-            near = difflib.get_close_matches(name, OPTION_NAMES, 1)
+            near = [_ELSEWHERE[name]] if name in _ELSEWHERE else difflib.get_close_matches(name, OPTION_NAMES, 1)
             hint = f"; did you mean {near[0]!r}?" if near else f"; the options are {', '.join(sorted(OPTION_NAMES))}"
             raise InvalidOption(f"{where}: unknown option {name!r}{hint}")
         if not job_only and name in _JOB_ONLY:

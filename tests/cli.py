@@ -89,6 +89,18 @@ class Cli:
         assert "Traceback" not in done.stderr or "--traceback" in arguments
         return done
 
+    def shell(self, script: str) -> subprocess.CompletedProcess[str]:
+        """Run a line of bash in the folder, as a person or a deploy script does."""
+        return subprocess.run(
+            ["bash", "-c", script],
+            cwd=self.folder,
+            env=self._environment,
+            capture_output=True,
+            text=True,
+            timeout=LONGEST_WAIT_SECONDS,
+            check=False,
+        )
+
     def json(self, *arguments: str, code: int | None = 0) -> Any:
         """The JSON document that a command prints."""
         return json.loads(self(*arguments, "--json", code=code).stdout)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -57,7 +58,7 @@ def test_help_names_every_command_and_the_exit_codes(bare: Cli) -> None:
     text = bare("--help").stdout
     commands = re.findall(r"^  ([a-z]+)  ", text, re.MULTILINE)
     assert {*commands} >= {"demo", "migrate", "worker", "enqueue", "jobs", "show", "logs", "cancel", "requeue"}
-    assert {*commands} >= {"history", "doctor"}
+    assert {*commands} >= {"history", "doctor", "queues", "pause", "resume", "limit"}
     assert "Exit codes: 0 all went well" in text
     assert "Exit codes: 0 all went well" in bare("cancel", "--help").stdout
 
@@ -72,7 +73,10 @@ def test_help_names_every_command_and_the_exit_codes(bare: Cli) -> None:
         (["cancel", "--url", "sqlite:///x.db"], "name jobs, or give --state"),
         (["cancel", "--url", "sqlite:///x.db", "1", "--tag", "t"], "not both"),
         (["enqueue", "--url", "sqlite:///x.db", "hello", "--run-after", "soon"], "'soon' is neither a duration"),
+        (["requeue", "--url", "sqlite:///x.db"], "name jobs, or give --state"),
+        (["limit", "--url", "sqlite:///x.db", "q", "0"], "'0' is neither a number >= 1 nor none"),
         (["worker", "myapp"], "write myapp:jobs"),
+        (["worker", "myapp.py:jobs"], "names a file; name the module: myapp:jobs"),
         (["worker", "myapp:jobz"], "write myapp:jobs"),
         (["worker", "myapp:other"], "is a int, not a dbjobs.Jobs"),
         (["worker", "nowhere:jobs"], "there is no module 'nowhere'"),
@@ -103,6 +107,15 @@ def test_a_database_that_is_not_there_is_one_line(bare: Cli) -> None:
     done = bare("jobs", "--url", "postgresql://nobody@127.0.0.1:1/none", code=1)
     assert done.stderr.startswith("dbjobs: ")
     assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "command", ["jobs", "show 1", "logs 1", "cancel 1", "requeue 1", "history", "queues", "doctor"]
+)
+def test_a_mistyped_path_is_no_new_database(bare: Cli, command: str) -> None:
+    done = bare(*command.split(), "--url", "sqlite:///typo.db", code=1)
+    assert f"there is no file {bare.folder / 'typo.db'}" in done.stderr + done.stdout
+    assert not list(bare.folder.glob("typo*"))
 
 
 # --- tables and jobs ----------------------------------------------------------------------------
@@ -196,6 +209,43 @@ def test_cancel_and_requeue(cli: Cli) -> None:
     assert cli.json("show", "1")["state"] == "queued"
 
 
+def test_requeue_by_what_jobs_have_in_common(cli: Cli) -> None:
+    for tag in ("a", "b", "a"):
+        cli("enqueue", "hello", "--tag", tag)
+    cli("cancel", "--queue", "default")
+    assert cli("requeue", "--tag", "a", "--state", "cancelled").stdout == "2 jobs queued again\n"
+    assert cli.json("requeue", "--command", "hello") == {"requeued": 1}
+    assert cli.json("requeue", "--command", "hello") == {"requeued": 0}
+    assert [job["state"] for job in cli.lines("jobs")] == ["queued"] * 3
+
+
+def test_queues_are_paused_resumed_and_limited(cli: Cli) -> None:
+    assert "queue mail is paused" in cli("pause", "mail").stdout
+    assert cli("limit", "mail", "3").stdout == "queue mail runs at most 3 jobs at the same time on each node\n"
+    assert {"queue": "mail", "paused": True, "concurrency": 3} in cli.lines("queues")
+    cli("resume", "mail")
+    cli("limit", "mail", "none")
+    assert {"queue": "mail", "paused": False, "concurrency": None} in cli.lines("queues")
+
+
+def test_show_says_what_can_be_done_next(cli: Cli) -> None:
+    cli("enqueue", "hello")
+    assert "dbjobs requeue" not in cli("show", "1").stdout
+    cli("cancel", "1")
+    assert cli("show", "1").stdout.splitlines()[-2:] == [
+        "what it logged: dbjobs logs 1",
+        "to run it again: dbjobs requeue 1",
+    ]
+
+
+def test_a_reader_that_has_enough_is_no_error(cli: Cli) -> None:
+    for _ in range(3):
+        cli("enqueue", "hello", "--queue", "q" * 200)
+    ours = shlex.join([sys.executable, "-m", "dbjobs", "jobs", "--json"])
+    done = cli.shell(f"set -o pipefail; {ours} | true")
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 # --- doctor -------------------------------------------------------------------------------------
 
 
@@ -210,7 +260,7 @@ def test_doctor_says_what_is_wrong_and_what_to_do(empty: Cli) -> None:
     assert "no node is alive, so no job is run" in after
     assert "start one: dbjobs worker" in after
     assert "job 1 (unheard_of; queue 'default') has been ready for" in after
-    assert "no command 'unheard_of', which 1 ready job need" in after
+    assert "no command 'unheard_of', which 1 ready job needs" in after
     assert empty.json("doctor", code=1)["ok"] is False
 
 
@@ -310,6 +360,14 @@ def test_a_narrow_terminal_cuts_only_what_may_be_cut(
     line = capsys.readouterr().out.splitlines()[-1]
     assert "1234567890  abcdefghijkl  a long st" in line
     assert "…" in line
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(None, ""), (0.0, "under 0.01 ms"), (0.25, "0.25 ms"), (3.14, "3.1 ms"), (42.4, "42 ms"), (1500, "1.5 s")],
+)
+def test_a_short_duration_is_not_zero(value: float | None, text: str) -> None:
+    assert output.milliseconds(value) == text
 
 
 def test_control_characters_do_not_reach_a_terminal() -> None:

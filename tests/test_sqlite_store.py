@@ -26,6 +26,7 @@ from dbjobs.errors import (
 )
 from dbjobs.models import JobState
 from dbjobs.store import enqueueing, migrate, partitions, repository, settlement, sqlite_history, sqlite_writer
+from dbjobs.store.dependencies import Follower
 from dbjobs.store.records import LogEntry, NewJob, Outcome
 from dbjobs.store.sqlite import SqliteDatabase
 from dbjobs.store.sqlite_script import Script
@@ -54,13 +55,20 @@ def new_job(**options: Any) -> NewJob:
 
 
 async def enqueue(db: SqliteDatabase, count: int = 1, **options: Any) -> list[int]:
-    return [id for id, _ in await repository.insert_jobs(db, [new_job(**options)] * count, ())]
+    rows = await repository.insert_jobs(db, [new_job(**options)] * count, ())
+    if "ref_id" in options:
+        await repository.add_refs(db, [(options["ref_id"], rows[0][0])])
+    return [id for id, _ in rows]
+
+
+async def cancelled(db: SqliteDatabase, ids: list[int]) -> set[int]:
+    return (await repository.cancel_jobs(db, ids, -1, "cancelled", "no longer wanted", ask_running=False))[0]
 
 
 async def claim(db: SqliteDatabase, node_id: int, count: int = 100) -> list[Outcome]:
     """Claim, and the outcomes that complete what was claimed."""
     claimed = await repository.claim_jobs(db, node_id, [("default", count, -1000, 0)], count, ["work"])
-    return [Outcome(id=c.id, attempt=c.attempt, kind="completed", plain=True, response_body='"ok"') for c in claimed]
+    return [Outcome(id=c.id, attempt=c.attempt, kind="completed", response_body='"ok"') for c in claimed]
 
 
 async def make_node(db: SqliteDatabase) -> int:
@@ -190,36 +198,36 @@ async def test_a_rollback_leaves_no_history_and_no_key(db: SqliteDatabase) -> No
     async def finish_and_fail() -> None:
         async with db.transaction() as session:
             assert not (await settlement.settle_in(session, node_id, outcomes)).lost
-            assert await repository.find_refs(session, ["key"]) == [("key", outcomes[0].id, False)]
+            assert await repository.find_refs(session, ["key"]) == {"key": outcomes[0].id}
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
         await finish_and_fail()
     assert await listed(db) == [(outcomes[0].id, "started")]
-    assert await repository.find_refs(db, ["key"]) == [("key", outcomes[0].id, True)]
+    assert await repository.find_refs(db, ["key"]) == {"key": outcomes[0].id}
 
 
 async def test_a_requeued_job_leaves_its_month(url: str, db: SqliteDatabase, month: Path) -> None:
     (id,) = await enqueue(db, ref_id="key", batch_id="b")
     async with db.transaction() as session:
         await repository.add_to_batches(session, {"b": 1})
-    assert len(await repository.cancel_jobs(db, [id], "cancelled", "no longer wanted")) == 1
+    assert await cancelled(db, [id]) == {id}
     await db.close()  # copied
     assert rows_of(month, "SELECT id FROM failed_job") == [(id,)]
 
     again = SqliteDatabase(url)
     await again.open()
-    assert [job for job, _ in await repository.requeue_jobs(again, [id])] == [id]
+    assert len((await repository.requeue_jobs(again, [id], 1))[0]) == 1
     # Whatever the month still says, the live row counts.
     assert await listed(again) == [(id, "queued")]
     assert await listed(again, state=JobState.CANCELLED) == []
     assert (await repository.get_jobs(again, [id]))[id].state is JobState.QUEUED
     assert await repository.find_ends(again, [id]) == {}
-    assert await repository.find_refs(again, ["key"]) == [("key", id, True)]
+    assert await repository.find_refs(again, ["key"]) == {"key": id}
     batch = await repository.get_batch(again, "b")
     assert batch is not None
-    assert batch.cancelled == -1  # counted by the caller of cancel_jobs, which this test is not
-    assert await repository.requeue_jobs(again, [id]) == []
+    assert (batch.total, batch.cancelled) == (1, 0)
+    assert await repository.requeue_jobs(again, [id], 1) == ([], [])
     assert await run_all(again) == [id]
     assert await listed(again) == [(id, "completed")]
     await again.close()
@@ -278,10 +286,11 @@ async def test_a_month_dropped_by_another_process_is_gone_here_too(url: str, db:
     this = await repository.current_month(other)
     async with other.transaction() as session:
         await session.script("drop_partition", month=this)
+    assert await repository.forget_refs(other, this, 10) == 1
     await other.close()
     assert this not in await repository.list_partitions(db)
     assert await listed(db) == []
-    assert await repository.find_refs(db, ["key"]) == []
+    assert await repository.find_refs(db, ["key"]) == {}
     (second,) = await enqueue(db, ref_id="key")
     assert second > id
     assert await run_all(db) == [second]
@@ -481,7 +490,7 @@ async def test_an_enqueue_is_part_of_the_callers_transaction(
                 connection.execute("BEGIN")
             session = await db.adopt(connection)
             job = new_job(ref_id="key", run_after=None)
-            ref = await enqueueing.insert_one(session, job, (), (), refuse_existing=True)
+            ref = (await enqueueing.insert_one(session, db, job, (), (), refuse_existing=True)).ref
             assert await listed(db) == []
             connection.commit() if commit else connection.rollback()
         assert await listed(db) == [(ref.id, "queued")]
@@ -522,7 +531,7 @@ async def test_a_caller_waits_for_the_lock_without_stopping_the_event_loop(db: S
     assert len(await listed(db)) == 3
 
 
-async def test_a_child_of_a_failed_job_is_cancelled_in_the_callers_transaction(db: SqliteDatabase) -> None:
+async def test_a_child_of_a_failed_job_is_cancelled_after_the_callers_transaction(db: SqliteDatabase) -> None:
     node_id = await make_node(db)
     (parent,) = await enqueue(db)
     (outcome,) = await claim(db, node_id)
@@ -533,9 +542,12 @@ async def test_a_child_of_a_failed_job_is_cancelled_in_the_callers_transaction(d
         for commit in (False, True):
             session = await db.adopt(connection)
             child = new_job(ref_id="child")
-            ref = await enqueueing.insert_one(session, child, [parent], (), refuse_existing=False)
+            inserted = await enqueueing.insert_one(session, db, child, [parent], (), refuse_existing=False)
             connection.commit() if commit else connection.rollback()
-            assert await listed(db) == ([(ref.id, "cancelled")] if commit else []) + [(parent, "failed")]
+            _, children = await repository.find_dependency_work(db, 10)
+            assert children == ([inserted.ref.id] if commit else [])
+            await Follower(db, children=children).run()
+            assert await listed(db) == ([(inserted.ref.id, "cancelled")] if commit else []) + [(parent, "failed")]
 
 
 async def test_a_handlers_transaction_is_all_or_nothing(db: SqliteDatabase) -> None:

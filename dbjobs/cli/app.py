@@ -17,6 +17,7 @@ from dbjobs.cli.listing import history, jobs
 from dbjobs.cli.logs import logs
 from dbjobs.cli.migrate import migrate
 from dbjobs.cli.output import prepare_streams
+from dbjobs.cli.queues import limit, pause, queues, resume
 from dbjobs.cli.show import show
 from dbjobs.cli.worker import worker
 
@@ -56,5 +57,7 @@ def main(
         os.environ[TRACEBACK_VARIABLE] = "1"
 
 
-for command in (demo, migrate, worker, enqueue, jobs, show, logs, cancel, requeue, history, doctor):
+_JOBS = (enqueue, jobs, show, logs, cancel, requeue, history)
+_QUEUES = (queues, pause, resume, limit)
+for command in (demo, migrate, worker, *_JOBS, *_QUEUES, doctor):
     app.command(epilog=EXIT_CODES)(command)

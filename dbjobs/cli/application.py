@@ -27,6 +27,9 @@ def load(name: str) -> Jobs:
         ApplicationBroken: the import failed inside the module.
     """
     module_name, colon, path = name.partition(":")
+    if module_name.endswith(".py"):
+        dotted = module_name.removesuffix(".py").replace("/", ".").strip(".")
+        raise InvalidOption(f"application {name!r} names a file; name the module: {dotted}:{path or 'jobs'}")
     if not module_name or module_name.startswith("."):
         raise InvalidOption(f"application {name!r} must be MODULE:NAME, such as myapp:jobs")
     module = _import(module_name)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
+from pathlib import Path
 
 import msgspec
 
@@ -18,6 +20,7 @@ from dbjobs.store.partitions import month_after
 BOUND_JOBS = 100_000
 # Ready jobs at the front of each queue whose commands are looked at.
 BOUND_COMMANDS = 1_000
+BOUND_QUEUES = 100
 # Stranded jobs that are named.
 NAMED_JOBS = 10
 
@@ -62,6 +65,16 @@ async def examine(patient: Patient) -> AsyncIterator[Finding]:
     for check in _CHECKS:
         async for finding in check(patient):
             yield finding
+
+
+def engine_found() -> Finding:
+    """Python's own SQLite, where there is no file to ask."""
+    return _fine("database", f"SQLite {sqlite3.sqlite_version} is part of this Python")
+
+
+def file_missing(path: Path) -> Finding:
+    """There is no such SQLite file."""
+    return _wrong("schema", f"there is no file {path}", "is the path right? To make it, run 'dbjobs migrate'")
 
 
 async def check_server(db: Database) -> Finding:
@@ -201,11 +214,12 @@ async def check_commands(patient: Patient) -> AsyncIterator[Finding]:
     """The application knows the commands of the jobs that are ready."""
     if patient.commands is None:
         return
-    unknown = await repository.find_unknown(patient.db, patient.commands, BOUND_COMMANDS)
+    queues = await repository.find_ready_queues(patient.db, "", BOUND_QUEUES)
+    unknown = await repository.find_unknown(patient.db, queues, patient.commands, BOUND_COMMANDS)
     for command, count in sorted(unknown.items()):
         yield _wrong(
             "commands",
-            f"the application has no command {command!r}, which {counted(count, 'ready job')} need",
+            f"the application has no command {command!r}, which {counted(count, 'ready job')} {_verb(count)}",
             "deploy a worker that has it, or cancel these jobs (dbjobs jobs --command NAME lists them)",
         )
     if not unknown:
@@ -231,13 +245,17 @@ def _queue_troubles(queue: QueueInfo, counts: dict[tuple[str, str], int], alive:
         return []
     jobs = counted(ready, "ready job")
     if queue.paused:
-        advice = f"resume it when you are done: jobs.queues.resume({queue.queue!r})"
+        advice = f"resume it when you are done: dbjobs resume {queue.queue}"
         return [_wrong("queues", f"queue {queue.queue!r} is paused and has {jobs}", advice)]
     served = [node.info.get("queues") for node in alive]
     if served and not any(names is None or queue.queue in names for names in served):
         advice = f"start a worker with --queue {queue.queue}, or one without --queue"
         return [_wrong("queues", f"queue {queue.queue!r} has {jobs}, and no node serves it", advice)]
     return []
+
+
+def _verb(count: int) -> str:
+    return "needs" if count == 1 else "need"
 
 
 def _named(node: NodeInfo) -> str:

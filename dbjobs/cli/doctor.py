@@ -8,13 +8,13 @@ from typing import Annotated, Any
 import typer
 
 from dbjobs.cli.application import load
-from dbjobs.cli.checks import Finding, Patient, examine
+from dbjobs.cli.checks import Finding, Patient, engine_found, examine, file_missing
 from dbjobs.cli.connection import needed_url, run
 from dbjobs.cli.failures import EXIT_ERROR
 from dbjobs.cli.options import DEFAULT_SCHEMA, Application, AsJson, Schema, Url, duration
 from dbjobs.cli.output import clean, write, write_json
 from dbjobs.errors import DatabaseError
-from dbjobs.store.database import make_database
+from dbjobs.store.database import make_database, missing_file
 
 
 def doctor(
@@ -54,6 +54,12 @@ async def _doctor(
 ) -> list[Finding]:
     db = make_database(url, schema=schema)
     findings: list[Finding] = []
+    if (path := missing_file(db)) is not None:  # to open it would make it, and find it in order
+        findings = [engine_found(), file_missing(path)]
+        if not as_json:
+            for finding in findings:
+                _print(finding)
+        return findings
     try:
         await db.open()
     except DatabaseError as error:

@@ -35,7 +35,9 @@ def report(error: BaseException) -> int:
     code = EXIT_ERROR
     for cause in dict.fromkeys(causes(error)):
         if isinstance(cause, BrokenPipeError):
+            # The reader has what it wanted (`dbjobs jobs | head -1`); an error would end a script under `pipefail`.
             _silence_stdout()
+            code = 0
         elif isinstance(cause, DbjobsError):
             complain(str(cause))
         else:
@@ -65,7 +67,9 @@ def _code_of(exit: SystemExit) -> int:
         sys.stdout.flush()
     except BrokenPipeError:
         _silence_stdout()
-        return EXIT_ERROR
+    if isinstance(exit.__context__, BrokenPipeError):  # the framework has made an exit of it
+        _silence_stdout()
+        return 0
     if exit.code is None or isinstance(exit.code, int):
         return exit.code or 0
     print(exit.code, file=sys.stderr)

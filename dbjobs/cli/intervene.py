@@ -15,9 +15,9 @@ from dbjobs.cli.options import (
     DEFAULT_SCHEMA,
     AsJson,
     Batch,
+    CommandName,
     MaybeReferences,
     Queue,
-    References,
     Schema,
     Tag,
     Url,
@@ -56,24 +56,45 @@ def cancel(
     A job that has not started is cancelled at once, with the jobs that depend on it; a running one is asked to stop.
     """
     filters = {"state": state, "queue": queue, "worker": worker, "tag": tag, "batch_id": batch}
-    filtered = any(value is not None for value in filters.values())
-    if filtered == bool(references):
-        raise typer.BadParameter(
-            "name jobs, or give --state, --queue, --worker, --tag or --batch" + (", not both" if filtered else ""),
-            param_hint="JOB",
-        )
-    if references:
-        run(_cancel(references, url, schema, reason, as_json))
-    else:
+    if _by_filter(references, filters, "--state, --queue, --worker, --tag or --batch"):
         run(_cancel_many(url, schema, reason, filters, as_json))
+    else:
+        run(_cancel(references or [], url, schema, reason, as_json))
 
 
-def requeue(references: References, url: Url = None, schema: Schema = DEFAULT_SCHEMA, as_json: AsJson = False) -> None:
-    """Run failed or cancelled jobs again.
+def requeue(
+    references: MaybeReferences = None,
+    url: Url = None,
+    schema: Schema = DEFAULT_SCHEMA,
+    state: State = None,
+    queue: Queue = None,
+    worker: Worker = None,
+    command: CommandName = None,
+    tag: Tag = None,
+    batch: Batch = None,
+    as_json: AsJson = False,
+) -> None:
+    """Run failed or cancelled jobs again: those named, or all that fit.
 
     They keep their ids and get a fresh set of tries.
     """
-    run(_requeue(references, url, schema, as_json))
+    filters = {"state": state, "queue": queue, "worker": worker, "command": command, "tag": tag, "batch_id": batch}
+    if _by_filter(references, filters, "--state, --queue, --worker, --command, --tag or --batch"):
+        run(_requeue_many(url, schema, filters, as_json))
+    else:
+        run(_requeue(references or [], url, schema, as_json))
+
+
+def _by_filter(references: Sequence[str] | None, filters: dict[str, Any], known: str) -> bool:
+    """True if jobs are described, False if they are named.
+
+    Raises:
+        BadParameter: neither, or both.
+    """
+    filtered = any(value is not None for value in filters.values())
+    if filtered == bool(references):
+        raise typer.BadParameter(f"name jobs, or give {known}" + (", not both" if filtered else ""), param_hint="JOB")
+    return filtered
 
 
 async def _cancel(references: list[str], url: str | None, schema: str, reason: str, as_json: bool) -> None:
@@ -97,6 +118,15 @@ async def _cancel_many(url: str | None, schema: str, reason: str, filters: dict[
         write_json({"cancelled": reached})
     else:
         write(f"{counted(reached, 'job')} cancelled or asked to stop")
+
+
+async def _requeue_many(url: str | None, schema: str, filters: dict[str, Any], as_json: bool) -> None:
+    async with opened(url, schema) as jobs:
+        requeued = await jobs.requeue_many(**filters)
+    if as_json:
+        write_json({"requeued": requeued})
+    else:
+        write(f"{counted(requeued, 'job')} queued again")
 
 
 async def _each(

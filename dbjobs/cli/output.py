@@ -137,6 +137,8 @@ def milliseconds(value: float | None) -> str:
     """A duration for people; empty if there is none."""
     if value is None:
         return ""
+    if value < 10:
+        return f"{value:.2g} ms" if value >= 0.01 else "under 0.01 ms"
     return f"{value:.0f} ms" if value < 1000 else seconds(value / 1000)
 
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from dbjobs.cli.connection import find, opened, run
 from dbjobs.cli.options import DEFAULT_SCHEMA, AsJson, Reference, Schema, Url
 from dbjobs.cli.output import STATE_STYLES, clean, milliseconds, moment, one_line, pretty, seconds, write, write_json
-from dbjobs.models import Job
+from dbjobs.models import Job, JobState
 
 
 def show(reference: Reference, url: Url = None, schema: Schema = DEFAULT_SCHEMA, as_json: AsJson = False) -> None:
@@ -40,8 +40,15 @@ async def _show(reference: str, url: str | None, schema: str, as_json: bool) -> 
     for failure in job.errors:
         at = moment(datetime.fromisoformat(failure.at), millis=True)
         node = f", node {failure.node_id}" if failure.node_id is not None else ""
-        title = f"attempt {failure.attempt} failed at {at}{node}: {one_line(failure.code)}"
+        if failure.code == "cancelled":
+            title = f"attempt {failure.attempt} was cancelled at {at}{node}"
+        else:
+            title = f"attempt {failure.attempt} failed at {at}{node}: {one_line(failure.code)}"
         _block(title, clean(failure.traceback or failure.message))
+    write()
+    write(f"what it logged: dbjobs logs {job.id}")
+    if job.state in (JobState.FAILED, JobState.CANCELLED):
+        write(f"to run it again: dbjobs requeue {job.id}")
 
 
 def _facts(job: Job) -> Iterator[tuple[str, str]]:
@@ -64,7 +71,9 @@ def _facts(job: Job) -> Iterator[tuple[str, str]]:
     yield "completed", moment(job.completed_at, millis=True)
     yield "cancel asked", moment(job.cancel_requested_at, millis=True)
     yield "took", milliseconds(job.duration_ms)
-    yield "attempt", f"{job.attempt} (retry limit {job.retry_limit})"
+    # Not "3 of 2": the number of attempts goes on after a requeue, and tries are then counted anew.
+    yield "attempt", str(job.attempt)
+    yield "retry limit", str(job.retry_limit)
     yield "timeout", seconds(job.timeout_seconds) if job.timeout_seconds else "none"
     yield "node", str(job.node_id or "")
     yield "progress", "" if job.progress is None else f"{job.progress:.0%}"

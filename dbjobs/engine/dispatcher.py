@@ -5,30 +5,36 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
 
 from dbjobs.commands import Registry
 from dbjobs.context import JobContext, Services
 from dbjobs.engine.attempt import Attempt
 from dbjobs.engine.finisher import Finisher
+from dbjobs.engine.hot_queues import HotQueues
 from dbjobs.engine.lanes import Lanes
 from dbjobs.engine.pace import FullLooks
 from dbjobs.engine.queues import Queues
 from dbjobs.engine.resilience import Backoff
 from dbjobs.engine.runner import Runners
 from dbjobs.engine.waker import Waker
-from dbjobs.errors import DatabaseError
 from dbjobs.store import repository
 from dbjobs.store.database import Database
 from dbjobs.store.records import Claimed, Outcome
 
 log = logging.getLogger("dbjobs")
 
-_START = (-(2**31), 0)
 # How often the rows held by this node are compared with what is in memory (they must be the same).
 RECONCILE_SECONDS = 60.0
 UNKNOWN_SECONDS = 30.0
 UNKNOWN_LOOK_ROWS = 1000
+UNKNOWN_LOOK_QUEUES = 100
+# Queues found by one look over the index, limited queues whose lanes one look visits, and sets of queues whose place
+# among the lanes is remembered: there may be a queue for each tenant.
+QUEUES_PER_LOOK = 500
+LIMITED_PER_LOOK = 20
+LANE_STARTS_KEPT = 1000
 
 
 class Dispatcher:
@@ -53,15 +59,19 @@ class Dispatcher:
         self._queues = queues
         self._services = services
         self._current_node = current_node
-        self._lanes: dict[tuple[str, ...], Lanes] = {}
-        self._turn = 0
-        self._places: dict[str, tuple[int, int]] = {}
+        self._hot = HotQueues(self._free)
+        self._after_queue = ""
         self._full_looks = FullLooks()
+        self._restarts = FullLooks()
+        self._lanes: dict[tuple[bool | str, ...], Lanes] = {}
+        self._limited_turn = 0
+        self._limited_news = 0
         self._next_lane_look = 0.0
         self._lanes_first = True
         self._must_reconcile = False
         self._next_reconcile = time.monotonic() + RECONCILE_SECONDS
         self._next_unknown = time.monotonic() + 1.0
+        self._unknown_after = ""
         self._reported: set[str] = set()
         self._stopping = False
 
@@ -85,7 +95,7 @@ class Dispatcher:
                     await self._waker.wait()
                     continue
                 await self._look(node_id)
-            except DatabaseError as error:
+            except Exception as error:
                 # The claim may have been committed: what it claimed is not in our memory.
                 self._must_reconcile = True
                 self._waker.look_everywhere()
@@ -97,9 +107,7 @@ class Dispatcher:
         now = time.monotonic()
         if self._must_reconcile or now >= self._next_reconcile:
             await self._reconcile(node_id)
-        if self._waker.queues_changed or now >= self._queues.refresh_at:
-            self._waker.queues_changed = False
-            await self._queues.refresh(self._db)
+        await self._take_news(now)
         commands = self._registry.runnable()
         if self._room() < 1 or not commands:
             self._runners.wanted_room = 1
@@ -107,13 +115,14 @@ class Dispatcher:
             await asyncio.sleep(0)  # slots often come free together: let them
             return
         waker = self._waker
-        # Not while every queue is at its limit: what is wanted stays wanted until a job of one ends.
-        open_queues = self._open_queues()
-        full = bool(open_queues) and self._full_look_is_due(now)
-        lane_news, want_jobs = waker.lanes, bool(open_queues) and (waker.jobs or full)
+        full = self._full_looks.is_due(now, behind=waker.behind, jobs=waker.jobs)
+        restart = full or (self._hot.behind and now >= self._restarts.allowed_at)
+        # Jobs of queues at their limits stay wanted until one of these ends.
+        want_jobs = full or ((waker.jobs or restart) and self._hot.open)
+        lane_news = waker.lanes
         want_lanes = lane_news or now >= self._next_lane_look
         if not want_lanes and not want_jobs:
-            await self._rest(now, commands, looks_again=bool(open_queues) and waker.behind)
+            await self._rest(now, commands)
             return
         waker.lanes = False
         waker.jobs = waker.jobs and not want_jobs
@@ -124,15 +133,30 @@ class Dispatcher:
             await self._claim_lanes(node_id, share, commands)
             share = self._room()
         if want_jobs:
-            await self._claim_jobs(node_id, share, commands, full)
+            await self._claim_jobs(node_id, share, commands, full=full, restart=restart)
         if want_lanes and not self._lanes_first:
             await self._claim_lanes(node_id, self._room(), commands)
 
-    async def _rest(self, now: float, commands: Sequence[str], *, looks_again: bool) -> None:
+    async def _take_news(self, now: float) -> None:
+        waker = self._waker
+        if waker.queues_changed or now >= self._queues.refresh_at:
+            waker.queues_changed = False
+            if await self._queues.refresh(self._db):
+                self._hot.keep(self._queues.serves)
+                waker.look_everywhere()  # jobs of a queue that was paused may have waited here
+        news, waker.news = waker.news, {}
+        for queue, (priority, behind) in news.items():
+            if self._queues.serves(queue):
+                self._hot.news(queue, priority, behind=behind)
+
+    async def _rest(self, now: float, commands: Sequence[str]) -> None:
         """Wait for news, the next poll, or the moment at which a look from the start is allowed again."""
         until = min(self._queues.refresh_at, self._next_lane_look)
-        if looks_again:
+        looks_again = self._waker.behind or (self._hot.behind and self._hot.open)
+        if self._waker.behind:
             until = min(until, self._full_looks.allowed_at)
+        elif looks_again:
+            until = min(until, self._restarts.allowed_at)
         if not await self._waker.wait(max(until - now, 0.0)) and not looks_again:
             self._waker.look_everywhere()
             await self._report_unknown(commands)
@@ -143,101 +167,96 @@ class Dispatcher:
             return 0
         return self._runners.room + self._runners.pace.ahead()
 
+    def _free(self, queue: str) -> int | None:
+        """How many more jobs of a queue may be claimed; None for any number."""
+        limit = self._queues.limit_of(queue)
+        if limit is None:
+            return None
+        free = max(limit - self._runners.per_queue[queue], 0)
+        if free == 0:
+            self._runners.full_queues.add(queue)
+        return free
+
     # --- free jobs ------------------------------------------------------------------------------
 
-    def _full_look_is_due(self, now: float) -> bool:
+    async def _claim_jobs(self, node_id: int, room: int, commands: Sequence[str], *, full: bool, restart: bool) -> None:
         waker = self._waker
-        if waker.most_urgent is not None:
-            if any(waker.most_urgent < place[0] for place in self._places.values()):
-                waker.behind = True
-            waker.most_urgent = None
-        return self._full_looks.is_due(now, behind=waker.behind, jobs=waker.jobs)
-
-    def _open_queues(self) -> list[tuple[str, int | None]]:
-        """(queue, how many more of its jobs may be claimed, None for any number) of those not at their limit."""
-        queues: list[tuple[str, int | None]] = []
-        for queue, limit in self._queues.served():
-            free = None if limit is None else limit - self._runners.per_queue[queue]
-            if free is None or free > 0:
-                queues.append((queue, free))
-            else:
-                self._runners.full_queues.add(queue)
-        return queues
-
-    async def _claim_jobs(self, node_id: int, room: int, commands: Sequence[str], full: bool) -> int:
-        wanted: list[repository.Wanted] = []
-        for queue, free in self._open_queues():
-            priority, id = _START if full else self._places.get(queue, _START)
-            wanted.append((queue, room if free is None else min(room, free), priority, id))
-        if room < 1 or not wanted:
-            self._waker.jobs = True
-            return 0
-        # Every queue comes first in its turn, so that none takes all the room for ever.
-        self._turn = (self._turn + 1) % len(wanted)
-        wanted = wanted[self._turn :] + wanted[: self._turn]
-        if full:
-            self._waker.behind = False
+        if room < 1:
+            waker.jobs = True
+            return
         began = time.monotonic()
-        claimed = await repository.claim_jobs(self._db, node_id, wanted, room, commands)
+        if full:
+            waker.behind = False
+            await self._find_queues()
+        wanted = self._hot.wanted(room, restart=restart)
+        claimed = await repository.claim_jobs(self._db, node_id, wanted, room, commands) if wanted else []
         if full:
             self._full_looks.ended(began)
-        claimed.sort(key=_place)
-        self._note_places(wanted, claimed, full)
-        if len(claimed) >= room:
-            self._waker.jobs = True
+        if restart:
+            self._restarts.ended(began)
+        claimed.sort(key=lambda job: (job.priority, job.id))
+        waker.jobs = self._hot.claimed(wanted, claimed, room) or waker.jobs
         if claimed:
             self._runners.push(self._attempts(node_id, claimed))
-        return len(claimed)
+        elif not full and self._full_looks.is_long_ago(time.monotonic()):
+            waker.behind = True  # before resting, look from the start once
 
-    def _note_places(self, wanted: Sequence[repository.Wanted], claimed: Sequence[Claimed], full: bool) -> None:
-        last: dict[str, tuple[int, int]] = {}
-        counts: dict[str, int] = {}
-        for job in claimed:
-            last[job.queue] = _place(job)
-            counts[job.queue] = counts.get(job.queue, 0) + 1
-        for queue, slots, _, _ in wanted:
-            place = last.get(queue)
-            filled = counts.get(queue, 0) >= slots
-            if place is not None:
-                before = self._places.get(queue, _START)
-                # A look from the start that was filled ends in the middle: go on from there.
-                self._places[queue] = place if filled or not full else max(place, before)
-            if filled:
-                self._waker.jobs = True
-        if not full and len(claimed) == 0 and self._waker.behind is False and self._places:
-            # Nothing behind the last place. Before resting, look from the start once.
-            self._waker.behind = self._full_looks.is_long_ago(time.monotonic())
+    async def _find_queues(self) -> None:
+        """Look for queues with work from where the last such look ended, so many at a time."""
+        after, named = self._after_queue, self._queues.named
+        if named is None:
+            slice_ = await repository.find_ready_queues(self._db, after, QUEUES_PER_LOOK)
+        else:
+            start = bisect_right(named, after)
+            slice_ = named[start : start + QUEUES_PER_LOOK]
+        ended = len(slice_) < QUEUES_PER_LOOK
+        self._after_queue = "" if ended else slice_[-1]
+        self._waker.behind = self._waker.behind or not ended
+        self._hot.found(queue for queue in slice_ if self._queues.serves(queue))
 
     # --- named workers --------------------------------------------------------------------------
 
-    async def _claim_lanes(self, node_id: int, room: int, commands: Sequence[str]) -> int:
+    async def _claim_lanes(self, node_id: int, room: int, commands: Sequence[str]) -> None:
         if room < 1:
             self._waker.lanes = True
-            return 0
+            return
         self._next_lane_look = time.monotonic() + self._waker.poll_seconds
-        open_queues = self._open_queues()
-        claimed = await self._claim_lanes_of(
-            node_id,
-            [queue for queue, free in open_queues if free is None],
-            room,
-            self._runners.pace.run_length(),
-            commands,
-        )
-        # A queue's limit counts attempts in memory: as many lanes as it has room for, with one job each.
-        for queue, free in open_queues:
-            if free is not None and claimed < room:
+        queues, all_but = self._queues.unlimited()
+        run_length = self._runners.pace.run_length()
+        claimed = 0
+        if queues or all_but:
+            claimed = await self._claim_lanes_of(node_id, queues, room, run_length, commands, all_but=all_but)
+        # A queue's limit counts attempts in memory: as many lanes as it has room for, with one job each. A round over
+        # all such queues may take several looks, and another one follows if there was news meanwhile.
+        limited = self._queues.limited()
+        start = self._limited_turn if self._limited_turn < len(limited) else 0
+        if start == 0:
+            self._limited_news = self._waker.lane_news
+        for queue in limited[start : start + LIMITED_PER_LOOK]:
+            free = self._free(queue)
+            if free and claimed < room:
                 claimed += await self._claim_lanes_of(node_id, [queue], min(free, room - claimed), 1, commands)
-        return claimed
+        self._limited_turn = start + LIMITED_PER_LOOK
+        if self._limited_turn < len(limited) or (start and self._limited_news != self._waker.lane_news):
+            self._waker.lanes = True
 
     async def _claim_lanes_of(
-        self, node_id: int, queues: Sequence[str], lanes: int, run_length: int, commands: Sequence[str]
+        self,
+        node_id: int,
+        queues: Sequence[str],
+        lanes: int,
+        run_length: int,
+        commands: Sequence[str],
+        *,
+        all_but: bool = False,
     ) -> int:
-        if not queues:
-            return 0
         # Each set of queues has a moving start of its own.
-        looker = self._lanes.setdefault(tuple(queues), Lanes(self._db))
+        key: tuple[bool | str, ...] = (all_but, *queues)
+        if key not in self._lanes and len(self._lanes) >= LANE_STARTS_KEPT:
+            self._lanes.clear()
+        looker = self._lanes.setdefault(key, Lanes(self._db))
         news = self._waker.lane_news
-        runs, more = await looker.claim(node_id, lanes, run_length, queues, commands)
+        runs, more = await looker.claim(node_id, lanes, run_length, queues, commands, all_but=all_but)
         if more:
             self._waker.lanes = True
         firsts: list[Attempt] = []
@@ -284,14 +303,13 @@ class Dispatcher:
         if time.monotonic() < self._next_unknown:
             return
         self._next_unknown = time.monotonic() + UNKNOWN_SECONDS
-        for command, count in (await repository.find_unknown(self._db, commands, UNKNOWN_LOOK_ROWS)).items():
+        queues = await repository.find_ready_queues(self._db, self._unknown_after, UNKNOWN_LOOK_QUEUES)
+        self._unknown_after = queues[-1] if len(queues) == UNKNOWN_LOOK_QUEUES else ""
+        unknown = await repository.find_unknown(self._db, queues, commands, UNKNOWN_LOOK_ROWS)
+        for command, count in unknown.items():
             if command not in self._reported:
                 self._reported.add(command)
                 log.warning(
                     "command %r is not registered on this node; %d%s jobs of it stay queued for a node that knows it",
                     command, count, "+" if count >= UNKNOWN_LOOK_ROWS else "",
                 )  # fmt: skip
-
-
-def _place(job: Claimed) -> tuple[int, int]:
-    return job.priority, job.id

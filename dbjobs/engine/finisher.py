@@ -17,7 +17,7 @@ from dbjobs.errors import DatabaseError, DatabaseUnavailable, TransactionConflic
 from dbjobs.store import repository
 from dbjobs.store.database import Database
 from dbjobs.store.records import Outcome
-from dbjobs.store.settlement import Settlement, settle
+from dbjobs.store.settlement import Settlement, Settling
 
 log = logging.getLogger("dbjobs")
 
@@ -37,6 +37,7 @@ class Finisher:
         on_finished: told the ids of jobs that have ended.
         on_again: told in how many seconds a job that has not ended may run again.
         on_stray_lanes: told that lanes may be held in our name without our knowing.
+        on_parents: told the ids of jobs that have ended and have children.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class Finisher:
         on_finished: Callable[[Sequence[int]], None],
         on_again: Callable[[float], None],
         on_stray_lanes: Callable[[], None],
+        on_parents: Callable[[Sequence[int]], None],
     ) -> None:
         self._db = db
         self._reporter = reporter
@@ -54,6 +56,7 @@ class Finisher:
         self._on_finished = on_finished
         self._on_again = on_again
         self._on_stray_lanes = on_stray_lanes
+        self._on_parents = on_parents
         self._waiting: list[Entry] = []
         self._in_flight: list[Entry] = []
         self._lanes_back: list[Attempt] = []
@@ -119,7 +122,7 @@ class Finisher:
         """
         with suppress(DatabaseError):
             # A connection and a prepared statement for the first outcomes, while their jobs are being claimed.
-            await repository.finish_jobs(self._db, 0, (), plain_only=True)
+            await repository.finish_jobs(self._db, 0, 0, ())
         while True:
             await self._wake.wait()
             self._wake.clear()
@@ -150,9 +153,10 @@ class Finisher:
 
     async def _write_for(self, node_id: int, entries: list[Entry], current_node: Callable[[], int | None]) -> None:
         backoff = Backoff("writing outcomes")
+        settling = Settling(node_id, node_id, (outcome for _, outcome in entries))
         while True:
             try:
-                settlement = await settle(self._db, node_id, [outcome for _, outcome in entries])
+                settlement = await settling.run(self._db)
             except (DatabaseUnavailable, TransactionConflict) as error:
                 if current_node() != node_id:
                     self._conclude(entries, {outcome.id for _, outcome in entries})
@@ -196,7 +200,8 @@ class Finisher:
             # Was it written before, and only the answer lost? Then the lane may be ours again by now.
             self._on_stray_lanes()
         self._conclude(entries, settlement.lost)
-        self._waker.ready(settlement.ready)
+        if settlement.parents:
+            self._on_parents(settlement.parents)
         if any(
             attempt.lane_goes_on or attempt.lane_news != self._waker.lane_news
             for attempt, outcome in entries

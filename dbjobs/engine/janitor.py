@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import logging
-from functools import partial
 
 from dbjobs.engine.waker import Waker
 from dbjobs.errors import TransactionConflict
 from dbjobs.store import partitions, repository
-from dbjobs.store.database import Database, Session
+from dbjobs.store.database import Database
 from dbjobs.store.rescue import Rescue, rescue_one, take_over
-from dbjobs.store.retrying import in_transaction
 
 log = logging.getLogger("dbjobs")
 
 HOUSEKEEPING_SECONDS = 600.0
+# Batches are summed up this often, so that a look at one reads few rows.
+FOLD_SECONDS = 5.0
+ROWS_PER_FOLD = 5000
+# A batch in which all jobs have ended is forgotten when nothing has happened in it for so long.
+BATCH_SECONDS = 30 * 86400.0
 
 
 class Janitor:
@@ -50,12 +53,21 @@ class Janitor:
                         ", ".join(dropped),
                     )
         await repository.fold_stats(self._db)
+        while await repository.drop_batches(self._db, BATCH_SECONDS):
+            pass
         for node_id in await repository.find_orphans(self._db):
-            rescued = await in_transaction(self._db, partial(_bury, node_id))
-            if rescued is not None and rescued.requeued + rescued.ended:
+            if node_id in {node.id for node in await repository.list_nodes(self._db)}:
+                continue
+            rescued = await take_over(self._db, node_id)
+            if rescued.requeued + rescued.ended:
                 log.error("node %d had jobs but no row, which should not happen", node_id)
                 self._report(rescued)
         return HOUSEKEEPING_SECONDS
+
+    async def fold(self) -> float:
+        """Sum up what was appended to batches; seconds until the next time."""
+        full = await repository.fold_batches(self._db, ROWS_PER_FOLD) == ROWS_PER_FOLD
+        return 0.0 if full else FOLD_SECONDS
 
     def _report(self, rescued: Rescue) -> None:
         log.warning(
@@ -65,8 +77,3 @@ class Janitor:
             rescued.ended,
         )
         self._waker.look_everywhere()
-
-
-async def _bury(node_id: int, session: Session) -> Rescue | None:
-    alive = {node.id for node in await repository.list_nodes(session)}
-    return None if node_id in alive else await take_over(session, node_id)

@@ -22,9 +22,19 @@ class Lanes:
         self._fruitless = 0
 
     async def claim(
-        self, node_id: int, lanes: int, run_length: int, queues: Sequence[str], commands: Sequence[str]
+        self,
+        node_id: int,
+        lanes: int,
+        run_length: int,
+        queues: Sequence[str],
+        commands: Sequence[str],
+        *,
+        all_but: bool,
     ) -> tuple[list[list[Claimed]], bool]:
         """Lease up to ``lanes`` idle lanes and claim the head of each.
+
+        Args:
+            all_but: ``queues`` are those that this node does not serve.
 
         Returns:
             A run of jobs in order for each lane, and whether there may be more lanes with work.
@@ -39,6 +49,7 @@ class Lanes:
             run_length=run_length,
             scan_limit=scan_limit,
             queues=queues,
+            all_but=all_but,
             commands=commands,
         )
         if empty:

@@ -1,30 +1,35 @@
 """This process as the database sees it: registration, heartbeat, self-fencing.
 
-The heartbeat has a thread, an event loop and a connection of its own, so that a handler that hogs the
-application's event loop does not make the node look dead. The same thread notices such a handler and
-logs the line that blocks.
+The heartbeat has a thread, an event loop and a connection of its own, so that a handler that hogs the application's
+event loop does not make the node look dead. That thread takes no lock that the application can hold: it does not log,
+and leaves what it has to tell for the application's loop. It touches no table but that of the nodes.
+
+Leases are compared on a clock that counts suspension (``dbjobs.clock``), and from the moment a renewal was *sent*. So a
+node that cannot renew knows that its lease is over before the database does, and stops its jobs before others may take
+them. A process that stood still (a suspended laptop, SIGSTOP) wakes up behind that moment. It starts nothing then, and
+asks once whether somebody has taken over: if nobody has, the lease is renewed and its jobs go on; else, or without an
+answer in ``_ask_seconds``, they are stopped. A step of the database's clock changes nothing: a node renews its lease
+for as long as its row is there and not buried, whatever the row says about time.
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 import socket
 import threading
-import time
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from dbjobs import clock
 from dbjobs.codec import dumps
-from dbjobs.engine.stall import StallWatch
 from dbjobs.errors import DatabaseError, DatabaseUnavailable
 from dbjobs.store import repository
 from dbjobs.store.database import Database
 
 T = TypeVar("T")
-
-log = logging.getLogger("dbjobs")
 
 # Heartbeats per lease; several may fail before the lease runs out.
 BEATS_PER_LEASE = 6
@@ -32,7 +37,32 @@ BEATS_PER_LEASE = 6
 FENCE_SHARE = 0.8
 # How long a node that starts waits for a busy database.
 REGISTER_SECONDS = 10.0
+CLOSE_SECONDS = 2.0
+STOP_SECONDS = 10.0
 _TICK_SECONDS = 0.1
+# A heartbeat that did not come to look for so long, although it looks ten times a second, stood still.
+_STOOD_STILL_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """Who is told, on the application's loop, what the heartbeat finds.
+
+    Attributes:
+        registered: a new node id is in force.
+        lost: the lease of a node id is over (id, why).
+        renewed_late: the lease was over by its length, but nobody had taken it, and it is in force again.
+        trouble: the heartbeat has failed with this error and is tried again.
+        answered: the database has answered the heartbeat.
+        reconnected: the heartbeat needed a new connection; it had got no answer for so many seconds (None: it broke).
+    """
+
+    registered: Callable[[], None]
+    lost: Callable[[int, str], None]
+    renewed_late: Callable[[], None]
+    trouble: Callable[[Exception], None]
+    answered: Callable[[], None]
+    reconnected: Callable[[float | None], None]
 
 
 class Node:
@@ -40,37 +70,36 @@ class Node:
 
     Args:
         describe: facts about this node for people, called in the heartbeat's thread.
-        on_cancel: told (on the application's loop) which of our jobs shall be cancelled.
-        on_lost: told (on the application's loop) that the lease of a node id is over.
-        on_registered: told (on the application's loop) that a new node id is in force.
+        listener: told what happens.
+
+    Attributes:
+        id: the node id in force; None while there is none.
+        lease_ends: when the lease is over, by ``dbjobs.clock``. A process that stood still finds it in the past before
+            its heartbeat does: nothing may be started then.
     """
 
     def __init__(
-        self,
-        db: Database,
-        *,
-        lease_seconds: float,
-        stall_seconds: float,
-        describe: Callable[[], dict[str, Any]],
-        on_cancel: Callable[[Iterable[int]], None],
-        on_lost: Callable[[int], None],
-        on_registered: Callable[[], None],
+        self, db: Database, *, lease_seconds: float, describe: Callable[[], dict[str, Any]], listener: Listener
     ) -> None:
-        self._db = db
+        self._parent = db
         self._lease_seconds = lease_seconds
         self._describe = describe
-        self._on_cancel = on_cancel
-        self._on_lost = on_lost
-        self._on_registered = on_registered
+        self._listener = listener
         self._loop = asyncio.get_running_loop()
-        self._stall = StallWatch(self._loop, stall_seconds)
-        self._first = self._loop.create_future()
+        self._first: asyncio.Future[None] = self._loop.create_future()
+        self._ended: asyncio.Future[None] = self._loop.create_future()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._main, name="dbjobs-heartbeat", daemon=True)
         self.id: int | None = None
-        # By time.monotonic(). A process that was suspended finds it in the past before its heartbeat does.
         self.lease_ends = float("inf")
         self.name = f"{socket.gethostname()}:{os.getpid()}"
+        # The heartbeat's own, in its thread.
+        self._db: Database | None = None
+        self._registered: int | None = None
+        self._renewed = clock.now()
+        self._next_beat = 0.0
+        self._broken = False
+        self._silent_seconds: float | None = None
 
     async def start(self) -> None:
         """Register; from here on the lease is renewed.
@@ -78,93 +107,147 @@ class Node:
         Raises:
             DatabaseError: the first registration failed.
         """
-        self._stall.start()
         self._thread.start()
         await self._first
 
     async def stop(self) -> None:
         """End the heartbeat."""
         self._stopping.set()
-        self._stall.stop()
-        await asyncio.to_thread(self._thread.join, 10)
+        if self._thread.is_alive():
+            await asyncio.wait({self._ended}, timeout=STOP_SECONDS)
+            self._thread.join(0.1)
 
     # --- the heartbeat's thread -----------------------------------------------------------------
 
     def _main(self) -> None:
-        asyncio.run(self._beat_until_stopped())
+        while not self._stopping.is_set():
+            try:
+                asyncio.run(self._beat_until_stopped())
+            except BaseException as raised:  # nobody else would renew the lease, or notice that it is over
+                error = raised if isinstance(raised, Exception) else RuntimeError(repr(raised))
+                self._db = None  # of the loop that is gone
+                self._fence()
+                if self._registered is None and not self._first.done():
+                    self._tell(self._fail_start, error)
+                    break
+                self._tell(self._listener.trouble, error)
+                self._stopping.wait(_STOOD_STILL_SECONDS)
+        self._tell(self._end)
 
     async def _beat_until_stopped(self) -> None:
-        db = self._db.another()
-        is_open = False
-        renewed = time.monotonic()
-        next_beat = 0.0
-        registered: int | None = None
-        while not self._stopping.is_set():
-            now = time.monotonic()
-            registered = self._fence(registered, renewed)
-            if now >= next_beat:
-                interval = self._lease_seconds / BEATS_PER_LEASE
-                patience = REGISTER_SECONDS
-                if registered is not None:
-                    # A database that hangs must not keep us from fencing ourselves in time.
-                    patience = min(max(interval * 2, 1.0), renewed + self._lease_seconds * FENCE_SHARE - now)
-                try:
-                    if not is_open:
-                        await _at_most(patience, db.open())
-                        is_open = True
-                        patience -= time.monotonic() - now
-                    if registered is None:
-                        registered = await _at_most(patience, self._register(db, now))
-                    elif not await _at_most(patience, self._beat(db, registered)):
-                        registered = None
-                        continue
-                    else:
-                        self.lease_ends = now + self._lease_seconds
-                    renewed = now
-                    next_beat = now + interval
-                except (DatabaseError, TimeoutError) as error:
-                    if not self._first.done():
-                        self._tell(self._fail_start, error)
-                        break
-                    log.warning("heartbeat: %s; trying again", str(error) or "no answer in time")
-                    registered = self._fence(registered, renewed)
-                    next_beat = time.monotonic() + min(interval, 1.0)
-                    await self._close(db)
-                    is_open = False
-                    db = self._db.another()
-            self._stall.look()
-            await asyncio.sleep(_TICK_SECONDS)
-        await self._close(db)
-
-    def _fence(self, registered: int | None, renewed: float) -> int | None:
-        """The node id still in force: None once the lease has not been renewed for too long."""
-        if registered is None or time.monotonic() - renewed < self._lease_seconds * FENCE_SHARE:
-            return registered
-        log.error("node %s could not renew its lease in time; its jobs are stopped", registered)
-        self._tell(self._lose, registered)
-        return None
-
-    async def _close(self, db: Database) -> None:
+        ticked = clock.now()
         try:
-            async with asyncio.timeout(2):
-                await db.close()
-        except (DatabaseError, TimeoutError):
-            pass  # a broken connection; the process or the server will end it
+            while not self._stopping.is_set():
+                now = clock.now()
+                if now - ticked > _STOOD_STILL_SECONDS and self._is_due_for_fencing(now):
+                    await self._ask_after_standstill()
+                self._fence()
+                if clock.now() >= self._next_beat:
+                    await self._try()
+                    self._fence()
+                ticked = clock.now()
+                await asyncio.sleep(_TICK_SECONDS)
+        finally:
+            await self._close()
 
-    async def _register(self, db: Database, now: float) -> int:
-        id = await repository.register_node(db, self.name, self._lease_seconds, dumps(self._describe()))
-        self._tell(self._registered, id, now + self._lease_seconds)
-        return id
+    async def _try(self) -> None:
+        """Register, or renew the lease; what goes wrong is told, and tried again soon."""
+        started = clock.now()
+        interval = self._lease_seconds / BEATS_PER_LEASE
+        patience = REGISTER_SECONDS
+        if self._registered is not None:
+            # A database that hangs must not keep us from fencing ourselves in time.
+            patience = min(max(interval * 2, 1.0), self._fence_at() - started)
+        try:
+            await _at_most(patience, self._beat(started))
+        except Exception as error:
+            await self._failed(error, patience)
+            self._next_beat = clock.now() + min(interval, 1.0)
+        else:
+            self._next_beat = started + interval if self._registered is not None else 0.0
 
-    async def _beat(self, db: Database, id: int) -> bool:
-        if not await repository.heartbeat(db, id, self._lease_seconds, dumps(self._describe())):
-            log.error("the lease of node %s is over and others may have taken its jobs; they are stopped here", id)
-            self._tell(self._lose, id)
-            return False
-        wanted = await repository.find_cancel_requests(db, id)
-        if wanted:
-            self._tell(self._on_cancel, wanted)
-        return True
+    async def _ask_after_standstill(self) -> None:
+        """This process stood still until its lease was over: is it ours all the same?"""
+        started = clock.now()
+        try:
+            if self._db is not None:
+                self._db.distrust(0.0)  # what was connected has probably not outlived it
+            await _at_most(self._ask_seconds, self._beat(started))
+        except Exception as error:
+            await self._failed(error, self._ask_seconds)
+        else:
+            if self._registered is not None:
+                self._tell(self._listener.renewed_late)
+
+    async def _beat(self, started: float) -> None:
+        """One round trip: the lease is renewed, or lost (no id is registered then), or a new id is there."""
+        if self._db is None:
+            db = self._parent.another()
+            await db.open()
+            self._db = db
+        id, info = self._registered, self._info()
+        if id is None:
+            id = await repository.register_node(self._db, self.name, self._lease_seconds, info)
+            self._registered = id
+            self._tell(self._take, id, started + self._lease_seconds)
+        elif not await repository.heartbeat(self._db, id, self._lease_seconds, info):
+            self._registered = None
+            self._tell(self._lose, id, "others have taken its jobs over")
+            return
+        else:
+            self.lease_ends = started + self._lease_seconds
+        self._renewed = started
+        if self._broken:
+            self._broken = False
+            self._tell(self._listener.reconnected, self._silent_seconds)
+        self._tell(self._listener.answered)
+
+    async def _failed(self, error: Exception, patience: float) -> None:
+        if isinstance(error, TimeoutError):
+            error = self._no_answer(patience)
+            self._silent_seconds = patience
+        elif not self._broken:
+            self._silent_seconds = None
+        self._broken = True
+        if not self._first.done() and self._registered is None:
+            self._tell(self._fail_start, error)
+            self._stopping.set()
+        else:
+            self._tell(self._listener.trouble, error)
+        self._fence()
+        # A lease does not wait for a good-bye.
+        left = CLOSE_SECONDS if self._registered is None else min(CLOSE_SECONDS, self._fence_at() - clock.now())
+        await self._close(left)
+
+    def _fence(self) -> None:
+        """Give the lease up if it has not been renewed for too long."""
+        if self._registered is not None and self._is_due_for_fencing(clock.now()):
+            id, self._registered = self._registered, None
+            self._next_beat = 0.0
+            self._tell(self._lose, id, "it could not be renewed in time")
+
+    def _is_due_for_fencing(self, now: float) -> bool:
+        return self._registered is not None and now >= self._fence_at()
+
+    def _fence_at(self) -> float:
+        return self._renewed + self._lease_seconds * FENCE_SHARE
+
+    @property
+    def _ask_seconds(self) -> float:
+        return max(1.0, self._lease_seconds / 10)
+
+    def _info(self) -> str:
+        try:
+            return dumps(self._describe())
+        except Exception:  # facts for people: no lease is lost for them
+            return "{}"
+
+    async def _close(self, seconds: float = CLOSE_SECONDS) -> None:
+        db, self._db = self._db, None
+        if db is None:
+            return
+        with suppress(Exception):  # a broken connection; the process or the server will end it
+            await _at_most(seconds, db.close())
 
     def _tell(self, function: Callable[..., Any], *arguments: Any) -> None:
         try:
@@ -174,26 +257,30 @@ class Node:
 
     # --- the application's loop -----------------------------------------------------------------
 
-    def _registered(self, id: int, lease_ends: float) -> None:
+    def _take(self, id: int, lease_ends: float) -> None:
         self.id = id
         self.lease_ends = lease_ends
         if not self._first.done():
             self._first.set_result(None)
-        self._on_registered()
+        self._listener.registered()
 
-    def _lose(self, id: int) -> None:
+    def _lose(self, id: int, why: str) -> None:
         if self.id == id:
             self.id = None
-            self._on_lost(id)
+            self._listener.lost(id, why)
 
-    def _no_answer(self) -> DatabaseError:
+    def _end(self) -> None:
+        if not self._ended.done():
+            self._ended.set_result(None)
+
+    def _no_answer(self, seconds: float) -> DatabaseError:
         return DatabaseUnavailable(
-            f"the {self._db.dialect} database let this node not register within {REGISTER_SECONDS:g} s: is it locked?"
+            f"the {self._parent.dialect} database did not answer the heartbeat within {seconds:.1f} s; is it locked?"
         )
 
-    def _fail_start(self, error: BaseException) -> None:
+    def _fail_start(self, error: Exception) -> None:
         if not self._first.done():
-            self._first.set_exception(error if isinstance(error, DatabaseError) else self._no_answer())
+            self._first.set_exception(error)
 
 
 async def _at_most(seconds: float, work: Coroutine[Any, Any, T]) -> T:

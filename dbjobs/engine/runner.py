@@ -12,7 +12,7 @@ from typing import Any
 import anyio
 from msgspec.structs import replace
 
-from dbjobs import codec
+from dbjobs import clock, codec
 from dbjobs.commands import Command, Registry
 from dbjobs.context import current_job
 from dbjobs.engine.attempt import Attempt, Stop
@@ -286,7 +286,7 @@ class Runners:
     async def _attempt(self, attempt: Attempt) -> Outcome | None:
         """Run the handler once; the outcome, or None if there is nothing to write."""
         started = time.monotonic()
-        if started > self._lease_ends():
+        if clock.now() > self._lease_ends():
             attempt.stop = Stop.LOST  # this process was suspended: others may be running it by now
         if attempt.stop is not None:
             return stopped(attempt, 0.0)
@@ -345,7 +345,6 @@ class Runners:
             id=job.id,
             attempt=job.attempt,
             kind="completed",
-            plain=not job.has_dependents and job.batch_id is None,
             response=None if body is None else type(response).__name__,
             response_body=body,
             duration_ms=duration_ms,
@@ -355,7 +354,7 @@ class Runners:
         if job.callback is None or job.executed_at is not None:
             return outcome
         # The body is done for good before the callback starts: a crash from here on repeats only the callback.
-        if not await self._finisher.durably(attempt, replace(outcome, kind="executed", plain=False)):
+        if not await self._finisher.durably(attempt, replace(outcome, kind="executed")):
             attempt.stop = Stop.LOST
             return None
         return await self._run_callback(attempt, body)

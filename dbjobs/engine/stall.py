@@ -12,10 +12,15 @@ import traceback
 log = logging.getLogger("dbjobs")
 
 _BEAT_SECONDS = 0.1
+# If the one who looks has slept for so long, the process stood still, and not its loop.
+_SLEPT_SECONDS = 1.0
 
 
 class StallWatch:
-    """A mark that the loop renews, and a look at it from another thread.
+    """A mark that the loop renews, and a thread that looks at it.
+
+    The thread is this one's own, and not the heartbeat's: to tell what it sees it needs the lock of ``logging``, which
+    the line that blocks the loop may hold.
 
     Args:
         loop: the loop to watch; made on its own thread.
@@ -25,30 +30,48 @@ class StallWatch:
     def __init__(self, loop: asyncio.AbstractEventLoop, limit_seconds: float) -> None:
         self._loop = loop
         self._limit = limit_seconds
-        self._thread_id = threading.get_ident()
+        self._loops_thread = threading.get_ident()
         self._mark = time.monotonic()
         self._report_at = limit_seconds
         self._handle: asyncio.TimerHandle | None = None
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="dbjobs-stall", daemon=True)
 
     def start(self) -> None:
-        """Begin to mark; on the loop."""
-        self._mark = time.monotonic()
-        self._handle = self._loop.call_later(_BEAT_SECONDS, self.start)
+        """Begin to mark and to watch; on the loop."""
+        self._beat()
+        self._thread.start()
 
     def stop(self) -> None:
-        """Mark no more; on the loop."""
+        """End; on the loop. The thread ends by itself: it may wait for a lock."""
+        self._stopped.set()
         if self._handle is not None:
             self._handle.cancel()
             self._handle = None
 
-    def look(self) -> None:
-        """Report a stall; from any other thread."""
-        stalled = time.monotonic() - self._mark
-        if stalled < self._limit or self._handle is None:
+    def _beat(self) -> None:
+        self._mark = time.monotonic()
+        self._handle = self._loop.call_later(_BEAT_SECONDS, self._beat)
+
+    def _watch(self) -> None:
+        looked = time.monotonic()
+        while not self._stopped.wait(_BEAT_SECONDS):
+            now = time.monotonic()
+            if now - looked < _SLEPT_SECONDS:
+                try:
+                    self._look(now - self._mark)
+                except Exception:  # a handler of the application's logging, or a frame that ended meanwhile
+                    log.debug("the event loop could not be looked at", exc_info=True)
+            else:
+                self._report_at = self._limit
+            looked = time.monotonic()
+
+    def _look(self, stalled: float) -> None:
+        if stalled < self._limit:
             self._report_at = self._limit
         elif stalled >= self._report_at:
             self._report_at = stalled * 2
-            frame = sys._current_frames().get(self._thread_id)
+            frame = sys._current_frames().get(self._loops_thread)
             where = "".join(traceback.format_stack(frame)[-6:]) if frame is not None else "(unknown)"
             log.error(
                 "the event loop has been blocked for %.1f s, so no other job here makes progress; it is at\n%s",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import socket
@@ -18,16 +19,18 @@ from dbjobs.commands import Registry
 from dbjobs.context import JobContext
 from dbjobs.engine.attempt import Stop
 from dbjobs.engine.deadlines import Deadlines
+from dbjobs.engine.dependencies import Dependencies
 from dbjobs.engine.dispatcher import Dispatcher
 from dbjobs.engine.finisher import Finisher
 from dbjobs.engine.janitor import Janitor
-from dbjobs.engine.node import Node
+from dbjobs.engine.node import BEATS_PER_LEASE, Listener, Node
 from dbjobs.engine.queues import Queues
 from dbjobs.engine.reporter import Reporter
-from dbjobs.engine.resilience import every
+from dbjobs.engine.resilience import Outages, every, speak_through, supervised
 from dbjobs.engine.runner import UNSTARTED_SECONDS, Runners
 from dbjobs.engine.settings import Settings
 from dbjobs.engine.shelter import Shelter
+from dbjobs.engine.stall import StallWatch
 from dbjobs.engine.timekeeper import Timekeeper
 from dbjobs.engine.waker import Waker
 from dbjobs.errors import AttemptLost, DatabaseError
@@ -42,6 +45,8 @@ log = logging.getLogger("dbjobs")
 
 # How long the last writes may take when the database is slow or away; then the lease runs out by itself.
 LAST_WRITES_SECONDS = 10.0
+LONGEST_CANCEL_LOOK_SECONDS = 5.0
+HEARTBEAT = "heartbeat"
 
 
 class Engine:
@@ -57,6 +62,7 @@ class Engine:
         enqueue: Callable[..., Awaitable[JobRef]],
         get_many: Callable[..., Awaitable[dict[int, Job]]],
         on_finished: Callable[[Sequence[int]], None],
+        on_reconnected: Callable[[float | None], None],
     ) -> None:
         self._db = db
         self._settings = settings
@@ -65,7 +71,8 @@ class Engine:
         self._began = time.monotonic()
         self.enqueue = enqueue
         self.get_many = get_many
-        self.waker = Waker(db, lambda id: self._runners.cancel((id,)))
+        self.waker = Waker(db, lambda id: self._runners.cancel((id,)), lambda: self.dependencies.poke())
+        self.dependencies = Dependencies(db, self.waker, on_finished)
         self.timekeeper = Timekeeper(db, self.waker)
         self.reports = Reporter(db, self._current_node)
         self._finisher = Finisher(
@@ -75,6 +82,7 @@ class Engine:
             on_finished,
             self.timekeeper.scheduled_in,
             lambda: self._dispatcher.reconcile_soon(),
+            self.dependencies.ended,
         )
         self._deadlines = Deadlines(settings.unresponsive_seconds)
         self._runners = Runners(
@@ -94,14 +102,21 @@ class Engine:
         self._janitor = Janitor(
             db, self.waker, lease_seconds=settings.lease_seconds, retention_months=settings.retention_months
         )
+        self._outages = Outages()
+        self._on_reconnected = on_reconnected
+        self._stall = StallWatch(asyncio.get_running_loop(), settings.stall_seconds)
         self._node = Node(
             db,
             lease_seconds=settings.lease_seconds,
-            stall_seconds=settings.stall_seconds,
             describe=self._describe,
-            on_cancel=self._runners.cancel,
-            on_lost=self._lost,
-            on_registered=self.waker.look_everywhere,
+            listener=Listener(
+                registered=self.waker.look_everywhere,
+                lost=self._lost,
+                renewed_late=self._renewed_late,
+                trouble=lambda error: self._outages.failed(HEARTBEAT, error),
+                answered=self._answered,
+                reconnected=self._reconnected,
+            ),
         )
         self._stop_asked = anyio.Event()
         self._stop_now = anyio.Event()
@@ -131,19 +146,26 @@ class Engine:
         """Workers run while this block does."""
         raised: Exception | None = None
         try:
+            speak_through(self._outages)
+            self._stall.start()
             await self._node.start()
             async with anyio.create_task_group() as tasks:
                 loops = Shelter(tasks)
                 self._runners.open(loops)
-                loops.start_soon(self._finisher.run, self._current_node)
-                loops.start_soon(self.reports.run)
-                loops.start_soon(self._deadlines.run, self._runners.held.values, self._runners.abandon)
-                loops.start_soon(self.waker.listen)
+                loops.start_soon(supervised, "writing outcomes", self._finisher.run, self._current_node)
+                loops.start_soon(supervised, "writing reports", self.reports.run)
+                loops.start_soon(
+                    supervised, "deadlines", self._deadlines.run, self._runners.held.values, self._runners.abandon
+                )
+                loops.start_soon(supervised, "listening", self.waker.listen)
+                loops.start_soon(every, "looking for cancellations", 0.2, self._look_for_cancellations)
                 loops.start_soon(every, "promoting due jobs", 0.05, self.timekeeper.promote)
                 loops.start_soon(every, "expiring jobs", 0.3, self.timekeeper.expire)
+                loops.start_soon(every, "telling children of their parents", 0.05, self.dependencies.look)
                 loops.start_soon(every, "rescuing dead nodes", 0.1, self._janitor.rescue)
                 loops.start_soon(every, "returning jobs", UNSTARTED_SECONDS, self._runners.give_back_stuck)
                 loops.start_soon(every, "housekeeping", 0.5, self._janitor.housekeep)
+                loops.start_soon(every, "folding batches", 1.0, self._janitor.fold)
                 dispatching = anyio.Event()
                 loops.start_soon(self._dispatch, dispatching)
                 try:
@@ -159,6 +181,7 @@ class Engine:
         finally:
             with anyio.CancelScope(shield=True):
                 await self._node.stop()
+            self._stall.stop()
         if raised is not None:
             raise raised
 
@@ -188,12 +211,13 @@ class Engine:
             context.executed_body = (body,)
             return
         context.settled = True
-        self.waker.ready(settlement.ready)
+        if settlement.parents:
+            self.dependencies.ended(settlement.parents)
         self._on_finished([context.id])
 
     async def _dispatch(self, ended: anyio.Event) -> None:
         try:
-            await self._dispatcher.run()
+            await supervised("claiming jobs", self._dispatcher.run)
         finally:
             ended.set()
 
@@ -244,13 +268,33 @@ class Engine:
     def _current_node(self) -> int | None:
         return self._node.id
 
-    def _lost(self, node_id: int) -> None:
+    def _lost(self, node_id: int, why: str) -> None:
         """Others may have our jobs: nothing of this node id may go on here."""
+        log.error("the lease of node %d is over: %s; its jobs are stopped here", node_id, why)
         waiting = self._runners.take_waiting()
         self._runners.end_all(Stop.LOST)
         for attempt in waiting:
             self._runners.release(attempt)
         self._finisher.forget(node_id)
+
+    def _renewed_late(self) -> None:
+        log.warning("this process stood still for longer than its lease; nobody has taken its jobs, and they go on")
+        self._dispatcher.reconcile_soon()  # what was to start meanwhile was left alone
+
+    def _answered(self) -> None:
+        self._outages.succeeded(HEARTBEAT)
+        self._outages.answered()
+
+    def _reconnected(self, unanswered_seconds: float | None) -> None:
+        self._db.distrust(unanswered_seconds)
+        self._on_reconnected(unanswered_seconds)
+
+    async def _look_for_cancellations(self) -> float:
+        """Hear which of our jobs shall be cancelled, where no notice has told; seconds until the next look."""
+        # Not the heartbeat's business: somebody may lock the job table, and that is no reason to lose a lease.
+        if self._node.id is not None:
+            self._runners.cancel(await repository.find_cancel_requests(self._db, self._node.id))
+        return min(self._settings.lease_seconds / BEATS_PER_LEASE, LONGEST_CANCEL_LOOK_SECONDS)
 
     def _describe(self) -> dict[str, Any]:
         return {

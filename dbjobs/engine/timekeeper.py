@@ -9,11 +9,9 @@ import anyio
 
 from dbjobs.engine.waker import Waker
 from dbjobs.store import repository
-from dbjobs.store.cancelling import cancel_in
-from dbjobs.store.database import Database, Session
+from dbjobs.store.database import Database
+from dbjobs.store.dependencies import Follower, cancel_waiting
 from dbjobs.store.notices import ready_notices
-from dbjobs.store.records import Ready
-from dbjobs.store.retrying import in_transaction
 
 # How late a job that another process has scheduled may be noticed.
 LOOK_SECONDS = 0.5
@@ -57,10 +55,9 @@ class Timekeeper:
         ids = await repository.find_expired(self._db, JOBS_PER_STATEMENT)
         if not ids:
             return EXPIRY_SECONDS
-
-        async def work(session: Session) -> list[Ready]:
-            _, ready = await cancel_in(session, ids, "expired", "not started before it expired")
-            return ready
-
-        self._waker.ready(await in_transaction(self._db, work))
-        return 0.0 if len(ids) == JOBS_PER_STATEMENT else EXPIRY_SECONDS
+        ended = await cancel_waiting(self._db, ids, "expired", "not started before it expired")
+        if ended:
+            follower = Follower(self._db, parents=ended)
+            await follower.run()
+            self._waker.ready(follower.ready)
+        return 0.0 if len(ended) == JOBS_PER_STATEMENT else EXPIRY_SECONDS

@@ -8,7 +8,7 @@ import random
 from collections.abc import Callable, Iterable
 
 from dbjobs.store.database import Database
-from dbjobs.store.notices import QUEUES, parse_cancel, parse_ready
+from dbjobs.store.notices import CHILDREN, QUEUES, parse_cancel, parse_ready
 from dbjobs.store.records import Ready
 
 log = logging.getLogger("dbjobs")
@@ -23,38 +23,41 @@ class Waker:
 
     Attributes:
         jobs, lanes: free jobs, or jobs of named workers, may be ready.
-        behind: some of them are not new, or more urgent than usual: look from the start.
+        behind: they may be anywhere: look from the start.
+        news: queues with ready free jobs, each with the most urgent priority and whether one of them is not new.
         queues_changed: settings of queues have changed.
         lane_news: counts the news about lanes. A job that comes while its lane runs is found by the look that
             follows when the lane is free again, if there was news since the claim.
     """
 
-    def __init__(self, db: Database, on_cancel: Callable[[int], None]) -> None:
+    def __init__(
+        self, db: Database, on_cancel: Callable[[int], None], on_children: Callable[[], None] = lambda: None
+    ) -> None:
         self._db = db
         self._on_cancel = on_cancel
+        self._on_children = on_children
         self._event = asyncio.Event()
         self._has_notices = False
         self.jobs = True
         self.lanes = True
         self.behind = True
         self.queues_changed = True
-        self.most_urgent: int | None = None
+        self.news: dict[str, tuple[int, bool]] = {}
         self.lane_news = 0
 
     def ready(self, jobs: Iterable[Ready]) -> None:
         """These jobs may run now."""
         for job in jobs:
             if not job.queue:
-                self.jobs = self.lanes = True
+                self.jobs = self.lanes = self.behind = True
                 self.lane_news += 1
             elif job.lane:
                 self.lanes = True
                 self.lane_news += 1
             else:
                 self.jobs = True
-                if self.most_urgent is None or job.priority < self.most_urgent:
-                    self.most_urgent = job.priority
-            self.behind = self.behind or job.behind
+                priority, behind = self.news.get(job.queue, (job.priority, False))
+                self.news[job.queue] = (min(priority, job.priority), behind or job.behind)
             self._event.set()
 
     def poke(self) -> None:
@@ -108,9 +111,13 @@ class Waker:
             self.ready((job,))
         elif (id := parse_cancel(notice)) is not None:
             self._on_cancel(id)
+        elif notice == CHILDREN:
+            self._on_children()
         else:
             self.look_everywhere()
+            self._on_children()
 
     def _heard(self, notices_arrive: bool) -> None:
         self._has_notices = notices_arrive
         self.look_everywhere()  # whatever was sent while nobody listened
+        self._on_children()

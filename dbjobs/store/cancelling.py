@@ -1,57 +1,64 @@
-"""Cancellation as transactions: jobs that have not started, their descendants, and running ones."""
+"""Cancels jobs, their descendants, and asks the nodes of running ones."""
 
 from __future__ import annotations
 
+import random
+import time
 from collections.abc import Sequence
+from functools import partial
 
-from dbjobs.models import JobState
+import anyio
+import msgspec
+
 from dbjobs.store import repository
-from dbjobs.store.database import Session
+from dbjobs.store.counters import client_counter
+from dbjobs.store.database import Database
+from dbjobs.store.dependencies import Follower
 from dbjobs.store.records import Ready
+from dbjobs.store.retrying import with_months, without_conflict
 
-Ended = tuple[int, JobState, str | None, bool]  # id, final state, batch_id, has_dependents
+# How long a job is tried again whose row somebody else has locked (it is being claimed, or written at this moment).
+PATIENCE_SECONDS = 5.0
+_PAUSE_SECONDS = 0.01
 
 
-async def cancel_in(session: Session, ids: Sequence[int], code: str, reason: str) -> tuple[set[int], list[Ready]]:
-    """Cancel jobs that have not started, with their descendants, inside a transaction.
+class Cancelled(msgspec.Struct, frozen=True):
+    """What a cancellation did.
 
-    Returns:
-        The ids cancelled (descendants included), and jobs that became ready because they take any end.
+    Attributes:
+        ended: ids that had not started, descendants included.
+        asked: ids of running jobs whose node was asked to stop them.
+        ready: jobs that may run because of it: children that take any end.
     """
-    ended = await repository.cancel_jobs(session, sorted(ids), code, reason)
-    cancelled, ready = await settle_ended(session, ended)
-    return {job[0] for job in ended} | cancelled, ready
+
+    ended: frozenset[int]
+    asked: frozenset[int]
+    ready: tuple[Ready, ...]
 
 
-async def settle_ended(session: Session, ended: Sequence[Ended]) -> tuple[set[int], list[Ready]]:
-    """Draw the consequences of jobs that have just ended: release or cancel children, count batches.
+async def cancel(db: Database, ids: Sequence[int], code: str, reason: str) -> Cancelled:
+    """Cancel jobs with their descendants, and ask the nodes of those that run.
 
-    Returns:
-        Descendants that were cancelled, and jobs that became ready.
+    A row that somebody else has locked is passed by and tried again, for ``PATIENCE_SECONDS``.
     """
-    cancelled: set[int] = set()
-    ready: list[Ready] = []
-    counts: dict[str, list[int]] = {}
-    while ended:
-        for _, state, batch_id, _ in ended:
-            if batch_id is not None:
-                count = counts.setdefault(batch_id, [0, 0, 0])
-                count[_COUNTED.index(state)] += 1
-        parents = [(id, str(state)) for id, state, _, has_dependents in ended if has_dependents]
-        if not parents:
+    ended: set[int] = set()
+    asked: set[int] = set()
+    rest = sorted(set(ids))
+    until = time.monotonic() + PATIENCE_SECONDS
+    while rest:
+        work = partial(repository.cancel_jobs, db, rest, client_counter(), code, reason, ask_running=True)
+        gone, running = await with_months(db, partial(without_conflict, work))
+        ended |= gone
+        asked |= running
+        rest = [id for id in rest if id not in gone and id not in running]
+        if rest:
+            # Those that are alive all the same were locked.
+            found = await repository.find_parents(db, rest)
+            rest = [id for id in rest if id in found and found[id] is None]
+        if not rest or time.monotonic() > until:
             break
-        released, doomed = await repository.release_children(session, parents)
-        ready += released
-        ended = []
-        for parent in sorted(set(doomed.values())):
-            children = sorted(child for child, failed in doomed.items() if failed == parent)
-            ended += await repository.cancel_jobs(
-                session, children, "parent", f"job {parent}, which it depends on, did not complete"
-            )
-        cancelled.update(job[0] for job in ended)
-    if counts:
-        await repository.count_batches(session, {batch: (c[0], c[1], c[2]) for batch, c in counts.items()})
-    return cancelled, ready
-
-
-_COUNTED = (JobState.COMPLETED, JobState.FAILED, JobState.CANCELLED)
+        await anyio.sleep(_PAUSE_SECONDS * random.uniform(0.5, 1.5))
+    follower = Follower(db, parents=ended)
+    if ended:
+        await follower.run()
+    return Cancelled(frozenset(ended | follower.cancelled), frozenset(asked), tuple(follower.ready))

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from importlib import import_module
+from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import SplitResult, parse_qsl, urlsplit
 
@@ -62,6 +63,7 @@ class Database(Protocol):
     one_writer: bool  # while a transaction that has written is open, no other connection can write
     url: str
     schema: str
+    pool_size: int  # connections that callers of this instance share
     statements: Statements
 
     async def open(self) -> None:
@@ -98,6 +100,23 @@ class Database(Protocol):
         """A second, unopened instance for the same tables with a single connection (the heartbeat's)."""
         ...
 
+    def for_engine(self, lease_seconds: float) -> Database:
+        """An unopened instance for the loops of a node: connections that no caller can take.
+
+        What a round trip may take there, and how long the server lets a transaction idle, follows from the lease, so
+        that a node gets over connections that have died silently before its lease is over. Where one writer serves
+        all (a file), this is the instance itself.
+        """
+        ...
+
+    def distrust(self, unanswered_seconds: float | None = None) -> None:
+        """Another connection to this database had to be replaced: do not hand on those that are idle.
+
+        Args:
+            unanswered_seconds: the other one got no answer for so long; end what has waited for longer than that.
+        """
+        ...
+
 
 def split_url(url: str) -> tuple[SplitResult, dict[str, str]]:
     """Split a database URL and its query options.
@@ -110,11 +129,14 @@ def split_url(url: str) -> tuple[SplitResult, dict[str, str]]:
         raise InvalidUrl(f"database URL {_hidden(url)!r} has no scheme; expected one of {known}")
     try:
         parts = urlsplit(url)
-        _ = parts.port
+        if "," not in parts.netloc or _DIALECTS.get(parts.scheme, ("", ""))[1] != "PostgresDatabase":
+            _ = parts.port  # PostgreSQL's URL may name several hosts, each with a port
     except ValueError as error:
         raise InvalidUrl(f"database URL {_hidden(url)!r}: {error}") from None
     if parts.scheme not in _DIALECTS:
-        raise InvalidUrl(f"database URL {_hidden(url)!r}: unknown scheme {parts.scheme!r}; expected one of {known}")
+        plain = parts.scheme.partition("+")[0]
+        hint = f"write {plain}:// (dbjobs picks the driver)" if plain in _DIALECTS else f"expected one of {known}"
+        raise InvalidUrl(f"database URL {_hidden(url)!r}: unknown scheme {parts.scheme!r}; {hint}")
     options: dict[str, str] = {}
     for name, value in parse_qsl(parts.query, keep_blank_values=True):
         if name in options:
@@ -133,6 +155,12 @@ def number_option(options: dict[str, str], name: str, default: int) -> int:
     if not value.isdigit() or int(value) < 1:
         raise InvalidUrl(f"database URL option {name}={value!r} must be a whole number >= 1")
     return int(value)
+
+
+def missing_file(db: Database) -> Path | None:
+    """The file of a database that opening would make anew; None if it is there, or if there is no file at all."""
+    path = getattr(db, "path", None)
+    return path if isinstance(path, Path) and not path.exists() else None
 
 
 def _hidden(url: object) -> str:

@@ -1,22 +1,26 @@
-"""Enqueue as transactions: plain rows, rows with a ref_id, rows that depend on others."""
+"""Enqueue as transactions that only append: plain rows, rows with a ref_id, rows that depend on others."""
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections import Counter
 from collections.abc import Sequence
 
+import anyio
 import msgspec
 from msgspec.structs import replace
 
-from dbjobs.errors import DatabaseError, RefIdExists, UnknownJob
+from dbjobs.errors import RefIdBusy, RefIdExists, TransactionConflict, UnknownJob
 from dbjobs.models import JobRef, JobState
 from dbjobs.store import repository
-from dbjobs.store.cancelling import cancel_in
-from dbjobs.store.database import Session
+from dbjobs.store.database import Database, Session
 from dbjobs.store.records import NewJob
 
 # Rows of one insert statement; larger sets go in several statements of one transaction.
 ROWS_PER_INSERT = 1000
+# The longest wait for another transaction that has inserted the same ref_id and is still open.
+REF_WAIT_SECONDS = 10.0
 # From this many rows on the database's bulk form is worth its extra round trip.
 BULK_ROWS = 100
 
@@ -60,59 +64,93 @@ async def insert_many(session: Session, jobs: Sequence[NewJob]) -> list[JobRef]:
 
 
 async def insert_one(
-    session: Session, job: NewJob, parents: Sequence[Parent], notices: Sequence[str], *, refuse_existing: bool
-) -> JobRef:
-    """Insert one row with a ref_id or with parents, inside a transaction.
+    session: Session,
+    db: Database | None,
+    job: NewJob,
+    parents: Sequence[Parent],
+    notices: Sequence[str],
+    *,
+    refuse_existing: bool,
+    deadline: float | None = None,
+) -> Inserted:
+    """Insert one row with a ref_id or with parents, inside a transaction, which only appends rows.
+
+    Nothing is locked that anybody else needs, however long the transaction stays open. A child of parents that have
+    not all ended is inserted unresolved: its parents do not know of it yet.
 
     Args:
+        session: the transaction, ours or the caller's.
+        db: where to look again with a new snapshot, if the transaction is the caller's: its own may be older than the
+        job
+            that is looked for. None if the transaction is ours.
         parents: the jobs it depends on.
         refuse_existing: raise RefIdExists instead of returning the existing job.
+        deadline: until when to wait for another transaction that has inserted the same ref_id, by ``time.monotonic()``;
+            ``REF_WAIT_SECONDS`` from now if it is not given.
 
     Raises:
-        UnknownJob: a parent does not exist. RefIdExists.
+        UnknownJob: a parent does not exist. RefIdExists. RefIdBusy.
     """
+    if deadline is None:
+        deadline = time.monotonic() + REF_WAIT_SECONDS
     if job.ref_id is not None:
-        existing = await _existing(session, job.ref_id)
+        existing = await _existing(session, db, job.ref_id)
         if existing is not None:
-            return _refused(existing, job.ref_id, refuse_existing)
-    live, failed = await _settle_parents(session, parents, job.depends_on_policy)
+            return Inserted(_refused(existing, job.ref_id, refuse_existing))
+    edges: list[int] = []
     if parents:
-        ids = await _parent_ids(session, parents)
-        job = replace(job, pending=len(live), depends_on=msgspec.json.encode(ids).decode())
-    for _ in range(5):
-        rows = await repository.insert_jobs(session, [job], notices)
-        if rows:
+        ids, edges = await _find_parents(session, db, parents, job.depends_on_policy)
+        job = replace(job, pending=len(edges), depends_on=msgspec.json.encode(ids).decode())
+    while True:
+        ((id, _),) = await repository.insert_jobs(session, [job], notices)
+        if job.ref_id is None or await _add_ref(session, job.ref_id, id, deadline):
             break
-        # A live job has the key, or had it until a moment ago.
-        assert job.ref_id is not None
-        existing = await _existing(session, job.ref_id)
+        await repository.discard_jobs(session, [id])
+        existing = await _existing(session, db, job.ref_id)
         if existing is not None:
-            return _refused(existing, job.ref_id, refuse_existing)
-    else:
-        raise DatabaseError(f"ref_id {job.ref_id!r} can neither be inserted nor found")
-    id = rows[0][0]
+            return Inserted(_refused(existing, job.ref_id, refuse_existing))
+        if time.monotonic() > deadline:
+            raise ref_is_busy(job.ref_id)
+        await anyio.sleep(0.01)
     if job.batch_id is not None:
         await repository.add_to_batches(session, {job.batch_id: 1})
-    if job.ref_id is not None:
-        # The job with this key may have moved to history while our insert waited for its index entry.
-        for ref_id, other, is_live in await repository.find_refs(session, [job.ref_id]):
-            if not is_live:
-                await repository.discard_jobs(session, [id])
-                return _refused(other, ref_id, refuse_existing)
-    if live:
-        await repository.add_dependencies(session, [(parent, id) for parent in sorted(live)])
-    if failed is not None:
-        await cancel_in(session, [id], "parent", f"job {failed[0]}, which it depends on, {_ended(failed[1])}")
-    return JobRef(id, job.ref_id)
+    if edges:
+        await repository.add_dependencies(session, [(parent, id) for parent in edges])
+    return Inserted(JobRef(id, job.ref_id), is_unresolved=bool(edges))
 
 
-def _ended(state: JobState) -> str:
-    return "failed" if state is JobState.FAILED else "was cancelled"
+class Inserted(msgspec.Struct, frozen=True):
+    """What ``insert_one`` did; with ``is_unresolved`` the parents are to be told after the commit (see Follower)."""
+
+    ref: JobRef
+    is_unresolved: bool = False
 
 
-async def _existing(session: Session, ref_id: str) -> int | None:
+async def _existing(session: Session, db: Database | None, ref_id: str) -> int | None:
     found = await repository.find_refs(session, [ref_id])
-    return found[0][1] if found else None
+    if ref_id not in found and db is not None:
+        found = await repository.find_refs(db, [ref_id])
+    return found.get(ref_id)
+
+
+async def _add_ref(session: Session, ref_id: str, id: int, deadline: float) -> bool:
+    """Take the key; False if it is taken. Waits for another open transaction that has taken it, if there is one."""
+    try:
+        async with asyncio.timeout_at(asyncio.get_running_loop().time() + max(deadline - time.monotonic(), 0.0)):
+            return bool(await repository.add_refs(session, [(ref_id, id)]))
+    except TimeoutError:
+        raise ref_is_busy(ref_id) from None
+    except TransactionConflict:
+        if time.monotonic() > deadline:
+            raise ref_is_busy(ref_id) from None
+        raise  # our own connections wait for a lock not for long at a time; the transaction is tried again
+
+
+def ref_is_busy(ref_id: str) -> RefIdBusy:
+    """The error for a ref_id about which another transaction has not decided in time."""
+    return RefIdBusy(
+        f"ref_id {ref_id!r} is being enqueued in a transaction that is still open; waited {REF_WAIT_SECONDS:g} s"
+    )
 
 
 def _refused(id: int, ref_id: str, refuse_existing: bool) -> JobRef:
@@ -121,9 +159,28 @@ def _refused(id: int, ref_id: str, refuse_existing: bool) -> JobRef:
     return JobRef(id, ref_id, created=False)
 
 
-async def _parent_ids(session: Session, parents: Sequence[Parent]) -> list[int]:
+async def _find_parents(
+    session: Session, db: Database | None, parents: Sequence[Parent], policy: str
+) -> tuple[list[int], list[int]]:
+    """The ids of these parents, and those of them that the job must hear of: alive, or ended as it does not suit it."""
+    ids = await _parent_ids(session, db, parents)
+    states = await repository.find_parents(session, ids)
+    missing = [id for id in ids if id not in states]
+    if missing and db is not None:
+        states |= await repository.find_parents(db, missing)
+    for id in ids:
+        if id not in states:
+            raise UnknownJob(f"depends_on names job {id}, but there is no such job")
+    suits = (JobState.COMPLETED,) if policy == "completed" else _FINALS
+    return ids, [id for id in ids if states[id] not in suits]
+
+
+async def _parent_ids(session: Session, db: Database | None, parents: Sequence[Parent]) -> list[int]:
     ref_ids = [parent for parent in parents if isinstance(parent, str)]
-    by_ref = {ref: id for ref, id, _ in await repository.find_refs(session, ref_ids)} if ref_ids else {}
+    by_ref = await repository.find_refs(session, ref_ids) if ref_ids else {}
+    missing = [ref_id for ref_id in ref_ids if ref_id not in by_ref]
+    if missing and db is not None:
+        by_ref |= await repository.find_refs(db, missing)
     ids: dict[int, None] = {}
     for parent in parents:
         if isinstance(parent, str):
@@ -135,23 +192,4 @@ async def _parent_ids(session: Session, parents: Sequence[Parent]) -> list[int]:
     return list(ids)
 
 
-async def _settle_parents(
-    session: Session, parents: Sequence[Parent], policy: str
-) -> tuple[set[int], tuple[int, JobState] | None]:
-    """Lock the live parents; return them, and the first that has ended in a way the policy does not accept."""
-    if not parents:
-        return set(), None
-    ids = await _parent_ids(session, parents)
-    live = await repository.lock_parents(session, ids)
-    ended = [id for id in ids if id not in live]
-    if not ended:
-        return live, None
-    # With a new snapshot: a parent that is not live any more is in history by now.
-    ends = await repository.find_ends(session, ended)
-    failed = None
-    for id in ended:
-        if id not in ends:
-            raise UnknownJob(f"depends_on names job {id}, but there is no such job")
-        if failed is None and policy == "completed" and ends[id] is not JobState.COMPLETED:
-            failed = (id, ends[id])
-    return live, failed
+_FINALS = (JobState.COMPLETED, JobState.FAILED, JobState.CANCELLED)

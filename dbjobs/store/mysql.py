@@ -61,6 +61,7 @@ class MysqlDatabase:
         if not database:
             raise InvalidUrl("the database URL names no database: mysql://user:password@host:3306/database")
         self._pool_size = pool_size or number_option(options, "pool_size", 4)
+        self.pool_size = self._pool_size
         self._seconds = number_option(options, "command_timeout", 60)
         self._driver = import_module(parts.scheme.partition("+")[2] or DRIVERS[0])
         self._arguments: dict[str, Any] = {
@@ -154,6 +155,15 @@ class MysqlDatabase:
 
     def another(self) -> MysqlDatabase:
         return MysqlDatabase(self.url, schema=self.schema, pool_size=1)
+
+    def for_engine(self, lease_seconds: float) -> MysqlDatabase:
+        return MysqlDatabase(self.url, schema=self.schema, pool_size=self._pool_size)
+
+    def distrust(self, unanswered_seconds: float | None = None) -> None:
+        if self._pool is not None:
+            self._pool.distrust(unanswered_seconds)
+        if self._handlers_pool is not None:
+            self._handlers_pool.distrust()  # a handler may keep a transaction open for long
 
     async def listen(self, on_notice: Callable[[str], None], on_ready: Callable[[bool], None]) -> None:
         """There are no notices: other nodes poll."""

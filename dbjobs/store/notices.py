@@ -4,6 +4,7 @@
 ``again 0 j default``   the same of a job that is not new
 ``cancel 17``           somebody wants running job 17 cancelled
 ``queues``              settings of queues have changed
+``children``            a child waits for its parents to be told of it
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections.abc import Iterable
 from dbjobs.store.records import Ready
 
 QUEUES = "queues"
+CHILDREN = "children"
 
 
 def ready_notices(ready: Iterable[Ready]) -> list[str]:

@@ -8,6 +8,7 @@ from dbjobs.store import repository
 from dbjobs.store.database import Database, Session
 
 MONTHS_AHEAD = 2
+REFS_PER_STATEMENT = 5000
 
 
 def month_after(month: str, count: int = 1) -> str:
@@ -50,6 +51,9 @@ async def drop_old(db: Database, keep_months: int) -> list[str]:
         async with db.transaction() as session:
             await session.fetch("lock_schema")
             await session.script("drop_partition", month=month)
+    # Also of months that were dropped before a crash: keys go some at a time, each time in a transaction of its own.
+    while await repository.forget_refs(db, month_after(oldest, -1), REFS_PER_STATEMENT) == REFS_PER_STATEMENT:
+        pass
     return dropped
 
 

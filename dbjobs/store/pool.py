@@ -2,16 +2,23 @@
 
 The drivers' own pools reset or ping a connection at each use (a round trip), and some release it in a task of its
 own; on the path of a single enqueue that was a third of the time. Our sessions leave no state on a connection, so
-one that is still open can be used again as it is.
+one that is still open can be used again as it is. A connection that failed in any way but by a plain refusal of the
+database is closed by its user, and never handed on.
 """
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Generic, Protocol, TypeVar
+
+from dbjobs.errors import DatabaseError, DatabaseUnavailable
+
+# Turns of the event loop that a connection with news gets to notice its own end: read, end of stream, closed.
+_TURNS = 3
 
 
 class Closable(Protocol):
@@ -39,14 +46,26 @@ class Pool(Generic[C]):
     Args:
         connect: makes a connection.
         size: the most connections.
+        wait_seconds: how long to wait for one while all are in use; None: for ever.
+        has_news: True if something has come for an idle connection, which is usually its end.
     """
 
-    def __init__(self, connect: Callable[[], Awaitable[C]], size: int) -> None:
+    def __init__(
+        self,
+        connect: Callable[[], Awaitable[C]],
+        size: int,
+        *,
+        wait_seconds: float | None = None,
+        has_news: Callable[[C], bool] | None = None,
+    ) -> None:
         self._connect = connect
-        self._free = size
+        self._size = self._free = size
+        self._wait_seconds = wait_seconds
+        self._has_news = has_news
         self._idle: list[C] = []
         self._waiters: deque[asyncio.Future[C | None]] = deque()
-        self._used: set[C] = set()
+        self._used: dict[C, float] = {}  # since when, by time.monotonic()
+        self._closed = False
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[C]:
@@ -62,38 +81,71 @@ class Pool(Generic[C]):
             self.release(connection)
 
     async def acquire(self) -> C:
-        """Take a connection; waits while all are in use."""
+        """Take a connection; waits while all are in use.
+
+        Raises:
+            DatabaseUnavailable: none came free in ``wait_seconds``.
+        """
         while True:
             while self._idle:
                 connection = self._idle.pop()
+                self._used[connection] = time.monotonic()
+                if self._has_news is not None and self._has_news(connection):
+                    await self._hear(connection)
                 if not connection.is_closed():
-                    self._used.add(connection)
                     return connection
+                del self._used[connection]
                 self._free += 1
             if self._free:
                 return await self._make()
             waiter: asyncio.Future[C | None] = asyncio.get_running_loop().create_future()
             self._waiters.append(waiter)
             try:
-                handed = await waiter
-            except asyncio.CancelledError:
+                async with asyncio.timeout(self._wait_seconds):
+                    handed = await waiter
+            except BaseException as error:
                 if waiter.done() and not waiter.cancelled():
-                    self._pass_on(waiter.result())
+                    self._refuse(waiter.result())
+                if isinstance(error, TimeoutError):
+                    raise DatabaseUnavailable(
+                        f"all {self._size} connections were in use for {self._wait_seconds:g} s (pool_size)"
+                    ) from None
                 raise
             if handed is not None:
-                return handed
+                if not handed.is_closed():
+                    return handed
+                self._used.pop(handed, None)
+                self._free += 1
 
     def release(self, connection: C) -> None:
         """Give a connection back; a closed one makes room for a new one."""
+        self._used.pop(connection, None)
+        if self._closed and not connection.is_closed():
+            connection.terminate()
         if connection.is_closed():
-            self._used.discard(connection)
             self._free += 1
             self._pass_on(None)
         else:
             self._pass_on(connection)
 
+    def distrust(self, unanswered_seconds: float | None = None) -> None:
+        """Connections may be dead without knowing it, because one has been: make new ones.
+
+        Args:
+            unanswered_seconds: also end those in use for longer than this: what they wait for will not come.
+        """
+        idle, self._idle = self._idle, []
+        self._free += len(idle)
+        for connection in idle:
+            connection.terminate()
+        if unanswered_seconds is not None:
+            now = time.monotonic()
+            for connection in [used for used, since in self._used.items() if now - since >= unanswered_seconds]:
+                connection.terminate()
+
     async def close(self, seconds: float) -> None:
         """Close the idle connections politely, within so many seconds, and end all others."""
+        self._closed = True
         idle, self._idle = self._idle, []
         try:
             async with asyncio.timeout(seconds):
@@ -113,16 +165,37 @@ class Pool(Generic[C]):
             self._free += 1
             self._pass_on(None)
             raise
-        self._used.add(connection)
+        self._used[connection] = time.monotonic()
+        if self._closed:
+            self.release(connection)
+            raise DatabaseError("the database was closed")
         return connection
+
+    async def _hear(self, connection: C) -> None:
+        """Let a connection read the news that it has, which may be its end."""
+        try:
+            for _ in range(_TURNS):
+                if not connection.is_closed():
+                    await asyncio.sleep(0)
+        except BaseException:
+            self.release(connection)
+            raise
+
+    def _refuse(self, handed: C | None) -> None:
+        """Nobody waits any more for what was handed over."""
+        if handed is None:
+            self._pass_on(None)
+        else:
+            self.release(handed)
 
     def _pass_on(self, connection: C | None) -> None:
         """Hand a connection, or the room for one (None), to the first that waits."""
         while self._waiters:
             waiter = self._waiters.popleft()
             if not waiter.done():
+                if connection is not None:
+                    self._used[connection] = time.monotonic()
                 waiter.set_result(connection)
                 return
         if connection is not None:
-            self._used.discard(connection)
             self._idle.append(connection)

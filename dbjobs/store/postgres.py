@@ -7,43 +7,32 @@ import random
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
+from typing import Any
 
 import anyio
-import asyncpg
 
-from dbjobs.errors import DatabaseError, InvalidUrl
+from dbjobs.errors import DatabaseError, DatabaseUnavailable, InvalidUrl
 from dbjobs.store import postgres_copy
 from dbjobs.store.database import Row, Session, number_option, split_url
 from dbjobs.store.pool import Pool
 from dbjobs.store.postgres_callers import adopted
+from dbjobs.store.postgres_connection import Limits, PostgresConnection
+from dbjobs.store.postgres_connector import Connector
 from dbjobs.store.postgres_errors import translated
 from dbjobs.store.records import NewJob
 from dbjobs.store.statements import Statements, Table
 
-if TYPE_CHECKING:
-    Connection = asyncpg.Connection[asyncpg.Record]  # generic in its stubs only
-else:
-    Connection = asyncpg.Connection
-
-# Plans must not depend on statistics: a table that was empty when a statement was first planned may hold
-# a million rows a minute later, and the cached plan stays. So on our own connections the planner is left
-# one way only: into a table through an index (the statements say `id = ANY (array)`, or LATERAL with a
-# LIMIT), and from set to set by hashing. jit is off because forbidden plans are priced so high that they
-# would be compiled.
-_SETTINGS = {
-    "enable_seqscan": "off",
-    "enable_bitmapscan": "off",
-    "enable_nestloop": "off",
-    "enable_mergejoin": "off",
-    "jit": "off",
-    "idle_in_transaction_session_timeout": "300s",
-    "application_name": "dbjobs",
-}
 # How long a connection that listens may hear nothing before it asks whether the server is still there.
 PING_SECONDS = 30.0
 CLOSE_SECONDS = 5.0
+# The longest wait for a lock, and the longest pause in a transaction: our own (the callers' share of a client) and
+# those of a handler, which may do other things in between.
+LOCK_SECONDS = 2.0
+IDLE_SECONDS = 60.0
+HANDLERS_IDLE_SECONDS = 300.0
+# A node's round trips may take this share of its lease, and at least so long.
+ENGINE_SHARE = 1 / 3
+ENGINE_LEAST_SECONDS = 3.0
 _OWN_OPTIONS = {"pool_size", "pooler", "connect_timeout", "command_timeout"}
 
 
@@ -54,6 +43,8 @@ class PostgresDatabase:
         url: ``postgresql://...``; beside libpq's options it may say ``pool_size`` (connections of one
             client, default 4), ``connect_timeout`` and ``command_timeout`` (seconds; 10 and 60) and
             ``pooler=transaction`` (behind PgBouncer: no prepared statements, no session settings, no LISTEN).
+            Several hosts (``//a:5432,b/db`` or ``?host=a,b&port=5432``) are asked one after the other for one that
+            can be written to (``target_session_attrs=read-write`` unless the URL says otherwise).
         schema: where the tables are.
     """
 
@@ -69,20 +60,21 @@ class PostgresDatabase:
         if "pooler" in options and not self._pooler:
             raise InvalidUrl(f"pooler={options['pooler']!r} is not known; the only value is 'transaction'")
         self._pool_size = pool_size or number_option(options, "pool_size", 4)
-        self._connect_timeout = number_option(options, "connect_timeout", 10)
-        self._command_timeout = number_option(options, "command_timeout", 60)
+        self.pool_size = self._pool_size
+        command = float(number_option(options, "command_timeout", 60))
+        self._limits = Limits(float(number_option(options, "connect_timeout", 10)), command, LOCK_SECONDS, IDLE_SECONDS)
+        self._handlers_limits = Limits(self._limits.connect, command, 0.0, HANDLERS_IDLE_SECONDS)
         others = {name: value for name, value in options.items() if name not in _OWN_OPTIONS}
-        self._dsn = parts._replace(query=urlencode(others)).geturl()
-        self._where = f"{parts.hostname or others.get('host', 'localhost')}:{parts.port or 5432}{parts.path}"
+        self._connector = Connector(parts, others, pooler=self._pooler)
         self.statements = _statements(schema)
-        self._pool: Pool[Connection] | None = None
-        self._handlers_pool: Pool[Connection] | None = None
-        self._given_up: set[asyncio.Task[Connection]] = set()
+        self._pool: Pool[PostgresConnection] | None = None
+        self._handlers_pool: Pool[PostgresConnection] | None = None
+        self._doubts = asyncio.Event()
 
     async def open(self) -> None:
-        self._pool = Pool(self._connect, self._pool_size)
-        with self._errors():
-            self._pool.release(await self._pool.acquire())
+        self._pool = self._new_pool(self._limits)
+        self._doubts = asyncio.Event()  # of this event loop
+        self._pool.release(await self._pool.acquire())
 
     async def close(self) -> None:
         pools = [pool for pool in (self._pool, self._handlers_pool) if pool is not None]
@@ -90,15 +82,24 @@ class PostgresDatabase:
         with anyio.CancelScope(shield=True):
             for pool in pools:
                 await pool.close(CLOSE_SECONDS)
-            if self._given_up:
-                await asyncio.wait(set(self._given_up), timeout=CLOSE_SECONDS)
+            await self._connector.quiet(CLOSE_SECONDS)
 
     async def fetch(self, statement: str, /, **parameters: Any) -> Sequence[Row]:
         prepared = self.statements[statement]
         values = self._bind(prepared.parameters, parameters)
-        with self._errors():
-            async with self._opened.connection() as connection:
-                return await connection.fetch(prepared.text, *values)
+        pool = self._opened
+        may_repeat = True
+        while True:
+            connection = await pool.acquire()
+            try:
+                return await connection.fetch(prepared.text, values, in_doubt=True)
+            except DatabaseUnavailable:
+                self._note(connection)
+                if not (connection.unsent and may_repeat):
+                    raise
+                may_repeat = False  # the driver has found it broken before it sent anything: once more, on another
+            finally:
+                pool.release(connection)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Session]:
@@ -108,102 +109,129 @@ class PostgresDatabase:
     @asynccontextmanager
     async def handler_transaction(self) -> AsyncIterator[Session]:
         if self._handlers_pool is None:
-            self._handlers_pool = Pool(self._connect, self._pool_size)
+            self._handlers_pool = self._new_pool(self._handlers_limits)
         async with self._transaction(self._handlers_pool) as session:
             yield session
 
     @asynccontextmanager
-    async def _transaction(self, pool: Pool[Connection]) -> AsyncIterator[Session]:
-        with self._errors():
-            connection = await pool.acquire()
+    async def _transaction(self, pool: Pool[PostgresConnection]) -> AsyncIterator[Session]:
+        connection, transaction = await self._begin(pool)
         try:
-            # READ COMMITTED whatever the server's default is: every protocol here is written for it.
-            transaction = connection.transaction(isolation="read_committed")
-            with self._errors():
-                await transaction.start()
             try:
                 yield PostgresSession(self, connection)
-            except BaseException:
-                # A cancelled scope would cancel the ROLLBACK too.
-                with anyio.CancelScope(shield=True), self._errors():
-                    if not connection.is_closed():
-                        await transaction.rollback()
+            except BaseException as error:
+                await connection.roll_back(transaction)
+                if not isinstance(error, Exception):
+                    connection.terminate()  # in doubt, a new one is cheaper than a broken one
                 raise
-            with anyio.CancelScope(shield=True), self._errors():
-                await transaction.commit()
-        except BaseException as error:
-            if not isinstance(error, Exception) or connection.is_in_transaction():
-                connection.terminate()  # in doubt, a new one is cheaper than a broken one
+            await connection.commit(transaction)
+        except DatabaseUnavailable:
+            self._note(connection)
             raise
         finally:
             pool.release(connection)
+
+    async def _begin(self, pool: Pool[PostgresConnection]) -> tuple[PostgresConnection, Any]:
+        """A connection with a transaction; once more on another one if the first is found broken."""
+        may_repeat = True
+        while True:
+            connection = await pool.acquire()
+            try:
+                return connection, await connection.begin()
+            except BaseException as error:
+                self._note(connection)
+                pool.release(connection)
+                if not isinstance(error, DatabaseUnavailable) or connection.timed_out or not may_repeat:
+                    raise
+                may_repeat = False
 
     async def adopt(self, connection: Any) -> Session:
         return adopted(self, connection)
 
     def another(self) -> PostgresDatabase:
-        return PostgresDatabase(self.url, schema=self.schema, pool_size=1)
+        return self._like_this(pool_size=1)
+
+    def for_engine(self, lease_seconds: float) -> PostgresDatabase:
+        share = max(lease_seconds * ENGINE_SHARE, ENGINE_LEAST_SECONDS)
+        database = self._like_this(pool_size=self._pool_size)
+        connect = min(self._limits.connect, share / max(len(self._connector.hosts.addresses), 1))
+        command = min(self._limits.command, share)
+        # A lock that is not had in time must be told as that, not as a server that does not answer.
+        database._limits = Limits(connect, command, min(LOCK_SECONDS, command * 0.8), share)
+        return database
+
+    def distrust(self, unanswered_seconds: float | None = None) -> None:
+        if self._pool is not None:
+            self._pool.distrust(unanswered_seconds)
+        if self._handlers_pool is not None:
+            self._handlers_pool.distrust()  # a handler may keep a transaction open for long
+        self._doubts.set()
 
     async def listen(self, on_notice: Callable[[str], None], on_ready: Callable[[bool], None]) -> None:
         if self._pooler:
             return
         delay = 0.1
         while True:
-            lost = asyncio.Event()
             connection = None
             try:
-                with self._errors():
-                    connection = await self._connect()
-                    connection.add_termination_listener(lambda _, lost=lost: lost.set())
-                    await connection.add_listener(self._channel, lambda *notice: on_notice(str(notice[3])))
-                on_ready(True)
-                delay = 0.1
-                while not lost.is_set():
-                    with anyio.move_on_after(PING_SECONDS):
-                        await lost.wait()
-                    if not lost.is_set():
-                        # A dead peer behind a silent network never closes the socket: ask now and then.
-                        with self._errors():
-                            await connection.execute(self.statements.text("ping"), timeout=10)
+                connection = await self._connector.connect(self._limits)
+                await self._hear(connection, on_notice, on_ready)
             except DatabaseError:
                 pass  # the engine's other loops report an unreachable database; this one only comes back
             finally:
                 on_ready(False)
                 if connection is not None:
+                    delay = 0.1
                     connection.terminate()
             await anyio.sleep(delay * random.uniform(0.5, 1.5))
             delay = min(delay * 2, 5.0)
 
-    # --- for PostgresSession --------------------------------------------------------------------
+    async def _hear(
+        self, connection: PostgresConnection, on_notice: Callable[[str], None], on_ready: Callable[[bool], None]
+    ) -> None:
+        """Listen until the connection is lost."""
+        connection.raw.add_termination_listener(lambda _: self._doubts.set())
+        with self._errors():
+            await connection.raw.add_listener(self._channel, lambda *notice: on_notice(str(notice[3])))
+        on_ready(True)
+        while not connection.is_closed():
+            self._doubts.clear()
+            with anyio.move_on_after(PING_SECONDS):
+                await self._doubts.wait()
+            if not connection.is_closed():
+                # A dead peer behind a silent network never closes the socket: ask now and then.
+                await connection.fetch(self.statements.text("ping"), (), in_doubt=False)
+
+    def _like_this(self, *, pool_size: int) -> PostgresDatabase:
+        database = PostgresDatabase(self.url, schema=self.schema, pool_size=pool_size)
+        database._limits = self._limits
+        database._connector = self._connector  # what one of them finds out about the servers, all know
+        return database
+
+    # --- connections ----------------------------------------------------------------------------
 
     @property
-    def _opened(self) -> Pool[Connection]:
+    def _opened(self) -> Pool[PostgresConnection]:
         if self._pool is None:
             raise DatabaseError("the database is not open: use it inside 'async with jobs:' or 'jobs.start()'")
         return self._pool
 
-    async def _connect(self) -> Connection:
-        if self._pooler:
-            options: dict[str, Any] = {"statement_cache_size": 0, "server_settings": {"application_name": "dbjobs"}}
-        else:
-            options = {"statement_cache_size": 200, "max_cached_statement_lifetime": 0, "server_settings": _SETTINGS}
-        # In a task of its own, which goes on when the caller is cancelled: asyncpg, cancelled at a certain moment,
-        # leaves an exception behind that nobody can catch.
-        connecting: asyncio.Task[Connection] = asyncio.create_task(
-            asyncpg.connect(self._dsn, timeout=self._connect_timeout, command_timeout=self._command_timeout, **options)
+    def _new_pool(self, limits: Limits) -> Pool[PostgresConnection]:
+        return Pool(
+            lambda: self._connector.connect(limits),
+            self._pool_size,
+            wait_seconds=limits.command,
+            has_news=PostgresConnection.has_news,
         )
-        try:
-            return await asyncio.shield(connecting)
-        except asyncio.CancelledError:
-            self._given_up.add(connecting)
-            connecting.add_done_callback(self._drop)
-            raise
 
-    def _drop(self, connecting: asyncio.Task[Connection]) -> None:
-        """A connection that nobody waits for any more."""
-        self._given_up.discard(connecting)
-        if not connecting.cancelled() and connecting.exception() is None:
-            connecting.result().terminate()
+    def _note(self, connection: PostgresConnection) -> None:
+        """A connection has failed: what it says about the others, and about its server."""
+        if connection.read_only:
+            self._connector.hosts.failed(connection.host)
+        if connection.read_only or connection.timed_out:
+            self.distrust()
+
+    # --- for sessions ---------------------------------------------------------------------------
 
     def _bind(self, wanted: tuple[Any, ...], given: dict[str, Any]) -> list[Any]:
         values: list[Any] = []
@@ -226,43 +254,35 @@ class PostgresDatabase:
         return values
 
     def _errors(self) -> AbstractContextManager[None]:
-        return translated(self._where)
+        return translated(self._connector.where)
 
 
 class PostgresSession:
     """Statements on one of our own connections, inside a transaction."""
 
-    def __init__(self, database: PostgresDatabase, connection: Any) -> None:
+    def __init__(self, database: PostgresDatabase, connection: PostgresConnection) -> None:
         self._database = database
         self._connection = connection
 
     @property
     def connection(self) -> Any:
-        return self._connection
+        return self._connection.raw
 
     async def fetch(self, statement: str, /, **parameters: Any) -> Sequence[Row]:
         prepared = self._database.statements[statement]
-        with self._database._errors():
-            values = self._database._bind(prepared.parameters, parameters)
-            rows: Sequence[Row] = await self._connection.fetch(prepared.text, *values)
-            return rows
+        values = self._database._bind(prepared.parameters, parameters)
+        return await self._connection.fetch(prepared.text, values, in_doubt=False)
 
     async def script(self, statement: str, /, **words: str) -> None:
         text = statement if "\n" in statement else self._database.statements.text(statement)
         for word, value in words.items():
             text = text.replace("{" + word + "}", value)
-        with self._database._errors():
-            await self._connection.execute(text)
+        await self._connection.script(text)
 
     async def insert_bulk(self, jobs: Sequence[NewJob]) -> list[int]:
         ids = [row[0] for row in await self.fetch("allocate_ids", count=len(jobs))]
-        with self._database._errors():
-            await self._connection.copy_records_to_table(
-                "background_job",
-                schema_name=self._database.schema,
-                columns=postgres_copy.COLUMNS,
-                records=postgres_copy.records(ids, jobs),
-            )
+        records = postgres_copy.records(ids, jobs)
+        await self._connection.copy("background_job", self._database.schema, postgres_copy.COLUMNS, records)
         return ids
 
 

@@ -17,6 +17,30 @@ from dbjobs.errors import (
     TransactionConflict,
 )
 
+_CONFLICTS = (
+    asyncpg.DeadlockDetectedError,
+    asyncpg.SerializationError,
+    asyncpg.LockNotAvailableError,
+    # DDL changed a table under a prepared statement; the next try prepares it anew.
+    asyncpg.InvalidCachedStatementError,
+)
+_REFUSED = (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError)
+# A standby, a demoted primary, or a server that its owner has made read-only for a while. 25006 on a caller's own
+# connection may also be the caller's own READ ONLY transaction.
+_READ_ONLY = (asyncpg.ReadOnlySQLTransactionError, asyncpg.TargetServerAttributeNotMatched)
+_BROKEN = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.PostgresSystemError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
+    asyncpg.InternalClientError,
+    OSError,
+    EOFError,
+    TimeoutError,
+)
+
 
 @contextmanager
 def translated(where: str) -> Iterator[None]:
@@ -27,41 +51,38 @@ def translated(where: str) -> Iterator[None]:
     """
     try:
         yield
-    except (
-        asyncpg.DeadlockDetectedError,
-        asyncpg.SerializationError,
-        asyncpg.LockNotAvailableError,
-    ) as error:
-        raise TransactionConflict(str(error)) from error
-    except asyncpg.InvalidCachedStatementError as error:
-        # DDL changed a table under a prepared statement; the next try prepares it anew.
-        raise TransactionConflict(str(error)) from error
-    except asyncpg.InsufficientPrivilegeError as error:
-        raise MissingPermission(f"{where}: {error}") from error
-    except asyncpg.CheckViolationError as error:
+    except DatabaseError:
+        raise
+    except Exception as error:
+        translation = translate(error, where)
+        if translation is None:
+            raise
+        raise translation from error
+
+
+def translate(error: Exception, where: str) -> DatabaseError | None:
+    """The driver's exception as one of ours; None if it is no exception of the driver or the network."""
+    if isinstance(error, _CONFLICTS):
+        return TransactionConflict(str(error))
+    if isinstance(error, _READ_ONLY):
+        return DatabaseUnavailable(f"PostgreSQL at {where} is read-only: {error}")
+    if isinstance(error, asyncpg.InsufficientPrivilegeError):
+        return MissingPermission(f"{where}: {error}")
+    if isinstance(error, asyncpg.CheckViolationError):
         # A row that finds no partition violates no named constraint. (The text is in the server's language.)
         if error.constraint_name is None:
-            raise PartitionMissing(str(error), _missing_month(error.detail)) from error
-        raise DatabaseError(str(error)) from error
-    except (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError) as error:
-        raise DatabaseUnavailable(f"PostgreSQL at {where} refuses us: {error}") from error
-    except (
-        asyncpg.PostgresConnectionError,
-        asyncpg.InterfaceError,
-        asyncpg.OperatorInterventionError,
-        asyncpg.InsufficientResourcesError,
-        asyncpg.InternalClientError,
-        OSError,
-        EOFError,
-        TimeoutError,
-    ) as error:
-        if isinstance(error, asyncpg.InterfaceError) and not _is_connection_problem(error):
-            raise DatabaseError(str(error)) from error
-        raise DatabaseUnavailable(
-            f"PostgreSQL at {where} cannot be reached: {str(error) or type(error).__name__}"
-        ) from error
-    except (asyncpg.PostgresError, asyncpg.DataError) as error:
-        raise DatabaseError(f"{type(error).__name__}: {error}") from error
+            return PartitionMissing(str(error), _missing_month(error.detail))
+        return DatabaseError(str(error))
+    if isinstance(error, _REFUSED):
+        return DatabaseUnavailable(f"PostgreSQL at {where} refuses us: {error}")
+    if isinstance(error, asyncpg.InterfaceError) and is_mistake(error):
+        return DatabaseError(str(error))
+    if isinstance(error, _BROKEN):
+        text = str(error) or ("no answer in time" if isinstance(error, TimeoutError) else type(error).__name__)
+        return DatabaseUnavailable(f"PostgreSQL at {where} cannot be reached: {text}")
+    if isinstance(error, asyncpg.PostgresError):
+        return DatabaseError(f"{type(error).__name__}: {error}")
+    return None
 
 
 def _missing_month(detail: str | None) -> str | None:
@@ -73,6 +94,9 @@ def _missing_month(detail: str | None) -> str | None:
         return None
 
 
-def _is_connection_problem(error: Exception) -> bool:
+def is_mistake(error: Exception) -> bool:
+    """True if the driver found an argument or a call at fault before it sent anything; its connection is as it was."""
+    if isinstance(error, ValueError):  # the text quotes the argument, whatever is in it
+        return True
     text = str(error)
-    return "connection" in text or "pool is clos" in text
+    return not any(word in text for word in ("connection", "pool is clos", "another operation", "cannot switch"))

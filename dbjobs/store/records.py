@@ -91,7 +91,6 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What became of one attempt: everything that ``settle`` needs to write it down.
 
     Attributes:
-        plain: no dependents, no batch as far as the claim saw: one statement will do.
         failure: JSON of one entry of the job's error list.
         release_worker: this is the last outcome of a run: give the lane back with it.
         block_worker: a retry keeps its lane (``on_failure="block"``).
@@ -100,7 +99,6 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     id: int
     attempt: int
     kind: OutcomeKind
-    plain: bool = False
     response: str | None = None
     response_body: str | None = None
     duration_ms: float | None = None

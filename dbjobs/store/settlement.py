@@ -1,18 +1,26 @@
-"""Writes down what became of a set of attempts: the most common kind in one statement, the rest in one transaction."""
+"""Writes down what became of a set of attempts: one statement for each kind of outcome, each with its own commit.
+
+Nothing is locked from one round trip to the next, so a node that is suspended in the middle stops nobody. The order
+makes up for the transaction that is not there: what gives a lane back, or blocks it, is written last, so no lane is
+free before every outcome of its run is. Each statement is fenced, so after an error the rest can be written again.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from functools import partial
 
 import msgspec
 from msgspec.structs import replace
 
+from dbjobs.errors import DatabaseUnavailable
+from dbjobs.models import JobState
 from dbjobs.store import repository
-from dbjobs.store.cancelling import settle_ended
+from dbjobs.store.counters import handler_counter
 from dbjobs.store.database import Database, Session
-from dbjobs.store.notices import ready_notices
+from dbjobs.store.dependencies import Follower
 from dbjobs.store.records import Outcome, Ready
-from dbjobs.store.retrying import in_transaction, with_months, without_conflict
+from dbjobs.store.retrying import with_months, without_conflict
 
 
 class Settlement(msgspec.Struct, frozen=True):
@@ -20,73 +28,128 @@ class Settlement(msgspec.Struct, frozen=True):
 
     Attributes:
         lost: ids whose attempt is no longer ours; nothing was written for them.
+        parents: jobs that have ended and have children, who are still to be told (see Follower).
         ready: jobs that may run now because of it.
     """
 
     lost: frozenset[int]
+    parents: tuple[int, ...] = ()
     ready: tuple[Ready, ...] = ()
 
 
+class Settling:
+    """Outcomes of one node on their way to the database; after an error ``run`` goes on where it was.
+
+    Args:
+        node_id: the node in whose name the attempts were made; part of the fence.
+        counter: whose roll-ups they count in (see ``counters``).
+        outcomes: at most one for each job.
+    """
+
+    def __init__(self, node_id: int, counter: int, outcomes: Iterable[Outcome]) -> None:
+        self._node_id = node_id
+        self._counter = counter
+        self._left = {outcome.id: outcome for outcome in sorted(outcomes, key=lambda outcome: outcome.id)}
+        self._lost: set[int] = set()
+        self._parents: list[int] = []
+        self._in_doubt = False
+
+    async def run(self, db: Database) -> Settlement:
+        """Write what is not written yet.
+
+        Raises:
+            DatabaseError: some of it may be written; run it again.
+        """
+        for last in (False, True):
+            await self._write(db, "hand_back", last, repository.hand_back_jobs)
+            await self._write(db, "retry", last, self._retry)
+            await self._write(db, "executed", last, repository.execute_jobs)
+            if finals := [outcome for outcome in self._left.values() if outcome.kind in _FINALS]:
+                await self._finish(db, finals)
+        return Settlement(frozenset(self._lost), tuple(self._parents))
+
+    async def _retry(self, db: Database, node_id: int, outcomes: Sequence[Outcome]) -> set[int]:
+        return await repository.retry_jobs(db, node_id, self._counter, outcomes)
+
+    async def _write(
+        self,
+        db: Database,
+        kind: str,
+        last: bool,
+        statement: Callable[[Database, int, Sequence[Outcome]], Awaitable[set[int]]],
+    ) -> None:
+        outcomes = [o for o in self._left.values() if o.kind == kind and (last or not _frees_a_lane(o))]
+        if not outcomes:
+            return
+        done = await without_conflict(partial(statement, db, self._node_id, outcomes))
+        for outcome in outcomes:
+            if outcome.id in done:
+                del self._left[outcome.id]
+            elif kind == "executed":
+                del self._left[outcome.id]
+                self._lost.add(outcome.id)
+            else:
+                self._left[outcome.id] = _cancelled(outcome)
+
+    async def _finish(self, db: Database, finals: Sequence[Outcome]) -> None:
+        finish = partial(repository.finish_jobs, db, self._node_id, self._counter, finals)
+        try:
+            moved = await with_months(db, partial(without_conflict, finish))
+        except DatabaseUnavailable:
+            self._in_doubt = True
+            raise
+        states = {id: state for id, state, _, _ in moved}
+        missing = [outcome for outcome in finals if outcome.id not in states]
+        if missing and self._in_doubt:
+            # An answer was lost on the way: what is in history as we would have it is our own doing.
+            ends = await repository.find_parents(db, [outcome.id for outcome in missing])
+            missing = [outcome for outcome in missing if ends.get(outcome.id) != outcome.kind]
+        self._parents += [id for id, _, _, has_dependents in moved if has_dependents]
+        self._lost.update(outcome.id for outcome in missing)
+        for outcome in finals:
+            del self._left[outcome.id]
+
+
 async def settle(db: Database, node_id: int, outcomes: Sequence[Outcome]) -> Settlement:
-    """Write outcomes down, each exactly once or not at all.
+    """Write outcomes down, each exactly once or not at all, and tell the children of jobs that have ended.
 
     Args:
         node_id: the node in whose name the attempts were made; part of the fence.
         outcomes: at most one for each job.
 
     Raises:
-        DatabaseError: nothing was written (DatabaseUnavailable: nothing, or all of it).
+        DatabaseError: some of it may be written; it can be repeated.
     """
-    plain = [o for o in outcomes if o.plain]
-    rest = [o for o in outcomes if not o.plain]
-    lost: set[int] = set()
-    if plain:
-        done = await with_months(db, lambda: _finish_plain(db, node_id, plain))
-        if len(done) < len(plain):
-            # Lost, or a child has come to depend on it meanwhile: the full way finds out which.
-            rest += [o for o in plain if o.id not in done]
-    ready: tuple[Ready, ...] = ()
-    if rest:
-        full = await in_transaction(db, lambda session: _settle_all(session, node_id, rest))
-        lost |= full.lost
-        ready = full.ready
-    return Settlement(frozenset(lost), ready)
+    settled = await Settling(node_id, node_id, outcomes).run(db)
+    if not settled.parents:
+        return settled
+    follower = Follower(db, parents=settled.parents)
+    await follower.run()
+    return replace(settled, ready=tuple(follower.ready))
 
 
 async def settle_in(session: Session, node_id: int, outcomes: Sequence[Outcome]) -> Settlement:
-    """The same inside a transaction that somebody else commits."""
-    return await _settle_all(session, node_id, outcomes)
+    """Write outcomes of handlers down inside a transaction that somebody else commits.
+
+    Children are not told: that is for the caller to do after the commit, or for the sweep.
+
+    Args:
+        outcomes: completed or executed.
+    """
+    executed = [outcome for outcome in outcomes if outcome.kind == "executed"]
+    ended = [outcome for outcome in outcomes if outcome.kind != "executed"]
+    done = await repository.execute_jobs(session, node_id, executed) if executed else set()
+    moved = await repository.finish_jobs(session, node_id, handler_counter(), ended) if ended else []
+    done |= {id for id, _, _, _ in moved}
+    parents = tuple(id for id, _, _, has_dependents in moved if has_dependents)
+    return Settlement(frozenset(outcome.id for outcome in outcomes if outcome.id not in done), parents)
 
 
-async def _finish_plain(db: Database, node_id: int, outcomes: Sequence[Outcome]) -> set[int]:
-    moved = await without_conflict(lambda: repository.finish_jobs(db, node_id, outcomes, plain_only=True))
-    return {row[0] for row in moved}
+_FINALS = (JobState.COMPLETED, JobState.FAILED, JobState.CANCELLED)
 
 
-async def _settle_all(session: Session, node_id: int, outcomes: Sequence[Outcome]) -> Settlement:
-    kinds: dict[str, list[Outcome]] = {}
-    for outcome in sorted(outcomes, key=lambda o: o.id):  # one order for all nodes: no deadlock
-        kinds.setdefault(outcome.kind, []).append(outcome)
-    lost: set[int] = set()
-    finals = [o for kind in ("completed", "failed", "cancelled") for o in kinds.get(kind, ())]
-    if executed := kinds.get("executed"):
-        done = await repository.execute_jobs(session, node_id, executed)
-        lost.update(o.id for o in executed if o.id not in done)
-    if returned := kinds.get("hand_back"):
-        done = await repository.hand_back_jobs(session, node_id, returned)
-        finals += [_cancelled(o) for o in returned if o.id not in done]
-    if retried := kinds.get("retry"):
-        done = await repository.retry_jobs(session, node_id, retried)
-        finals += [_cancelled(o) for o in retried if o.id not in done]
-    ready: list[Ready] = []
-    if finals:
-        moved = await repository.finish_jobs(session, node_id, finals, plain_only=False)
-        done = {row[0] for row in moved}
-        lost.update(o.id for o in finals if o.id not in done)
-        _, ready = await settle_ended(session, moved)
-        if ready:
-            await repository.notify(session, ready_notices(ready))
-    return Settlement(frozenset(lost), tuple(ready))
+def _frees_a_lane(outcome: Outcome) -> bool:
+    return outcome.release_worker or outcome.block_worker
 
 
 def _cancelled(outcome: Outcome) -> Outcome:

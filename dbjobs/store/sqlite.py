@@ -50,6 +50,7 @@ class SqliteDatabase:
         self.path = path
         self._busy_seconds = float(number_option(options, "busy_timeout", 10))
         self._pool_size = number_option(options, "pool_size", 2) if pool_size is None else pool_size
+        self.pool_size = self._pool_size
         self._files = HistoryFiles(path, schema)
         self.statements, self._scripts = _statements(schema)
         self._writer: Writer | None = None
@@ -153,6 +154,12 @@ class SqliteDatabase:
 
     def another(self) -> SqliteDatabase:
         return SqliteDatabase(self.url, schema=self.schema, pool_size=0)
+
+    def for_engine(self, lease_seconds: float) -> SqliteDatabase:
+        return self
+
+    def distrust(self, unanswered_seconds: float | None = None) -> None:
+        pass  # a file does not go away behind a connection
 
     async def listen(self, on_notice: Callable[[str], None], on_ready: Callable[[bool], None]) -> None:
         writer = self._opened

@@ -15,6 +15,7 @@ of a line, which share their parameters and one transaction. A comment right abo
 ``-- @months``                         run it on the files of the history, newest month first, until every one of
                                        ``:ids``, or ``:limit`` rows, have been found; its rows join those before
 ``-- @months ascending|descending``    and all of them are put in this order of their first column
+``-- @months of away``                 the same for the ids of a set that a statement above has made
 
 A set in place of a scalar is bound as JSON: ``:moved`` is an array of rows, ``:moved.id`` one of values. Beside
 the parameters given there are ``:months`` (those that have a file) and, with ``@each``, ``:so_far`` (how many rows
@@ -36,7 +37,7 @@ from dbjobs.store.statements import PARAMETER, Parameter, Statements, Table
 
 _DIRECTIVE = re.compile(
     r"-- @(?:each (?P<each>\w+)(?: where (?P<where>\w+))?|rows (?P<rows>\w+)"
-    r"|(?P<months>months)(?: (?P<order>ascending|descending))?)?"
+    r"|(?P<months>months)(?: (?P<order>ascending|descending))?(?: of (?P<of>\w+))?)?"
     r" ?(?:as (?P<name>\w+))? ?(?P<packed>packed)?(?: (?P<columns>[\w ]+))?"
 )
 _TEMPLATE = re.compile(r"(?<=VALUES )\([^()]*\)")
@@ -63,7 +64,10 @@ class Script:
         cursor = connection.cursor()
         cursor.row_factory = sqlite3.Row
         for step in self.steps:
-            if step.months:
+            if step.of is not None:
+                ids = [row[0] for row in values[step.of].rows]
+                rows = search(step, months, {**values, "ids": ids}, rows)
+            elif step.months:
                 rows = search(step, months, values, rows)
                 rows += self._come_back(cursor, values, rows)
             else:
@@ -104,6 +108,7 @@ def _step(
     rows: str | None = None,
     months: str | None = None,
     order: str | None = None,
+    of: str | None = None,
     name: str | None = None,
     packed: str | None = None,
     columns: str | None = None,
@@ -119,4 +124,4 @@ def _step(
         text = text[: found.start()] + "{}" + text[found.end() :]
     names = tuple((columns or "").split())
     in_months, is_packed = months is not None, packed is not None
-    return Step(text, parameters, returns, each, where, rows, template, in_months, order, name, is_packed, names)
+    return Step(text, parameters, returns, each, where, rows, template, in_months, order, of, name, is_packed, names)

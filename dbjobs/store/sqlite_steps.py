@@ -34,6 +34,7 @@ class Step(NamedTuple):
     template: str = ""  # the one row of a VALUES list, placeholders and all; "{}" stands for it in the text
     months: bool = False
     order: str | None = None
+    of: str | None = None  # the set whose ids are looked for in the months
     name: str | None = None
     packed: bool = False
     columns: tuple[str, ...] = ()  # of packed rows

@@ -46,6 +46,7 @@ class SqlServerDatabase:
         self.schema = schema
         self._target = parse(url)
         self._pool_size = pool_size or self._target.pool_size
+        self.pool_size = self._pool_size
         self._batches = batches_of(schema)
         self.statements = self._batches.statements
         self._dsn = ""
@@ -132,6 +133,15 @@ class SqlServerDatabase:
 
     def another(self) -> SqlServerDatabase:
         return SqlServerDatabase(self.url, schema=self.schema, pool_size=1)
+
+    def for_engine(self, lease_seconds: float) -> SqlServerDatabase:
+        return SqlServerDatabase(self.url, schema=self.schema, pool_size=self._pool_size)
+
+    def distrust(self, unanswered_seconds: float | None = None) -> None:
+        if self._pool is not None:
+            self._pool.distrust(unanswered_seconds)
+        if self._handlers_pool is not None:
+            self._handlers_pool.distrust()  # a handler may keep a transaction open for long
 
     async def listen(self, on_notice: Callable[[str], None], on_ready: Callable[[bool], None]) -> None:
         """Return at once: SQL Server has nothing that would tell us."""

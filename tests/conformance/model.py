@@ -18,6 +18,7 @@ class ModelJob:
         tries_before: attempts that do not count (before a requeue, of the body, or given back).
         due: its time has come (or it has none).
         waits_for: parents that have not ended yet.
+        parents: all of them.
     """
 
     id: int
@@ -34,6 +35,7 @@ class ModelJob:
     node: int | None = None
     executed: bool = False
     cancel_requested: bool = False
+    parents: tuple[int, ...] = ()
 
     @property
     def shown(self) -> str:
@@ -54,6 +56,7 @@ class Model:
 
     def add(self, job: ModelJob, parents: list[int]) -> None:
         self.jobs[job.id] = job
+        job.parents = tuple(parents)
         if job.batch:
             self.batches.setdefault(job.batch, Counter())["total"] += 1
         ended = [self.jobs[parent].state for parent in parents if self.jobs[parent].state not in LIVE]
@@ -121,7 +124,10 @@ class Model:
     def requeue(self, job: ModelJob) -> None:
         if job.batch:
             self.batches[job.batch][job.state] -= 1
-        job.state, job.due, job.cancel_requested, job.tries_before = "queued", True, False, job.attempt
+        job.due, job.cancel_requested, job.tries_before = True, False, job.attempt
+        if not job.executed:
+            job.waits_for = {parent for parent in job.parents if self.jobs[parent].state in LIVE}
+        self._settle_start(job)
 
     def promote(self, job: ModelJob) -> None:
         """Its time has come."""

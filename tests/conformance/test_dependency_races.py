@@ -10,6 +10,7 @@ import pytest
 from dbjobs import Jobs, JobState
 from dbjobs.store import repository
 from dbjobs.store.database import make_database
+from dbjobs.store.dependencies import Follower
 from dbjobs.store.records import Outcome
 from dbjobs.store.settlement import settle_in
 from tests.conformance.helpers import Gate, eventually, nodes, state_of, wait_all
@@ -74,8 +75,8 @@ async def test_a_parent_that_finishes_while_its_child_is_not_committed_yet(url: 
 
 
 @pytest.mark.dialect("postgres", "mysql", "sqlserver")
-async def test_a_child_enqueued_while_its_parent_s_end_is_not_committed_yet(url: str, jobs: Jobs, raw: Raw) -> None:
-    """It has to wait for that commit and then to look into history: the parent is in neither place for it before."""
+async def test_a_child_enqueued_while_its_parent_s_end_is_not_committed_yet(url: str, jobs: Jobs) -> None:
+    """It waits for nobody, and stays unresolved until that commit: the parent's row is locked until then."""
     register(jobs)
     db = make_database(url)
     await db.open()
@@ -87,10 +88,12 @@ async def test_a_child_enqueued_while_its_parent_s_end_is_not_committed_yet(url:
             async with db.transaction() as session:
                 ended = Outcome(id=claimed.id, attempt=claimed.attempt, kind="completed")
                 await settle_in(session, node, [ended])
-                enqueueing = asyncio.create_task(jobs.enqueue(echo, depends_on=parent))
-                await eventually(raw.somebody_waits_for_a_lock, "the enqueue waits")
-            child = await enqueueing
+                child = await asyncio.wait_for(jobs.enqueue(echo, depends_on=parent), 5)
+                assert await repository.find_dependency_work(db, 10) == ([], [child.id])
+                assert await state_of(jobs, child) is JobState.WAITING
+            await Follower(db, children=[child.id]).run()
             assert await state_of(jobs, child) is JobState.QUEUED
+            assert await repository.find_dependency_work(db, 10) == ([], [])
     finally:
         await db.close()
 

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from dbjobs import Jobs, JobState
-from tests.conformance.helpers import Gate, wait_all
+from dbjobs import Job, JobContext, JobRef, Jobs, JobState, RetryAfter
+from tests.conformance.helpers import Gate, eventually, state_of, wait_all
+from tests.conformance.raw import Raw
 
 
 async def echo(request: Any) -> Any:
@@ -76,3 +77,75 @@ async def test_an_expired_head_does_not_stop_its_lane(jobs: Jobs) -> None:
         async with jobs.start():
             ended = await wait_all(jobs, refs)
     assert [job.state for job in ended] == ["cancelled"] * 3 + ["completed"]
+
+
+# A job that has started once ends by itself, however long ago it was to start.
+
+PAST = "UPDATE dbjobs.background_job SET {} = '2020-01-01 00:00:00' WHERE id = {}"
+
+
+async def _outlives_a_look(jobs: Jobs, raw: Raw, ref: JobRef) -> Job:
+    """The job as it ends, although it is long past its expiry while the engine looks for such jobs."""
+    await raw.rows(PAST.format("expires_at", ref.id))
+    # Younger than that: the look that ends this one would end the other one too.
+    other = await jobs.enqueue(echo, run_after=60, expires_after=0.01)
+    assert (await jobs.wait(other, timeout=10)).error_code == "expired"
+    await raw.rows(PAST.format("run_after", ref.id))
+    return await jobs.wait(ref, timeout=10)
+
+
+@pytest.mark.parametrize("worker", [None, "w"], ids=["free job", "named worker"])
+async def test_a_job_in_back_off_does_not_expire(jobs: Jobs, raw: Raw, worker: str | None) -> None:
+    jobs.command(echo)
+
+    @jobs.command
+    async def flaky(request: None, job: JobContext) -> None:
+        if job.attempt == 1:
+            raise RetryAfter(3600)
+
+    async with jobs.start():
+        ref = await jobs.enqueue(flaky, worker=worker, expires_after=3600)
+        await eventually(lambda: _is(jobs, ref, JobState.SCHEDULED), "it waits for its retry")
+        ended = await _outlives_a_look(jobs, raw, ref)
+    assert (ended.state, ended.attempt) == (JobState.COMPLETED, 2)
+
+
+async def test_a_job_whose_callback_is_tried_again_does_not_expire(jobs: Jobs, raw: Raw) -> None:
+    jobs.command(echo)
+    calls: list[str] = []
+
+    @jobs.command
+    async def callback() -> None:
+        calls.append("callback")
+        if len(calls) == 1:
+            raise RetryAfter(3600)
+
+    async with jobs.start():
+        ref = await jobs.enqueue(echo, callback=callback, expires_after=3600)
+        await eventually(lambda: _waits_for_callback(raw, ref), "its callback waits for its retry")
+        assert (await _outlives_a_look(jobs, raw, ref)).state is JobState.COMPLETED
+    assert calls == ["callback"] * 2
+
+
+@pytest.mark.parametrize("worker", [None, "w"], ids=["free job", "named worker"])
+async def test_a_job_that_was_handed_back_does_not_expire(jobs: Jobs, raw: Raw, worker: str | None) -> None:
+    gate = Gate()
+    jobs.command(name="slow")(gate)
+    jobs.command(echo)
+    async with jobs:
+        async with jobs.start(grace_seconds=0):
+            ref = await jobs.enqueue("slow", worker=worker, expires_after=3600)
+            await gate.wait_entered()
+        await raw.rows(PAST.format("expires_at", ref.id))
+        gate.open()
+        async with jobs.start():
+            assert (await jobs.wait(ref, timeout=10)).state is JobState.COMPLETED
+
+
+async def _is(jobs: Jobs, ref: JobRef, state: JobState) -> bool:
+    return await state_of(jobs, ref) is state
+
+
+async def _waits_for_callback(raw: Raw, ref: JobRef) -> bool:
+    query = f"SELECT id FROM dbjobs.background_job WHERE id = {ref.id} AND state = 'scheduled'"
+    return bool(await raw.rows(query))

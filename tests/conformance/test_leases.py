@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from dbjobs import DatabaseUnavailable, JobContext, Jobs, JobState
+from dbjobs import DatabaseUnavailable, JobContext, Jobs, JobState, clock
 from dbjobs.store import repository
 from dbjobs.store.database import make_database
 from dbjobs.store.records import Outcome
@@ -218,7 +218,7 @@ async def test_a_node_that_wakes_up_after_its_lease_starts_nothing_more(url: str
         refs = await sleeper.enqueue_many("work", range(4), worker=worker)
         await gate.wait_entered()
         stop_heartbeat(engine)
-        await eventually(lambda: time.monotonic() > engine._node.lease_ends, "the lease is over")
+        await eventually(lambda: clock.now() > engine._node.lease_ends, "the lease is over")
         gate.open()
         async with nodes(url, 1, register_as("other"), lease_seconds=LEASE_SECONDS) as (other,):
             await wait_all(other, refs)
@@ -261,7 +261,7 @@ async def test_the_fence_is_job_and_attempt_and_node(url: str, jobs: Jobs) -> No
             assert node is not None
             for node_id, attempt in [(node + 1, 1), (node, 2), (node, 0)]:
                 for kind in ("completed", "failed", "cancelled", "retry", "hand_back", "executed"):
-                    outcome = Outcome(id=ref.id, attempt=attempt, kind=kind, plain=kind == "completed")
+                    outcome = Outcome(id=ref.id, attempt=attempt, kind=kind)
                     settlement = await settle(db, node_id, [outcome])
                     assert settlement.lost == {ref.id}, (node_id, attempt, kind)
             assert await state_of(jobs, ref) is JobState.STARTED

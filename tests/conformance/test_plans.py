@@ -29,6 +29,8 @@ GUARDED = {
     "claim_jobs": {"background_job_ready", "background_job_pkey"},
     "claim_lanes": {"background_job_lane", "background_job_pkey"},
     "skip_lanes": {"background_job_lane"},
+    "find_ready_queues": {"background_job_ready"},
+    "find_unknown": {"background_job_ready", "background_job_lane"},
     "finish_jobs": {"background_job_pkey"},
     "retry_jobs": {"background_job_pkey"},
     "hand_back_jobs": {"background_job_pkey"},
@@ -37,15 +39,15 @@ GUARDED = {
     "insert_logs": {"background_job_pkey"},
     "promote_jobs": {"background_job_due", "background_job_pkey"},
     "next_due": {"background_job_due"},
-    "lock_parents": {"background_job_pkey"},
+    "find_parents": {"background_job_pkey"},
     "cancel_jobs": {"background_job_pkey"},
-    "request_cancel": {"background_job_pkey"},
     "get_jobs": {"background_job_pkey"},
-    "find_refs": {"background_job_ref"},
     "find_expired": {"background_job_expiry"},
     "find_cancel_requests": {"background_job_cancel"},
     "find_held": {"background_job_node", "background_job_pkey"},
     "release_children": {"background_job_pkey"},
+    "resolve_children": {"background_job_pkey"},
+    "find_dependency_work": {"background_job_unresolved"},
 }
 FILL = f"""
 INSERT INTO dbjobs.background_job (command, queue, worker, state, run_after, expires_at)

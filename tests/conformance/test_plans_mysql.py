@@ -100,29 +100,36 @@ async def test_hot_statements_read_what_they_handle(url: str, analyzed: bool) ->
             s, node, [LogEntry(job.id, job.attempt, 0.0, "info", "line") for job in first], 0.0))  # fmt: skip
         await count("find_held", lambda s: repository.find_held(s, node, HANDLED))
         await count("find_cancel_requests", lambda s: repository.find_cancel_requests(s, node))
-        await count("request_cancel", lambda s: repository.request_cancel(s, [third[0].id]))
-        await count("lock_parents", lambda s: repository.lock_parents(s, ids))
+        await count("find_parents", lambda s: repository.find_parents(s, ids))
+        await count("find_dependency_work", lambda s: repository.find_dependency_work(s, 100))
+        await count("resolve_children", lambda s: repository.resolve_children(s, ids))
         await count("execute_jobs", lambda s: repository.execute_jobs(s, node, outcomes(second, "executed")))
-        await count("retry_jobs", lambda s: repository.retry_jobs(s, node, outcomes(second, "retry", delay_seconds=9)))
+        await count(
+            "retry_jobs", lambda s: repository.retry_jobs(s, node, node, outcomes(second, "retry", delay_seconds=9))
+        )
         await count("hand_back_jobs", lambda s: repository.hand_back_jobs(s, node, outcomes(third, "hand_back")))
         moved = await count(
             "finish_jobs",
-            lambda s: repository.finish_jobs(s, node, outcomes(first, "completed"), plain_only=False),
+            lambda s: repository.finish_jobs(s, node, node, outcomes(first, "completed")),
         )
         assert len(moved) == HANDLED
-        await count("release_children", lambda s: repository.release_children(s, [(ids[0], "completed")]))
+        await count("release_children", lambda s: repository.release_children(s, [ids[0]], 100))
         await count("find_ends", lambda s: repository.find_ends(s, ids))
         await count("get_jobs", lambda s: repository.get_jobs(s, ids))
         await count("find_refs", lambda s: repository.find_refs(s, ["a", "b"]))
         await count("promote_jobs", lambda s: repository.promote_jobs(s, HANDLED))
         await count("next_due", repository.next_due)
         await count("find_expired", lambda s: repository.find_expired(s, HANDLED))
-        await count("cancel_jobs", lambda s: repository.cancel_jobs(s, [job.id for job in third], "code", "why"))
+        await count(
+            "cancel_jobs",
+            lambda s: repository.cancel_jobs(s, [job.id for job in third], -1, "code", "why", ask_running=True),
+        )
         claimed, _ = await count("claim_lanes", lambda s: repository.claim_lanes(
             s, node, after_worker="", lanes=10, run_length=10, scan_limit=500, queues=["default"],
             commands=["noop"]))  # fmt: skip
         assert len(claimed) == 20
         await count("skip_lanes", lambda s: repository.skip_lanes(s, "", 500))
+        await count("find_ready_queues", lambda s: repository.find_ready_queues(s, "", 500))
     too_many = {name: number for name, number in reads.items() if number > READS_PER_ROW * HANDLED + FIXED_READS}
     assert too_many == {}, f"rows read: {reads}"
 

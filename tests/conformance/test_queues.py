@@ -74,7 +74,7 @@ async def test_a_limit_set_from_anywhere_holds_on_running_nodes(url: str, jobs: 
     client = Jobs(url)
     async with client, jobs.start():
         await client.queues.limit("narrow", 3)
-        await eventually(lambda: ("narrow", 3) in jobs._client.engine._queues.served(), "the limit is known")  # type: ignore[union-attr]
+        await eventually(lambda: jobs._client.engine._queues.limit_of("narrow") == 3, "the limit is known")  # type: ignore[union-attr]
         await wait_all(jobs, [await jobs.enqueue(note, queue="narrow") for _ in range(40)])
         assert runs.most[None] <= 3
         await client.queues.limit("narrow", None)
@@ -89,7 +89,7 @@ async def test_a_paused_queue_starts_nothing_until_it_is_resumed(url: str, jobs:
         await wait_all(jobs, [await jobs.enqueue(work, queue="a")])
         await client.queues.pause("a")
         await eventually(
-            lambda: "a" not in dict(jobs._client.engine._queues.served()),  # type: ignore[union-attr]
+            lambda: not jobs._client.engine._queues.serves("a"),  # type: ignore[union-attr]
             "the pause is known",
         )
         held = [await jobs.enqueue(work, queue="a"), await jobs.enqueue(work, queue="a", worker="w")]

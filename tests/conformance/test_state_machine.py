@@ -25,8 +25,10 @@ from msgspec.structs import replace
 
 from dbjobs.commands import base_row
 from dbjobs.store import repository
-from dbjobs.store.cancelling import cancel_in
-from dbjobs.store.database import Database, Session, make_database
+from dbjobs.store.cancelling import cancel
+from dbjobs.store.counters import client_counter
+from dbjobs.store.database import Database, make_database
+from dbjobs.store.dependencies import Follower
 from dbjobs.store.enqueueing import insert_one, insert_plain, is_plain
 from dbjobs.store.migrate import migrate
 from dbjobs.store.records import Claimed, Outcome, OutcomeKind
@@ -138,9 +140,14 @@ class StoreMachine(RuleBasedStateMachine):
         if is_plain(job):
             (ref,) = self.run(in_transaction(self.db, lambda session: insert_plain(session, [job], ())))
         else:
-            ref = self.run(
-                in_transaction(self.db, lambda session: insert_one(session, job, parents, (), refuse_existing=False))
+            inserted = self.run(
+                in_transaction(
+                    self.db, lambda session: insert_one(session, None, job, parents, (), refuse_existing=False)
+                )
             )
+            ref = inserted.ref
+            if inserted.is_unresolved:
+                self.run(Follower(self.db, children=[ref.id]).run())
         self.model.add(
             ModelJob(
                 ref.id, job.worker, new.priority, new.retry_limit, new.any_end, job.batch_id,
@@ -162,20 +169,14 @@ class StoreMachine(RuleBasedStateMachine):
             self.time_comes(pick(later, which).id)
 
     def cancel(self, id: int) -> None:
-        async def work(session: Session) -> None:
-            cancelled, _ = await cancel_in(session, [id], "cancelled", "by the test")
-            if id not in cancelled:
-                await repository.request_cancel(session, [id])
-
-        self.run(in_transaction(self.db, work))
+        self.run(cancel(self.db, [id], "cancelled", "by the test"))
         self.model.cancel(self.model.jobs[id])
 
     def requeue(self, id: int) -> None:
-        async def work(session: Session) -> int:
-            return len(await repository.requeue_jobs(session, [id]))
-
         job = self.model.jobs[id]
-        came = self.run(in_transaction(self.db, work))
+        ready, waiting = self.run(repository.requeue_jobs(self.db, [id], client_counter()))
+        self.run(Follower(self.db, children=waiting).run())
+        came = len(ready) + len(waiting)
         assert came == (job.state in ("failed", "cancelled"))
         if came:
             self.model.requeue(job)
@@ -251,7 +252,6 @@ class StoreMachine(RuleBasedStateMachine):
                 id=job.id,
                 attempt=job.attempt,
                 kind=kind,
-                plain=kind == "completed" and not job.has_dependents and job.batch_id is None,
                 delay_seconds=FAR_SECONDS if later else 0.0,
                 release_worker=last and not block,
                 block_worker=block,
@@ -302,7 +302,7 @@ class StoreMachine(RuleBasedStateMachine):
 
     def finish_too_late(self, node: int, job: Claimed, kind: OutcomeKind) -> None:
         outcome = Outcome(
-            id=job.id, attempt=job.attempt, kind=kind, plain=kind == "completed",
+            id=job.id, attempt=job.attempt, kind=kind,
             release_worker=job.worker is not None, block_worker=kind == "retry" and job.worker is not None,
         )  # fmt: skip
         assert self.run(settle(self.db, node, [outcome])).lost == {job.id}
@@ -361,12 +361,12 @@ class StoreMachine(RuleBasedStateMachine):
             }
 
     def teardown(self) -> None:
-        for node in [*self.nodes, *self.dead]:
-            self.run(repository.remove_node(self.db, node))
         for node in {node for node, _ in self.held}:
             mine = [job for owner, job in self.held if owner == node]
             outcomes = [Outcome(id=job.id, attempt=job.attempt, kind="cancelled") for job in mine]
             self.run(settle(self.db, node, outcomes))
+        for node in [*self.nodes, *self.dead]:
+            assert self.run(repository.remove_node(self.db, node))
 
 
 @pytest.mark.slow

@@ -72,3 +72,32 @@ def test_text_that_does_not_fit_is_the_request_s_fault(kind: Any, body: str | No
 def test_a_type_that_cannot_be_decoded_is_refused_early() -> None:
     with pytest.raises(InvalidOption, match="command 'c'"):
         codec.decoder(int | dict[str, int] | Plain, command="c")
+
+
+@dataclass
+class Nested:
+    models: list[Model]
+    by_name: dict[str, Plain]
+
+
+def test_models_inside_lists_dicts_and_records_are_read_back() -> None:
+    value = Nested([Model(a=1)], {"b": Plain(2)})
+    text = codec.encode(value, what="it", limit=100)
+    assert codec.decode_request(codec.decoder(Nested, command="c"), text, command="c") == value
+    assert codec.decode_request(codec.decoder(list[Model], command="c"), '[{"a":1}]', command="c") == [Model(a=1)]
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), -float("inf")])
+@pytest.mark.parametrize("wrap", [lambda x: x, lambda x: [None, x], lambda x: {"a": {"b": x}}, lambda x: Plain(x)])
+def test_numbers_that_json_does_not_have_are_refused(number: float, wrap: Any) -> None:
+    with pytest.raises(InvalidRequest, match=r"the thing cannot be serialised: (nan|-?inf) is not a JSON number"):
+        codec.encode(wrap(number), what="the thing", limit=1000)
+
+
+def test_null_and_the_word_null_are_fine() -> None:
+    assert codec.encode({"a": None, "b": "null"}, what="it", limit=100) == '{"a":null,"b":"null"}'
+
+
+def test_a_type_without_a_decoder_is_refused_when_a_request_is_read() -> None:
+    with pytest.raises(InvalidRequest, match="complex"):
+        codec.decode_request(codec.decoder(list[complex], command="c"), "[1]", command="c")

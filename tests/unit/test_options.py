@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from dbjobs import Backoff, InvalidOption, JobRef, options
+from dbjobs import Backoff, InvalidOption, JobRef, RetryAfter, options
 from dbjobs.commands import base_row
 
 BASE = base_row(retry_limit=2, timeout_seconds=600.0)
@@ -78,3 +78,24 @@ def test_an_unknown_option_without_a_near_name_lists_them() -> None:
 def test_what_belongs_to_one_job_is_no_default(name: str) -> None:
     with pytest.raises(InvalidOption, match=name):
         options.check_names({name: None}, where="here", job_only=False)
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours"),
+    [("eta", "run_after"), ("countdown", "run_after"), ("delay", "run_after"), ("retries", "retry_limit")],
+)
+def test_another_library_s_word_is_told_as_ours(theirs: str, ours: str) -> None:
+    with pytest.raises(InvalidOption, match=f"unknown option '{theirs}'; did you mean '{ours}'"):
+        options.apply(BASE, {theirs: 1}, where="here")
+
+
+def test_a_backoff_takes_timedeltas_and_names_its_settings() -> None:
+    assert Backoff(first_seconds=timedelta(minutes=1), max_seconds=timedelta(hours=2)) == Backoff(
+        first_seconds=60.0, max_seconds=7200.0
+    )
+    with pytest.raises(InvalidOption, match="there is no setting 'initial'; the settings are first_seconds, factor"):
+        Backoff(initial=5)  # type: ignore[call-arg]
+
+
+def test_retry_after_takes_a_timedelta() -> None:
+    assert RetryAfter(timedelta(minutes=2)).seconds == 120.0

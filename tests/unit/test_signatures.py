@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Callable
+from functools import partial, wraps
 from typing import Any
 
 import pytest
 
+from dbjobs import InvalidOption
 from dbjobs.commands import Registry, base_row
 from dbjobs.context import JobContext
 
@@ -21,7 +23,28 @@ async def keyword(request: int, *, more: int = 5) -> None: ...
 def plain(request: int) -> None: ...
 
 
+async def optional(request: int = 5) -> None: ...
+async def optional_with_context(request: int = 5, job: JobContext = None) -> None: ...  # type: ignore[assignment]
+
+
+def logged(function: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(function)
+    def wrapper(*args: Any, **more: Any) -> Any:
+        return function(*args, **more)
+
+    return wrapper
+
+
+def careless(function: Callable[..., Any]) -> Callable[..., Any]:
+    def wrapper(*args: Any, **more: Any) -> Any:
+        return function(*args, **more)
+
+    return wrapper
+
+
 class Greeter:
+    async def method(self, request: int) -> None: ...
+
     async def __call__(self, request: int, job: JobContext) -> None: ...
 
 
@@ -37,7 +60,11 @@ class Greeter:
         (keyword, (True, False), int, True),
         (plain, (True, False), int, False),
         (Greeter(), (True, True), int, True),
+        (Greeter().method, (True, False), int, True),
         (partial(both, 1), (False, True), Any, True),
+        (optional, (True, False), int, True),
+        (optional_with_context, (True, True), int, True),
+        (logged(both), (True, True), int, True),
     ],
     ids=lambda value: getattr(value, "__name__", type(value).__name__),
 )
@@ -47,3 +74,49 @@ def test_a_signature_says_it(handler: Any, takes: tuple[bool, bool], kind: Any, 
     assert (command.takes_request, command.takes_context) == takes
     assert command.request_type is kind
     assert command.is_async is is_async
+
+
+def test_a_request_with_a_default_may_be_left_out() -> None:
+    registry = Registry(base_row(retry_limit=0, timeout_seconds=0))
+    command = registry.add(optional, name="c", process=False, should_retry=None, defaults={})
+    assert command.request_optional
+    assert command.encode_request(None, 100) is None
+
+
+async def two_texts(to: str, subject: str) -> None: ...
+async def swapped(job: JobContext, request: int) -> None: ...
+async def twice(job: JobContext, again: JobContext) -> None: ...
+async def three(a: int, b: int, c: int) -> None: ...
+async def context_last(a: int, b: int, job: JobContext) -> None: ...
+async def needs_keyword(request: int, *, tenant: str) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("handler", "message"),
+    [
+        (two_texts, "its second argument 'subject' would be the job context, but is declared as str; put what"),
+        (swapped, "takes the job context first; the request comes first"),
+        (twice, "takes the job context twice"),
+        (three, "takes 3 arguments; a handler takes"),
+        (context_last, "takes 3 arguments; a handler takes"),
+        (needs_keyword, "the keyword-only parameter 'tenant' has no default and nobody passes it"),
+        (Greeter, "Greeter is a class; register an object of it"),
+        (Greeter.method, "is a method without its object"),
+        (careless(both), r"takes \*args, so nobody can tell what it wants"),
+    ],
+    ids=lambda value: getattr(value, "__name__", None),
+)
+def test_what_could_not_be_called_is_refused_with_what_would_be_right(handler: Any, message: str) -> None:
+    registry = Registry(base_row(retry_limit=0, timeout_seconds=0))
+    with pytest.raises(InvalidOption, match=message):
+        registry.add(handler, name="c", process=False, should_retry=None, defaults={})
+
+
+async def ask(job: JobContext, error: BaseException) -> bool:
+    return False
+
+
+def test_an_async_should_retry_is_refused() -> None:
+    registry = Registry(base_row(retry_limit=0, timeout_seconds=0))
+    with pytest.raises(InvalidOption, match="should_retry must be a plain function"):
+        registry.add(plain, name="c", process=False, should_retry=ask, defaults={})  # type: ignore[arg-type]

@@ -14,6 +14,7 @@ from dbjobs.store.database import make_database, split_url
         ("", "has no scheme"),
         ("localhost/app", "has no scheme"),
         ("oracle://u:secret@host/app", "unknown scheme 'oracle'"),
+        ("postgresql+asyncpg://u:secret@host/app", "write postgresql:// (dbjobs picks the driver)"),
         ("postgresql://u:secret@host:port/app", "host"),
         ("postgresql://u:secret@host:99999/app", "host"),
         ("postgresql://u:secret@host/app?pool_size=none", "pool_size='none'"),

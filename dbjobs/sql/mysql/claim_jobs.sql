@@ -23,7 +23,7 @@ FROM (
     WHERE line = CONCAT('q:', :queue)
       AND (place = :after_priority AND id > :after_id OR place > :after_priority)
       AND command IN (:commands)
-      AND (expires_at IS NULL OR expires_at > UTC_TIMESTAMP(6))
+      AND (expires_at IS NULL OR attempt > 0 OR expires_at > UTC_TIMESTAMP(6))
       AND @alive = 1
     ORDER BY place, id
     LIMIT :slots

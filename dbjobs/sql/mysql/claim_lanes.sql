@@ -5,6 +5,8 @@
 --   databases have it here, from the start of the index each time.) ORDER BY line: without it the head is sorted out.
 -- * A lane whose head this node cannot run (unknown command, queue not served) is left alone: taking
 --   the job behind it would break the order.
+-- * `queues` are those that this node serves, or with `all_but` those that it does not: a node that serves every queue
+--   need not name them.
 -- * Lanes and heads are found without locks. All locks, and with them the decision, come in the last round trip: the
 --   heartbeat waits for the one on our node's row, and the event loop may stop between two trips.
 -- * job_worker's primary key decides between nodes; the row of one that was faster stays as it is. What a lane's last
@@ -22,22 +24,24 @@ FROM (
 STRAIGHT_JOIN dbjobs_background_job head FORCE INDEX (PRIMARY) ON head.id = (
     SELECT c.id
     FROM dbjobs_background_job c FORCE INDEX (line)
-    WHERE c.line = lane.line AND (c.expires_at IS NULL OR c.expires_at > UTC_TIMESTAMP(6))
+    WHERE c.line = lane.line AND (c.expires_at IS NULL OR c.attempt > 0 OR c.expires_at > UTC_TIMESTAMP(6))
     ORDER BY c.line, c.place, c.id
     LIMIT 1
 )
 WHERE head.command IN (:commands)
-  AND head.queue IN (:queues)
+  AND COALESCE(head.queue IN (:queues), 0) <> :all_but
   AND NOT EXISTS (SELECT 1 FROM dbjobs_job_worker w WHERE w.worker = head.worker)
 LIMIT :lanes;
 
 -- @union idle as head packed worker id place mine
-SELECT JSON_ARRAYAGG(JSON_ARRAY(worker, id, place, command IN (:commands) AND queue IN (:queues)))
+SELECT JSON_ARRAYAGG(JSON_ARRAY(
+    worker, id, place, command IN (:commands) AND COALESCE(queue IN (:queues), 0) <> :all_but
+))
 FROM (
     (
         SELECT worker, id, place, command, queue
         FROM dbjobs_background_job FORCE INDEX (line)
-        WHERE line = CONCAT('w:', :worker) AND (expires_at IS NULL OR expires_at > UTC_TIMESTAMP(6))
+        WHERE line = CONCAT('w:', :worker) AND (expires_at IS NULL OR attempt > 0 OR expires_at > UTC_TIMESTAMP(6))
         ORDER BY place, id
         LIMIT :run_length
     )

@@ -1,6 +1,7 @@
--- Jobs that have not started in time. The index `expiry` serves it.
+-- Jobs that were to start by now and never have. One that has started (in back-off, handed back, in its callback)
+-- does not expire any more: `expiry` is NULL then. The index of that name serves it.
 SELECT id
 FROM dbjobs_background_job FORCE INDEX (expiry)
-WHERE expires_at <= UTC_TIMESTAMP(6) AND node_id IS NULL AND state IN ('scheduled', 'waiting', 'queued')
-ORDER BY expires_at
+WHERE expiry <= UTC_TIMESTAMP(6) AND state IN ('scheduled', 'waiting', 'queued')
+ORDER BY expiry
 LIMIT :limit;

@@ -1,15 +1,12 @@
--- Commands that nobody here can run, among the ready jobs at the front of every queue (that is where they
+-- Commands that nobody here can run, among the ready jobs at the front of these queues (that is where they
 -- gather) and of the named workers.
--- @as queue
-SELECT queue FROM dbjobs_job_queue;
-
--- @union queue as free
+-- @union queues as free
 SELECT command, COUNT(*) AS jobs
 FROM (
     (
         SELECT command
         FROM dbjobs_background_job FORCE INDEX (line)
-        WHERE line = CONCAT('q:', :queue)
+        WHERE line = CONCAT('q:', :value)
         ORDER BY place, id
         LIMIT :bound
     )

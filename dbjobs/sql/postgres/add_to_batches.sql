@@ -1,6 +1,4 @@
--- Jobs have been added to batches, in this transaction. In name order, so that two enqueues do not deadlock.
-INSERT INTO dbjobs.job_batch AS b (batch_id, total)
+-- Jobs have been added to batches, in this transaction: one more row each, so nobody waits for a batch.
+INSERT INTO dbjobs.job_batch (batch_id, total)
 SELECT batch_id, total
-FROM unnest(:counts.batch_id::text[], :counts.total::bigint[]) AS c (batch_id, total)
-ORDER BY batch_id
-ON CONFLICT (batch_id) DO UPDATE SET total = b.total + excluded.total;
+FROM unnest(:counts.batch_id::text[], :counts.total::bigint[]) AS c (batch_id, total);

@@ -1,11 +1,21 @@
--- Jobs that have not started go to history as cancelled; all others are left alone.
--- A lane that such a job was blocking (it was waiting for its retry) is free again.
+-- Jobs that have not started go to history as cancelled; the nodes of running ones are asked to stop them.
+--
+-- * One statement with its own commit: lock by id, then decide by what the locked row says, so a job that goes into its
+--   retry at this moment is not missed. Rows that somebody else has locked yield nothing: the caller tries them again.
+-- * A lane that such a job was blocking (it was waiting for its retry) is free again. Its children hear of its end from
+--   release_children (ended_parent); its own edges go.
+-- * A running job's node hears of it by the notice, or by its next heartbeat.
 WITH victim AS (
-    SELECT id FROM dbjobs.background_job WHERE id = ANY (:ids::bigint[]) ORDER BY id FOR UPDATE
+    SELECT id, state FROM dbjobs.background_job WHERE id = ANY (:ids::bigint[]) ORDER BY id FOR UPDATE SKIP LOCKED
 ), moved AS (
     DELETE FROM dbjobs.background_job
-    WHERE id = ANY (ARRAY(SELECT id FROM victim)) AND state IN ('scheduled', 'waiting', 'queued')
+    WHERE id = ANY (ARRAY(SELECT id FROM victim WHERE state IN ('scheduled', 'waiting', 'queued')))
     RETURNING *
+), asked AS (
+    UPDATE dbjobs.background_job
+    SET cancel_requested_at = coalesce(cancel_requested_at, clock_timestamp())
+    WHERE id = ANY (ARRAY(SELECT id FROM victim WHERE state IN ('started', 'executed'))) AND :ask_running::boolean
+    RETURNING id, pg_notify(:channel, 'cancel ' || id) AS noticed
 ), cancelled AS (
     INSERT INTO dbjobs.failed_job (
         id, ref_id, parent_id, worker, queue, priority, tag, batch_id, callback, depends_on,
@@ -27,12 +37,21 @@ WITH victim AS (
     DELETE FROM dbjobs.job_worker WHERE blocked_by = ANY (ARRAY(SELECT id FROM moved))
 ), forgotten AS (
     DELETE FROM dbjobs.job_dependency WHERE child_id = ANY (ARRAY(SELECT id FROM moved))
+), told AS (
+    INSERT INTO dbjobs.ended_parent (parent_id, state)
+    SELECT id, 'cancelled' FROM moved WHERE has_dependents
+    ON CONFLICT (parent_id) DO UPDATE SET state = excluded.state
+), batched AS (
+    INSERT INTO dbjobs.job_batch (batch_id, cancelled)
+    SELECT batch_id, count(*) FROM moved WHERE batch_id IS NOT NULL GROUP BY batch_id
 ), counted AS (
-    INSERT INTO dbjobs.job_stat AS s (minute, queue, command, node_id, cancelled)
-    SELECT date_trunc('minute', now()), queue, command, 0, count(*)
+    INSERT INTO dbjobs.job_stat AS s (minute, queue, command, counter, cancelled)
+    SELECT date_trunc('minute', now()), queue, command, :counter::bigint, count(*)
     FROM moved
     GROUP BY queue, command
     ORDER BY queue, command
-    ON CONFLICT (minute, queue, command, node_id) DO UPDATE SET cancelled = s.cancelled + excluded.cancelled
+    ON CONFLICT (minute, queue, command, counter) DO UPDATE SET cancelled = s.cancelled + excluded.cancelled
 )
-SELECT id, 'cancelled' AS state, batch_id, has_dependents FROM moved;
+SELECT id, 'cancelled' AS state FROM moved
+UNION ALL
+SELECT id, 'started' FROM asked;

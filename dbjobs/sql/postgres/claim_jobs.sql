@@ -4,14 +4,14 @@
 --   behind the last job claimed. Without that start every claim would walk the dead entries of all jobs
 --   claimed before it, which vacuum cannot remove while any session holds an old snapshot.
 -- * SKIP LOCKED: rows that another node is claiming at this moment are passed by, not waited for.
--- * KEY SHARE on our own node row: the rescue of this node (it locks the row FOR UPDATE) and this claim
---   exclude each other, so no job can be claimed in the name of a node that has just been buried.
+-- * KEY SHARE on our own node row: bury_node (it locks the row FOR UPDATE) and this claim exclude each other, so no
+--   job can be claimed in the name of a node that is buried. The heartbeat's update does not conflict with it.
 -- * The update goes by primary key over the rows already locked. Its moment is the clock's: now() is from before the
 --   look, and a job that was promoted in between must not have started before its time.
 WITH me AS (
     SELECT id FROM dbjobs.job_node
-    WHERE id = :node_id AND lease_expires_at > clock_timestamp()
-    FOR KEY SHARE
+    WHERE id = :node_id AND lease_expires_at > clock_timestamp() AND NOT buried
+    FOR KEY SHARE SKIP LOCKED
 ), ready AS (
     SELECT j.id
     FROM me
@@ -27,7 +27,7 @@ WITH me AS (
           AND c.worker IS NULL
           AND (c.priority, c.id) > (q.after_priority, q.after_id)
           AND c.command = ANY (:commands::text[])
-          AND (c.expires_at IS NULL OR c.expires_at > now())
+          AND (c.expires_at IS NULL OR c.attempt > 0 OR c.expires_at > now())
         ORDER BY c.priority, c.id
         LIMIT q.slots
         FOR UPDATE SKIP LOCKED

@@ -4,12 +4,16 @@
 --   the cost goes with the lanes looked at and not with the jobs behind them.
 -- * A lane whose head this node cannot run (unknown command, queue not served) is left alone: taking
 --   the job behind it would break the order.
+-- * `queues` are those that this node serves, or with `all_but` those that it does not: a node that serves every queue
+--   need not name them.
 -- * job_worker's primary key decides between nodes; ON CONFLICT DO NOTHING makes losing cheap.
--- * After the lease is ours nobody else claims in the lane, so the head rows are locked without SKIP.
+-- * After the lease is ours nobody else claims in the lane. A row that somebody else has locked all the same (it is
+--   being cancelled) ends the run in front of it: it is passed by, and so is everything behind it, because taking
+--   that would break the order.
 WITH RECURSIVE me AS (
     SELECT id FROM dbjobs.job_node
-    WHERE id = :node_id AND lease_expires_at > clock_timestamp()
-    FOR KEY SHARE
+    WHERE id = :node_id AND lease_expires_at > clock_timestamp() AND NOT buried
+    FOR KEY SHARE SKIP LOCKED
 ), lane AS (
     (
         SELECT worker, command, queue, 1 AS looked_at
@@ -33,7 +37,7 @@ WITH RECURSIVE me AS (
     SELECT lane.worker
     FROM lane
     WHERE lane.command = ANY (:commands::text[])
-      AND lane.queue = ANY (:queues::text[])
+      AND (lane.queue = ANY (:queues::text[])) <> :all_but::boolean
       -- A scalar subquery: always one probe per lane looked at, never a join with all leases.
       AND (SELECT w.worker FROM dbjobs.job_worker w WHERE w.worker = lane.worker) IS NULL
     LIMIT :lanes::integer
@@ -47,17 +51,26 @@ WITH RECURSIVE me AS (
     FROM leased
     CROSS JOIN LATERAL (
         SELECT c.id, c.priority,
-               c.command = ANY (:commands::text[]) AND c.queue = ANY (:queues::text[]) AS mine
+               c.command = ANY (:commands::text[])
+                   AND (c.queue = ANY (:queues::text[])) <> :all_but::boolean AS mine
         FROM dbjobs.background_job c
         WHERE c.worker = leased.worker
           AND c.state = 'queued'
-          AND (c.expires_at IS NULL OR c.expires_at > now())
+          AND (c.expires_at IS NULL OR c.attempt > 0 OR c.expires_at > now())
         ORDER BY c.priority, c.id
         LIMIT :run_length::integer
-        FOR UPDATE
     ) h
+), held AS (
+    SELECT id
+    FROM dbjobs.background_job
+    WHERE id = ANY (ARRAY(SELECT id FROM head)) AND state = 'queued'
+    FOR UPDATE SKIP LOCKED
 ), run AS (
-    SELECT id, bool_and(mine) OVER (PARTITION BY worker ORDER BY priority, id) AS claimable FROM head
+    SELECT head.id,
+        bool_and(head.mine AND held.id IS NOT NULL) OVER (PARTITION BY head.worker ORDER BY head.priority, head.id)
+            AS claimable
+    FROM head
+    LEFT JOIN held ON held.id = head.id
 ), claimed AS (
     UPDATE dbjobs.background_job b
     SET state = 'started', node_id = :node_id, attempt = b.attempt + 1, started_at = clock_timestamp(),

@@ -1,6 +1,7 @@
--- Jobs that have not started in time. background_job_expiry serves it.
+-- Jobs that were to start by now and never have. One that has started (in back-off, handed back, in its callback)
+-- does not expire any more. background_job_expiry serves it.
 SELECT id
 FROM dbjobs.background_job
-WHERE expires_at <= clock_timestamp() AND node_id IS NULL AND state IN ('scheduled', 'waiting', 'queued')
+WHERE expires_at <= clock_timestamp() AND attempt = 0 AND state IN ('scheduled', 'waiting', 'queued')
 ORDER BY expires_at
 LIMIT :limit::integer;

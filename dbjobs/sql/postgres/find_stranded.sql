@@ -1,15 +1,19 @@
--- Waiting jobs that would wait for ever: they count more parents than they have live ones. There can be none;
--- one snapshot sees a parent's end and the release of its children together. job_dependency_child serves the count.
+-- Waiting jobs that would wait for ever: nothing is left to resolve, and they count more parents than they have ones
+-- that are alive or have ended lately (ended_parent). There can be none. job_dependency_child serves the count.
 SELECT j.id
 FROM dbjobs.background_job j
 WHERE j.state = 'waiting'
+  AND NOT j.unresolved
   AND (
       j.pending <= 0
       OR j.pending > (
           SELECT count(*)
           FROM dbjobs.job_dependency d
-          JOIN dbjobs.background_job p ON p.id = d.parent_id
           WHERE d.child_id = j.id
+            AND (
+                EXISTS (SELECT FROM dbjobs.background_job p WHERE p.id = d.parent_id)
+                OR EXISTS (SELECT FROM dbjobs.ended_parent e WHERE e.parent_id = d.parent_id)
+            )
       )
   )
 ORDER BY j.id

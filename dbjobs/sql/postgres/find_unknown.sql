@@ -1,9 +1,9 @@
--- Commands that nobody here can run, among the ready jobs at the front of every queue (that is where they
+-- Commands that nobody here can run, among the ready jobs at the front of these queues (that is where they
 -- gather) and of the named workers.
 SELECT ready.command, count(*) AS jobs
 FROM (
     SELECT free.command
-    FROM dbjobs.job_queue q
+    FROM unnest(:queues::text[]) AS q (queue)
     CROSS JOIN LATERAL (
         SELECT j.command
         FROM dbjobs.background_job j

@@ -5,9 +5,10 @@
 --   whatever it believes about the table's size. IS NOT DISTINCT FROM, because a plain `node_id = x` implies
 --   `node_id IS NOT NULL` and so lets the planner in through the node index: the same move took four times
 --   as long, and a filled table in which nothing had started yet was the worst case.
--- * plain_only: the common case needs no transaction around it, because a job with dependents or a batch
---   is left alone here. The flag is read from the row version that the delete locks, so a child that is
---   enqueued at this moment cannot be overlooked.
+-- * It locks no other job and waits for nobody's row: what follows from an end is appended. `has_dependents` is read
+--   from the row version that the delete locks, so a child that resolve_children has made known in time is told of
+--   (ended_parent); the children themselves are another statement's work (release_children).
+-- * An ended_parent row that is there already is of an earlier end, before a requeue: the later one counts.
 -- * A lane is given back together with the last outcome of its run.
 WITH outcome AS (
     SELECT *
@@ -26,7 +27,6 @@ WITH outcome AS (
       AND j.id = o.id
       AND j.attempt = o.attempt
       AND j.node_id IS NOT DISTINCT FROM :node_id
-      AND NOT (:plain_only::boolean AND (j.has_dependents OR j.batch_id IS NOT NULL))
     RETURNING j.*, o.state AS final_state, o.response AS final_response,
         o.response_body AS final_response_body, o.duration_ms AS final_duration_ms,
         o.error_code AS final_error_code, o.error AS final_error, o.failure,
@@ -74,11 +74,24 @@ WITH outcome AS (
 ), released AS (
     DELETE FROM dbjobs.job_worker
     WHERE worker = ANY (ARRAY(SELECT worker FROM moved WHERE release_worker)) AND node_id IS NOT DISTINCT FROM :node_id
+), told AS (
+    INSERT INTO dbjobs.ended_parent (parent_id, state)
+    SELECT id, final_state FROM moved WHERE has_dependents
+    ON CONFLICT (parent_id) DO UPDATE SET state = excluded.state
+), batched AS (
+    INSERT INTO dbjobs.job_batch (batch_id, completed, failed, cancelled)
+    SELECT batch_id,
+        count(*) FILTER (WHERE final_state = 'completed'),
+        count(*) FILTER (WHERE final_state = 'failed'),
+        count(*) FILTER (WHERE final_state = 'cancelled')
+    FROM moved
+    WHERE batch_id IS NOT NULL
+    GROUP BY batch_id
 ), counted AS (
     INSERT INTO dbjobs.job_stat AS s (
-        minute, queue, command, node_id, completed, failed, cancelled, duration_ms
+        minute, queue, command, counter, completed, failed, cancelled, duration_ms
     )
-    SELECT date_trunc('minute', now()), queue, command, :node_id,
+    SELECT date_trunc('minute', now()), queue, command, :counter::bigint,
         count(*) FILTER (WHERE final_state = 'completed'),
         count(*) FILTER (WHERE final_state = 'failed'),
         count(*) FILTER (WHERE final_state = 'cancelled'),
@@ -86,7 +99,7 @@ WITH outcome AS (
     FROM moved
     GROUP BY queue, command
     ORDER BY queue, command
-    ON CONFLICT (minute, queue, command, node_id) DO UPDATE
+    ON CONFLICT (minute, queue, command, counter) DO UPDATE
     SET completed = s.completed + excluded.completed, failed = s.failed + excluded.failed,
         cancelled = s.cancelled + excluded.cancelled, duration_ms = s.duration_ms + excluded.duration_ms
 )

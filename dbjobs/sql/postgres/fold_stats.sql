@@ -1,16 +1,16 @@
--- Minutes older than two days become hours, of all nodes together (node 0).
+-- Minutes older than two days become hours, of everybody together (counter 0).
 WITH old AS (
     DELETE FROM dbjobs.job_stat
     WHERE minute < date_trunc('hour', now()) - interval '48 hours'
-      AND (node_id <> 0 OR minute <> date_trunc('hour', minute))
+      AND (counter <> 0 OR minute <> date_trunc('hour', minute))
     RETURNING *
 )
-INSERT INTO dbjobs.job_stat AS s (minute, queue, command, node_id, completed, failed, cancelled, retried, duration_ms)
+INSERT INTO dbjobs.job_stat AS s (minute, queue, command, counter, completed, failed, cancelled, retried, duration_ms)
 SELECT date_trunc('hour', minute), queue, command, 0, sum(completed), sum(failed), sum(cancelled), sum(retried),
     sum(duration_ms)
 FROM old
 GROUP BY date_trunc('hour', minute), queue, command
-ON CONFLICT (minute, queue, command, node_id) DO UPDATE
+ON CONFLICT (minute, queue, command, counter) DO UPDATE
 SET completed = s.completed + excluded.completed, failed = s.failed + excluded.failed,
     cancelled = s.cancelled + excluded.cancelled, retried = s.retried + excluded.retried,
     duration_ms = s.duration_ms + excluded.duration_ms;

@@ -1,6 +1,7 @@
--- No row: the lease has run out and others may have taken over. A node never renews a lease that is over.
+-- No row: the node was buried, and others take over its jobs. A lease that has lapsed but that nobody has taken over
+-- (a clock that stepped, a machine that slept) is renewed: its jobs are still the node's.
 UPDATE dbjobs.job_node
 SET last_seen_at = clock_timestamp(), info = :info::jsonb,
     lease_expires_at = clock_timestamp() + :lease_seconds::double precision * interval '1 second'
-WHERE id = :node_id AND lease_expires_at > clock_timestamp()
+WHERE id = :node_id AND NOT buried
 RETURNING id;

@@ -1,20 +1,20 @@
 -- Enqueue: one statement, one commit, for one job or a thousand.
 --
 -- Ids ascend in the order of the input (the identity is drawn after the ORDER BY), so the caller can
--- pair them. A ref_id that is live already yields no row; the caller then looks the other job up.
+-- pair them. A ref_id is made known by add_refs, in the same transaction.
 -- A notice is sent only when the caller says so (at most once per queue per cooldown): NOTIFY takes
 -- a global lock at commit. Kept to one plan node more than a bare INSERT: it is what an idle system's
 -- latency is made of. Batches are counted by add_to_batches, in the same transaction.
 INSERT INTO dbjobs.background_job (
     ref_id, parent_id, worker, queue, priority, tag, batch_id, callback, depends_on,
-    depends_on_policy, pending, run_after, expires_at, created_by, user_id,
+    depends_on_policy, pending, unresolved, run_after, expires_at, created_by, user_id,
     request_type, command, request, request_body, retry_limit, retry, on_failure,
     timeout_seconds, reply_to, args, meta, trace_context, state
 )
 SELECT
     ref_id, parent_id, worker, queue, coalesce(priority, 0), tag, batch_id, callback, depends_on::json,
     coalesce(depends_on_policy, 'completed'), coalesce(pending, 0),
-    coalesce(run_after, now() + delay_seconds * interval '1 second'),
+    coalesce(pending, 0) > 0, coalesce(run_after, now() + delay_seconds * interval '1 second'),
     now() + expires_seconds * interval '1 second', created_by, user_id,
     coalesce(request_type, 'command'), command, request, request_body::json, coalesce(retry_limit, 0),
     retry::json, coalesce(on_failure, 'block'), coalesce(timeout_seconds, 0), reply_to, args::jsonb,
@@ -43,5 +43,4 @@ FROM ROWS FROM (
     timeout_seconds, reply_to, args, meta, trace_context, position
 )
 ORDER BY position
-ON CONFLICT (ref_id) WHERE ref_id IS NOT NULL DO NOTHING
 RETURNING id, ref_id, (SELECT count(pg_notify(:channel, notice)) FROM unnest(:notices::text[]) AS n (notice)) AS noticed;

@@ -1,3 +1,10 @@
--- The node is gone; its lanes are free.
-WITH freed AS (DELETE FROM dbjobs.job_worker WHERE node_id = :node_id)
-DELETE FROM dbjobs.job_node WHERE id = :node_id;
+-- A node that holds no job any more: its lanes are free, and it is forgotten. One that still holds jobs stays whole.
+-- Only called for a node that is buried, or for our own that has stopped: nobody claims in its name any more.
+WITH held AS (
+    SELECT id FROM dbjobs.background_job WHERE node_id = :node_id LIMIT 1
+), freed AS (
+    DELETE FROM dbjobs.job_worker WHERE node_id = :node_id AND NOT EXISTS (SELECT FROM held)
+)
+DELETE FROM dbjobs.job_node
+WHERE id = :node_id AND NOT EXISTS (SELECT FROM held)
+RETURNING id;

@@ -1,5 +1,5 @@
 -- Failed attempts that will be tried again. A job whose cancellation was asked for meanwhile yields no
--- row: the caller ends it instead. A blocked lane stays taken, by the job, until the job is due.
+-- row: the caller ends it instead (the condition is read again from the row version that the update locks). A blocked lane stays taken, by the job, until the job is due.
 WITH outcome AS (
     SELECT *
     FROM unnest(
@@ -37,11 +37,11 @@ WITH outcome AS (
           ))
       AND node_id IS NOT DISTINCT FROM :node_id
 ), counted AS (
-    INSERT INTO dbjobs.job_stat AS s (minute, queue, command, node_id, retried)
-    SELECT date_trunc('minute', now()), queue, command, :node_id, count(*)
+    INSERT INTO dbjobs.job_stat AS s (minute, queue, command, counter, retried)
+    SELECT date_trunc('minute', now()), queue, command, :counter::bigint, count(*)
     FROM retried
     GROUP BY queue, command
     ORDER BY queue, command
-    ON CONFLICT (minute, queue, command, node_id) DO UPDATE SET retried = s.retried + excluded.retried
+    ON CONFLICT (minute, queue, command, counter) DO UPDATE SET retried = s.retried + excluded.retried
 )
 SELECT id FROM retried;

@@ -1,4 +1,3 @@
--- Jobs have been added to batches, in this transaction.
+-- Jobs have been added to batches, in this transaction: one more row each.
 -- @each counts
-INSERT INTO dbjobs_job_batch (batch_id, total) VALUES (:batch_id, :total)
-ON CONFLICT (batch_id) DO UPDATE SET total = total + excluded.total;
+INSERT INTO dbjobs_job_batch (batch_id, total) VALUES (:batch_id, :total);

@@ -1,4 +1,5 @@
--- Jobs that have not started end as cancelled; all others are left alone.
+-- Jobs that have not started end as cancelled; the nodes of running ones are asked to stop them, of which they hear by
+-- their next heartbeat. Children of what ends here hear of it from release_children (ended_parent).
 -- A lane that such a job was blocking (it was waiting for its retry) is free again.
 INSERT OR REPLACE INTO dbjobs_finished_job (
     id, ref_id, parent_id, worker, queue, priority, tag, batch_id, callback, depends_on,
@@ -22,18 +23,30 @@ WHERE id IN (SELECT value FROM json_each(:ids)) AND state IN ('scheduled', 'wait
 -- @as moved
 DELETE FROM dbjobs_background_job
 WHERE id IN (SELECT f.id FROM json_each(:ids) i CROSS JOIN dbjobs_finished_job f ON f.id = i.value)
-RETURNING id, 'cancelled' AS state, batch_id, has_dependents, ref_id, created_at, queue, command, worker;
+RETURNING id, batch_id, has_dependents, queue, command, worker;
 
--- @each moved where ref_id
-INSERT OR REPLACE INTO dbjobs_finished_ref (ref_id, id, month)
-VALUES (:ref_id, :id, strftime('%Y%m', :created_at));
+-- @as asked
+UPDATE dbjobs_background_job
+SET cancel_requested_at = coalesce(cancel_requested_at, strftime('%Y-%m-%d %H:%M:%f', 'now'))
+WHERE id IN (SELECT value FROM json_each(:ids)) AND state IN ('started', 'executed') AND :ask_running
+RETURNING id;
 
 -- @each moved where worker
 DELETE FROM dbjobs_job_worker WHERE blocked_by = :id;
 
 DELETE FROM dbjobs_job_dependency WHERE child_id IN (SELECT value FROM json_each(:moved.id));
 
+-- @each moved where has_dependents
+INSERT OR REPLACE INTO dbjobs_ended_parent (parent_id, state) VALUES (:id, 'cancelled');
+
+-- @each moved where batch_id
+INSERT INTO dbjobs_job_batch (batch_id, cancelled) VALUES (:batch_id, 1);
+
 -- @each moved
-INSERT INTO dbjobs_job_stat (minute, queue, command, node_id, cancelled)
-VALUES (strftime('%Y-%m-%d %H:%M:00.000', 'now'), :queue, :command, 0, 1)
-ON CONFLICT (minute, queue, command, node_id) DO UPDATE SET cancelled = cancelled + 1;
+INSERT INTO dbjobs_job_stat (minute, queue, command, counter, cancelled)
+VALUES (strftime('%Y-%m-%d %H:%M:00.000', 'now'), :queue, :command, :counter, 1)
+ON CONFLICT (minute, queue, command, counter) DO UPDATE SET cancelled = cancelled + 1;
+
+SELECT value AS id, 'cancelled' AS state FROM json_each(:moved.id)
+UNION ALL
+SELECT value, 'started' FROM json_each(:asked.id);

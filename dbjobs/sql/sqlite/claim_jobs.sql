@@ -18,7 +18,7 @@ SELECT json_group_array(id) FROM (
               AND worker IS NULL
               AND priority = :after_priority AND id > :after_id
               AND command IN (SELECT value FROM json_each(:commands))
-              AND (expires_at IS NULL OR expires_at > strftime('%Y-%m-%d %H:%M:%f', 'now'))
+              AND (expires_at IS NULL OR attempt > 0 OR expires_at > strftime('%Y-%m-%d %H:%M:%f', 'now'))
             ORDER BY id
             LIMIT min(:slots, :room - :so_far)
         )
@@ -31,14 +31,14 @@ SELECT json_group_array(id) FROM (
               AND worker IS NULL
               AND priority > :after_priority
               AND command IN (SELECT value FROM json_each(:commands))
-              AND (expires_at IS NULL OR expires_at > strftime('%Y-%m-%d %H:%M:%f', 'now'))
+              AND (expires_at IS NULL OR attempt > 0 OR expires_at > strftime('%Y-%m-%d %H:%M:%f', 'now'))
             ORDER BY priority, id
             LIMIT min(:slots, :room - :so_far)
         )
     )
     WHERE EXISTS (
         SELECT 1 FROM dbjobs_job_node
-        WHERE id = :node_id AND lease_expires_at > strftime('%Y-%m-%d %H:%M:%f', 'now')
+        WHERE id = :node_id AND buried = 0 AND lease_expires_at > strftime('%Y-%m-%d %H:%M:%f', 'now')
     )
     ORDER BY priority, id
     LIMIT min(:slots, :room - :so_far)

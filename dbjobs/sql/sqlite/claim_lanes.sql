@@ -4,6 +4,8 @@
 --   the cost goes with the lanes looked at and not with the jobs behind them.
 -- * A lane whose head this node cannot run (unknown command, queue not served) is left alone: taking
 --   the job behind it would break the order. So every lane that is leased yields a job.
+-- * `queues` are those that this node serves, or with `all_but` those that it does not: a node that serves every queue
+--   need not name them.
 -- @as leased
 INSERT INTO dbjobs_job_worker (worker, node_id)
 WITH RECURSIVE lane (worker, looked_at) AS (
@@ -32,16 +34,16 @@ JOIN dbjobs_background_job head ON head.id = (
     FROM dbjobs_background_job c
     WHERE c.worker = lane.worker
       AND c.state = 'queued'
-      AND (c.expires_at IS NULL OR c.expires_at > strftime('%Y-%m-%d %H:%M:%f', 'now'))
+      AND (c.expires_at IS NULL OR c.attempt > 0 OR c.expires_at > strftime('%Y-%m-%d %H:%M:%f', 'now'))
     ORDER BY c.priority, c.id
     LIMIT 1
 )
 WHERE head.command IN (SELECT value FROM json_each(:commands))
-  AND head.queue IN (SELECT value FROM json_each(:queues))
+  AND (head.queue IN (SELECT value FROM json_each(:queues))) <> :all_but
   AND NOT EXISTS (SELECT 1 FROM dbjobs_job_worker w WHERE w.worker = lane.worker)
   AND EXISTS (
       SELECT 1 FROM dbjobs_job_node
-      WHERE id = :node_id AND lease_expires_at > strftime('%Y-%m-%d %H:%M:%f', 'now')
+      WHERE id = :node_id AND buried = 0 AND lease_expires_at > strftime('%Y-%m-%d %H:%M:%f', 'now')
   )
 LIMIT :lanes
 RETURNING worker;
@@ -56,7 +58,7 @@ WHERE id IN (
         SELECT j.id,
             min(
                 j.command IN (SELECT value FROM json_each(:commands))
-                AND j.queue IN (SELECT value FROM json_each(:queues))
+                AND (j.queue IN (SELECT value FROM json_each(:queues))) <> :all_but
             ) OVER (PARTITION BY j.worker ORDER BY j.priority, j.id) AS claimable
         FROM json_each(:leased.worker) l
         CROSS JOIN dbjobs_background_job j ON j.id IN (
@@ -64,7 +66,7 @@ WHERE id IN (
             FROM dbjobs_background_job c
             WHERE c.worker = l.value
               AND c.state = 'queued'
-              AND (c.expires_at IS NULL OR c.expires_at > strftime('%Y-%m-%d %H:%M:%f', 'now'))
+              AND (c.expires_at IS NULL OR c.attempt > 0 OR c.expires_at > strftime('%Y-%m-%d %H:%M:%f', 'now'))
             ORDER BY c.priority, c.id
             LIMIT :run_length
         )

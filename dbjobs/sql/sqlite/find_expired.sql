@@ -1,8 +1,9 @@
--- Jobs that have not started in time. background_job_expiry serves it.
+-- Jobs that were to start by now and never have. One that has started (in back-off, handed back, in its callback)
+-- does not expire any more. background_job_expiry serves it.
 SELECT id
 FROM dbjobs_background_job
 WHERE expires_at <= strftime('%Y-%m-%d %H:%M:%f', 'now')
-  AND node_id IS NULL
+  AND attempt = 0
   AND state IN ('scheduled', 'waiting', 'queued')
 ORDER BY expires_at
 LIMIT :limit;

@@ -1,13 +1,13 @@
--- Commands that nobody here can run, among the ready jobs at the front of every queue (that is where they
+-- Commands that nobody here can run, among the ready jobs at the front of these queues (that is where they
 -- gather) and of the named workers.
 SELECT j.command, count(*) AS jobs
 FROM (
     SELECT f.id
-    FROM dbjobs_job_queue q
+    FROM json_each(:queues) q
     CROSS JOIN dbjobs_background_job f ON f.id IN (
         SELECT r.id
         FROM dbjobs_background_job r
-        WHERE r.queue = q.queue AND r.state = 'queued' AND r.worker IS NULL
+        WHERE r.queue = q.value AND r.state = 'queued' AND r.worker IS NULL
         ORDER BY r.priority, r.id
         LIMIT :bound
     )

@@ -2,7 +2,8 @@
 -- (archive_month.sql).
 --
 -- * Driven by primary key, fenced by (id, attempt, node_id): a row that is no longer ours yields nothing.
--- * plain_only: a job with dependents or a batch is left alone here; its consequences need the full way.
+-- * What follows from an end is appended (ended_parent, job_batch); the children are release_children's work.
+-- * An ended_parent row that is there already is of an earlier end, before a requeue: the later one counts.
 -- * A lane is given back together with the last outcome of its run.
 -- @rows outcomes
 WITH outcome (
@@ -36,9 +37,7 @@ SELECT
     j.args, j.meta, j.trace_context, j.cancel_requested_at, j.node_id
 FROM outcome o
 CROSS JOIN dbjobs_background_job j ON j.id = o.id
-WHERE j.attempt = o.attempt
-  AND j.node_id = :node_id
-  AND NOT (:plain_only AND (j.has_dependents OR j.batch_id IS NOT NULL));
+WHERE j.attempt = o.attempt AND j.node_id = :node_id;
 
 -- In both tables are exactly those that the statement above has copied: only an outcome that was ours, and that
 -- is written now (not one repeated after a lost answer), gives the lane back.
@@ -50,26 +49,29 @@ WHERE node_id = :node_id
       WHERE j.id = :id AND j.attempt = :attempt AND j.node_id = :node_id
   );
 
--- @as moved packed id state batch_id has_dependents ref_id created_at
-SELECT json_group_array(json_array(j.id, f.state, j.batch_id, j.has_dependents, j.ref_id, j.created_at))
+-- @as moved packed id state batch_id has_dependents
+SELECT json_group_array(json_array(j.id, f.state, j.batch_id, j.has_dependents))
 FROM json_each(:outcomes.id) o
 CROSS JOIN dbjobs_finished_job f ON f.id = o.value
 CROSS JOIN dbjobs_background_job j ON j.id = f.id;
 
 DELETE FROM dbjobs_background_job WHERE id IN (SELECT value FROM json_each(:moved.id));
 
--- @each moved where ref_id
-INSERT OR REPLACE INTO dbjobs_finished_ref (ref_id, id, month)
-VALUES (:ref_id, :id, strftime('%Y%m', :created_at));
+-- @each moved where has_dependents
+INSERT OR REPLACE INTO dbjobs_ended_parent (parent_id, state) VALUES (:id, :state);
 
-INSERT INTO dbjobs_job_stat (minute, queue, command, node_id, completed, failed, cancelled, duration_ms)
-SELECT strftime('%Y-%m-%d %H:%M:00.000', 'now'), f.queue, f.command, :node_id,
+-- @each moved where batch_id
+INSERT INTO dbjobs_job_batch (batch_id, completed, failed, cancelled)
+VALUES (:batch_id, :state = 'completed', :state = 'failed', :state = 'cancelled');
+
+INSERT INTO dbjobs_job_stat (minute, queue, command, counter, completed, failed, cancelled, duration_ms)
+SELECT strftime('%Y-%m-%d %H:%M:00.000', 'now'), f.queue, f.command, :counter,
     sum(f.state = 'completed'), sum(f.state = 'failed'), sum(f.state = 'cancelled'),
     coalesce(sum(f.duration_ms), 0)
 FROM json_each(:moved.id) m
 CROSS JOIN dbjobs_finished_job f ON f.id = m.value
 WHERE true
 GROUP BY f.queue, f.command
-ON CONFLICT (minute, queue, command, node_id) DO UPDATE
+ON CONFLICT (minute, queue, command, counter) DO UPDATE
 SET completed = completed + excluded.completed, failed = failed + excluded.failed,
     cancelled = cancelled + excluded.cancelled, duration_ms = duration_ms + excluded.duration_ms;

@@ -1,19 +1,19 @@
--- Minutes older than two days become hours, of all nodes together (node 0).
+-- Minutes older than two days become hours, of everybody together (counter 0).
 -- @as old
 DELETE FROM dbjobs_job_stat
 WHERE minute < strftime('%Y-%m-%d %H:00:00.000', 'now', '-48 hours')
-  AND (node_id <> 0 OR minute <> strftime('%Y-%m-%d %H:00:00.000', minute))
+  AND (counter <> 0 OR minute <> strftime('%Y-%m-%d %H:00:00.000', minute))
 RETURNING minute, queue, command, completed, failed, cancelled, retried, duration_ms;
 
 -- @each old
 INSERT INTO dbjobs_job_stat (
-    minute, queue, command, node_id, completed, failed, cancelled, retried, duration_ms
+    minute, queue, command, counter, completed, failed, cancelled, retried, duration_ms
 )
 VALUES (
     strftime('%Y-%m-%d %H:00:00.000', :minute), :queue, :command, 0,
     :completed, :failed, :cancelled, :retried, :duration_ms
 )
-ON CONFLICT (minute, queue, command, node_id) DO UPDATE
+ON CONFLICT (minute, queue, command, counter) DO UPDATE
 SET completed = completed + excluded.completed, failed = failed + excluded.failed,
     cancelled = cancelled + excluded.cancelled, retried = retried + excluded.retried,
     duration_ms = duration_ms + excluded.duration_ms;

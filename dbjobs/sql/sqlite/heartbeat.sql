@@ -1,6 +1,7 @@
--- No row: the lease has run out and others may have taken over. A node never renews a lease that is over.
+-- No row: the node was buried, and others take over its jobs. A lease that has lapsed but that nobody has taken over
+-- (a clock that stepped, a machine that slept) is renewed: its jobs are still the node's.
 UPDATE dbjobs_job_node
 SET last_seen_at = strftime('%Y-%m-%d %H:%M:%f', 'now'), info = :info,
     lease_expires_at = strftime('%Y-%m-%d %H:%M:%f', 'now', :lease_seconds || ' seconds')
-WHERE id = :node_id AND lease_expires_at > strftime('%Y-%m-%d %H:%M:%f', 'now')
+WHERE id = :node_id AND buried = 0
 RETURNING id;

@@ -1,8 +1,7 @@
 -- Enqueue: one transaction, one commit, for one job or a thousand.
 --
 -- Ids ascend in the order of the input, so the caller can pair them: rows go in one after another and no
--- other connection can write in between. A ref_id that is live already yields no row; the caller then looks
--- the other job up.
+-- other connection can write in between. A ref_id is made known by add_refs, in the same transaction.
 -- @rows jobs
 WITH job (
     ref_id, parent_id, worker, queue, priority, tag, batch_id, callback, depends_on, depends_on_policy,
@@ -18,13 +17,13 @@ WITH job (
 )
 INSERT INTO dbjobs_background_job (
     ref_id, parent_id, worker, queue, priority, tag, batch_id, callback, depends_on,
-    depends_on_policy, pending, run_after, expires_at, created_by, user_id,
+    depends_on_policy, pending, unresolved, run_after, expires_at, created_by, user_id,
     request_type, command, request, request_body, retry_limit, retry, on_failure,
     timeout_seconds, reply_to, args, meta, trace_context, state
 )
 SELECT
     ref_id, parent_id, worker, queue, priority, tag, batch_id, callback, depends_on,
-    depends_on_policy, pending,
+    depends_on_policy, pending, pending > 0,
     coalesce(run_after, strftime('%Y-%m-%d %H:%M:%f', 'now', delay_seconds || ' seconds')),
     strftime('%Y-%m-%d %H:%M:%f', 'now', expires_seconds || ' seconds'), created_by, user_id,
     request_type, command, request, request_body, retry_limit, retry, on_failure,
@@ -36,6 +35,4 @@ SELECT
         ELSE 'queued'
     END
 FROM job
-WHERE true
-ON CONFLICT (ref_id) WHERE ref_id IS NOT NULL DO NOTHING
 RETURNING id, ref_id;

@@ -1,34 +1,52 @@
--- Parents have ended, in this transaction: their children have one parent less to wait for. A child
--- whose parent did not complete is named in the result as doomed, unless it takes any end.
+-- Parents have ended: their children have one parent less to wait for, so many edges at a time. A child whose parent did
+-- not complete is named as doomed, unless it takes any end, and keeps its edges: the caller cancels it, which removes
+-- them. Edges of children that are not alive any more go. An ended_parent row goes when no edge of it is left.
 -- @as edge
-DELETE FROM dbjobs_job_dependency
-WHERE parent_id IN (SELECT value ->> 0 FROM json_each(:parents))
-RETURNING parent_id, child_id;
+SELECT e.parent_id, e.state, d.child_id
+FROM json_each(:parents) p
+CROSS JOIN dbjobs_ended_parent e ON e.parent_id = p.value
+CROSS JOIN dbjobs_job_dependency d ON d.parent_id = e.parent_id
+LIMIT :limit;
 
--- MATERIALIZED: two lists are then joined by an index made for the purpose, not each with each.
--- @as child
-WITH parent (id, state) AS MATERIALIZED (
-    SELECT value ->> 0, value ->> 1 FROM json_each(:parents)
-), edge (parent_id, child_id) AS MATERIALIZED (
-    SELECT value ->> 0, value ->> 1 FROM json_each(:edge)
+-- MATERIALIZED: the list is read once.
+-- @as doomed
+WITH edge (parent_id, state, child_id) AS MATERIALIZED (
+    SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(:edge)
 )
-SELECT j.id,
-    count(*) AS parents,
-    min(edge.parent_id) FILTER (WHERE parent.state <> 'completed' AND j.depends_on_policy = 'completed')
-        AS failed_parent_id
+SELECT j.id, min(edge.parent_id) AS failed_parent_id
 FROM edge
-JOIN parent ON parent.id = edge.parent_id
-JOIN dbjobs_background_job j ON j.id = edge.child_id
-WHERE j.state = 'waiting'
+CROSS JOIN dbjobs_background_job j ON j.id = edge.child_id
+WHERE edge.state <> 'completed' AND j.depends_on_policy = 'completed' AND j.state = 'waiting'
 GROUP BY j.id;
 
--- @each child as released
+-- @as gone
+DELETE FROM dbjobs_job_dependency
+WHERE (parent_id, child_id) IN (
+    SELECT value ->> 0, value ->> 2
+    FROM json_each(:edge)
+    WHERE value ->> 2 NOT IN (SELECT value FROM json_each(:doomed.id))
+)
+RETURNING child_id;
+
+-- @as released
 UPDATE dbjobs_background_job
-SET pending = max(pending - :parents, 0),
+SET pending = (SELECT count(*) FROM dbjobs_job_dependency d WHERE d.child_id = dbjobs_background_job.id),
+    unresolved = unresolved
+        AND EXISTS (SELECT 1 FROM dbjobs_job_dependency d WHERE d.child_id = dbjobs_background_job.id),
     state = CASE
-        WHEN :failed_parent_id IS NOT NULL OR pending > :parents THEN 'waiting'
+        WHEN EXISTS (SELECT 1 FROM dbjobs_job_dependency d WHERE d.child_id = dbjobs_background_job.id) THEN 'waiting'
         WHEN run_after > strftime('%Y-%m-%d %H:%M:%f', 'now') THEN 'scheduled'
         ELSE 'queued'
     END
-WHERE id = :id AND state = 'waiting'
-RETURNING id, state, queue, priority, worker, :failed_parent_id AS failed_parent_id;
+WHERE id IN (SELECT value FROM json_each(:gone.child_id)) AND state = 'waiting'
+RETURNING id, state, queue, priority, worker;
+
+DELETE FROM dbjobs_ended_parent
+WHERE parent_id IN (SELECT value FROM json_each(:parents))
+  AND NOT EXISTS (SELECT 1 FROM dbjobs_job_dependency d WHERE d.parent_id = dbjobs_ended_parent.parent_id);
+
+SELECT value ->> 0 AS id, value ->> 1 AS state, value ->> 2 AS queue, value ->> 3 AS priority, value ->> 4 AS worker,
+    NULL AS failed_parent_id
+FROM json_each(:released)
+UNION ALL
+SELECT value ->> 0, 'waiting', '', 0, NULL, value ->> 1 FROM json_each(:doomed);

@@ -1,6 +1,10 @@
 -- Failed or cancelled jobs come back to life under their own id, with a fresh set of tries. The attempt
 -- number goes on counting: it is part of the fence. The row in the file of the month is removed with the
 -- next archive_month.sql; until then the live row outweighs it.
+--
+-- A job waits again for those of its parents that are alive now, the ones that this call revives included: it comes back
+-- waiting and unresolved, and resolve_children goes on from there. (Not if its body is done and only the callback is
+-- left.) What its last end has not told its children yet (ended_parent) is taken back: they wait for its next end.
 -- @as revived
 SELECT id, state,
     ref_id, parent_id, worker, queue, priority, tag, batch_id, callback, depends_on,
@@ -38,17 +42,34 @@ VALUES (
     :trace_context
 )
 ON CONFLICT DO NOTHING
-RETURNING id, queue, priority, worker, ref_id, batch_id, created_at, :state AS ended;
+RETURNING id, batch_id, created_at, :state AS ended;
 
 DELETE FROM dbjobs_finished_job WHERE id IN (SELECT value FROM json_each(:inserted.id));
 
 INSERT OR IGNORE INTO dbjobs_requeued_job (id, created_at)
-SELECT value ->> 0, value ->> 6 FROM json_each(:inserted);
+SELECT value ->> 0, value ->> 2 FROM json_each(:inserted);
 
--- @each inserted where ref_id
-DELETE FROM dbjobs_finished_ref WHERE ref_id = :ref_id;
+DELETE FROM dbjobs_ended_parent WHERE parent_id IN (SELECT value FROM json_each(:inserted.id));
+
+INSERT OR IGNORE INTO dbjobs_job_dependency (parent_id, child_id)
+SELECT p.id, c.id
+FROM json_each(:inserted.id) i
+CROSS JOIN dbjobs_background_job c ON c.id = i.value
+CROSS JOIN json_each(c.depends_on) d
+CROSS JOIN dbjobs_background_job p ON p.id = d.value
+WHERE c.executed_at IS NULL;
 
 -- @each inserted where batch_id
-UPDATE dbjobs_job_batch
-SET failed = failed - (:ended = 'failed'), cancelled = cancelled - (:ended = 'cancelled')
-WHERE batch_id = :batch_id;
+INSERT INTO dbjobs_job_batch (batch_id, failed, cancelled)
+VALUES (:batch_id, -(:ended = 'failed'), -(:ended = 'cancelled'));
+
+UPDATE dbjobs_background_job
+SET pending = (SELECT count(*) FROM dbjobs_job_dependency d WHERE d.child_id = dbjobs_background_job.id),
+    unresolved = EXISTS (SELECT 1 FROM dbjobs_job_dependency d WHERE d.child_id = dbjobs_background_job.id),
+    has_dependents = EXISTS (SELECT 1 FROM dbjobs_job_dependency d WHERE d.parent_id = dbjobs_background_job.id),
+    state = CASE
+        WHEN EXISTS (SELECT 1 FROM dbjobs_job_dependency d WHERE d.child_id = dbjobs_background_job.id) THEN 'waiting'
+        ELSE 'queued'
+    END
+WHERE id IN (SELECT value FROM json_each(:inserted.id))
+RETURNING id, queue, priority, worker, state;

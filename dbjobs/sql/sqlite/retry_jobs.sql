@@ -22,6 +22,6 @@ UPDATE dbjobs_job_worker SET node_id = NULL, blocked_by = :id WHERE worker = :wo
 DELETE FROM dbjobs_job_worker WHERE worker = :worker AND node_id = :node_id;
 
 -- @each retried
-INSERT INTO dbjobs_job_stat (minute, queue, command, node_id, retried)
-VALUES (strftime('%Y-%m-%d %H:%M:00.000', 'now'), :queue, :command, :node_id, 1)
-ON CONFLICT (minute, queue, command, node_id) DO UPDATE SET retried = retried + 1;
+INSERT INTO dbjobs_job_stat (minute, queue, command, counter, retried)
+VALUES (strftime('%Y-%m-%d %H:%M:00.000', 'now'), :queue, :command, :counter, 1)
+ON CONFLICT (minute, queue, command, counter) DO UPDATE SET retried = retried + 1;

@@ -62,7 +62,7 @@ BEGIN
     WHERE j.queue = @queue AND j.state = N'queued' AND j.worker IS NULL
       AND j.priority = @after_priority AND j.id > @after_id
       AND j.command IN (SELECT c.command FROM @command AS c)
-      AND (j.expires_at IS NULL OR j.expires_at > @now)
+      AND (j.expires_at IS NULL OR j.attempt > 0 OR j.expires_at > @now)
     ORDER BY j.priority, j.id
     OPTION (FORCE ORDER, LOOP JOIN, MAXDOP 1);
     SET @found = @@ROWCOUNT;
@@ -76,7 +76,7 @@ BEGIN
         WHERE j.queue = @queue AND j.state = N'queued' AND j.worker IS NULL
           AND j.priority > @after_priority
           AND j.command IN (SELECT c.command FROM @command AS c)
-          AND (j.expires_at IS NULL OR j.expires_at > @now)
+          AND (j.expires_at IS NULL OR j.attempt > 0 OR j.expires_at > @now)
         ORDER BY j.priority, j.id
         OPTION (FORCE ORDER, LOOP JOIN, MAXDOP 1);
         SET @room = @room - @@ROWCOUNT;

@@ -4,6 +4,8 @@
 --   lanes looked at and not with the jobs behind them. It ends when enough idle lanes are found.
 -- * A lane whose head this node cannot run (unknown command, queue not served) is left alone: taking
 --   the job behind it would break the order.
+-- * `queues` are those that this node serves, or with `all_but` those that it does not: a node that serves every queue
+--   need not name them.
 -- * The looks are NOLOCK: they see every job, also one that somebody is inserting or changing at this moment, and wait
 --   for nobody. What a look has found is then locked by primary key with READPAST, and a run ends before the first job
 --   that could not be locked: to pass by a job would break the order, and to wait for it might take as long as
@@ -13,7 +15,7 @@
 -- * An update lock on our own node row, as in claim_jobs.
 DECLARE @node_id bigint = :node_id, @after_worker nvarchar(510) = :after_worker, @lanes int = :lanes;
 DECLARE @run_length int = :run_length, @scan_limit int = :scan_limit;
-DECLARE @queues nvarchar(max) = :queues, @commands nvarchar(max) = :commands;
+DECLARE @queues nvarchar(max) = :queues, @all_but bit = :all_but, @commands nvarchar(max) = :commands;
 DECLARE @now datetime2(6) = SYSUTCDATETIME(), @packed nvarchar(max), @looked_at int = 0, @found int = 0, @lock int;
 DECLARE @worker nvarchar(510), @head_command nvarchar(510), @head_queue nvarchar(510);
 DECLARE @command TABLE (command nvarchar(510) COLLATE Latin1_General_100_BIN2 NOT NULL PRIMARY KEY NONCLUSTERED);
@@ -43,7 +45,7 @@ BEGIN
     IF @@ROWCOUNT = 0 BREAK;
     SELECT @after_worker = @worker, @looked_at = @looked_at + 1;
     IF EXISTS (SELECT 1 FROM @command AS c WHERE c.command = @head_command)
-        AND EXISTS (SELECT 1 FROM @queue AS q WHERE q.queue = @head_queue)
+        AND @all_but <> CASE WHEN EXISTS (SELECT 1 FROM @queue AS q WHERE q.queue = @head_queue) THEN 1 ELSE 0 END
         AND NOT EXISTS (SELECT 1 FROM dbjobs.job_worker AS w WITH (NOLOCK) WHERE w.worker = @worker)
     BEGIN
         INSERT INTO @idle (worker) VALUES (@worker);
@@ -74,11 +76,12 @@ BEGIN
         CROSS APPLY (
             SELECT TOP (@run_length) j.id, j.priority, CASE
                 WHEN EXISTS (SELECT 1 FROM @command AS c WHERE c.command = j.command)
-                    AND EXISTS (SELECT 1 FROM @queue AS q WHERE q.queue = j.queue)
+                    AND @all_but
+                        <> CASE WHEN EXISTS (SELECT 1 FROM @queue AS q WHERE q.queue = j.queue) THEN 1 ELSE 0 END
                 THEN 1 ELSE 0 END AS mine
             FROM dbjobs.background_job AS j WITH (NOLOCK, INDEX (background_job_lane))
             WHERE j.worker = l.worker AND j.worker IS NOT NULL AND j.state = N'queued'
-              AND (j.expires_at IS NULL OR j.expires_at > @now)
+              AND (j.expires_at IS NULL OR j.attempt > 0 OR j.expires_at > @now)
             ORDER BY j.priority, j.id
         ) AS h;
         INSERT INTO @locked (id)

@@ -1,7 +1,8 @@
--- Jobs that have not started in time. background_job_expiry serves it. READPAST: whoever has such a row in hand, or has
--- not committed it yet, is not waited for.
+-- Jobs that were to start by now and never have. One that has started (in back-off, handed back, in its callback) does
+-- not expire any more. background_job_expiry serves it. READPAST: rows in somebody's hands, or not committed yet, are
+-- left for the next look.
 DECLARE @limit int = :limit;
 SELECT TOP (@limit) id
 FROM dbjobs.background_job WITH (READPAST, READCOMMITTEDLOCK)
-WHERE expires_at <= SYSUTCDATETIME() AND node_id IS NULL AND state IN (N'scheduled', N'waiting', N'queued')
+WHERE expires_at <= SYSUTCDATETIME() AND attempt = 0 AND state IN (N'scheduled', N'waiting', N'queued')
 ORDER BY expires_at;

@@ -1,14 +1,14 @@
--- Commands that nobody here can run, among the ready jobs at the front of every queue (that is where they
+-- Commands that nobody here can run, among the ready jobs at the front of these queues (that is where they
 -- gather) and of the named workers. READPAST: what somebody has in hand is not waited for.
-DECLARE @commands nvarchar(max) = :commands, @bound int = :bound;
+DECLARE @commands nvarchar(max) = :commands, @queues nvarchar(max) = :queues, @bound int = :bound;
 SELECT ready.command, COUNT(*) AS jobs
 FROM (
     SELECT free.command
-    FROM dbjobs.job_queue AS q
+    FROM OPENJSON(@queues) WITH (queue nvarchar(510) '$') AS q
     CROSS APPLY (
         SELECT TOP (@bound) j.command
         FROM dbjobs.background_job AS j WITH (READPAST, READCOMMITTEDLOCK)
-        WHERE j.queue = q.queue AND j.state = N'queued' AND j.worker IS NULL
+        WHERE j.queue = q.queue COLLATE Latin1_General_100_BIN2 AND j.state = N'queued' AND j.worker IS NULL
         ORDER BY j.priority, j.id
     ) AS free
     UNION ALL

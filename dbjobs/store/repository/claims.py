@@ -20,6 +20,11 @@ async def claim_jobs(
     return [Claimed(*row) for row in rows]
 
 
+async def find_ready_queues(db: Fetcher, after_queue: str, limit: int) -> list[str]:
+    """Queues with ready jobs of no named worker, in the order of their names, after one of them."""
+    return [row[0] for row in await db.fetch("find_ready_queues", after_queue=after_queue, limit=limit)]
+
+
 async def claim_lanes(
     db: Fetcher,
     node_id: int,
@@ -30,8 +35,13 @@ async def claim_lanes(
     scan_limit: int,
     queues: Sequence[str],
     commands: Sequence[str],
+    all_but: bool = False,
 ) -> tuple[list[Claimed], list[str]]:
-    """Lease idle lanes and claim the head of each; the jobs, and leased lanes that yielded none."""
+    """Lease idle lanes and claim the head of each; the jobs, and leased lanes that yielded none.
+
+    Args:
+        all_but: ``queues`` are those that are not served.
+    """
     rows = await db.fetch(
         "claim_lanes",
         node_id=node_id,
@@ -40,6 +50,7 @@ async def claim_lanes(
         run_length=run_length,
         scan_limit=scan_limit,
         queues=queues,
+        all_but=all_but,
         commands=commands,
     )
     return [Claimed(*row) for row in rows if row[0] is not None], [row[4] for row in rows if row[0] is None]

@@ -11,19 +11,27 @@ from dbjobs.store.statements import Table
 
 
 async def insert_jobs(db: Fetcher, jobs: Sequence[NewJob], notices: Sequence[str]) -> list[tuple[int, str | None]]:
-    """Insert; (id, ref_id) of the rows that went in, in input order. A live ref_id yields no row."""
+    """Insert; (id, ref_id) of the rows, in input order."""
     rows = await db.fetch("insert_jobs", jobs=Table.of(jobs), notices=notices)
     return sorted((row[0], row[1]) for row in rows)
 
 
 async def add_to_batches(db: Fetcher, totals: Mapping[str, int]) -> None:
-    """Count jobs that this transaction has added to batches."""
+    """Append what this transaction has added to batches."""
     await db.fetch("add_to_batches", counts=Table(("batch_id", "total"), sorted(totals.items())))
 
 
-async def find_refs(db: Fetcher, ref_ids: Sequence[str]) -> list[tuple[str, int, bool]]:
-    """(ref_id, id, is live) of those that exist."""
-    return [(row[0], row[1], bool(row[2])) for row in await db.fetch("find_refs", ref_ids=ref_ids)]
+async def find_refs(db: Fetcher, ref_ids: Sequence[str]) -> dict[str, int]:
+    """The job of each of these ref_ids that exist, live or in history."""
+    return {row[0]: row[1] for row in await db.fetch("find_refs", ref_ids=ref_ids)}
+
+
+async def add_refs(db: Fetcher, refs: Sequence[tuple[str, int]]) -> set[str]:
+    """Make the (ref_id, job id) of jobs known that this transaction has inserted; the ref_ids that were free.
+
+    Waits while another open transaction has inserted the very same ref_id.
+    """
+    return {row[0] for row in await db.fetch("add_refs", refs=Table(("ref_id", "job_id"), refs))}
 
 
 async def discard_jobs(db: Fetcher, ids: Sequence[int]) -> None:
@@ -31,9 +39,9 @@ async def discard_jobs(db: Fetcher, ids: Sequence[int]) -> None:
     await db.fetch("discard_jobs", ids=ids)
 
 
-async def lock_parents(db: Fetcher, ids: Sequence[int]) -> set[int]:
-    """Lock and flag live jobs that a new job will depend on; those that are live."""
-    return {row[0] for row in await db.fetch("lock_parents", ids=ids)}
+async def find_parents(db: Fetcher, ids: Sequence[int]) -> dict[int, JobState | None]:
+    """How these jobs have ended, None for those that are alive; unknown ones are left out. Locks nothing."""
+    return {row[0]: None if row[1] is None else JobState(row[1]) for row in await db.fetch("find_parents", ids=ids)}
 
 
 async def find_ends(db: Fetcher, ids: Sequence[int]) -> dict[int, JobState]:

@@ -16,7 +16,7 @@ async def register_node(db: Fetcher, name: str, lease_seconds: float, info: str)
 
 
 async def heartbeat(db: Fetcher, node_id: int, lease_seconds: float, info: str) -> bool:
-    """Renew the lease; False if it is over."""
+    """Renew the lease, also one that has lapsed; False if the node was buried."""
     return bool(await db.fetch("heartbeat", node_id=node_id, lease_seconds=lease_seconds, info=info))
 
 
@@ -25,10 +25,9 @@ async def find_cancel_requests(db: Fetcher, node_id: int) -> set[int]:
     return {row[0] for row in await db.fetch("find_cancel_requests", node_id=node_id)}
 
 
-async def lock_dead_node(db: Fetcher) -> int | None:
-    """Lock one node whose lease is over."""
-    rows = await db.fetch("lock_dead_node")
-    return int(rows[0][0]) if rows else None
+async def bury_node(db: Fetcher, node_id: int) -> bool:
+    """Take the right to its lease from a node whose lease is over; False if it holds, or somebody was faster."""
+    return bool(await db.fetch("bury_node", node_id=node_id))
 
 
 async def find_held(db: Fetcher, node_id: int, limit: int) -> list[Held]:
@@ -42,14 +41,18 @@ async def find_held_workers(db: Fetcher, node_id: int) -> list[str]:
     return [row[0] for row in await db.fetch("find_held_workers", node_id=node_id)]
 
 
-async def find_unknown(db: Fetcher, commands: Sequence[str], bound: int) -> dict[str, int]:
-    """Commands other than these among the first ``bound`` ready jobs of each queue, with their counts."""
-    return {row[0]: row[1] for row in await db.fetch("find_unknown", commands=commands, bound=bound)}
+async def find_unknown(db: Fetcher, queues: Sequence[str], commands: Sequence[str], bound: int) -> dict[str, int]:
+    """Commands other than these among the first ``bound`` ready jobs of each of these queues, with their counts."""
+    rows = await db.fetch("find_unknown", queues=queues, commands=commands, bound=bound)
+    return {row[0]: row[1] for row in rows}
 
 
-async def remove_node(db: Fetcher, node_id: int) -> None:
-    """Forget a node and free its lanes."""
-    await db.fetch("remove_node", node_id=node_id)
+async def remove_node(db: Fetcher, node_id: int) -> bool:
+    """Free the lanes of a node that holds no job any more, and forget it; False if it has no row, or still holds one.
+
+    Only for a node that is buried, or for our own when it has stopped.
+    """
+    return bool(await db.fetch("remove_node", node_id=node_id))
 
 
 async def find_orphans(db: Fetcher) -> list[int]:
@@ -68,6 +71,7 @@ async def list_nodes(db: Fetcher) -> list[NodeInfo]:
             lease_expires_at=moment_of(row["lease_expires_at"]),
             alive=bool(row["alive"]),
             info=json_of(row["info"]) or {},
+            buried=bool(row["buried"]),
         )
         for row in await db.fetch("list_nodes")
     ]

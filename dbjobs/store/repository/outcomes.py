@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from dbjobs.models import JobState
 from dbjobs.store.records import Outcome, Ready
@@ -17,7 +17,7 @@ _FINISH_COLUMNS = tuple("state" if name == "kind" else name for name in _FINISH)
 
 
 async def finish_jobs(
-    db: Fetcher, node_id: int, outcomes: Sequence[Outcome], *, plain_only: bool
+    db: Fetcher, node_id: int, counter: int, outcomes: Sequence[Outcome]
 ) -> list[tuple[int, JobState, str | None, bool]]:
     """Move ended jobs to history; (id, state, batch_id, has_dependents) of those that were ours."""
     rows = [
@@ -27,11 +27,12 @@ async def finish_jobs(
         )
         for o in outcomes
     ]  # fmt: skip
-    moved = await db.fetch("finish_jobs", node_id=node_id, outcomes=Table(_FINISH_COLUMNS, rows), plain_only=plain_only)
+    table = Table(_FINISH_COLUMNS, rows)
+    moved = await db.fetch("finish_jobs", node_id=node_id, counter=counter, outcomes=table)
     return [(row[0], row[1], row[2], bool(row[3])) for row in moved]
 
 
-async def retry_jobs(db: Fetcher, node_id: int, outcomes: Sequence[Outcome]) -> set[int]:
+async def retry_jobs(db: Fetcher, node_id: int, counter: int, outcomes: Sequence[Outcome]) -> set[int]:
     """Schedule failed attempts again; the ids that were ours and not to be cancelled."""
     columns = (
         "id",
@@ -43,7 +44,7 @@ async def retry_jobs(db: Fetcher, node_id: int, outcomes: Sequence[Outcome]) -> 
         "block_worker",
         "release_worker",
     )
-    return await _apply(db, "retry_jobs", node_id, columns, outcomes)
+    return await _apply(db, "retry_jobs", node_id, columns, outcomes, counter=counter)
 
 
 async def hand_back_jobs(db: Fetcher, node_id: int, outcomes: Sequence[Outcome]) -> set[int]:
@@ -58,39 +59,28 @@ async def execute_jobs(db: Fetcher, node_id: int, outcomes: Sequence[Outcome]) -
 
 
 async def _apply(
-    db: Fetcher, statement: str, node_id: int, columns: Sequence[str], outcomes: Sequence[Outcome]
+    db: Fetcher, statement: str, node_id: int, columns: Sequence[str], outcomes: Sequence[Outcome], **more: int
 ) -> set[int]:
     rows = [tuple(getattr(outcome, column) for column in columns) for outcome in outcomes]
-    return {row[0] for row in await db.fetch(statement, node_id=node_id, outcomes=Table(columns, rows))}
-
-
-async def release_children(db: Fetcher, parents: Sequence[tuple[int, str]]) -> tuple[list[Ready], dict[int, int]]:
-    """Parents (id, final state) ended: children that became ready, and doomed children -> failed parent."""
-    rows = await db.fetch("release_children", parents=Table(("id", "state"), parents))
-    ready = [Ready(row[2], row[3], row[4] is not None, True) for row in rows if row[5] is None and row[1] == "queued"]
-    return ready, {row[0]: row[5] for row in rows if row[5] is not None}
-
-
-async def count_batches(db: Fetcher, counts: Mapping[str, tuple[int, int, int]]) -> None:
-    """Add (completed, failed, cancelled) to batches; in name order, so that two nodes do not deadlock."""
-    rows = [(batch_id, *counts[batch_id]) for batch_id in sorted(counts)]
-    await db.fetch("count_batches", counts=Table(("batch_id", "completed", "failed", "cancelled"), rows))
+    return {row[0] for row in await db.fetch(statement, node_id=node_id, outcomes=Table(columns, rows), **more)}
 
 
 async def cancel_jobs(
-    db: Fetcher, ids: Sequence[int], error_code: str, error: str
-) -> list[tuple[int, JobState, str | None, bool]]:
-    """Move jobs that have not started to history; (id, state, batch_id, has_dependents) of those."""
-    rows = await db.fetch("cancel_jobs", ids=ids, error_code=error_code, error=error)
-    return [(row[0], row[1], row[2], bool(row[3])) for row in rows]
+    db: Fetcher, ids: Sequence[int], counter: int, error_code: str, error: str, *, ask_running: bool
+) -> tuple[set[int], set[int]]:
+    """Cancel jobs; those that have not started end here, and the nodes of running ones may be asked to stop them.
+
+    Returns:
+        The ids that have ended, and those that were asked. A row that somebody else has locked is in neither.
+    """
+    rows = await db.fetch(
+        "cancel_jobs", ids=ids, counter=counter, error_code=error_code, error=error, ask_running=ask_running
+    )
+    return {row[0] for row in rows if row[1] == "cancelled"}, {row[0] for row in rows if row[1] == "started"}
 
 
-async def request_cancel(db: Fetcher, ids: Sequence[int]) -> set[int]:
-    """Ask the owners of running jobs to cancel them; the ids that are running."""
-    return {row[0] for row in await db.fetch("request_cancel", ids=ids)}
-
-
-async def requeue_jobs(db: Fetcher, ids: Sequence[int]) -> list[tuple[int, Ready]]:
-    """Bring failed or cancelled jobs back."""
-    rows = await db.fetch("requeue_jobs", ids=ids)
-    return [(row[0], Ready(row[1], row[2], row[3] is not None, True)) for row in rows]
+async def requeue_jobs(db: Fetcher, ids: Sequence[int], counter: int) -> tuple[list[Ready], list[int]]:
+    """Bring failed or cancelled jobs back; those that may run now, and the ids of those that wait for parents."""
+    rows = await db.fetch("requeue_jobs", ids=ids, counter=counter)
+    ready = [Ready(row[1], row[2], row[3] is not None, True) for row in rows if row[4] == "queued"]
+    return ready, [row[0] for row in rows if row[4] != "queued"]

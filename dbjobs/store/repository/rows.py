@@ -53,12 +53,21 @@ def job_of(row: Row) -> Job:
         reply_to=row["reply_to"],
         error_code=row["error_code"],
         error=row["error"],
-        errors=tuple(msgspec.convert(json_of(row["errors"]) or [], list[JobError])),
+        errors=_errors_of(row),
         args=json_of(row["args"]) or {},
         meta=json_of(row["meta"]) or {},
         cancel_requested_at=maybe_moment_of(row["cancel_requested_at"]),
         node_id=row["node_id"],
     )
+
+
+def _errors_of(row: Row) -> tuple[JobError, ...]:
+    entries = json_of(row["errors"]) or []
+    for entry in entries:
+        # Entries about a lost node once had no time: the latest that is known of the job stands in for it.
+        if not entry["at"]:
+            entry["at"] = moment_of(row["completed_at"] or row["started_at"] or row["created_at"]).isoformat()
+    return tuple(msgspec.convert(entries, list[JobError]))
 
 
 def json_of(text: str | None) -> Any:

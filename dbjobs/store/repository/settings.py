@@ -11,6 +11,12 @@ async def list_queues(db: Fetcher) -> list[QueueInfo]:
     return [QueueInfo(queue=row[0], paused=bool(row[1]), concurrency=row[2]) for row in await db.fetch("list_queues")]
 
 
+async def list_queue_settings(db: Fetcher) -> list[QueueInfo]:
+    """The queues that are paused or limited; there may be many more that are neither."""
+    rows = await db.fetch("list_queue_settings")
+    return [QueueInfo(queue=row[0], paused=bool(row[1]), concurrency=row[2]) for row in rows]
+
+
 async def set_queue(db: Fetcher, queue: str, *, paused: bool | None = None, concurrency: int | None = None) -> None:
     """Change a queue's settings; None leaves one as it is, concurrency 0 takes the limit away."""
     await db.fetch("set_queue", queue=queue, paused=paused, concurrency=concurrency)
@@ -30,6 +36,21 @@ async def get_batch(db: Fetcher, batch_id: str) -> BatchProgress | None:
         cancelled=row["cancelled"],
         created_at=moment_of(row["created_at"]),
     )
+
+
+async def fold_batches(db: Fetcher, limit: int) -> int:
+    """Sum up at most ``limit`` appended rows of batches; how many there were."""
+    return int((await db.fetch("fold_batches", limit=limit))[0][0])
+
+
+async def drop_batches(db: Fetcher, seconds: float) -> int:
+    """Forget batches in which all have ended and nothing has happened for so long, some at a time; how many."""
+    return int((await db.fetch("drop_batches", seconds=seconds))[0][0])
+
+
+async def forget_refs(db: Fetcher, month: str, limit: int) -> int:
+    """Forget at most ``limit`` ref_ids of months up to this one (YYYYMM), which have left the history; how many."""
+    return int((await db.fetch("forget_refs", month=month, limit=limit))[0][0])
 
 
 async def count_live(db: Fetcher, bound: int) -> dict[tuple[str, str], int]:

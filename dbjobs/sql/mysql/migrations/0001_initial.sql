@@ -67,6 +67,7 @@ CREATE TABLE IF NOT EXISTS dbjobs_background_job (
             ELSE 0
         END
     ) STORED,
+    expiry              DATETIME(6) AS (CASE attempt WHEN 0 THEN expires_at END) STORED,
     CHECK (
         line <=> CASE
             WHEN node_id IS NOT NULL THEN CONCAT('n:', node_id)
@@ -78,8 +79,8 @@ CREATE TABLE IF NOT EXISTS dbjobs_background_job (
     KEY line (line, place, id),
     -- The idempotency key.
     UNIQUE KEY ref (ref_id),
-    -- Serves find_expired.
-    KEY expiry (expires_at),
+    -- Serves find_expired: only jobs that have never started, so that those in back-off cost the look nothing.
+    KEY expiry (expiry),
     -- Serve cancel_many and the lists by tag and batch.
     KEY batch (batch_id),
     KEY tag (tag)
@@ -183,7 +184,9 @@ CREATE TABLE IF NOT EXISTS dbjobs_job_worker (
 CREATE TABLE IF NOT EXISTS dbjobs_job_queue (
     queue       VARCHAR(255) NOT NULL PRIMARY KEY,
     paused      TINYINT NOT NULL DEFAULT 0,
-    concurrency INT                                          -- over one node; NULL: as the node was started
+    concurrency INT,                                         -- over one node; NULL: as the node was started
+    -- Serves list_queue_settings: there may be a queue for each tenant, and few have settings.
+    KEY settings (paused, concurrency)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE={bytewise};
 
 -- Who waits for whom. Rows go when the parent ends.

@@ -16,7 +16,8 @@ CREATE TABLE dbjobs.background_job (
     depends_on          json,
     depends_on_policy   text NOT NULL DEFAULT 'completed',
     pending             integer NOT NULL DEFAULT 0,      -- parents that have not ended yet
-    has_dependents      boolean NOT NULL DEFAULT false,  -- set under the row's lock by a child's enqueue
+    unresolved          boolean NOT NULL DEFAULT false,  -- a waiting child whose parents are not all flagged yet
+    has_dependents      boolean NOT NULL DEFAULT false,  -- set under the row's lock by resolve_children
     run_after           timestamptz,
     expires_at          timestamptz,
     created_at          timestamptz NOT NULL DEFAULT now(),
@@ -80,11 +81,11 @@ CREATE INDEX background_job_node ON dbjobs.background_job (node_id)
 -- Serves the heartbeat: which of my jobs shall be cancelled?
 CREATE INDEX background_job_cancel ON dbjobs.background_job (node_id)
     WHERE cancel_requested_at IS NOT NULL;
--- Serves expire_jobs.
+-- Serves find_expired: only jobs that have never started, so that those in back-off cost the look nothing.
 CREATE INDEX background_job_expiry ON dbjobs.background_job (expires_at)
-    WHERE expires_at IS NOT NULL AND node_id IS NULL;
--- The idempotency key. Rows without one cost nothing.
-CREATE UNIQUE INDEX background_job_ref ON dbjobs.background_job (ref_id) WHERE ref_id IS NOT NULL;
+    WHERE expires_at IS NOT NULL AND attempt = 0;
+-- Serves find_dependency_work: children whose parents do not know of them yet. Nearly always empty.
+CREATE INDEX background_job_unresolved ON dbjobs.background_job (id) WHERE unresolved;
 -- Serve cancel_many and the lists by tag and batch.
 CREATE INDEX background_job_batch ON dbjobs.background_job (batch_id) WHERE batch_id IS NOT NULL;
 CREATE INDEX background_job_tag ON dbjobs.background_job (tag) WHERE tag IS NOT NULL;
@@ -140,7 +141,6 @@ CREATE TABLE dbjobs.completed_job (
     PRIMARY KEY (id, created_at)
 ) PARTITION BY RANGE (created_at);
 
-CREATE INDEX completed_job_ref ON dbjobs.completed_job (ref_id) WHERE ref_id IS NOT NULL;
 CREATE INDEX completed_job_batch ON dbjobs.completed_job (batch_id) WHERE batch_id IS NOT NULL;
 CREATE INDEX completed_job_tag ON dbjobs.completed_job (tag) WHERE tag IS NOT NULL;
 
@@ -150,7 +150,6 @@ CREATE TABLE dbjobs.failed_job (
     PRIMARY KEY (id, created_at)
 ) PARTITION BY RANGE (created_at);
 
-CREATE INDEX failed_job_ref ON dbjobs.failed_job (ref_id) WHERE ref_id IS NOT NULL;
 CREATE INDEX failed_job_batch ON dbjobs.failed_job (batch_id) WHERE batch_id IS NOT NULL;
 CREATE INDEX failed_job_tag ON dbjobs.failed_job (tag) WHERE tag IS NOT NULL;
 
@@ -173,6 +172,7 @@ CREATE TABLE dbjobs.job_node (
     started_at          timestamptz NOT NULL DEFAULT clock_timestamp(),
     last_seen_at        timestamptz NOT NULL DEFAULT clock_timestamp(),
     lease_expires_at    timestamptz NOT NULL,
+    buried              boolean NOT NULL DEFAULT false,  -- others take over its jobs: the lease is never renewed again
     info                jsonb NOT NULL
 ) WITH (fillfactor = 50);
 
@@ -191,8 +191,19 @@ CREATE TABLE dbjobs.job_queue (
     paused      boolean NOT NULL DEFAULT false,
     concurrency integer             -- over one node; NULL: as the node was started
 );
+-- Serves list_queue_settings: there may be a queue for each tenant, and few have settings.
+CREATE INDEX job_queue_settings ON dbjobs.job_queue (queue) WHERE paused OR concurrency IS NOT NULL;
 
--- Who waits for whom. Rows go when the parent ends.
+-- The idempotency key, unique over live jobs and history: one table for both, because the history's partitions cannot
+-- have a unique index of their own on it. It leaves with the month of its job (forget_refs).
+CREATE TABLE dbjobs.job_ref (
+    ref_id      text COLLATE "C" PRIMARY KEY,
+    job_id      bigint NOT NULL,
+    month       text COLLATE "C" NOT NULL   -- 'YYYYMM' of the job's created_at, UTC
+);
+CREATE INDEX job_ref_month ON dbjobs.job_ref (month);
+
+-- Who waits for whom. A row goes when the child has been told of the parent's end.
 CREATE TABLE dbjobs.job_dependency (
     parent_id   bigint NOT NULL,
     child_id    bigint NOT NULL,
@@ -200,27 +211,47 @@ CREATE TABLE dbjobs.job_dependency (
 );
 CREATE INDEX job_dependency_child ON dbjobs.job_dependency (child_id);
 
+-- Parents that have ended while their children have not all been told. Written with the parent's end, so that the
+-- release of the children needs no lock of that transaction and any node can go on with it.
+CREATE TABLE dbjobs.ended_parent (
+    parent_id   bigint PRIMARY KEY,
+    state       text NOT NULL
+) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
+
+-- What happened to a batch, as rows that are only ever appended: nobody waits for the row of a batch. Now and then the
+-- rows of a batch become one (fold_batches); the batch is the sum of what there is.
 CREATE TABLE dbjobs.job_batch (
-    batch_id    text COLLATE "C" PRIMARY KEY,
+    id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    batch_id    text COLLATE "C" NOT NULL,
     created_at  timestamptz NOT NULL DEFAULT now(),
+    changed_at  timestamptz NOT NULL DEFAULT now(),
     total       bigint NOT NULL DEFAULT 0,
     completed   bigint NOT NULL DEFAULT 0,
     failed      bigint NOT NULL DEFAULT 0,
-    cancelled   bigint NOT NULL DEFAULT 0
-) WITH (fillfactor = 50);
+    cancelled   bigint NOT NULL DEFAULT 0,
+    folded      boolean NOT NULL DEFAULT false
+) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000);
+-- Serves get_batch.
+CREATE INDEX job_batch_batch ON dbjobs.job_batch (batch_id);
+-- Serves fold_batches: only rows that are still to be folded.
+CREATE INDEX job_batch_loose ON dbjobs.job_batch (batch_id) WHERE NOT folded;
+-- Serves drop_batches: a batch in which all have ended has at least one row of this kind.
+CREATE INDEX job_batch_over ON dbjobs.job_batch (changed_at)
+    WHERE folded AND total <= completed + failed + cancelled;
 
--- Roll-ups, written with the outcomes. Keyed by node as well, so that two nodes never wait for each other's row.
+-- Roll-ups, written with the outcomes. Keyed by who counts as well (a node's finisher by the node's id, everybody else by
+-- a random negative number of their process), so that nobody waits for another's row. 0: folded, of all together.
 CREATE TABLE dbjobs.job_stat (
     minute      timestamptz NOT NULL,
     queue       text COLLATE "C" NOT NULL,
     command     text NOT NULL,
-    node_id     bigint NOT NULL,
+    counter     bigint NOT NULL,
     completed   bigint NOT NULL DEFAULT 0,
     failed      bigint NOT NULL DEFAULT 0,
     cancelled   bigint NOT NULL DEFAULT 0,
     retried     bigint NOT NULL DEFAULT 0,
     duration_ms double precision NOT NULL DEFAULT 0,
-    PRIMARY KEY (minute, queue, command, node_id)
+    PRIMARY KEY (minute, queue, command, counter)
 ) WITH (fillfactor = 50);
 
 -- Every job, whole. `executed` is shown as long as only the callback is outstanding.

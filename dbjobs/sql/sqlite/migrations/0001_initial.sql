@@ -18,7 +18,8 @@ CREATE TABLE dbjobs_background_job (
     depends_on          TEXT,
     depends_on_policy   TEXT NOT NULL DEFAULT 'completed',
     pending             INTEGER NOT NULL DEFAULT 0,      -- parents that have not ended yet
-    has_dependents      INTEGER NOT NULL DEFAULT 0,      -- set by a child's enqueue
+    unresolved          INTEGER NOT NULL DEFAULT 0,      -- a waiting child whose parents are not all flagged yet
+    has_dependents      INTEGER NOT NULL DEFAULT 0,      -- set by resolve_children
     run_after           TEXT,
     expires_at          TEXT,
     created_at          TEXT NOT NULL DEFAULT (strftime('%Y-%m-%d %H:%M:%f', 'now')),
@@ -73,11 +74,11 @@ CREATE INDEX dbjobs_background_job_node ON dbjobs_background_job (node_id)
 -- Serves the heartbeat: which of my jobs shall be cancelled?
 CREATE INDEX dbjobs_background_job_cancel ON dbjobs_background_job (node_id)
     WHERE cancel_requested_at IS NOT NULL;
--- Serves find_expired.
+-- Serves find_expired: only jobs that have never started, so that those in back-off cost the look nothing.
 CREATE INDEX dbjobs_background_job_expiry ON dbjobs_background_job (expires_at)
-    WHERE expires_at IS NOT NULL AND node_id IS NULL;
--- The idempotency key. Rows without one cost nothing.
-CREATE UNIQUE INDEX dbjobs_background_job_ref ON dbjobs_background_job (ref_id) WHERE ref_id IS NOT NULL;
+    WHERE expires_at IS NOT NULL AND attempt = 0;
+-- Serves find_dependency_work: children whose parents do not know of them yet. Nearly always empty.
+CREATE INDEX dbjobs_background_job_unresolved ON dbjobs_background_job (unresolved) WHERE unresolved = 1;
 
 -- Jobs that have ended and wait to be copied to the file of their month. A transaction over two files is not
 -- atomic in WAL mode, one over two tables is: a job is always in exactly one of these two tables, whatever
@@ -149,14 +150,14 @@ CREATE TABLE dbjobs_requeued_job (
     created_at          TEXT NOT NULL
 ) STRICT;
 
--- The ref_ids of the whole history, so that a key is known to be taken without opening a month's file, in the
--- transaction that removes the live row. Dropped with the month.
-CREATE TABLE dbjobs_finished_ref (
+-- The idempotency key, unique over live jobs and history: a key is known to be taken without opening a month's file.
+-- It leaves with the month of its job (forget_refs).
+CREATE TABLE dbjobs_job_ref (
     ref_id              TEXT PRIMARY KEY,
-    id                  INTEGER NOT NULL,
-    month               TEXT NOT NULL
+    job_id              INTEGER NOT NULL,
+    month               TEXT NOT NULL       -- 'YYYYMM' of the job's created_at, UTC
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX dbjobs_finished_ref_month ON dbjobs_finished_ref (month);
+CREATE INDEX dbjobs_job_ref_month ON dbjobs_job_ref (month);
 
 -- One row a running process, with a new id at every start, so that an old one can never be mistaken for it.
 CREATE TABLE dbjobs_job_node (
@@ -165,6 +166,7 @@ CREATE TABLE dbjobs_job_node (
     started_at          TEXT NOT NULL DEFAULT (strftime('%Y-%m-%d %H:%M:%f', 'now')),
     last_seen_at        TEXT NOT NULL DEFAULT (strftime('%Y-%m-%d %H:%M:%f', 'now')),
     lease_expires_at    TEXT NOT NULL,
+    buried              INTEGER NOT NULL DEFAULT 0,  -- others take over its jobs: the lease is never renewed again
     info                TEXT NOT NULL
 ) STRICT;
 
@@ -183,8 +185,10 @@ CREATE TABLE dbjobs_job_queue (
     paused              INTEGER NOT NULL DEFAULT 0,
     concurrency         INTEGER             -- over one node; NULL: as the node was started
 ) STRICT, WITHOUT ROWID;
+-- Serves list_queue_settings: there may be a queue for each tenant, and few have settings.
+CREATE INDEX dbjobs_job_queue_settings ON dbjobs_job_queue (queue) WHERE paused OR concurrency IS NOT NULL;
 
--- Who waits for whom. Rows go when the parent ends.
+-- Who waits for whom. A row goes when the child has been told of the parent's end.
 CREATE TABLE dbjobs_job_dependency (
     parent_id           INTEGER NOT NULL,
     child_id            INTEGER NOT NULL,
@@ -192,27 +196,47 @@ CREATE TABLE dbjobs_job_dependency (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX dbjobs_job_dependency_child ON dbjobs_job_dependency (child_id);
 
+-- Parents that have ended while their children have not all been told. Written with the parent's end; any node can go
+-- on with the release of the children, some at a time.
+CREATE TABLE dbjobs_ended_parent (
+    parent_id           INTEGER PRIMARY KEY,
+    state               TEXT NOT NULL
+) STRICT;
+
+-- What happened to a batch, as rows that are only ever appended. Now and then the rows of a batch become one
+-- (fold_batches); the batch is the sum of what there is.
 CREATE TABLE dbjobs_job_batch (
-    batch_id            TEXT PRIMARY KEY,
+    id                  INTEGER PRIMARY KEY AUTOINCREMENT,
+    batch_id            TEXT NOT NULL,
     created_at          TEXT NOT NULL DEFAULT (strftime('%Y-%m-%d %H:%M:%f', 'now')),
+    changed_at          TEXT NOT NULL DEFAULT (strftime('%Y-%m-%d %H:%M:%f', 'now')),
     total               INTEGER NOT NULL DEFAULT 0,
     completed           INTEGER NOT NULL DEFAULT 0,
     failed              INTEGER NOT NULL DEFAULT 0,
-    cancelled           INTEGER NOT NULL DEFAULT 0
-) STRICT, WITHOUT ROWID;
+    cancelled           INTEGER NOT NULL DEFAULT 0,
+    folded              INTEGER NOT NULL DEFAULT 0
+) STRICT;
+-- Serves get_batch.
+CREATE INDEX dbjobs_job_batch_batch ON dbjobs_job_batch (batch_id);
+-- Serves fold_batches: only rows that are still to be folded.
+CREATE INDEX dbjobs_job_batch_loose ON dbjobs_job_batch (batch_id) WHERE folded = 0;
+-- Serves drop_batches.
+CREATE INDEX dbjobs_job_batch_over ON dbjobs_job_batch (changed_at)
+    WHERE folded = 1 AND total <= completed + failed + cancelled;
 
--- Roll-ups, written with the outcomes.
+-- Roll-ups, written with the outcomes. `counter` says who counts: a node, or another process by a number of its own;
+-- 0: folded, of all together.
 CREATE TABLE dbjobs_job_stat (
     minute              TEXT NOT NULL,
     queue               TEXT NOT NULL,
     command             TEXT NOT NULL,
-    node_id             INTEGER NOT NULL,
+    counter             INTEGER NOT NULL,
     completed           INTEGER NOT NULL DEFAULT 0,
     failed              INTEGER NOT NULL DEFAULT 0,
     cancelled           INTEGER NOT NULL DEFAULT 0,
     retried             INTEGER NOT NULL DEFAULT 0,
     duration_ms         REAL NOT NULL DEFAULT 0,
-    PRIMARY KEY (minute, queue, command, node_id)
+    PRIMARY KEY (minute, queue, command, counter)
 ) STRICT, WITHOUT ROWID;
 
 -- Every job in this file, whole; each month's file has a view of the same columns. `executed` is shown as

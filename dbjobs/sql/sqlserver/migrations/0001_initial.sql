@@ -78,9 +78,9 @@ CREATE INDEX background_job_due ON dbjobs.background_job (run_after) WHERE state
 CREATE INDEX background_job_node ON dbjobs.background_job (node_id) WHERE node_id IS NOT NULL;
 -- Serves the heartbeat: which of my jobs shall be cancelled?
 CREATE INDEX background_job_cancel ON dbjobs.background_job (node_id) WHERE cancel_requested_at IS NOT NULL;
--- Serves find_expired.
+-- Serves find_expired: only jobs that have never started, so that those in back-off cost the look nothing.
 CREATE INDEX background_job_expiry ON dbjobs.background_job (expires_at)
-    WHERE expires_at IS NOT NULL AND node_id IS NULL;
+    WHERE expires_at IS NOT NULL AND attempt = 0;
 -- The idempotency key. Rows without one cost nothing.
 CREATE UNIQUE INDEX background_job_ref ON dbjobs.background_job (ref_id) WHERE ref_id IS NOT NULL;
 -- Serve cancel_many and the lists by tag and batch.
@@ -234,6 +234,10 @@ CREATE TABLE dbjobs.job_queue (
     paused      bit NOT NULL DEFAULT 0,
     concurrency int                     -- over one node; NULL: as the node was started
 );
+-- Serve list_queue_settings: there may be a queue for each tenant, and few have settings.
+CREATE INDEX job_queue_paused ON dbjobs.job_queue (queue) INCLUDE (concurrency) WHERE paused = 1;
+CREATE INDEX job_queue_limited ON dbjobs.job_queue (queue) INCLUDE (paused, concurrency)
+    WHERE paused = 0 AND concurrency IS NOT NULL;
 
 -- Who waits for whom. Rows go when the parent ends.
 CREATE TABLE dbjobs.job_dependency (

@@ -1,0 +1,68 @@
+"""Tells children what became of their parents. Every node does it, and passes by what others have locked."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable, Iterable, Sequence
+
+import anyio
+
+from dbjobs.engine.waker import Waker
+from dbjobs.store import repository
+from dbjobs.store.database import Database
+from dbjobs.store.dependencies import Follower
+
+# How late a child may be noticed whose enqueue, or whose parent's end, this process has not heard of.
+LOOK_SECONDS = 0.5
+# The least pause between two looks: news may come faster.
+PAUSE_SECONDS = 0.02
+ROWS_PER_LOOK = 1000
+
+
+class Dependencies:
+    """Resolves children and releases them.
+
+    Args:
+        on_ended: told the ids of descendants that were cancelled.
+    """
+
+    def __init__(self, db: Database, waker: Waker, on_ended: Callable[[Sequence[int]], None]) -> None:
+        self._db = db
+        self._waker = waker
+        self._on_ended = on_ended
+        self._news = asyncio.Event()
+        self._parents: set[int] = set()
+
+    def ended(self, parents: Iterable[int]) -> None:
+        """These jobs have ended and have children; returns at once."""
+        self._parents.update(parents)
+        self._news.set()
+
+    def poke(self) -> None:
+        """There may be something to do that this process has not heard of; returns at once."""
+        self._news.set()
+
+    async def look(self) -> float:
+        """Wait for news, at most ``LOOK_SECONDS``, and do what there is; seconds until the next look."""
+        with anyio.move_on_after(LOOK_SECONDS * random.uniform(0.8, 1.0)):
+            await self._news.wait()
+        self._news.clear()
+        parents, self._parents = self._parents, set()
+        if parents:
+            await self._follow(Follower(self._db, parents=parents))
+            return 0.0
+        while True:
+            ended, unresolved = await repository.find_dependency_work(self._db, ROWS_PER_LOOK)
+            if not ended and not unresolved:
+                return PAUSE_SECONDS
+            if not await self._follow(Follower(self._db, parents=ended, children=unresolved)):
+                return PAUSE_SECONDS
+
+    async def _follow(self, follower: Follower) -> bool:
+        try:
+            return await follower.run()
+        finally:
+            self._waker.ready(follower.ready)
+            if follower.cancelled:
+                self._on_ended(sorted(follower.cancelled))

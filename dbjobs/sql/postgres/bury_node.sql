@@ -1,0 +1,12 @@
+-- A node whose lease is over is buried: from here on it can neither renew its lease nor claim, and any node may take
+-- over what it holds. FOR UPDATE conflicts with a claim in its name (KEY SHARE) and SKIP LOCKED does not wait for it.
+WITH dead AS (
+    SELECT id
+    FROM dbjobs.job_node
+    WHERE id = :node_id AND lease_expires_at <= clock_timestamp() AND NOT buried
+    FOR UPDATE SKIP LOCKED
+)
+UPDATE dbjobs.job_node
+SET buried = true
+WHERE id = ANY (ARRAY(SELECT id FROM dead))
+RETURNING id;

@@ -1,0 +1,14 @@
+-- The months up to this one have left the history, and their keys leave with them, some at a time. The key of a job that
+-- is still alive stays.
+-- @as old
+DELETE FROM dbjobs_job_ref
+WHERE ref_id IN (
+    SELECT r.ref_id
+    FROM dbjobs_job_ref r
+    WHERE r.month <= :month
+      AND NOT EXISTS (SELECT 1 FROM dbjobs_background_job j WHERE j.id = r.job_id)
+    LIMIT :limit
+)
+RETURNING ref_id;
+
+SELECT count(*) AS forgotten FROM json_each(:old);

@@ -1,0 +1,17 @@
+-- Queues with ready jobs of no named worker, in the order of their names, after one of them. A skip scan: one probe of
+-- background_job_ready for each queue found, so the cost goes with the queues that have work and not with their jobs, nor
+-- with the names that are known.
+-- READPAST: what somebody has in hand is not waited for; the next look finds it.
+DECLARE @after_queue nvarchar(510) = :after_queue, @limit int = :limit, @found int = 0;
+DECLARE @ready TABLE (queue nvarchar(510) COLLATE Latin1_General_100_BIN2 NOT NULL PRIMARY KEY NONCLUSTERED);
+WHILE @found < @limit
+BEGIN
+    SELECT TOP (1) @after_queue = j.queue
+    FROM dbjobs.background_job AS j WITH (READPAST, READCOMMITTEDLOCK, FORCESEEK, INDEX (background_job_ready))
+    WHERE j.state = N'queued' AND j.worker IS NULL AND j.queue > @after_queue
+    ORDER BY j.queue, j.priority, j.id;
+    IF @@ROWCOUNT = 0 BREAK;
+    INSERT INTO @ready (queue) VALUES (@after_queue);
+    SET @found = @found + 1;
+END;
+SELECT queue FROM @ready ORDER BY queue;

@@ -1,0 +1,54 @@
+"""A page shows one program of ``examples/``, whole, with what it prints; links lead to files; every error is told."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from dbjobs import errors
+from tests.servers.processes import Spawn
+
+ROOT = Path(__file__).parents[1]
+PAGES = sorted(ROOT.glob("docs/*.md"))
+PROGRAMS = sorted(ROOT.glob("examples/*.py"))
+LONGEST_SECONDS = 60.0
+
+_PROGRAM = re.compile(r'```python title="examples/(\w+)\.py"\n(.*?)```\n\nIt prints:\n\n```text\n(.*?)```', re.DOTALL)
+_LINK = re.compile(r"\]\(([^)#:]+)(?:#[\w-]+)?\)")
+
+
+def shown(page: Path) -> list[tuple[str, str, str]]:
+    """(name, program, output) as they stand on a page."""
+    return _PROGRAM.findall(page.read_text(encoding="utf-8"))
+
+
+def test_every_program_has_its_page_and_every_fence_its_program() -> None:
+    on_pages = [name for page in PAGES for name, _, _ in shown(page)]
+    assert sorted(on_pages) == [path.stem for path in PROGRAMS]
+    for page in PAGES:
+        assert page.read_text(encoding="utf-8").count('title="examples/') == len(shown(page)), page.name
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("program", PROGRAMS, ids=lambda path: path.stem)
+def test_a_program_prints_what_its_page_says(program: Path, spawn: Spawn, tmp_path: Path) -> None:
+    [(text, output)] = [(text, out) for page in PAGES for name, text, out in shown(page) if name == program.stem]
+    assert text == program.read_text(encoding="utf-8")
+    child = spawn("-W", "error", str(program), cwd=tmp_path)
+    printed, _ = child.communicate(timeout=LONGEST_SECONDS)
+    assert child.returncode == 0
+    assert printed == output
+
+
+@pytest.mark.parametrize("page", [*PAGES, *sorted(ROOT.glob("*.md"))], ids=lambda path: path.stem)
+def test_links_lead_to_files(page: Path) -> None:
+    missing = [link for link in _LINK.findall(page.read_text(encoding="utf-8")) if not (page.parent / link).exists()]
+    assert missing == []
+
+
+def test_every_error_is_in_the_table() -> None:
+    table = (ROOT / "docs" / "errors.md").read_text(encoding="utf-8")
+    ours = {name for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, Exception)}
+    assert ours - {"DbjobsError"} - set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)) == set()
