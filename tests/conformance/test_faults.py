@@ -15,7 +15,7 @@ from importlib.resources import files
 import pytest
 
 from dbjobs import DatabaseError, Jobs, JobState
-from dbjobs.engine import dispatcher, janitor, resilience, supervisor, timekeeper, waker
+from dbjobs.engine import dependencies, dispatcher, janitor, resilience, supervisor, timekeeper, waker
 from dbjobs.store.database import Database, make_database
 from tests.conformance.helpers import eventually, whole_list
 from tests.conformance.raw import Raw
@@ -42,6 +42,7 @@ ASKED_BY_PEOPLE = {
 }  # fmt: skip
 MAKING_TABLES = {
     "has_schema", "schema_version", "make_schema", "lock_schema", "record_version", "make_partition", "drop_partition",
+    "forget_refs",
 }  # fmt: skip
 # Parts of what counts as one round trip here.
 PARTS = {
@@ -73,6 +74,8 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
         (timekeeper, "LOOK_SECONDS", 0.1),
         (timekeeper, "EXPIRY_SECONDS", 0.1),
         (janitor, "HOUSEKEEPING_SECONDS", 0.2),
+        (janitor, "FOLD_SECONDS", 0.2),
+        (dependencies, "LOOK_SECONDS", 0.1),
         (dispatcher, "RECONCILE_SECONDS", 0.5),
         (dispatcher, "UNKNOWN_SECONDS", 0.2),
         (supervisor, "LAST_WRITES_SECONDS", 1.0),
@@ -225,8 +228,10 @@ async def in_order(run: Course, client: Jobs, raw: Raw) -> None:
         members = Counter([row.state for row in await whole_list(client, batch_id=batch)])
         counts = (found.total, found.completed, found.failed, found.cancelled) if found else (0, 0, 0, 0)
         assert counts == (members.total(), *(members[s] for s in FINAL)), batch
-    for table in ("background_job", "job_worker", "job_dependency"):
+    for table in ("background_job", "job_worker", "job_dependency", "ended_parent"):
         assert await raw.rows(f"SELECT count(*) FROM dbjobs.{table}") == [(0,)], table
+    refs = {id for (id,) in await raw.rows("SELECT job_id FROM dbjobs.job_ref")}
+    assert refs <= states.keys(), "keys without a job"
 
 
 FINAL = (JobState.COMPLETED, JobState.FAILED, JobState.CANCELLED)

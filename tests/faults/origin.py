@@ -18,7 +18,6 @@ LOOPS = {
     "Janitor.fold": "fold",
     "Dependencies.look": "dependencies",
     "Engine._look_for_cancellations": "cancellations",
-    "Jobs.start": "starting",
     "Node._main": "heartbeat",
     "Engine._shut_down": "shutdown",
     "Engine.transaction": "handler's transaction",
@@ -36,6 +35,8 @@ LOOPS = {
     "QueueAdmin.resume": "queues",
     "QueueAdmin.limit": "queues",
 }
+# What encloses several of them: it counts where none of them is on the stack.
+AROUND = {"Jobs.start": "starting"}
 UNKNOWN = "unknown: "
 
 
@@ -47,7 +48,8 @@ def caller_of_database() -> str:
         if frame.f_globals.get("__name__", "").startswith("dbjobs."):
             ours.append(frame.f_code.co_qualname)
         frame = frame.f_back
-    for name in reversed(ours):
-        if name in LOOPS:
-            return LOOPS[name]
+    for known in (LOOPS, AROUND):
+        for name in reversed(ours):
+            if name in known:
+                return known[name]
     return UNKNOWN + (ours[-1] if ours else "no function of the library")

@@ -76,10 +76,10 @@ class Traffic:
         batch = f"batch {n // 10}"
         self.batches.add(batch)
         uses = [
-            *(self._plain(n, batch) for _ in range(3)), self._lane(n), self._ref_id(n, batch), self._family(n),
-            self._doomed(n), self._many(n, batch), self._later(n), self._expires(n), self._again(n),
-            self._transaction(n), self._callback(n), self._cancel_far(n), self._cancel_running(n), self._cancel_many(n), self._requeue(n),
-            self._queue(n), self._callers(n, batch), self._wait(n), self._dead_node(n),
+            self._plain(n, batch), self._plain(n, batch), self._plain(n, batch), self._lane(n), self._ref_id(n, batch),
+            self._family(n), self._doomed(n), self._many(n, batch), self._later(n), self._expires(n), self._again(n),
+            self._transaction(n), self._callback(n), self._cancel_far(n), self._cancel_running(n), self._cancel_many(n),
+            self._requeue(n), self._queue(n), self._callers(n, batch), self._wait(n), self._dead_node(n),
         ]  # fmt: skip
         tasks = {asyncio.create_task(use): str(use) for use in uses}
         try:
