@@ -10,11 +10,12 @@ from functools import partial
 from typing import Any
 
 from benchmarks.job_tables import HOLD, NOOP
-from benchmarks.peers import Dialect, timing
+from benchmarks.peers import timing
 from benchmarks.site import Site
 from benchmarks.workload import CONCURRENCY, Workload
 from dbjobs import JobRef, Jobs
-from tests.conformance.raw import CallersConnection, Raw
+from tests.conformance.isolation import LEVELS, begin_at
+from tests.conformance.raw import Raw
 
 CALLERS = 50
 LANES = 20
@@ -22,15 +23,6 @@ BATCH = "shared"
 FAR_SECONDS = 86_400.0
 # Times with and without follow each other closely, because the machine's speed changes from minute to minute.
 PAIRS = 3
-# The levels that a caller's transaction may have. A file knows one; what writes there keeps out all other writers, so
-# that an open transaction can only have read.
-LEVELS: Mapping[Dialect, tuple[str, ...]] = {
-    "postgres": ("READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE"),
-    "mysql": ("READ UNCOMMITTED", "READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE"),
-    "mariadb": ("READ UNCOMMITTED", "READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE"),
-    "sqlserver": ("READ UNCOMMITTED", "READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE"),
-    "sqlite": (),
-}
 
 Prepare = Callable[[Jobs], Awaitable[dict[str, Any]]]
 
@@ -47,9 +39,10 @@ async def open_callers(site: Site, jobs: int) -> Mapping[str, float]:
     async with workload.jobs.start(concurrency=CONCURRENCY, grace_seconds=0):
         others = Others(workload, jobs)
         await others.seconds()  # connections and prepared statements
-        if not LEVELS[site.dialect]:
+        if not LEVELS[raw.dialect]:
+            # On a file a transaction that has written keeps out all other writers: an open one can only have read.
             shares["reads"] = await _share(others, partial(_reader, raw))
-        for level in LEVELS[site.dialect]:
+        for level in LEVELS[raw.dialect]:
             for kind, prepare in KINDS.items():
                 options = await prepare(workload.jobs)
                 opened = partial(_caller, raw, workload.jobs, level, options)
@@ -116,18 +109,10 @@ def _options(number: int) -> dict[str, Any]:
 async def _caller(raw: Raw, jobs: Jobs, level: str, options: Mapping[str, Any]) -> AsyncIterator[None]:
     """A transaction in which a job was enqueued, and which is rolled back at the end of the block."""
     async with raw.connection() as own:
-        await _begin(raw.dialect, own, level)
+        await begin_at(raw.dialect, own, level)
         await jobs.enqueue(NOOP, 1, connection=own.driver, **options)
         yield
         await own.rollback()
-
-
-async def _begin(dialect: str, own: CallersConnection, level: str) -> None:
-    if dialect == "postgres":
-        await own.execute(f"BEGIN ISOLATION LEVEL {level}")
-        return
-    await own.execute(f"SET TRANSACTION ISOLATION LEVEL {level}")
-    await own.begin()
 
 
 @asynccontextmanager

@@ -14,6 +14,7 @@ from tests.faults.origin import caller_of_database
 
 T = TypeVar("T")
 
+ANY = "any loop"
 _LOOK_SECONDS = 0.002
 
 
@@ -79,7 +80,7 @@ class Plan:
         with self._lock:
             self.seen[point] += 1
             fault = None
-            if self._armed is not None and self._armed[0] == point:
+            if self._armed is not None and self._armed[0] in (point, Point(ANY, what)):
                 fault = self._armed[1]
                 self._armed = None
                 self._met.set()
