@@ -45,7 +45,11 @@ class Served:
                 async with self._jobs.start(**self._settings) as self.engine:
                     self.starts += 1
                     await self._stop.wait()
-            except Exception as error:
+            except (Exception, asyncio.CancelledError) as error:
+                # A cancellation that comes out here was this task's own: somebody gave up waiting for the stop.
+                task = asyncio.current_task()
+                assert task is not None
+                task.uncancel()
                 self.reasons.append(error)
                 await asyncio.sleep(0.01)
             else:
