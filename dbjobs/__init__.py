@@ -8,6 +8,7 @@ from dbjobs.errors import (
     DatabaseError,
     DatabaseUnavailable,
     DbjobsError,
+    HandlerProcessError,
     InvalidOption,
     InvalidRequest,
     InvalidUrl,
@@ -23,6 +24,8 @@ from dbjobs.errors import (
     SchemaTooOld,
     UnknownCommand,
     UnknownJob,
+    WorkersStopped,
+    WrongLoop,
 )
 from dbjobs.jobs import Jobs
 from dbjobs.models import (
@@ -50,6 +53,7 @@ __all__ = [
     "DatabaseError",
     "DatabaseUnavailable",
     "DbjobsError",
+    "HandlerProcessError",
     "InvalidOption",
     "InvalidRequest",
     "InvalidUrl",
@@ -76,4 +80,6 @@ __all__ = [
     "SchemaTooOld",
     "UnknownCommand",
     "UnknownJob",
+    "WorkersStopped",
+    "WrongLoop",
 ]

@@ -12,7 +12,7 @@ from typing import Any
 import anyio
 
 from dbjobs.engine.supervisor import Engine
-from dbjobs.errors import DatabaseError, NotRunning, SchemaTooOld
+from dbjobs.errors import DatabaseError, DatabaseUnavailable, NotRunning, SchemaTooOld
 from dbjobs.models import Job, JobRef
 from dbjobs.store import repository
 from dbjobs.store.adopting import adopt
@@ -107,7 +107,11 @@ class Client:
         if db is self._db:
             yield db
             return
-        await db.open()
+        try:
+            await db.open()
+        except DatabaseUnavailable:
+            self._db.distrust()  # ours may be as dead, and not know it yet
+            raise
         try:
             yield db
         finally:

@@ -43,8 +43,12 @@ def encode(value: Any, *, what: str, limit: int) -> str | None:
         text = data.decode()
         if b"null" in data:  # JSON has no NaN and no infinity: msgspec writes null for them
             _refuse_non_finite(msgspec.to_builtins(value, enc_hook=_enc_hook, str_keys=True))
-    except (TypeError, ValueError, NotImplementedError, RecursionError, OverflowError) as error:
-        raise InvalidRequest(f"{what} cannot be serialised: {error}") from error
+    except Exception as error:  # the value's own methods may raise anything
+        try:
+            reason = str(error)
+        except Exception:
+            reason = type(error).__name__
+        raise InvalidRequest(f"{what} cannot be serialised: {reason}") from error
     if len(data) > limit:
         raise PayloadTooLarge(f"{what} has {len(data)} bytes as JSON; the limit is {limit} (max_payload_bytes)")
     return text

@@ -201,6 +201,10 @@ class Registry:
         """Names of the commands that this process has handlers for."""
         return [name for name, command in self._commands.items() if command.handler is not None]
 
+    def runnable_commands(self) -> list[Command]:
+        """Those commands."""
+        return [command for command in self._commands.values() if command.handler is not None]
+
     def get(self, name: str) -> Command | None:
         """The command of this name, if any."""
         return self._commands.get(name)

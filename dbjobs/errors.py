@@ -60,6 +60,10 @@ class DatabaseUnavailable(DatabaseError):
     in_doubt: bool = True
 
 
+class DataRefused(DatabaseError):
+    """The database cannot store a value that it was given: the data is at fault, and trying again gives the same."""
+
+
 class TransactionConflict(DatabaseError):
     """A deadlock or serialisation failure that persisted over all retries."""
 
@@ -115,6 +119,18 @@ class NotRunning(DbjobsError):
     """The call needs an opened client or started workers."""
 
 
+class WrongLoop(NotRunning):
+    """A Jobs object was used in another event loop than the one it is open in."""
+
+
+class WorkersStopped(DbjobsError):
+    """The workers of this process ended without having been asked to."""
+
+
+class HandlerProcessError(DbjobsError):
+    """The process of a handler ended or could not start, or its error could not be brought over as it was."""
+
+
 class Cancel(DbjobsError):
     """Raised by a handler: end this job for good, as cancelled.
 
@@ -131,7 +147,7 @@ class RetryAfter(DbjobsError):
     """Raised by a handler: run this job again after a delay; the attempt counts.
 
     Args:
-        seconds: delay from now, in seconds or as a timedelta, >= 0.
+        seconds: delay from now, in seconds or as a timedelta; at least 0, at most ten years.
         reason: kept in the job's error list.
     """
 
@@ -139,3 +155,6 @@ class RetryAfter(DbjobsError):
         super().__init__(reason)
         self.seconds = seconds.total_seconds() if isinstance(seconds, timedelta) else float(seconds)
         self.reason = reason
+
+    def __reduce__(self) -> tuple[type[RetryAfter], tuple[float, str]]:
+        return type(self), (self.seconds, self.reason)

@@ -178,6 +178,7 @@ class Jobs:
         stall_seconds: float = 2.0,
         unresponsive_seconds: float = 5.0,
         threads: int = 40,
+        processes: int | None = None,
     ) -> AsyncIterator[Engine]:
         """Run workers in this event loop until the block ends.
 
@@ -189,11 +190,21 @@ class Jobs:
                 cancelled and handed back without a charge.
             retention_months: whole months of history to keep; None keeps all.
             stall_seconds: report a handler that blocks the event loop for so long.
-            unresponsive_seconds: a cancelled handler that goes on for so long loses its slot.
-            threads: threads for plain (not async) handlers.
+            unresponsive_seconds: an async handler that goes on for so long after it was cancelled is closed where
+                it waits: its ``finally`` blocks run as far as they need not wait. A plain one loses its slot.
+            threads: plain (not async) handlers that run at the same time, each in a thread. No more of their jobs
+                are claimed.
+            processes: handlers with ``process=True`` that run at the same time, each in a process of its own
+                session; by default one for each CPU. No more of their jobs are claimed.
+
+        A plain handler cannot be stopped. One that still runs when the block ends keeps its job and its lane: the
+        node's lease is renewed, in a thread of our own, until the handler has ended and its job is handed back, or
+        until the process has ended and the lease runs out. The block ends after ``grace_seconds`` +
+        ``unresponsive_seconds`` + 22 s at most, whatever handlers do.
 
         Raises:
             InvalidOption, DatabaseUnavailable, MissingPermission, SchemaTooNew, SchemaTooOld.
+            WorkersStopped: at the end of the block: the workers have ended without having been asked to.
         """
         if self._engine is not None:
             raise InvalidOption("start: the workers of this Jobs object are running already")
@@ -206,6 +217,7 @@ class Jobs:
             stall_seconds=stall_seconds,
             unresponsive_seconds=unresponsive_seconds,
             threads=threads,
+            processes=processes,
         )
         async with self, self._client.engine_database(settings.lease_seconds) as db:
             engine = Engine(
@@ -225,7 +237,7 @@ class Jobs:
                 finally:
                     self._engine = self._client.engine = None
 
-    async def run_forever(self, *, signals: bool = True, **settings: Any) -> None:
+    async def run_forever(self, *, signals: bool = True, **settings: Any) -> int:
         """Run workers until cancelled, or until SIGTERM or SIGINT.
 
         The first signal stops claims and gives running handlers their grace; a second one ends the grace.
@@ -233,8 +245,16 @@ class Jobs:
         Args:
             signals: handle SIGTERM and SIGINT (main thread only).
             settings: see ``start``.
+
+        Returns:
+            How many plain handlers still run in threads. Python waits for them at the end of the program, and their
+            jobs stay with it until then; ``os._exit`` does not wait, and others take the jobs when the lease is over.
+
+        Raises:
+            WorkersStopped: the workers have ended without having been asked to; and what ``start`` raises.
         """
         raised: Exception | None = None
+        left = 0
         async with anyio.create_task_group() as tasks:
             try:
                 async with self.start(**settings) as engine:
@@ -243,11 +263,13 @@ class Jobs:
                     log.info("node %s works on: %s", engine.node_id, ", ".join(self.commands) or "no commands")
                     await engine.stopping.wait()
                     # The grace is spent at the end of this block, where a second signal still ends it.
+                left = len(engine.left)
             except Exception as error:
                 raised = error  # goes on below as it is, not wrapped in this task group's ExceptionGroup
             tasks.cancel_scope.cancel()
         if raised is not None:
             raise raised
+        return left
 
     # --- enqueue --------------------------------------------------------------------------------
 
@@ -431,7 +453,7 @@ class Jobs:
         return await repository.list_stats(self._client.db, seconds)
 
     async def counts(self, *, bound: int = 10_000) -> dict[tuple[str, str], int]:
-        """Live jobs by (queue, state), counted over at most ``bound`` rows."""
+        """Live jobs by (queue, state), each state counted over at most ``bound`` rows, queue by queue."""
         return await repository.count_live(self._client.db, bound)
 
     # --- intervene ------------------------------------------------------------------------------

@@ -38,6 +38,10 @@ def worker(
         ),
     ] = None,
     threads: Annotated[int, typer.Option("--threads", min=1, help="Threads for plain functions, per process.")] = 40,
+    handler_processes: Annotated[
+        int | None,
+        typer.Option("--handler-processes", min=1, help="Processes for handlers with process=True, per process."),
+    ] = None,
     grace: Annotated[
         Any,
         typer.Option("--grace", parser=duration, metavar="TIME", help="How long running jobs may go on at the end."),
@@ -51,7 +55,8 @@ def worker(
     """Run jobs until SIGTERM or SIGINT (Ctrl+C).
 
     The first signal stops new work and gives running jobs their grace; the second ends them at once. Jobs that
-    do not end in time go back to their queues, uncharged.
+    do not end in time go back to their queues, uncharged. A plain function that cannot be stopped ends with the
+    process, exit code 1; its job goes to others when the lease is over.
 
     With --processes, a process that dies is started again.
     """
@@ -66,6 +71,7 @@ def worker(
         command += ["--concurrency", str(concurrency), "--threads", str(threads)]
         command += ["--grace", str(grace.total_seconds()), "--lease", str(lease.total_seconds())]
         command += [f"--queue={queue}" for queue in queues or ()]
+        command += [] if handler_processes is None else ["--handler-processes", str(handler_processes)]
         raise typer.Exit(asyncio.run(WorkerProcesses(command, processes).run()))
     if parent_pipe is not None:
         threading.Thread(target=_stop_with, args=(parent_pipe,), name="dbjobs-parent", daemon=True).start()
@@ -75,6 +81,7 @@ def worker(
             concurrency=concurrency,
             queues=served,
             threads=threads,
+            processes=handler_processes,
             grace_seconds=grace.total_seconds(),
             lease_seconds=lease.total_seconds(),
         )
@@ -89,7 +96,11 @@ async def _work(jobs: Jobs, **settings: Any) -> None:
         counted(settings["concurrency"], "job"),
         "every queue" if queues is None else "the queues " + ", ".join(queues),
     )
-    await jobs.run_forever(**settings)
+    left = await jobs.run_forever(**settings)
+    if left:
+        log.error("stopped beside %s: others take their jobs when the lease is over", counted(left, "running handler"))
+        logging.shutdown()
+        os._exit(1)  # Python itself would wait for the threads
     log.info("stopped")
 
 

@@ -12,6 +12,8 @@ from dbjobs.engine.attempt import Attempt, Stop
 
 # One look over the running attempts costs less than a timer for each of them.
 LOOK_SECONDS = 0.5
+# A handler that goes on after it was told to stop is interrupted again after this time, and not in every turn.
+REMIND_SECONDS = 1.0
 
 
 class Deadlines:
@@ -28,13 +30,24 @@ class Deadlines:
             self._next = deadline
             self._sooner.set()
 
-    async def run(self, running: Callable[[], Iterable[Attempt]], abandon: Callable[[Attempt], None]) -> None:
-        """Watch for ever."""
+    async def run(
+        self,
+        running: Callable[[], Iterable[Attempt]],
+        abandon: Callable[[Attempt], None],
+        check_lease: Callable[[], None],
+    ) -> None:
+        """Watch for ever.
+
+        Args:
+            abandon: told of an attempt that goes on for ``unresponsive_seconds`` after it was told to stop.
+            check_lease: called at each look.
+        """
         while True:
+            check_lease()
             now = time.monotonic()
             next_deadline = now + LOOK_SECONDS
             for attempt in list(running()):
-                if attempt.scope is None or attempt.abandoned:
+                if attempt.steps is None or attempt.abandoned:
                     continue
                 if attempt.stop is None:
                     if attempt.deadline <= now:
@@ -43,6 +56,8 @@ class Deadlines:
                         next_deadline = min(next_deadline, attempt.deadline)
                 elif attempt.stopped_at and now - attempt.stopped_at >= self._unresponsive_seconds:
                     abandon(attempt)
+                elif now - attempt.told_at >= REMIND_SECONDS:
+                    attempt.remind(now)
             self._next = next_deadline
             self._sooner.clear()
             with anyio.move_on_after(max(next_deadline - time.monotonic(), 0)):

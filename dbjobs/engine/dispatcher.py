@@ -5,16 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from bisect import bisect_right
 from collections.abc import Callable, Sequence
 
 from dbjobs.commands import Registry
 from dbjobs.context import JobContext, Services
 from dbjobs.engine.attempt import Attempt
+from dbjobs.engine.claims import Claims
+from dbjobs.engine.crews import Kind, kind_of
 from dbjobs.engine.finisher import Finisher
-from dbjobs.engine.hot_queues import HotQueues
-from dbjobs.engine.lanes import Lanes
-from dbjobs.engine.pace import FullLooks
 from dbjobs.engine.queues import Queues
 from dbjobs.engine.resilience import Backoff
 from dbjobs.engine.runner import Runners
@@ -30,11 +28,6 @@ RECONCILE_SECONDS = 60.0
 UNKNOWN_SECONDS = 30.0
 UNKNOWN_LOOK_ROWS = 1000
 UNKNOWN_LOOK_QUEUES = 100
-# Queues found by one look over the index, limited queues whose lanes one look visits, and sets of queues whose place
-# among the lanes is remembered: there may be a queue for each tenant.
-QUEUES_PER_LOOK = 500
-LIMITED_PER_LOOK = 20
-LANE_STARTS_KEPT = 1000
 
 
 class Dispatcher:
@@ -59,15 +52,7 @@ class Dispatcher:
         self._queues = queues
         self._services = services
         self._current_node = current_node
-        self._hot = HotQueues(self._free)
-        self._after_queue = ""
-        self._full_looks = FullLooks()
-        self._restarts = FullLooks()
-        self._lanes: dict[tuple[bool | str, ...], Lanes] = {}
-        self._limited_turn = 0
-        self._limited_news = 0
-        self._next_lane_look = 0.0
-        self._lanes_first = True
+        self._claims = [Claims(db, crew, runners, waker, queues, self._attempts) for crew in runners.crews.values()]
         self._must_reconcile = False
         self._next_reconcile = time.monotonic() + RECONCILE_SECONDS
         self._next_unknown = time.monotonic() + 1.0
@@ -107,169 +92,51 @@ class Dispatcher:
         now = time.monotonic()
         if self._must_reconcile or now >= self._next_reconcile:
             await self._reconcile(node_id)
-        await self._take_news(now)
-        commands = self._registry.runnable()
-        if self._room() < 1 or not commands:
-            self._runners.wanted_room = 1
+        kinds = self._kinds()
+        await self._take_news(now, kinds)
+        with_room = [] if self._finisher.full else [claims for claims in kinds if claims.room > 0]
+        self._runners.wants_room = len(with_room) < len(kinds)
+        if not with_room:
             await self._waker.wait()
             await asyncio.sleep(0)  # slots often come free together: let them
             return
-        waker = self._waker
-        full = self._full_looks.is_due(now, behind=waker.behind, jobs=waker.jobs)
-        restart = full or (self._hot.behind and now >= self._restarts.allowed_at)
-        # Jobs of queues at their limits stay wanted until one of these ends.
-        want_jobs = full or ((waker.jobs or restart) and self._hot.open)
-        lane_news = waker.lanes
-        want_lanes = lane_news or now >= self._next_lane_look
-        if not want_lanes and not want_jobs:
-            await self._rest(now, commands)
-            return
-        waker.lanes = False
-        waker.jobs = waker.jobs and not want_jobs
-        # When both kinds have work each gets its half, and they take turns at being first.
-        share = self._room() if not (lane_news and want_jobs) else max(1, self._room() // 2)
-        self._lanes_first = lane_news and not self._lanes_first
-        if want_lanes and self._lanes_first:
-            await self._claim_lanes(node_id, share, commands)
-            share = self._room()
-        if want_jobs:
-            await self._claim_jobs(node_id, share, commands, full=full, restart=restart)
-        if want_lanes and not self._lanes_first:
-            await self._claim_lanes(node_id, self._room(), commands)
+        looked = [await claims.look(node_id) for claims in with_room]
+        if not any(looked):
+            await self._rest(now, with_room)
 
-    async def _take_news(self, now: float) -> None:
+    def _kinds(self) -> list[Claims]:
+        """The claims of every kind of handlers that there are commands for; each comes first in its turn."""
+        names: dict[Kind, list[str]] = {}
+        for command in self._registry.runnable_commands():
+            names.setdefault(kind_of(command), []).append(command.name)
+        for claims in self._claims:
+            claims.commands = names.get(claims.crew.kind, ())
+            claims.alone = len(names) == 1
+        self._claims.append(self._claims.pop(0))
+        return [claims for claims in self._claims if claims.commands]
+
+    async def _take_news(self, now: float, kinds: Sequence[Claims]) -> None:
         waker = self._waker
         if waker.queues_changed or now >= self._queues.refresh_at:
             waker.queues_changed = False
             if await self._queues.refresh(self._db):
-                self._hot.keep(self._queues.serves)
+                for claims in kinds:
+                    claims.keep(self._queues.serves)
                 waker.look_everywhere()  # jobs of a queue that was paused may have waited here
         news, waker.news = waker.news, {}
-        for queue, (priority, behind) in news.items():
-            if self._queues.serves(queue):
-                self._hot.news(queue, priority, behind=behind)
+        served = {queue: what for queue, what in news.items() if self._queues.serves(queue)}
+        for claims in kinds:
+            claims.hear(served)
+        if kinds:
+            waker.jobs = waker.lanes = waker.behind = False
 
-    async def _rest(self, now: float, commands: Sequence[str]) -> None:
+    async def _rest(self, now: float, kinds: Sequence[Claims]) -> None:
         """Wait for news, the next poll, or the moment at which a look from the start is allowed again."""
-        until = min(self._queues.refresh_at, self._next_lane_look)
-        looks_again = self._waker.behind or (self._hot.behind and self._hot.open)
-        if self._waker.behind:
-            until = min(until, self._full_looks.allowed_at)
-        elif looks_again:
-            until = min(until, self._restarts.allowed_at)
+        until = min(self._queues.refresh_at, *(claims.next_look for claims in kinds))
+        looks_again = any(claims.looks_again for claims in kinds)
         if not await self._waker.wait(max(until - now, 0.0)) and not looks_again:
             self._waker.look_everywhere()
-            await self._report_unknown(commands)
-
-    def _room(self) -> int:
-        """How many jobs may be claimed now: free slots, and a little ahead."""
-        if self._finisher.full:
-            return 0
-        return self._runners.room + self._runners.pace.ahead()
-
-    def _free(self, queue: str) -> int | None:
-        """How many more jobs of a queue may be claimed; None for any number."""
-        limit = self._queues.limit_of(queue)
-        if limit is None:
-            return None
-        free = max(limit - self._runners.per_queue[queue], 0)
-        if free == 0:
-            self._runners.full_queues.add(queue)
-        return free
-
-    # --- free jobs ------------------------------------------------------------------------------
-
-    async def _claim_jobs(self, node_id: int, room: int, commands: Sequence[str], *, full: bool, restart: bool) -> None:
-        waker = self._waker
-        if room < 1:
-            waker.jobs = True
-            return
-        began = time.monotonic()
-        if full:
-            waker.behind = False
-            await self._find_queues()
-        wanted = self._hot.wanted(room, restart=restart)
-        claimed = await repository.claim_jobs(self._db, node_id, wanted, room, commands) if wanted else []
-        if full:
-            self._full_looks.ended(began)
-        if restart:
-            self._restarts.ended(began)
-        claimed.sort(key=lambda job: (job.priority, job.id))
-        waker.jobs = self._hot.claimed(wanted, claimed, room) or waker.jobs
-        if claimed:
-            self._runners.push(self._attempts(node_id, claimed))
-        elif not full and self._full_looks.is_long_ago(time.monotonic()):
-            waker.behind = True  # before resting, look from the start once
-
-    async def _find_queues(self) -> None:
-        """Look for queues with work from where the last such look ended, so many at a time."""
-        after, named = self._after_queue, self._queues.named
-        if named is None:
-            slice_ = await repository.find_ready_queues(self._db, after, QUEUES_PER_LOOK)
-        else:
-            start = bisect_right(named, after)
-            slice_ = named[start : start + QUEUES_PER_LOOK]
-        ended = len(slice_) < QUEUES_PER_LOOK
-        self._after_queue = "" if ended else slice_[-1]
-        self._waker.behind = self._waker.behind or not ended
-        self._hot.found(queue for queue in slice_ if self._queues.serves(queue))
-
-    # --- named workers --------------------------------------------------------------------------
-
-    async def _claim_lanes(self, node_id: int, room: int, commands: Sequence[str]) -> None:
-        if room < 1:
-            self._waker.lanes = True
-            return
-        self._next_lane_look = time.monotonic() + self._waker.poll_seconds
-        queues, all_but = self._queues.unlimited()
-        run_length = self._runners.pace.run_length()
-        claimed = 0
-        if queues or all_but:
-            claimed = await self._claim_lanes_of(node_id, queues, room, run_length, commands, all_but=all_but)
-        # A queue's limit counts attempts in memory: as many lanes as it has room for, with one job each. A round over
-        # all such queues may take several looks, and another one follows if there was news meanwhile.
-        limited = self._queues.limited()
-        start = self._limited_turn if self._limited_turn < len(limited) else 0
-        if start == 0:
-            self._limited_news = self._waker.lane_news
-        for queue in limited[start : start + LIMITED_PER_LOOK]:
-            free = self._free(queue)
-            if free and claimed < room:
-                claimed += await self._claim_lanes_of(node_id, [queue], min(free, room - claimed), 1, commands)
-        self._limited_turn = start + LIMITED_PER_LOOK
-        if self._limited_turn < len(limited) or (start and self._limited_news != self._waker.lane_news):
-            self._waker.lanes = True
-
-    async def _claim_lanes_of(
-        self,
-        node_id: int,
-        queues: Sequence[str],
-        lanes: int,
-        run_length: int,
-        commands: Sequence[str],
-        *,
-        all_but: bool = False,
-    ) -> int:
-        # Each set of queues has a moving start of its own.
-        key: tuple[bool | str, ...] = (all_but, *queues)
-        if key not in self._lanes and len(self._lanes) >= LANE_STARTS_KEPT:
-            self._lanes.clear()
-        looker = self._lanes.setdefault(key, Lanes(self._db))
-        news = self._waker.lane_news
-        runs, more = await looker.claim(node_id, lanes, run_length, queues, commands, all_but=all_but)
-        if more:
-            self._waker.lanes = True
-        firsts: list[Attempt] = []
-        for run in runs:
-            attempts = self._attempts(node_id, run)
-            for attempt in attempts:
-                attempt.lane_news = news
-            attempts[-1].lane_goes_on = len(attempts) == run_length
-            attempts[0].lane_rest = attempts[1:]
-            firsts.append(attempts[0])
-        if firsts:
-            self._runners.push(firsts)
-        return len(firsts)
+            await self._report_unknown(self._registry.runnable())
 
     # --- both -----------------------------------------------------------------------------------
 
@@ -284,10 +151,10 @@ class Dispatcher:
     async def _reconcile(self, node_id: int) -> None:
         """Give back what the database says is ours but is not in memory (a claim whose answer was lost)."""
         held = await repository.find_held(self._db, node_id, 100_000)
-        known = self._runners.held.keys() | self._finisher.holds()
+        running = self._runners.memory.running()
+        known = {attempt.job.id for attempt in running} | self._finisher.holds()
         strays = [job for job in held if job.id not in known]
-        lanes = {attempt.job.worker for attempt in self._runners.held.values()}
-        lanes |= self._finisher.lanes()
+        lanes = {attempt.job.worker for attempt in running} | self._finisher.lanes()
         stray_lanes = [lane for lane in await repository.find_held_workers(self._db, node_id) if lane not in lanes]
         if strays:
             log.warning("%d jobs were claimed without our knowing (a lost answer); they are given back", len(strays))

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
+import math
 import random
 import traceback
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import msgspec
@@ -14,35 +17,63 @@ from dbjobs.context import printable
 from dbjobs.engine.attempt import Attempt, Stop
 from dbjobs.errors import Cancel, InvalidRequest, PayloadTooLarge, RetryAfter, UnknownCommand
 from dbjobs.models import Backoff
-from dbjobs.store.records import Outcome, OutcomeKind
+from dbjobs.store.records import Claimed, Outcome, OutcomeKind
 
 log = logging.getLogger("dbjobs")
 
 MAX_ERROR_CHARACTERS = 2_000
 MAX_TRACEBACK_CHARACTERS = 10_000
+MAX_CODE_CHARACTERS = 100
+# Longest delay before another try, whatever a policy or a handler says: the databases' dates end in the year 9999.
+MAX_DELAY_SECONDS = 10 * 366 * 86_400.0
 # A job whose callback only other nodes know is offered to them again after this delay.
 UNKNOWN_CALLBACK_SECONDS = 30.0
 
 _default_backoff = Backoff()
+# The name of a class past whatever its metaclass says.
+_class_name: Callable[[type], str] = type.__dict__["__name__"].__get__
 _decode_backoff = msgspec.json.Decoder(Backoff).decode
 
 
 def failed(attempt: Attempt, error: BaseException, duration_ms: float) -> Outcome:
-    """The outcome of an attempt that raised."""
+    """The outcome of an attempt that raised; nothing about the error can make this raise.
+
+    Args:
+        error: whatever the handler, its request, its response or its hooks raised.
+    """
+    try:
+        return _failed(attempt, error, duration_ms)
+    except BaseException as again:
+        log.error("job %s: its error cannot be told: %s", attempt.job.id, _name_of(again))
+        return untold(attempt, _name_of(error), duration_ms)
+
+
+def untold(attempt: Attempt, code: str, duration_ms: float) -> Outcome:
+    """The outcome of an attempt about which nothing but the name of its error can be said."""
+    text = f"{code}: (this error cannot be told: telling it raises, too)"
+    try:
+        return _again_or_failed(attempt, code, text, duration_ms)
+    except BaseException:
+        return Outcome(id=attempt.job.id, attempt=attempt.job.attempt, kind="failed", error_code=code, error=text)
+
+
+def _failed(attempt: Attempt, error: BaseException, duration_ms: float) -> Outcome:
     if isinstance(error, Cancel):
-        return outcome(attempt, "cancelled", "cancelled", error.reason, duration_ms)
+        return outcome(attempt, "cancelled", "cancelled", _text_of(error.reason), duration_ms)
     if isinstance(error, RetryAfter):
-        return _again_or_failed(attempt, "retry_after", error.reason, duration_ms, delay=max(error.seconds, 0.0))
+        reason = _text_of(error.reason)
+        return _again_or_failed(attempt, "retry_after", reason, duration_ms, delay=_asked(error.seconds))
+    code, text = _name_of(error), _text_of(error)
     if isinstance(error, UnknownCommand):
-        return outcome(attempt, "retry", "unknown_command", str(error), duration_ms, delay=UNKNOWN_CALLBACK_SECONDS)
-    text = f"{type(error).__name__}: {_text_of(error)}"
-    trace = "".join(traceback.format_exception(error))
+        return outcome(attempt, "retry", "unknown_command", text, duration_ms, delay=UNKNOWN_CALLBACK_SECONDS)
+    text = f"{code}: {text}"
+    trace = _trace_of(error)
     if isinstance(error, InvalidRequest | PayloadTooLarge):
         # Trying again would give the same; the job is kept in the failed history and can be requeued.
-        return outcome(attempt, "failed", type(error).__name__, text, duration_ms, trace=trace)
+        return outcome(attempt, "failed", code, text, duration_ms, trace=trace)
     if not _should_retry(attempt, error):
-        return outcome(attempt, "failed", type(error).__name__, text, duration_ms, trace=trace)
-    return _again_or_failed(attempt, type(error).__name__, text, duration_ms, trace=trace)
+        return outcome(attempt, "failed", code, text, duration_ms, trace=trace)
+    return _again_or_failed(attempt, code, text, duration_ms, trace=trace)
 
 
 def stopped(attempt: Attempt, duration_ms: float) -> Outcome | None:
@@ -93,18 +124,47 @@ def outcome(
     )
 
 
-def _text_of(error: BaseException) -> str:
+def _name_of(error: BaseException) -> str:
+    return printable(_class_name(type(error)), MAX_CODE_CHARACTERS)
+
+
+def _text_of(error: object) -> str:
+    """The text of an exception, or of the reason it was given."""
     try:
-        return str(error)
-    except Exception:  # an exception of the application's own whose text cannot be made
+        text = str(error)
+        return text if type(text) is str else str.__str__(text)
+    except BaseException:  # an object of the application's own whose text cannot be made
         return "(its text cannot be shown)"
 
 
+def _trace_of(error: BaseException) -> str:
+    try:
+        return "".join(traceback.format_exception(error))
+    except BaseException:  # it formats every cause and note, any of which may refuse
+        try:
+            return "".join(traceback.format_tb(error.__traceback__))
+        except BaseException:
+            return "(its traceback cannot be shown)"
+
+
+def _asked(seconds: float) -> float | None:
+    """The delay a handler asked for, within bounds; None (the usual back-off) if it is not a number."""
+    try:
+        return None if math.isnan(seconds) else min(max(float(seconds), 0.0), MAX_DELAY_SECONDS)
+    except BaseException:
+        return None
+
+
 def backoff_seconds(policy: Backoff, failures: int) -> float:
-    """Delay before the next try after so many failures (from 1)."""
+    """Delay before the next try after so many failures (from 1), in seconds: a number, at most ten years."""
     exponent = min(failures - 1, 64)
-    delay = min(policy.first_seconds * policy.factor**exponent, policy.max_seconds)
-    return delay * random.uniform(1 - policy.jitter, 1 + policy.jitter)
+    try:
+        delay = min(policy.first_seconds * policy.factor**exponent, policy.max_seconds)
+    except OverflowError:
+        delay = policy.max_seconds
+    delay *= random.uniform(1 - policy.jitter, 1 + policy.jitter)
+    # No database has dates for every number; and a NaN is less than nothing, so it must not win here.
+    return min(delay, MAX_DELAY_SECONDS) if delay >= 0 else 0.0
 
 
 def _again_or_failed(
@@ -120,9 +180,15 @@ def _again_or_failed(
     if job.tries > job.retry_limit:
         return outcome(attempt, "failed", code, text, duration_ms, trace=trace)
     if delay is None:
-        policy = _decode_backoff(job.retry) if job.retry else _default_backoff
-        delay = backoff_seconds(policy, max(job.tries, 1))
+        delay = backoff_seconds(_policy_of(job), max(job.tries, 1))
     return outcome(attempt, "retry", code, text, duration_ms, delay=delay, trace=trace)
+
+
+def _policy_of(job: Claimed) -> Backoff:
+    try:
+        return _decode_backoff(job.retry) if job.retry else _default_backoff
+    except msgspec.DecodeError:  # a row that somebody else has written
+        return _default_backoff
 
 
 def _should_retry(attempt: Attempt, error: BaseException) -> bool:
@@ -130,7 +196,14 @@ def _should_retry(attempt: Attempt, error: BaseException) -> bool:
     if hook is None:
         return True
     try:
-        return bool(hook(attempt.context, error))
-    except Exception:
-        log.exception("should_retry of command %r raised; the job is retried", attempt.command.name)
+        answer = hook(attempt.context, error)
+        if inspect.isawaitable(answer):
+            getattr(answer, "close", lambda: None)()
+            raise TypeError("should_retry must be a plain function: nobody awaits what it returns")
+        return bool(answer)
+    except BaseException as raised:
+        log.error(
+            "should_retry of command %r raised %s: %s; the job is retried",
+            attempt.command.name, _name_of(raised), _text_of(raised),
+        )  # fmt: skip
         return True

@@ -81,7 +81,11 @@ class HotQueues:
         return wanted
 
     def claimed(self, wanted: Sequence[Wanted], jobs: Sequence[Claimed], room: int) -> bool:
-        """Take in what a claim for ``wanted`` gave, in the order of (priority, id); whether there may be more."""
+        """Take in what a claim for ``wanted`` gave, in the order of (priority, id).
+
+        Returns:
+            Whether there may be more, other than behind the places of the last claims.
+        """
         last: dict[str, Place] = {}
         counts: dict[str, int] = {}
         for job in jobs:
@@ -100,10 +104,10 @@ class HotQueues:
             if from_start:
                 self._behind.discard(queue)
             self._hot.pop(queue, None)
-            if cut_off:
+            if cut_off or queue in self._behind:
                 self._hot[queue] = None
         while len(self._places) > PLACES_KEPT:
             del self._places[next(iter(self._places))]
         if visited:
             self._per_queue += _WEIGHT * (len(jobs) / len(visited) - self._per_queue)
-        return bool(self._hot)
+        return len(self._hot) > len(self._behind)

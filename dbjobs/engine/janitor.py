@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 
+from dbjobs import clock
 from dbjobs.engine.waker import Waker
+from dbjobs.engine.watch import Watch
 from dbjobs.errors import TransactionConflict
 from dbjobs.store import partitions, repository
 from dbjobs.store.database import Database
-from dbjobs.store.rescue import Rescue, rescue_one, take_over
+from dbjobs.store.rescue import Rescue, bury, take_over
 
 log = logging.getLogger("dbjobs")
 
@@ -27,12 +29,16 @@ class Janitor:
         self._db = db
         self._waker = waker
         self._pause = min(lease_seconds / 6, 5.0)
+        self._watch = Watch(self._pause)
         self._retention_months = retention_months
 
     async def rescue(self) -> float:
-        """Take over from every node whose lease is over; seconds until the next look."""
-        while (rescued := await rescue_one(self._db)) is not None:
-            self._report(rescued)
+        """Take over from every node that is dead; seconds until the next look."""
+        nodes = await repository.list_nodes(self._db)
+        dead = self._watch.look([node for node in nodes if not node.buried], clock.now())
+        for node in nodes:
+            if node.buried or (node.id in dead and await bury(self._db, node.id)):
+                self._report(await take_over(self._db, node.id))
         return self._pause
 
     async def housekeep(self) -> float:

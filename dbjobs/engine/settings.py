@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 
 import msgspec
@@ -20,7 +21,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         retention_months: whole months of history kept beside this one; None keeps all.
         stall_seconds: a handler that blocks the event loop for so long is reported.
         unresponsive_seconds: a handler that goes on for so long after it was cancelled loses its slot.
-        threads: threads for plain (not async) handlers.
+        threads: plain handlers that run in threads at the same time.
+        processes: handlers with ``process=True`` that run, each in a process, at the same time.
     """
 
     concurrency: int = 100
@@ -31,6 +33,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     stall_seconds: float = 2.0
     unresponsive_seconds: float = 5.0
     threads: int = 40
+    processes: int = msgspec.field(default_factory=lambda: os.cpu_count() or 1)
 
 
 def make_settings(
@@ -43,13 +46,16 @@ def make_settings(
     stall_seconds: float = 2.0,
     unresponsive_seconds: float = 5.0,
     threads: int = 40,
+    processes: int | None = None,
 ) -> Settings:
     """Check the arguments of ``jobs.start``.
 
     Raises:
         InvalidOption: names the argument.
     """
-    for name, count in (("concurrency", concurrency), ("threads", threads)):
+    if processes is None:
+        processes = os.cpu_count() or 1
+    for name, count in (("concurrency", concurrency), ("threads", threads), ("processes", processes)):
         if isinstance(count, bool) or not isinstance(count, int) or not 1 <= count <= 100_000:
             raise InvalidOption(f"start: {name}={count!r} must be a whole number between 1 and 100000")
     for name, value, least in (
@@ -81,4 +87,5 @@ def make_settings(
         stall_seconds=float(stall_seconds),
         unresponsive_seconds=float(unresponsive_seconds),
         threads=threads,
+        processes=processes,
     )

@@ -13,11 +13,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 import anyio
+from anyio.abc import TaskGroup
 
-from dbjobs import codec
+from dbjobs import clock, codec
 from dbjobs.commands import Registry
 from dbjobs.context import JobContext
-from dbjobs.engine.attempt import Stop
+from dbjobs.engine.attempt import Attempt, Stop
+from dbjobs.engine.custody import Custody
 from dbjobs.engine.deadlines import Deadlines
 from dbjobs.engine.dependencies import Dependencies
 from dbjobs.engine.dispatcher import Dispatcher
@@ -33,7 +35,7 @@ from dbjobs.engine.shelter import Shelter
 from dbjobs.engine.stall import StallWatch
 from dbjobs.engine.timekeeper import Timekeeper
 from dbjobs.engine.waker import Waker
-from dbjobs.errors import AttemptLost, DatabaseError
+from dbjobs.errors import AttemptLost, DatabaseError, WorkersStopped
 from dbjobs.models import Job, JobRef
 from dbjobs.store import repository
 from dbjobs.store.database import Database
@@ -47,10 +49,16 @@ log = logging.getLogger("dbjobs")
 LAST_WRITES_SECONDS = 10.0
 LONGEST_CANCEL_LOOK_SECONDS = 5.0
 HEARTBEAT = "heartbeat"
+# How long handlers may go on after a lease was found to be over, for the heartbeat to say whether it is.
+LAPSED_SECONDS = 0.4
 
 
 class Engine:
-    """The workers of this process, from start to stop."""
+    """The workers of this process, from start to stop.
+
+    Attributes:
+        left: after the stop, attempts whose plain handlers still run in threads.
+    """
 
     def __init__(
         self,
@@ -85,17 +93,19 @@ class Engine:
             self.dependencies.ended,
         )
         self._deadlines = Deadlines(settings.unresponsive_seconds)
+        self._queues = Queues(settings.queues)
         self._runners = Runners(
-            settings.concurrency,
-            settings.threads,
+            settings,
             registry,
             self._finisher,
             self._deadlines,
             self.waker,
-            max_payload_bytes,
-            lambda: self._node.lease_ends,
+            max_payload_bytes=max_payload_bytes,
+            lease_ends=lambda: self._node.lease_ends,
+            current_node=self._current_node,
+            is_served=self._queues.serves,
+            on_death=self._die,
         )
-        self._queues = Queues(settings.queues)
         self._dispatcher = Dispatcher(
             db, registry, self._runners, self._finisher, self.waker, self._queues, self, self._current_node
         )
@@ -120,6 +130,10 @@ class Engine:
         )
         self._stop_asked = anyio.Event()
         self._stop_now = anyio.Event()
+        self._tasks: TaskGroup | None = None
+        self._death: BaseException | None = None
+        self._lapsed_at: float | None = None
+        self.left: list[Attempt] = []
 
     @property
     def node_id(self) -> int | None:
@@ -151,11 +165,16 @@ class Engine:
             await self._node.start()
             async with anyio.create_task_group() as tasks:
                 loops = Shelter(tasks)
-                self._runners.open(loops)
+                self._tasks = tasks
                 loops.start_soon(supervised, "writing outcomes", self._finisher.run, self._current_node)
                 loops.start_soon(supervised, "writing reports", self.reports.run)
                 loops.start_soon(
-                    supervised, "deadlines", self._deadlines.run, self._runners.held.values, self._runners.abandon
+                    supervised,
+                    "deadlines",
+                    self._deadlines.run,
+                    self._runners.memory.all,
+                    self._runners.abandon,
+                    self._check_lease,
                 )
                 loops.start_soon(supervised, "listening", self.waker.listen)
                 loops.start_soon(every, "looking for cancellations", 0.2, self._look_for_cancellations)
@@ -177,6 +196,7 @@ class Engine:
                     with anyio.CancelScope(shield=True):
                         self.stop()
                         await self._shut_down(dispatching)
+                        await self._runners.close()
                     loops.end()
         finally:
             with anyio.CancelScope(shield=True):
@@ -184,6 +204,11 @@ class Engine:
             self._stall.stop()
         if raised is not None:
             raise raised
+        if tasks.cancel_scope.cancel_called:
+            raise WorkersStopped(
+                "the workers of this process have ended without having been asked to: "
+                + ("somebody has cancelled one of their tasks" if self._death is None else repr(self._death))
+            ) from self._death
 
     @asynccontextmanager
     async def transaction(self, context: JobContext) -> AsyncIterator[Any]:
@@ -228,27 +253,45 @@ class Engine:
             await dispatching.wait()
         self._runners.give_back_waiting()
         await self._grace()
-        self._runners.end_all(Stop.SHUTDOWN)
+        self._runners.memory.end_all(Stop.SHUTDOWN, time.monotonic())
         with anyio.move_on_after(self._settings.unresponsive_seconds + 1.0):
-            await self._runners.quiet()
+            await self._runners.memory.quiet()
+        self.left = self._runners.forsake()
+        if not self.left:
+            with anyio.move_on_after(1.0):
+                await self._runners.memory.quiet()  # handlers that had to be closed
         try:
             with anyio.fail_after(LAST_WRITES_SECONDS):
                 await self._finisher.flush()
                 await self.reports.flush()
-            # No beat may find the row gone and register the node once more.
-            await self._node.stop()
-            with anyio.fail_after(LAST_WRITES_SECONDS):
-                if self._node.id is not None:
-                    # Whatever is still running here (a thread that cannot be stopped) goes back uncharged.
-                    await self._give_back_rest(self._node.id)
-                    await repository.remove_node(self._db, self._node.id)
+            node_id = self._node.id
+            if node_id is not None and not self.left:
+                # No beat may find the row gone and register the node once more.
+                await self._node.stop()
+                with anyio.fail_after(LAST_WRITES_SECONDS):
+                    await self._give_back_rest(node_id)
+                    await repository.remove_node(self._db, node_id)
         except (DatabaseError, TimeoutError) as error:
             log.warning("the node could not sign off (%s); its lease will run out", str(error) or "no answer in time")
+        if self.left and self._node.id is not None:
+            self._leave_in_custody(self._node.id)
+
+    def _leave_in_custody(self, node_id: int) -> None:
+        """Handlers in threads still run: their jobs and lanes stay ours, and the stop need not wait for them."""
+        for attempt in self.left:
+            log.error(
+                "job %s (%s) still runs in a thread, which nobody can stop; it keeps its job%s until it ends (the "
+                "lease of node %s is renewed), or until this process does: end it to hand them over within %g s",
+                attempt.job.id, attempt.job.command,
+                f" and the worker {attempt.job.worker!r}" if attempt.job.worker is not None else "",
+                node_id, self._settings.lease_seconds,
+            )  # fmt: skip
+        Custody(self._db, node_id, self._settings.lease_seconds, self.left).start()
 
     async def _grace(self) -> None:
-        if not self._runners.held or self._stop_now.is_set():
+        if not self._runners.memory.held or self._stop_now.is_set():
             return
-        log.info("stopping: %d jobs are still running", len(self._runners.held))
+        log.info("stopping: %d jobs are still running", len(self._runners.memory.held))
         with anyio.move_on_after(self._settings.grace_seconds):
             async with anyio.create_task_group() as waits:
 
@@ -256,7 +299,7 @@ class Engine:
                     await something()
                     waits.cancel_scope.cancel()
 
-                waits.start_soon(wait_for, self._runners.quiet)
+                waits.start_soon(wait_for, self._runners.memory.quiet)
                 waits.start_soon(wait_for, self._stop_now.wait)
 
     async def _give_back_rest(self, node_id: int) -> None:
@@ -271,11 +314,32 @@ class Engine:
     def _lost(self, node_id: int, why: str) -> None:
         """Others may have our jobs: nothing of this node id may go on here."""
         log.error("the lease of node %d is over: %s; its jobs are stopped here", node_id, why)
-        waiting = self._runners.take_waiting()
-        self._runners.end_all(Stop.LOST)
-        for attempt in waiting:
-            self._runners.release(attempt)
+        self._runners.drop_waiting(node_id)
+        self._runners.memory.end_all(Stop.LOST, time.monotonic(), node_id)
         self._finisher.forget(node_id)
+
+    def _check_lease(self) -> None:
+        """End what runs on a lease that is over: this process was suspended, or its heartbeat stands still.
+
+        A heartbeat that wakes up with us is given a moment to renew the lease, if nobody has taken the jobs. If it does
+        so later, jobs that have been dropped here are found and handed back.
+        """
+        node_id = self._node.id
+        if node_id is None or clock.now() <= self._node.lease_ends:
+            self._lapsed_at = None
+            return
+        self._lapsed_at = self._lapsed_at or time.monotonic()
+        if time.monotonic() - self._lapsed_at >= LAPSED_SECONDS:
+            self._runners.drop_waiting(node_id)
+            self._runners.memory.end_all(Stop.LOST, time.monotonic(), node_id)
+            self._dispatcher.reconcile_soon()
+
+    def _die(self, error: BaseException) -> None:
+        """A task that should live as long as the node has ended."""
+        log.critical("the workers of this process end: %r", error)
+        self._death = error
+        if self._tasks is not None:
+            self._tasks.cancel_scope.cancel()
 
     def _renewed_late(self) -> None:
         log.warning("this process stood still for longer than its lease; nobody has taken its jobs, and they go on")

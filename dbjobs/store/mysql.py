@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -12,14 +13,16 @@ from urllib.parse import unquote
 
 import anyio
 
-from dbjobs.errors import DatabaseError, InvalidOption, InvalidUrl
-from dbjobs.store.adopting import refused
+from dbjobs.errors import DatabaseError, DatabaseUnavailable, InvalidUrl
+from dbjobs.store import mysql_adopting
 from dbjobs.store.database import Row, Session, number_option, split_url
+from dbjobs.store.mysql_callers import CallersSession
 from dbjobs.store.mysql_connection import DRIVERS, MysqlConnection
 from dbjobs.store.mysql_errors import PARTITION_EXISTS, PARTITION_GONE, code_of, translated
+from dbjobs.store.mysql_limits import Limits
 from dbjobs.store.mysql_script import Run, Scripts
 from dbjobs.store.mysql_steps import steps_of
-from dbjobs.store.mysql_values import in_pieces
+from dbjobs.store.mysql_values import column_of, in_pieces
 from dbjobs.store.pool import Pool
 from dbjobs.store.records import NewJob
 from dbjobs.store.retrying import in_transaction, without_conflict
@@ -62,7 +65,8 @@ class MysqlDatabase:
             raise InvalidUrl("the database URL names no database: mysql://user:password@host:3306/database")
         self._pool_size = pool_size or number_option(options, "pool_size", 4)
         self.pool_size = self._pool_size
-        self._seconds = number_option(options, "command_timeout", 60)
+        connect_seconds = number_option(options, "connect_timeout", 10)
+        self._limits = Limits(connect_seconds, number_option(options, "command_timeout", 60))
         self._driver = import_module(parts.scheme.partition("+")[2] or DRIVERS[0])
         self._arguments: dict[str, Any] = {
             "host": parts.hostname or "localhost",
@@ -71,7 +75,8 @@ class MysqlDatabase:
             "password": unquote(parts.password or ""),
             "db": database,
             "charset": "utf8mb4",
-            "connect_timeout": number_option(options, "connect_timeout", 10),
+            "connect_timeout": connect_seconds,
+            "autocommit": None,  # set with everything else: by itself it would be a round trip
         }
         if socket := options.get("unix_socket"):
             self._arguments["unix_socket"] = socket
@@ -79,14 +84,14 @@ class MysqlDatabase:
         if self._tls.get("ssl", "true") not in _TLS_MODES:
             raise InvalidUrl(f"database URL option ssl={options['ssl']!r} must be one of {', '.join(_TLS_MODES)}")
         self._where = f"{options.get('unix_socket') or parts.hostname or 'localhost'}:{parts.port or 3306}/{database}"
-        self.scripts, self.callers_scripts = _scripts(schema)
+        self.scripts = _scripts(schema)
         self.statements = self.scripts.statements
         self._pool: Pool[MysqlConnection] | None = None
         self._handlers_pool: Pool[MysqlConnection] | None = None
         self._guard: tuple[str, str] | None = None
 
     async def open(self) -> None:
-        self._pool = Pool(self._connect, self._pool_size)
+        self._pool = Pool(self._connect, self._pool_size, wait_seconds=self._limits.statement)
         async with self._pool.connection() as connection:
             self._check_version(connection)
 
@@ -101,9 +106,12 @@ class MysqlDatabase:
         steps = self.scripts.steps(statement)
         if not steps:
             return ()
-        if len(in_pieces(parameters)) > 1:
-            return await in_transaction(self, lambda session: session.fetch(statement, **parameters))
         several = self.scripts.several(statement)
+        pieces = in_pieces(parameters)
+        if len(pieces) > 1 and several:  # each with its own commit: no lock lives from one round trip to the next
+            return [row for piece in pieces for row in await self.fetch(statement, **piece)]
+        if len(pieces) > 1:
+            return await in_transaction(self, lambda session: session.fetch(statement, **parameters))
 
         async def once() -> Sequence[Row]:
             async with self._opened.connection() as connection:
@@ -123,41 +131,46 @@ class MysqlDatabase:
     @asynccontextmanager
     async def handler_transaction(self) -> AsyncIterator[Session]:
         if self._handlers_pool is None:
-            self._handlers_pool = Pool(self._connect, self._pool_size)
+            # A handler may take its time: no limit on a transaction that is idle.
+            self._handlers_pool = Pool(lambda: self._connect(idle_seconds=0), self._pool_size)
         async with self._transaction(self._handlers_pool) as session:
             yield session
 
     @asynccontextmanager
     async def _transaction(self, pool: Pool[MysqlConnection]) -> AsyncIterator[Session]:
-        async with pool.connection() as connection:
-            await connection.begin()
-            session = MysqlSession(self.scripts, connection)
-            try:
-                yield session
-                with anyio.CancelScope(shield=True):
-                    await connection.commit()
-            except BaseException:
-                await _roll_back(connection)
-                raise
-            finally:
-                await session.end()
+        for again in (True, False):
+            async with pool.connection() as connection:
+                if not await _begins(connection, again=again):
+                    continue
+                session = MysqlSession(self.scripts, connection, ours=True)
+                try:
+                    yield session
+                    with anyio.CancelScope(shield=True):  # not for ever: it has a limit, as every round trip has
+                        await connection.commit()
+                except BaseException:
+                    await _roll_back(connection)
+                    raise
+                finally:
+                    await session.end()
+                return
 
     async def adopt(self, connection: Any) -> Session:
-        if type(connection).__module__.partition(".")[0] not in DRIVERS or not hasattr(connection, "escape_string"):
-            raise refused(connection, "an aiomysql or asyncmy connection for a MySQL or MariaDB database")
-        if connection.character_set_name() != "utf8mb4":
-            charset = connection.character_set_name()
-            raise InvalidOption(f"connection= has the character set {charset!r}; jobs need utf8mb4")
-        if connection.get_autocommit() and not connection.get_transaction_status():
-            raise InvalidOption("connection= has no open transaction and commits by itself: begin() one on it first")
-        adopted = MysqlConnection(connection, self._where, self._seconds, guard=self._guard)
-        return MysqlSession(self.callers_scripts, adopted)
+        mysql_adopting.check_kind(connection)
+        adopted = MysqlConnection(connection, self._where, self._limits, guard=self._guard)
+        await mysql_adopting.check_settings(adopted, self.scripts)
+        return CallersSession(
+            MysqlSession(self.scripts, adopted, ours=False), lambda: self._opened.connection(), self.scripts
+        )
 
     def another(self) -> MysqlDatabase:
-        return MysqlDatabase(self.url, schema=self.schema, pool_size=1)
+        database = MysqlDatabase(self.url, schema=self.schema, pool_size=1)
+        database._limits = self._limits
+        return database
 
     def for_engine(self, lease_seconds: float) -> MysqlDatabase:
-        return MysqlDatabase(self.url, schema=self.schema, pool_size=self._pool_size)
+        database = MysqlDatabase(self.url, schema=self.schema, pool_size=self._pool_size)
+        database._limits = self._limits.following(lease_seconds)
+        return database
 
     def distrust(self, unanswered_seconds: float | None = None) -> None:
         if self._pool is not None:
@@ -176,12 +189,20 @@ class MysqlDatabase:
             raise DatabaseError("the database is not open: use it inside 'async with jobs:' or 'jobs.start()'")
         return self._pool
 
-    async def _connect(self) -> MysqlConnection:
+    async def _connect(self, idle_seconds: float | None = None) -> MysqlConnection:
+        limits = self._limits
         with translated(self._where):
-            raw = await self._driver.connect(**self._arguments, **_tls(self._tls))
-        connection = MysqlConnection(raw, self._where, self._seconds, self._kill)
+            try:
+                async with asyncio.timeout(limits.connect):
+                    raw = await self._driver.connect(**self._arguments, **_tls(self._tls))
+            except TimeoutError as error:
+                raise TimeoutError(f"no answer within {limits.connect:g} s") from error
+        connection = MysqlConnection(raw, self._where, limits, self._kill)
+        settings = {**limits.session, **({} if idle_seconds is None else {"idle_seconds": idle_seconds})}
         try:
-            found = await Run(connection, self.scripts, {}).steps(self.scripts.steps("open_connection"), alone=False)
+            found = await Run(connection, self.scripts, settings).steps(
+                self.scripts.steps("open_connection"), alone=False
+            )
             self._guard = connection.guard = self.scripts.guard if [row[1] for row in found] == ["ON"] else None
         except BaseException:
             connection.terminate()
@@ -191,9 +212,8 @@ class MysqlDatabase:
     async def _kill(self, thread_id: int) -> None:
         connection = await self._connect()
         try:
-            await Run(connection, self.scripts, {"thread_id": thread_id}).steps(
-                self.scripts.steps("kill_connection"), alone=False
-            )
+            kill = self.scripts.steps("kill_connection")
+            await Run(connection, self.scripts, {"thread_id": thread_id}).steps(kill, alone=False)
         finally:
             connection.terminate()
 
@@ -212,9 +232,10 @@ class MysqlDatabase:
 class MysqlSession:
     """Statements on one connection: ours inside a transaction, or the caller's own."""
 
-    def __init__(self, scripts: Scripts, connection: MysqlConnection) -> None:
+    def __init__(self, scripts: Scripts, connection: MysqlConnection, *, ours: bool) -> None:
         self._scripts = scripts
         self._connection = connection
+        self._ours = ours
         self._locked = False
 
     @property
@@ -222,6 +243,12 @@ class MysqlSession:
         return self._connection.raw
 
     async def fetch(self, statement: str, /, **parameters: Any) -> Sequence[Row]:
+        if statement == "add_refs" and self._ours:
+            for ref_id in column_of(parameters["refs"], "ref_id"):
+                self._locked = True
+                await Run(self._connection, self._scripts, {"ref_id": ref_id}).steps(
+                    self._scripts.steps("hold_ref"), alone=False
+                )
         self._locked = self._locked or statement == "lock_schema"
         steps = self._scripts.steps(statement)
         rows: list[Row] = []
@@ -251,10 +278,22 @@ class MysqlSession:
         return ids
 
     async def end(self) -> None:
-        """Give back what outlives a transaction: the lock on the schema."""
+        """Give back what outlives a transaction: the locks by name, on the schema and on keys."""
         if self._locked and not self._connection.is_closed():
             with anyio.CancelScope(shield=True):
-                await self.fetch("unlock_schema")
+                await self.fetch("release_locks")
+
+
+async def _begins(connection: MysqlConnection, *, again: bool) -> bool:
+    """Start a transaction; False if the idle connection was lost, and ``again``: nothing was done on it yet."""
+    try:
+        await connection.begin()
+    except DatabaseUnavailable as error:
+        if not again or isinstance(error.__cause__, TimeoutError):
+            raise
+        connection.terminate()
+        return False
+    return True
 
 
 async def _roll_back(connection: MysqlConnection) -> None:
@@ -280,13 +319,12 @@ def _tls(options: dict[str, str]) -> dict[str, ssl.SSLContext]:
 
 
 @lru_cache(maxsize=16)
-def _scripts(schema: str) -> tuple[Scripts, Scripts]:
-    """The statements for our own connections, and for callers', whose snapshot may be old."""
-
-    def with_reads(lock: str) -> Scripts:
-        def replace(text: str) -> str:
-            return text.replace("dbjobs_", f"{schema}_").replace("{share}", lock)
-
-        return Scripts(Statements("mysql", replace, lambda number, parameter: f":{parameter.name}"))
-
-    return with_reads(""), with_reads("LOCK IN SHARE MODE")
+def _scripts(schema: str) -> Scripts:
+    """The dialect's statements with this prefix, read once."""
+    return Scripts(
+        Statements(
+            "mysql",
+            lambda text: text.replace("dbjobs_", f"{schema}_"),
+            lambda number, parameter: f":{parameter.name}",
+        )
+    )

@@ -7,16 +7,19 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from functools import lru_cache
 from importlib import import_module
-from typing import Any
+from typing import Any, TypeVar
 
 import anyio
 
 from dbjobs.errors import DatabaseError
 from dbjobs.store.mysql_errors import DUPLICATE_KEY, code_of, translated
+from dbjobs.store.mysql_limits import Limits
 from dbjobs.store.mysql_script import Result
+from dbjobs.store.mysql_socket import SocketEnd
 
 DRIVERS = ("aiomysql", "asyncmy")
-_KILL_SECONDS = 5.0
+
+T = TypeVar("T")
 
 
 class MysqlConnection:
@@ -25,7 +28,7 @@ class MysqlConnection:
     Args:
         raw: aiomysql's or asyncmy's connection.
         where: host, port and database, for messages.
-        seconds: how long statements sent together may take.
+        limits: how long each round trip may take.
         kill: ends the server's side of a connection, by thread id; None for a caller's own, which is left alone.
         guard: for a server of a Galera cluster, which may abort a transaction at any moment: what is run in front of
             statements that travel together, and what between them.
@@ -35,7 +38,7 @@ class MysqlConnection:
         self,
         raw: Any,
         where: str,
-        seconds: float,
+        limits: Limits,
         kill: Callable[[int], Awaitable[None]] | None = None,
         *,
         guard: tuple[str, str] | None = None,
@@ -43,8 +46,9 @@ class MysqlConnection:
         self.raw = raw
         self.guard = guard
         self._where = where
-        self._seconds = seconds
+        self._limits = limits
         self._kill = kill
+        self._end = SocketEnd(raw)
         self._cursor = _quiet_cursor(type(raw).__module__.partition(".")[0])
 
     @property
@@ -63,14 +67,7 @@ class MysqlConnection:
         Raises:
             DatabaseError.
         """
-        with translated(self._where):
-            try:
-                async with asyncio.timeout(self._seconds):
-                    return await self._together(statements)
-            except (asyncio.CancelledError, TimeoutError):
-                # The server would go on with it, and commit it.
-                await self._abandon()
-                raise
+        return await self._bounded(self._together(statements))
 
     async def run_unless_taken(self, statement: str) -> list[Result]:
         """The same; no results if a unique key is taken (the statement is then undone, its transaction goes on)."""
@@ -83,30 +80,50 @@ class MysqlConnection:
 
     async def begin(self) -> None:
         """Start a transaction."""
-        with translated(self._where):
-            await self.raw.begin()
+        await self._bounded(self.raw.begin())
 
     async def commit(self) -> None:
-        """End it."""
-        with translated(self._where):
-            await self.raw.commit()
+        """End it.
+
+        Raises:
+            DatabaseUnavailable: it may have been committed all the same; the next transaction can tell.
+        """
+        await self._bounded(self.raw.commit())
 
     async def rollback(self) -> None:
         """Take it back."""
-        with translated(self._where):
-            await self.raw.rollback()
+        await self._bounded(self.raw.rollback())
 
     def is_closed(self) -> bool:
-        """True if it can be used no more."""
-        return bool(self.raw.closed) if hasattr(self.raw, "closed") else not self.raw.connected
+        """True if it can be used no more. One that the server has closed while it lay idle is closed here, too."""
+        if bool(self.raw.closed) if hasattr(self.raw, "closed") else not self.raw.connected:
+            return True
+        if self._end.is_reached():
+            self.terminate()
+            return True
+        return False
 
     def terminate(self) -> None:
         """Close the socket."""
         self.raw.close()
 
     async def close(self) -> None:
-        """Say good-bye, then close."""
-        await self.raw.ensure_closed()
+        """Say good-bye, then close; what does not take the good-bye is closed all the same."""
+        try:
+            async with asyncio.timeout(self._limits.kill):
+                await self.raw.ensure_closed()
+        finally:
+            self.raw.close()
+
+    async def _bounded(self, work: Awaitable[T]) -> T:
+        """Await a round trip within its limit; given up, it is ended on the server, which would go on and commit."""
+        with translated(self._where):
+            try:
+                async with asyncio.timeout(self._limits.statement):
+                    return await work
+            except (asyncio.CancelledError, TimeoutError):
+                await self._abandon()
+                raise
 
     async def _together(self, statements: Sequence[str]) -> list[Result]:
         if self.guard is None or len(statements) == 1:
@@ -131,7 +148,7 @@ class MysqlConnection:
         self.terminate()
         if self._kill is not None:
             with anyio.CancelScope(shield=True), suppress(DatabaseError, TimeoutError):
-                async with asyncio.timeout(_KILL_SECONDS):
+                async with asyncio.timeout(self._limits.kill):
                     await self._kill(thread_id)
 
 

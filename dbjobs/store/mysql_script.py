@@ -105,6 +105,8 @@ class Run:
             self._note(step, [])
         elif step.numbered is not None:
             await self._numbered(step, table)
+        elif step.taken is not None:
+            await self._unless_taken(step, table)
         elif step.row is not None:
             self._add(step, self._repeated(step, table, UNION if step.union is not None else COMMA))
         else:
@@ -125,6 +127,16 @@ class Run:
         first = results[0].first_id if results else 0
         beside = column_of(table, step.numbered)
         self._note(step, [(first + at * by, value) for at, value in enumerate(beside) if results])
+
+    async def _unless_taken(self, step: Step, table: Table) -> None:
+        """Insert rows one by one; those whose key was free."""
+        assert step.taken is not None
+        await self._send()
+        inserted: list[Row] = []
+        for row in _rows_of(table, step.where):
+            if await self._connection.run_unless_taken(self._filled(step.head, {**self._values, **row})):
+                inserted.append((row[step.taken],))
+        self._note(step, inserted, (step.taken,))
 
     def _repeated(self, step: Step, table: Table, between: str) -> str:
         """A statement with a part of it repeated for each row of the set."""

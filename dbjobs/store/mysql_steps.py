@@ -8,6 +8,8 @@ above a statement directs it:
 ``-- @if moved where worker``       only if the set has rows (or rows in which this column is neither NULL nor 0)
 ``-- @if ends where state <> done`` only if it has rows in which this column has another value
 ``-- @each counts where x as y``    run it once for each row of a set, whose columns are its parameters
+``-- @each refs unless taken r``    run it once for each row, which it inserts; its rows are the values of this column
+                                    of those that went in, and a row whose key is taken is none
 ``-- @rows jobs``                   run it on all rows of a set: its VALUES list has one row, repeated for each
 ``-- @rows jobs numbered ref_id``   its rows are the numbers that AUTO_INCREMENT gave, each with this column; a single
                                     row whose key is taken yields none
@@ -34,6 +36,7 @@ from dbjobs.store.statements import PARAMETER, Parameter
 _DIRECTIVE = re.compile(
     r"-- @(?:each (?P<each>\w+)|rows (?P<rows>\w+)|union (?P<union>\w+)|if (?P<only_if>\w+))?"
     r"(?: where (?P<where>\w+)(?: <> (?P<other>\w+))?)?(?: numbered (?P<numbered>\w+))?"
+    r"(?: unless taken (?P<taken>\w+))?"
     r" ?(?:as (?P<name>\w+))? ?(?P<packed>packed)?(?P<columns>(?: \w+)*)"
 )
 _VALUES = re.compile(r"\bVALUES\s*(?=\()")
@@ -58,6 +61,7 @@ class Step(NamedTuple):
     where: str | None
     other: str | None
     numbered: str | None
+    taken: str | None
     name: str | None
     packed: bool
     columns: tuple[str, ...]
@@ -87,6 +91,7 @@ def _step(
     where: str | None = None,
     other: str | None = None,
     numbered: str | None = None,
+    taken: str | None = None,
     name: str | None = None,
     packed: str | None = None,
     columns: str | None = None,
@@ -97,7 +102,7 @@ def _step(
         head, row, tail = text[:start], _template(text[start:end]), text[end:]
     names = frozenset(match[1] for match in PARAMETER.finditer(text)) | set(filter(None, (each, rows, union, only_if)))
     return Step(
-        _template(head), row, _template(tail), each, rows, union, only_if, where, other, numbered, name,
+        _template(head), row, _template(tail), each, rows, union, only_if, where, other, numbered, taken, name,
         packed is not None, tuple((columns or "").split()), names,
     )  # fmt: skip
 

@@ -17,9 +17,6 @@ from typing import Generic, Protocol, TypeVar
 
 from dbjobs.errors import DatabaseError, DatabaseUnavailable
 
-# Turns of the event loop that a connection with news gets to notice its own end: read, end of stream, closed.
-_TURNS = 3
-
 
 class Closable(Protocol):
     """What a pool must know of a connection."""
@@ -47,7 +44,7 @@ class Pool(Generic[C]):
         connect: makes a connection.
         size: the most connections.
         wait_seconds: how long to wait for one while all are in use; None: for ever.
-        has_news: True if something has come for an idle connection, which is usually its end.
+        has_news: True if something has come for an idle connection: it is not used any more.
     """
 
     def __init__(
@@ -80,6 +77,11 @@ class Pool(Generic[C]):
         finally:
             self.release(connection)
 
+    @property
+    def size(self) -> int:
+        """The most connections."""
+        return self._size
+
     async def acquire(self) -> C:
         """Take a connection; waits while all are in use.
 
@@ -91,7 +93,7 @@ class Pool(Generic[C]):
                 connection = self._idle.pop()
                 self._used[connection] = time.monotonic()
                 if self._has_news is not None and self._has_news(connection):
-                    await self._hear(connection)
+                    connection.terminate()  # nobody has asked it anything: these are most likely its last words
                 if not connection.is_closed():
                     return connection
                 del self._used[connection]
@@ -106,11 +108,13 @@ class Pool(Generic[C]):
             except BaseException as error:
                 if waiter.done() and not waiter.cancelled():
                     self._refuse(waiter.result())
-                if isinstance(error, TimeoutError):
-                    raise DatabaseUnavailable(
-                        f"all {self._size} connections were in use for {self._wait_seconds:g} s (pool_size)"
-                    ) from None
-                raise
+                if not isinstance(error, TimeoutError):
+                    raise
+                busy = DatabaseUnavailable(
+                    f"all {self._size} connections were in use for {self._wait_seconds:g} s (pool_size)"
+                )
+                busy.in_doubt = False
+                raise busy from None
             if handed is not None:
                 if not handed.is_closed():
                     return handed
@@ -170,16 +174,6 @@ class Pool(Generic[C]):
             self.release(connection)
             raise DatabaseError("the database was closed")
         return connection
-
-    async def _hear(self, connection: C) -> None:
-        """Let a connection read the news that it has, which may be its end."""
-        try:
-            for _ in range(_TURNS):
-                if not connection.is_closed():
-                    await asyncio.sleep(0)
-        except BaseException:
-            self.release(connection)
-            raise
 
     def _refuse(self, handed: C | None) -> None:
         """Nobody waits any more for what was handed over."""

@@ -88,16 +88,17 @@ class PostgresDatabase:
         prepared = self.statements[statement]
         values = self._bind(prepared.parameters, parameters)
         pool = self._opened
-        may_repeat = True
+        left = pool.size
         while True:
             connection = await pool.acquire()
             try:
                 return await connection.fetch(prepared.text, values, in_doubt=True)
             except DatabaseUnavailable:
                 self._note(connection)
-                if not (connection.unsent and may_repeat):
+                left -= 1
+                if not connection.unsent or left < 0:
                     raise
-                may_repeat = False  # the driver has found it broken before it sent anything: once more, on another
+                # It was found broken before anything was done; the next one may be as old.
             finally:
                 pool.release(connection)
 
@@ -132,8 +133,8 @@ class PostgresDatabase:
             pool.release(connection)
 
     async def _begin(self, pool: Pool[PostgresConnection]) -> tuple[PostgresConnection, Any]:
-        """A connection with a transaction; once more on another one if the first is found broken."""
-        may_repeat = True
+        """A connection with a transaction; idle ones that are found broken are passed by."""
+        left = pool.size
         while True:
             connection = await pool.acquire()
             try:
@@ -141,9 +142,9 @@ class PostgresDatabase:
             except BaseException as error:
                 self._note(connection)
                 pool.release(connection)
-                if not isinstance(error, DatabaseUnavailable) or connection.timed_out or not may_repeat:
+                left -= 1
+                if not isinstance(error, DatabaseUnavailable) or connection.timed_out or left < 0:
                     raise
-                may_repeat = False
 
     async def adopt(self, connection: Any) -> Session:
         return adopted(self, connection)

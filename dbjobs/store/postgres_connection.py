@@ -101,7 +101,7 @@ class PostgresConnection:
     def __init__(self, raw: Raw, where: str, limits: Limits, host: int = 0) -> None:
         self.raw = raw
         self.host = host
-        # What the failure was that has closed it.
+        # What the failure was that has closed it; unsent: what was asked has not been done, for certain.
         self.timed_out = self.read_only = self.unsent = False
         self._where = where
         self._limits = limits
@@ -205,8 +205,12 @@ class PostgresConnection:
             self.terminate()
             self.timed_out = isinstance(error, TimeoutError)
             self.read_only = isinstance(error, asyncpg.ReadOnlySQLTransactionError)
-            # A call that the driver refuses has not been sent, and a statement that the server refuses is undone.
-            self.unsent = isinstance(error, asyncpg.InterfaceError | asyncpg.InternalClientError)
+            # A call that the driver refuses has not been sent, and a statement that the server refuses is undone. So is
+            # one that comes to a session which an administrator has ended: a session that has committed says so
+            # before it says that it ends (a wait for a standby that is cut off by it ends without a word).
+            self.unsent = isinstance(error, asyncpg.InterfaceError | asyncpg.InternalClientError) or isinstance(
+                error.__cause__, asyncpg.AdminShutdownError
+            )
             is_refusal = isinstance(error, asyncpg.PostgresError)
             is_refusal = is_refusal and not isinstance(error, asyncpg.PostgresConnectionError)
             translation.in_doubt = in_doubt and not self.unsent and not is_refusal

@@ -54,6 +54,13 @@ class Connector:
         Raises:
             DatabaseUnavailable: no server can be used. DatabaseError.
         """
+        try:
+            return await self._first(limits)
+        except DatabaseUnavailable as error:
+            error.in_doubt = False  # nobody has sent anything yet
+            raise
+
+    async def _first(self, limits: Limits) -> PostgresConnection:
         if not self.hosts.several:
             return PostgresConnection(await self._connect_to(None, limits), self.where, limits)
         reasons: list[str] = []

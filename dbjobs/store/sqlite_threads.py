@@ -66,14 +66,15 @@ class Desk:
 
     def deliver(self, outcomes: Iterable[Outcome]) -> None:
         """Called in a thread: hand results over, all in one go."""
-        self.call(self._take_in, list(outcomes))
+        self.call(self.take_in, list(outcomes))
 
     def call(self, function: Callable[..., None], *arguments: Any) -> None:
         """Called in a thread: run a function in the event loop; nothing if the loop is gone."""
         with suppress(RuntimeError):  # a closed loop: nobody waits any more
             self._loop.call_soon_threadsafe(function, *arguments)
 
-    def _take_in(self, outcomes: list[Outcome]) -> None:
+    def take_in(self, outcomes: list[Outcome]) -> None:
+        """Called in the event loop: these are outstanding no more."""
         self._outstanding -= len(outcomes)
         for future, result, error in outcomes:
             if future.done():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -15,13 +14,16 @@ from dbjobs.store.adopting import refused
 from dbjobs.store.database import Row, Session
 from dbjobs.store.pool import Pool
 from dbjobs.store.sqlite_threads import Desk
-from dbjobs.store.sqlserver_connection import Connection, Result, connect
+from dbjobs.store.sqlserver_connection import Connection, Result, ServerSession, connect
 from dbjobs.store.sqlserver_driver import find_driver
 from dbjobs.store.sqlserver_errors import translated
+from dbjobs.store.sqlserver_limits import LOCK_SECONDS, Limits
 from dbjobs.store.sqlserver_session import CallersConnection, SqlServerSession, batches_of, fetch
 from dbjobs.store.sqlserver_url import connection_string, parse
 
 CLOSE_SECONDS = 5.0
+# A connection that has lain idle for so long is asked whether it is still there before it is trusted with a statement.
+IDLE_SECONDS = 5.0
 # OPENJSON is there from this compatibility level on, which is SQL Server 2016's own; a database that came from an older
 # server keeps its level (Microsoft's "ALTER DATABASE (Transact-SQL) compatibility level").
 LEAST_LEVEL = 130
@@ -46,6 +48,10 @@ class SqlServerDatabase:
         self.schema = schema
         self._target = parse(url)
         self._pool_size = pool_size or self._target.pool_size
+        seconds = self._target.command_timeout
+        self._limits = Limits(self._target.connect_timeout, seconds, min(LOCK_SECONDS, seconds * 0.8))
+        # A handler's own statements may wait for a lock as long as they may take.
+        self._handlers_limits = self._limits._replace(lock=seconds)
         self.pool_size = self._pool_size
         self._batches = batches_of(schema)
         self.statements = self._batches.statements
@@ -53,14 +59,13 @@ class SqlServerDatabase:
         self._desk: Desk | None = None
         self._pool: Pool[Connection] | None = None
         self._handlers_pool: Pool[Connection] | None = None
-        self._ending: set[asyncio.Task[None]] = set()
 
     async def open(self) -> None:
         self._dsn = connection_string(self._target, self._target.driver or find_driver())
         self._desk = Desk()
-        self._pool = Pool(self._connect, self._pool_size)
+        self._pool = Pool(lambda: self._connect(self._limits), self._pool_size, wait_seconds=self._limits.statement)
         try:
-            async with self._pool.connection():
+            async with self._connection(self._pool):
                 pass
         except BaseException:
             await self.close()
@@ -72,12 +77,10 @@ class SqlServerDatabase:
         with anyio.CancelScope(shield=True):
             for pool in pools:
                 await pool.close(CLOSE_SECONDS)
-            if self._ending:
-                await asyncio.wait(set(self._ending), timeout=CLOSE_SECONDS)
 
     async def fetch(self, statement: str, /, **parameters: Any) -> Sequence[Row]:
         batch = self._batches[statement]
-        async with self._opened.connection() as connection:
+        async with self._connection(self._opened) as connection:
             return await fetch(connection, batch, {"schema": self.schema} | parameters, self._target.where)
 
     @asynccontextmanager
@@ -89,26 +92,39 @@ class SqlServerDatabase:
     async def handler_transaction(self) -> AsyncIterator[Session]:
         _ = self._opened
         if self._handlers_pool is None:
-            self._handlers_pool = Pool(self._connect, self._pool_size)
+            self._handlers_pool = Pool(lambda: self._connect(self._handlers_limits), self._pool_size)
         async with self._transaction(self._handlers_pool) as session:
             yield session
 
     @asynccontextmanager
     async def _transaction(self, pool: Pool[Connection]) -> AsyncIterator[Session]:
-        async with pool.connection() as connection:
-            session = SqlServerSession(connection, self.schema, self._target.where)
+        for again in (True, False):
+            async with self._connection(pool) as connection:
+                if not await self._begins(connection, again=again):
+                    continue
+                session = SqlServerSession(connection, self.schema, self._target.where)
+                try:
+                    yield session
+                except BaseException as error:
+                    if session.is_changed or not isinstance(error, Exception):
+                        connection.terminate()  # in doubt: the server rolls back what it held
+                    else:
+                        with anyio.CancelScope(shield=True):
+                            await self._roll_back(connection)
+                    raise
+                with anyio.CancelScope(shield=True):  # not for ever: it has a limit, as every round trip has
+                    await self._execute(connection, self.statements.text("commit"))
+                return
+
+    async def _begins(self, connection: Connection, *, again: bool) -> bool:
+        """Start a transaction; False if the connection was lost, and ``again``: nothing was done on it yet."""
+        try:
             await self._execute(connection, self.statements.text("begin"))
-            try:
-                yield session
-            except BaseException as error:
-                if session.is_changed or not isinstance(error, Exception):
-                    connection.terminate()  # in doubt: the server rolls back what it held
-                else:
-                    with anyio.CancelScope(shield=True):
-                        await self._roll_back(connection)
+        except DatabaseUnavailable:
+            if not again or connection.timed_out or not connection.is_closed():
                 raise
-            with anyio.CancelScope(shield=True):
-                await self._execute(connection, self.statements.text("commit"))
+            return False
+        return True
 
     async def _roll_back(self, connection: Connection) -> None:
         if connection.is_closed():
@@ -123,7 +139,7 @@ class SqlServerDatabase:
             raise refused(connection, "an aioodbc connection")
         if connection.closed:
             raise InvalidOption("connection= is closed")
-        line = CallersConnection(connection)
+        line = CallersConnection(connection, self._target.where, self._limits)
         if connection.autocommit:
             with translated(self._target.where):
                 result = await line.execute(self.statements.text("count_transactions"))
@@ -132,10 +148,15 @@ class SqlServerDatabase:
         return SqlServerSession(line, self.schema, self._target.where)
 
     def another(self) -> SqlServerDatabase:
-        return SqlServerDatabase(self.url, schema=self.schema, pool_size=1)
+        return self._like_this(1, self._limits)
 
     def for_engine(self, lease_seconds: float) -> SqlServerDatabase:
-        return SqlServerDatabase(self.url, schema=self.schema, pool_size=self._pool_size)
+        return self._like_this(self._pool_size, self._limits.following(lease_seconds))
+
+    def _like_this(self, pool_size: int, limits: Limits) -> SqlServerDatabase:
+        database = SqlServerDatabase(self.url, schema=self.schema, pool_size=pool_size)
+        database._limits = limits
+        return database
 
     def distrust(self, unanswered_seconds: float | None = None) -> None:
         if self._pool is not None:
@@ -154,31 +175,63 @@ class SqlServerDatabase:
             raise DatabaseError("the database is not open: use it inside 'async with jobs:' or 'jobs.start()'")
         return self._pool
 
-    async def _connect(self) -> Connection:
-        assert self._desk is not None
-        target = self._target
-        with translated(target.where):
-            connection = await connect(
-                self._dsn,
-                self._desk,
-                self._ending,
-                connect_timeout=target.connect_timeout,
-                command_timeout=target.command_timeout,
-            )
+    @asynccontextmanager
+    async def _connection(self, pool: Pool[Connection]) -> AsyncIterator[Connection]:
+        """A connection for the length of the block; dropped, not reused, if the block is cancelled."""
+        connection = await self._acquire(pool)
         try:
-            settings = await self._execute(connection, self.statements.text("open_connection"))
-            keeps_cursors, level = settings.rows[0]
-            check_level(level, target.where)
+            yield connection
+        finally:
+            pool.release(connection)
+            if connection.is_lost:
+                self.distrust()  # what has ended this one may have ended others
+
+    async def _acquire(self, pool: Pool[Connection]) -> Connection:
+        """A connection that answers, or did so lately: the driver does not tell that one died while it lay idle."""
+        while True:
+            connection = await pool.acquire()
+            if connection.idle_seconds < IDLE_SECONDS:
+                return connection
+            try:
+                await self._execute(connection, self.statements.text("ping"))
+            except DatabaseError:
+                connection.terminate()
+                pool.release(connection)
+                pool.distrust()
+            except BaseException:
+                pool.release(connection)
+                raise
+            else:
+                return connection
+
+    async def _connect(self, limits: Limits, *, may_kill: bool = True) -> Connection:
+        assert self._desk is not None
+        with translated(self._target.where):
+            kill = self._kill if may_kill else None
+            connection = await connect(self._dsn, self._desk, self._target.where, limits, kill)
+        try:
+            text = self.statements.text("open_connection").replace("{lock_milliseconds}", limits.lock_milliseconds)
+            settings = await self._execute(connection, text)
+            keeps_cursors, level, session_id, started = settings.rows[0]
+            check_level(level, self._target.where)
             connection.keeps_cursors = bool(keeps_cursors)
+            connection.session = ServerSession(session_id, started)
         except BaseException:
-            with anyio.CancelScope(shield=True):
-                await connection.close()
+            connection.terminate()
             raise
         return connection
 
+    async def _kill(self, session: ServerSession) -> None:
+        """End a session on the server, where this role may; it holds its locks as long as its batch goes on."""
+        with translated(self._target.where):
+            connection = await self._connect(self._limits, may_kill=False)
+        try:
+            ours = SqlServerSession(connection, self.schema, self._target.where)
+            await ours.fetch("kill_connection", session_id=session.id, session_started=session.started)
+        finally:
+            connection.terminate()
+
     async def _execute(self, connection: Connection, text: str) -> Result:
-        if connection.is_closed():
-            raise DatabaseUnavailable(f"the connection to SQL Server at {self._target.where} was lost")
         with translated(self._target.where):
             return await connection.execute(text)
 

@@ -23,7 +23,9 @@ _CONFLICTS = {
     1205,  # chosen as deadlock victim
     1222,  # lock request time out
     1204,  # no more locks
-    3960, 3961, 3966,  # snapshot isolation: an update conflict, changed metadata, rolled back
+    3935, 3960, 3961, 3966,  # snapshot isolation: an update conflict, changed metadata, rolled back
+    41301, 41302, 41305, 41325, 41839,  # the same for memory-optimized tables
+    3930,  # a transaction that can only be rolled back: what doomed it was told before
     601,  # a look without locks met rows on the move
     50002,  # thrown by our own statements: somebody else holds an application lock
     2601, 2627,  # a duplicate key
@@ -39,7 +41,9 @@ _SESSION_ENDED = {
 _UNAVAILABLE = _SESSION_ENDED | {
     4060, 18401, 18451, 18452, 18456, 18470, 916,  # refused at the door
     701, 8645, 8651,  # no memory at the moment
-    976, 978, 979, 983,  # a replica that takes no connections now
+    976, 978, 979, 982, 983, 35250,  # a replica that takes no connections now
+    904, 921, 922, 927, 945, 952, 3906, 3908,  # a database that is starting, restoring, offline or read-only
+    1101, 1105, 9002,  # no room on a disk or in the log
     40143, 40197, 40501, 40540, 40613, 10928, 10929, 49918, 49919, 49920,  # Azure: busy, moving, throttled
 }  # fmt: skip
 _UNAVAILABLE_STATES = ("08", "28", "HYT", "57P")
@@ -69,7 +73,10 @@ def translated(where: str) -> Iterator[None]:
 def is_lost(error: pyodbc.Error) -> bool:
     """True if the connection cannot be used any more, or there may still be something under way on it."""
     state = str(error.args[0]) if error.args else ""
-    return state.startswith(("08", "HYT", "HY008", "HY010")) or bool(_numbers(str(error)) & _SESSION_ENDED)
+    numbers = _numbers(str(error))
+    if numbers & _CONFLICTS:
+        return False  # HYT00 stands for a lock that was not had in time, too
+    return state.startswith(("08", "HYT", "HY008", "HY010")) or bool(numbers & _SESSION_ENDED)
 
 
 def translate(error: pyodbc.Error, where: str) -> DatabaseError | MissingDriver:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 from collections.abc import Sequence
@@ -9,19 +10,23 @@ from functools import lru_cache
 from typing import Any, Protocol
 
 import aioodbc
+import anyio
 import pyodbc
 
+from dbjobs.errors import DatabaseUnavailable
 from dbjobs.store.database import Row
 from dbjobs.store.records import NewJob
 from dbjobs.store.sqlserver_connection import Result
 from dbjobs.store.sqlserver_driver import is_freetds
 from dbjobs.store.sqlserver_errors import translated
+from dbjobs.store.sqlserver_limits import GRACE_SECONDS, Limits
 from dbjobs.store.sqlserver_values import rows_of, sizes_of, values_of
 from dbjobs.store.statements import Statement, Statements, Table
 
 log = logging.getLogger("dbjobs")
 
 ROWS_PER_INSERT = 2000  # of insert_bulk
+CANCEL_SECONDS = 2.0  # how long a cancelled call waits for what it has begun on a caller's connection
 
 _GO = re.compile(r"^GO\s*$", re.MULTILINE)
 
@@ -67,18 +72,49 @@ class Line(Protocol):
     """What a session needs of a connection."""
 
     aio: aioodbc.Connection
+    limits: Limits
 
-    async def execute(self, text: str, values: Sequence[Any] = ()) -> Result: ...
+    async def execute(self, text: str, values: Sequence[Any] = (), *, seconds: float | None = None) -> Result: ...
 
 
 class CallersConnection:
-    """The caller's own aioodbc connection: used as everybody may use it, nothing of it is kept or changed."""
+    """The caller's own aioodbc connection: used as everybody may use it, nothing of it is kept or changed.
 
-    def __init__(self, aio: aioodbc.Connection) -> None:
+    A call that is given up (cancelled, or out of time) goes on in one of aioodbc's threads. A caller who is cancelled
+    is held back for a moment until it has ended: what they do next with their connection would meet it there.
+
+    Args:
+        where: host, port and database, for messages.
+        limits: how long a batch may take.
+    """
+
+    def __init__(self, aio: aioodbc.Connection, where: str, limits: Limits) -> None:
         self.aio = aio
+        self._where = where
+        self.limits = limits
 
-    async def execute(self, text: str, values: Sequence[Any] = ()) -> Result:
-        """Run a batch; the rows of its last result."""
+    async def execute(self, text: str, values: Sequence[Any] = (), *, seconds: float | None = None) -> Result:
+        """Run a batch; the rows of its last result.
+
+        Raises:
+            DatabaseUnavailable: no answer in time; the connection may still be at it. pyodbc.Error.
+        """
+        work = asyncio.ensure_future(self._execute(text, values))
+        work.add_done_callback(_looked_at)
+        seconds = (self.limits.statement if seconds is None else seconds) + GRACE_SECONDS
+        try:
+            async with asyncio.timeout(seconds):
+                return await asyncio.shield(work)
+        except TimeoutError as error:
+            raise DatabaseUnavailable(
+                f"connection=: SQL Server at {self._where} did not answer within {seconds:g} s"
+            ) from error
+        except asyncio.CancelledError:
+            with anyio.CancelScope(shield=True):
+                await asyncio.wait({work}, timeout=CANCEL_SECONDS)
+            raise
+
+    async def _execute(self, text: str, values: Sequence[Any]) -> Result:
         cursor = await self.aio.cursor()  # not `async with`: that would commit
         try:
             if values:
@@ -93,6 +129,12 @@ class CallersConnection:
                     return result
         finally:
             await cursor.close()
+
+
+def _looked_at(work: asyncio.Future[Result]) -> None:
+    """An error of what was given up is nobody's."""
+    if not work.cancelled():
+        work.exception()
 
 
 class SqlServerSession:
@@ -118,11 +160,12 @@ class SqlServerSession:
 
     async def script(self, statement: str, /, **words: str) -> None:
         self.is_changed = True
+        words["lock_milliseconds"] = self._line.limits.lock_milliseconds
         names = [statement]
         while names:
             for batch in self._batches.script(names.pop(), words):
                 with translated(self._where):
-                    result = await self._line.execute(batch)
+                    result = await self._line.execute(batch, seconds=self._line.limits.script)
                 for row in rows_of(result.columns, result.rows):
                     # A script may end by naming the one that goes on, or by saying something to people.
                     if "next" in row.keys():  # noqa: SIM118 - not a mapping

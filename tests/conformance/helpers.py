@@ -149,3 +149,4 @@ async def nodes(url: str, count: int, register: Callable[[Jobs], Any], **setting
 def stop_heartbeat(engine: Engine) -> None:
     """From here on this node neither renews its lease nor notices: as others see it, it is dead."""
     engine._node._stopping.set()
+    engine._node.lease_ends = float("inf")

@@ -34,7 +34,7 @@ async def test_what_gets_no_slot_is_handed_back_and_runs_elsewhere(
             await gate.wait_entered()
             engine = slow._client.engine
             assert engine is not None
-            await eventually(lambda: len(engine._runners.held) == 5, "all are claimed")
+            await eventually(lambda: len(engine._runners.memory.held) == 5, "all are claimed")
             monkeypatch.undo()
             async with nodes(url, 1, register_fast):
                 await eventually(lambda: len(ran) == 4, "the other node runs what the first one cannot")

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from dbjobs import Jobs
+from dbjobs.store import repository
 from dbjobs.store.database import make_database
+from dbjobs.store.partitions import make_partitions
 from dbjobs.store.postgres import PostgresDatabase
 from tests.conformance.raw import Raw
 from tests.servers import Target
@@ -48,6 +51,10 @@ GUARDED = {
     "release_children": {"background_job_pkey"},
     "resolve_children": {"background_job_pkey"},
     "find_dependency_work": {"background_job_unresolved"},
+    "list_jobs": {"background_job_pkey"},
+    "list_tagged": {"background_job_tag"},
+    "list_batch": {"background_job_batch"},
+    "count_live": {f"background_job_{index}" for index in ("ready", "lane", "due", "node", "waiting")},
 }
 FILL = f"""
 INSERT INTO dbjobs.background_job (command, queue, worker, state, run_after, expires_at)
@@ -143,6 +150,95 @@ async def test_a_claim_starts_where_the_last_one_ended(url: str) -> None:
         plan = await generic_plan(db, "claim_jobs")
         (ready,) = [node for node in nodes(plan) if node.get("Index Name") == "background_job_ready"]
         assert "ROW(c.priority, c.id) >" in ready["Index Cond"].replace("ROW(priority, id)", "ROW(c.priority, c.id)")
+
+
+# Five months of history with 10,000 jobs each, of which every thousandth has a tag and a batch.
+MONTHS = 5
+FILL_HISTORY = f"""
+INSERT INTO dbjobs.completed_job (id, queue, priority, depends_on_policy, created_at, request_type, command, state,
+    completed_at, retry_limit, on_failure, attempt, attempt_base, timeout_seconds, tag, batch_id)
+SELECT n, 'default', 0, 'completed',
+    date_trunc('month', now()) - (({ROWS} - n) / {ROWS // MONTHS}) * interval '1 month',
+    'command', 'noop', 'completed', now(), 0, 'block', 1, 0, 0, CASE WHEN n % 1000 = 0 THEN 'rare' END,
+    CASE WHEN n % 1000 = 0 THEN 'rare' END
+FROM generate_series(1, {ROWS}) n
+"""
+
+
+@asynccontextmanager
+async def with_history(url: str) -> AsyncIterator[PostgresDatabase]:
+    async with opened(url) as db:
+        now = datetime.now(UTC)
+        months = [
+            f"{at // 12:04}{at % 12 + 1:02}" for at in range(now.year * 12 + now.month - 6, now.year * 12 + now.month)
+        ]
+        await make_partitions(db, months)
+        await Raw("postgres", url).rows(FILL_HISTORY)
+        yield db
+
+
+async def visited(db: PostgresDatabase, statement: str, **parameters: Any) -> int:
+    """How many rows a statement's scans read, those that a filter threw away included."""
+    prepared = db.statements[statement]
+    async with db.transaction() as session:
+        values = db._bind(prepared.parameters, parameters)
+        row = await session.connection.fetchval(f"EXPLAIN (ANALYZE, FORMAT JSON) {prepared.text}", *values)
+    return round(
+        sum(
+            (node["Actual Rows"] + node.get("Rows Removed by Filter", 0)) * node["Actual Loops"]
+            for node in nodes(json.loads(row)[0]["Plan"])
+            if "Relation Name" in node
+        )
+    )
+
+
+ASKED = {
+    "before_id": 2**63 - 1, "limit": 50, "live": True, "completed": True, "failed": True, "state": None,
+    "queue": None, "worker": None, "command": None, "user_id": None, "tag": None, "batch_id": None,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("statement", "asked", "most"),
+    [
+        ("list_jobs", {}, 60),
+        ("list_jobs", {"before_id": ROWS // 2}, 60),
+        ("list_tagged", {"tag": "rare"}, 60),
+        ("list_batch", {"batch_id": "rare"}, 60),
+        ("list_tagged", {"tag": "nobody's"}, 0),
+    ],
+)
+async def test_a_page_of_the_list_visits_a_page_of_rows(
+    url: str, statement: str, asked: dict[str, Any], most: int
+) -> None:
+    async with with_history(url) as db:
+        assert await visited(db, statement, **{**ASKED, **asked}) <= most
+        for node in nodes(await generic_plan(db, statement)):  # and so does the plan that is kept
+            if node.get("Relation Name", "").startswith(("completed_job", "failed_job")):
+                assert node["Node Type"] == "Index Scan"
+                assert node["Scan Direction"] == "Backward"
+
+
+async def test_a_count_visits_no_more_rows_than_its_bound(url: str) -> None:
+    async with opened(url) as db:
+        await Raw("postgres", url).rows(FILL)
+        assert await visited(db, "count_live", bound=100) <= 5 * 100
+
+
+async def test_a_count_of_nothing_does_not_read_the_dead(url: str) -> None:
+    async with opened(url) as db:
+        raw = Raw("postgres", url)
+        await raw.rows("ALTER TABLE dbjobs.background_job SET (autovacuum_enabled = off)")
+        await raw.rows(FILL)
+        await raw.rows("DELETE FROM dbjobs.background_job")
+        assert await repository.count_live(db, ROWS) == {}  # marks the dead entries
+        prepared = db.statements["count_live"]
+        async with db.transaction() as session:
+            explain = f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {prepared.text}"
+            plan = json.loads(await session.connection.fetchval(explain, ROWS))[0]["Plan"]
+        pages = plan["Shared Hit Blocks"] + plan["Shared Read Blocks"]
+        (heap,) = (await raw.rows("SELECT pg_relation_size('dbjobs.background_job') / 8192"))[0]
+        assert pages < heap / 3, f"{pages} pages read; the table has {heap}"
 
 
 async def test_the_guard_notices_a_scan(url: str) -> None:

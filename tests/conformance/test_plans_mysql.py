@@ -129,6 +129,11 @@ async def test_hot_statements_read_what_they_handle(url: str, analyzed: bool) ->
             commands=["noop"]))  # fmt: skip
         assert len(claimed) == 20
         await count("skip_lanes", lambda s: repository.skip_lanes(s, "", 500))
+        # No tag is known: nothing is to be read. A page of the live ones, and of each line so many, is.
+        await count("list_jobs", lambda s: repository.list_jobs(s, before_id=2**62, limit=HANDLED))
+        await count("list_tagged", lambda s: repository.list_jobs(s, before_id=2**62, limit=HANDLED, tag="none"))
+        await count("list_batch", lambda s: repository.list_jobs(s, before_id=2**62, limit=HANDLED, batch_id="none"))
+        await count("count_live", lambda s: repository.count_live(s, HANDLED))
         await count("find_ready_queues", lambda s: repository.find_ready_queues(s, "", 500))
     too_many = {name: number for name, number in reads.items() if number > READS_PER_ROW * HANDLED + FIXED_READS}
     assert too_many == {}, f"rows read: {reads}"

@@ -48,6 +48,8 @@ def result_of(source: str) -> Result | None:
         words = directive.split()
         if "numbered" in words:  # the numbers that the rows got, each with this column of theirs
             columns = ("id", words[words.index("numbered") + 1])
+        if "taken" in words:  # this column of the rows that went in
+            columns = (words[words.index("taken") + 1],)
         if columns and "packed" in words:
             columns = tuple(words[words.index("packed") + 1 :]) or _unpacked(tokens)
         if columns:

@@ -61,6 +61,16 @@ def test_a_job_behind_the_last_one_is_looked_for_from_the_start(hot: HotQueues, 
     assert hot.wanted(5, restart=True) == [("a", 5, 0, 7)]  # where it had been before
 
 
+def test_what_is_behind_is_not_forgotten_by_a_claim_from_the_last_place(hot: HotQueues) -> None:
+    hot.news("a", 0, behind=False)
+    hot.claimed(hot.wanted(5, restart=False), [job("a", 7)], 5)
+    hot.news("a", 0, behind=True)
+    assert not hot.claimed(hot.wanted(5, restart=False), [], 5)
+    assert hot.behind
+    assert hot.open
+    assert hot.wanted(5, restart=True) == [("a", 5, *START)]
+
+
 def test_a_look_from_the_start_that_is_cut_off_goes_on_from_there(hot: HotQueues) -> None:
     hot.news("a", 0, behind=False)
     hot.claimed(hot.wanted(5, restart=False), [job("a", 90)], 5)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 from dbjobs.store import mysql_connection
 from dbjobs.store.mysql import _scripts
 from dbjobs.store.mysql_connection import MysqlConnection
+from dbjobs.store.mysql_limits import Limits
 from dbjobs.store.mysql_script import Result, Run
 from dbjobs.store.mysql_steps import steps_of
 from dbjobs.store.mysql_values import MOST_CHARACTERS, in_pieces, literal
@@ -24,10 +26,12 @@ class Recorder:
         self.sent: list[str] = []
         self._answers = list(answers)
         self.taken = False
+        self.exact = True  # an answer may hold more results than statements are sent: they are cut off
 
     async def run(self, statements: Sequence[str]) -> list[Result]:
         self.sent.append(";\n".join(statements))
-        return list(self._answers.pop(0))
+        answers = list(self._answers.pop(0))
+        return answers if self.exact else answers[: len(statements)]
 
     async def run_unless_taken(self, statement: str) -> list[Result]:
         self.sent.append(statement)
@@ -45,7 +49,7 @@ def rows(columns: str, *values: tuple[Any, ...]) -> Result:
 
 
 async def run(source: str, connection: Recorder, *, alone: bool = False, **given: Any) -> list[Any]:
-    return await Run(connection, _scripts("dbjobs")[0], given).steps(steps_of(source), alone=alone)
+    return await Run(connection, _scripts("dbjobs"), given).steps(steps_of(source), alone=alone)
 
 
 async def test_statements_that_do_not_need_each_other_s_rows_share_a_round_trip() -> None:
@@ -70,6 +74,80 @@ async def test_what_has_nothing_to_do_is_not_sent() -> None:
     )
     assert await run(source, connection) == []
     assert connection.sent == ["SELECT id, worker FROM a"]
+
+
+async def test_rows_whose_key_is_taken_are_left_out() -> None:
+    connection = Recorder([DONE], [DONE])
+    source = "-- @each refs unless taken ref_id\nINSERT INTO a (r) VALUES (:ref_id);"
+    refs = Table(("ref_id", "job_id"), [("x", 1), ("y", 2)])
+    assert await run(source, connection, refs=refs) == [("x",), ("y",)]
+    assert connection.sent == ["INSERT INTO a (r) VALUES ('x')", "INSERT INTO a (r) VALUES ('y')"]
+    connection.taken = True
+    assert await run(source, connection, refs=refs) == []
+
+
+IDS = {"ids": [1, 2], "node_id": 1, "counter": 1}
+OUTCOMES = {
+    "node_id": 1,
+    "counter": 1,
+    "outcomes": Table(
+        ("id", "attempt", "state", "delay_seconds", "block_worker", "release_worker"), [(1, 1, "failed", 1.0, 1, 1)]
+    ),
+}
+# Statements that lock rows for which others may come, each with what it is given.
+LOCKING: dict[str, dict[str, Any]] = {
+    "bury_node": IDS,
+    "cancel_jobs": {**IDS, "error_code": "c", "error": "e", "ask_running": True},
+    "claim_jobs": {
+        "node_id": 1,
+        "wanted": Table(("queue", "slots", "after_priority", "after_id"), [("a", 1, 0, 0), ("b", 1, 0, 0)]),
+        "room": 1,
+        "commands": ["c"],
+    },
+    "drop_batches": {"seconds": 1.0},
+    "execute_jobs": OUTCOMES,
+    "find_held": {**IDS, "limit": 1},
+    "finish_jobs": OUTCOMES,
+    "fold_batches": {"limit": 1},
+    "fold_stats": {},
+    "forget_refs": {"month": "202601", "limit": 1},
+    "hand_back_jobs": OUTCOMES,
+    "heartbeat": {**IDS, "lease_seconds": 1.0, "info": "{}"},
+    "promote_jobs": {"limit": 1},
+    "release_children": {"parents": [1], "limit": 1},
+    "remove_node": IDS,
+    "requeue_jobs": IDS,
+    "resolve_children": IDS,
+    "retry_jobs": OUTCOMES,
+}
+
+
+@pytest.mark.parametrize("name", LOCKING)
+async def test_what_locks_is_one_packet_with_its_commit(name: str) -> None:
+    """A process that is suspended between two packets would keep the locks of the first one."""
+    scripts = _scripts("dbjobs")
+    steps = scripts.steps(name)
+    connection = Recorder([DONE] * (len(steps) + 3))
+    connection.exact = False
+    await Run(connection, scripts, LOCKING[name]).steps(steps, alone=scripts.several(name))
+    (sent,) = connection.sent
+    assert sent.startswith("START TRANSACTION;\n")
+    assert sent.endswith(";\nCOMMIT")
+
+
+async def test_claiming_lanes_locks_in_its_last_packet_only() -> None:
+    scripts = _scripts("dbjobs")
+    heads = rows("packed", ('[["w", 1, 0, 1]]',))
+    connection = Recorder([DONE, rows("worker", ("w",))], [heads], [DONE] * 20)
+    connection.exact = False
+    given = {"node_id": 1, "after_worker": "", "lanes": 1, "run_length": 1, "scan_limit": 1}
+    names = {"queues": ["q"], "commands": ["c"]}
+    await Run(connection, scripts, given | names).steps(scripts.steps("claim_lanes"), alone=True)
+    first, second, last = connection.sent
+    for sent in (first, second):
+        assert not re.search(r"FOR UPDATE|IN SHARE MODE|INSERT|UPDATE|DELETE|COMMIT", sent)
+    assert "FOR UPDATE" in last
+    assert last.endswith(";\nCOMMIT")
 
 
 async def test_a_condition_on_another_value() -> None:
@@ -125,7 +203,7 @@ async def test_a_cluster_s_abort_cannot_hide_amid_a_packet(
 ) -> None:
     monkeypatch.setattr(mysql_connection, "_quiet_cursor", lambda driver: Cursor)
     wire = Wire(server)
-    connection = MysqlConnection(wire, "nowhere", 5.0, guard=("first", "between") if guarded else None)
+    connection = MysqlConnection(wire, "nowhere", Limits(5.0, 5.0), guard=("first", "between") if guarded else None)
     assert [result.rows[0][0] for result in await connection.run(["a", "b", "c"])] == ["a", "b", "c"]
     assert wire.sent == sent
     assert len(await connection.run(["a"])) == 1

@@ -259,7 +259,7 @@ def test_a_script_is_split_at_its_go_lines_and_its_words_are_put_in() -> None:
         "CREATE VIEW b",
         "SELECT 'GO b'",
     ]
-    assert "month = '202403'" in batches.script("make_partition", {"month": "202403"})[0]
+    assert "month = '202403'" in batches.script("add_month", {"month": "202403"})[0]
     assert "mine_history()" in batches.script("split_partition", {"from": "2024-03-01", "to": "2024-04-01"})[0]
 
 

@@ -1,14 +1,21 @@
--- Jobs that have not started go to history as cancelled; all others are left alone. Locked in id order.
--- A lane that such a job was blocking (it was waiting for its retry) is free again.
--- @as moved packed id state batch_id has_dependents month worker
-SELECT JSON_ARRAYAGG(JSON_ARRAY(
-    id, 'cancelled', batch_id, has_dependents, EXTRACT(YEAR_MONTH FROM created_at), worker
-))
+-- Cancels jobs, in one transaction and one round trip. Locked by id first, decided then: a job that goes into its retry, or
+-- is claimed, at this moment is what it has become when the lock is ours. Rows that others have locked are passed by and
+-- yield no row; the caller tries them again.
+--
+-- * Not started: moved to history, with all that its end is for others (see finish_jobs). A lane that such a job was
+--   blocking (it was waiting for its retry) is free again; it waits for no parent any more.
+-- * Started: the node that runs it hears of the request by its next heartbeat.
+-- * Whatever goes is deleted by its whole key: a look along an index that locks would also lock the entry behind the last
+--   one, which may be a row of a caller's open transaction.
+SELECT COALESCE(JSON_ARRAYAGG(JSON_ARRAY(
+    id, IF(state IN ('scheduled', 'waiting', 'queued'), 'cancelled', 'started'), batch_id, has_dependents, worker,
+    IF(state IN ('scheduled', 'waiting', 'queued'), 1, 0)
+)), '[]')
+INTO @locked
 FROM dbjobs_background_job FORCE INDEX (PRIMARY)
-WHERE id IN (:ids) AND state IN ('scheduled', 'waiting', 'queued')
-FOR UPDATE;
+WHERE id IN (:ids)
+FOR UPDATE SKIP LOCKED;
 
--- @if moved
 INSERT INTO dbjobs_failed_job (
     id, ref_id, parent_id, worker, queue, priority, tag, batch_id, callback, depends_on,
     depends_on_policy, run_after, expires_at, created_at, created_by, user_id, request_type, command,
@@ -18,32 +25,74 @@ INSERT INTO dbjobs_failed_job (
     cancel_requested_at, node_id, created_month
 )
 SELECT
-    id, ref_id, parent_id, worker, queue, priority, tag, batch_id, callback, depends_on,
-    depends_on_policy, run_after, expires_at, created_at, created_by, user_id, request_type, command,
-    request, request_body, response, response_body, 'cancelled', started_at, executed_at, UTC_TIMESTAMP(6),
-    notified_at, last_activity_at, retry_limit, retry, on_failure, attempt, attempt_base, duration_ms,
-    timeout_seconds, progress, status, reply_to, :error_code, :error, errors, args, meta, trace_context,
-    UTC_TIMESTAMP(6), NULL, EXTRACT(YEAR_MONTH FROM created_at)
-FROM dbjobs_background_job
-WHERE id IN (:moved.id);
+    j.id, j.ref_id, j.parent_id, j.worker, j.queue, j.priority, j.tag, j.batch_id, j.callback, j.depends_on,
+    j.depends_on_policy, j.run_after, j.expires_at, j.created_at, j.created_by, j.user_id, j.request_type, j.command,
+    j.request, j.request_body, j.response, j.response_body, 'cancelled', j.started_at, j.executed_at, UTC_TIMESTAMP(6),
+    j.notified_at, j.last_activity_at, j.retry_limit, j.retry, j.on_failure, j.attempt, j.attempt_base, j.duration_ms,
+    j.timeout_seconds, j.progress, j.status, j.reply_to, :error_code, :error, j.errors, j.args, j.meta, j.trace_context,
+    UTC_TIMESTAMP(6), NULL, EXTRACT(YEAR_MONTH FROM j.created_at)
+FROM JSON_TABLE(@locked, '$[*]' COLUMNS (id BIGINT PATH '$[0]', ends INT PATH '$[5]')) AS l
+STRAIGHT_JOIN dbjobs_background_job j FORCE INDEX (PRIMARY) ON j.id = l.id
+WHERE l.ends = 1;
 
--- @if moved
-INSERT INTO dbjobs_job_stat (minute, queue, command, node_id, cancelled)
-SELECT minute, queue, command, 0, cancelled
+INSERT INTO dbjobs_job_stat (minute, queue, command, counter, cancelled)
+SELECT minute, queue, command, counter, cancelled
 FROM (
-    SELECT DATE_FORMAT(UTC_TIMESTAMP(), '%Y-%m-%d %H:%i:00') AS minute, queue, command, COUNT(*) AS cancelled
-    FROM dbjobs_background_job
-    WHERE id IN (:moved.id)
-    GROUP BY queue, command
-    ORDER BY queue, command
+    SELECT DATE_FORMAT(UTC_TIMESTAMP(), '%Y-%m-%d %H:%i:00') AS minute, j.queue, j.command, :counter AS counter,
+        COUNT(*) AS cancelled
+    FROM JSON_TABLE(@locked, '$[*]' COLUMNS (id BIGINT PATH '$[0]', ends INT PATH '$[5]')) AS l
+    STRAIGHT_JOIN dbjobs_background_job j FORCE INDEX (PRIMARY) ON j.id = l.id
+    WHERE l.ends = 1
+    GROUP BY j.queue, j.command
+    ORDER BY j.queue, j.command
 ) n
 ON DUPLICATE KEY UPDATE cancelled = dbjobs_job_stat.cancelled + n.cancelled;
 
--- @if moved
-DELETE FROM dbjobs_background_job WHERE id IN (:moved.id);
+INSERT INTO dbjobs_ended_parent (parent_id, state)
+SELECT id, 'cancelled'
+FROM JSON_TABLE(@locked, '$[*]' COLUMNS (
+    id BIGINT PATH '$[0]', has_dependents INT PATH '$[3]', ends INT PATH '$[5]'
+)) AS l
+WHERE ends = 1 AND has_dependents = 1
+ON DUPLICATE KEY UPDATE state = 'cancelled';
 
--- @if moved where worker
-DELETE FROM dbjobs_job_worker WHERE blocked_by IN (:moved.id);
+INSERT INTO dbjobs_job_batch (batch_id, cancelled)
+SELECT batch_id, COUNT(*)
+FROM JSON_TABLE(@locked, '$[*]' COLUMNS (
+    batch_id VARCHAR(255) CHARACTER SET utf8mb4 PATH '$[2]', ends INT PATH '$[5]'
+)) AS l
+WHERE ends = 1 AND batch_id IS NOT NULL
+GROUP BY batch_id;
 
--- @if moved
-DELETE FROM dbjobs_job_dependency WHERE child_id IN (:moved.id);
+DELETE w
+FROM JSON_TABLE(@locked, '$[*]' COLUMNS (
+    id BIGINT PATH '$[0]', worker VARCHAR(255) CHARACTER SET utf8mb4 PATH '$[4]', ends INT PATH '$[5]'
+)) AS l
+STRAIGHT_JOIN dbjobs_job_worker w FORCE INDEX (PRIMARY) ON w.worker = CONVERT(l.worker USING utf8mb4)
+WHERE l.ends = 1 AND w.blocked_by = l.id;
+
+SELECT COALESCE(JSON_ARRAYAGG(JSON_ARRAY(d.parent_id, d.child_id)), '[]')
+INTO @edges
+FROM JSON_TABLE(@locked, '$[*]' COLUMNS (id BIGINT PATH '$[0]', ends INT PATH '$[5]')) AS l
+STRAIGHT_JOIN dbjobs_job_dependency d FORCE INDEX (child) ON d.child_id = l.id
+WHERE l.ends = 1;
+
+DELETE d
+FROM JSON_TABLE(@edges, '$[*]' COLUMNS (parent_id BIGINT PATH '$[0]', child_id BIGINT PATH '$[1]')) AS e
+STRAIGHT_JOIN dbjobs_job_dependency d FORCE INDEX (PRIMARY) ON d.parent_id = e.parent_id AND d.child_id = e.child_id;
+
+DELETE j
+FROM JSON_TABLE(@locked, '$[*]' COLUMNS (id BIGINT PATH '$[0]', ends INT PATH '$[5]')) AS l
+STRAIGHT_JOIN dbjobs_background_job j FORCE INDEX (PRIMARY) ON j.id = l.id
+WHERE l.ends = 1;
+
+UPDATE JSON_TABLE(@locked, '$[*]' COLUMNS (id BIGINT PATH '$[0]', ends INT PATH '$[5]')) AS l
+STRAIGHT_JOIN dbjobs_background_job j FORCE INDEX (PRIMARY) ON j.id = l.id
+SET j.cancel_requested_at = COALESCE(j.cancel_requested_at, UTC_TIMESTAMP(6))
+WHERE l.ends = 0 AND :ask_running;
+
+SELECT id, state
+FROM JSON_TABLE(@locked, '$[*]' COLUMNS (
+    id BIGINT PATH '$[0]', state VARCHAR(20) CHARACTER SET utf8mb4 PATH '$[1]', ends INT PATH '$[5]'
+)) AS l
+WHERE ends = 1 OR :ask_running;

@@ -3,16 +3,11 @@
 -- * `line` serves it: both halves of the start place are ranges of that index, so a claim starts right behind the last
 --   job claimed and does not walk the entries of claimed jobs that purge has not removed yet.
 -- * SKIP LOCKED: rows that another node is claiming at this moment are passed by, not waited for.
--- * The shared lock on our own node row: the rescue of this node (it locks the row for itself) and this claim exclude
---   each other, so no job can be claimed in the name of a node that has just been buried. All in one round trip,
---   because the heartbeat waits for that lock, and the event loop may stop between two.
+-- * The shared lock on our own node row, taken last: burying this node (which takes the row for itself, if it is free) and
+--   this claim exclude each other, so no job can be claimed in the name of a node that has just been buried. All in one
+--   round trip, because the heartbeat waits for that lock, and the event loop may stop between two.
 -- * Pick with SKIP LOCKED, then write by primary key: locks are taken in one order only.
 -- * Queues are visited in the order given, until there is no room; the caller turns that order at every claim.
-SELECT COUNT(*) INTO @alive
-FROM dbjobs_job_node
-WHERE id = :node_id AND lease_expires_at > UTC_TIMESTAMP(6)
-LOCK IN SHARE MODE;
-
 SET @picked = '[]';
 
 -- @each wanted
@@ -24,11 +19,15 @@ FROM (
       AND (place = :after_priority AND id > :after_id OR place > :after_priority)
       AND command IN (:commands)
       AND (expires_at IS NULL OR attempt > 0 OR expires_at > UTC_TIMESTAMP(6))
-      AND @alive = 1
     ORDER BY place, id
     LIMIT :slots
     FOR UPDATE SKIP LOCKED
 ) ready;
+
+SELECT IF(COUNT(*) = 1, @picked, '[]') INTO @picked
+FROM dbjobs_job_node
+WHERE id = :node_id AND lease_expires_at > UTC_TIMESTAMP(6) AND NOT buried
+LOCK IN SHARE MODE;
 
 UPDATE JSON_TABLE(@picked, '$[*]' COLUMNS (position FOR ORDINALITY, id BIGINT PATH '$')) AS picked
 STRAIGHT_JOIN dbjobs_background_job j FORCE INDEX (PRIMARY) ON j.id = picked.id

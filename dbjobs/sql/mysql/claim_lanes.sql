@@ -9,8 +9,11 @@
 --   need not name them.
 -- * Lanes and heads are found without locks. All locks, and with them the decision, come in the last round trip: the
 --   heartbeat waits for the one on our node's row, and the event loop may stop between two trips.
--- * job_worker's primary key decides between nodes; the row of one that was faster stays as it is. What a lane's last
---   holder has run since the look is no longer `queued` and drops out; whatever was ahead of it is ahead of ours too.
+-- * Heads that somebody has locked are passed by, and with them what stands behind them in their lanes: a lane is taken
+--   only if its run has at least one job. What a lane's last holder has run since the look is no longer `queued` and drops
+--   out; whatever was ahead of it is ahead of ours too.
+-- * job_worker's primary key decides between nodes; the row of one that was faster stays as it is. Rows that are there are
+--   not touched, because somebody may have them locked.
 -- @as idle
 SELECT head.worker
 FROM (
@@ -51,41 +54,78 @@ FROM (
 SET @head = :head;
 
 -- @if head
-SELECT COUNT(*) INTO @alive
+SELECT COALESCE(JSON_ARRAYAGG(JSON_OBJECT('worker', head.worker, 'id', head.id, 'place', head.place, 'mine', head.mine)), '[]')
+INTO @locked
+FROM JSON_TABLE(@head, '$[*]' COLUMNS (
+    worker VARCHAR(255) CHARACTER SET utf8mb4 PATH '$.worker', id BIGINT PATH '$.id',
+    place BIGINT PATH '$.place', mine INT PATH '$.mine'
+)) AS head
+STRAIGHT_JOIN dbjobs_background_job j FORCE INDEX (PRIMARY) ON j.id = head.id
+WHERE j.state = 'queued'
+FOR UPDATE /*!50799 OF j */ SKIP LOCKED;
+
+-- The run of a lane ends before the first job that this node cannot run, or that is ready but locked by somebody.
+-- @if head
+SELECT COALESCE(JSON_ARRAYAGG(JSON_ARRAY(run.id, run.worker)), '[]') INTO @run
+FROM (
+    SELECT id, worker, MIN(mine) OVER (PARTITION BY worker ORDER BY place, id) AS claimable
+    FROM (
+        SELECT id, worker, place, MAX(mine) AS mine
+        FROM (
+            SELECT id, worker, place, mine
+            FROM JSON_TABLE(@locked, '$[*]' COLUMNS (
+                worker VARCHAR(255) CHARACTER SET utf8mb4 PATH '$.worker', id BIGINT PATH '$.id',
+                place BIGINT PATH '$.place', mine INT PATH '$.mine'
+            )) AS locked
+            UNION ALL
+            SELECT j.id, head.worker, head.place, 0
+            FROM JSON_TABLE(@head, '$[*]' COLUMNS (
+                worker VARCHAR(255) CHARACTER SET utf8mb4 PATH '$.worker', id BIGINT PATH '$.id',
+                place BIGINT PATH '$.place'
+            )) AS head
+            STRAIGHT_JOIN dbjobs_background_job j FORCE INDEX (PRIMARY) ON j.id = head.id
+            WHERE j.state = 'queued'
+        ) AS ready
+        GROUP BY id, worker, place
+    ) AS ready
+) AS run
+WHERE run.claimable = 1;
+
+-- @if head
+SELECT IF(COUNT(*) = 1, @run, '[]') INTO @run
 FROM dbjobs_job_node
-WHERE id = :node_id AND lease_expires_at > UTC_TIMESTAMP(6)
+WHERE id = :node_id AND lease_expires_at > UTC_TIMESTAMP(6) AND NOT buried
 LOCK IN SHARE MODE;
 
 -- @if head
-INSERT INTO dbjobs_job_worker (worker, node_id)
-SELECT idle.worker, idle.node_id
+SELECT COALESCE(JSON_ARRAYAGG(idle.worker), '[]') INTO @idle
 FROM (
-    SELECT DISTINCT CONVERT(worker USING utf8mb4) AS worker, :node_id AS node_id
-    FROM JSON_TABLE(@head, '$[*]' COLUMNS (worker VARCHAR(255) CHARACTER SET utf8mb4 PATH '$.worker')) AS head
-    WHERE @alive = 1
+    SELECT DISTINCT CONVERT(worker USING utf8mb4) AS worker
+    FROM JSON_TABLE(@run, '$[*]' COLUMNS (worker VARCHAR(255) CHARACTER SET utf8mb4 PATH '$[1]')) AS run
     ORDER BY 1
 ) idle
+LEFT JOIN dbjobs_job_worker w FORCE INDEX (PRIMARY) ON w.worker = idle.worker
+WHERE w.worker IS NULL;
+
+-- @if head
+INSERT INTO dbjobs_job_worker (worker, node_id)
+SELECT idle.worker, :node_id
+FROM JSON_TABLE(@idle, '$[*]' COLUMNS (worker VARCHAR(255) CHARACTER SET utf8mb4 PATH '$')) AS idle
 ON DUPLICATE KEY UPDATE node_id = dbjobs_job_worker.node_id;
 
--- The run of a lane ends before the first job that this node cannot run.
 -- @if head
 SELECT COALESCE(JSON_ARRAYAGG(run.id), '[]') INTO @run
-FROM (
-    SELECT id, worker, MIN(mine) OVER (PARTITION BY worker ORDER BY place, id) AS claimable
-    FROM JSON_TABLE(@head, '$[*]' COLUMNS (
-        worker VARCHAR(255) CHARACTER SET utf8mb4 PATH '$.worker', id BIGINT PATH '$.id',
-        place BIGINT PATH '$.place', mine INT PATH '$.mine'
-    )) AS head
-) AS run
-WHERE run.claimable = 1 AND @alive = 1;
+FROM JSON_TABLE(@run, '$[*]' COLUMNS (
+    id BIGINT PATH '$[0]', worker VARCHAR(255) CHARACTER SET utf8mb4 PATH '$[1]'
+)) AS run
+STRAIGHT_JOIN dbjobs_job_worker w FORCE INDEX (PRIMARY) ON w.worker = CONVERT(run.worker USING utf8mb4)
+WHERE w.node_id = :node_id;
 
 -- @if head
 UPDATE JSON_TABLE(@run, '$[*]' COLUMNS (id BIGINT PATH '$')) AS run
 STRAIGHT_JOIN dbjobs_background_job j FORCE INDEX (PRIMARY) ON j.id = run.id
-STRAIGHT_JOIN dbjobs_job_worker w FORCE INDEX (PRIMARY) ON w.worker = j.worker
 SET j.state = 'started', j.line = CONCAT('n:', :node_id), j.node_id = :node_id, j.attempt = j.attempt + 1,
-    j.started_at = UTC_TIMESTAMP(6), j.last_activity_at = UTC_TIMESTAMP(6), j.progress = NULL, j.status = NULL
-WHERE j.state = 'queued' AND w.node_id = :node_id;
+    j.started_at = UTC_TIMESTAMP(6), j.last_activity_at = UTC_TIMESTAMP(6), j.progress = NULL, j.status = NULL;
 
 -- @if head
 SELECT SUM(
@@ -93,11 +133,9 @@ SELECT SUM(
     + COALESCE(OCTET_LENGTH(j.meta), 0) + COALESCE(OCTET_LENGTH(j.args), 0)
 ) INTO @size
 FROM JSON_TABLE(@run, '$[*]' COLUMNS (id BIGINT PATH '$')) AS run
-STRAIGHT_JOIN dbjobs_background_job j FORCE INDEX (PRIMARY) ON j.id = run.id
-WHERE j.node_id = :node_id;
+STRAIGHT_JOIN dbjobs_background_job j FORCE INDEX (PRIMARY) ON j.id = run.id;
 
 -- All rows as one text, which costs the driver least, unless that could outgrow a packet: then each by itself.
--- A lane that yielded no job (its head went away in between) comes back as a row without an id, to be released.
 -- @if head packed
 SELECT JSON_ARRAYAGG(JSON_ARRAY(
     j.id, j.attempt, j.attempt_base, j.queue, j.worker, j.priority, j.command, j.request_type, j.request_body,
@@ -107,7 +145,7 @@ SELECT JSON_ARRAYAGG(JSON_ARRAY(
 ))
 FROM JSON_TABLE(@run, '$[*]' COLUMNS (id BIGINT PATH '$')) AS run
 STRAIGHT_JOIN dbjobs_background_job j FORCE INDEX (PRIMARY) ON j.id = run.id
-WHERE j.node_id = :node_id AND @size < 2000000
+WHERE @size < 2000000
 UNION ALL
 SELECT JSON_ARRAY(JSON_ARRAY(
     j.id, j.attempt, j.attempt_base, j.queue, j.worker, j.priority, j.command, j.request_type, j.request_body,
@@ -117,17 +155,4 @@ SELECT JSON_ARRAY(JSON_ARRAY(
 ))
 FROM JSON_TABLE(@run, '$[*]' COLUMNS (id BIGINT PATH '$')) AS run
 STRAIGHT_JOIN dbjobs_background_job j FORCE INDEX (PRIMARY) ON j.id = run.id
-WHERE j.node_id = :node_id AND @size >= 2000000
-UNION ALL
-SELECT JSON_ARRAYAGG(JSON_ARRAY(NULL, NULL, NULL, NULL, worker))
-FROM (
-    SELECT w.worker
-    FROM JSON_TABLE(@head, '$[*]' COLUMNS (
-        worker VARCHAR(255) CHARACTER SET utf8mb4 PATH '$.worker', id BIGINT PATH '$.id'
-    )) AS head
-    STRAIGHT_JOIN dbjobs_job_worker w FORCE INDEX (PRIMARY) ON w.worker = CONVERT(head.worker USING utf8mb4)
-    LEFT JOIN dbjobs_background_job j FORCE INDEX (PRIMARY) ON j.id = head.id AND j.node_id = :node_id
-    WHERE w.node_id = :node_id
-    GROUP BY w.worker
-    HAVING COUNT(j.id) = 0
-) empty_lane;
+WHERE @size >= 2000000;

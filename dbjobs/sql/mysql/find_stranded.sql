@@ -1,5 +1,5 @@
--- Waiting jobs that would wait for ever: they count more parents than they have live ones. There can be none;
--- one snapshot sees a parent's end and the release of its children together. A waiting job stands in no line.
+-- Waiting jobs that would wait for ever: their parents know of them, and they count more of these than there are, live or
+-- ended and still to be worked off. There can be none. Such a job stands in no line.
 SELECT j.id
 FROM dbjobs_background_job j
 WHERE j.line IS NULL
@@ -9,8 +9,11 @@ WHERE j.line IS NULL
       OR j.pending > (
           SELECT COUNT(*)
           FROM dbjobs_job_dependency d
-          JOIN dbjobs_background_job p ON p.id = d.parent_id
           WHERE d.child_id = j.id
+            AND (
+                EXISTS (SELECT 1 FROM dbjobs_background_job p WHERE p.id = d.parent_id)
+                OR EXISTS (SELECT 1 FROM dbjobs_ended_parent e WHERE e.parent_id = d.parent_id)
+            )
       )
   )
 ORDER BY j.id

@@ -1,10 +1,11 @@
--- Moves ended jobs from live to history, in one transaction and one round trip.
+-- Moves ended jobs from live to history, with all that their end is for others, in one transaction and one round trip.
 --
 -- * Driven by primary key, fenced by (id, attempt, node_id): a row that is no longer ours yields nothing. The first
 --   statement locks: what fits the fence then fits it to the end. Its list, @moved, drives the rest. (Never joined with
 --   the outcomes: MySQL reads a JSON_TABLE anew for each row of another one.)
--- * plain_only: a job with dependents or a batch is left alone here; its consequences need the full way. The flag is
---   read from the locked row, so a child that is enqueued at this moment cannot be overlooked.
+-- * No other job is locked. A job that others wait for leaves a row in ended_parent; the flag is read from the locked row,
+--   so a child that is resolved at this moment either sees the end in history or is told of it by that row.
+-- * Batches and roll-ups are appended, or counted in a row that nobody else writes.
 -- * A lane is given back together with the last outcome of its run.
 -- * One round trip: while a node's event loop is blocked, nobody waits for locks that it took before.
 SET @outcomes = :outcomes;
@@ -12,8 +13,8 @@ SET @outcomes = :outcomes;
 SELECT COALESCE(JSON_ARRAYAGG(JSON_ARRAY(
     j.id, o.state, j.batch_id, j.has_dependents, EXTRACT(YEAR_MONTH FROM j.created_at),
     IF(o.release_worker = 1, j.worker, NULL)
-)), '[]')
-INTO @moved
+)), '[]'), IF(SUM(j.has_dependents) > 0, 1, 0), COUNT(j.batch_id)
+INTO @moved, @parents, @batched
 FROM JSON_TABLE(@outcomes, '$[*]' COLUMNS (
     id BIGINT PATH '$.id', attempt INT PATH '$.attempt', state VARCHAR(20) CHARACTER SET utf8mb4 PATH '$.state',
     release_worker INT PATH '$.release_worker'
@@ -21,7 +22,6 @@ FROM JSON_TABLE(@outcomes, '$[*]' COLUMNS (
 STRAIGHT_JOIN dbjobs_background_job j FORCE INDEX (PRIMARY) ON j.id = o.id
 WHERE j.attempt = o.attempt
   AND j.node_id = :node_id
-  AND NOT (:plain_only AND (j.has_dependents OR j.batch_id IS NOT NULL))
 FOR UPDATE /*!50799 OF j */;
 
 INSERT INTO dbjobs_completed_job (
@@ -52,8 +52,7 @@ FROM JSON_TABLE(@outcomes, '$[*]' COLUMNS (
 STRAIGHT_JOIN dbjobs_background_job j FORCE INDEX (PRIMARY) ON j.id = o.id
 WHERE o.state = 'completed'
   AND j.attempt = o.attempt
-  AND j.node_id = :node_id
-  AND NOT (:plain_only AND (j.has_dependents OR j.batch_id IS NOT NULL));
+  AND j.node_id = :node_id;
 
 -- @if outcomes where state <> completed
 INSERT INTO dbjobs_failed_job (
@@ -83,8 +82,7 @@ FROM JSON_TABLE(@outcomes, '$[*]' COLUMNS (
 STRAIGHT_JOIN dbjobs_background_job j FORCE INDEX (PRIMARY) ON j.id = o.id
 WHERE o.state <> 'completed'
   AND j.attempt = o.attempt
-  AND j.node_id = :node_id
-  AND NOT (:plain_only AND (j.has_dependents OR j.batch_id IS NOT NULL));
+  AND j.node_id = :node_id;
 
 DELETE j
 FROM JSON_TABLE(@moved, '$[*]' COLUMNS (id BIGINT PATH '$[0]')) AS m
@@ -96,10 +94,10 @@ FROM JSON_TABLE(@moved, '$[*]' COLUMNS (worker VARCHAR(255) CHARACTER SET utf8mb
 STRAIGHT_JOIN dbjobs_job_worker w FORCE INDEX (PRIMARY) ON w.worker = CONVERT(m.worker USING utf8mb4)
 WHERE w.node_id = :node_id;
 
-INSERT INTO dbjobs_job_stat (minute, queue, command, node_id, completed, failed, cancelled, duration_ms)
-SELECT minute, queue, command, node_id, completed, 0, 0, duration_ms
+INSERT INTO dbjobs_job_stat (minute, queue, command, counter, completed, failed, cancelled, duration_ms)
+SELECT minute, queue, command, counter, completed, 0, 0, duration_ms
 FROM (
-    SELECT DATE_FORMAT(UTC_TIMESTAMP(), '%Y-%m-%d %H:%i:00') AS minute, j.queue, j.command, :node_id AS node_id,
+    SELECT DATE_FORMAT(UTC_TIMESTAMP(), '%Y-%m-%d %H:%i:00') AS minute, j.queue, j.command, :counter AS counter,
         COUNT(*) AS completed, COALESCE(SUM(j.duration_ms), 0) AS duration_ms
     FROM JSON_TABLE(@moved, '$[*]' COLUMNS (id BIGINT PATH '$[0]', month INT PATH '$[4]')) AS m
     STRAIGHT_JOIN dbjobs_completed_job j FORCE INDEX (PRIMARY) ON j.id = m.id AND j.created_month = m.month
@@ -110,10 +108,10 @@ ON DUPLICATE KEY UPDATE
     completed = dbjobs_job_stat.completed + n.completed, duration_ms = dbjobs_job_stat.duration_ms + n.duration_ms;
 
 -- @if outcomes where state <> completed
-INSERT INTO dbjobs_job_stat (minute, queue, command, node_id, completed, failed, cancelled, duration_ms)
-SELECT minute, queue, command, node_id, 0, failed, cancelled, duration_ms
+INSERT INTO dbjobs_job_stat (minute, queue, command, counter, completed, failed, cancelled, duration_ms)
+SELECT minute, queue, command, counter, 0, failed, cancelled, duration_ms
 FROM (
-    SELECT DATE_FORMAT(UTC_TIMESTAMP(), '%Y-%m-%d %H:%i:00') AS minute, j.queue, j.command, :node_id AS node_id,
+    SELECT DATE_FORMAT(UTC_TIMESTAMP(), '%Y-%m-%d %H:%i:00') AS minute, j.queue, j.command, :counter AS counter,
         SUM(j.state = 'failed') AS failed, SUM(j.state = 'cancelled') AS cancelled,
         COALESCE(SUM(j.duration_ms), 0) AS duration_ms
     FROM JSON_TABLE(@moved, '$[*]' COLUMNS (id BIGINT PATH '$[0]', month INT PATH '$[4]')) AS m
@@ -124,6 +122,23 @@ FROM (
 ON DUPLICATE KEY UPDATE
     failed = dbjobs_job_stat.failed + n.failed, cancelled = dbjobs_job_stat.cancelled + n.cancelled,
     duration_ms = dbjobs_job_stat.duration_ms + n.duration_ms;
+
+-- A parent that was requeued may have ended before, with children that have not been told of that yet.
+INSERT INTO dbjobs_ended_parent (parent_id, state)
+SELECT id, state
+FROM JSON_TABLE(IF(@parents, @moved, '[]'), '$[*]' COLUMNS (
+    id BIGINT PATH '$[0]', state VARCHAR(20) CHARACTER SET utf8mb4 PATH '$[1]', has_dependents INT PATH '$[3]'
+)) AS m
+WHERE has_dependents = 1
+ON DUPLICATE KEY UPDATE state = m.state;
+
+INSERT INTO dbjobs_job_batch (batch_id, completed, failed, cancelled)
+SELECT batch_id, SUM(state = 'completed'), SUM(state = 'failed'), SUM(state = 'cancelled')
+FROM JSON_TABLE(IF(@batched, @moved, '[]'), '$[*]' COLUMNS (
+    batch_id VARCHAR(255) CHARACTER SET utf8mb4 PATH '$[2]', state VARCHAR(20) CHARACTER SET utf8mb4 PATH '$[1]'
+)) AS m
+WHERE batch_id IS NOT NULL
+GROUP BY batch_id;
 
 -- @packed id state batch_id has_dependents
 SELECT @moved AS moved;

@@ -1,28 +1,54 @@
--- Minutes older than two days become hours, of all nodes together (node 0). Locked first, so that two nodes do
--- not both count the same minutes; one moment for all three statements.
--- @as moment
-SELECT DATE_FORMAT(UTC_TIMESTAMP() - INTERVAL 48 HOUR, '%Y-%m-%d %H:00:00') AS hour;
+-- Minutes older than two days become hours, of everybody together (counter 0), so many rows at a time. In one transaction
+-- and one round trip: found without locks, locked by key (what another node is folding is passed by), and then only what
+-- is locked is put together.
+SELECT DATE_FORMAT(UTC_TIMESTAMP() - INTERVAL 48 HOUR, '%Y-%m-%d %H:00:00') INTO @hour;
 
--- @each moment as old
-SELECT COUNT(*) AS minutes
-FROM dbjobs_job_stat
-WHERE minute < :hour AND (node_id <> 0 OR MINUTE(minute) <> 0)
-FOR UPDATE;
+SELECT COALESCE(JSON_ARRAYAGG(JSON_ARRAY(DATE_FORMAT(minute, '%Y-%m-%d %H:%i:%s'), queue, command, counter)), '[]')
+INTO @old
+FROM (
+    SELECT minute, queue, command, counter
+    FROM dbjobs_job_stat
+    WHERE minute < @hour AND (counter <> 0 OR MINUTE(minute) <> 0)
+    LIMIT 10000
+) old;
 
--- @each moment
-INSERT INTO dbjobs_job_stat (minute, queue, command, node_id, completed, failed, cancelled, retried, duration_ms)
+SELECT COALESCE(JSON_ARRAYAGG(JSON_ARRAY(DATE_FORMAT(s.minute, '%Y-%m-%d %H:%i:%s'), s.queue, s.command, s.counter)), '[]')
+INTO @old
+FROM JSON_TABLE(@old, '$[*]' COLUMNS (
+    minute DATETIME PATH '$[0]', queue VARCHAR(255) CHARACTER SET utf8mb4 PATH '$[1]',
+    command VARCHAR(255) CHARACTER SET utf8mb4 PATH '$[2]', counter BIGINT PATH '$[3]'
+)) AS o
+STRAIGHT_JOIN dbjobs_job_stat s FORCE INDEX (PRIMARY)
+    ON s.minute = o.minute AND s.queue = CONVERT(o.queue USING utf8mb4) AND s.command = CONVERT(o.command USING utf8mb4)
+    AND s.counter = o.counter
+FOR UPDATE /*!50799 OF s */ SKIP LOCKED;
+
+INSERT INTO dbjobs_job_stat (minute, queue, command, counter, completed, failed, cancelled, retried, duration_ms)
 SELECT hour, queue, command, 0, completed, failed, cancelled, retried, duration_ms
 FROM (
-    SELECT DATE_FORMAT(minute, '%Y-%m-%d %H:00:00') AS hour, queue, command, SUM(completed) AS completed,
-        SUM(failed) AS failed, SUM(cancelled) AS cancelled, SUM(retried) AS retried, SUM(duration_ms) AS duration_ms
-    FROM dbjobs_job_stat
-    WHERE minute < :hour AND (node_id <> 0 OR MINUTE(minute) <> 0)
+    SELECT DATE_FORMAT(s.minute, '%Y-%m-%d %H:00:00') AS hour, s.queue, s.command, SUM(s.completed) AS completed,
+        SUM(s.failed) AS failed, SUM(s.cancelled) AS cancelled, SUM(s.retried) AS retried,
+        SUM(s.duration_ms) AS duration_ms
+    FROM JSON_TABLE(@old, '$[*]' COLUMNS (
+        minute DATETIME PATH '$[0]', queue VARCHAR(255) CHARACTER SET utf8mb4 PATH '$[1]',
+        command VARCHAR(255) CHARACTER SET utf8mb4 PATH '$[2]', counter BIGINT PATH '$[3]'
+    )) AS o
+    STRAIGHT_JOIN dbjobs_job_stat s FORCE INDEX (PRIMARY)
+        ON s.minute = o.minute AND s.queue = CONVERT(o.queue USING utf8mb4)
+        AND s.command = CONVERT(o.command USING utf8mb4) AND s.counter = o.counter
     GROUP BY 1, 2, 3
+    ORDER BY 1, 2, 3
 ) n
 ON DUPLICATE KEY UPDATE
     completed = dbjobs_job_stat.completed + n.completed, failed = dbjobs_job_stat.failed + n.failed,
     cancelled = dbjobs_job_stat.cancelled + n.cancelled, retried = dbjobs_job_stat.retried + n.retried,
     duration_ms = dbjobs_job_stat.duration_ms + n.duration_ms;
 
--- @each moment
-DELETE FROM dbjobs_job_stat WHERE minute < :hour AND (node_id <> 0 OR MINUTE(minute) <> 0);
+DELETE s
+FROM JSON_TABLE(@old, '$[*]' COLUMNS (
+    minute DATETIME PATH '$[0]', queue VARCHAR(255) CHARACTER SET utf8mb4 PATH '$[1]',
+    command VARCHAR(255) CHARACTER SET utf8mb4 PATH '$[2]', counter BIGINT PATH '$[3]'
+)) AS o
+STRAIGHT_JOIN dbjobs_job_stat s FORCE INDEX (PRIMARY)
+    ON s.minute = o.minute AND s.queue = CONVERT(o.queue USING utf8mb4) AND s.command = CONVERT(o.command USING utf8mb4)
+    AND s.counter = o.counter;

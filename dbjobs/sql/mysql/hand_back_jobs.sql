@@ -1,8 +1,8 @@
 -- Attempts given back without a charge: claimed but not run, or interrupted by a shutdown. The attempt's number
 -- is spent all the same, so that (id, attempt, node_id) never comes again: the base from which tries are counted
--- moves instead.
--- @as returned packed id released
-SELECT JSON_ARRAYAGG(JSON_ARRAY(j.id, IF(o.release_worker = 1, j.worker, NULL)))
+-- moves instead. One transaction and one round trip; the first statement locks, and decides on what it has locked.
+SELECT COALESCE(JSON_ARRAYAGG(JSON_ARRAY(j.id, IF(o.release_worker = 1, j.worker, NULL))), '[]')
+INTO @returned
 FROM JSON_TABLE(:outcomes, '$[*]' COLUMNS (
     id BIGINT PATH '$.id', attempt INT PATH '$.attempt', release_worker INT PATH '$.release_worker'
 )) AS o
@@ -10,11 +10,15 @@ STRAIGHT_JOIN dbjobs_background_job j FORCE INDEX (PRIMARY) ON j.id = o.id
 WHERE j.attempt = o.attempt AND j.node_id = :node_id AND j.cancel_requested_at IS NULL
 FOR UPDATE /*!50799 OF j */;
 
--- @if returned
-UPDATE dbjobs_background_job
-SET state = 'queued', line = IF(worker IS NULL, CONCAT('q:', queue), CONCAT('w:', worker)),
-    attempt_base = attempt_base + 1, node_id = NULL, started_at = NULL, progress = NULL, status = NULL
-WHERE id IN (:returned.id);
+UPDATE JSON_TABLE(@returned, '$[*]' COLUMNS (id BIGINT PATH '$[0]')) AS r
+STRAIGHT_JOIN dbjobs_background_job j FORCE INDEX (PRIMARY) ON j.id = r.id
+SET j.state = 'queued', j.line = IF(j.worker IS NULL, CONCAT('q:', j.queue), CONCAT('w:', j.worker)),
+    j.attempt_base = j.attempt_base + 1, j.node_id = NULL, j.started_at = NULL, j.progress = NULL, j.status = NULL;
 
--- @if returned where released
-DELETE FROM dbjobs_job_worker WHERE worker IN (:returned.released) AND node_id = :node_id;
+DELETE w
+FROM JSON_TABLE(@returned, '$[*]' COLUMNS (worker VARCHAR(255) CHARACTER SET utf8mb4 PATH '$[1]')) AS r
+STRAIGHT_JOIN dbjobs_job_worker w FORCE INDEX (PRIMARY) ON w.worker = CONVERT(r.worker USING utf8mb4)
+WHERE w.node_id = :node_id;
+
+-- @packed id released
+SELECT @returned AS returned;

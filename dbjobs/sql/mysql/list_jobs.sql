@@ -1,54 +1,48 @@
 -- A page of jobs, newest first (keyset on id: a page costs the same wherever it lies). The three flags
 -- say which tables can hold the wanted state, so that a list of queued jobs does not walk the history.
+-- The index is forced: neither an order by id alone nor one by another column's index may be mistaken for cheap.
 (
-    SELECT id, ref_id, queue, worker, command, CASE WHEN executed_at IS NOT NULL THEN 'executed' ELSE state END AS state,
-        priority, tag, batch_id, user_id, attempt, created_at, run_after, started_at, completed_at, duration_ms,
-        progress, status, error_code, error
-    FROM dbjobs_background_job
+    SELECT id, ref_id, queue, worker, command,
+        CASE WHEN executed_at IS NOT NULL THEN 'executed' ELSE state END AS state,
+        priority, tag, batch_id, user_id, attempt, created_at,
+        run_after, started_at, completed_at, duration_ms, progress, status, error_code, error
+    FROM dbjobs_background_job FORCE INDEX (PRIMARY)
     WHERE :live
       AND id < :before_id
       AND (:state IS NULL OR CASE WHEN executed_at IS NOT NULL THEN 'executed' ELSE state END = :state)
       AND (:queue IS NULL OR queue = :queue)
       AND (:worker IS NULL OR worker = :worker)
       AND (:command IS NULL OR command = :command)
-      AND (:tag IS NULL OR tag = :tag)
-      AND (:batch_id IS NULL OR batch_id = :batch_id)
       AND (:user_id IS NULL OR user_id = :user_id)
     ORDER BY id DESC
     LIMIT :limit
 )
 UNION ALL
 (
-    SELECT id, ref_id, queue, worker, command, state,
-        priority, tag, batch_id, user_id, attempt, created_at, run_after, started_at, completed_at, duration_ms,
-        progress, status, error_code, error
-    FROM dbjobs_completed_job
+    SELECT id, ref_id, queue, worker, command, state, priority, tag, batch_id, user_id, attempt, created_at,
+        run_after, started_at, completed_at, duration_ms, progress, status, error_code, error
+    FROM dbjobs_completed_job FORCE INDEX (PRIMARY)
     WHERE :completed
       AND id < :before_id
       AND (:state IS NULL OR state = :state)
       AND (:queue IS NULL OR queue = :queue)
       AND (:worker IS NULL OR worker = :worker)
       AND (:command IS NULL OR command = :command)
-      AND (:tag IS NULL OR tag = :tag)
-      AND (:batch_id IS NULL OR batch_id = :batch_id)
       AND (:user_id IS NULL OR user_id = :user_id)
     ORDER BY id DESC
     LIMIT :limit
 )
 UNION ALL
 (
-    SELECT id, ref_id, queue, worker, command, state,
-        priority, tag, batch_id, user_id, attempt, created_at, run_after, started_at, completed_at, duration_ms,
-        progress, status, error_code, error
-    FROM dbjobs_failed_job
+    SELECT id, ref_id, queue, worker, command, state, priority, tag, batch_id, user_id, attempt, created_at,
+        run_after, started_at, completed_at, duration_ms, progress, status, error_code, error
+    FROM dbjobs_failed_job FORCE INDEX (PRIMARY)
     WHERE :failed
       AND id < :before_id
       AND (:state IS NULL OR state = :state)
       AND (:queue IS NULL OR queue = :queue)
       AND (:worker IS NULL OR worker = :worker)
       AND (:command IS NULL OR command = :command)
-      AND (:tag IS NULL OR tag = :tag)
-      AND (:batch_id IS NULL OR batch_id = :batch_id)
       AND (:user_id IS NULL OR user_id = :user_id)
     ORDER BY id DESC
     LIMIT :limit

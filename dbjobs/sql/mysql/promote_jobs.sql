@@ -1,9 +1,9 @@
--- Scheduled jobs whose time has come may run now. The index `line` serves it; nodes do not wait for each other
--- (SKIP LOCKED). A lane that waited for one of these jobs is free again.
+-- Scheduled jobs whose time has come may run now, in one transaction and one round trip. The index `line` serves it; nodes
+-- do not wait for each other (SKIP LOCKED). A lane that waited for one of these jobs is free again.
 -- They are looked for without locks and locked by key: MariaDB keeps, until the commit, the lock on the entry at which
 -- a locking look along an index ends. That is the first ready job, and a claim would pass it by.
--- @as due packed id
-SELECT JSON_ARRAYAGG(id)
+SELECT COALESCE(JSON_ARRAYAGG(id), '[]')
+INTO @due
 FROM (
     SELECT id
     FROM dbjobs_background_job FORCE INDEX (line)
@@ -12,17 +12,23 @@ FROM (
     LIMIT :limit
 ) due;
 
--- @if due as promoted packed id queue priority worker
-SELECT JSON_ARRAYAGG(JSON_ARRAY(id, queue, priority, worker))
-FROM dbjobs_background_job FORCE INDEX (PRIMARY)
-WHERE id IN (:due.id) AND line = 'due'
-  AND place <= TIMESTAMPDIFF(MICROSECOND, '2000-01-01 00:00:00', UTC_TIMESTAMP(6))
-FOR UPDATE SKIP LOCKED;
+SELECT COALESCE(JSON_ARRAYAGG(JSON_ARRAY(j.id, j.queue, j.priority, j.worker)), '[]')
+INTO @promoted
+FROM JSON_TABLE(@due, '$[*]' COLUMNS (id BIGINT PATH '$')) AS d
+STRAIGHT_JOIN dbjobs_background_job j FORCE INDEX (PRIMARY) ON j.id = d.id
+WHERE j.line = 'due' AND j.place <= TIMESTAMPDIFF(MICROSECOND, '2000-01-01 00:00:00', UTC_TIMESTAMP(6))
+FOR UPDATE /*!50799 OF j */ SKIP LOCKED;
 
--- @if promoted
-UPDATE dbjobs_background_job
-SET state = 'queued', line = IF(worker IS NULL, CONCAT('q:', queue), CONCAT('w:', worker))
-WHERE id IN (:promoted.id);
+UPDATE JSON_TABLE(@promoted, '$[*]' COLUMNS (id BIGINT PATH '$[0]')) AS p
+STRAIGHT_JOIN dbjobs_background_job j FORCE INDEX (PRIMARY) ON j.id = p.id
+SET j.state = 'queued', j.line = IF(j.worker IS NULL, CONCAT('q:', j.queue), CONCAT('w:', j.worker));
 
--- @if promoted where worker
-DELETE FROM dbjobs_job_worker WHERE blocked_by IN (:promoted.id);
+DELETE w
+FROM JSON_TABLE(@promoted, '$[*]' COLUMNS (
+    id BIGINT PATH '$[0]', worker VARCHAR(255) CHARACTER SET utf8mb4 PATH '$[3]'
+)) AS p
+STRAIGHT_JOIN dbjobs_job_worker w FORCE INDEX (PRIMARY) ON w.worker = CONVERT(p.worker USING utf8mb4)
+WHERE w.blocked_by = p.id;
+
+-- @packed id queue priority worker
+SELECT @promoted AS promoted;

@@ -1,63 +1,98 @@
--- Parents have ended, in this transaction: their children have one parent less to wait for. A child
--- whose parent did not complete is named in the result as doomed, unless it takes any end.
--- Children are locked in id order, so that two finishing nodes with common children do not deadlock.
--- @as edge packed parent_id child_id
-SELECT JSON_ARRAYAGG(JSON_ARRAY(parent_id, child_id))
-FROM dbjobs_job_dependency
-WHERE parent_id IN (:parents.id)
-FOR UPDATE;
+-- Parents have ended: their children have one parent less to wait for. One transaction and one round trip; what others have
+-- locked (parents that somebody else is working off, children) is passed by, and its rows stay for the sweep.
+--
+-- Edges are looked for without locks and deleted by their whole key, under the lock on their child: a look that locks would
+-- wait for the edges that callers' open transactions append. A child whose edge is not committed yet is unresolved, and
+-- finds the parent's end in history.
+SELECT COALESCE(JSON_ARRAYAGG(JSON_ARRAY(parent_id, state)), '[]')
+INTO @parents
+FROM dbjobs_ended_parent FORCE INDEX (PRIMARY)
+WHERE parent_id IN (:parents)
+FOR UPDATE SKIP LOCKED;
 
--- @if edge
-DELETE FROM dbjobs_job_dependency WHERE parent_id IN (:parents.id);
-
--- @if edge as locked
-SELECT COUNT(*) FROM dbjobs_background_job WHERE id IN (:edge.child_id) FOR UPDATE;
-
--- @if edge as ended packed id
-SELECT JSON_ARRAYAGG(id)
-FROM JSON_TABLE(:parents, '$[*]' COLUMNS (id BIGINT PATH '$.id',
-state VARCHAR(20) CHARACTER SET utf8mb4 PATH '$.state')) AS p
-WHERE state <> 'completed';
-
--- @if edge as child packed id pending state queue priority worker failed_parent_id
-SELECT JSON_ARRAYAGG(JSON_ARRAY(id, pending, state, queue, priority, worker, failed_parent_id))
+SELECT COALESCE(JSON_ARRAYAGG(JSON_ARRAY(parent_id, child_id, state)), '[]')
+INTO @edges
 FROM (
-    SELECT j.id, GREATEST(j.pending - edges.parents, 0) AS pending,
-        CASE
-            WHEN edges.failed_parent_id IS NOT NULL AND j.depends_on_policy = 'completed' THEN 'waiting'
-            WHEN j.pending > edges.parents THEN 'waiting'
-            WHEN j.run_after > UTC_TIMESTAMP(6) THEN 'scheduled'
-            ELSE 'queued'
-        END AS state,
-        j.queue, j.priority, j.worker,
-        IF(j.depends_on_policy = 'completed', edges.failed_parent_id, NULL) AS failed_parent_id
-    FROM (
-        SELECT e.child_id, COUNT(*) AS parents, MIN(IF(e.parent_id IN (:ended.id), e.parent_id, NULL)) AS failed_parent_id
-        FROM JSON_TABLE(:edge, '$[*]' COLUMNS (
-            parent_id BIGINT PATH '$.parent_id', child_id BIGINT PATH '$.child_id'
-        )) AS e
-        GROUP BY e.child_id
-    ) edges
-    STRAIGHT_JOIN dbjobs_background_job j FORCE INDEX (PRIMARY) ON j.id = edges.child_id
-    WHERE j.state = 'waiting'
-) child;
+    SELECT d.parent_id, d.child_id, p.state
+    FROM JSON_TABLE(@parents, '$[*]' COLUMNS (
+        id BIGINT PATH '$[0]', state VARCHAR(20) CHARACTER SET utf8mb4 PATH '$[1]'
+    )) AS p
+    STRAIGHT_JOIN dbjobs_job_dependency d FORCE INDEX (PRIMARY) ON d.parent_id = p.id
+    LIMIT :limit
+) edge;
 
--- @if child
-UPDATE JSON_TABLE(:child, '$[*]' COLUMNS (
-    id BIGINT PATH '$.id', pending INT PATH '$.pending', state VARCHAR(20) CHARACTER SET utf8mb4 PATH '$.state'
+-- The edges of children that are ours for this transaction, and how each is to be taken: 'failed' by a child whose policy
+-- does not take the parent's end. Such a child is doomed: it stays as it is, with its edge, and the caller cancels it.
+SELECT COALESCE(JSON_ARRAYAGG(JSON_ARRAY(e.parent_id, e.child_id, CASE
+    WHEN j.state <> 'waiting' OR e.state = 'completed' OR j.depends_on_policy <> 'completed' THEN 'over'
+    ELSE 'failed'
+END)), '[]')
+INTO @held
+FROM JSON_TABLE(@edges, '$[*]' COLUMNS (
+    parent_id BIGINT PATH '$[0]', child_id BIGINT PATH '$[1]', state VARCHAR(20) CHARACTER SET utf8mb4 PATH '$[2]'
+)) AS e
+STRAIGHT_JOIN dbjobs_background_job j FORCE INDEX (PRIMARY) ON j.id = e.child_id
+FOR UPDATE /*!50799 OF j */ SKIP LOCKED;
+
+-- And the edges of children that are not live any more.
+SELECT JSON_MERGE_PRESERVE(@held, COALESCE(JSON_ARRAYAGG(JSON_ARRAY(e.parent_id, e.child_id, 'over')), '[]'))
+INTO @held
+FROM JSON_TABLE(@edges, '$[*]' COLUMNS (parent_id BIGINT PATH '$[0]', child_id BIGINT PATH '$[1]')) AS e
+LEFT JOIN dbjobs_background_job j FORCE INDEX (PRIMARY) ON j.id = e.child_id
+WHERE j.id IS NULL;
+
+SELECT COALESCE(JSON_ARRAYAGG(JSON_ARRAY(
+    j.id, GREATEST(j.pending - v.ended, 0),
+    CASE
+        WHEN j.pending > v.ended OR v.failed IS NOT NULL THEN 'waiting'
+        WHEN j.run_after > UTC_TIMESTAMP(6) THEN 'scheduled'
+        ELSE 'queued'
+    END,
+    j.queue, j.priority, j.worker, v.failed
+)), '[]')
+INTO @children
+FROM (
+    SELECT child_id, COALESCE(SUM(fate = 'over'), 0) AS ended, MIN(IF(fate = 'failed', parent_id, NULL)) AS failed
+    FROM JSON_TABLE(@held, '$[*]' COLUMNS (
+        parent_id BIGINT PATH '$[0]', child_id BIGINT PATH '$[1]',
+        fate VARCHAR(20) CHARACTER SET utf8mb4 PATH '$[2]'
+    )) AS h
+    GROUP BY child_id
+) v
+STRAIGHT_JOIN dbjobs_background_job j FORCE INDEX (PRIMARY) ON j.id = v.child_id
+WHERE j.state = 'waiting';
+
+UPDATE JSON_TABLE(@children, '$[*]' COLUMNS (
+    id BIGINT PATH '$[0]', pending INT PATH '$[1]', state VARCHAR(20) CHARACTER SET utf8mb4 PATH '$[2]'
 )) AS c
 STRAIGHT_JOIN dbjobs_background_job j FORCE INDEX (PRIMARY) ON j.id = c.id
-SET j.pending = c.pending, j.state = c.state,
-    j.line = CASE c.state
-        WHEN 'scheduled' THEN 'due'
-        WHEN 'queued' THEN IF(j.worker IS NULL, CONCAT('q:', j.queue), CONCAT('w:', j.worker))
+SET j.pending = c.pending, j.state = c.state, j.unresolved = IF(c.state = 'waiting', j.unresolved, 0),
+    j.line = CASE
+        WHEN c.state = 'scheduled' THEN 'due'
+        WHEN c.state = 'queued' THEN IF(j.worker IS NULL, CONCAT('q:', j.queue), CONCAT('w:', j.worker))
+        ELSE j.line
     END;
 
--- @packed
-SELECT JSON_ARRAYAGG(JSON_ARRAY(c.id, c.state, c.queue, c.priority, c.worker, c.failed_parent_id))
-FROM JSON_TABLE(:child, '$[*]' COLUMNS (
-    id BIGINT PATH '$.id', state VARCHAR(20) CHARACTER SET utf8mb4 PATH '$.state',
-    queue VARCHAR(255) CHARACTER SET utf8mb4 PATH '$.queue',
-    priority INT PATH '$.priority', worker VARCHAR(255) CHARACTER SET utf8mb4 PATH '$.worker',
-    failed_parent_id BIGINT PATH '$.failed_parent_id'
+DELETE d
+FROM JSON_TABLE(@held, '$[*]' COLUMNS (
+    parent_id BIGINT PATH '$[0]', child_id BIGINT PATH '$[1]', fate VARCHAR(20) CHARACTER SET utf8mb4 PATH '$[2]'
+)) AS h
+STRAIGHT_JOIN dbjobs_job_dependency d FORCE INDEX (PRIMARY) ON d.parent_id = h.parent_id AND d.child_id = h.child_id
+WHERE h.fate = 'over';
+
+-- Looked for first: a DELETE that asks another table locks what it reads there.
+SELECT COALESCE(JSON_ARRAYAGG(p.id), '[]')
+INTO @told
+FROM JSON_TABLE(@parents, '$[*]' COLUMNS (id BIGINT PATH '$[0]')) AS p
+WHERE NOT EXISTS (SELECT 1 FROM dbjobs_job_dependency d WHERE d.parent_id = p.id);
+
+DELETE e
+FROM JSON_TABLE(@told, '$[*]' COLUMNS (id BIGINT PATH '$')) AS p
+STRAIGHT_JOIN dbjobs_ended_parent e FORCE INDEX (PRIMARY) ON e.parent_id = p.id;
+
+SELECT id, state, queue, priority, worker, failed_parent_id
+FROM JSON_TABLE(@children, '$[*]' COLUMNS (
+    id BIGINT PATH '$[0]', state VARCHAR(20) CHARACTER SET utf8mb4 PATH '$[2]',
+    queue VARCHAR(255) CHARACTER SET utf8mb4 PATH '$[3]', priority INT PATH '$[4]',
+    worker VARCHAR(255) CHARACTER SET utf8mb4 PATH '$[5]', failed_parent_id BIGINT PATH '$[6]'
 )) AS c;

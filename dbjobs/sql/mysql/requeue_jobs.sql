@@ -1,12 +1,18 @@
--- Failed or cancelled jobs come back to life under their own id, with a fresh set of tries. The attempt
--- number goes on counting: it is part of the fence.
--- @as revived packed id queue priority worker batch_id month
-SELECT JSON_ARRAYAGG(JSON_ARRAY(id, queue, priority, worker, batch_id, created_month))
+-- Failed or cancelled jobs come back to life under their own id, with a fresh set of tries, in one transaction and one
+-- round trip. The attempt number goes on counting: it is part of the fence. A job whose parents are live again (they may
+-- be revived by this very call) waits for them, unresolved like a new child.
+-- Found without locks, locked by the whole key: a look that locks would lock the neighbours, too.
+SELECT COALESCE(JSON_ARRAYAGG(JSON_ARRAY(id, created_month)), '[]')
+INTO @revived
 FROM dbjobs_failed_job
-WHERE id IN (:ids)
-FOR UPDATE;
+WHERE id IN (:ids);
 
--- @if revived
+SELECT COALESCE(JSON_ARRAYAGG(JSON_ARRAY(f.id, f.created_month)), '[]')
+INTO @revived
+FROM JSON_TABLE(@revived, '$[*]' COLUMNS (id BIGINT PATH '$[0]', month INT PATH '$[1]')) AS r
+STRAIGHT_JOIN dbjobs_failed_job f FORCE INDEX (PRIMARY) ON f.id = r.id AND f.created_month = r.month
+FOR UPDATE /*!50799 OF f */ SKIP LOCKED;
+
 INSERT INTO dbjobs_background_job (
     id, ref_id, parent_id, worker, queue, priority, tag, batch_id, callback, depends_on,
     depends_on_policy, created_at, created_by, user_id, request_type, command,
@@ -15,24 +21,48 @@ INSERT INTO dbjobs_background_job (
     meta, trace_context, line
 )
 SELECT
-    id, ref_id, parent_id, worker, queue, priority, tag, batch_id, callback, depends_on,
-    depends_on_policy, created_at, created_by, user_id, request_type, command,
-    request, request_body, response, response_body, 'queued', executed_at, retry_limit, retry,
-    on_failure, attempt, attempt, timeout_seconds, reply_to, error_code, error, errors, args,
-    meta, trace_context, IF(worker IS NULL, CONCAT('q:', queue), CONCAT('w:', worker))
-FROM dbjobs_failed_job
-WHERE id IN (:revived.id) AND created_month IN (:revived.month);
+    f.id, f.ref_id, f.parent_id, f.worker, f.queue, f.priority, f.tag, f.batch_id, f.callback, f.depends_on,
+    f.depends_on_policy, f.created_at, f.created_by, f.user_id, f.request_type, f.command,
+    f.request, f.request_body, f.response, f.response_body, 'queued', f.executed_at, f.retry_limit, f.retry,
+    f.on_failure, f.attempt, f.attempt, f.timeout_seconds, f.reply_to, f.error_code, f.error, f.errors, f.args,
+    f.meta, f.trace_context, IF(f.worker IS NULL, CONCAT('q:', f.queue), CONCAT('w:', f.worker))
+FROM JSON_TABLE(@revived, '$[*]' COLUMNS (id BIGINT PATH '$[0]', month INT PATH '$[1]')) AS r
+STRAIGHT_JOIN dbjobs_failed_job f FORCE INDEX (PRIMARY) ON f.id = r.id AND f.created_month = r.month;
 
--- @if revived where batch_id
-UPDATE dbjobs_job_batch b
-JOIN (
-    SELECT batch_id, SUM(state = 'failed') AS failed, SUM(state = 'cancelled') AS cancelled
-    FROM dbjobs_failed_job
-    WHERE id IN (:revived.id) AND created_month IN (:revived.month) AND batch_id IS NOT NULL
-    GROUP BY batch_id
-) r ON r.batch_id = b.batch_id
-SET b.failed = b.failed - r.failed, b.cancelled = b.cancelled - r.cancelled
-WHERE b.batch_id IN (:revived.batch_id);
+SELECT COALESCE(JSON_ARRAYAGG(JSON_ARRAY(p.id, child.id)), '[]')
+INTO @edges
+FROM (
+    SELECT DISTINCT j.id, d.parent_id
+    FROM JSON_TABLE(@revived, '$[*]' COLUMNS (id BIGINT PATH '$[0]')) AS r
+    STRAIGHT_JOIN dbjobs_background_job j FORCE INDEX (PRIMARY) ON j.id = r.id
+    STRAIGHT_JOIN JSON_TABLE(COALESCE(j.depends_on, '[]'), '$[*]' COLUMNS (parent_id BIGINT PATH '$')) AS d
+) child
+STRAIGHT_JOIN dbjobs_background_job p FORCE INDEX (PRIMARY) ON p.id = child.parent_id;
 
--- @if revived
-DELETE FROM dbjobs_failed_job WHERE id IN (:revived.id) AND created_month IN (:revived.month);
+INSERT INTO dbjobs_job_dependency (parent_id, child_id)
+SELECT parent_id, child_id
+FROM JSON_TABLE(@edges, '$[*]' COLUMNS (parent_id BIGINT PATH '$[0]', child_id BIGINT PATH '$[1]')) AS e
+ON DUPLICATE KEY UPDATE child_id = e.child_id;
+
+UPDATE (
+    SELECT child_id, COUNT(*) AS pending
+    FROM JSON_TABLE(@edges, '$[*]' COLUMNS (child_id BIGINT PATH '$[1]')) AS e
+    GROUP BY child_id
+) c
+STRAIGHT_JOIN dbjobs_background_job j FORCE INDEX (PRIMARY) ON j.id = c.child_id
+SET j.state = 'waiting', j.pending = c.pending, j.unresolved = 1, j.line = 'unresolved';
+
+INSERT INTO dbjobs_job_batch (batch_id, failed, cancelled)
+SELECT f.batch_id, -SUM(f.state = 'failed'), -SUM(f.state = 'cancelled')
+FROM JSON_TABLE(@revived, '$[*]' COLUMNS (id BIGINT PATH '$[0]', month INT PATH '$[1]')) AS r
+STRAIGHT_JOIN dbjobs_failed_job f FORCE INDEX (PRIMARY) ON f.id = r.id AND f.created_month = r.month
+WHERE f.batch_id IS NOT NULL
+GROUP BY f.batch_id;
+
+DELETE f
+FROM JSON_TABLE(@revived, '$[*]' COLUMNS (id BIGINT PATH '$[0]', month INT PATH '$[1]')) AS r
+STRAIGHT_JOIN dbjobs_failed_job f FORCE INDEX (PRIMARY) ON f.id = r.id AND f.created_month = r.month;
+
+SELECT j.id, j.queue, j.priority, j.worker, j.state
+FROM JSON_TABLE(@revived, '$[*]' COLUMNS (id BIGINT PATH '$[0]')) AS r
+STRAIGHT_JOIN dbjobs_background_job j FORCE INDEX (PRIMARY) ON j.id = r.id;

@@ -1,14 +1,18 @@
--- Failed attempts that will be tried again. A job whose cancellation was asked for meanwhile yields no
--- row: the caller ends it instead. A blocked lane stays taken, by the job, until the job is due.
--- @as retried packed id blocks worker released
-SELECT JSON_ARRAYAGG(JSON_ARRAY(
-    j.id, o.block_worker = 1 AND o.delay_seconds > 0 AND j.worker IS NOT NULL, j.worker,
+-- Failed attempts that will be tried again, in one transaction and one round trip. A job whose cancellation was asked for
+-- meanwhile yields no row: the caller ends it instead. The first statement locks, and what it read is what is true: a
+-- cancel either came before it, or finds a job that waits for its retry. A blocked lane stays taken, by the job, until
+-- the job is due.
+SET @outcomes = :outcomes;
+
+SELECT COALESCE(JSON_ARRAYAGG(JSON_ARRAY(
+    j.id, IF(o.block_worker = 1 AND o.delay_seconds > 0, j.worker, NULL),
     CASE
         WHEN o.block_worker = 1 AND o.delay_seconds > 0 THEN NULL
         WHEN o.block_worker = 1 OR o.release_worker = 1 THEN j.worker
     END
-))
-FROM JSON_TABLE(:outcomes, '$[*]' COLUMNS (
+)), '[]')
+INTO @retried
+FROM JSON_TABLE(@outcomes, '$[*]' COLUMNS (
     id BIGINT PATH '$.id', attempt INT PATH '$.attempt', delay_seconds DOUBLE PATH '$.delay_seconds',
     block_worker INT PATH '$.block_worker', release_worker INT PATH '$.release_worker'
 )) AS o
@@ -16,9 +20,8 @@ STRAIGHT_JOIN dbjobs_background_job j FORCE INDEX (PRIMARY) ON j.id = o.id
 WHERE j.attempt = o.attempt AND j.node_id = :node_id AND j.cancel_requested_at IS NULL
 FOR UPDATE /*!50799 OF j */;
 
--- @if retried
-UPDATE JSON_TABLE(:outcomes, '$[*]' COLUMNS (
-    id BIGINT PATH '$.id', delay_seconds DOUBLE PATH '$.delay_seconds',
+UPDATE JSON_TABLE(@outcomes, '$[*]' COLUMNS (
+    id BIGINT PATH '$.id', attempt INT PATH '$.attempt', delay_seconds DOUBLE PATH '$.delay_seconds',
     error_code VARCHAR(255) CHARACTER SET utf8mb4 PATH '$.error_code',
     error LONGTEXT CHARACTER SET utf8mb4 PATH '$.error', failure LONGTEXT CHARACTER SET utf8mb4 PATH '$.failure'
 )) AS o
@@ -28,23 +31,32 @@ SET j.state = CASE WHEN o.delay_seconds > 0 THEN 'scheduled' ELSE 'queued' END,
     j.run_after = UTC_TIMESTAMP(6) + INTERVAL o.delay_seconds * 1000000 MICROSECOND,
     j.node_id = NULL, j.last_activity_at = UTC_TIMESTAMP(6), j.error_code = o.error_code, j.error = o.error,
     j.errors = JSON_MERGE_PRESERVE(COALESCE(j.errors, '[]'), COALESCE(o.failure, '[]'))
-WHERE j.id IN (:retried.id);
+WHERE j.attempt = o.attempt AND j.node_id = :node_id AND j.cancel_requested_at IS NULL;
 
--- @each retried where blocks
-UPDATE dbjobs_job_worker SET node_id = NULL, blocked_by = :id WHERE worker = :worker AND node_id = :node_id;
+-- @if outcomes where block_worker
+UPDATE JSON_TABLE(@retried, '$[*]' COLUMNS (
+    id BIGINT PATH '$[0]', worker VARCHAR(255) CHARACTER SET utf8mb4 PATH '$[1]'
+)) AS r
+STRAIGHT_JOIN dbjobs_job_worker w FORCE INDEX (PRIMARY) ON w.worker = CONVERT(r.worker USING utf8mb4)
+SET w.node_id = NULL, w.blocked_by = r.id
+WHERE w.node_id = :node_id;
 
--- @if retried where released
-DELETE FROM dbjobs_job_worker WHERE worker IN (:retried.released) AND node_id = :node_id;
+DELETE w
+FROM JSON_TABLE(@retried, '$[*]' COLUMNS (worker VARCHAR(255) CHARACTER SET utf8mb4 PATH '$[2]')) AS r
+STRAIGHT_JOIN dbjobs_job_worker w FORCE INDEX (PRIMARY) ON w.worker = CONVERT(r.worker USING utf8mb4)
+WHERE w.node_id = :node_id;
 
--- @if retried
-INSERT INTO dbjobs_job_stat (minute, queue, command, node_id, retried)
-SELECT minute, queue, command, node_id, retried
+INSERT INTO dbjobs_job_stat (minute, queue, command, counter, retried)
+SELECT minute, queue, command, counter, retried
 FROM (
-    SELECT DATE_FORMAT(UTC_TIMESTAMP(), '%Y-%m-%d %H:%i:00') AS minute, queue, command, :node_id AS node_id,
+    SELECT DATE_FORMAT(UTC_TIMESTAMP(), '%Y-%m-%d %H:%i:00') AS minute, j.queue, j.command, :counter AS counter,
         COUNT(*) AS retried
-    FROM dbjobs_background_job
-    WHERE id IN (:retried.id)
-    GROUP BY queue, command
-    ORDER BY queue, command
+    FROM JSON_TABLE(@retried, '$[*]' COLUMNS (id BIGINT PATH '$[0]')) AS r
+    STRAIGHT_JOIN dbjobs_background_job j FORCE INDEX (PRIMARY) ON j.id = r.id
+    GROUP BY j.queue, j.command
+    ORDER BY j.queue, j.command
 ) n
 ON DUPLICATE KEY UPDATE retried = dbjobs_job_stat.retried + n.retried;
+
+-- @packed id blocks released
+SELECT @retried AS retried;

@@ -1,9 +1,11 @@
 -- A node whose lease is over is buried: from here on it can neither renew its lease nor claim, and any node may take
--- over what it holds. FOR UPDATE conflicts with a claim in its name (KEY SHARE) and SKIP LOCKED does not wait for it.
+-- over what it holds. A last sign of life that lies ahead means that the clock was set back since; the lease then says
+-- nothing, and the caller has watched for all of its length that nobody renewed it. FOR UPDATE conflicts with a claim
+-- in its name (KEY SHARE) and SKIP LOCKED does not wait for it.
 WITH dead AS (
     SELECT id
     FROM dbjobs.job_node
-    WHERE id = :node_id AND lease_expires_at <= clock_timestamp() AND NOT buried
+    WHERE id = :node_id AND NOT buried AND (lease_expires_at <= clock_timestamp() OR last_seen_at > clock_timestamp())
     FOR UPDATE SKIP LOCKED
 )
 UPDATE dbjobs.job_node

@@ -1,5 +1,47 @@
--- How many live jobs per queue and state, counted up to a bound: a page may not cost by the backlog.
+-- How many live jobs per queue and state, each state counted up to a bound: a page may not cost by the backlog. Each
+-- state is counted along the index that only its rows are in, so that what is visited is bounded too, and nothing is
+-- visited where there are no jobs: the table itself may hold many dead rows.
 SELECT queue, state, count(*) AS jobs
-FROM (SELECT queue, state FROM dbjobs.background_job LIMIT :bound::integer) j
+FROM (
+    (
+        SELECT queue, 'queued' AS state
+        FROM dbjobs.background_job
+        WHERE state = 'queued' AND worker IS NULL
+        ORDER BY queue, priority, id
+        LIMIT :bound::integer
+    )
+    UNION ALL
+    (
+        SELECT queue, 'queued' AS state
+        FROM dbjobs.background_job
+        WHERE state = 'queued' AND worker IS NOT NULL
+        ORDER BY worker, priority, id
+        LIMIT :bound::integer
+    )
+    UNION ALL
+    (
+        SELECT queue, 'scheduled' AS state
+        FROM dbjobs.background_job
+        WHERE state = 'scheduled'
+        ORDER BY run_after
+        LIMIT :bound::integer
+    )
+    UNION ALL
+    (
+        SELECT queue, state
+        FROM dbjobs.background_job
+        WHERE node_id IS NOT NULL
+        ORDER BY node_id
+        LIMIT :bound::integer
+    )
+    UNION ALL
+    (
+        SELECT queue, state
+        FROM dbjobs.background_job
+        WHERE pending > 0
+        ORDER BY queue
+        LIMIT :bound::integer
+    )
+) j
 GROUP BY queue, state
 ORDER BY queue, state;

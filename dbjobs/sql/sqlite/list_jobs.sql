@@ -1,6 +1,6 @@
 -- A page of jobs, newest first (keyset on id: a page costs the same wherever it lies). The three flags
--- say which tables can hold the wanted state, so that a list of queued jobs does not walk the history. The CAST
--- gives `state` one type in both tables, without which they would be read whole and sorted.
+-- say which tables can hold the wanted state, so that a list of queued jobs does not walk the history.
+-- The CAST gives `state` one type in both tables, without which they would be read whole and sorted.
 SELECT * FROM (
     SELECT id, ref_id, queue, worker, command,
         CAST(CASE WHEN executed_at IS NOT NULL THEN 'executed' ELSE state END AS TEXT) AS state,
@@ -19,8 +19,6 @@ WHERE id < :before_id
   AND (:queue IS NULL OR queue = :queue)
   AND (:worker IS NULL OR worker = :worker)
   AND (:command IS NULL OR command = :command)
-  AND (:tag IS NULL OR tag = :tag)
-  AND (:batch_id IS NULL OR batch_id = :batch_id)
   AND (:user_id IS NULL OR user_id = :user_id)
 ORDER BY id DESC
 LIMIT :limit;
@@ -45,8 +43,6 @@ WHERE id < :before_id
   AND (:queue IS NULL OR queue = :queue)
   AND (:worker IS NULL OR worker = :worker)
   AND (:command IS NULL OR command = :command)
-  AND (:tag IS NULL OR tag = :tag)
-  AND (:batch_id IS NULL OR batch_id = :batch_id)
   AND (:user_id IS NULL OR user_id = :user_id)
 ORDER BY id DESC
 LIMIT :limit;

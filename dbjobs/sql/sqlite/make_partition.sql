@@ -1,5 +1,5 @@
 -- A month of history, as a file of its own: run on the new file, not on the main one. Its name says which
--- month and which schema it belongs to, so the tables need no prefix. No index but the key: rows only ever
+-- month and which schema it belongs to, so the tables need no prefix. Few indexes: rows only ever
 -- come in.
 
 CREATE TABLE IF NOT EXISTS completed_job (
@@ -99,6 +99,11 @@ CREATE TABLE IF NOT EXISTS failed_job (
     cancel_requested_at TEXT,
     node_id             INTEGER
 ) STRICT;
+-- Serve the lists by tag and batch.
+CREATE INDEX IF NOT EXISTS completed_job_batch ON completed_job (batch_id) WHERE batch_id IS NOT NULL;
+CREATE INDEX IF NOT EXISTS completed_job_tag ON completed_job (tag) WHERE tag IS NOT NULL;
+CREATE INDEX IF NOT EXISTS failed_job_batch ON failed_job (batch_id) WHERE batch_id IS NOT NULL;
+CREATE INDEX IF NOT EXISTS failed_job_tag ON failed_job (tag) WHERE tag IS NOT NULL;
 -- Keyed by job, so that one job's lines lie together.
 CREATE TABLE IF NOT EXISTS job_log (
     id                  INTEGER NOT NULL,

@@ -1,11 +1,29 @@
--- Jobs that have not started go to history as cancelled; all others are left alone.
--- A lane that such a job was blocking (it was waiting for its retry) is free again.
--- The state is read from the row version that is locked: a job that is being claimed at this moment is waited for,
--- and then seen as started.
+-- Jobs that have not started go to history as cancelled; the nodes of running ones are asked to stop them, if ask_running
+-- says so, and hear of it by their next heartbeat.
+--
+-- * One batch with its own commit: rows are locked by id, and everything is decided by what the locked row says, so a job
+--   that goes into its retry at this moment is not missed. READPAST: rows that somebody else has locked yield nothing, and
+--   the caller tries them again.
+-- * A lane that such a job was blocking (it was waiting for its retry) is free again. Its children hear of its end from
+--   release_children (ended_parent).
+-- * Edges of the cancelled go when their end is committed, in a statement of its own: release_children may think that a
+--   parent has no edge left while a delete is under way, so an edge must not come back to a child that is alive again.
+--   If that statement fails, release_children finds the edges of dead children.
+-- * A month that history has no place for ends the batch with error 50001; see finish_jobs, also for the roll-ups.
 DECLARE @ids nvarchar(max) = :ids, @error_code nvarchar(510) = :error_code, @error nvarchar(max) = :error;
-DECLARE @minute datetime2(0) = DATEADD(minute, DATEDIFF(minute, '2020-01-01', SYSUTCDATETIME()), '2020-01-01');
+DECLARE @counter bigint = :counter, @ask_running bit = :ask_running, @now datetime2(6) = SYSUTCDATETIME();
+DECLARE @minute datetime2(0) = DATEADD(minute, DATEDIFF(minute, '2020-01-01', @now), '2020-01-01');
 DECLARE @missing int, @message nvarchar(200), @packed nvarchar(max);
 DECLARE @wanted TABLE (id bigint NOT NULL PRIMARY KEY);
+DECLARE @locked TABLE (
+    id              bigint NOT NULL PRIMARY KEY,
+    state           nvarchar(20) COLLATE Latin1_General_100_BIN2 NOT NULL,
+    queue           nvarchar(510) COLLATE Latin1_General_100_BIN2 NOT NULL,
+    command         nvarchar(510) COLLATE Latin1_General_100_BIN2 NOT NULL,
+    batch_id        nvarchar(510) COLLATE Latin1_General_100_BIN2,
+    has_dependents  bit NOT NULL,
+    month           int NOT NULL
+);
 DECLARE @moved TABLE (
     id              bigint NOT NULL PRIMARY KEY,
     queue           nvarchar(510) COLLATE Latin1_General_100_BIN2 NOT NULL,
@@ -14,20 +32,28 @@ DECLARE @moved TABLE (
     has_dependents  bit NOT NULL,
     month           int NOT NULL
 );
+DECLARE @asked TABLE (id bigint NOT NULL PRIMARY KEY);
 DECLARE @count TABLE (
     queue       nvarchar(510) COLLATE Latin1_General_100_BIN2 NOT NULL,
     command     nvarchar(510) COLLATE Latin1_General_100_BIN2 NOT NULL,
-    cancelled   bigint NOT NULL
+    cancelled   bigint NOT NULL,
+    row_id      bigint      -- our row in job_stat; NULL: there is none, or somebody has it in hand
 );
 INSERT INTO @wanted (id) SELECT DISTINCT i.id FROM OPENJSON(@ids) WITH (id bigint '$') AS i;
 
 BEGIN TRANSACTION;
-INSERT INTO @moved (id, queue, command, batch_id, has_dependents, month)
-SELECT j.id, j.queue, j.command, j.batch_id, j.has_dependents, YEAR(j.created_at) * 100 + MONTH(j.created_at)
+INSERT INTO @locked (id, state, queue, command, batch_id, has_dependents, month)
+SELECT j.id, j.state, j.queue, j.command, j.batch_id, j.has_dependents,
+    YEAR(j.created_at) * 100 + MONTH(j.created_at)
 FROM @wanted AS w
-JOIN dbjobs.background_job AS j WITH (UPDLOCK, ROWLOCK, FORCESEEK, INDEX (background_job_pkey))
-    ON j.id = w.id
-WHERE j.state IN (N'scheduled', N'waiting', N'queued');
+JOIN dbjobs.background_job AS j
+    WITH (UPDLOCK, READPAST, ROWLOCK, READCOMMITTEDLOCK, FORCESEEK, INDEX (background_job_pkey)) ON j.id = w.id;
+INSERT INTO @moved (id, queue, command, batch_id, has_dependents, month)
+SELECT l.id, l.queue, l.command, l.batch_id, l.has_dependents, l.month
+FROM @locked AS l
+WHERE l.state IN (N'scheduled', N'waiting', N'queued');
+INSERT INTO @asked (id)
+SELECT l.id FROM @locked AS l WHERE @ask_running = 1 AND l.state IN (N'started', N'executed');
 SELECT TOP (1) @missing = m.month
 FROM @moved AS m
 WHERE NOT EXISTS (SELECT 1 FROM dbjobs.history_month AS h WITH (REPEATABLEREAD) WHERE h.month = m.month)
@@ -38,6 +64,10 @@ BEGIN
     THROW 50001, @message, 1;
 END;
 
+UPDATE j
+SET cancel_requested_at = COALESCE(j.cancel_requested_at, @now)
+FROM @asked AS a
+JOIN dbjobs.background_job AS j WITH (ROWLOCK, FORCESEEK, INDEX (background_job_pkey)) ON j.id = a.id;
 INSERT INTO dbjobs.failed_job (
     id, ref_id, parent_id, worker, queue, priority, tag, batch_id, callback, depends_on, depends_on_policy,
     run_after, expires_at, created_at, created_by, user_id, request_type, command, request, request_body,
@@ -61,30 +91,46 @@ DELETE w
 FROM @moved AS m
 JOIN dbjobs.job_worker AS w WITH (ROWLOCK, FORCESEEK) ON w.blocked_by = m.id
 WHERE w.blocked_by IS NOT NULL;
-DELETE d
-FROM @moved AS m
-JOIN dbjobs.job_dependency AS d WITH (ROWLOCK, FORCESEEK) ON d.child_id = m.id;
+INSERT INTO dbjobs.ended_parent (parent_id, state)
+SELECT m.id, N'cancelled' FROM @moved AS m WHERE m.has_dependents = 1;
+INSERT INTO dbjobs.job_batch (batch_id, cancelled)
+SELECT m.batch_id, COUNT(*) FROM @moved AS m WHERE m.batch_id IS NOT NULL GROUP BY m.batch_id;
 
-INSERT INTO @count (queue, command, cancelled)
-SELECT m.queue, m.command, COUNT(*) FROM @moved AS m GROUP BY m.queue, m.command;
+INSERT INTO @count (queue, command, cancelled, row_id)
+SELECT t.queue, t.command, t.cancelled, own.id
+FROM (SELECT m.queue, m.command, COUNT(*) AS cancelled FROM @moved AS m GROUP BY m.queue, m.command) AS t
+OUTER APPLY (
+    SELECT TOP (1) s.id
+    FROM dbjobs.job_stat AS s
+        WITH (UPDLOCK, READPAST, ROWLOCK, READCOMMITTEDLOCK, FORCESEEK, INDEX (job_stat_key))
+    WHERE s.minute = @minute AND s.counter = @counter AND s.queue = t.queue AND s.command = t.command
+) AS own;
 UPDATE s
 SET cancelled = s.cancelled + c.cancelled
 FROM @count AS c
-JOIN dbjobs.job_stat AS s WITH (UPDLOCK, SERIALIZABLE, FORCESEEK)
-    ON s.minute = @minute AND s.queue = c.queue AND s.command = c.command AND s.node_id = 0;
-INSERT INTO dbjobs.job_stat (minute, queue, command, node_id, cancelled)
-SELECT @minute, c.queue, c.command, 0, c.cancelled
+JOIN dbjobs.job_stat AS s WITH (ROWLOCK, FORCESEEK, INDEX (job_stat_pkey)) ON s.minute = @minute AND s.id = c.row_id;
+INSERT INTO dbjobs.job_stat (minute, queue, command, counter, cancelled)
+SELECT @minute, c.queue, c.command, @counter, c.cancelled
 FROM @count AS c
-WHERE NOT EXISTS (
-    SELECT 1 FROM dbjobs.job_stat AS s WITH (UPDLOCK, SERIALIZABLE)
-    WHERE s.minute = @minute AND s.queue = c.queue AND s.command = c.command AND s.node_id = 0
-);
+WHERE c.row_id IS NULL;
 
 SET @packed = (
-    SELECT m.id, N'cancelled' AS state, m.batch_id, m.has_dependents
-    FROM @moved AS m
-    ORDER BY m.id
-    FOR JSON PATH, INCLUDE_NULL_VALUES
+    SELECT e.id, e.state
+    FROM (
+        SELECT m.id, N'cancelled' AS state FROM @moved AS m
+        UNION ALL
+        SELECT a.id, N'started' AS state FROM @asked AS a
+    ) AS e
+    ORDER BY e.id
+    FOR JSON PATH
 );
 COMMIT TRANSACTION;
+BEGIN TRY
+    DELETE d
+    FROM @moved AS m
+    JOIN dbjobs.job_dependency AS d WITH (ROWLOCK, FORCESEEK, INDEX (job_dependency_child)) ON d.child_id = m.id;
+END TRY
+BEGIN CATCH
+    IF ERROR_NUMBER() NOT IN (1205, 1222) THROW;
+END CATCH;
 SELECT @packed AS packed;

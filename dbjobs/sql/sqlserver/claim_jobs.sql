@@ -12,8 +12,8 @@
 --   have to wait.
 -- * The update goes by primary key over the rows already locked. Its moment is taken then, not at the beginning: a job
 --   that was promoted meanwhile must not have started before its time.
--- * An update lock on our own node row, to the end: the rescue of this node locks the row exclusively, so no job can be
---   claimed in the name of a node that has just been buried. Other nodes lock rows of their own.
+-- * An update lock on our own node row, to the end: bury_node locks the row exclusively (and passes it by while we have
+--   it), so no job can be claimed in the name of a node that is buried. Other nodes lock rows of their own.
 -- * The rows come back as one JSON text: a driver fetches columns one by one, and each fetch has to wait for its turn
 --   beside a busy event loop.
 DECLARE @node_id bigint = :node_id, @wanted nvarchar(max) = :wanted, @room int = :room;
@@ -43,7 +43,7 @@ CROSS APPLY OPENJSON(item.value) WITH (
 BEGIN TRANSACTION;
 IF EXISTS (
     SELECT 1 FROM dbjobs.job_node WITH (UPDLOCK, ROWLOCK)
-    WHERE id = @node_id AND lease_expires_at > SYSUTCDATETIME()
+    WHERE id = @node_id AND lease_expires_at > SYSUTCDATETIME() AND buried = 0
 )
 -- Queues are visited in the order given; the caller turns that order at every claim.
 WHILE @room > 0

@@ -10,8 +10,9 @@
 --   for nobody. What a look has found is then locked by primary key with READPAST, and a run ends before the first job
 --   that could not be locked: to pass by a job would break the order, and to wait for it might take as long as
 --   somebody else's transaction.
--- * One node at a time takes leases (an application lock, to the end of the transaction). Between two that want the
---   same lane job_worker's primary key would decide by an error, which ends a transaction.
+-- * One node at a time takes leases (an application lock, to the end of this batch, which no client can hold up). Between
+--   two that want the same lane job_worker's primary key would decide by an error, which ends a transaction. Whoever
+--   waited for a second comes back with nothing and looks again later.
 -- * An update lock on our own node row, as in claim_jobs.
 DECLARE @node_id bigint = :node_id, @after_worker nvarchar(510) = :after_worker, @lanes int = :lanes;
 DECLARE @run_length int = :run_length, @scan_limit int = :scan_limit;
@@ -57,10 +58,10 @@ IF @found > 0
 BEGIN
     BEGIN TRANSACTION;
     EXEC @lock = sp_getapplock @Resource = N'lanes of dbjobs.job_worker', @LockMode = N'Exclusive',
-        @LockOwner = N'Transaction', @LockTimeout = 5000;
+        @LockOwner = N'Transaction', @LockTimeout = 1000;
     IF @lock >= 0 AND EXISTS (
         SELECT 1 FROM dbjobs.job_node WITH (UPDLOCK, ROWLOCK)
-        WHERE id = @node_id AND lease_expires_at > SYSUTCDATETIME()
+        WHERE id = @node_id AND lease_expires_at > SYSUTCDATETIME() AND buried = 0
     )
     BEGIN
         INSERT INTO dbjobs.job_worker (worker, node_id)

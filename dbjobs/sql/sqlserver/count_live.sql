@@ -1,6 +1,44 @@
--- How many live jobs per queue and state, counted up to a bound: a page may not cost by the backlog.
+-- How many live jobs per queue and state, each state counted up to a bound: a page may not cost by the backlog. Each
+-- state is counted along the index that only its rows are in, so that what is visited is bounded too, and nothing is
+-- visited where there are no jobs: the table itself may hold many dead rows.
+-- READPAST: rows in somebody's hands are not waited for.
 DECLARE @bound int = :bound;
 SELECT j.queue, j.state, COUNT_BIG(*) AS jobs
-FROM (SELECT TOP (@bound) queue, state FROM dbjobs.background_job) AS j
+FROM (
+    SELECT * FROM (
+        SELECT TOP (@bound) queue, N'queued' AS state
+        FROM dbjobs.background_job WITH (READPAST, READCOMMITTEDLOCK, INDEX (background_job_ready))
+        WHERE state = N'queued' AND worker IS NULL
+        ORDER BY queue, priority, id
+    ) AS ready
+    UNION ALL
+    SELECT * FROM (
+        SELECT TOP (@bound) queue, N'queued' AS state
+        FROM dbjobs.background_job WITH (READPAST, READCOMMITTEDLOCK, INDEX (background_job_lane))
+        WHERE state = N'queued' AND worker IS NOT NULL
+        ORDER BY worker, priority, id
+    ) AS lane
+    UNION ALL
+    SELECT * FROM (
+        SELECT TOP (@bound) queue, N'scheduled' AS state
+        FROM dbjobs.background_job WITH (READPAST, READCOMMITTEDLOCK, INDEX (background_job_due))
+        WHERE state = N'scheduled'
+        ORDER BY run_after
+    ) AS due
+    UNION ALL
+    SELECT * FROM (
+        SELECT TOP (@bound) queue, state
+        FROM dbjobs.background_job WITH (READPAST, READCOMMITTEDLOCK, INDEX (background_job_node))
+        WHERE node_id IS NOT NULL
+        ORDER BY node_id
+    ) AS node
+    UNION ALL
+    SELECT * FROM (
+        SELECT TOP (@bound) queue, state
+        FROM dbjobs.background_job WITH (READPAST, READCOMMITTEDLOCK, INDEX (background_job_waiting))
+        WHERE pending > 0
+        ORDER BY queue
+    ) AS waiting
+) AS j
 GROUP BY j.queue, j.state
 ORDER BY j.queue, j.state;

@@ -1,6 +1,2 @@
--- Retention: {month} is 'YYYYMM'. Where history is partitioned the whole month goes (truncate_partition.sql); else its
--- rows do. Taking the month's row waits for those who are writing to it (they hold that row), at most so long.
-SET LOCK_TIMEOUT 2000;
-DELETE FROM dbjobs.history_month WHERE month = '{month}';
-SET LOCK_TIMEOUT 30000;
+-- Retention: {month} is 'YYYYMM'. Where history is partitioned the whole month goes at once; else its rows do.
 SELECT CASE WHEN partitioned = 1 THEN N'truncate_partition' ELSE N'delete_month' END AS next FROM dbjobs.history_layout;

@@ -1,8 +1,9 @@
--- What a dead node has left behind, a page at a time. background_job_node serves it.
+-- What a dead node has left behind, a page at a time. background_job_node serves it. READPAST: a job that somebody has
+-- locked (its handler's own transaction may still be open) holds up none of the others; remove_node waits for it.
 DECLARE @node_id bigint = :node_id, @limit int = :limit;
 SELECT (
     SELECT TOP (@limit) id, attempt, attempt_base, retry_limit, worker, cancel_requested_at, created_at
-    FROM dbjobs.background_job
+    FROM dbjobs.background_job WITH (READPAST, READCOMMITTEDLOCK)
     WHERE node_id = @node_id
     ORDER BY id
     FOR JSON PATH, INCLUDE_NULL_VALUES

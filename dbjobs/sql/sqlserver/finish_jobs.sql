@@ -3,14 +3,15 @@
 -- * Driven by primary key, fenced by (id, attempt, node_id): a row that is no longer ours yields nothing. The hints
 --   leave the optimiser no other way into the table than one seek for each id, whatever it believes about its size.
 -- * The rows are locked first and then copied and deleted, so the wide columns go straight from table to table.
--- * plain_only: the common case needs no transaction around it, because a job with dependents or a batch
---   is left alone here. The flag is read from the row version that is locked, so a child that is
---   enqueued at this moment cannot be overlooked.
+-- * It takes no lock on any other job. has_dependents is read from the row that is locked, so a flag that is set at this
+--   moment (resolve_children) cannot be overlooked; then ended_parent says that children are to be told.
+-- * Batches and roll-ups: rows are appended, or our own is counted up if nobody has it in hand (job_stat). A handler's
+--   transaction in which this runs may stay open, and nobody else waits for what it has written.
 -- * A month that history has no place for ends the batch with error 50001 and the month's name; its row in
 --   history_month is held to the end, so that retention cannot drop the month under this move.
 -- * JSON columns come as JSON in an array of one (see insert_jobs); so do long texts (see the function json_text).
 -- * A lane is given back together with the last outcome of its run.
-DECLARE @node_id bigint = :node_id, @plain_only bit = :plain_only, @outcomes nvarchar(max) = :outcomes;
+DECLARE @node_id bigint = :node_id, @counter bigint = :counter, @outcomes nvarchar(max) = :outcomes;
 DECLARE @minute datetime2(0) = DATEADD(minute, DATEDIFF(minute, '2020-01-01', SYSUTCDATETIME()), '2020-01-01');
 DECLARE @missing int, @message nvarchar(200), @packed nvarchar(max);
 DECLARE @moved TABLE (
@@ -38,7 +39,8 @@ DECLARE @count TABLE (
     completed   bigint NOT NULL,
     failed      bigint NOT NULL,
     cancelled   bigint NOT NULL,
-    duration_ms float NOT NULL
+    duration_ms float NOT NULL,
+    row_id      bigint      -- our row in job_stat; NULL: there is none, or somebody has it in hand
 );
 
 BEGIN TRANSACTION;
@@ -63,9 +65,7 @@ CROSS APPLY (
 ) AS body
 JOIN dbjobs.background_job AS j WITH (UPDLOCK, ROWLOCK, FORCESEEK, INDEX (background_job_pkey))
     ON j.id = o.id
-WHERE j.attempt = o.attempt
-  AND j.node_id = @node_id
-  AND NOT (@plain_only = 1 AND (j.has_dependents = 1 OR j.batch_id IS NOT NULL));
+WHERE j.attempt = o.attempt AND j.node_id = @node_id;
 SELECT TOP (1) @missing = m.month
 FROM @moved AS m
 WHERE NOT EXISTS (SELECT 1 FROM dbjobs.history_month AS h WITH (REPEATABLEREAD) WHERE h.month = m.month)
@@ -125,27 +125,44 @@ IF EXISTS (SELECT 1 FROM @moved AS m WHERE m.release_worker = 1 AND m.worker IS 
     JOIN dbjobs.job_worker AS w WITH (ROWLOCK, FORCESEEK) ON w.worker = m.worker
     WHERE m.release_worker = 1 AND w.node_id = @node_id;
 
-INSERT INTO @count (queue, command, completed, failed, cancelled, duration_ms)
-SELECT m.queue, m.command,
-    SUM(CASE WHEN m.state = N'completed' THEN 1 ELSE 0 END),
-    SUM(CASE WHEN m.state = N'failed' THEN 1 ELSE 0 END),
-    SUM(CASE WHEN m.state = N'cancelled' THEN 1 ELSE 0 END),
-    SUM(COALESCE(m.duration_ms, 0))
-FROM @moved AS m
-GROUP BY m.queue, m.command;
+IF EXISTS (SELECT 1 FROM @moved AS m WHERE m.has_dependents = 1)
+    INSERT INTO dbjobs.ended_parent (parent_id, state)
+    SELECT m.id, m.state FROM @moved AS m WHERE m.has_dependents = 1;
+IF EXISTS (SELECT 1 FROM @moved AS m WHERE m.batch_id IS NOT NULL)
+    INSERT INTO dbjobs.job_batch (batch_id, completed, failed, cancelled)
+    SELECT m.batch_id,
+        SUM(CASE WHEN m.state = N'completed' THEN 1 ELSE 0 END),
+        SUM(CASE WHEN m.state = N'failed' THEN 1 ELSE 0 END),
+        SUM(CASE WHEN m.state = N'cancelled' THEN 1 ELSE 0 END)
+    FROM @moved AS m
+    WHERE m.batch_id IS NOT NULL
+    GROUP BY m.batch_id;
+INSERT INTO @count (queue, command, completed, failed, cancelled, duration_ms, row_id)
+SELECT t.queue, t.command, t.completed, t.failed, t.cancelled, t.duration_ms, own.id
+FROM (
+    SELECT m.queue, m.command,
+        SUM(CASE WHEN m.state = N'completed' THEN 1 ELSE 0 END) AS completed,
+        SUM(CASE WHEN m.state = N'failed' THEN 1 ELSE 0 END) AS failed,
+        SUM(CASE WHEN m.state = N'cancelled' THEN 1 ELSE 0 END) AS cancelled,
+        SUM(COALESCE(m.duration_ms, 0)) AS duration_ms
+    FROM @moved AS m
+    GROUP BY m.queue, m.command
+) AS t
+OUTER APPLY (
+    SELECT TOP (1) s.id
+    FROM dbjobs.job_stat AS s
+        WITH (UPDLOCK, READPAST, ROWLOCK, READCOMMITTEDLOCK, FORCESEEK, INDEX (job_stat_key))
+    WHERE s.minute = @minute AND s.counter = @counter AND s.queue = t.queue AND s.command = t.command
+) AS own;
 UPDATE s
 SET completed = s.completed + c.completed, failed = s.failed + c.failed, cancelled = s.cancelled + c.cancelled,
     duration_ms = s.duration_ms + c.duration_ms
 FROM @count AS c
-JOIN dbjobs.job_stat AS s WITH (UPDLOCK, SERIALIZABLE, FORCESEEK)
-    ON s.minute = @minute AND s.queue = c.queue AND s.command = c.command AND s.node_id = @node_id;
-INSERT INTO dbjobs.job_stat (minute, queue, command, node_id, completed, failed, cancelled, duration_ms)
-SELECT @minute, c.queue, c.command, @node_id, c.completed, c.failed, c.cancelled, c.duration_ms
+JOIN dbjobs.job_stat AS s WITH (ROWLOCK, FORCESEEK, INDEX (job_stat_pkey)) ON s.minute = @minute AND s.id = c.row_id;
+INSERT INTO dbjobs.job_stat (minute, queue, command, counter, completed, failed, cancelled, duration_ms)
+SELECT @minute, c.queue, c.command, @counter, c.completed, c.failed, c.cancelled, c.duration_ms
 FROM @count AS c
-WHERE NOT EXISTS (
-    SELECT 1 FROM dbjobs.job_stat AS s WITH (UPDLOCK, SERIALIZABLE)
-    WHERE s.minute = @minute AND s.queue = c.queue AND s.command = c.command AND s.node_id = @node_id
-);
+WHERE c.row_id IS NULL;
 
 SET @packed = (
     SELECT m.id, m.state, m.batch_id, m.has_dependents

@@ -1,7 +1,7 @@
--- No row: the lease has run out and others may have taken over. A node never renews a lease that is over.
+-- No row: the node is buried, and others take over what it held. A lease that is over but that nobody took is renewed.
 DECLARE @node_id bigint = :node_id, @lease_seconds float = :lease_seconds, @info nvarchar(max) = :info;
 UPDATE dbjobs.job_node
 SET last_seen_at = SYSUTCDATETIME(), info = @info,
     lease_expires_at = DATEADD(millisecond, CONVERT(int, @lease_seconds * 1000), SYSUTCDATETIME())
 OUTPUT inserted.id
-WHERE id = @node_id AND lease_expires_at > SYSUTCDATETIME();
+WHERE id = @node_id AND buried = 0;

@@ -2,10 +2,8 @@
 --
 -- * Ids ascend in the order of the input (the identity is drawn after the ORDER BY; [key] is the place in the JSON
 --   array), so the caller can pair them.
--- * A ref_id that is live already yields no row; the caller then looks the other job up. An application lock for each
---   new ref_id, to the end of the transaction, decides between two enqueues at the same moment: a violation of the
---   unique index would end the (perhaps the caller's) transaction, and locks on the gaps of that index would let
---   enqueues with quite other ref_ids wait for a caller who does not commit.
+-- * It takes locks on its own new rows only, whatever isolation level a caller's transaction has: nothing is looked up. A
+--   ref_id is made known by add_refs, in the same transaction.
 -- * Columns that are JSON come as JSON, not as text within JSON, which would be escaped twice. In an array of one,
 --   because JSON_QUERY gives no bare strings and numbers. (Not AS JSON: Babelfish cuts that off at 4,000 characters.)
 -- * A delay is added in days and milliseconds, because DATEADD counts with an int.
@@ -14,35 +12,19 @@
 --   same transaction.
 DECLARE @jobs nvarchar(max) = :jobs;
 DECLARE @now datetime2(6) = SYSUTCDATETIME(), @packed nvarchar(max);
-DECLARE @ref_id nvarchar(510), @resource nvarchar(255), @lock int;
 DECLARE @inserted TABLE (id bigint NOT NULL PRIMARY KEY, ref_id nvarchar(510) COLLATE Latin1_General_100_BIN2);
 
 BEGIN TRANSACTION;
-IF CHARINDEX(N'"ref_id":"', @jobs) > 0
-BEGIN
-    SELECT @ref_id = MIN(t.ref_id COLLATE Latin1_General_100_BIN2)
-    FROM OPENJSON(@jobs) WITH (ref_id nvarchar(510)) AS t;
-    WHILE @ref_id IS NOT NULL
-    BEGIN
-        SET @resource = LEFT(CONCAT(N'ref_id of dbjobs.background_job ', @ref_id), 255);
-        EXEC @lock = sp_getapplock @Resource = @resource, @LockMode = N'Exclusive', @LockOwner = N'Transaction';
-        IF @lock < 0 THROW 50002, N'another enqueue holds the same ref_id', 1;
-        SELECT @ref_id = MIN(t.ref_id COLLATE Latin1_General_100_BIN2)
-        FROM OPENJSON(@jobs) WITH (ref_id nvarchar(510)) AS t
-        WHERE t.ref_id COLLATE Latin1_General_100_BIN2 > @ref_id;
-    END;
-END;
-
 INSERT INTO dbjobs.background_job (
     ref_id, parent_id, worker, queue, priority, tag, batch_id, callback, depends_on, depends_on_policy, pending,
-    run_after, expires_at, created_at, created_by, user_id, request_type, command, request, request_body, retry_limit,
-    retry, on_failure, timeout_seconds, reply_to, args, meta, trace_context, state
+    unresolved, run_after, expires_at, created_at, created_by, user_id, request_type, command, request, request_body,
+    retry_limit, retry, on_failure, timeout_seconds, reply_to, args, meta, trace_context, state
 )
 OUTPUT inserted.id, inserted.ref_id INTO @inserted (id, ref_id)
 SELECT
     t.ref_id, t.parent_id, NULLIF(RTRIM(t.worker), N''), t.queue, COALESCE(t.priority, 0), t.tag, t.batch_id,
     t.callback, SUBSTRING(body.depends_on, 2, LEN(body.depends_on) - 2), COALESCE(t.depends_on_policy, N'completed'),
-    COALESCE(t.pending, 0), due.run_after,
+    COALESCE(t.pending, 0), CASE WHEN t.pending > 0 THEN 1 ELSE 0 END, due.run_after,
     DATEADD(millisecond, CONVERT(int, (t.expires_seconds - FLOOR(t.expires_seconds / 86400) * 86400) * 1000),
         DATEADD(day, CONVERT(int, FLOOR(t.expires_seconds / 86400)), @now)),
     @now, t.created_by, t.user_id, COALESCE(t.request_type, N'command'), t.command, t.request,
@@ -76,12 +58,6 @@ CROSS APPLY (
             DATEADD(day, CONVERT(int, FLOOR(t.delay_seconds / 86400)), @now))
     ) AS run_after
 ) AS due
-OUTER APPLY (
-    SELECT TOP (1) j.id
-    FROM dbjobs.background_job AS j
-    WHERE t.ref_id IS NOT NULL AND j.ref_id IS NOT NULL AND j.ref_id = t.ref_id COLLATE Latin1_General_100_BIN2
-) AS existing
-WHERE existing.id IS NULL
 ORDER BY CONVERT(int, item.[key]);
 SET @packed = (SELECT id, ref_id FROM @inserted ORDER BY id FOR JSON PATH, INCLUDE_NULL_VALUES);
 COMMIT TRANSACTION;

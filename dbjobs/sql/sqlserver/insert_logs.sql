@@ -1,4 +1,5 @@
 -- Fenced: an attempt that is no longer ours writes nothing. The month must be one that history has (see finish_jobs).
+-- NOLOCK: a job that somebody has locked (its handler's own transaction may still be open) is not waited for.
 DECLARE @node_id bigint = :node_id, @lines nvarchar(max) = :lines;
 DECLARE @now datetime2(6) = SYSUTCDATETIME(), @missing int, @message nvarchar(200);
 DECLARE @moved TABLE (
@@ -22,7 +23,7 @@ FROM OPENJSON(@lines) AS item
 CROSS APPLY OPENJSON(item.value) WITH (
     job_id bigint, attempt int, age_seconds float, level nvarchar(20)
 ) AS l
-JOIN dbjobs.background_job AS j WITH (FORCESEEK, INDEX (background_job_pkey)) ON j.id = l.job_id
+JOIN dbjobs.background_job AS j WITH (NOLOCK, FORCESEEK, INDEX (background_job_pkey)) ON j.id = l.job_id
 WHERE j.attempt = l.attempt AND j.node_id = @node_id;
 SELECT TOP (1) @missing = m.month
 FROM @moved AS m

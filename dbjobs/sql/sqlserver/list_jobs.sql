@@ -6,7 +6,7 @@
 DECLARE @before_id bigint = :before_id, @limit int = :limit;
 DECLARE @live bit = :live, @completed bit = :completed, @failed bit = :failed;
 DECLARE @state nvarchar(20) = :state, @queue nvarchar(510) = :queue, @worker nvarchar(510) = :worker;
-DECLARE @command nvarchar(510) = :command, @tag nvarchar(510) = :tag, @batch_id nvarchar(510) = :batch_id;
+DECLARE @command nvarchar(510) = :command;
 DECLARE @user_id nvarchar(510) = :user_id;
 DECLARE @newest bigint = IDENT_CURRENT(N'dbjobs.background_job') + 1, @window bigint = 1000, @from_id bigint;
 DECLARE @page TABLE (
@@ -62,8 +62,6 @@ BEGIN
       AND (@queue IS NULL OR j.queue = @queue)
       AND (@worker IS NULL OR j.worker = @worker)
       AND (@command IS NULL OR j.command = @command)
-      AND (@tag IS NULL OR j.tag = @tag)
-      AND (@batch_id IS NULL OR j.batch_id = @batch_id)
       AND (@user_id IS NULL OR j.user_id = @user_id)
     ORDER BY j.id DESC
     OPTION (RECOMPILE);

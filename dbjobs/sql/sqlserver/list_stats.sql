@@ -1,8 +1,9 @@
+-- READPAST: what a handler's open transaction has counted is not waited for.
 DECLARE @seconds float = :seconds;
 SELECT (
     SELECT minute, queue, command, SUM(completed) AS completed, SUM(failed) AS failed, SUM(cancelled) AS cancelled,
         SUM(retried) AS retried, SUM(duration_ms) AS duration_ms
-    FROM dbjobs.job_stat
+    FROM dbjobs.job_stat WITH (READPAST, READCOMMITTEDLOCK)
     WHERE minute >= DATEADD(millisecond, -CONVERT(int, (@seconds - FLOOR(@seconds / 86400) * 86400) * 1000),
         DATEADD(day, -CONVERT(int, FLOOR(@seconds / 86400)), SYSUTCDATETIME()))
     GROUP BY minute, queue, command

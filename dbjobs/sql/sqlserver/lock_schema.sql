@@ -2,5 +2,5 @@
 DECLARE @schema nvarchar(100) = :schema, @resource nvarchar(255), @lock int;
 SET @resource = CONCAT(N'dbjobs schema ', @schema);
 EXEC @lock = sp_getapplock @Resource = @resource, @LockMode = N'Exclusive', @LockOwner = N'Transaction',
-    @LockTimeout = 60000;
+    @LockTimeout = 30000;
 IF @lock < 0 THROW 50002, N'another process is changing the tables', 1;

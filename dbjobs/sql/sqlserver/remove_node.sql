@@ -1,6 +1,28 @@
--- The node is gone; its lanes are free.
-DECLARE @node_id bigint = :node_id;
-BEGIN TRANSACTION;
-DELETE FROM dbjobs.job_worker WHERE node_id = @node_id;
-DELETE FROM dbjobs.job_node WHERE id = @node_id;
-COMMIT TRANSACTION;
+-- A node that holds no job any more: its lanes are free, and it is forgotten. One that still holds jobs stays whole.
+-- Only called for a node that is buried, or for our own that has stopped: nobody claims in its name any more, so the look
+-- may come before the transaction. A job that somebody has locked counts as held, and is not waited for: NOWAIT ends the
+-- look with error 1222 there. (READPAST would overlook a job whose end is not committed yet, and might be undone.)
+DECLARE @node_id bigint = :node_id, @held bit = 0;
+DECLARE @removed TABLE (id bigint NOT NULL);
+BEGIN TRY
+    IF EXISTS (
+        SELECT 1
+        FROM dbjobs.background_job WITH (READCOMMITTEDLOCK, NOWAIT, FORCESEEK, INDEX (background_job_node))
+        WHERE node_id = @node_id AND node_id IS NOT NULL
+    )
+        SET @held = 1;
+END TRY
+BEGIN CATCH
+    IF ERROR_NUMBER() <> 1222 THROW;
+    SET @held = 1;
+END CATCH;
+IF @held = 0
+BEGIN
+    BEGIN TRANSACTION;
+    DELETE w
+    FROM dbjobs.job_worker AS w WITH (ROWLOCK, FORCESEEK, INDEX (job_worker_node))
+    WHERE w.node_id = @node_id AND w.node_id IS NOT NULL;
+    DELETE FROM dbjobs.job_node OUTPUT deleted.id INTO @removed (id) WHERE id = @node_id;
+    COMMIT TRANSACTION;
+END;
+SELECT id FROM @removed;

@@ -1,7 +1,7 @@
 -- Failed attempts that will be tried again. A job whose cancellation was asked for meanwhile yields no
--- row: the caller ends it instead. The rows that are ours are locked first, then written. A blocked lane stays taken,
--- by the job, until the job is due.
-DECLARE @node_id bigint = :node_id, @outcomes nvarchar(max) = :outcomes;
+-- row: the caller ends it instead. The rows that are ours are locked by their ids, and everything is decided by what the
+-- locked rows say; then they are written. A blocked lane stays taken, by the job, until the job is due.
+DECLARE @node_id bigint = :node_id, @counter bigint = :counter, @outcomes nvarchar(max) = :outcomes;
 DECLARE @now datetime2(6) = SYSUTCDATETIME(), @packed nvarchar(max);
 DECLARE @minute datetime2(0) = DATEADD(minute, DATEDIFF(minute, '2020-01-01', @now), '2020-01-01');
 DECLARE @outcome TABLE (
@@ -24,7 +24,8 @@ DECLARE @retried TABLE (
 DECLARE @count TABLE (
     queue   nvarchar(510) COLLATE Latin1_General_100_BIN2 NOT NULL,
     command nvarchar(510) COLLATE Latin1_General_100_BIN2 NOT NULL,
-    retried bigint NOT NULL
+    retried bigint NOT NULL,
+    row_id  bigint      -- our row in job_stat; NULL: there is none, or somebody has it in hand
 );
 INSERT INTO @outcome (id, attempt, delay_seconds, error_code, error, failure, block_worker, release_worker)
 SELECT o.id, o.attempt, o.delay_seconds, o.error_code,
@@ -72,20 +73,23 @@ BEGIN
       AND NOT (o.block_worker = 1 AND r.state = N'scheduled');
 END;
 
-INSERT INTO @count (queue, command, retried)
-SELECT r.queue, r.command, COUNT(*) FROM @retried AS r GROUP BY r.queue, r.command;
+INSERT INTO @count (queue, command, retried, row_id)
+SELECT t.queue, t.command, t.retried, own.id
+FROM (SELECT r.queue, r.command, COUNT(*) AS retried FROM @retried AS r GROUP BY r.queue, r.command) AS t
+OUTER APPLY (
+    SELECT TOP (1) s.id
+    FROM dbjobs.job_stat AS s
+        WITH (UPDLOCK, READPAST, ROWLOCK, READCOMMITTEDLOCK, FORCESEEK, INDEX (job_stat_key))
+    WHERE s.minute = @minute AND s.counter = @counter AND s.queue = t.queue AND s.command = t.command
+) AS own;
 UPDATE s
 SET retried = s.retried + c.retried
 FROM @count AS c
-JOIN dbjobs.job_stat AS s WITH (UPDLOCK, SERIALIZABLE, FORCESEEK)
-    ON s.minute = @minute AND s.queue = c.queue AND s.command = c.command AND s.node_id = @node_id;
-INSERT INTO dbjobs.job_stat (minute, queue, command, node_id, retried)
-SELECT @minute, c.queue, c.command, @node_id, c.retried
+JOIN dbjobs.job_stat AS s WITH (ROWLOCK, FORCESEEK, INDEX (job_stat_pkey)) ON s.minute = @minute AND s.id = c.row_id;
+INSERT INTO dbjobs.job_stat (minute, queue, command, counter, retried)
+SELECT @minute, c.queue, c.command, @counter, c.retried
 FROM @count AS c
-WHERE NOT EXISTS (
-    SELECT 1 FROM dbjobs.job_stat AS s WITH (UPDLOCK, SERIALIZABLE)
-    WHERE s.minute = @minute AND s.queue = c.queue AND s.command = c.command AND s.node_id = @node_id
-);
+WHERE c.row_id IS NULL;
 
 SET @packed = (SELECT id FROM @retried ORDER BY id FOR JSON PATH);
 COMMIT TRANSACTION;

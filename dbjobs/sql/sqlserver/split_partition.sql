@@ -1,7 +1,9 @@
 -- A partition of its own for a month (see make_partition.sql): a boundary at either end, where there is none yet.
 -- A split of an empty range only changes the catalogue, but takes the tables for itself: jobs that are finishing are
--- waited for, at most so long, and the next try is later.
-SET LOCK_TIMEOUT 5000;
+-- waited for, and others wait behind us, so not for long; the next try is later. It is committed here, not when the client
+-- comes to it: a client that is suspended must not keep the tables. (This ends the lock of lock_schema.sql, too: whoever
+-- makes the same month at the same moment finds its boundaries.)
+SET LOCK_TIMEOUT 1000;
 DECLARE @number int = $PARTITION.dbjobs_history(CONVERT(datetime2(6), '{from}'));
 IF @number = $PARTITION.dbjobs_history(DATEADD(microsecond, -1, CONVERT(datetime2(6), '{from}')))
 BEGIN
@@ -14,4 +16,7 @@ BEGIN
     ALTER PARTITION SCHEME dbjobs_history NEXT USED [PRIMARY];
     ALTER PARTITION FUNCTION dbjobs_history() SPLIT RANGE (CONVERT(datetime2(6), '{to}'));
 END;
-SET LOCK_TIMEOUT 30000;
+SET LOCK_TIMEOUT {lock_milliseconds};
+COMMIT TRANSACTION;
+BEGIN TRANSACTION;
+SELECT N'add_month' AS next;

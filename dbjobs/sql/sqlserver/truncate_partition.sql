@@ -1,9 +1,12 @@
--- The partition of a month becomes empty at once, and its boundaries go unless a neighbour needs them. Takes the
--- tables for itself for a moment; if that cannot be had soon, the janitor tries again later.
-SET LOCK_TIMEOUT 2000;
+-- The partition of a month becomes empty at once, and its boundaries go unless a neighbour needs them. To take the month's
+-- row waits for those who are writing to it (they hold that row), the rest takes the tables for itself for a moment; others
+-- wait behind us, so if it cannot be had soon, the janitor tries again later. All of it is committed here, not when the
+-- client comes to it: a client that is suspended must not keep the tables.
+SET LOCK_TIMEOUT 500;
 DECLARE @from datetime2(6) = '{month}01';
 DECLARE @to datetime2(6) = DATEADD(month, 1, @from);
 DECLARE @number int = $PARTITION.dbjobs_history(@from);
+DELETE FROM dbjobs.history_month WHERE month = '{month}';
 TRUNCATE TABLE dbjobs.completed_job WITH (PARTITIONS (@number));
 TRUNCATE TABLE dbjobs.failed_job WITH (PARTITIONS (@number));
 TRUNCATE TABLE dbjobs.job_log WITH (PARTITIONS (@number));
@@ -12,4 +15,6 @@ IF NOT EXISTS (SELECT 1 FROM dbjobs.history_month WHERE month = YEAR(@to) * 100 
 SET @to = DATEADD(month, -1, @from);
 IF NOT EXISTS (SELECT 1 FROM dbjobs.history_month WHERE month = YEAR(@to) * 100 + MONTH(@to))
     ALTER PARTITION FUNCTION dbjobs_history() MERGE RANGE (@from);
-SET LOCK_TIMEOUT 30000;
+SET LOCK_TIMEOUT {lock_milliseconds};
+COMMIT TRANSACTION;
+BEGIN TRANSACTION;

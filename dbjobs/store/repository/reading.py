@@ -54,21 +54,25 @@ async def list_jobs(
     history_only: bool = False,
 ) -> list[JobSummary]:
     """A page of jobs, newest first."""
-    rows = await db.fetch(
-        "list_jobs",
-        before_id=before_id,
-        limit=limit,
-        live=not history_only and (state is None or not state.finished),
-        completed=state in (None, JobState.COMPLETED),
-        failed=state in (None, JobState.FAILED, JobState.CANCELLED),
-        state=state,
-        queue=queue,
-        worker=worker,
-        command=command,
-        tag=tag,
-        batch_id=batch_id,
-        user_id=user_id,
-    )
+    asked = {
+        "before_id": before_id,
+        "limit": limit,
+        "live": not history_only and (state is None or not state.finished),
+        "completed": state in (None, JobState.COMPLETED),
+        "failed": state in (None, JobState.FAILED, JobState.CANCELLED),
+        "state": state,
+        "queue": queue,
+        "worker": worker,
+        "command": command,
+        "user_id": user_id,
+    }
+    # Each goes along an index of its own: a plan that must serve them all would walk the history for a rare tag.
+    if tag is not None:
+        rows = await db.fetch("list_tagged", tag=tag, batch_id=batch_id, **asked)
+    elif batch_id is not None:
+        rows = await db.fetch("list_batch", batch_id=batch_id, **asked)
+    else:
+        rows = await db.fetch("list_jobs", **asked)
     return [
         JobSummary(
             id=row["id"],

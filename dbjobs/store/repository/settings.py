@@ -54,7 +54,7 @@ async def forget_refs(db: Fetcher, month: str, limit: int) -> int:
 
 
 async def count_live(db: Fetcher, bound: int) -> dict[tuple[str, str], int]:
-    """(queue, state) -> jobs, counted over at most ``bound`` live rows."""
+    """(queue, state) -> jobs, each state counted over at most ``bound`` live rows."""
     return {(row[0], row[1]): row[2] for row in await db.fetch("count_live", bound=bound)}
 
 

@@ -18,7 +18,8 @@ CREATE TABLE IF NOT EXISTS dbjobs_background_job (
     depends_on          LONGTEXT,
     depends_on_policy   VARCHAR(20) NOT NULL DEFAULT 'completed',
     pending             INT NOT NULL DEFAULT 0,              -- parents that have not ended yet
-    has_dependents      TINYINT NOT NULL DEFAULT 0,          -- set under the row's lock by a child's enqueue
+    unresolved          TINYINT NOT NULL DEFAULT 0,          -- some of them do not know yet that this one waits
+    has_dependents      TINYINT NOT NULL DEFAULT 0,          -- set under the row's lock by resolve_children
     run_after           DATETIME(6),
     expires_at          DATETIME(6),
     created_at          DATETIME(6) NOT NULL DEFAULT (UTC_TIMESTAMP(6)),
@@ -56,7 +57,8 @@ CREATE TABLE IF NOT EXISTS dbjobs_background_job (
     node_id             BIGINT,
     -- Which line the row stands in, and where. There are no partial indexes here, and each further index costs every
     -- job two writes: so one index serves the claims of free jobs ('q:queue'), those of named workers ('w:worker'),
-    -- the jobs that are not due yet ('due') and what a node holds ('n:node'). A job waiting for others is in none.
+    -- the jobs that are not due yet ('due'), what a node holds ('n:node') and the jobs whose parents are still to be
+    -- told ('unresolved'). A job that waits for parents that know of it is in none.
     -- Written by every statement that moves a job, and checked: MariaDB does not skip through a generated column.
     line                VARCHAR(260),
     -- The order within it: the priority, or the microsecond at which the job is due.
@@ -74,11 +76,10 @@ CREATE TABLE IF NOT EXISTS dbjobs_background_job (
             WHEN state = 'queued' AND worker IS NULL THEN CONCAT('q:', queue)
             WHEN state = 'queued' THEN CONCAT('w:', worker)
             WHEN state = 'scheduled' THEN 'due'
+            WHEN state = 'waiting' AND unresolved THEN 'unresolved'
         END
     ),
     KEY line (line, place, id),
-    -- The idempotency key.
-    UNIQUE KEY ref (ref_id),
     -- Serves find_expired: only jobs that have never started, so that those in back-off cost the look nothing.
     KEY expiry (expiry),
     -- Serve cancel_many and the lists by tag and batch.
@@ -136,7 +137,6 @@ CREATE TABLE IF NOT EXISTS dbjobs_completed_job (
     -- The partition's key must be part of every unique key. A plain column: MariaDB takes no generated one there.
     created_month       INT NOT NULL,
     PRIMARY KEY (id, created_month),
-    KEY ref (ref_id),
     KEY batch (batch_id),
     KEY tag (tag)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE={bytewise} ROW_FORMAT=DYNAMIC
@@ -161,6 +161,16 @@ CREATE TABLE IF NOT EXISTS dbjobs_job_log (
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE={bytewise} ROW_FORMAT=DYNAMIC
 PARTITION BY LIST (created_month) (PARTITION none VALUES IN (0));
 
+-- The idempotency keys: the one place where a ref_id is unique, over live jobs and history. A table of its own, because an
+-- enqueue looks for a key that is not there, and no look may lock the gaps between the jobs that others move.
+CREATE TABLE IF NOT EXISTS dbjobs_job_ref (
+    ref_id      VARCHAR(255) NOT NULL PRIMARY KEY,
+    job_id      BIGINT NOT NULL,
+    month       INT NOT NULL,                                -- of the job's creation: the key leaves with its month
+    -- Serves forget_refs.
+    KEY month (month)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE={bytewise};
+
 -- One row a running process, with a new id at every start, so that an old one can never be mistaken for it.
 CREATE TABLE IF NOT EXISTS dbjobs_job_node (
     id                  BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY,
@@ -168,6 +178,7 @@ CREATE TABLE IF NOT EXISTS dbjobs_job_node (
     started_at          DATETIME(6) NOT NULL DEFAULT (UTC_TIMESTAMP(6)),
     last_seen_at        DATETIME(6) NOT NULL DEFAULT (UTC_TIMESTAMP(6)),
     lease_expires_at    DATETIME(6) NOT NULL,
+    buried              TINYINT NOT NULL DEFAULT 0,          -- others have taken over: the lease can never be renewed
     info                LONGTEXT NOT NULL
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE={bytewise};
 
@@ -189,7 +200,7 @@ CREATE TABLE IF NOT EXISTS dbjobs_job_queue (
     KEY settings (paused, concurrency)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE={bytewise};
 
--- Who waits for whom. Rows go when the parent ends.
+-- Who waits for whom. A row goes when the child has been told of the parent's end, or has ended itself.
 CREATE TABLE IF NOT EXISTS dbjobs_job_dependency (
     parent_id   BIGINT NOT NULL,
     child_id    BIGINT NOT NULL,
@@ -197,27 +208,44 @@ CREATE TABLE IF NOT EXISTS dbjobs_job_dependency (
     KEY child (child_id)
 ) ENGINE=InnoDB;
 
+-- Parents that have ended and whose children have not all been told: written with the end, worked off by
+-- release_children.
+CREATE TABLE IF NOT EXISTS dbjobs_ended_parent (
+    parent_id   BIGINT NOT NULL PRIMARY KEY,
+    state       VARCHAR(20) NOT NULL
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE={bytewise};
+
+-- Batches as changes, which add up: whoever adds to a batch, or ends a job of one, appends a row, and nobody waits for
+-- another one's. fold_batches replaces the rows of a batch by one.
 CREATE TABLE IF NOT EXISTS dbjobs_job_batch (
-    batch_id    VARCHAR(255) NOT NULL PRIMARY KEY,
+    id          BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY,
+    batch_id    VARCHAR(255) NOT NULL,
     created_at  DATETIME(6) NOT NULL DEFAULT (UTC_TIMESTAMP(6)),
     total       BIGINT NOT NULL DEFAULT 0,
     completed   BIGINT NOT NULL DEFAULT 0,
     failed      BIGINT NOT NULL DEFAULT 0,
-    cancelled   BIGINT NOT NULL DEFAULT 0
+    cancelled   BIGINT NOT NULL DEFAULT 0,
+    folded      TINYINT NOT NULL DEFAULT 0,                  -- 0: no; 1: a sum; 2: the sum of a batch that has ended
+    folded_at   DATETIME(6),
+    -- Serves get_batch.
+    KEY batch (batch_id),
+    -- Serves fold_batches (what is not folded) and drop_batches (what ended long ago).
+    KEY folded (folded, folded_at)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE={bytewise};
 
--- Roll-ups, written with the outcomes. Keyed by node as well, so that two nodes never wait for each other's row.
+-- Roll-ups, written with the outcomes. Keyed by who counts as well, so that nobody waits for another's row: a node counts
+-- under its own id, everybody else under a random negative number, and 0 is what fold_stats has put together.
 CREATE TABLE IF NOT EXISTS dbjobs_job_stat (
     minute      DATETIME NOT NULL,
     queue       VARCHAR(255) NOT NULL,
     command     VARCHAR(255) NOT NULL,
-    node_id     BIGINT NOT NULL,
+    counter     BIGINT NOT NULL,
     completed   BIGINT NOT NULL DEFAULT 0,
     failed      BIGINT NOT NULL DEFAULT 0,
     cancelled   BIGINT NOT NULL DEFAULT 0,
     retried     BIGINT NOT NULL DEFAULT 0,
     duration_ms DOUBLE NOT NULL DEFAULT 0,
-    PRIMARY KEY (minute, queue, command, node_id)
+    PRIMARY KEY (minute, queue, command, counter)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE={bytewise};
 
 -- Every job, whole. `executed` is shown as long as only the callback is outstanding.

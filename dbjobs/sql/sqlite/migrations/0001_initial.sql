@@ -79,6 +79,12 @@ CREATE INDEX dbjobs_background_job_expiry ON dbjobs_background_job (expires_at)
     WHERE expires_at IS NOT NULL AND attempt = 0;
 -- Serves find_dependency_work: children whose parents do not know of them yet. Nearly always empty.
 CREATE INDEX dbjobs_background_job_unresolved ON dbjobs_background_job (unresolved) WHERE unresolved = 1;
+-- Serves count_live, which has an index for each other state: only jobs that wait for others are ever in it. Not by
+-- their state: as long as it is empty it would look like the cheapest way to every row that must be in that state.
+CREATE INDEX dbjobs_background_job_waiting ON dbjobs_background_job (queue) WHERE pending > 0;
+-- Serve cancel_many and the lists by tag and batch (the row's id comes last in every index).
+CREATE INDEX dbjobs_background_job_batch ON dbjobs_background_job (batch_id) WHERE batch_id IS NOT NULL;
+CREATE INDEX dbjobs_background_job_tag ON dbjobs_background_job (tag) WHERE tag IS NOT NULL;
 
 -- Jobs that have ended and wait to be copied to the file of their month. A transaction over two files is not
 -- atomic in WAL mode, one over two tables is: a job is always in exactly one of these two tables, whatever

@@ -23,7 +23,8 @@ CREATE TABLE dbjobs.background_job (
     depends_on          nvarchar(max),
     depends_on_policy   nvarchar(20) COLLATE Latin1_General_100_BIN2 NOT NULL DEFAULT N'completed',
     pending             int NOT NULL DEFAULT 0,     -- parents that have not ended yet
-    has_dependents      bit NOT NULL DEFAULT 0,     -- set under the row's lock by a child's enqueue
+    unresolved          bit NOT NULL DEFAULT 0,     -- a waiting child whose parents are not all flagged yet
+    has_dependents      bit NOT NULL DEFAULT 0,     -- set under the row's lock by resolve_children
     run_after           datetime2(6),
     expires_at          datetime2(6),
     created_at          datetime2(6) NOT NULL DEFAULT SYSUTCDATETIME(),
@@ -81,11 +82,14 @@ CREATE INDEX background_job_cancel ON dbjobs.background_job (node_id) WHERE canc
 -- Serves find_expired: only jobs that have never started, so that those in back-off cost the look nothing.
 CREATE INDEX background_job_expiry ON dbjobs.background_job (expires_at)
     WHERE expires_at IS NOT NULL AND attempt = 0;
--- The idempotency key. Rows without one cost nothing.
-CREATE UNIQUE INDEX background_job_ref ON dbjobs.background_job (ref_id) WHERE ref_id IS NOT NULL;
--- Serve cancel_many and the lists by tag and batch.
-CREATE INDEX background_job_batch ON dbjobs.background_job (batch_id) WHERE batch_id IS NOT NULL;
-CREATE INDEX background_job_tag ON dbjobs.background_job (tag) WHERE tag IS NOT NULL;
+-- Serves find_dependency_work: children whose parents do not know of them yet. Nearly always empty.
+CREATE INDEX background_job_unresolved ON dbjobs.background_job (id) WHERE unresolved = 1;
+-- Serves count_live, which has an index for each other state: only jobs that wait for others are ever in it. Not by
+-- their state: as long as it is empty it would look like the cheapest way to every row that must be in that state.
+CREATE INDEX background_job_waiting ON dbjobs.background_job (queue) WHERE pending > 0;
+-- Serve cancel_many and, in the order of their pages, the lists by tag and batch.
+CREATE INDEX background_job_batch ON dbjobs.background_job (batch_id, id) WHERE batch_id IS NOT NULL;
+CREATE INDEX background_job_tag ON dbjobs.background_job (tag, id) WHERE tag IS NOT NULL;
 
 CREATE TABLE dbjobs.completed_job (
     id                  bigint NOT NULL,
@@ -210,6 +214,7 @@ CREATE TABLE dbjobs.job_node (
     started_at          datetime2(6) NOT NULL DEFAULT SYSUTCDATETIME(),
     last_seen_at        datetime2(6) NOT NULL DEFAULT SYSUTCDATETIME(),
     lease_expires_at    datetime2(6) NOT NULL,
+    buried              bit NOT NULL DEFAULT 0,     -- others take over its jobs: the lease is never renewed again
     info                nvarchar(max) NOT NULL
 );
 
@@ -239,7 +244,20 @@ CREATE INDEX job_queue_paused ON dbjobs.job_queue (queue) INCLUDE (concurrency) 
 CREATE INDEX job_queue_limited ON dbjobs.job_queue (queue) INCLUDE (paused, concurrency)
     WHERE paused = 0 AND concurrency IS NOT NULL;
 
--- Who waits for whom. Rows go when the parent ends.
+-- The idempotency key, unique over live jobs and history: one table for both, because an index of the history could be
+-- unique within a month only. A key leaves with the month of its job (forget_refs), so the table stands in that order.
+-- No index here is unique but the one on the key itself, and nothing is ever updated: an insert waits for nobody but
+-- another open transaction with the very same key.
+CREATE TABLE dbjobs.job_ref (
+    ref_id      nvarchar(510) COLLATE Latin1_General_100_BIN2 NOT NULL
+                CONSTRAINT job_ref_pkey PRIMARY KEY NONCLUSTERED,
+    job_id      bigint NOT NULL,
+    month       int NOT NULL            -- 202607: of the job's created_at, UTC
+);
+CREATE CLUSTERED INDEX job_ref_month ON dbjobs.job_ref (month, job_id);
+ALTER TABLE dbjobs.job_ref SET (LOCK_ESCALATION = DISABLE);
+
+-- Who waits for whom. A row goes when the child has been told of the parent's end, or has ended itself.
 CREATE TABLE dbjobs.job_dependency (
     parent_id   bigint NOT NULL,
     child_id    bigint NOT NULL,
@@ -248,30 +266,55 @@ CREATE TABLE dbjobs.job_dependency (
 ALTER TABLE dbjobs.job_dependency SET (LOCK_ESCALATION = DISABLE);
 CREATE INDEX job_dependency_child ON dbjobs.job_dependency (child_id);
 
+-- Parents that have ended while their children have not all been told. Written with the parent's end, so that the
+-- release of the children needs no lock of that transaction and any node can go on with it.
+CREATE TABLE dbjobs.ended_parent (
+    parent_id   bigint NOT NULL CONSTRAINT ended_parent_pkey PRIMARY KEY,
+    state       nvarchar(20) COLLATE Latin1_General_100_BIN2 NOT NULL
+);
+ALTER TABLE dbjobs.ended_parent SET (LOCK_ESCALATION = DISABLE);
+
+-- What happened to a batch, as rows that are only ever appended: nobody waits for the row of a batch. Now and then the
+-- rows of a batch become one (fold_batches); the batch is the sum of what there is.
 CREATE TABLE dbjobs.job_batch (
-    batch_id    nvarchar(510) COLLATE Latin1_General_100_BIN2 NOT NULL
-                CONSTRAINT job_batch_pkey PRIMARY KEY NONCLUSTERED,
+    id          bigint IDENTITY(1, 1) NOT NULL CONSTRAINT job_batch_pkey PRIMARY KEY CLUSTERED,
+    batch_id    nvarchar(510) COLLATE Latin1_General_100_BIN2 NOT NULL,
     created_at  datetime2(6) NOT NULL DEFAULT SYSUTCDATETIME(),
+    changed_at  datetime2(6) NOT NULL DEFAULT SYSUTCDATETIME(),
     total       bigint NOT NULL DEFAULT 0,
     completed   bigint NOT NULL DEFAULT 0,
     failed      bigint NOT NULL DEFAULT 0,
-    cancelled   bigint NOT NULL DEFAULT 0
+    cancelled   bigint NOT NULL DEFAULT 0,
+    folded      bit NOT NULL DEFAULT 0
 );
+ALTER TABLE dbjobs.job_batch SET (LOCK_ESCALATION = DISABLE);
+-- Serves get_batch, without a look at the rows.
+CREATE INDEX job_batch_batch ON dbjobs.job_batch (batch_id)
+    INCLUDE (created_at, changed_at, total, completed, failed, cancelled, folded);
+-- Serves fold_batches: only rows that are still to be folded.
+CREATE INDEX job_batch_loose ON dbjobs.job_batch (batch_id) WHERE folded = 0;
+-- Serves drop_batches. (A filter cannot compare two columns, so it says nothing about whether all jobs have ended.)
+CREATE INDEX job_batch_over ON dbjobs.job_batch (changed_at)
+    INCLUDE (batch_id, total, completed, failed, cancelled) WHERE folded = 1;
 
--- Roll-ups, written with the outcomes. Keyed by node as well, so that two nodes never wait for each other's row.
+-- Roll-ups, written with the outcomes. Who counts is part of the key (a node's finisher by the node's id, everybody else by
+-- a random negative number of their process; 0: folded, of all together), and the key is not unique: who finds its row
+-- locked (another transaction of the same process has it in hand) adds one more, and nobody waits. Readers add up.
 CREATE TABLE dbjobs.job_stat (
+    id          bigint IDENTITY(1, 1) NOT NULL,
     minute      datetime2(0) NOT NULL,
     queue       nvarchar(510) COLLATE Latin1_General_100_BIN2 NOT NULL,
     command     nvarchar(510) COLLATE Latin1_General_100_BIN2 NOT NULL,
-    node_id     bigint NOT NULL,
+    counter     bigint NOT NULL,
     completed   bigint NOT NULL DEFAULT 0,
     failed      bigint NOT NULL DEFAULT 0,
     cancelled   bigint NOT NULL DEFAULT 0,
     retried     bigint NOT NULL DEFAULT 0,
     duration_ms float NOT NULL DEFAULT 0,
-    CONSTRAINT job_stat_pkey PRIMARY KEY NONCLUSTERED (minute, node_id, queue, command)
+    CONSTRAINT job_stat_pkey PRIMARY KEY CLUSTERED (minute, id)
 );
 ALTER TABLE dbjobs.job_stat SET (LOCK_ESCALATION = DISABLE);
+CREATE INDEX job_stat_key ON dbjobs.job_stat (minute, counter, queue, command);
 GO
 
 -- The text in a JSON array of one. OPENJSON would give it as well, but Babelfish leaves its escapes in and cuts it off at
@@ -362,9 +405,7 @@ GO
 ALTER TABLE dbjobs.completed_job SET (LOCK_ESCALATION = DISABLE);
 ALTER TABLE dbjobs.failed_job SET (LOCK_ESCALATION = DISABLE);
 ALTER TABLE dbjobs.job_log SET (LOCK_ESCALATION = DISABLE);
-CREATE INDEX completed_job_ref ON dbjobs.completed_job (ref_id) WHERE ref_id IS NOT NULL;
-CREATE INDEX completed_job_batch ON dbjobs.completed_job (batch_id) WHERE batch_id IS NOT NULL;
-CREATE INDEX completed_job_tag ON dbjobs.completed_job (tag) WHERE tag IS NOT NULL;
-CREATE INDEX failed_job_ref ON dbjobs.failed_job (ref_id) WHERE ref_id IS NOT NULL;
-CREATE INDEX failed_job_batch ON dbjobs.failed_job (batch_id) WHERE batch_id IS NOT NULL;
-CREATE INDEX failed_job_tag ON dbjobs.failed_job (tag) WHERE tag IS NOT NULL;
+CREATE INDEX completed_job_batch ON dbjobs.completed_job (batch_id, id) WHERE batch_id IS NOT NULL;
+CREATE INDEX completed_job_tag ON dbjobs.completed_job (tag, id) WHERE tag IS NOT NULL;
+CREATE INDEX failed_job_batch ON dbjobs.failed_job (batch_id, id) WHERE batch_id IS NOT NULL;
+CREATE INDEX failed_job_tag ON dbjobs.failed_job (tag, id) WHERE tag IS NOT NULL;

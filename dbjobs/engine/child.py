@@ -1,0 +1,139 @@
+"""What runs inside a process for handlers: takes one call after another from a pipe and answers on another."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import pickle
+import queue
+import runpy
+import signal
+import sys
+import threading
+import traceback
+import types
+from contextlib import suppress
+from multiprocessing.connection import Connection
+from typing import Any, NamedTuple
+
+STARTED = b"started"
+
+
+class Elsewhere(Exception):
+    """Where an error was raised in the handler's process, as text: the cause of the error as it is raised here."""
+
+
+class Application(NamedTuple):
+    """What a process must know of the program whose handlers it runs.
+
+    Attributes:
+        module: name of the module that the program was started as, as in ``python -m``; None for a file.
+        path: the file it was started from; None if there is none (a console).
+        arguments: ``sys.argv``.
+    """
+
+    module: str | None
+    path: str | None
+    arguments: list[str]
+
+
+def application() -> Application:
+    """This program, for its children."""
+    main = sys.modules.get("__main__")
+    spec = getattr(main, "__spec__", None)
+    path = getattr(main, "__file__", None)
+    return Application(getattr(spec, "name", None), path and os.path.abspath(path), list(sys.argv))  # noqa: PTH100
+
+
+def main(reading: int, writing: int) -> None:
+    """Serve calls until the other side closes its pipe; then end, whatever is still running."""
+    # A signal to everybody (a service manager's) is for the node, which gives handlers their grace. A function, not
+    # SIG_IGN: programs that a handler starts must not inherit it.
+    signal.signal(signal.SIGTERM, lambda *_: None)
+    signal.signal(signal.SIGINT, lambda *_: None)
+    os.set_inheritable(reading, False)
+    os.set_inheritable(writing, False)
+    calls: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+    threading.Thread(target=_receive, args=(Connection(reading, writable=False), calls), daemon=True).start()
+    answers = Connection(writing, readable=False)
+    while True:
+        about = calls.get()
+        if about:
+            _become(pickle.loads(about))
+        answer = _answer(calls.get(), answers)
+        answers.send_bytes(answer[0])
+        if answer[1]:
+            _end()
+
+
+def _receive(connection: Connection, calls: queue.SimpleQueue[bytes]) -> None:
+    try:
+        while True:
+            calls.put(connection.recv_bytes())
+    except (EOFError, OSError):
+        _end()  # the node has gone, or wants this process to go
+
+
+def _end() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(Exception):
+            stream.flush()
+    with suppress(OSError):
+        os.killpg(0, signal.SIGKILL)  # what handlers have started, and ourselves
+    os._exit(1)
+
+
+def _become(program: Application) -> None:
+    """Give handlers of the program's own file a module to be found in, without running what it guards by __name__."""
+    sys.argv[:] = program.arguments
+    name = program.module
+    if name is not None and (name == "__main__" or name.endswith(".__main__")):
+        return  # a package that was run: handlers are not looked for in there
+    try:
+        if name is not None:
+            found = importlib.import_module(name)
+        elif program.path is not None and os.path.basename(program.path) not in ("dbjobs", "pytest"):  # noqa: PTH119
+            found = types.ModuleType("__mp_main__")
+            found.__dict__.update(runpy.run_path(program.path, run_name="__mp_main__"))
+        else:
+            return
+    except BaseException:
+        traceback.print_exc()  # a handler from there is then not found, and its job says so
+        return
+    sys.modules["__main__"] = sys.modules["__mp_main__"] = found
+
+
+def _answer(work: bytes, answers: Connection) -> tuple[bytes, bool]:
+    """Run a call; its answer, and whether the process is not fit for another."""
+    try:
+        function, arguments = pickle.loads(work)
+        answers.send_bytes(STARTED)
+        response = function(*arguments)
+    except BaseException as error:
+        # Whoever raises SystemExit or the like thinks that this is the end: the next job gets a new process.
+        retires = not isinstance(error, Exception) or isinstance(error, MemoryError)
+        return pickle.dumps(("raised", _told(error), retires)), retires
+    finally:
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(Exception):
+                stream.flush()
+    try:
+        return pickle.dumps(("returned", pickle.dumps(response), False)), False
+    except BaseException as error:
+        return pickle.dumps(("raised", _told(error), True)), True
+
+
+def _told(error: BaseException) -> tuple[bytes | None, str, str, str]:
+    """(pickled exception or None, name of its class, its text, its traceback)."""
+    pickled: bytes | None = None
+    with suppress(BaseException):
+        pickled = pickle.dumps(error)
+        again: Any = pickle.loads(pickled)
+        if type(again) is not type(error) or str(again) != str(error):
+            pickled = None
+    text, trace = "(its text cannot be shown)", ""
+    with suppress(BaseException):
+        text = str(error)
+    with suppress(BaseException):
+        trace = "".join(traceback.format_exception(error))
+    return pickled, type(error).__name__, text, trace

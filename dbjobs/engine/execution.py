@@ -1,0 +1,251 @@
+"""One attempt from its start to its outcome. Nothing that happens in it leaves it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import dis
+import logging
+import signal
+import threading
+import time
+from collections.abc import Callable
+from types import CodeType
+from typing import Any
+
+from msgspec.structs import replace
+
+from dbjobs import clock, codec
+from dbjobs.commands import Command, Registry
+from dbjobs.context import current_job
+from dbjobs.engine.attempt import Attempt, Stop
+from dbjobs.engine.blocking import Call, ProcessCall
+from dbjobs.engine.children import Children
+from dbjobs.engine.crews import kind_of
+from dbjobs.engine.deadlines import Deadlines
+from dbjobs.engine.failure import failed, stopped, untold
+from dbjobs.engine.finisher import Finisher
+from dbjobs.engine.steps import Steps
+from dbjobs.errors import UnknownCommand
+from dbjobs.store.records import Outcome
+
+log = logging.getLogger("dbjobs")
+
+
+class Execution:
+    """Runs handlers.
+
+    Args:
+        lease_ends: when the lease of the node is over, by ``clock.now()``.
+        current_node: the node id in force.
+        on_call_ended: told when the thread or process of an attempt has ended, which may be after the attempt.
+    """
+
+    def __init__(
+        self,
+        registry: Registry,
+        finisher: Finisher,
+        deadlines: Deadlines,
+        children: Children,
+        *,
+        max_payload_bytes: int,
+        lease_ends: Callable[[], float],
+        current_node: Callable[[], int | None],
+        on_call_ended: Callable[[Attempt], None],
+    ) -> None:
+        self._registry = registry
+        self._finisher = finisher
+        self._deadlines = deadlines
+        self._children = children
+        self._max_payload_bytes = max_payload_bytes
+        self._lease_ends = lease_ends
+        self._current_node = current_node
+        self._on_call_ended = on_call_ended
+        # What was in force when the workers were started; each attempt gets a copy of it.
+        self._context = contextvars.copy_context()
+        self.ending = False
+
+    async def run(self, attempt: Attempt) -> tuple[Outcome | None, bool]:
+        """Run the handler once.
+
+        Returns:
+            The outcome, None if there is nothing to write; and whether the task that it ran in is as it was.
+
+        Raises:
+            BaseException: the node, or the event loop, is being taken down.
+        """
+        steps: list[Steps] = []
+        began = time.monotonic()
+        try:
+            outcome = await self._run(attempt, steps)
+        except BaseException as error:
+            if self.ending or any(step.torn for step in steps) or _is_ctrl_c(error):
+                raise
+            log.exception("job %s (%s): telling its outcome raised", attempt.job.id, attempt.job.command)
+            outcome = untold(attempt, type(error).__name__, (time.monotonic() - began) * 1000)
+        return outcome, not any(step.dirty for step in steps)
+
+    async def _run(self, attempt: Attempt, driven: list[Steps]) -> Outcome | None:
+        if clock.now() > self._lease_ends() or attempt.node_id != self._current_node():
+            attempt.stop = Stop.LOST  # this process was suspended or cut off: others may be running it by now
+        if attempt.stop is not None:
+            return stopped(attempt, 0.0)
+        job = attempt.job
+        context = self._context.copy()
+        context.run(current_job.set, attempt.context)
+        response: Any = None
+        error: BaseException | None = None
+        steps = Steps(self._body(attempt), context)
+        driven.append(steps)
+        attempt.steps = steps
+        started = time.monotonic()
+        self._start_clock(attempt, started)
+        try:
+            response = await steps
+        except BaseException as raised:
+            if self.ending or steps.torn or (_is_ctrl_c(raised) and attempt.call is None):
+                raise
+            error = raised
+        finally:
+            attempt.steps = None
+        await _forget_cancellations()
+        duration_ms = (time.monotonic() - started) * 1000
+        if attempt.context.settled or (attempt.abandoned and attempt.lane_rest is None):
+            return None
+        # A handler that has come to its end all the same while the node stops has done its work.
+        if attempt.stop is not None and not (attempt.stop is Stop.SHUTDOWN and not _is_cancellation(error)):
+            return stopped(attempt, duration_ms)
+        if attempt.context.executed_body is not None and job.executed_at is None:
+            return await self._run_callback(attempt, attempt.context.executed_body[0], driven)
+        if error is not None:
+            return failed(attempt, error, duration_ms)
+        return await self._succeeded(attempt, response, duration_ms, driven)
+
+    def _start_clock(self, attempt: Attempt, started: float) -> None:
+        """The time that the handler has begins; for one in a process when it starts there."""
+        command = self._command_of(attempt)
+        if attempt.job.timeout_seconds and (command is None or kind_of(command) != "process"):
+            self._set_deadline(attempt, started)
+
+    def _set_deadline(self, attempt: Attempt, started: float) -> None:
+        if attempt.job.timeout_seconds:
+            attempt.deadline = started + attempt.job.timeout_seconds
+            self._deadlines.watch(attempt.deadline)
+
+    def _command_of(self, attempt: Attempt) -> Command | None:
+        return attempt.command if attempt.job.executed_at is None else self._registry.get(attempt.job.callback or "")
+
+    async def _body(self, attempt: Attempt) -> Any:
+        """The command's handler, or the callback's if the command's has been run."""
+        job, command = attempt.job, self._command_of(attempt)
+        if command is None or command.handler is None:
+            raise UnknownCommand(f"callback {job.callback!r} is not registered on this node")
+        body = job.request_body if job.executed_at is None else job.response_body
+        request = codec.decode_request(command.decode, body, command=command.name) if command.takes_request else None
+        return await self._call(command, request, attempt)
+
+    async def _call(self, command: Command, request: Any, attempt: Attempt) -> Any:
+        handler: Any = command.handler
+        arguments: tuple[Any, ...]
+        if command.takes_request:
+            arguments = (request, attempt.context) if command.takes_context else (request,)
+        else:
+            arguments = (attempt.context,) if command.takes_context else ()
+        if command.is_async:
+            return await handler(*arguments)
+        if command.process:
+            attempt.call = ProcessCall(
+                self._children,
+                (handler, arguments),
+                command.name,
+                lambda: self._set_deadline(attempt, time.monotonic()),
+                lambda: self._on_call_ended(attempt),
+            )
+        else:
+            attempt.call = Call(lambda: handler(*arguments), lambda: self._on_call_ended(attempt))
+        return await attempt.call.run(attempt)
+
+    async def _succeeded(
+        self, attempt: Attempt, response: Any, duration_ms: float, driven: list[Steps]
+    ) -> Outcome | None:
+        job, context = attempt.job, attempt.context
+        body: str | None = None
+        if job.executed_at is None and response is not None:
+            try:
+                body = codec.encode(response, what=f"the response of {job.command!r}", limit=self._max_payload_bytes)
+            except BaseException as error:
+                return failed(attempt, error, duration_ms)
+        outcome = Outcome(
+            id=job.id,
+            attempt=job.attempt,
+            kind="completed",
+            response=None if body is None else type(response).__name__,
+            response_body=body,
+            duration_ms=duration_ms,
+            progress=context.progress_value,
+            status=context.status,
+        )
+        if job.callback is None or job.executed_at is not None:
+            return outcome
+        # The body is done for good before the callback starts: a crash from here on repeats only the callback.
+        if not await self._finisher.durably(attempt, replace(outcome, kind="executed")):
+            attempt.stop = Stop.LOST
+            return None
+        return await self._run_callback(attempt, body, driven)
+
+    async def _run_callback(self, attempt: Attempt, body: str | None, driven: list[Steps]) -> Outcome | None:
+        # As the row is now: any time in executed_at says that only the callback is left.
+        job = attempt.job
+        attempt.context.executed_body = (body,)
+        attempt.call = None
+        attempt.deadline = float("inf")
+        attempt.job = replace(
+            job,
+            executed_at=job.created_at,
+            response_body=body,
+            attempt_base=job.attempt - 1,
+            has_dependents=True,
+        )
+        return await self._run(attempt, driven)
+
+
+async def _forget_cancellations() -> None:
+    """Take back what the handler, or a library of its, has asked of the task and not seen through."""
+    task = asyncio.current_task()
+    if task is None or not task.cancelling():
+        return
+    while task.cancelling():
+        task.uncancel()
+    try:
+        # Before Python 3.13 a request that was not delivered yet is delivered all the same, at the next wait.
+        await asyncio.sleep(0)
+    except asyncio.CancelledError:
+        while task.cancelling():
+            task.uncancel()
+
+
+def _is_cancellation(error: BaseException | None) -> bool:
+    return isinstance(error, asyncio.CancelledError)
+
+
+_ASYNCIO_SIGINT: CodeType | None = getattr(getattr(asyncio.Runner, "_on_sigint", None), "__code__", None)
+
+
+def _is_ctrl_c(error: BaseException) -> bool:
+    """True for a KeyboardInterrupt that a person has caused, and that happened to meet a handler."""
+    if not isinstance(error, KeyboardInterrupt):
+        return False
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    if trace is None:
+        return False
+    code = trace.tb_frame.f_code
+    if code is _ASYNCIO_SIGINT:
+        return True
+    # Python's own answer to the signal comes between two instructions; a handler raises with one.
+    return (
+        code.co_code[trace.tb_lasti] != dis.opmap["RAISE_VARARGS"]
+        and threading.current_thread() is threading.main_thread()
+        and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    )

@@ -1,0 +1,157 @@
+"""The tasks that attempts run in: at most so many, woken one by another, replaced when a job has soiled them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import logging
+import sys
+import time
+from collections.abc import Awaitable, Callable, Sequence
+
+from dbjobs.engine.attempt import Attempt
+from dbjobs.engine.crews import Crew
+
+log = logging.getLogger("dbjobs")
+
+# Handlers that never wait are run one after another for so long before other tasks get their turn.
+TURN_SECONDS = 0.005
+# How long slots may take to end when the node has ended.
+LAST_SECONDS = 1.0
+
+
+class Slots:
+    """Runs attempts in at most ``concurrency`` tasks.
+
+    Args:
+        run: runs an attempt; True if its task is fit for the next one, False if not, None if the slot was given to
+            another meanwhile.
+        on_room: called when a slot has come free.
+        on_death: told the error with which a slot ended without being asked.
+
+    Attributes:
+        busy: slots that are running something.
+    """
+
+    def __init__(
+        self,
+        concurrency: int,
+        crews: Sequence[Crew],
+        run: Callable[[Attempt], Awaitable[bool | None]],
+        on_room: Callable[[], None],
+        on_death: Callable[[BaseException], None],
+    ) -> None:
+        self._concurrency = concurrency
+        self._crews = list(crews)
+        self._run = run
+        self._on_room = on_room
+        self._on_death = on_death
+        self._idle: list[asyncio.Future[None]] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._count = 0
+        self._waking = False
+        self._context = contextvars.copy_context()
+        self._ending = False
+        self.busy = 0
+
+    @property
+    def waiting(self) -> int:
+        """Attempts that have no slot yet."""
+        return sum(len(crew.ready) for crew in self._crews)
+
+    def wake(self) -> None:
+        """Wake one slot; it wakes the next before it starts (so no-op jobs do not wake a hundred)."""
+        if self._waking or self._ending or not self._may_start:
+            return
+        while self._idle:
+            future = self._idle.pop()
+            if not future.done():
+                self._waking = True
+                future.set_result(None)
+                return
+        if self._count < self._concurrency:
+            self._count += 1
+            self._waking = True
+            # A task of its own making: neither a task group, which would wait for a handler that never ends, nor
+            # the loop's task factory, which may start it at once, inside this call.
+            task = asyncio.Task(
+                self._slot(), loop=asyncio.get_running_loop(), name="dbjobs-slot", context=self._context
+            )
+            self._tasks.add(task)
+            task.add_done_callback(self._over)
+
+    def give_away(self) -> None:
+        """A slot is lost to a handler that does not end: another may take its place."""
+        self.busy -= 1
+        self._count -= 1
+        self.wake()
+
+    async def close(self) -> None:
+        """End every slot; one that cannot be ended is left to the event loop."""
+        self._ending = True
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            _, left = await asyncio.wait(self._tasks, timeout=LAST_SECONDS)
+            for task in left:
+                log.error("a handler does not end, not even by force: %r", task)
+
+    @property
+    def _may_start(self) -> bool:
+        return any(crew.ready and crew.free for crew in self._crews)
+
+    def _take(self) -> Attempt | None:
+        for crew in self._crews:
+            if crew.ready and crew.free:
+                if len(self._crews) > 1:
+                    self._crews.append(self._crews.pop(0))  # another kind is first the next time
+                return crew.ready.popleft()
+        return None
+
+    async def _slot(self) -> None:
+        loop = asyncio.get_running_loop()
+        task = asyncio.current_task()
+        usual = sys.getrefcount(task)
+        self._waking = False
+        turn_ends = time.monotonic() + TURN_SECONDS
+        while True:
+            while (attempt := self._take()) is not None:
+                self.busy += 1
+                self.wake()
+                clean = await self._run(attempt)
+                del attempt
+                if clean is None:
+                    return  # another slot has replaced this one
+                self.busy -= 1
+                self._on_room()
+                # Somebody who still knows this task may cancel it, and would meet another job: an unfinished
+                # asyncio.timeout() does. A new task costs less than one such reference is worth.
+                if not clean or sys.getrefcount(task) > usual:
+                    self._count -= 1
+                    self.wake()
+                    return
+                if time.monotonic() > turn_ends:
+                    await asyncio.sleep(0)
+                    turn_ends = time.monotonic() + TURN_SECONDS
+            idle = loop.create_future()
+            self._idle.append(idle)
+            try:
+                await idle
+            finally:
+                if not idle.done() or idle.cancelled():
+                    self._idle.remove(idle)
+            self._waking = False
+            turn_ends = time.monotonic() + TURN_SECONDS
+
+    def _over(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        error = asyncio.CancelledError() if task.cancelled() else task.exception()
+        if error is None or self._ending:
+            return
+        # An idle slot that somebody has cancelled (every task of the loop, perhaps) is replaced like a soiled one.
+        if isinstance(error, asyncio.CancelledError):
+            self._count -= 1
+            self._waking = False
+            self.wake()
+            return
+        self._on_death(error)

@@ -1,0 +1,54 @@
+-- A page of the jobs with one tag, newest first: list_jobs along the indexes by tag, so that a rare tag is found
+-- without a walk through the history.
+-- The index is forced: neither an order by id alone nor one by another column's index may be mistaken for cheap.
+(
+    SELECT id, ref_id, queue, worker, command,
+        CASE WHEN executed_at IS NOT NULL THEN 'executed' ELSE state END AS state,
+        priority, tag, batch_id, user_id, attempt, created_at,
+        run_after, started_at, completed_at, duration_ms, progress, status, error_code, error
+    FROM dbjobs_background_job FORCE INDEX (tag)
+    WHERE :live
+      AND tag = :tag AND id < :before_id
+      AND (:state IS NULL OR CASE WHEN executed_at IS NOT NULL THEN 'executed' ELSE state END = :state)
+      AND (:queue IS NULL OR queue = :queue)
+      AND (:worker IS NULL OR worker = :worker)
+      AND (:command IS NULL OR command = :command)
+      AND (:batch_id IS NULL OR batch_id = :batch_id)
+      AND (:user_id IS NULL OR user_id = :user_id)
+    ORDER BY id DESC
+    LIMIT :limit
+)
+UNION ALL
+(
+    SELECT id, ref_id, queue, worker, command, state, priority, tag, batch_id, user_id, attempt, created_at,
+        run_after, started_at, completed_at, duration_ms, progress, status, error_code, error
+    FROM dbjobs_completed_job FORCE INDEX (tag)
+    WHERE :completed
+      AND tag = :tag AND id < :before_id
+      AND (:state IS NULL OR state = :state)
+      AND (:queue IS NULL OR queue = :queue)
+      AND (:worker IS NULL OR worker = :worker)
+      AND (:command IS NULL OR command = :command)
+      AND (:batch_id IS NULL OR batch_id = :batch_id)
+      AND (:user_id IS NULL OR user_id = :user_id)
+    ORDER BY id DESC
+    LIMIT :limit
+)
+UNION ALL
+(
+    SELECT id, ref_id, queue, worker, command, state, priority, tag, batch_id, user_id, attempt, created_at,
+        run_after, started_at, completed_at, duration_ms, progress, status, error_code, error
+    FROM dbjobs_failed_job FORCE INDEX (tag)
+    WHERE :failed
+      AND tag = :tag AND id < :before_id
+      AND (:state IS NULL OR state = :state)
+      AND (:queue IS NULL OR queue = :queue)
+      AND (:worker IS NULL OR worker = :worker)
+      AND (:command IS NULL OR command = :command)
+      AND (:batch_id IS NULL OR batch_id = :batch_id)
+      AND (:user_id IS NULL OR user_id = :user_id)
+    ORDER BY id DESC
+    LIMIT :limit
+)
+ORDER BY id DESC
+LIMIT :limit;

@@ -1,1 +1,0 @@
-SELECT RELEASE_ALL_LOCKS() AS released;

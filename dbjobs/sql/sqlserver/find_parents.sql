@@ -1,0 +1,50 @@
+-- Are these jobs alive (state is NULL), or how have they ended? Nothing is locked or waited for, and no lock is kept, at
+-- no isolation level of the caller's transaction. What happens to a parent afterwards is resolve_children's business.
+--
+-- There is no snapshot to see both tables in, so the looks follow the way that a job takes (its end is inserted into
+-- history and then deleted here; a requeue inserts it here and then deletes it there):
+-- 1. Whatever NOLOCK sees here is alive, or was a moment ago: to wait for its end is right, and the sweep sees to it.
+-- 2. What history has committed (READPAST) has ended.
+-- 3. What is in history without being committed (NOLOCK) is moving: alive, as far as anybody may know.
+-- 4. A job that was requeued between the first look and the third is here now.
+-- What none of them sees does not exist.
+DECLARE @ids nvarchar(max) = :ids;
+DECLARE @wanted TABLE (id bigint NOT NULL PRIMARY KEY);
+DECLARE @found TABLE (id bigint NOT NULL PRIMARY KEY, state nvarchar(20) COLLATE Latin1_General_100_BIN2);
+INSERT INTO @wanted (id) SELECT DISTINCT i.id FROM OPENJSON(@ids) WITH (id bigint '$') AS i;
+
+INSERT INTO @found (id, state)
+SELECT w.id, NULL
+FROM @wanted AS w
+JOIN dbjobs.background_job AS j WITH (NOLOCK, FORCESEEK, INDEX (background_job_pkey)) ON j.id = w.id;
+DELETE w FROM @wanted AS w WHERE EXISTS (SELECT 1 FROM @found AS f WHERE f.id = w.id);
+IF EXISTS (SELECT 1 FROM @wanted)
+BEGIN
+    INSERT INTO @found (id, state)
+    SELECT w.id, MIN(e.state)
+    FROM @wanted AS w
+    CROSS APPLY (
+        SELECT c.state FROM dbjobs.completed_job AS c WITH (READPAST, READCOMMITTEDLOCK, FORCESEEK) WHERE c.id = w.id
+        UNION ALL
+        SELECT f.state FROM dbjobs.failed_job AS f WITH (READPAST, READCOMMITTEDLOCK, FORCESEEK) WHERE f.id = w.id
+    ) AS e
+    GROUP BY w.id;
+    DELETE w FROM @wanted AS w WHERE EXISTS (SELECT 1 FROM @found AS f WHERE f.id = w.id);
+END;
+IF EXISTS (SELECT 1 FROM @wanted)
+BEGIN
+    INSERT INTO @found (id, state)
+    SELECT DISTINCT w.id, NULL
+    FROM @wanted AS w
+    CROSS APPLY (
+        SELECT c.id FROM dbjobs.completed_job AS c WITH (NOLOCK, FORCESEEK) WHERE c.id = w.id
+        UNION ALL
+        SELECT f.id FROM dbjobs.failed_job AS f WITH (NOLOCK, FORCESEEK) WHERE f.id = w.id
+    ) AS moving;
+    DELETE w FROM @wanted AS w WHERE EXISTS (SELECT 1 FROM @found AS f WHERE f.id = w.id);
+    INSERT INTO @found (id, state)
+    SELECT w.id, NULL
+    FROM @wanted AS w
+    JOIN dbjobs.background_job AS j WITH (NOLOCK, FORCESEEK, INDEX (background_job_pkey)) ON j.id = w.id;
+END;
+SELECT (SELECT id, state FROM @found ORDER BY id FOR JSON PATH, INCLUDE_NULL_VALUES) AS packed;

@@ -1,0 +1,19 @@
+-- The months up to this one have left the history, and their keys leave with them, some at a time. The key of a job that
+-- is still alive stays. READPAST: a key that somebody has locked is left for the next time. NOLOCK: a job that is being
+-- changed or inserted at this moment is alive.
+DECLARE @month int = :month, @limit int = :limit;
+DECLARE @old TABLE (ref_id nvarchar(510) COLLATE Latin1_General_100_BIN2 NOT NULL PRIMARY KEY NONCLUSTERED);
+BEGIN TRANSACTION;
+INSERT INTO @old (ref_id)
+SELECT TOP (@limit) r.ref_id
+FROM dbjobs.job_ref AS r WITH (UPDLOCK, READPAST, ROWLOCK, READCOMMITTEDLOCK, INDEX (job_ref_month))
+WHERE r.month <= @month AND NOT EXISTS (
+    SELECT 1
+    FROM dbjobs.background_job AS j WITH (NOLOCK, FORCESEEK, INDEX (background_job_pkey))
+    WHERE j.id = r.job_id
+);
+DELETE r
+FROM @old AS o
+JOIN dbjobs.job_ref AS r WITH (ROWLOCK, FORCESEEK, INDEX (job_ref_pkey)) ON r.ref_id = o.ref_id;
+COMMIT TRANSACTION;
+SELECT COUNT(*) AS forgotten FROM @old;

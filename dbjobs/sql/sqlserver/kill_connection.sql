@@ -1,0 +1,13 @@
+-- Ends a session of ours that has not answered in time: its batch would go on, hold its locks, and commit. Numbers of sessions
+-- are used again, so the moment of its login must be the same. To see another session takes VIEW SERVER STATE, to end it
+-- ALTER ANY CONNECTION: a role without them finds nothing here, and the session ends by its own limits.
+DECLARE @session_id int = :session_id, @session_started nvarchar(30) = :session_started, @kill nvarchar(40);
+IF EXISTS (
+    SELECT 1
+    FROM sys.dm_exec_sessions
+    WHERE session_id = @session_id AND CONVERT(nvarchar(30), login_time, 126) = @session_started
+)
+BEGIN
+    SET @kill = CONCAT(N'KILL ', @session_id);
+    EXEC (@kill);
+END;

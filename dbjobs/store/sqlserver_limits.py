@@ -1,0 +1,48 @@
+"""How long SQL Server may take: every round trip has a limit, and an engine's limits follow its lease."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+LOCK_SECONDS = 10.0
+KILL_SECONDS = 5.0
+SCRIPT_SECONDS = 60.0
+# A statement that hangs, and then the end of its session, must leave an engine time to repeat it within one lease.
+ENGINE_SHARE = 1 / 3
+ENGINE_KILL_SHARE = 1 / 6
+ENGINE_LEAST_SECONDS = 3.0
+# The driver has the same limit and a way to tell the server; only if that does not end the call either, it is given up.
+GRACE_SECONDS = 1.0
+
+
+class Limits(NamedTuple):
+    """Limits of one database's connections, in seconds.
+
+    Attributes:
+        connect: for a connection to be made.
+        statement: for a batch, and for each of BEGIN, COMMIT and ROLLBACK.
+        lock: for a lock that somebody else holds; it ends before ``statement`` does.
+        kill: for ending a session on the server, and for closing a connection.
+        script: for a batch of DDL or of housekeeping, which may have much to do.
+    """
+
+    connect: float
+    statement: float
+    lock: float = LOCK_SECONDS
+    kill: float = KILL_SECONDS
+    script: float = SCRIPT_SECONDS
+
+    def following(self, lease_seconds: float) -> Limits:
+        """The limits for an engine with such a lease: none is longer than before."""
+        statement = min(self.statement, max(ENGINE_LEAST_SECONDS, lease_seconds * ENGINE_SHARE))
+        return self._replace(
+            connect=min(self.connect, statement),
+            statement=statement,
+            lock=min(self.lock, statement * 0.8),
+            kill=min(self.kill, max(1.0, lease_seconds * ENGINE_KILL_SHARE)),
+        )
+
+    @property
+    def lock_milliseconds(self) -> str:
+        """What the session is told."""
+        return str(round(self.lock * 1000))

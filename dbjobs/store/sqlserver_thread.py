@@ -1,0 +1,61 @@
+"""The thread in which all work on a connection is done. A call of the driver may hang: the thread is left to it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from functools import partial
+from queue import SimpleQueue
+from typing import Any
+
+
+class ConnectionThread:
+    """A thread that does one thing after the other, as an executor of a single thread does.
+
+    But nobody waits for it, and neither does the end of the process (it is a daemon): a thread of
+    ``concurrent.futures`` that hangs in the driver would keep the process from ending.
+    """
+
+    def __init__(self) -> None:
+        self._tasks: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        self._stopped = False
+        self._thread = threading.Thread(target=self._run, name="dbjobs-sqlserver", daemon=True)
+        self._thread.start()
+
+    def post(self, work: Callable[[], None]) -> None:
+        """Do this after what is queued; it must not raise."""
+        if self._stopped:
+            raise RuntimeError("the connection is closed")
+        self._tasks.put(work)
+
+    def submit(self, function: Callable[..., Any], *arguments: Any, **named: Any) -> Future[Any]:
+        """Do this after what is queued (the event loop asks executors so, and aioodbc asks the event loop)."""
+        future: Future[Any] = Future()
+        self.post(partial(_perform, future, partial(function, *arguments, **named)))
+        return future
+
+    def stop(self) -> None:
+        """End after what is queued; take nothing more."""
+        self._stopped = True
+        self._tasks.put(None)
+
+    def join(self, seconds: float) -> bool:
+        """Wait until it has ended; False if it has not in so long."""
+        self._thread.join(seconds)
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        while (task := self._tasks.get()) is not None:
+            task()
+
+
+def _perform(future: Future[Any], work: Callable[[], Any]) -> None:
+    if not future.set_running_or_notify_cancel():
+        return
+    try:
+        result = work()
+    except BaseException as error:
+        future.set_exception(error)
+    else:
+        future.set_result(result)

@@ -1,0 +1,118 @@
+"""The pool hands on no connection that is closed or distrusted, and a wait for one ends."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from dbjobs import DatabaseError, DatabaseUnavailable
+from dbjobs.store.pool import Pool
+
+
+class Connection:
+    """A connection that can be seen to end."""
+
+    def __init__(self) -> None:
+        self.closed = False
+        self.news = False
+
+    def is_closed(self) -> bool:
+        return self.closed
+
+    def has_news(self) -> bool:
+        return self.news
+
+    def terminate(self) -> None:
+        self.closed = True
+
+    async def close(self) -> None:
+        self.closed = True
+
+
+def make_pool(size: int = 2, wait_seconds: float | None = None) -> Pool[Connection]:
+    async def connect() -> Connection:
+        return Connection()
+
+    return Pool(connect, size, wait_seconds=wait_seconds, has_news=Connection.has_news)
+
+
+async def test_a_wait_for_a_connection_ends() -> None:
+    pool = make_pool(1, wait_seconds=0.05)
+    held = await pool.acquire()
+    with pytest.raises(DatabaseUnavailable, match=r"all 1 connections were in use for 0.05 s"):
+        await pool.acquire()
+    pool.release(held)
+    assert await pool.acquire() is held
+
+
+async def test_idle_connections_that_are_distrusted_are_replaced() -> None:
+    pool = make_pool()
+    first, second = await pool.acquire(), await pool.acquire()
+    pool.release(first)
+    pool.distrust()
+    assert (first.closed, second.closed) == (True, False)
+    pool.release(second)
+    assert await pool.acquire() is second, "what answered after all is as good as new"
+    assert await pool.acquire() is not first
+
+
+async def test_connections_without_an_answer_are_ended_while_they_are_used() -> None:
+    pool = make_pool()
+    used = await pool.acquire()
+    pool.distrust(unanswered_seconds=60.0)
+    assert not used.closed
+    pool.distrust(unanswered_seconds=0.0)
+    assert used.closed
+    pool.release(used)
+    assert {await pool.acquire(), await pool.acquire()}.isdisjoint({used})
+
+
+async def test_a_connection_with_news_is_not_used_any_more() -> None:
+    pool = make_pool()
+    told = await pool.acquire()
+    pool.release(told)
+    told.news = True
+    assert await pool.acquire() is not told
+    assert told.closed
+
+
+async def test_a_connection_that_ends_on_its_way_to_a_waiter_is_not_used() -> None:
+    pool = make_pool(1)
+    held = await pool.acquire()
+    waiter = asyncio.create_task(pool.acquire())
+    await asyncio.sleep(0)
+    pool.release(held)
+    held.terminate()
+    assert await waiter is not held
+
+
+async def test_a_waiter_that_is_cancelled_passes_its_connection_on() -> None:
+    pool = make_pool(1)
+    held = await pool.acquire()
+    first, second = asyncio.create_task(pool.acquire()), asyncio.create_task(pool.acquire())
+    await asyncio.sleep(0)
+    pool.release(held)
+    first.cancel()
+    assert await second is held
+    pool.release(held)
+    assert await pool.acquire() is held
+
+
+async def test_what_comes_after_the_end_is_ended() -> None:
+    pool = make_pool()
+    used = await pool.acquire()
+    connecting = asyncio.Event()
+
+    async def slowly() -> Connection:
+        await connecting.wait()
+        return Connection()
+
+    pool._connect = slowly
+    late = asyncio.create_task(pool.acquire())
+    await asyncio.sleep(0)
+    await pool.close(1.0)
+    assert used.closed
+    connecting.set()
+    with pytest.raises(DatabaseError, match="closed"):
+        await late
