@@ -37,7 +37,7 @@ CALM_ROUNDS = 8
 
 # What no loop and none of the traffic's calls asks for: people, the command line, and the making of tables.
 ASKED_BY_PEOPLE = {
-    "count_live", "find_risks", "find_stranded", "get_batch", "list_jobs", "list_logs", "list_queues", "list_stats",
+    "count_live", "find_risks", "find_stranded", "get_batch", "list_batch", "list_jobs", "list_logs", "list_queues", "list_stats", "list_tagged",
     "oldest_queued", "server_version",
 }  # fmt: skip
 MAKING_TABLES = {
