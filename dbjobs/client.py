@@ -264,8 +264,8 @@ class Client:
     async def _notify(self, notices: Sequence[str]) -> None:
         try:
             await repository.notify(self._db, notices)
-        except DatabaseError:
-            return  # only a hint: polling finds the jobs
+        except Exception:
+            return  # only a hint, whatever is wrong with it: polling finds the jobs
 
     def poke_queues(self) -> None:
         """Settings of queues were changed by this process."""
