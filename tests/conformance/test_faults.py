@@ -37,16 +37,20 @@ CALM_ROUNDS = 8
 
 # What no loop and none of the traffic's calls asks for: people, the command line, and the making of tables.
 ASKED_BY_PEOPLE = {
-    "count_live", "find_risks", "find_stranded", "get_batch", "list_batch", "list_jobs", "list_logs", "list_queues", "list_stats", "list_tagged",
-    "oldest_queued", "server_version",
+    "count_live", "find_risks", "find_stranded", "get_batch", "list_batch", "list_jobs", "list_logs", "list_queues",
+    "list_stats", "list_tagged", "oldest_queued", "server_version",
 }  # fmt: skip
 MAKING_TABLES = {
     "has_schema", "schema_version", "make_schema", "lock_schema", "record_version", "make_partition", "drop_partition",
     "forget_refs",
 }  # fmt: skip
-# Parts of what counts as one round trip here.
+# Parts of what counts as one round trip here, and what a database's own connections ask.
 PARTS = {
-    "allocate_ids", "copy_jobs", "ping", "open_connection", "archive_month", "find_unarchived", "forget_archived",
+    "add_month", "allocate_ids", "archive_month", "auto_increment", "begin", "caller_settings", "check_transaction",
+    "commit", "copy_jobs", "count_transactions", "delete_month", "find_own_parents", "find_own_refs",
+    "find_unarchived", "forget_archived", "hold_ref", "insert_bulk", "kill_connection", "note_transaction",
+    "open_batch", "open_connection", "ping", "release_locks", "reserve_ref", "rollback", "split_partition",
+    "truncate_partition",
 }  # fmt: skip
 # Only when something has gone wrong before, or there is a backlog.
 SELDOM = {"discard_jobs", "skip_lanes", "release_workers", "find_held_workers"}
@@ -133,6 +137,8 @@ class Course:
         """Let one round trip meet a fault, and see that the node works afterwards."""
         log.warning("%s meets: %s", point, fault)
         before = self.plan.seen.copy()
+        if point.what == "hand_back_jobs":
+            await self.traffic.hold_one()
         self.plan.arm(point, fault)
         if point.loop == "shutdown" or point.what in AT_A_STOP:
             self.served.bounce()
