@@ -22,13 +22,13 @@ from dbjobs.store.counters import client_counter
 from dbjobs.store.database import Database, Session, missing_file
 from dbjobs.store.dependencies import Follower
 from dbjobs.store.enqueueing import (
-    REF_WAIT_SECONDS,
     Inserted,
     Parent,
     insert_many,
     insert_one,
     insert_plain,
     is_plain,
+    ref_deadline,
 )
 from dbjobs.store.migrate import check, migrate
 from dbjobs.store.notices import CHILDREN, ready_notices
@@ -148,7 +148,7 @@ class Client:
     ) -> JobRef:
         """Insert one job in the caller's transaction, after whose commit the engine's sweep tells its parents of it."""
         notices = [CHILDREN] if parents else ready_notices([_ready(job)])
-        deadline = time.monotonic() + REF_WAIT_SECONDS
+        deadline = ref_deadline()
         inserted = await insert_one(
             session, self.db, job, parents, notices, refuse_existing=refuse_existing, deadline=deadline
         )
@@ -157,7 +157,7 @@ class Client:
     async def _insert_alone(self, job: NewJob, parents: Sequence[Parent], *, refuse_existing: bool) -> Inserted:
         """Insert one job with a ref_id or with parents in a transaction of ours."""
         db = self.db
-        deadline = time.monotonic() + REF_WAIT_SECONDS
+        deadline = ref_deadline()
         notices = ready_notices([_ready(job)])
 
         async def work(session: Session) -> Inserted:

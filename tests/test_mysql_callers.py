@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from dbjobs.store import mysql_callers
 from dbjobs.store.database import Database, Session
 from dbjobs.store.records import NewJob
 from dbjobs.store.statements import Table
@@ -110,7 +111,11 @@ async def test_a_caller_s_open_transaction_holds_nobody_up(url: str, db: Databas
 
 
 @pytest.mark.parametrize("level", LEVELS)
-async def test_callers_who_want_one_key_wait_for_it_without_a_lock(url: str, db: Database, level: str) -> None:
+async def test_callers_who_want_one_key_wait_for_it_without_a_lock(
+    monkeypatch: pytest.MonkeyPatch, url: str, db: Database, level: str
+) -> None:
+    monkeypatch.setattr(mysql_callers, "WAIT_SECONDS", 0.0)  # one look
+
     async def add(session: Session, ref_id: str) -> list[str]:
         return [row[0] for row in await session.fetch("add_refs", refs=Table(("ref_id", "job_id"), [(ref_id, 1)]))]
 

@@ -34,6 +34,7 @@ from dbjobs.engine.settings import Settings
 from dbjobs.engine.shelter import Shelter
 from dbjobs.engine.stall import StallWatch
 from dbjobs.engine.timekeeper import Timekeeper
+from dbjobs.engine.vacuum import Vacuum
 from dbjobs.engine.waker import Waker
 from dbjobs.errors import AttemptLost, DatabaseError, WorkersStopped
 from dbjobs.models import Job, JobRef
@@ -75,7 +76,13 @@ class Engine:
         self._db = db
         self._settings = settings
         self._max_payload_bytes = max_payload_bytes
-        self._on_finished = on_finished
+        self._vacuum = Vacuum(db)
+
+        def ended(ids: Sequence[int]) -> None:
+            self._vacuum.ended(len(ids))
+            on_finished(ids)
+
+        self._on_finished = ended
         self._began = time.monotonic()
         self.enqueue = enqueue
         self.get_many = get_many
@@ -87,7 +94,7 @@ class Engine:
             db,
             self.reports,
             self.waker,
-            on_finished,
+            ended,
             self.timekeeper.scheduled_in,
             lambda: self._dispatcher.reconcile_soon(),
             self.dependencies.ended,
@@ -185,6 +192,7 @@ class Engine:
                 loops.start_soon(every, "returning jobs", UNSTARTED_SECONDS, self._runners.give_back_stuck)
                 loops.start_soon(every, "housekeeping", 0.5, self._janitor.housekeep)
                 loops.start_soon(every, "folding batches", 1.0, self._janitor.fold)
+                loops.start_soon(every, "vacuuming", 1.0, self._vacuum.look)
                 dispatching = anyio.Event()
                 loops.start_soon(self._dispatch, dispatching)
                 try:
@@ -203,6 +211,7 @@ class Engine:
         finally:
             with anyio.CancelScope(shield=True):
                 await self._node.stop()
+                await self._vacuum.close()
             self._stall.stop()
         if raised is not None:
             raise raised

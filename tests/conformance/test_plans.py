@@ -49,7 +49,7 @@ GUARDED = {
     "find_cancel_requests": {"background_job_cancel"},
     "find_held": {"background_job_node", "background_job_pkey"},
     "release_children": {"background_job_pkey"},
-    "resolve_children": {"background_job_pkey"},
+    "resolve_children": {"background_job_pkey", "background_job_unresolved"},
     "find_dependency_work": {"background_job_unresolved"},
     "list_jobs": {"background_job_pkey"},
     "list_tagged": {"background_job_tag"},
@@ -183,12 +183,9 @@ async def visited(db: PostgresDatabase, statement: str, **parameters: Any) -> in
     async with db.transaction() as session:
         values = db._bind(prepared.parameters, parameters)
         row = await session.connection.fetchval(f"EXPLAIN (ANALYZE, FORMAT JSON) {prepared.text}", *values)
-    return round(
-        sum(
-            (node["Actual Rows"] + node.get("Rows Removed by Filter", 0)) * node["Actual Loops"]
-            for node in nodes(json.loads(row)[0]["Plan"])
-            if "Relation Name" in node
-        )
+    read = [node for node in nodes(json.loads(row)[0]["Plan"]) if "Relation Name" in node]
+    return int(
+        sum((node["Actual Rows"] + node.get("Rows Removed by Filter", 0)) * node["Actual Loops"] for node in read)
     )
 
 

@@ -19,7 +19,7 @@ DIALECTS = [name for name in ("postgres", "sqlite", "mysql", "sqlserver") if (SQ
 # first, are statements like others.
 ONLY_IN = {
     "postgres": {"allocate_ids", "copy_jobs", "ping"},
-    "sqlite": {"archive_month", "find_unarchived", "forget_archived", "open_connection"},
+    "sqlite": {"archive_month", "find_unarchived", "forget_archived", "make_nodes", "open_connection", "open_nodes"},
     "mysql": {
         "auto_increment",
         "begin",
