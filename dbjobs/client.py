@@ -108,11 +108,11 @@ class Client:
             yield db
             return
         try:
-            await db.open()
-        except DatabaseUnavailable:
-            self._db.distrust()  # ours may be as dead, and not know it yet
-            raise
-        try:
+            try:
+                await db.open()
+            except DatabaseUnavailable:
+                self._db.distrust()  # ours may be as dead, and not know it yet
+                raise
             yield db
         finally:
             with anyio.CancelScope(shield=True):
