@@ -102,8 +102,8 @@ class Client:
                     raise SchemaTooOld(
                         f"there is no file {path}; if the path is right, run 'dbjobs migrate' to make it"
                     )
-                await self._db.open()
                 try:
+                    await self._db.open()
                     await (migrate if self._migrate else check)(self._db)
                 except BaseException:
                     await self._db.close()
@@ -130,11 +130,11 @@ class Client:
             yield db
             return
         try:
-            await db.open()
-        except DatabaseUnavailable:
-            self._db.distrust()  # ours may be as dead, and not know it yet
-            raise
-        try:
+            try:
+                await db.open()
+            except DatabaseUnavailable:
+                self._db.distrust()  # ours may be as dead, and not know it yet
+                raise
             yield db
         finally:
             with anyio.CancelScope(shield=True):
@@ -287,7 +287,7 @@ class Client:
         try:
             await repository.notify(self._db, notices)
         except Exception:
-            return  # only a hint: polling finds the jobs
+            return  # only a hint, whatever is wrong with it: polling finds the jobs
 
     def poke_queues(self) -> None:
         """Settings of queues were changed by this process."""

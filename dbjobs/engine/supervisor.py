@@ -202,11 +202,13 @@ class Engine:
                     raised = error  # goes on below as it is, not wrapped in this task group's ExceptionGroup
                 finally:
                     # Whatever ended the block, running jobs get their grace and outcomes are written.
-                    with anyio.CancelScope(shield=True):
-                        self.stop()
-                        await self._shut_down(dispatching)
-                        await self._runners.close()
-                    loops.end()
+                    try:
+                        with anyio.CancelScope(shield=True):
+                            self.stop()
+                            await self._shut_down(dispatching)
+                            await self._runners.close()
+                    finally:
+                        loops.end()  # shielded as they are, nothing else would end them
         finally:
             with anyio.CancelScope(shield=True):
                 await self._node.stop()
@@ -286,8 +288,12 @@ class Engine:
                 with anyio.fail_after(LAST_WRITES_SECONDS):
                     await self._give_back_rest(node_id)
                     await repository.remove_node(self._db, node_id)
-        except (DatabaseError, TimeoutError) as error:
-            log.warning("the node could not sign off (%s); its lease will run out", str(error) or "no answer in time")
+        except TimeoutError:
+            log.warning("the node could not sign off (no answer in time); its lease will run out")
+        except Exception as error:
+            # Not the database's own error: a fault of ours, or of a driver. Its place tells more.
+            place = None if isinstance(error, DatabaseError) else error
+            log.warning("the node could not sign off (%s); its lease will run out", error, exc_info=place)
         if self.left and self._node.id is not None:
             self._leave_in_custody(self._node.id)
 
