@@ -88,8 +88,7 @@ class Jobs:
         self.schema = schema
         self._registry = Registry(base)
         self._max_payload_bytes = max_payload_bytes
-        self._client = Client(make_database(url, schema=schema, pool_size=pool_size), migrate=migrate)
-        self._engine: Engine | None = None
+        self._client = Client(lambda: make_database(url, schema=schema, pool_size=pool_size), migrate=migrate)
         self.queues = QueueAdmin(self._client)
 
     # --- commands -------------------------------------------------------------------------------
@@ -206,7 +205,7 @@ class Jobs:
             InvalidOption, DatabaseUnavailable, MissingPermission, SchemaTooNew, SchemaTooOld.
             WorkersStopped: at the end of the block: the workers have ended without having been asked to.
         """
-        if self._engine is not None:
+        if self._client.is_working:
             raise InvalidOption("start: the workers of this Jobs object are running already")
         settings = make_settings(
             concurrency=concurrency,
@@ -231,11 +230,11 @@ class Jobs:
                 on_reconnected=self._client.distrust,
             )
             async with engine.running():
-                self._engine = self._client.engine = engine
+                self._client.engine = engine
                 try:
                     yield engine
                 finally:
-                    self._engine = self._client.engine = None
+                    self._client.engine = None
 
     async def run_forever(self, *, signals: bool = True, **settings: Any) -> int:
         """Run workers until cancelled, or until SIGTERM or SIGINT.
