@@ -23,6 +23,8 @@ log = logging.getLogger("dbjobs")
 
 # Outcomes of one transaction.
 LARGEST_BATCH = 1000
+# How long an outcome is set aside whose row somebody else has locked.
+LOCKED_SECONDS = 0.5
 # Outcomes that may wait to be written before claims stop: a slow database must not fill the memory.
 MOST_WAITING = 4000
 
@@ -59,6 +61,8 @@ class Finisher:
         self._on_parents = on_parents
         self._waiting: list[Entry] = []
         self._in_flight: list[Entry] = []
+        self._locked: list[Entry] = []  # their rows are locked by somebody else: tried again a little later
+        self._were_locked: set[int] = set()
         self._lanes_back: list[Attempt] = []
         self._durable: dict[Attempt, asyncio.Future[bool]] = {}
         self._wake = asyncio.Event()
@@ -66,7 +70,7 @@ class Finisher:
         self._idle.set()
 
     def __len__(self) -> int:
-        return len(self._waiting) + len(self._in_flight)
+        return len(self._waiting) + len(self._in_flight) + len(self._locked)
 
     @property
     def full(self) -> bool:
@@ -75,11 +79,11 @@ class Finisher:
 
     def holds(self) -> set[int]:
         """Ids of the jobs whose outcome is not written yet."""
-        return {outcome.id for _, outcome in (*self._waiting, *self._in_flight)}
+        return {outcome.id for _, outcome in (*self._waiting, *self._in_flight, *self._locked)}
 
     def lanes(self) -> set[str | None]:
         """Named workers of those jobs."""
-        attempts = [attempt for attempt, _ in (*self._waiting, *self._in_flight)]
+        attempts = [attempt for attempt, _ in (*self._waiting, *self._in_flight, *self._locked)]
         return {attempt.job.worker for attempt in (*attempts, *self._lanes_back)}
 
     def submit(self, attempt: Attempt, outcome: Outcome) -> None:
@@ -106,8 +110,9 @@ class Finisher:
 
     def forget(self, node_id: int) -> None:
         """The node's lease is over: its outcomes cannot be written any more."""
-        gone = [entry for entry in self._waiting if entry[0].node_id == node_id]
+        gone = [entry for entry in (*self._waiting, *self._locked) if entry[0].node_id == node_id]
         self._waiting = [entry for entry in self._waiting if entry[0].node_id != node_id]
+        self._locked = [entry for entry in self._locked if entry[0].node_id != node_id]
         self._conclude(gone, {outcome.id for _, outcome in gone})
 
     async def flush(self) -> None:
@@ -142,7 +147,8 @@ class Finisher:
                 self._in_flight = []
                 if was_full and not self.full:
                     self._waker.poke()  # claims go on
-            self._idle.set()
+            if not self._locked:
+                self._idle.set()
 
     async def _write(self, batch: list[Entry], current_node: Callable[[], int | None]) -> None:
         by_node: dict[int, list[Entry]] = {}
@@ -153,7 +159,12 @@ class Finisher:
 
     async def _write_for(self, node_id: int, entries: list[Entry], current_node: Callable[[], int | None]) -> None:
         backoff = Backoff("writing outcomes")
-        settling = Settling(node_id, node_id, (outcome for _, outcome in entries))
+        settling = Settling(
+            node_id,
+            node_id,
+            (outcome for _, outcome in entries),
+            look_first=any(outcome.id in self._were_locked for _, outcome in entries),
+        )
         while True:
             try:
                 settlement = await settling.run(self._db)
@@ -196,6 +207,8 @@ class Finisher:
         await self._write_for(node_id, [(attempt, plain)], current_node)
 
     def _settled(self, entries: list[Entry], settlement: Settlement) -> None:
+        if settlement.locked or self._were_locked:
+            entries = self._set_aside(entries, settlement.locked)
         if any(outcome.id in settlement.lost for _, outcome in entries if _gives_lane_back(outcome)):
             # Was it written before, and only the answer lost? Then the lane may be ours again by now.
             self._on_stray_lanes()
@@ -208,6 +221,22 @@ class Finisher:
             if _gives_lane_back(outcome)
         ):
             self._waker.look_for_lanes()
+
+    def _set_aside(self, entries: list[Entry], locked: frozenset[int]) -> list[Entry]:
+        """Keep what is locked for another try, so that it holds up nothing else; the rest."""
+        aside = [entry for entry in entries if entry[1].id in locked]
+        self._were_locked.difference_update(outcome.id for _, outcome in entries)
+        self._were_locked |= locked
+        self._locked += aside
+        if aside:
+            asyncio.get_running_loop().call_later(LOCKED_SECONDS, self._try_again, aside)
+        return [entry for entry in entries if entry[1].id not in locked]
+
+    def _try_again(self, aside: list[Entry]) -> None:
+        mine = [entry for entry in self._locked if any(entry is other for other in aside)]
+        self._locked = [entry for entry in self._locked if not any(entry is other for other in aside)]
+        self._waiting += mine
+        self._wake.set()  # also if there are none any more: the writer says when it is idle
 
     async def _give_back_lanes(self) -> None:
         attempts = list(self._lanes_back)

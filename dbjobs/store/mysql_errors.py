@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dbjobs.errors import (
     DatabaseError,
     DatabaseUnavailable,
+    LockTimeout,
     MissingPermission,
     PartitionMissing,
     TransactionConflict,
@@ -20,8 +21,9 @@ NO_PARTITION = 1526
 # A partition that is there already, in two wordings, and one that is not there.
 PARTITION_EXISTS = frozenset({1517, 1495})
 PARTITION_GONE = frozenset({1507, 1508})
-# Deadlock; lock wait timeout; row changed since the snapshot (MariaDB); definition changed under the statement.
-_CONFLICTS = frozenset({1213, 1205, 1020, 1412, 1615})
+LOCK_TIMEOUT = 1205
+# Deadlock; row changed since the snapshot (MariaDB); definition changed under the statement.
+_CONFLICTS = frozenset({1213, 1020, 1412, 1615})
 _NO_RIGHT = frozenset({1044, 1142, 1143, 1227, 1370, 1410, 1419, 1698})
 _REFUSED = frozenset({1045, 1049, 1130, 1129, 1251, 1862})
 _UNAVAILABLE = frozenset({
@@ -61,6 +63,8 @@ def _is_drivers(error: Exception) -> bool:
 
 def _ours(error: Exception, where: str) -> DatabaseError:
     code, text = code_of(error), _text(error)
+    if code == LOCK_TIMEOUT:
+        return LockTimeout(text)
     if code in _CONFLICTS:
         return TransactionConflict(text)
     if code == NO_PARTITION:

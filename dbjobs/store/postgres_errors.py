@@ -12,6 +12,7 @@ import asyncpg
 from dbjobs.errors import (
     DatabaseError,
     DatabaseUnavailable,
+    LockTimeout,
     MissingPermission,
     PartitionMissing,
     TransactionConflict,
@@ -20,7 +21,6 @@ from dbjobs.errors import (
 _CONFLICTS = (
     asyncpg.DeadlockDetectedError,
     asyncpg.SerializationError,
-    asyncpg.LockNotAvailableError,
     # DDL changed a table under a prepared statement; the next try prepares it anew.
     asyncpg.InvalidCachedStatementError,
 )
@@ -62,6 +62,8 @@ def translated(where: str) -> Iterator[None]:
 
 def translate(error: Exception, where: str) -> DatabaseError | None:
     """The driver's exception as one of ours; None if it is no exception of the driver or the network."""
+    if isinstance(error, asyncpg.LockNotAvailableError):
+        return LockTimeout(str(error))
     if isinstance(error, _CONFLICTS):
         return TransactionConflict(str(error))
     if isinstance(error, _READ_ONLY):

@@ -56,7 +56,7 @@ async def take_over(db: Database, node_id: int) -> Rescue:
         last = page
         outcomes = [_outcome(job, node_id) for job in held]
         settled = await Settling(node_id, client_counter(), outcomes).run(db)
-        written = [outcome for outcome in outcomes if outcome.id not in settled.lost]
+        written = [outcome for outcome in outcomes if outcome.id not in settled.lost | settled.locked]
         again = sum(outcome.kind == "retry" for outcome in written)
         requeued += again
         ended += len(written) - again

@@ -7,20 +7,29 @@ free before every outcome of its run is. Each statement is fenced, so after an e
 
 from __future__ import annotations
 
+import random
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import partial
+from typing import TypeVar
 
+import anyio
 import msgspec
 from msgspec.structs import replace
 
-from dbjobs.errors import DatabaseUnavailable
+from dbjobs.errors import DatabaseUnavailable, TransactionConflict
 from dbjobs.models import JobState
 from dbjobs.store import repository
 from dbjobs.store.counters import handler_counter
 from dbjobs.store.database import Database, Session
 from dbjobs.store.dependencies import Follower
 from dbjobs.store.records import Outcome, Ready
-from dbjobs.store.retrying import with_months, without_conflict
+from dbjobs.store.retrying import CONFLICT_RETRIES, with_months
+
+# More jobs than a node ever holds.
+MOST_HELD = 100_000
+_PAUSE_SECONDS = 0.01
+
+T = TypeVar("T")
 
 
 class Settlement(msgspec.Struct, frozen=True):
@@ -28,11 +37,14 @@ class Settlement(msgspec.Struct, frozen=True):
 
     Attributes:
         lost: ids whose attempt is no longer ours; nothing was written for them.
+        locked: ids whose row somebody else has locked (a handler's own transaction may hang before its commit); nothing
+            was written for them, and they are to be tried again.
         parents: jobs that have ended and have children, who are still to be told (see Follower).
         ready: jobs that may run now because of it.
     """
 
     lost: frozenset[int]
+    locked: frozenset[int] = frozenset()
     parents: tuple[int, ...] = ()
     ready: tuple[Ready, ...] = ()
 
@@ -44,10 +56,13 @@ class Settling:
         node_id: the node in whose name the attempts were made; part of the fence.
         counter: whose roll-ups they count in (see ``counters``).
         outcomes: at most one for each job.
+        look_first: find out what is locked before the first statement, which would wait for it: something was.
     """
 
-    def __init__(self, node_id: int, counter: int, outcomes: Iterable[Outcome]) -> None:
+    def __init__(self, node_id: int, counter: int, outcomes: Iterable[Outcome], *, look_first: bool = False) -> None:
         self._node_id = node_id
+        self._look_first = look_first
+        self._locked: set[int] = set()
         self._counter = counter
         self._left = {outcome.id: outcome for outcome in sorted(outcomes, key=lambda outcome: outcome.id)}
         self._lost: set[int] = set()
@@ -60,13 +75,16 @@ class Settling:
         Raises:
             DatabaseError: some of it may be written; run it again.
         """
+        if self._look_first:
+            await self._set_aside_locked(db, list(self._left.values()))
+            self._look_first = False
         for last in (False, True):
             await self._write(db, "hand_back", last, repository.hand_back_jobs)
             await self._write(db, "retry", last, self._retry)
             await self._write(db, "executed", last, repository.execute_jobs)
             if finals := [outcome for outcome in self._left.values() if outcome.kind in _FINALS]:
                 await self._finish(db, finals)
-        return Settlement(frozenset(self._lost), tuple(self._parents))
+        return Settlement(frozenset(self._lost), frozenset(self._locked), tuple(self._parents))
 
     async def _retry(self, db: Database, node_id: int, outcomes: Sequence[Outcome]) -> set[int]:
         return await repository.retry_jobs(db, node_id, self._counter, outcomes)
@@ -81,8 +99,10 @@ class Settling:
         outcomes = [o for o in self._left.values() if o.kind == kind and (last or not _frees_a_lane(o))]
         if not outcomes:
             return
-        done = await without_conflict(partial(statement, db, self._node_id, outcomes))
+        done = await self._unless_locked(db, outcomes, partial(statement, db, self._node_id)) or set()
         for outcome in outcomes:
+            if outcome.id in self._locked:
+                continue
             if outcome.id in done:
                 del self._left[outcome.id]
             elif kind == "executed":
@@ -92,12 +112,13 @@ class Settling:
                 self._left[outcome.id] = _cancelled(outcome)
 
     async def _finish(self, db: Database, finals: Sequence[Outcome]) -> None:
-        finish = partial(repository.finish_jobs, db, self._node_id, self._counter, finals)
+        finish = partial(repository.finish_jobs, db, self._node_id, self._counter)
         try:
-            moved = await with_months(db, partial(without_conflict, finish))
+            moved = await with_months(db, lambda: self._unless_locked(db, finals, finish)) or []
         except DatabaseUnavailable:
             self._in_doubt = True
             raise
+        finals = [outcome for outcome in finals if outcome.id not in self._locked]
         states = {id: state for id, state, _, _ in moved}
         missing = [outcome for outcome in finals if outcome.id not in states]
         if missing and self._in_doubt:
@@ -108,6 +129,33 @@ class Settling:
         self._lost.update(outcome.id for outcome in missing)
         for outcome in finals:
             del self._left[outcome.id]
+
+    async def _unless_locked(
+        self, db: Database, outcomes: Sequence[Outcome], statement: Callable[[Sequence[Outcome]], Awaitable[T]]
+    ) -> T | None:
+        """Run a statement; after a conflict again, without those outcomes whose rows somebody else has locked."""
+        wanted = list(outcomes)
+        for _ in range(CONFLICT_RETRIES):
+            if not wanted:
+                return None
+            try:
+                return await statement(wanted)
+            except TransactionConflict:
+                await self._set_aside_locked(db, wanted)
+                wanted = [outcome for outcome in wanted if outcome.id not in self._locked]
+                await anyio.sleep(_PAUSE_SECONDS * random.uniform(0.5, 1.5))
+        return await statement(wanted)
+
+    async def _set_aside_locked(self, db: Database, outcomes: Sequence[Outcome]) -> None:
+        """Find which of these rows are ours and locked, without waiting: by what a look that passes them by has not."""
+        free = {(job.id, job.attempt) for job in await repository.find_held(db, self._node_id, MOST_HELD)}
+        doubtful = [outcome for outcome in outcomes if (outcome.id, outcome.attempt) not in free]
+        jobs = await repository.get_jobs(db, [outcome.id for outcome in doubtful]) if doubtful else {}
+        for outcome in doubtful:
+            job = jobs.get(outcome.id)
+            if job is not None and (job.node_id, job.attempt) == (self._node_id, outcome.attempt):
+                self._locked.add(outcome.id)
+                self._left.pop(outcome.id, None)
 
 
 async def settle(db: Database, node_id: int, outcomes: Sequence[Outcome]) -> Settlement:
@@ -142,7 +190,7 @@ async def settle_in(session: Session, node_id: int, outcomes: Sequence[Outcome])
     moved = await repository.finish_jobs(session, node_id, handler_counter(), ended) if ended else []
     done |= {id for id, _, _, _ in moved}
     parents = tuple(id for id, _, _, has_dependents in moved if has_dependents)
-    return Settlement(frozenset(outcome.id for outcome in outcomes if outcome.id not in done), parents)
+    return Settlement(frozenset(outcome.id for outcome in outcomes if outcome.id not in done), parents=parents)
 
 
 _FINALS = (JobState.COMPLETED, JobState.FAILED, JobState.CANCELLED)

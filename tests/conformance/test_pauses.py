@@ -24,7 +24,7 @@ from dbjobs.store.enqueueing import insert_one
 from dbjobs.store.records import Claimed, NewJob, Outcome, OutcomeKind
 from dbjobs.store.rescue import bury, take_over
 from dbjobs.store.retrying import in_transaction
-from dbjobs.store.settlement import settle
+from dbjobs.store.settlement import Settling, settle, settle_in
 from tests.conformance.helpers import START, wait_all
 from tests.conformance.raw import Raw
 
@@ -260,3 +260,59 @@ async def all_is_well(jobs: Jobs, db: Database, stage: Stage) -> None:
     assert await repository.find_stranded(db, 10) == []
     assert await repository.find_dependency_work(db, 10) == ([], [])
     assert await repository.remove_node(db, stage.node)
+
+
+@pytest.mark.dialect("postgres", "mysql", "sqlserver")
+@pytest.mark.parametrize("commits", [True, False])
+async def test_a_handlers_transaction_that_hangs_before_its_commit_holds_up_its_own_job_only(
+    url: str, commits: bool
+) -> None:
+    """Neither the other outcomes of its node wait for it, nor the rescue of the other jobs when the node dies."""
+    jobs = Jobs(url)
+    jobs.command(echo)
+    db = make_database(url)
+    async with jobs:
+        await db.open()
+        try:
+            node = await repository.register_node(db, "node", 3600, "{}")
+            refs = [await jobs.enqueue(echo, retry_limit=2) for _ in range(6)]
+            hangs, *_ = held = await claim(db, node)
+            async with hanging(commits), db.handler_transaction() as session:
+                done = Outcome(id=hangs.id, attempt=hangs.attempt, kind="completed")
+                assert (await settle_in(session, node, [done])).lost == frozenset()
+                kinds: Sequence[OutcomeKind] = ("retry", "completed", "failed", "retry")
+                outcomes = [
+                    Outcome(id=job.id, attempt=job.attempt, kind=kind) for job, kind in zip(held, kinds, strict=False)
+                ]
+                settlement = await asyncio.wait_for(settle(db, node, outcomes), 25)
+                assert settlement.locked == {hangs.id}
+                assert settlement.lost == frozenset()
+                # Known to be locked, it is not waited for again.
+                again = Settling(node, node, outcomes[:1], look_first=True)
+                assert (await asyncio.wait_for(again.run(db), 5)).locked == {hangs.id}
+                assert await repository.heartbeat(db, node, -1.0, "{}")
+                assert await asyncio.wait_for(bury(db, node), 5)
+                rescued = await asyncio.wait_for(take_over(db, node), 5)
+                assert (rescued.requeued, rescued.ended) == (2, 0)
+                found = await repository.get_jobs(db, [ref.id for ref in refs])
+                assert [found[ref.id].state for ref in refs] == [
+                    "started", "completed", "failed", "queued", "queued", "queued",
+                ]  # fmt: skip
+                if not commits:
+                    raise ZeroDivisionError
+            rescued = await take_over(db, node)
+            assert (rescued.requeued, rescued.ended) == (0 if commits else 1, 0)
+            assert [other.id for other in await repository.list_nodes(db)] == []
+            found = await repository.get_jobs(db, [hangs.id])
+            assert found[hangs.id].state is (JobState.COMPLETED if commits else JobState.QUEUED)
+        finally:
+            await db.close()
+
+
+@asynccontextmanager
+async def hanging(commits: bool) -> AsyncIterator[None]:
+    """The block's transaction is rolled back by an error, unless it commits."""
+    try:
+        yield
+    except ZeroDivisionError:
+        assert not commits
