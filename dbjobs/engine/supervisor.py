@@ -34,6 +34,7 @@ from dbjobs.engine.settings import Settings
 from dbjobs.engine.shelter import Shelter
 from dbjobs.engine.stall import StallWatch
 from dbjobs.engine.timekeeper import Timekeeper
+from dbjobs.engine.vacuum import Vacuum
 from dbjobs.engine.waker import Waker
 from dbjobs.errors import AttemptLost, DatabaseError, WorkersStopped
 from dbjobs.models import Job, JobRef
@@ -75,7 +76,13 @@ class Engine:
         self._db = db
         self._settings = settings
         self._max_payload_bytes = max_payload_bytes
-        self._on_finished = on_finished
+        self._vacuum = Vacuum(db)
+
+        def ended(ids: Sequence[int]) -> None:
+            self._vacuum.ended(len(ids))
+            on_finished(ids)
+
+        self._on_finished = ended
         self._began = time.monotonic()
         self.enqueue = enqueue
         self.get_many = get_many
@@ -87,7 +94,7 @@ class Engine:
             db,
             self.reports,
             self.waker,
-            on_finished,
+            ended,
             self.timekeeper.scheduled_in,
             lambda: self._dispatcher.reconcile_soon(),
             self.dependencies.ended,
@@ -100,6 +107,7 @@ class Engine:
             self._finisher,
             self._deadlines,
             self.waker,
+            self.reports,
             max_payload_bytes=max_payload_bytes,
             lease_ends=lambda: self._node.lease_ends,
             current_node=self._current_node,
@@ -185,6 +193,7 @@ class Engine:
                 loops.start_soon(every, "returning jobs", UNSTARTED_SECONDS, self._runners.give_back_stuck)
                 loops.start_soon(every, "housekeeping", 0.5, self._janitor.housekeep)
                 loops.start_soon(every, "folding batches", 1.0, self._janitor.fold)
+                loops.start_soon(every, "vacuuming", 1.0, self._vacuum.look)
                 dispatching = anyio.Event()
                 loops.start_soon(self._dispatch, dispatching)
                 try:
@@ -201,6 +210,7 @@ class Engine:
         finally:
             with anyio.CancelScope(shield=True):
                 await self._node.stop()
+                await self._vacuum.close()
             self._stall.stop()
         if raised is not None:
             raise raised
@@ -216,7 +226,7 @@ class Engine:
         month = context.created_at.strftime("%Y%m")
         if month != datetime.now(UTC).strftime("%Y%m"):
             await make_partitions(self._db, [month])  # what the handler does cannot be repeated afterwards
-        async with self._db.handler_transaction() as session:
+        async with self.reports.set_aside(context) as lines, self._db.handler_transaction() as session:
             yield session.connection
             response = context.response
             body = codec.encode(response, what=f"the response of {context.command!r}", limit=self._max_payload_bytes)
@@ -229,11 +239,16 @@ class Engine:
                 progress=context.progress_value,
                 status=context.status,
             )
+            count = len(lines)  # threads may add some
+            if count:
+                await repository.insert_logs(session, context.node_id, lines[:count], time.monotonic())
             settlement = await settle_in(session, context.node_id, [outcome])
             if settlement.lost:
                 raise AttemptLost(f"job {context.id}: this attempt is no longer ours; its transaction is rolled back")
+        del lines[:count]
         if context.callback_pending:
             context.executed_body = (body,)
+            self.reports.go_on(context)
             return
         context.settled = True
         if settlement.parents:

@@ -112,6 +112,20 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     block_worker: bool = False
 
 
+class DeadRows(msgspec.Struct, frozen=True, gc=False):
+    """Whether dead rows can be removed.
+
+    Attributes:
+        allowed: this role may vacuum the live tables.
+        place: the number of the next transaction.
+        held_back: of how many transactions before it somebody may still want to see the rows.
+    """
+
+    allowed: bool
+    place: int
+    held_back: int
+
+
 class Ready(msgspec.Struct, frozen=True, gc=False):
     """A job that may run now: what a wake-up needs to know of it.
 

@@ -16,7 +16,7 @@ import anyio
 import msgspec
 from msgspec.structs import replace
 
-from dbjobs.errors import DatabaseUnavailable, TransactionConflict
+from dbjobs.errors import DatabaseUnavailable, LockTimeout, TransactionConflict
 from dbjobs.models import JobState
 from dbjobs.store import repository
 from dbjobs.store.counters import handler_counter
@@ -37,14 +37,11 @@ class Settlement(msgspec.Struct, frozen=True):
 
     Attributes:
         lost: ids whose attempt is no longer ours; nothing was written for them.
-        locked: ids whose row somebody else has locked (a handler's own transaction may hang before its commit); nothing
-            was written for them, and they are to be tried again.
         parents: jobs that have ended and have children, who are still to be told (see Follower).
         ready: jobs that may run now because of it.
     """
 
     lost: frozenset[int]
-    locked: frozenset[int] = frozenset()
     parents: tuple[int, ...] = ()
     ready: tuple[Ready, ...] = ()
 
@@ -56,35 +53,52 @@ class Settling:
         node_id: the node in whose name the attempts were made; part of the fence.
         counter: whose roll-ups they count in (see ``counters``).
         outcomes: at most one for each job.
-        look_first: find out what is locked before the first statement, which would wait for it: something was.
+
+    Attributes:
+        in_doubt: an answer was lost, so some of it may be written already.
     """
 
-    def __init__(self, node_id: int, counter: int, outcomes: Iterable[Outcome], *, look_first: bool = False) -> None:
+    def __init__(self, node_id: int, counter: int, outcomes: Iterable[Outcome], *, in_doubt: bool = False) -> None:
         self._node_id = node_id
-        self._look_first = look_first
         self._locked: set[int] = set()
         self._counter = counter
         self._left = {outcome.id: outcome for outcome in sorted(outcomes, key=lambda outcome: outcome.id)}
         self._lost: set[int] = set()
         self._parents: list[int] = []
-        self._in_doubt = False
+        self.in_doubt = in_doubt
 
     async def run(self, db: Database) -> Settlement:
         """Write what is not written yet.
 
         Raises:
+            LockTimeout: all is written but outcomes whose rows somebody else has locked (a handler's own transaction
+            that
+                hangs before its commit).
             DatabaseError: some of it may be written; run it again.
         """
-        if self._look_first:
+        if self._locked:  # another wait for the same lock would hold up the others again
+            self._locked.clear()
             await self._set_aside_locked(db, list(self._left.values()))
-            self._look_first = False
         for last in (False, True):
             await self._write(db, "hand_back", last, repository.hand_back_jobs)
             await self._write(db, "retry", last, self._retry)
             await self._write(db, "executed", last, repository.execute_jobs)
-            if finals := [outcome for outcome in self._left.values() if outcome.kind in _FINALS]:
+            if finals := [o for o in self._left.values() if o.kind in _FINALS and o.id not in self._locked]:
                 await self._finish(db, finals)
-        return Settlement(frozenset(self._lost), frozenset(self._locked), tuple(self._parents))
+        if self._locked:
+            raise LockTimeout(f"the rows of these jobs are locked by other transactions: {sorted(self._locked)}")
+        return self.so_far()
+
+    def left(self) -> list[int]:
+        """Ids of the jobs whose outcomes are not written yet."""
+        return [*self._left]
+
+    def so_far(self) -> Settlement:
+        """What it has done until now; it is told once."""
+        done = Settlement(frozenset(self._lost), tuple(self._parents))
+        self._lost.clear()
+        self._parents.clear()
+        return done
 
     async def _retry(self, db: Database, node_id: int, outcomes: Sequence[Outcome]) -> set[int]:
         return await repository.retry_jobs(db, node_id, self._counter, outcomes)
@@ -96,7 +110,11 @@ class Settling:
         last: bool,
         statement: Callable[[Database, int, Sequence[Outcome]], Awaitable[set[int]]],
     ) -> None:
-        outcomes = [o for o in self._left.values() if o.kind == kind and (last or not _frees_a_lane(o))]
+        outcomes = [
+            o
+            for o in self._left.values()
+            if o.kind == kind and (last or not _frees_a_lane(o)) and o.id not in self._locked
+        ]
         if not outcomes:
             return
         done = await self._unless_locked(db, outcomes, partial(statement, db, self._node_id)) or set()
@@ -116,12 +134,12 @@ class Settling:
         try:
             moved = await with_months(db, lambda: self._unless_locked(db, finals, finish)) or []
         except DatabaseUnavailable:
-            self._in_doubt = True
+            self.in_doubt = True
             raise
         finals = [outcome for outcome in finals if outcome.id not in self._locked]
         states = {id: state for id, state, _, _ in moved}
         missing = [outcome for outcome in finals if outcome.id not in states]
-        if missing and self._in_doubt:
+        if missing and self.in_doubt:
             # An answer was lost on the way: what is in history as we would have it is our own doing.
             ends = await repository.find_parents(db, [outcome.id for outcome in missing])
             missing = [outcome for outcome in missing if ends.get(outcome.id) != outcome.kind]
@@ -155,7 +173,6 @@ class Settling:
             job = jobs.get(outcome.id)
             if job is not None and (job.node_id, job.attempt) == (self._node_id, outcome.attempt):
                 self._locked.add(outcome.id)
-                self._left.pop(outcome.id, None)
 
 
 async def settle(db: Database, node_id: int, outcomes: Sequence[Outcome]) -> Settlement:

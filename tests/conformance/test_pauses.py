@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from dbjobs import JobRef, Jobs, JobState
+from dbjobs.errors import LockTimeout
 from dbjobs.store import repository
 from dbjobs.store.cancelling import cancel
 from dbjobs.store.counters import client_counter
@@ -284,12 +285,13 @@ async def test_a_handlers_transaction_that_hangs_before_its_commit_holds_up_its_
                 outcomes = [
                     Outcome(id=job.id, attempt=job.attempt, kind=kind) for job, kind in zip(held, kinds, strict=False)
                 ]
-                settlement = await asyncio.wait_for(settle(db, node, outcomes), 25)
-                assert settlement.locked == {hangs.id}
-                assert settlement.lost == frozenset()
+                settling = Settling(node, node, outcomes)
                 # Known to be locked, it is not waited for again.
-                again = Settling(node, node, outcomes[:1], look_first=True)
-                assert (await asyncio.wait_for(again.run(db), 5)).locked == {hangs.id}
+                for patience in (25, 2):
+                    with pytest.raises(LockTimeout):
+                        await asyncio.wait_for(settling.run(db), patience)
+                    assert settling.left() == [hangs.id]
+                assert settling.so_far().lost == frozenset()
                 assert await repository.heartbeat(db, node, -1.0, "{}")
                 assert await asyncio.wait_for(bury(db, node), 5)
                 rescued = await asyncio.wait_for(take_over(db, node), 5)

@@ -183,12 +183,9 @@ async def visited(db: PostgresDatabase, statement: str, **parameters: Any) -> in
     async with db.transaction() as session:
         values = db._bind(prepared.parameters, parameters)
         row = await session.connection.fetchval(f"EXPLAIN (ANALYZE, FORMAT JSON) {prepared.text}", *values)
+    read = [node for node in nodes(json.loads(row)[0]["Plan"]) if "Relation Name" in node]
     return int(
-        sum(
-            (node["Actual Rows"] + node.get("Rows Removed by Filter", 0)) * node["Actual Loops"]
-            for node in nodes(json.loads(row)[0]["Plan"])
-            if "Relation Name" in node
-        )
+        sum((node["Actual Rows"] + node.get("Rows Removed by Filter", 0)) * node["Actual Loops"] for node in read)
     )
 
 

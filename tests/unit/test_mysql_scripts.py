@@ -140,7 +140,7 @@ async def test_claiming_lanes_locks_in_its_last_packet_only() -> None:
     heads = rows("packed", ('[["w", 1, 0, 1]]',))
     connection = Recorder([DONE, rows("worker", ("w",))], [heads], [DONE] * 20)
     connection.exact = False
-    given = {"node_id": 1, "after_worker": "", "lanes": 1, "run_length": 1, "scan_limit": 1}
+    given = {"node_id": 1, "after_worker": "", "lanes": 1, "run_length": 1, "scan_limit": 1, "all_but": False}
     names = {"queues": ["q"], "commands": ["c"]}
     await Run(connection, scripts, given | names).steps(scripts.steps("claim_lanes"), alone=True)
     first, second, last = connection.sent

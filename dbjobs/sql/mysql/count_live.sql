@@ -1,6 +1,6 @@
 -- How many live jobs per queue and state, each line (see the table) counted up to a bound: a page may not cost by the
 -- backlog. Along the index `line`, so that what is visited is bounded too, and nothing is visited where there are no
--- jobs: purge may be far behind. Jobs that wait for others are in no line.
+-- jobs: purge may be far behind. Jobs that wait for parents that know of them are in no line.
 SELECT queue, state, COUNT(*) AS jobs
 FROM (
     (
@@ -31,6 +31,13 @@ FROM (
         FROM dbjobs_background_job FORCE INDEX (line)
         WHERE line > 'n:' AND line < 'n;'
         ORDER BY line
+        LIMIT :bound
+    )
+    UNION ALL
+    (
+        SELECT queue, state
+        FROM dbjobs_background_job FORCE INDEX (line)
+        WHERE line = 'unresolved'
         LIMIT :bound
     )
     UNION ALL

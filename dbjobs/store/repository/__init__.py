@@ -10,8 +10,10 @@ from dbjobs.store.repository.checks import (
     find_risks,
     find_stranded,
     list_partitions,
+    may_vacuum,
     oldest_queued,
     server_version,
+    vacuum,
 )
 from dbjobs.store.repository.claims import (
     Wanted,
@@ -119,6 +121,7 @@ __all__ = [
     "list_queue_settings",
     "list_queues",
     "list_stats",
+    "may_vacuum",
     "next_due",
     "notify",
     "oldest_queued",
@@ -134,4 +137,5 @@ __all__ = [
     "set_queue",
     "skip_lanes",
     "update_progress",
+    "vacuum",
 ]

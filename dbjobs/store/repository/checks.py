@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dbjobs.store.records import OldestQueued, Risk
+from dbjobs.store.records import DeadRows, OldestQueued, Risk
 from dbjobs.store.repository.rows import Fetcher
 
 
@@ -30,6 +30,17 @@ async def oldest_queued(db: Fetcher, bound: int) -> OldestQueued | None:
 async def find_stranded(db: Fetcher, limit: int) -> list[int]:
     """Waiting jobs that no live parent will release; there should be none."""
     return [row[0] for row in await db.fetch("find_stranded", limit=limit)]
+
+
+async def may_vacuum(db: Fetcher) -> DeadRows | None:
+    """What stands in the way of a vacuum; None if this database needs none."""
+    rows = await db.fetch("may_vacuum")
+    return DeadRows(*rows[0]) if rows else None
+
+
+async def vacuum(db: Fetcher) -> None:
+    """Remove the dead rows of the live tables. Not within a transaction."""
+    await db.fetch("vacuum")
 
 
 async def find_risks(db: Fetcher) -> list[Risk]:

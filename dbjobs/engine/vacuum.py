@@ -1,0 +1,75 @@
+"""Removes dead rows by count of jobs, where the database leaves that to whoever has the time."""
+
+from __future__ import annotations
+
+import logging
+import time
+
+from dbjobs.store import repository
+from dbjobs.store.database import Database
+
+log = logging.getLogger("dbjobs")
+
+# A job leaves two dead rows. After so many jobs of this node the live tables are vacuumed...
+JOBS_PER_VACUUM = 4000
+# ...but that gets at most this share of the time, and a vacuum that fails (a limit on statements) has a long pause.
+VACUUM_SHARE = 0.1
+FAILED_SECONDS = 600.0
+LOOK_SECONDS = 1.0
+# While somebody's old snapshot keeps most of what has died since the last time, a vacuum would be work for nothing.
+HELD_SHARE = 0.5
+
+
+class Vacuum:
+    """One node's share of the cleaning: as much as it has left behind."""
+
+    def __init__(self, db: Database) -> None:
+        self._parent = db
+        self._db: Database | None = None
+        self._jobs = 0
+        self._place = 0
+        self._not_before = 0.0
+        self._told = False
+
+    def ended(self, jobs: int) -> None:
+        """So many jobs have ended here."""
+        self._jobs += jobs
+
+    async def look(self) -> float:
+        """Vacuum if it is time; seconds until the next look."""
+        if self._jobs < JOBS_PER_VACUUM or time.monotonic() < self._not_before:
+            return LOOK_SECONDS
+        facts = await repository.may_vacuum(self._parent)
+        if facts is None or not facts.allowed:
+            if facts is not None and not self._told:
+                self._told = True
+                log.info(
+                    "this role may not vacuum the job tables (it is neither their owner nor may it MAINTAIN them); "
+                    "autovacuum does so about once a minute, and they grow larger meanwhile"
+                )
+            self._jobs = 0
+            return FAILED_SECONDS
+        if facts.held_back > HELD_SHARE * (facts.place - self._place):
+            return LOOK_SECONDS
+        began = time.monotonic()
+        jobs = self._jobs
+        try:
+            if self._db is None:
+                # A connection of its own: on a large table it may run for a while.
+                db = self._parent.another()
+                await db.open()
+                self._db = db
+            await repository.vacuum(self._db)
+        except Exception:
+            self._not_before = time.monotonic() + FAILED_SECONDS
+            await self.close()
+            raise
+        self._jobs -= jobs
+        self._place = facts.place
+        return max(LOOK_SECONDS, (time.monotonic() - began) * (1 - VACUUM_SHARE) / VACUUM_SHARE)
+
+    async def close(self) -> None:
+        """Let the connection go."""
+        db, self._db = self._db, None
+        if db is not None:
+            await db.close()

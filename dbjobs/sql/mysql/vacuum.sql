@@ -1,0 +1,1 @@
+-- InnoDB's purge runs all the time by itself.

@@ -1,0 +1,1 @@
+-- SQLite keeps no dead rows, and free pages are used again.

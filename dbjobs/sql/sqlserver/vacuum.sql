@@ -1,0 +1,1 @@
+-- SQL Server's ghost clean-up runs all the time by itself.
