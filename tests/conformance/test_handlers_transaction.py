@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
-import anyio
 import pytest
 
 from dbjobs import AttemptLost, Backoff, JobContext, JobRef, Jobs, JobState
-from dbjobs.engine import supervisor
-from dbjobs.store.settlement import settle_in
-from tests.conformance.helpers import Gate, eventually, nodes, soon, stop_heartbeat, wait_all, whole_list
+from tests.conformance.helpers import Gate, eventually, nodes, stop_heartbeat, wait_all, whole_list
 from tests.conformance.raw import CallersConnection, Raw
 
 AT_ONCE = Backoff(first_seconds=0.01)
@@ -205,43 +201,3 @@ async def test_log_lines_before_the_callback_are_kept(jobs: Jobs) -> None:
         ref = await jobs.enqueue(work)
         await jobs.wait(ref, timeout=10)
         assert [line.message for line in await jobs.logs(ref)] == ["inside", "after the block", "callback"]
-
-
-@pytest.mark.dialect("postgres", "mysql", "sqlserver")
-async def test_a_commit_that_hangs_holds_up_no_other_outcome(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The job is finished in a transaction that is not committed yet when the node gives its handler up."""
-    hangs, goes_on = asyncio.Event(), asyncio.Event()
-
-    async def settle_and_hang(*arguments: Any) -> Any:
-        settlement = await settle_in(*arguments)
-        hangs.set()
-        with anyio.CancelScope(shield=True):
-            await goes_on.wait()
-        return settlement
-
-    monkeypatch.setattr(supervisor, "settle_in", settle_and_hang)
-
-    @jobs.command(timeout=0.3, retry_limit=3)
-    async def work(job: JobContext) -> None:
-        async with job.transaction():
-            pass
-
-    @jobs.command
-    async def other() -> None:
-        pass
-
-    async with jobs.start(unresponsive_seconds=0.3, lease_seconds=60) as engine:
-        try:
-            hanging = await jobs.enqueue(work)
-            await soon(hangs, "its transaction has finished it")
-            await eventually(lambda: len(engine._finisher) > 0, "the node has given it up")
-            refs = [await jobs.enqueue(other) for _ in range(20)]
-            # One wait for the lock at most (as long as a connection waits for one), and then no more.
-            await wait_all(jobs, refs, timeout=25)
-            await wait_all(jobs, [await jobs.enqueue(other) for _ in range(20)], timeout=5)
-            assert len(engine._finisher) == 1
-        finally:
-            goes_on.set()
-        done = await jobs.wait(hanging, timeout=10)
-        assert (done.state, done.attempt) == (JobState.COMPLETED, 1)
-        await eventually(lambda: len(engine._finisher) == 0, "nothing is left to be written")

@@ -26,7 +26,7 @@ from dbjobs.store.records import Claimed, NewJob, Outcome, OutcomeKind
 from dbjobs.store.rescue import bury, take_over
 from dbjobs.store.retrying import in_transaction
 from dbjobs.store.settlement import Settling, settle, settle_in
-from tests.conformance.helpers import START, wait_all
+from tests.conformance.helpers import START, Gate, eventually, wait_all
 from tests.conformance.raw import Raw
 
 Operation = Callable[[Database, "Stage"], Coroutine[Any, Any, None]]
@@ -318,3 +318,32 @@ async def hanging(commits: bool) -> AsyncIterator[None]:
         yield
     except ZeroDivisionError:
         assert not commits
+
+
+@pytest.mark.dialect("postgres", "mysql", "sqlserver")
+async def test_an_outcome_whose_row_is_locked_holds_up_no_other_one_of_its_node(url: str, jobs: Jobs) -> None:
+    """As if its handler's own transaction, on a connection that has died silently, were still open on the server."""
+    gate = Gate()
+    jobs.command(name="slow")(gate)
+    jobs.command(echo)
+    db = make_database(url)
+    await db.open()
+    try:
+        async with jobs.start(lease_seconds=60) as engine:
+            slow = await jobs.enqueue("slow")
+            await gate.wait_entered()
+            async with db.handler_transaction() as session:
+                assert engine.node_id is not None
+                done = Outcome(id=slow.id, attempt=1, kind="completed")
+                assert (await settle_in(session, engine.node_id, [done])).lost == frozenset()
+                gate.open()
+                refs = [await jobs.enqueue(echo) for _ in range(20)]
+                # One wait for the lock at most (as long as a connection waits for one), and then no more.
+                await wait_all(jobs, refs, timeout=25)
+                for _ in range(3):
+                    await wait_all(jobs, [await jobs.enqueue(echo) for _ in range(20)], timeout=2)
+                assert len(engine._finisher) == 1
+            assert (await jobs.wait(slow, timeout=10)).attempt == 1
+            await eventually(lambda: len(engine._finisher) == 0, "nothing is left to be written", timeout=40)
+    finally:
+        await db.close()
