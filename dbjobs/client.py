@@ -30,7 +30,7 @@ from dbjobs.store.enqueueing import (
     is_plain,
     ref_deadline,
 )
-from dbjobs.store.migrate import check, migrate
+from dbjobs.store.migrate import LATEST_VERSION, check, migrate
 from dbjobs.store.notices import CHILDREN, ready_notices
 from dbjobs.store.records import NewJob, Ready
 from dbjobs.store.retrying import in_transaction, without_conflict
@@ -100,7 +100,8 @@ class Client:
                 self._loop = asyncio.get_running_loop()
                 if not self._migrate and (path := missing_file(self._db)) is not None:
                     raise SchemaTooOld(
-                        f"there is no file {path}; if the path is right, run 'dbjobs migrate' to make it"
+                        f"there is no file {path}, so the tables have version 0 and this release needs "
+                        f"{LATEST_VERSION}; if the path is right, run 'dbjobs migrate'"
                     )
                 try:
                     await self._db.open()
