@@ -18,7 +18,7 @@ from dbjobs.commands import Command, Handler, Registry, ShouldRetry, base_row
 from dbjobs.context import current_job
 from dbjobs.engine.settings import make_settings
 from dbjobs.engine.supervisor import Engine
-from dbjobs.errors import InvalidOption, JobFailed, UnknownJob
+from dbjobs.errors import InvalidOption, JobFailed, UnknownJob, WorkersStopped
 from dbjobs.models import (
     BatchProgress,
     Job,
@@ -254,6 +254,7 @@ class Jobs:
         """
         raised: Exception | None = None
         left = 0
+        asked = False
         async with anyio.create_task_group() as tasks:
             try:
                 async with self.start(**settings) as engine:
@@ -261,6 +262,7 @@ class Jobs:
                         await tasks.start(_stop_on_signals, engine)
                     log.info("node %s works on: %s", engine.node_id, ", ".join(self.commands) or "no commands")
                     await engine.stopping.wait()
+                    asked = True
                     # The grace is spent at the end of this block, where a second signal still ends it.
                 left = len(engine.left)
             except Exception as error:
@@ -268,6 +270,11 @@ class Jobs:
             tasks.cancel_scope.cancel()
         if raised is not None:
             raise raised
+        if not asked:
+            raise WorkersStopped(
+                "the workers of this process have ended without having been asked to: "
+                "somebody has cancelled their tasks"
+            )
         return left
 
     # --- enqueue --------------------------------------------------------------------------------
