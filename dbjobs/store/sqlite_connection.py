@@ -11,7 +11,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from dbjobs.errors import DatabaseError, DatabaseUnavailable, MissingPermission, TransactionConflict
+from dbjobs.errors import DatabaseError, DatabaseUnavailable, DataRefused, MissingPermission, TransactionConflict
 
 MINIMUM_VERSION = (3, 40)
 _STATEMENTS_CACHED = 300
@@ -164,6 +164,8 @@ def translate(error: sqlite3.Error, path: Path, *, opening: bool = False) -> Dat
         return DatabaseUnavailable(f"{path} is not a sound SQLite file: {error}")
     if code in _UNAVAILABLE:
         return DatabaseUnavailable(f"{path}: {error}")
+    if code in (sqlite3.SQLITE_TOOBIG, sqlite3.SQLITE_MISMATCH) or (code is None and "binding parameter" in str(error)):
+        return DataRefused(f"{path}: {type(error).__name__}: {error}")
     return DatabaseError(f"{path}: {type(error).__name__}: {error}")
 
 
