@@ -1,8 +1,17 @@
--- The keys of a month of history that has gone, so many at a time. Found without locks (the index `month` serves it) and
--- deleted by key: rows that a caller's open transaction has locked are passed by.
+-- The months up to this one have left the history, but for those that are kept, and their keys leave with them, some at a
+-- time. The key of a job that is still alive stays. Found without locks (the index `month` serves it) and deleted by key:
+-- rows that a caller's open transaction has locked are passed by.
 SELECT COALESCE(JSON_ARRAYAGG(ref_id), '[]')
 INTO @refs
-FROM (SELECT ref_id FROM dbjobs_job_ref FORCE INDEX (month) WHERE month = :month ORDER BY month, ref_id LIMIT :limit) old;
+FROM (
+    SELECT r.ref_id
+    FROM dbjobs_job_ref r FORCE INDEX (month)
+    WHERE r.month <= :month
+      AND COALESCE(r.month IN (:kept), 0) = 0
+      AND NOT EXISTS (SELECT 1 FROM dbjobs_background_job j WHERE j.id = r.job_id)
+    ORDER BY r.month, r.ref_id
+    LIMIT :limit
+) old;
 
 SELECT COALESCE(JSON_ARRAYAGG(r.ref_id), '[]')
 INTO @refs
