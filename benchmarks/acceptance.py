@@ -61,6 +61,9 @@ def _loads(figures: Figures) -> Iterator[Line]:
         yield _least(f"{row} / drain", figures.ratio(row, OURS, DRAIN, row), 0.8)
     yield _least("pinned last / drain", figures.ratio("pinned last", OURS, DRAIN), 0.7)
     yield _least("many_lanes / drain", figures.ratio("many_lanes", OURS, DRAIN), 0.3)
+    for row in figures.units:
+        if row.startswith("open_callers"):
+            yield _least(f"{row} / without", figures.median(row, OURS), 0.9)
     yield _most("io_bound / the ideal", figures.ratio("io_bound", OURS, "ideal"), 1.15)
 
 

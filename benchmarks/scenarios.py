@@ -9,6 +9,7 @@ from typing import Protocol
 from benchmarks import loads
 from benchmarks.cost import drain_cost
 from benchmarks.figures import DRAIN, OURS, RAW, RAW_ONE, percentiles
+from benchmarks.open_callers import open_callers
 from benchmarks.ours import Ours
 from benchmarks.peers import Peer
 from benchmarks.site import Site
@@ -140,6 +141,10 @@ def _memory(field: Field) -> list[Turn]:
     return [Turn(OURS, lambda: loads.memory(field.site, field.scaled(200_000)))]
 
 
+def _open_callers(field: Field) -> list[Turn]:
+    return [Turn(OURS, lambda: open_callers(field.site, field.scaled(1_000)))]
+
+
 _ALL = (
     Scenario("enqueue_one", "jobs/s", "one caller, one job after another", _enqueue_one),
     Scenario("enqueue_concurrent", "jobs/s", f"{TASKS} callers at once", _enqueue_concurrent),
@@ -198,6 +203,12 @@ _ALL = (
         "a worker process after 20,000, 100,000 and 200,000 jobs",
         _memory,
         ("before", "half", "after"),
+    ),
+    Scenario(
+        "open_callers",
+        "of the rate without",
+        "1,000 jobs enqueued and run beside an open transaction of a caller's, of each kind at each level",
+        _open_callers,
     ),
 )
 SCENARIOS = {scenario.name: scenario for scenario in _ALL}

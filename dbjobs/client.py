@@ -12,7 +12,7 @@ from typing import Any
 import anyio
 
 from dbjobs.engine.supervisor import Engine
-from dbjobs.errors import DatabaseError, DatabaseUnavailable, NotRunning, SchemaTooOld
+from dbjobs.errors import DatabaseError, DatabaseUnavailable, NotRunning, SchemaTooOld, WrongLoop
 from dbjobs.models import Job, JobRef
 from dbjobs.store import repository
 from dbjobs.store.adopting import adopt
@@ -22,13 +22,13 @@ from dbjobs.store.counters import client_counter
 from dbjobs.store.database import Database, Session, missing_file
 from dbjobs.store.dependencies import Follower
 from dbjobs.store.enqueueing import (
-    REF_WAIT_SECONDS,
     Inserted,
     Parent,
     insert_many,
     insert_one,
     insert_plain,
     is_plain,
+    ref_deadline,
 )
 from dbjobs.store.migrate import check, migrate
 from dbjobs.store.notices import CHILDREN, ready_notices
@@ -51,6 +51,7 @@ class Client:
         self._db = db
         self._migrate = migrate
         self._opened = 0
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._opening = asyncio.Lock()
         self._coalescer: Coalescer[NewJob, JobRef] = Coalescer(self._insert)
         self._turns = RefTurns(max(1, db.pool_size - 1))
@@ -66,22 +67,43 @@ class Client:
         """The open database.
 
         Raises:
-            NotRunning: it is not open.
+            NotRunning: it is not open. WrongLoop: it is open in another event loop.
         """
         if not self._opened:
             raise NotRunning("the database is not open: use 'async with jobs:' or 'async with jobs.start():'")
+        self._check_loop()
         return self._db
+
+    def _check_loop(self) -> None:
+        """Connections belong to the event loop they were made in; another one would damage them.
+
+        Raises:
+            WrongLoop: this is not that loop.
+        """
+        try:
+            here = asyncio.get_running_loop()
+        except RuntimeError:
+            here = None
+        if here is not self._loop:
+            raise WrongLoop(
+                "this Jobs object is open in another event loop. In a plain handler's thread call "
+                "anyio.from_thread.run(jobs.enqueue, command, request), with functools.partial for options, instead "
+                "of asyncio.run(jobs.enqueue(...)); elsewhere open another Jobs object: async with Jobs(url) as own"
+            )
 
     async def open(self) -> None:
         """Open (once, however often it is asked for) and bring the tables up to date."""
+        if self._opened:
+            self._check_loop()
         async with self._opening:
             if not self._opened:
+                self._loop = asyncio.get_running_loop()
                 if not self._migrate and (path := missing_file(self._db)) is not None:
                     raise SchemaTooOld(
                         f"there is no file {path}; if the path is right, run 'dbjobs migrate' to make it"
                     )
-                await self._db.open()
                 try:
+                    await self._db.open()
                     await (migrate if self._migrate else check)(self._db)
                 except BaseException:
                     await self._db.close()
@@ -108,11 +130,11 @@ class Client:
             yield db
             return
         try:
-            await db.open()
-        except DatabaseUnavailable:
-            self._db.distrust()  # ours may be as dead, and not know it yet
-            raise
-        try:
+            try:
+                await db.open()
+            except DatabaseUnavailable:
+                self._db.distrust()  # ours may be as dead, and not know it yet
+                raise
             yield db
         finally:
             with anyio.CancelScope(shield=True):
@@ -148,7 +170,7 @@ class Client:
     ) -> JobRef:
         """Insert one job in the caller's transaction, after whose commit the engine's sweep tells its parents of it."""
         notices = [CHILDREN] if parents else ready_notices([_ready(job)])
-        deadline = time.monotonic() + REF_WAIT_SECONDS
+        deadline = ref_deadline()
         inserted = await insert_one(
             session, self.db, job, parents, notices, refuse_existing=refuse_existing, deadline=deadline
         )
@@ -157,7 +179,7 @@ class Client:
     async def _insert_alone(self, job: NewJob, parents: Sequence[Parent], *, refuse_existing: bool) -> Inserted:
         """Insert one job with a ref_id or with parents in a transaction of ours."""
         db = self.db
-        deadline = time.monotonic() + REF_WAIT_SECONDS
+        deadline = ref_deadline()
         notices = ready_notices([_ready(job)])
 
         async def work(session: Session) -> Inserted:
@@ -264,8 +286,8 @@ class Client:
     async def _notify(self, notices: Sequence[str]) -> None:
         try:
             await repository.notify(self._db, notices)
-        except DatabaseError:
-            return  # only a hint: polling finds the jobs
+        except Exception:
+            return  # only a hint, whatever is wrong with it: polling finds the jobs
 
     def poke_queues(self) -> None:
         """Settings of queues were changed by this process."""

@@ -44,12 +44,14 @@ async def claim(db: Database, node: int, room: int = 100) -> list[Any]:
 async def claim_lanes(db: Database, node: int) -> list[Any]:
     return list(
         await db.fetch("claim_lanes", node_id=node, after_worker="", lanes=10, run_length=10, scan_limit=100,
-                       queues=[QUEUE], commands=["c"])
+                       queues=[QUEUE], all_but=False, commands=["c"])
     )  # fmt: skip
 
 
-async def finish(db: Database, node: int, jobs: Sequence[Any], state: str = "completed") -> set[int]:
-    rows = [(job[0], job[1], state, *(None,) * 8, True) for job in jobs]
+async def finish(
+    db: Database, node: int, jobs: Sequence[Any], state: str = "completed", *, release: bool = True
+) -> set[int]:
+    rows = [(job[0], job[1], state, *(None,) * 8, release) for job in jobs]
     done = await db.fetch("finish_jobs", node_id=node, counter=node, outcomes=Table(OUTCOME, rows))
     return {row[0] for row in done}
 

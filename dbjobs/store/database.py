@@ -113,7 +113,8 @@ class Database(Protocol):
         """Another connection to this database had to be replaced: do not hand on those that are idle.
 
         Args:
-            unanswered_seconds: the other one got no answer for so long; end what has waited for longer than that.
+            unanswered_seconds: the other one got no answer for so long; end what is in use now when it has been for
+                as long.
         """
         ...
 

@@ -92,7 +92,7 @@ async def insert_one(
         UnknownJob: a parent does not exist. RefIdExists. RefIdBusy.
     """
     if deadline is None:
-        deadline = time.monotonic() + REF_WAIT_SECONDS
+        deadline = ref_deadline()
     if job.ref_id is not None:
         existing = await _existing(session, db, job.ref_id)
         if existing is not None:
@@ -144,6 +144,11 @@ async def _add_ref(session: Session, ref_id: str, id: int, deadline: float) -> b
         if time.monotonic() > deadline:
             raise ref_is_busy(ref_id) from None
         raise  # our own connections wait for a lock not for long at a time; the transaction is tried again
+
+
+def ref_deadline() -> float:
+    """Until when an enqueue that begins now waits for another transaction with its ref_id, by ``time.monotonic()``."""
+    return time.monotonic() + REF_WAIT_SECONDS
 
 
 def ref_is_busy(ref_id: str) -> RefIdBusy:

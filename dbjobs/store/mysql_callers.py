@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any
@@ -14,8 +15,9 @@ from dbjobs.store.mysql_script import Run, Scripts
 from dbjobs.store.records import NewJob
 from dbjobs.store.statements import Table
 
-# How long one look takes to find out that somebody else has a key in hand, before the caller looks again (seconds).
-_BUSY_SECONDS = 0.05
+# How often and for how long to look whether another transaction that has inserted the same key has ended (seconds).
+LOOK_SECONDS = 0.05
+WAIT_SECONDS = 10.0
 
 
 class CallersSession:
@@ -59,17 +61,28 @@ class CallersSession:
         return await self._session.insert_bulk(jobs)
 
     async def _add_ref(self, columns: Sequence[str], ref: Sequence[Any]) -> Sequence[Row]:
-        """Insert one key, unless somebody has it or is about to: no row then, at once (see ``reserve_ref.sql``)."""
+        """Insert one key, if need be when the transaction that has inserted it has ended; no row if it is taken.
+
+        The wait is a look from time to time: a lock would be in the way of others (see ``reserve_ref.sql``).
+        """
         ref_id = ref[list(columns).index("ref_id")]
+        until = time.monotonic() + WAIT_SECONDS
+        while True:
+            inserted, is_taken = await self._try(ref_id, Table(columns, [ref]))
+            if inserted or is_taken or time.monotonic() >= until:
+                return inserted
+            await anyio.sleep(LOOK_SECONDS)
+
+    async def _try(self, ref_id: str, ref: Table) -> tuple[Sequence[Row], bool]:
+        """Insert it if nobody has; the rows inserted, and whether somebody has committed it."""
         async with self._own() as own:
             try:
                 reserving = Run(own, self._scripts, {"ref_id": ref_id})
-                found = await reserving.steps(self._scripts.steps("reserve_ref"), alone=False)
-                if found[0][0]:
-                    return await self._session.fetch("add_refs", refs=Table(columns, [ref]))
+                if (await reserving.steps(self._scripts.steps("reserve_ref"), alone=False))[0][0]:
+                    return await self._session.fetch("add_refs", refs=ref), False
+                looking = Run(own, self._scripts, {"ref_ids": [ref_id]})
+                return [], bool(await looking.steps(self._scripts.steps("find_refs"), alone=False))
             finally:
                 if not own.is_closed():
                     with anyio.CancelScope(shield=True):
                         await Run(own, self._scripts, {}).steps(self._scripts.steps("release_locks"), alone=False)
-        await anyio.sleep(_BUSY_SECONDS)
-        return []

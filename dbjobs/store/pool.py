@@ -136,16 +136,24 @@ class Pool(Generic[C]):
         """Connections may be dead without knowing it, because one has been: make new ones.
 
         Args:
-            unanswered_seconds: also end those in use for longer than this: what they wait for will not come.
+            unanswered_seconds: also end those that are in use now, when they have been for so long: what they wait
+                for will not come.
         """
         idle, self._idle = self._idle, []
         self._free += len(idle)
         for connection in idle:
             connection.terminate()
-        if unanswered_seconds is not None:
-            now = time.monotonic()
-            for connection in [used for used, since in self._used.items() if now - since >= unanswered_seconds]:
-                connection.terminate()
+        if unanswered_seconds is not None and self._used:
+            now, loop = time.monotonic(), asyncio.get_running_loop()
+            for connection, since in list(self._used.items()):
+                if now - since >= unanswered_seconds:
+                    connection.terminate()
+                else:
+                    loop.call_later(since + unanswered_seconds - now, self._end_use, connection, since)
+
+    def _end_use(self, connection: C, since: float) -> None:
+        if self._used.get(connection) == since:  # still the same use
+            connection.terminate()
 
     async def close(self, seconds: float) -> None:
         """Close the idle connections politely, within so many seconds, and end all others."""

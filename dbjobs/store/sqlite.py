@@ -17,9 +17,9 @@ import anyio
 from dbjobs.errors import DatabaseError, InvalidUrl, MissingPermission
 from dbjobs.store.database import Row, Session, number_option, split_url
 from dbjobs.store.sqlite_callers import Callers, Sqlite3Callers, callers, check_file
-from dbjobs.store.sqlite_connection import MINIMUM_VERSION, connect, translate
+from dbjobs.store.sqlite_connection import MINIMUM_VERSION, connect, is_full, make_room, translate
 from dbjobs.store.sqlite_history import History, HistoryFiles
-from dbjobs.store.sqlite_script import Scripts
+from dbjobs.store.sqlite_script import Script, Scripts
 from dbjobs.store.sqlite_session import CallerSession, WriterSession
 from dbjobs.store.sqlite_threads import Connected, Desk, Readers
 from dbjobs.store.sqlite_writer import Writer
@@ -37,7 +37,8 @@ class SqliteDatabase:
             (seconds to wait for another process that writes, default 10) and ``pool_size`` (threads that
             read, default 2).
         schema: prefix of all tables.
-        pool_size: the same as in the URL, and before it; 0: no threads that read, one connection does all.
+        pool_size: the same as in the URL, and before it; 0: a heartbeat's: one thread reads, and one that writes
+            is there only after it has been needed.
     """
 
     dialect = "sqlite"
@@ -53,8 +54,10 @@ class SqliteDatabase:
         self.pool_size = self._pool_size
         self._files = HistoryFiles(path, schema)
         self.statements, self._scripts = _statements(schema)
+        self._desk: Desk | None = None
         self._writer: Writer | None = None
         self._readers: Readers | None = None
+        self._nodes: Readers | None = None
 
     async def open(self) -> None:
         if sqlite3.sqlite_version_info < MINIMUM_VERSION:
@@ -62,43 +65,42 @@ class SqliteDatabase:
                 f"dbjobs needs SQLite {'.'.join(map(str, MINIMUM_VERSION))} or newer, and this Python has "
                 f"{sqlite3.sqlite_version}"
             )
-        desk = Desk()
-        writer = Writer(desk, self._connect_writer, self._busy_seconds, archives=self._pool_size > 0)
+        desk = self._desk = Desk()
+        # The nodes' leases have a thread and a file of their own: they wait for nothing that is done with jobs.
+        self._nodes = Readers(desk, 1, self._connect_nodes, "nodes")
+        self._readers = Readers(desk, max(1, self._pool_size), self._connect_reader)
         try:
-            await writer.opened
-        except sqlite3.Error as error:
-            raise translate(error, self.path) from error
-        except BaseException:
-            writer.stop()
+            if self._pool_size > 0:
+                self._writer = self._new_writer(desk)
+                await self._writer.opened
+            await self._nodes.submit(lambda *_: None)
+        except BaseException as error:
+            await self.close()
+            if isinstance(error, sqlite3.Error):
+                raise translate(error, self.path, opening=True) from error
             raise
-        self._writer = writer
-        self._readers = Readers(desk, self._pool_size, self._connect_reader) if self._pool_size else None
 
     async def close(self) -> None:
-        writer, self._writer = self._writer, None
-        readers, self._readers = self._readers, None
-        if writer is None:
-            return
-        if readers is not None:
-            readers.stop()
-        writer.stop()
+        threads = [thread for thread in (self._readers, self._nodes, self._writer) if thread is not None]
+        self._desk = self._writer = self._readers = self._nodes = None
+        for thread in threads:
+            thread.stop()
 
         def join() -> None:
-            if readers is not None:
-                readers.join(_JOIN_SECONDS)
-            writer.join(_JOIN_SECONDS)
+            for thread in threads:
+                thread.join(_JOIN_SECONDS)
 
-        with anyio.CancelScope(shield=True):
-            await asyncio.to_thread(join)
+        if threads:
+            with anyio.CancelScope(shield=True):
+                await asyncio.to_thread(join)
 
     async def fetch(self, statement: str, /, **parameters: Any) -> Sequence[Row]:
         script = self._scripts.script(statement)
         if not script.steps:
             return ()
-        thread = self._readers if script.reads_only and self._readers is not None else self._opened
         try:
-            rows: list[Row] = await thread.submit(
-                lambda connection, history: script.run(connection, history, parameters)
+            rows: list[Row] = await self._thread_of(script).submit(
+                lambda connection, history: _run(script, connection, history, parameters)
             )
         except sqlite3.Error as error:
             raise translate(error, self.path) from error
@@ -176,8 +178,21 @@ class SqliteDatabase:
     @property
     def _opened(self) -> Writer:
         if self._writer is None:
-            raise DatabaseError("the database is not open: use it inside 'async with jobs:' or 'jobs.start()'")
+            if self._desk is None:
+                raise _not_open()
+            self._writer = self._new_writer(self._desk)
         return self._writer
+
+    def _new_writer(self, desk: Desk) -> Writer:
+        return Writer(desk, self._connect_writer, self._busy_seconds, archives=self._pool_size > 0)
+
+    def _thread_of(self, script: Script) -> Readers | Writer:
+        """Where a statement is run."""
+        if self._nodes is None or self._readers is None:
+            raise _not_open()
+        if script.nodes_only:
+            return self._nodes
+        return self._readers if script.reads_only else self._opened
 
     def _connect(self, path: Path) -> sqlite3.Connection:
         return connect(path, self.statements.text("open_connection"), self._busy_seconds, create=True)
@@ -194,11 +209,29 @@ class SqliteDatabase:
         connection.execute("PRAGMA query_only = ON")
         return connection, self._history()
 
+    def _connect_nodes(self) -> Connected:
+        history = self._history()
+        return history.nodes(), history
+
     def _history(self) -> History:
         return History(self._files, self.statements, self._scripts, self._busy_seconds)
 
     def _caller_session(self, callers: Callers) -> CallerSession:
         return CallerSession(callers, self._scripts, self.path, self._history, self._busy_seconds)
+
+
+def _run(script: Script, connection: sqlite3.Connection, history: History, parameters: dict[str, Any]) -> list[Row]:
+    try:
+        return script.run(connection, history, parameters)
+    except sqlite3.Error as error:
+        # A lease is renewed on a full disk, too: the log of the nodes' file has had room for some before.
+        if not script.nodes_only or not is_full(error) or not make_room(history.nodes(), "RESTART"):
+            raise
+        return script.run(connection, history, parameters)
+
+
+def _not_open() -> DatabaseError:
+    return DatabaseError("the database is not open: use it inside 'async with jobs:' or 'jobs.start()'")
 
 
 @lru_cache(maxsize=16)

@@ -1,4 +1,4 @@
-"""The history of an SQLite file: one more file for each month, beside it."""
+"""What stands beside an SQLite file: the history, one more file for each month, and the file of the nodes' leases."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from collections import OrderedDict
 from pathlib import Path
 
 from dbjobs.errors import DatabaseError
-from dbjobs.store.sqlite_connection import begin, connect, translate
+from dbjobs.store.sqlite_connection import begin, connect, make_room, translate
+from dbjobs.store.sqlite_nodes import NodesFile
 from dbjobs.store.sqlite_script import Scripts
 from dbjobs.store.statements import Statements
 
@@ -54,6 +55,7 @@ class History:
         self._scripts = scripts
         self._busy_seconds = busy_seconds
         # month -> connection and the identity of its file: another process may have dropped the month.
+        self._nodes = NodesFile(files.main, statements, busy_seconds)
         self._open: OrderedDict[str, tuple[sqlite3.Connection, tuple[int, int]]] = OrderedDict()
 
     def names(self) -> list[str]:
@@ -80,6 +82,9 @@ class History:
         if len(self._open) > MONTHS_OPEN:
             self._forget(next(iter(self._open)))
         return connection
+
+    def nodes(self) -> sqlite3.Connection:
+        return self._nodes.connection()
 
     def make(self, month: str) -> sqlite3.Connection:
         """A connection to the file of a month, made now if there is none. The caller holds the write lock."""
@@ -136,8 +141,14 @@ class History:
             raise
         return True
 
+    def make_room(self) -> None:
+        """The disk is full: cut the logs of the months off."""
+        for connection, _ in self._open.values():
+            make_room(connection)
+
     def close(self) -> None:
         """Close all connections; the last one to a file empties its log."""
+        self._nodes.close()
         while self._open:
             self._forget(next(iter(self._open)))
 

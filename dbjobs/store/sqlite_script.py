@@ -16,6 +16,8 @@ of a line, which share their parameters and one transaction. A comment right abo
                                        ``:ids``, or ``:limit`` rows, have been found; its rows join those before
 ``-- @months ascending|descending``    and all of them are put in this order of their first column
 ``-- @months of away``                 the same for the ids of a set that a statement above has made
+``-- @nodes``                          run it on the file of the nodes' leases, where it commits by itself
+``-- @nodes as alive``                 the same, and the rows it returns are a set
 ``-- @months in place``                the same for the months of such a set only, whose own rows are no result
 
 A set in place of a scalar is bound as JSON: ``:moved`` is an array of rows, ``:moved.id`` one of values. Beside
@@ -33,13 +35,13 @@ from typing import Any
 
 from dbjobs.store.database import Row
 from dbjobs.store.script_text import WRITES, split
-from dbjobs.store.sqlite_steps import Months, Step, run_step, search
+from dbjobs.store.sqlite_steps import Files, Step, run_step, search
 from dbjobs.store.statements import PARAMETER, Parameter, Statements, Table
 
 _DIRECTIVE = re.compile(
     r"-- @(?:each (?P<each>\w+)(?: where (?P<where>\w+))?|rows (?P<rows>\w+)"
     r"|(?P<months>months)(?: (?P<order>ascending|descending))?(?: of (?P<of>\w+))?"
-    r"(?: in (?P<within>\w+))?)?"
+    r"(?: in (?P<within>\w+))?|(?P<nodes>nodes))?"
     r" ?(?:as (?P<name>\w+))? ?(?P<packed>packed)?(?: (?P<columns>[\w ]+))?"
 )
 _TEMPLATE = re.compile(r"(?<=VALUES )\([^()]*\)")
@@ -51,10 +53,11 @@ class Script:
     def __init__(self, source: str) -> None:
         self.steps = tuple(_step(text, **directed) for text, directed in split(source, _DIRECTIVE))
         self.reads_only = not any(WRITES.search(step.text) for step in self.steps)
+        self.nodes_only = bool(self.steps) and all(step.nodes for step in self.steps)
         self._places = {step.within for step in self.steps if step.within is not None}
         self._names_months = any(name == "months" for step in self.steps for name, _ in step.parameters)
 
-    def run(self, connection: sqlite3.Connection, months: Months, given: Mapping[str, Any]) -> list[Row]:
+    def run(self, connection: sqlite3.Connection, files: Files, given: Mapping[str, Any]) -> list[Row]:
         """Run the statements in order; the transaction is the caller's.
 
         Raises:
@@ -63,18 +66,17 @@ class Script:
         rows: list[Row] = []
         values = dict(given)
         if self._names_months:
-            values["months"] = months.names()
-        cursor = connection.cursor()
-        cursor.row_factory = sqlite3.Row
+            values["months"] = files.names()
+        cursor = _cursor(connection)
         for step in self.steps:
             if step.of is not None:
                 ids = [row[0] for row in values[step.of].rows]
-                rows = search(step, months, {**values, "ids": ids}, rows)
+                rows = search(step, files, {**values, "ids": ids}, rows)
             elif step.months:
-                rows = search(step, months, values, rows)
+                rows = search(step, files, values, rows)
                 rows += self._come_back(cursor, values, rows)
             else:
-                found = run_step(step, cursor, values)
+                found = run_step(step, _cursor(files.nodes()) if step.nodes else cursor, values)
                 if step.name in self._places:
                     values[step.name] = Table(step.columns, found)
                     continue
@@ -107,12 +109,19 @@ class Scripts:
         return script
 
 
+def _cursor(connection: sqlite3.Connection) -> sqlite3.Cursor:
+    cursor = connection.cursor()
+    cursor.row_factory = sqlite3.Row
+    return cursor
+
+
 def _step(
     text: str,
     each: str | None = None,
     where: str | None = None,
     rows: str | None = None,
     months: str | None = None,
+    nodes: str | None = None,
     order: str | None = None,
     of: str | None = None,
     within: str | None = None,
@@ -130,7 +139,7 @@ def _step(
         template = found[0]
         text = text[: found.start()] + "{}" + text[found.end() :]
     names = tuple((columns or "").split())
-    in_months, is_packed = months is not None, packed is not None
     return Step(
-        text, parameters, returns, each, where, rows, template, in_months, order, of, within, name, is_packed, names
-    )
+        text, parameters, returns, each, where, rows, template, months is not None, nodes is not None, order, of,
+        within, name, packed is not None, names,
+    )  # fmt: skip

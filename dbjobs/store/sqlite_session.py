@@ -19,8 +19,8 @@ from dbjobs.store.records import NewJob
 from dbjobs.store.sqlite_callers import Callers, as_made, begins_by_itself, impatient
 from dbjobs.store.sqlite_connection import translate
 from dbjobs.store.sqlite_history import History
+from dbjobs.store.sqlite_hold import Hold
 from dbjobs.store.sqlite_script import Script, Scripts
-from dbjobs.store.sqlite_writer import Hold
 from dbjobs.store.statements import Statements, Table
 
 T = TypeVar("T")
@@ -61,8 +61,8 @@ class WriterSession:
         return await insert_bulk(self, jobs)
 
     async def _run(self, work: Callable[[sqlite3.Connection, History], T]) -> T:
-        if self._hold.failed:
-            raise DatabaseError("an earlier statement of this transaction has failed: nothing of it will be kept")
+        if self._hold.refusal is not None:
+            raise self._hold.refusal
         try:
             result: T = await self._hold.submit(work)
         except sqlite3.Error as error:

@@ -33,6 +33,7 @@ class Step(NamedTuple):
     rows: str | None = None
     template: str = ""  # the one row of a VALUES list, placeholders and all; "{}" stands for it in the text
     months: bool = False
+    nodes: bool = False
     order: str | None = None
     of: str | None = None  # the set whose ids are looked for in the months
     within: str | None = None  # the set of the months to look into
@@ -41,8 +42,8 @@ class Step(NamedTuple):
     columns: tuple[str, ...] = ()  # of packed rows
 
 
-class Months(Protocol):
-    """The files of the history, as a script needs them."""
+class Files(Protocol):
+    """The files beside the main one, as a script needs them."""
 
     def names(self) -> list[str]:
         """Months that have a file, as 'YYYYMM', newest first."""
@@ -50,6 +51,10 @@ class Months(Protocol):
 
     def connection(self, month: str) -> sqlite3.Connection | None:
         """A connection to one of them, with the main file attached as ``live``; None if it is gone."""
+        ...
+
+    def nodes(self) -> sqlite3.Connection:
+        """A connection to the file of the nodes' leases."""
         ...
 
 
@@ -130,7 +135,7 @@ def _text_for(step: Step, count: int) -> str:
     return step.text.replace("{}", ", ".join([step.template] * count), 1)
 
 
-def search(step: Step, months: Months, values: Values, before: list[Row]) -> list[Row]:
+def search(step: Step, months: Files, values: Values, before: list[Row]) -> list[Row]:
     """Run a statement on the files of the history until what was asked for is found; ``before`` comes along."""
     found = {row[0]: row for row in before}
     wanted = dict(values)

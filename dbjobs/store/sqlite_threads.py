@@ -11,6 +11,7 @@ from contextlib import suppress
 from queue import SimpleQueue
 from typing import Any, NamedTuple
 
+from dbjobs.store.sqlite_connection import is_broken
 from dbjobs.store.sqlite_history import History
 
 # A thread that waits for the interpreter's lock may wait for seconds while the event loop is busy: each time the
@@ -38,6 +39,13 @@ class Outcome(NamedTuple):
     future: asyncio.Future[Any]
     result: Any
     error: BaseException | None
+
+
+def close_quietly(connected: Connected) -> None:
+    """Close what a thread has of its own, which may be broken."""
+    for one in reversed(connected):
+        with suppress(sqlite3.Error):
+            one.close()
 
 
 def step_aside() -> None:
@@ -95,18 +103,21 @@ class Desk:
 class Readers:
     """A few threads with a connection each, for statements that only read: they never wait for the writer.
 
+    A connection on which anything but a plain refusal has happened is closed and replaced.
+
     Args:
         desk: where results go.
         count: how many threads.
         connect: opens the connections; called in each thread when it gets its first work.
+        name: of the threads.
     """
 
-    def __init__(self, desk: Desk, count: int, connect: Callable[[], Connected]) -> None:
+    def __init__(self, desk: Desk, count: int, connect: Callable[[], Connected], name: str = "reader") -> None:
         self._desk = desk
         self._connect = connect
         self._tasks: SimpleQueue[Task | None] = SimpleQueue()
         self._threads = [
-            threading.Thread(target=self._run, name=f"dbjobs-sqlite-reader-{n}", daemon=True) for n in range(count)
+            threading.Thread(target=self._run, name=f"dbjobs-sqlite-{name}-{n}", daemon=True) for n in range(count)
         ]
         for thread in self._threads:
             thread.start()
@@ -138,7 +149,9 @@ class Readers:
                     outcome = Outcome(task.future, task.work(*connected), None)
             except BaseException as error:
                 outcome = Outcome(task.future, None, error)
+                if connected is not None and is_broken(error):
+                    close_quietly(connected)
+                    connected = None
             self._desk.deliver([outcome])
         if connected is not None:
-            connected[1].close()
-            connected[0].close()
+            close_quietly(connected)

@@ -16,10 +16,11 @@ from collections.abc import Callable
 from queue import Empty, SimpleQueue
 from typing import Any
 
-from dbjobs.errors import DatabaseError
-from dbjobs.store.sqlite_connection import begin
+from dbjobs.errors import DatabaseError, DatabaseUnavailable
+from dbjobs.store.sqlite_connection import begin, is_broken, is_full, limit_log, make_room, roll_back
 from dbjobs.store.sqlite_history import History
-from dbjobs.store.sqlite_threads import Connected, Desk, Outcome, Task, Work, step_aside
+from dbjobs.store.sqlite_hold import Hold
+from dbjobs.store.sqlite_threads import Connected, Desk, Outcome, Task, Work, close_quietly, step_aside
 
 log = logging.getLogger("dbjobs")
 
@@ -38,34 +39,10 @@ ARCHIVE_SOON_SECONDS = 0.01
 # ... or without any pause after so many: about 6,000 jobs.
 ARCHIVE_CHANGES = 20_000
 ARCHIVE_RETRY_SECONDS = 5.0
-
-
-class Hold:
-    """A transaction that the event loop conducts, statement by statement; the writer serves nobody else meanwhile."""
-
-    def __init__(self, desk: Desk, ready: asyncio.Future[Any]) -> None:
-        self._desk = desk
-        self.ready = ready
-        self.tasks: SimpleQueue[Task | _End] = SimpleQueue()
-        self.failed = False
-
-    def submit(self, work: Work) -> asyncio.Future[Any]:
-        """Run ``work(connection, history)`` inside the transaction."""
-        future = self._desk.future()
-        self.tasks.put(Task(work, future))
-        return future
-
-    def end(self, *, commit: bool) -> asyncio.Future[Any]:
-        """Commit or roll back; the writer is free again."""
-        future = self._desk.future()
-        self.tasks.put(_End(commit, future))
-        return future
-
-
-class _End:
-    def __init__(self, commit: bool, future: asyncio.Future[Any]) -> None:
-        self.commit = commit
-        self.future = future
+# The free room on the disk is looked at this often.
+MEASURE_SECONDS = 1.0
+# After a failure that belongs to no caller.
+FAILED_SECONDS = 0.2
 
 
 class Writer:
@@ -91,31 +68,34 @@ class Writer:
         self._busy_seconds = busy_seconds
         self._archives = archives
         self._inbox: SimpleQueue[Task | Hold | None] = SimpleQueue()
+        self._following: Task | Hold | None = None
         self._on_change: Callable[[], None] | None = None
         self._archive_after = 0.0
         self._idle = False
+        self._ended: DatabaseError | None = None
         self.opened = desk.future()
+        self.opened.add_done_callback(lambda opened: opened.cancelled() or opened.exception())  # perhaps nobody asks
         self._thread = threading.Thread(target=self._run, name="dbjobs-sqlite-writer", daemon=True)
         self._thread.start()
 
     def submit(self, work: Work) -> asyncio.Future[Any]:
         """Run ``work(connection, history)`` in the next transaction; the result comes after its commit."""
         future = self._desk.future()
-        self._inbox.put(Task(work, future))
+        self._put(Task(work, future))
         if self._idle:
             step_aside()
         return future
 
     def hold(self) -> Hold:
         """A transaction of the caller's own; wait for ``hold.ready``, and end it whatever happens."""
-        hold = Hold(self._desk, self._desk.future())
-        self._inbox.put(hold)
+        hold = Hold(self._desk)
+        self._put(hold)
         return hold
 
     def watch(self, on_change: Callable[[], None] | None) -> None:
         """Call a function in the event loop after each commit of another connection; None: no more."""
         self._on_change = on_change
-        self._inbox.put(Task(_nothing, self._desk.future()))  # wakes the thread up
+        self._put(Task(_nothing, self._desk.future()))  # wakes the thread up
 
     def stop(self) -> None:
         """Let the thread end after the work that is queued."""
@@ -125,52 +105,106 @@ class Writer:
         """Wait until it has ended, at most so long."""
         self._thread.join(seconds)
 
+    def _put(self, item: Task | Hold) -> None:
+        self._inbox.put(item)
+        if self._ended is not None:
+            self._refuse_rest(self._ended)
+
+    def _refuse_rest(self, error: DatabaseError) -> None:
+        while True:
+            try:
+                item = self._inbox.get_nowait()
+            except Empty:
+                return
+            if isinstance(item, Hold):
+                self._desk.deliver([Outcome(item.ready, None, error)])
+                item.refuse(error)
+            elif item is not None:
+                self._desk.deliver([Outcome(item.future, None, error)])
+
     # --- in the thread --------------------------------------------------------------------------
 
     def _run(self) -> None:
+        """Whatever happens here, everybody who waits for this thread is told."""
         try:
-            self._connection, self._history = self._connect()
+            self._connected: Connected | None = self._connect()
+            self._archived_changes = -1  # whatever another process has left behind
+            self._version = self._look()
         except BaseException as error:
             self._desk.deliver([Outcome(self.opened, None, error)])
+            self._end(DatabaseUnavailable(f"the database could not be opened: {error}"))
             return
-        self._archived_changes = -1  # whatever another process has left behind
-        self._version = self._look()
-        self._looked = time.monotonic()
+        self._looked = self._rested = self._measured = self._last = time.monotonic()
         self._desk.deliver([Outcome(self.opened, None, None)])
-        last = rested = time.monotonic()
-        following: Task | Hold | None = None
-        while True:
-            item = following
-            following = None
-            if item is None:
-                try:
-                    self._idle = True
-                    item = self._inbox.get(timeout=self._patience())
-                except Empty:
-                    self._notice_others()
-                    if time.monotonic() - last >= self._archive_pause():
-                        self._archive(idle=True)
-                    continue
-                finally:
-                    self._idle = False
-            if item is None:
-                break
-            if isinstance(item, Hold):
-                self._serve(item)
-            else:
-                group, following, stopping = self._gather(item)
-                self._commit_together(group)
-                if stopping:
-                    break
-            self._notice_others()
-            self._archive(idle=False)
-            last = time.monotonic()
-            if last - rested >= REST_EVERY_SECONDS:
-                time.sleep(REST_SECONDS)
-                rested = time.monotonic()
+        going_on = True
+        while going_on:
+            try:
+                going_on = self._turn()
+            except BaseException as error:
+                self._get_over(error)
         self._archive(idle=True)
-        self._history.close()
-        self._connection.close()
+        self._end(DatabaseError("the database has been closed"))
+
+    def _turn(self) -> bool:
+        """Do the next piece of work, or what is to be done while there is none; False: it was the last."""
+        item, self._following = self._following, None
+        if item is None:
+            try:
+                self._idle = True
+                item = self._inbox.get(timeout=self._patience())
+            except Empty:
+                self._notice_others()
+                if time.monotonic() - self._last >= self._archive_pause():
+                    self._archive(idle=True)
+                return True
+            finally:
+                self._idle = False
+        if item is None:
+            return False
+        stopping = False
+        if isinstance(item, Hold):
+            self._serve(item)
+        else:
+            group, self._following, stopping = self._gather(item)
+            self._commit_together(group)
+        if stopping:
+            return False
+        self._notice_others()
+        self._archive(idle=False)
+        self._last = time.monotonic()
+        if self._last - self._rested >= REST_EVERY_SECONDS:
+            time.sleep(REST_SECONDS)
+            self._rested = self._last
+        self._keep_log_small()
+        return True
+
+    def _end(self, error: DatabaseError) -> None:
+        self._ended = error
+        self._refuse_rest(error)
+        connected, self._connected = getattr(self, "_connected", None), None
+        if connected is not None:
+            close_quietly(connected)
+
+    def _get_over(self, error: BaseException) -> None:
+        """Something has failed that belongs to no caller: a look at the file, say. The thread goes on."""
+        self._desk.call(log.warning, "SQLite's writer: %s; it goes on", error)
+        self._undo(error)
+        time.sleep(FAILED_SECONDS)
+
+    def _connection_now(self) -> Connected:
+        """What this thread works on; made anew after it has failed."""
+        if self._connected is None:
+            self._connected = self._connect()
+            self._version = self._look()
+        return self._connected
+
+    def _undo(self, error: BaseException) -> None:
+        if self._connected is None:
+            return
+        roll_back(self._connected[0])
+        if is_broken(error):
+            close_quietly(self._connected)
+            self._connected = None
 
     def _gather(self, first: Task) -> tuple[list[Task], Hold | None, bool]:
         """What else is there by now: (tasks for one transaction, what comes after them, whether to stop)."""
@@ -188,62 +222,59 @@ class Writer:
         return group, None, False
 
     def _commit_together(self, group: list[Task]) -> None:
-        outcomes: list[Outcome] = []
+        self._desk.deliver(self._committed(group))
+
+    def _committed(self, group: list[Task], *, again: bool = True) -> list[Outcome]:
         try:
-            begin(self._connection, self._busy_seconds)
-            for task in group:
-                outcomes.append(self._attempt(task, alone=len(group) == 1))
-            self._connection.execute("COMMIT")
+            connected = self._connection_now()
+            begin(connected[0], self._busy_seconds)
+            outcomes = [self._attempt(task, connected, alone=len(group) == 1) for task in group]
+            connected[0].execute("COMMIT")
         except BaseException as error:
             # Nothing was written; also the work that had succeeded must hear of it.
-            self._connection.rollback()
-            outcomes = [Outcome(task.future, None, error) for task in group]
-        self._desk.deliver(outcomes)
+            self._undo(error)
+            if is_full(error) and again and self._make_room():
+                return self._committed(group, again=False)
+            return [Outcome(task.future, None, error) for task in group]
+        return outcomes
 
-    def _attempt(self, task: Task, *, alone: bool) -> Outcome:
+    def _attempt(self, task: Task, connected: Connected, *, alone: bool) -> Outcome:
         if task.future.cancelled():
             return Outcome(task.future, None, None)
         if alone:
-            return Outcome(task.future, task.work(self._connection, self._history), None)
-        self._connection.execute("SAVEPOINT work")
+            return Outcome(task.future, task.work(*connected), None)
+        connection, _ = connected
+        connection.execute("SAVEPOINT work")
         try:
-            outcome = Outcome(task.future, task.work(self._connection, self._history), None)
+            outcome = Outcome(task.future, task.work(*connected), None)
         except Exception as error:
-            if not self._connection.in_transaction:
-                raise  # too bad for SQLite (a full disk): it has rolled back everything
-            self._connection.execute("ROLLBACK TO work")
+            if not connection.in_transaction or is_full(error) or is_broken(error):
+                raise  # too bad for SQLite: it has rolled back everything, or will
+            connection.execute("ROLLBACK TO work")
             outcome = Outcome(task.future, None, error)
-        self._connection.execute("RELEASE work")
+        connection.execute("RELEASE work")
         return outcome
 
     def _serve(self, hold: Hold) -> None:
         try:
-            begin(self._connection, self._busy_seconds)
+            connected = self._connection_now()
         except BaseException as error:
-            hold.failed = True
             self._desk.deliver([Outcome(hold.ready, None, error)])
-        else:
-            self._desk.deliver([Outcome(hold.ready, None, None)])
-        while isinstance(task := hold.tasks.get(), Task):
-            try:
-                outcome = Outcome(task.future, task.work(self._connection, self._history), None)
-            except BaseException as error:
-                hold.failed = True
-                outcome = Outcome(task.future, None, error)
-            self._desk.deliver([outcome])
-        failure: BaseException | None = None
-        try:
-            if not task.commit:
-                self._connection.rollback()
-            elif hold.failed or not self._connection.in_transaction:
-                self._connection.rollback()
-                failure = DatabaseError("the transaction was rolled back: one of its statements had failed")
-            else:
-                self._connection.execute("COMMIT")
-        except BaseException as error:
-            self._connection.rollback()
-            failure = error
-        self._desk.deliver([Outcome(task.future, None, failure)])
+            hold.refuse(DatabaseUnavailable(f"the file cannot be opened: {error}"))
+            return
+        hold.serve(connected, lambda: begin(connected[0], self._busy_seconds))
+        if hold.failure is not None:
+            self._undo(hold.failure)
+            if is_full(hold.failure):
+                self._make_room()
+
+    def _make_room(self) -> bool:
+        """The disk is full: the logs may be what fills it. False if they are not, or cannot be moved."""
+        if self._connected is None:
+            return False
+        connection, history = self._connected
+        history.make_room()
+        return make_room(connection)
 
     # --- between transactions -------------------------------------------------------------------
 
@@ -251,18 +282,23 @@ class Writer:
         """How long to wait for work before there is something else to do; None: for ever."""
         if self._on_change is not None:
             return min(LOOK_SECONDS, self._archive_pause())
-        if self._archives and self._connection.total_changes != self._archived_changes:
+        if self._archives and self._changes() != self._archived_changes:
             return self._archive_pause()
         return None
 
     def _archive_pause(self) -> float:
         """Seconds of idleness before what has ended is copied: the more there is, the sooner."""
-        if self._connection.total_changes - self._archived_changes < ARCHIVE_SOON_CHANGES:
+        if self._changes() - self._archived_changes < ARCHIVE_SOON_CHANGES:
             return ARCHIVE_IDLE_SECONDS
         return ARCHIVE_SOON_SECONDS
 
+    def _changes(self) -> int:
+        """Rows changed by this connection so far; a new one begins at 0."""
+        return 0 if self._connected is None else self._connected[0].total_changes
+
     def _look(self) -> int:
-        return int(self._connection.execute("PRAGMA data_version").fetchone()[0])
+        connection, _ = self._connection_now()
+        return int(connection.execute("PRAGMA data_version").fetchone()[0])
 
     def _notice_others(self) -> None:
         on_change = self._on_change  # once: the event loop may take it away at any moment
@@ -276,7 +312,7 @@ class Writer:
             self._desk.call(on_change)
 
     def _archive(self, *, idle: bool) -> None:
-        changes = self._connection.total_changes
+        changes = self._changes()
         if not self._archives or changes == self._archived_changes:
             return
         if not idle and changes - self._archived_changes < ARCHIVE_CHANGES:
@@ -284,12 +320,22 @@ class Writer:
         if time.monotonic() < self._archive_after:
             return
         try:
-            self._history.archive(self._connection)
-            self._archived_changes = self._connection.total_changes
+            connection, history = self._connection_now()
+            history.archive(connection)
+            self._archived_changes = self._changes()
         except Exception as error:
             # Nothing is lost: the rows stay in the main file until a later run succeeds.
             self._archive_after = time.monotonic() + ARCHIVE_RETRY_SECONDS
-            log.warning("finished jobs cannot be copied to the history yet: %s", error)
+            self._undo(error)
+            if is_full(error):
+                self._make_room()
+            self._desk.call(log.warning, "finished jobs cannot be copied to the history yet: %s", error)
+
+    def _keep_log_small(self) -> None:
+        """The less room there is on the disk, the sooner the log is moved into the file."""
+        if self._last - self._measured >= MEASURE_SECONDS and self._connected is not None:
+            self._measured = self._last
+            limit_log(self._connected[0])
 
 
 def _nothing(connection: sqlite3.Connection, history: History) -> None:

@@ -41,6 +41,10 @@ class PostgresAdministration:
         answer = str(self._run(server_url, lambda connection: connection.fetchval("SHOW server_version")))
         return answer.split()[0]
 
+    def execute(self, server_url: str, statement: str) -> None:
+        """Run one statement outside of a transaction."""
+        self._run(server_url, lambda connection: connection.execute(statement))
+
     def _run(self, url: str, work: Callable[[asyncpg.Connection[Any]], Awaitable[Any]]) -> Any:
         """Connect, do ``work`` and close, in a thread: the calling test may be running an event loop."""
 

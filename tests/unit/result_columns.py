@@ -43,7 +43,7 @@ class Result:
 def result_of(source: str) -> Result | None:
     """The result of a file; None if none of its statements returns rows."""
     result: Result | None = None
-    for directive, tokens in _statements(source):
+    for directive, tokens in statements_in(source):
         columns = _columns(tokens)
         words = directive.split()
         if "numbered" in words:  # the numbers that the rows got, each with this column of theirs
@@ -59,7 +59,7 @@ def result_of(source: str) -> Result | None:
     return result
 
 
-def _statements(source: str) -> list[tuple[str, list[str]]]:
+def statements_in(source: str) -> list[tuple[str, list[str]]]:
     """The statements of a file as words, each with the directive above it."""
     found: list[tuple[str, list[str]]] = []
     directive, tokens, depth = "", list[str](), 0
@@ -81,19 +81,19 @@ def _statements(source: str) -> list[tuple[str, list[str]]]:
 def _columns(tokens: list[str]) -> tuple[str, ...]:
     """The columns that one statement returns; none if it returns no rows."""
     while tokens and tokens[0] == "(":
-        tokens = tokens[1 : _closing(tokens, 0)]
-    start = next((at for at in _outside(tokens) if tokens[at].upper() in _VERBS), None)
+        tokens = tokens[1 : closing_of(tokens, 0)]
+    start = next((at for at in places_outside(tokens) if tokens[at].upper() in _VERBS), None)
     if start is None:
         return ()
     verb = tokens[start].upper()
-    outside = [at for at in _outside(tokens) if at > start]
+    outside = [at for at in places_outside(tokens) if at > start]
     if verb == "SELECT":
         end = next((at for at in outside if tokens[at].upper() in _AFTER_SELECT), len(tokens))
-        items = _items(_without_quantifiers(tokens[start + 1 : end]))
+        items = items_of(without_quantifiers(tokens[start + 1 : end]))
         if items and all(item[0].startswith("@") and "=" in item for item in items):
             return ()  # SELECT @variable = ...
         if items == [["*"]] and end + 1 < len(tokens) and tokens[end].upper() == "FROM" and tokens[end + 1] == "(":
-            return _columns(tokens[end + 2 : _closing(tokens, end + 1)])
+            return _columns(tokens[end + 2 : closing_of(tokens, end + 1)])
         return tuple(_name(item) for item in items)
     if verb == "VALUES":
         return ()
@@ -105,7 +105,7 @@ def _columns(tokens: list[str]) -> tuple[str, ...]:
         end = len(tokens)
     elif end < len(tokens) and tokens[end].upper() == "INTO":
         return ()  # OUTPUT ... INTO @table
-    return tuple(_name(item) for item in _items(tokens[clause + 1 : end]))
+    return tuple(_name(item) for item in items_of(tokens[clause + 1 : end]))
 
 
 def _unpacked(tokens: list[str]) -> tuple[str, ...]:
@@ -113,21 +113,21 @@ def _unpacked(tokens: list[str]) -> tuple[str, ...]:
     at = next(at for at, token in enumerate(tokens) if token.upper() in _PACKERS)
     while tokens[at].upper() in _PACKERS:
         at += 2
-    return tuple(_name(item) for item in _items(tokens[at : _closing(tokens, at - 1)]))
+    return tuple(_name(item) for item in items_of(tokens[at : closing_of(tokens, at - 1)]))
 
 
 def _packed_query(source: str, tokens: list[str]) -> tuple[str, ...]:
     """The columns of the query behind ``SELECT (SELECT ... FOR JSON PATH) AS packed``, or behind its ``@variable``."""
     if tokens[1] == "(":
         return _columns(tokens[1:])
-    for _, earlier in reversed(_statements(source)):
+    for _, earlier in reversed(statements_in(source)):
         for at in range(len(earlier) - 2):
             if earlier[at : at + 3] == [tokens[1], "=", "("]:
-                return _columns(earlier[at + 2 : _closing(earlier, at + 2) + 1])
+                return _columns(earlier[at + 2 : closing_of(earlier, at + 2) + 1])
     raise ValueError(f"{tokens[1]} is given no query")
 
 
-def _outside(tokens: list[str]) -> list[int]:
+def places_outside(tokens: list[str]) -> list[int]:
     """The places of the words that stand in no brackets."""
     places, depth = list[int](), 0
     for at, token in enumerate(tokens):
@@ -138,7 +138,7 @@ def _outside(tokens: list[str]) -> list[int]:
     return places
 
 
-def _closing(tokens: list[str], opening: int) -> int:
+def closing_of(tokens: list[str], opening: int) -> int:
     """The place of the bracket that closes the one at ``opening``."""
     depth = 0
     for at in range(opening, len(tokens)):
@@ -148,20 +148,20 @@ def _closing(tokens: list[str], opening: int) -> int:
     raise ValueError(f"a bracket is not closed: {' '.join(tokens[opening : opening + 12])} ...")
 
 
-def _without_quantifiers(tokens: list[str]) -> list[str]:
+def without_quantifiers(tokens: list[str]) -> list[str]:
     if tokens and tokens[0].upper() in ("DISTINCT", "ALL"):
         tokens = tokens[1:]
         if tokens[:1] == ["ON"]:
-            tokens = tokens[_closing(tokens, 1) + 1 :]
+            tokens = tokens[closing_of(tokens, 1) + 1 :]
     if tokens and tokens[0].upper() == "TOP":
-        tokens = tokens[_closing(tokens, 1) + 1 if tokens[1] == "(" else 2 :]
+        tokens = tokens[closing_of(tokens, 1) + 1 if tokens[1] == "(" else 2 :]
     return tokens
 
 
-def _items(tokens: list[str]) -> list[list[str]]:
+def items_of(tokens: list[str]) -> list[list[str]]:
     """A list at its commas."""
     items: list[list[str]] = [[]]
-    commas = {at for at in _outside(tokens) if tokens[at] == ","}
+    commas = {at for at in places_outside(tokens) if tokens[at] == ","}
     for at, token in enumerate(tokens):
         if at in commas:
             items.append([])

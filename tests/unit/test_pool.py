@@ -60,12 +60,16 @@ async def test_idle_connections_that_are_distrusted_are_replaced() -> None:
 async def test_connections_without_an_answer_are_ended_while_they_are_used() -> None:
     pool = make_pool()
     used = await pool.acquire()
-    pool.distrust(unanswered_seconds=60.0)
+    pool.distrust(unanswered_seconds=0.05)
+    answered = await pool.acquire()
     assert not used.closed
+    await asyncio.sleep(0.1)
+    assert (used.closed, answered.closed) == (True, False)
     pool.distrust(unanswered_seconds=0.0)
-    assert used.closed
+    assert answered.closed
     pool.release(used)
-    assert {await pool.acquire(), await pool.acquire()}.isdisjoint({used})
+    pool.release(answered)
+    assert {await pool.acquire(), await pool.acquire()}.isdisjoint({used, answered})
 
 
 async def test_a_connection_with_news_is_not_used_any_more() -> None:

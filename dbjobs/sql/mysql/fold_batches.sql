@@ -1,29 +1,41 @@
--- Replaces the changes of some batches by their sum, in one transaction and one round trip. Changes of transactions that
--- are still open are not seen; rows that another node is folding are passed by: both are left for the next time, as a sum
--- of several rows is as true as one. A sum that may not be whole is marked as not folded, so that it is looked at again.
-SELECT COALESCE(JSON_ARRAYAGG(batch_id), '[]')
-INTO @batches
+-- Replaces changes of batches by their sum, so many at a time, in one transaction and one round trip: those that are not
+-- folded yet (the index `folded` finds them, batch by batch), and the sums that their batches have. Changes of transactions
+-- that are still open are not seen, and rows that another node is folding are passed by: both are left for the next time,
+-- and a batch with two sums is as true as one with one.
+SELECT COALESCE(JSON_ARRAYAGG(JSON_ARRAY(id, batch_id)), '[]')
+INTO @loose
 FROM (
-    SELECT DISTINCT batch_id
-    FROM (
-        SELECT batch_id FROM dbjobs_job_batch FORCE INDEX (folded) WHERE folded = 0 ORDER BY folded_at, id LIMIT :limit
-    ) unfolded
-) batch;
+    SELECT id, batch_id
+    FROM dbjobs_job_batch FORCE INDEX (folded)
+    WHERE folded = 0 AND folded_at IS NULL
+    ORDER BY batch_id
+    LIMIT :limit
+) loose;
 
-SELECT COALESCE(JSON_ARRAYAGG(b.id), '[]'), COUNT(b.id)
-INTO @rows, @count
-FROM JSON_TABLE(@batches, '$[*]' COLUMNS (batch_id VARCHAR(255) CHARACTER SET utf8mb4 PATH '$')) AS t
-STRAIGHT_JOIN dbjobs_job_batch b FORCE INDEX (batch) ON b.batch_id = CONVERT(t.batch_id USING utf8mb4);
+SELECT COALESCE(JSON_ARRAYAGG(base.id), '[]')
+INTO @base
+FROM (
+    SELECT DISTINCT b.id
+    FROM JSON_TABLE(@loose, '$[*]' COLUMNS (batch_id VARCHAR(255) CHARACTER SET utf8mb4 PATH '$[1]')) AS l
+    STRAIGHT_JOIN dbjobs_job_batch b FORCE INDEX (batch) ON b.batch_id = CONVERT(l.batch_id USING utf8mb4)
+    WHERE b.folded > 0
+) base;
 
-SELECT COALESCE(JSON_ARRAYAGG(b.id), '[]'), COUNT(b.id) = @count
-INTO @rows, @whole
-FROM JSON_TABLE(@rows, '$[*]' COLUMNS (id BIGINT PATH '$')) AS t
+SELECT COALESCE(JSON_ARRAYAGG(b.id), '[]')
+INTO @base
+FROM JSON_TABLE(@base, '$[*]' COLUMNS (id BIGINT PATH '$')) AS t
+STRAIGHT_JOIN dbjobs_job_batch b FORCE INDEX (PRIMARY) ON b.id = t.id
+FOR UPDATE /*!50799 OF b */ SKIP LOCKED;
+
+SELECT JSON_MERGE_PRESERVE(@base, COALESCE(JSON_ARRAYAGG(b.id), '[]')), COUNT(*)
+INTO @rows, @folded
+FROM JSON_TABLE(@loose, '$[*]' COLUMNS (id BIGINT PATH '$[0]')) AS t
 STRAIGHT_JOIN dbjobs_job_batch b FORCE INDEX (PRIMARY) ON b.id = t.id
 FOR UPDATE /*!50799 OF b */ SKIP LOCKED;
 
 INSERT INTO dbjobs_job_batch (batch_id, created_at, total, completed, failed, cancelled, folded, folded_at)
 SELECT batch_id, created_at, total, completed, failed, cancelled,
-    IF(@whole, IF(completed + failed + cancelled >= total, 2, 1), 0), UTC_TIMESTAMP(6)
+    IF(completed + failed + cancelled >= total, 2, 1), UTC_TIMESTAMP(6)
 FROM (
     SELECT b.batch_id, MIN(b.created_at) AS created_at, SUM(b.total) AS total, SUM(b.completed) AS completed,
         SUM(b.failed) AS failed, SUM(b.cancelled) AS cancelled
@@ -36,4 +48,4 @@ DELETE b
 FROM JSON_TABLE(@rows, '$[*]' COLUMNS (id BIGINT PATH '$')) AS t
 STRAIGHT_JOIN dbjobs_job_batch b FORCE INDEX (PRIMARY) ON b.id = t.id;
 
-SELECT JSON_LENGTH(@rows) AS folded;
+SELECT f.folded FROM (SELECT @folded AS folded) f;

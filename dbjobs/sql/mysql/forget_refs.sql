@@ -9,7 +9,6 @@ FROM (
     WHERE r.month <= :month
       AND COALESCE(r.month IN (:kept), 0) = 0
       AND NOT EXISTS (SELECT 1 FROM dbjobs_background_job j WHERE j.id = r.job_id)
-    ORDER BY r.month, r.ref_id
     LIMIT :limit
 ) old;
 

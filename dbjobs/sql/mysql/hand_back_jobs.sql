@@ -20,5 +20,5 @@ FROM JSON_TABLE(@returned, '$[*]' COLUMNS (worker VARCHAR(255) CHARACTER SET utf
 STRAIGHT_JOIN dbjobs_job_worker w FORCE INDEX (PRIMARY) ON w.worker = CONVERT(r.worker USING utf8mb4)
 WHERE w.node_id = :node_id;
 
--- @packed id released
+-- @as returned packed id released
 SELECT @returned AS returned;

@@ -1,9 +1,12 @@
--- Frees the lanes of a node that has stopped, or is buried, and forgets it if it holds nothing any more; no row if it does.
--- One transaction and one round trip. Lanes that somebody has locked are passed by, and then the node stays, too.
+-- A node that holds no job any more: its lanes are free, and it is forgotten. One that still holds jobs stays whole (a lane
+-- must not be free before its job is). Only called for a node that is buried, or for our own that has stopped: nobody
+-- claims in its name any more. One transaction and one round trip; lanes that somebody has locked are passed by, and then
+-- the node stays, too.
 SELECT COALESCE(JSON_ARRAYAGG(worker), '[]')
 INTO @lanes
 FROM dbjobs_job_worker FORCE INDEX (node)
-WHERE node_id = :node_id;
+WHERE node_id = :node_id
+  AND NOT EXISTS (SELECT 1 FROM dbjobs_background_job FORCE INDEX (line) WHERE line = CONCAT('n:', :node_id));
 
 SELECT COALESCE(JSON_ARRAYAGG(w.worker), '[]')
 INTO @lanes
@@ -24,9 +27,7 @@ FOR UPDATE SKIP LOCKED;
 
 SELECT IF(
     @gone = 1
-    AND NOT EXISTS (
-        SELECT 1 FROM dbjobs_background_job FORCE INDEX (line) WHERE line = CONCAT('n:', :node_id)
-    )
+    AND NOT EXISTS (SELECT 1 FROM dbjobs_background_job FORCE INDEX (line) WHERE line = CONCAT('n:', :node_id))
     AND NOT EXISTS (SELECT 1 FROM dbjobs_job_worker FORCE INDEX (node) WHERE node_id = :node_id), 1, 0
 )
 INTO @gone;

@@ -58,5 +58,5 @@ FROM (
 ) n
 ON DUPLICATE KEY UPDATE retried = dbjobs_job_stat.retried + n.retried;
 
--- @packed id blocks released
+-- @as retried packed id blocks released
 SELECT @retried AS retried;

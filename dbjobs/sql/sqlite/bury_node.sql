@@ -1,8 +1,11 @@
 -- A node whose lease is over is buried: from here on it can neither renew its lease nor claim, and any node may take
 -- over what it holds. A last sign of life that lies ahead means that the clock was set back since; the lease then says
 -- nothing, and the caller has watched for all of its length that nobody renewed it.
+-- @nodes
 UPDATE dbjobs_job_node
 SET buried = 1
 WHERE id = :node_id AND buried = 0
-  AND (lease_expires_at <= strftime('%Y-%m-%d %H:%M:%f', 'now') OR last_seen_at > strftime('%Y-%m-%d %H:%M:%f', 'now'))
-RETURNING id;
+  AND (lease_expires_at <= strftime('%Y-%m-%d %H:%M:%f', 'now') OR last_seen_at > strftime('%Y-%m-%d %H:%M:%f', 'now'));
+
+-- @nodes
+SELECT :node_id AS id WHERE changes() > 0;

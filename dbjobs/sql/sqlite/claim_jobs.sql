@@ -4,8 +4,14 @@
 --   this node does not know stay: a claim starts right behind the last job claimed. The start is a pair,
 --   (priority, id), and SQLite uses only the first half of a row comparison as an index condition, hence the
 --   two halves: the rest of that priority, then the lower ones.
--- * Under the one write lock no two nodes claim at the same moment, and no node is buried while it claims.
+-- * Under the one write lock no two nodes claim at the same moment. A node that is buried at the moment after the first
+--   statement may claim once more; its rescuer needs the same write lock to forget it, and then finds what it holds.
 -- * Queues are visited in the order given, until there is no room; the caller turns that order at every claim.
+-- @nodes as alive
+SELECT id
+FROM dbjobs_job_node
+WHERE id = :node_id AND buried = 0 AND lease_expires_at > strftime('%Y-%m-%d %H:%M:%f', 'now');
+
 -- @each wanted as picked packed id
 SELECT json_group_array(id) FROM (
     SELECT id
@@ -36,10 +42,7 @@ SELECT json_group_array(id) FROM (
             LIMIT min(:slots, :room - :so_far)
         )
     )
-    WHERE EXISTS (
-        SELECT 1 FROM dbjobs_job_node
-        WHERE id = :node_id AND buried = 0 AND lease_expires_at > strftime('%Y-%m-%d %H:%M:%f', 'now')
-    )
+    WHERE EXISTS (SELECT 1 FROM json_each(:alive.id))
     ORDER BY priority, id
     LIMIT min(:slots, :room - :so_far)
 );

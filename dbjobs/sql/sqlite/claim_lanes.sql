@@ -6,6 +6,11 @@
 --   the job behind it would break the order. So every lane that is leased yields a job.
 -- * `queues` are those that this node serves, or with `all_but` those that it does not: a node that serves every queue
 --   need not name them.
+-- @nodes as alive
+SELECT id
+FROM dbjobs_job_node
+WHERE id = :node_id AND buried = 0 AND lease_expires_at > strftime('%Y-%m-%d %H:%M:%f', 'now');
+
 -- @as leased
 INSERT INTO dbjobs_job_worker (worker, node_id)
 WITH RECURSIVE lane (worker, looked_at) AS (
@@ -41,10 +46,7 @@ JOIN dbjobs_background_job head ON head.id = (
 WHERE head.command IN (SELECT value FROM json_each(:commands))
   AND (head.queue IN (SELECT value FROM json_each(:queues))) <> :all_but
   AND NOT EXISTS (SELECT 1 FROM dbjobs_job_worker w WHERE w.worker = lane.worker)
-  AND EXISTS (
-      SELECT 1 FROM dbjobs_job_node
-      WHERE id = :node_id AND buried = 0 AND lease_expires_at > strftime('%Y-%m-%d %H:%M:%f', 'now')
-  )
+  AND EXISTS (SELECT 1 FROM json_each(:alive.id))
 LIMIT :lanes
 RETURNING worker;
 

@@ -1,5 +1,7 @@
--- Nodes that hold jobs or lanes but have no row. There can be none; the janitor looks all the same.
--- A skip scan over background_job_node: one probe per distinct node.
+-- Nodes that hold jobs or lanes but have no row: remove_node was interrupted between its two files, or somebody has removed
+-- the file of the nodes. A skip scan over background_job_node: one probe per distinct node. The holders first: a node that
+-- registers meanwhile and claims has its row before it holds anything.
+-- @as holder
 WITH RECURSIVE holder (node_id) AS (
     SELECT min(node_id) FROM dbjobs_background_job WHERE node_id IS NOT NULL
     UNION ALL
@@ -7,8 +9,11 @@ WITH RECURSIVE holder (node_id) AS (
     FROM holder
     WHERE holder.node_id IS NOT NULL
 )
-SELECT node_id FROM holder
-WHERE node_id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM dbjobs_job_node n WHERE n.id = holder.node_id)
+SELECT node_id FROM holder WHERE node_id IS NOT NULL
 UNION
-SELECT node_id FROM dbjobs_job_worker w
-WHERE node_id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM dbjobs_job_node n WHERE n.id = w.node_id);
+SELECT node_id FROM dbjobs_job_worker WHERE node_id IS NOT NULL;
+
+-- @nodes
+SELECT h.value AS node_id
+FROM json_each(:holder.node_id) h
+WHERE NOT EXISTS (SELECT 1 FROM dbjobs_job_node n WHERE n.id = h.value);

@@ -1,8 +1,16 @@
 -- A node that holds no job any more: its lanes are free, and it is forgotten. One that still holds jobs stays whole.
--- Only called for a node that is buried, or for our own that has stopped: nobody claims in its name any more.
+-- Only called for a node that is buried, or for our own that has stopped. Such a node may have claimed once more at the
+-- moment of its end: the write lock of this transaction comes before or after that claim.
+-- Two files cannot be committed as one: after a crash in between the lanes of a node without a row are found (find_orphans).
 DELETE FROM dbjobs_job_worker
 WHERE node_id = :node_id AND NOT EXISTS (SELECT 1 FROM dbjobs_background_job j WHERE j.node_id = :node_id);
 
+-- @as held
+SELECT id FROM dbjobs_background_job WHERE node_id = :node_id LIMIT 1;
+
+-- @nodes
 DELETE FROM dbjobs_job_node
-WHERE id = :node_id AND NOT EXISTS (SELECT 1 FROM dbjobs_background_job j WHERE j.node_id = :node_id)
-RETURNING id;
+WHERE id = :node_id AND NOT EXISTS (SELECT 1 FROM json_each(:held.id));
+
+-- @nodes
+SELECT :node_id AS id WHERE changes() > 0;

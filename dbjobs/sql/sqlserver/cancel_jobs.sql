@@ -6,9 +6,10 @@
 --   the caller tries them again.
 -- * A lane that such a job was blocking (it was waiting for its retry) is free again. Its children hear of its end from
 --   release_children (ended_parent).
--- * Edges of the cancelled go when their end is committed, in a statement of its own: release_children may think that a
---   parent has no edge left while a delete is under way, so an edge must not come back to a child that is alive again.
---   If that statement fails, release_children finds the edges of dead children.
+-- * Edges of the cancelled go when their end is committed, in a transaction of their own: release_children may think that
+--   a parent has no edge left while a delete is under way, so an edge must not come back to a child that is alive again.
+--   If that fails, release_children finds the edges of dead children. The row in history is held meanwhile: a job that is
+--   requeued at this moment gets new edges, which are not ours to delete (requeue_jobs takes that row before it has any).
 -- * A month that history has no place for ends the batch with error 50001; see finish_jobs, also for the roll-ups.
 DECLARE @ids nvarchar(max) = :ids, @error_code nvarchar(510) = :error_code, @error nvarchar(max) = :error;
 DECLARE @counter bigint = :counter, @ask_running bit = :ask_running, @now datetime2(6) = SYSUTCDATETIME();
@@ -34,6 +35,7 @@ DECLARE @moved TABLE (
     month           int NOT NULL
 );
 DECLARE @asked TABLE (id bigint NOT NULL PRIMARY KEY);
+DECLARE @dead TABLE (id bigint NOT NULL PRIMARY KEY);
 DECLARE @count TABLE (
     queue       nvarchar(510) COLLATE Latin1_General_100_BIN2 NOT NULL,
     command     nvarchar(510) COLLATE Latin1_General_100_BIN2 NOT NULL,
@@ -135,11 +137,18 @@ SET @packed = (
 );
 COMMIT TRANSACTION;
 BEGIN TRY
-    DELETE d
+    BEGIN TRANSACTION;
+    INSERT INTO @dead (id)
+    SELECT m.id
     FROM @moved AS m
-    JOIN dbjobs.job_dependency AS d WITH (ROWLOCK, FORCESEEK, INDEX (job_dependency_child)) ON d.child_id = m.id;
+    JOIN dbjobs.failed_job AS f WITH (REPEATABLEREAD, READPAST, ROWLOCK, FORCESEEK) ON f.id = m.id;
+    DELETE d
+    FROM @dead AS g
+    JOIN dbjobs.job_dependency AS d WITH (ROWLOCK, FORCESEEK, INDEX (job_dependency_child)) ON d.child_id = g.id;
+    COMMIT TRANSACTION;
 END TRY
 BEGIN CATCH
+    IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION;
     IF ERROR_NUMBER() NOT IN (1205, 1222) THROW;
 END CATCH;
 SELECT @packed AS packed;

@@ -3,6 +3,7 @@
 -- Over partitions there is no order by id: "the newest 50" would sort all of history. So the page looks at a window of
 -- ids at a time, each larger than the one before, until it is full. RECOMPILE: what serves a window depends on which
 -- options are given.
+-- READPAST: an enqueue that is not committed, or a job that is moving at this moment, is not waited for.
 DECLARE @before_id bigint = :before_id, @limit int = :limit;
 DECLARE @live bit = :live, @completed bit = :completed, @failed bit = :failed;
 DECLARE @state nvarchar(20) = :state, @queue nvarchar(510) = :queue, @worker nvarchar(510) = :worker;
@@ -44,17 +45,17 @@ BEGIN
         SELECT id, ref_id, queue, worker, command, CASE WHEN executed_at IS NOT NULL THEN N'executed' ELSE state
             END AS state, priority, tag, batch_id, user_id, attempt, created_at, run_after, started_at,
             completed_at, duration_ms, progress, status, error_code, error
-        FROM dbjobs.background_job
+        FROM dbjobs.background_job WITH (READPAST, READCOMMITTEDLOCK)
         WHERE @live = 1
         UNION ALL
         SELECT id, ref_id, queue, worker, command, state, priority, tag, batch_id, user_id, attempt, created_at,
             run_after, started_at, completed_at, duration_ms, progress, status, error_code, error
-        FROM dbjobs.completed_job
+        FROM dbjobs.completed_job WITH (READPAST, READCOMMITTEDLOCK)
         WHERE @completed = 1
         UNION ALL
         SELECT id, ref_id, queue, worker, command, state, priority, tag, batch_id, user_id, attempt, created_at,
             run_after, started_at, completed_at, duration_ms, progress, status, error_code, error
-        FROM dbjobs.failed_job
+        FROM dbjobs.failed_job WITH (READPAST, READCOMMITTEDLOCK)
         WHERE @failed = 1
     ) AS j
     WHERE j.id < @before_id AND j.id >= @from_id

@@ -3,6 +3,7 @@
 -- Over partitions there is no order by id: "the newest 50" would sort all of history. So the page looks at a window of
 -- ids at a time, each larger than the one before, until it is full. RECOMPILE: options that are not
 -- given leave no filter behind.
+-- READPAST: an enqueue that is not committed, or a job that is moving at this moment, is not waited for.
 DECLARE @before_id bigint = :before_id, @limit int = :limit;
 DECLARE @live bit = :live, @completed bit = :completed, @failed bit = :failed;
 DECLARE @state nvarchar(20) = :state, @queue nvarchar(510) = :queue, @worker nvarchar(510) = :worker;
@@ -44,19 +45,22 @@ BEGIN
         SELECT id, ref_id, queue, worker, command, CASE WHEN executed_at IS NOT NULL THEN N'executed' ELSE state
             END AS state, priority, tag, batch_id, user_id, attempt, created_at, run_after, started_at,
             completed_at, duration_ms, progress, status, error_code, error
-        FROM dbjobs.background_job WITH (FORCESEEK, INDEX (background_job_tag))
+        FROM dbjobs.background_job
+            WITH (READPAST, READCOMMITTEDLOCK, FORCESEEK, INDEX (background_job_tag))
         WHERE @live = 1 AND tag = @tag AND tag IS NOT NULL
           AND id < @before_id AND id >= @from_id
         UNION ALL
         SELECT id, ref_id, queue, worker, command, state, priority, tag, batch_id, user_id, attempt, created_at,
             run_after, started_at, completed_at, duration_ms, progress, status, error_code, error
-        FROM dbjobs.completed_job WITH (FORCESEEK, INDEX (completed_job_tag))
+        FROM dbjobs.completed_job
+            WITH (READPAST, READCOMMITTEDLOCK, FORCESEEK, INDEX (completed_job_tag))
         WHERE @completed = 1 AND tag = @tag AND tag IS NOT NULL
           AND id < @before_id AND id >= @from_id
         UNION ALL
         SELECT id, ref_id, queue, worker, command, state, priority, tag, batch_id, user_id, attempt, created_at,
             run_after, started_at, completed_at, duration_ms, progress, status, error_code, error
-        FROM dbjobs.failed_job WITH (FORCESEEK, INDEX (failed_job_tag))
+        FROM dbjobs.failed_job
+            WITH (READPAST, READCOMMITTEDLOCK, FORCESEEK, INDEX (failed_job_tag))
         WHERE @failed = 1 AND tag = @tag AND tag IS NOT NULL
           AND id < @before_id AND id >= @from_id
     ) AS j

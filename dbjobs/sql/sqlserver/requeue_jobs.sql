@@ -7,7 +7,8 @@
 --   finds out), the ones that this call revives included: it comes back waiting and unresolved. Not if its body is done
 --   and only the callback is left. Edges of its former life go.
 -- * What its last end has not told its children yet (ended_parent) is taken back: they wait for its next end.
--- * The row is inserted here before it is deleted there: find_parents and resolve_children look in that order.
+-- * The row is inserted here before it is deleted there: find_parents and resolve_children look in that order. And it is
+--   deleted there before edges are touched: cancel_jobs, which deletes those of jobs that have just ended, holds it.
 -- * The batch is counted down by one more row. The ref_id stays where it is, in job_ref.
 DECLARE @ids nvarchar(max) = :ids, @packed nvarchar(max);
 DECLARE @wanted TABLE (id bigint NOT NULL PRIMARY KEY);
@@ -38,13 +39,6 @@ CROSS APPLY (
     WHERE j.id = p.id
 ) AS alive
 WHERE f.executed_at IS NULL;
-DELETE d
-FROM @revived AS r
-JOIN dbjobs.job_dependency AS d WITH (ROWLOCK, FORCESEEK, INDEX (job_dependency_child)) ON d.child_id = r.id;
-DELETE e
-FROM @revived AS r
-JOIN dbjobs.ended_parent AS e WITH (ROWLOCK, FORCESEEK) ON e.parent_id = r.id;
-INSERT INTO dbjobs.job_dependency (parent_id, child_id) SELECT e.parent_id, e.child_id FROM @edge AS e;
 BEGIN TRY
     SET IDENTITY_INSERT dbjobs.background_job ON;
     INSERT INTO dbjobs.background_job (
@@ -57,7 +51,7 @@ BEGIN TRY
         f.id, f.ref_id, f.parent_id, f.worker, f.queue, f.priority, f.tag, f.batch_id, f.callback,
         f.depends_on, f.depends_on_policy, COALESCE(p.parents, 0), CASE WHEN p.child_id IS NULL THEN 0 ELSE 1 END,
         CASE
-            WHEN EXISTS (SELECT 1 FROM dbjobs.job_dependency AS d WITH (NOLOCK, FORCESEEK) WHERE d.parent_id = f.id)
+            WHEN EXISTS (SELECT 1 FROM dbjobs.job_dependency AS d WITH (NOLOCK, FORCESEEK) WHERE d.parent_id = r.id)
             THEN 1 ELSE 0
         END,
         f.created_at, f.created_by, f.user_id, f.request_type, f.command, f.request, f.request_body, f.response,
@@ -77,6 +71,13 @@ END CATCH;
 DELETE f
 FROM @revived AS r
 JOIN dbjobs.failed_job AS f WITH (ROWLOCK, FORCESEEK) ON f.id = r.id AND f.created_at = r.created_at;
+DELETE d
+FROM @revived AS r
+JOIN dbjobs.job_dependency AS d WITH (ROWLOCK, FORCESEEK, INDEX (job_dependency_child)) ON d.child_id = r.id;
+DELETE e
+FROM @revived AS r
+JOIN dbjobs.ended_parent AS e WITH (ROWLOCK, FORCESEEK) ON e.parent_id = r.id;
+INSERT INTO dbjobs.job_dependency (parent_id, child_id) SELECT e.parent_id, e.child_id FROM @edge AS e;
 INSERT INTO dbjobs.job_batch (batch_id, failed, cancelled)
 SELECT r.batch_id, -SUM(CASE WHEN r.state = N'failed' THEN 1 ELSE 0 END),
     -SUM(CASE WHEN r.state = N'cancelled' THEN 1 ELSE 0 END)

@@ -240,7 +240,7 @@ CREATE TABLE IF NOT EXISTS dbjobs_job_batch (
     -- Serves get_batch.
     KEY batch (batch_id),
     -- Serves fold_batches (what is not folded) and drop_batches (what ended long ago).
-    KEY folded (folded, folded_at)
+    KEY folded (folded, folded_at, batch_id)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE={bytewise};
 
 -- Roll-ups, written with the outcomes. Keyed by who counts as well, so that nobody waits for another's row: a node counts

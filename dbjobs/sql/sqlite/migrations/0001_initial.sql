@@ -181,17 +181,6 @@ CREATE TABLE dbjobs_job_ref (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX dbjobs_job_ref_month ON dbjobs_job_ref (month);
 
--- One row a running process, with a new id at every start, so that an old one can never be mistaken for it.
-CREATE TABLE dbjobs_job_node (
-    id                  INTEGER PRIMARY KEY AUTOINCREMENT,
-    name                TEXT NOT NULL,
-    started_at          TEXT NOT NULL DEFAULT (strftime('%Y-%m-%d %H:%M:%f', 'now')),
-    last_seen_at        TEXT NOT NULL DEFAULT (strftime('%Y-%m-%d %H:%M:%f', 'now')),
-    lease_expires_at    TEXT NOT NULL,
-    buried              INTEGER NOT NULL DEFAULT 0,  -- others take over its jobs: the lease is never renewed again
-    info                TEXT NOT NULL
-) STRICT;
-
 -- A row is a lane that nobody else may take: held by a node, or blocked until a retry is due.
 CREATE TABLE dbjobs_job_worker (
     worker              TEXT PRIMARY KEY,
