@@ -12,7 +12,7 @@ from typing import Any
 import anyio
 
 from dbjobs.engine.supervisor import Engine
-from dbjobs.errors import DatabaseError, DatabaseUnavailable, NotRunning, SchemaTooOld
+from dbjobs.errors import DatabaseError, DatabaseUnavailable, NotRunning, SchemaTooOld, WrongLoop
 from dbjobs.models import Job, JobRef
 from dbjobs.store import repository
 from dbjobs.store.adopting import adopt
@@ -51,6 +51,7 @@ class Client:
         self._db = db
         self._migrate = migrate
         self._opened = 0
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._opening = asyncio.Lock()
         self._coalescer: Coalescer[NewJob, JobRef] = Coalescer(self._insert)
         self._turns = RefTurns(max(1, db.pool_size - 1))
@@ -66,16 +67,37 @@ class Client:
         """The open database.
 
         Raises:
-            NotRunning: it is not open.
+            NotRunning: it is not open. WrongLoop: it is open in another event loop.
         """
         if not self._opened:
             raise NotRunning("the database is not open: use 'async with jobs:' or 'async with jobs.start():'")
+        self._check_loop()
         return self._db
+
+    def _check_loop(self) -> None:
+        """Connections belong to the event loop they were made in; another one would damage them.
+
+        Raises:
+            WrongLoop: this is not that loop.
+        """
+        try:
+            here = asyncio.get_running_loop()
+        except RuntimeError:
+            here = None
+        if here is not self._loop:
+            raise WrongLoop(
+                "this Jobs object is open in another event loop. In a plain handler's thread call "
+                "anyio.from_thread.run(jobs.enqueue, command, request), with functools.partial for options, instead "
+                "of asyncio.run(jobs.enqueue(...)); elsewhere open another Jobs object: async with Jobs(url) as own"
+            )
 
     async def open(self) -> None:
         """Open (once, however often it is asked for) and bring the tables up to date."""
+        if self._opened:
+            self._check_loop()
         async with self._opening:
             if not self._opened:
+                self._loop = asyncio.get_running_loop()
                 if not self._migrate and (path := missing_file(self._db)) is not None:
                     raise SchemaTooOld(
                         f"there is no file {path}; if the path is right, run 'dbjobs migrate' to make it"
@@ -265,7 +287,7 @@ class Client:
         try:
             await repository.notify(self._db, notices)
         except Exception:
-            return  # only a hint, whatever is wrong with it: polling finds the jobs
+            return  # only a hint: polling finds the jobs
 
     def poke_queues(self) -> None:
         """Settings of queues were changed by this process."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
@@ -12,6 +13,7 @@ from dbjobs.store import mysql_callers
 from dbjobs.store.database import Database, Session
 from dbjobs.store.records import NewJob
 from dbjobs.store.statements import Table
+from tests.conformance.helpers import eventually
 from tests.conformance.raw import Raw
 from tests.mysql_statements import QUEUE, cancel, claim, claim_lanes, finish, impatient, insert
 
@@ -144,3 +146,21 @@ async def test_callers_who_want_one_key_wait_for_it_without_a_lock(
         assert await add(three, "k") == []
         await third.commit()
     assert {row[0] for row in await db.fetch("find_refs", ref_ids=list("hijklm"))} == set("hijklm")
+
+
+async def test_a_wait_for_a_key_holds_no_other_key_up(url: str, db: Database) -> None:
+    raw = Raw("mysql", url)
+
+    async def ours(ref_id: str) -> list[str]:
+        async with db.transaction() as session:
+            added = await session.fetch("add_refs", refs=Table(("ref_id", "job_id"), [(ref_id, 1)]))
+            return [row[0] for row in added]
+
+    async with asyncio.TaskGroup() as tasks, caller(url, db, "REPEATABLE READ") as (own, session):
+        await session.fetch("add_refs", refs=Table(("ref_id", "job_id"), [("k", 1)]))
+        waiting = tasks.create_task(ours("k"))
+        await eventually(raw.somebody_waits_for_a_lock, "our enqueue waits for the caller's transaction")
+        assert await ours("j") == ["j"]
+        assert await ours("l") == ["l"]
+        await own.rollback()
+        assert await waiting == ["k"]

@@ -107,6 +107,7 @@ class Engine:
             self._finisher,
             self._deadlines,
             self.waker,
+            self.reports,
             max_payload_bytes=max_payload_bytes,
             lease_ends=lambda: self._node.lease_ends,
             current_node=self._current_node,
@@ -227,7 +228,7 @@ class Engine:
         month = context.created_at.strftime("%Y%m")
         if month != datetime.now(UTC).strftime("%Y%m"):
             await make_partitions(self._db, [month])  # what the handler does cannot be repeated afterwards
-        async with self._db.handler_transaction() as session:
+        async with self.reports.set_aside(context) as lines, self._db.handler_transaction() as session:
             yield session.connection
             response = context.response
             body = codec.encode(response, what=f"the response of {context.command!r}", limit=self._max_payload_bytes)
@@ -240,11 +241,16 @@ class Engine:
                 progress=context.progress_value,
                 status=context.status,
             )
+            count = len(lines)  # threads may add some
+            if count:
+                await repository.insert_logs(session, context.node_id, lines[:count], time.monotonic())
             settlement = await settle_in(session, context.node_id, [outcome])
             if settlement.lost:
                 raise AttemptLost(f"job {context.id}: this attempt is no longer ours; its transaction is rolled back")
+        del lines[:count]
         if context.callback_pending:
             context.executed_body = (body,)
+            self.reports.go_on(context)
             return
         context.settled = True
         if settlement.parents:

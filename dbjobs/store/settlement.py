@@ -44,15 +44,18 @@ class Settling:
         node_id: the node in whose name the attempts were made; part of the fence.
         counter: whose roll-ups they count in (see ``counters``).
         outcomes: at most one for each job.
+
+    Attributes:
+        in_doubt: an answer was lost, so some of it may be written already.
     """
 
-    def __init__(self, node_id: int, counter: int, outcomes: Iterable[Outcome]) -> None:
+    def __init__(self, node_id: int, counter: int, outcomes: Iterable[Outcome], *, in_doubt: bool = False) -> None:
         self._node_id = node_id
         self._counter = counter
         self._left = {outcome.id: outcome for outcome in sorted(outcomes, key=lambda outcome: outcome.id)}
         self._lost: set[int] = set()
         self._parents: list[int] = []
-        self._in_doubt = False
+        self.in_doubt = in_doubt
 
     async def run(self, db: Database) -> Settlement:
         """Write what is not written yet.
@@ -66,7 +69,18 @@ class Settling:
             await self._write(db, "executed", last, repository.execute_jobs)
             if finals := [outcome for outcome in self._left.values() if outcome.kind in _FINALS]:
                 await self._finish(db, finals)
-        return Settlement(frozenset(self._lost), tuple(self._parents))
+        return self.so_far()
+
+    def left(self) -> list[int]:
+        """Ids of the jobs whose outcomes are not written yet."""
+        return [*self._left]
+
+    def so_far(self) -> Settlement:
+        """What it has done until now; it is told once."""
+        done = Settlement(frozenset(self._lost), tuple(self._parents))
+        self._lost.clear()
+        self._parents.clear()
+        return done
 
     async def _retry(self, db: Database, node_id: int, outcomes: Sequence[Outcome]) -> set[int]:
         return await repository.retry_jobs(db, node_id, self._counter, outcomes)
@@ -96,11 +110,11 @@ class Settling:
         try:
             moved = await with_months(db, partial(without_conflict, finish))
         except DatabaseUnavailable:
-            self._in_doubt = True
+            self.in_doubt = True
             raise
         states = {id: state for id, state, _, _ in moved}
         missing = [outcome for outcome in finals if outcome.id not in states]
-        if missing and self._in_doubt:
+        if missing and self.in_doubt:
             # An answer was lost on the way: what is in history as we would have it is our own doing.
             ends = await repository.find_parents(db, [outcome.id for outcome in missing])
             missing = [outcome for outcome in missing if ends.get(outcome.id) != outcome.kind]

@@ -11,6 +11,7 @@ import pyodbc
 from dbjobs.errors import (
     DatabaseError,
     DatabaseUnavailable,
+    DataRefused,
     MissingDriver,
     MissingPermission,
     PartitionMissing,
@@ -47,6 +48,8 @@ _UNAVAILABLE = _SESSION_ENDED | {
     40143, 40197, 40501, 40540, 40613, 10928, 10929, 49918, 49919, 49920,  # Azure: busy, moving, throttled
 }  # fmt: skip
 _UNAVAILABLE_STATES = ("08", "28", "HYT", "57P")
+# Too long for its column, out of range, not what it is converted to, no JSON, larger than a row may be.
+_DATA = {220, 232, 241, 242, 245, 248, 511, 2628, 8114, 8115, 8152, 8169, 8170, 13609, 13610}
 _NO_PARTITION = 50001  # thrown by our own statements
 
 _NUMBER = re.compile(r"\((-?\d+)\)")
@@ -67,7 +70,17 @@ def translated(where: str) -> Iterator[None]:
     except pyodbc.Error as error:
         raise translate(error, where) from error
     except UnicodeEncodeError as error:
-        raise DatabaseError(f"a text has signs that SQL Server cannot store: {error}") from error
+        raise DataRefused(f"a text has signs that SQL Server cannot store: {error}") from error
+
+
+@contextmanager
+def nothing_stored() -> Iterator[None]:
+    """What is done in the block stores nothing by itself: its commit, if there is one, comes later."""
+    try:
+        yield
+    except DatabaseUnavailable as error:
+        error.in_doubt = False
+        raise
 
 
 def is_lost(error: pyodbc.Error) -> bool:
@@ -92,11 +105,15 @@ def translate(error: pyodbc.Error, where: str) -> DatabaseError | MissingDriver:
     if state in ("IM002", "IM003") or "Can't open lib" in message:
         return MissingDriver(f"the ODBC driver for SQL Server cannot be loaded: {message}")
     if numbers & _UNAVAILABLE or state.startswith(_UNAVAILABLE_STATES) or "closed connection" in message:
-        return DatabaseUnavailable(
+        unavailable = DatabaseUnavailable(
             f"SQL Server at {where} cannot be reached or refuses us: {message}{_advice(message)}"
         )
+        unavailable.in_doubt = is_lost(error)  # a refusal undoes what it refuses
+        return unavailable
     if numbers & _PERMISSIONS or "permission denied" in message:
         return MissingPermission(f"{where}: {message}")
+    if numbers & _DATA or state.startswith("22"):
+        return DataRefused(f"{type(error).__name__}: {message}")
     return DatabaseError(f"{type(error).__name__}: {message}")
 
 

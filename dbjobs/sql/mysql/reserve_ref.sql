@@ -5,7 +5,7 @@
 -- (always under REPEATABLE READ, after a rollback of the other one's under any level), and callers who want other keys
 -- would wait for it. So nobody inserts a key that somebody else has inserted: it is looked for first, uncommitted ones
 -- included, under a lock by name, for which only those wait who want the very same key.
-SELECT GET_LOCK(CONCAT('ref ', SHA2(CONCAT(DATABASE(), '.dbjobs_', :ref_id), 224)), 0) INTO @reserved;
+SELECT GET_LOCK(CONCAT('ref ', SHA2(CONCAT(CONVERT(DATABASE() USING utf8mb4), '.dbjobs_', :ref_id), 224)), 0) INTO @reserved;
 
 SET TRANSACTION ISOLATION LEVEL READ UNCOMMITTED;
 
