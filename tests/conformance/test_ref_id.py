@@ -164,6 +164,6 @@ async def test_keys_leave_with_their_month_and_a_live_job_keeps_its_own(jobs: Jo
         alive = await jobs.enqueue(echo, ref_id="alive", run_after=3600)
         db = jobs._client.db
         month = await repository.current_month(db)
-        assert await repository.forget_refs(db, str(int(month) - 100), 3) == 0
-        assert [await repository.forget_refs(db, month, 3) for _ in range(3)] == [3, 2, 0]
+        assert await repository.forget_refs(db, str(int(month) - 100), (), 3) == 0
+        assert [await repository.forget_refs(db, month, (), 3) for _ in range(3)] == [3, 2, 0]
         assert await repository.find_refs(db, ["alive", "ended 0", "ended 4"]) == {"alive": alive.id}
