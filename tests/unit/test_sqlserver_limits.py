@@ -189,9 +189,11 @@ async def test_a_dead_connection_that_does_not_answer_costs_one_limit(
     server: FakeServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sqlserver, "IDLE_SECONDS", 0.0)
-    async with opened() as db:
-        server.hang("AS answer")
+    monkeypatch.setattr(sqlserver, "PING_SECONDS", 0.1)
+    async with opened(LIMITS._replace(statement=60.0)) as db:  # what a statement may take is no matter
+        gate = server.hang("AS answer")
         await works(db)
+        assert gate.reached.is_set()
 
 
 async def test_what_ends_one_connection_is_believed_of_the_idle_ones(server: FakeServer) -> None:
