@@ -19,6 +19,7 @@ CONNECT_TIMEOUT_SECONDS = 30
 
 _TABLES = (
     "background_job", "completed_job", "failed_job", "job_log", "job_worker", "job_dependency", "job_batch",
+    "job_ref", "ended_parent",
     "job_stat", "job_node",
 )  # fmt: skip
 _OF_ONE_JOB = {"id", "created_at", "request_body"}
