@@ -14,7 +14,8 @@ from benchmarks.job_tables import LARGEST_BATCH, NOOP
 _LIVE = "dbjobs_background_job"
 _HISTORY = ("completed_job", "failed_job", "job_log")
 _TABLES = (
-    "background_job", *_HISTORY, "job_worker", "job_dependency", "job_batch", "job_stat", "job_node",
+    "background_job", *_HISTORY, "job_worker", "job_dependency", "job_batch", "job_ref", "ended_parent",
+    "job_stat", "job_node",
 )  # fmt: skip
 _OF_ONE_JOB = {"id", "created_at", "request_body"}
 # What the library sets on its own connections, and room for a sequence of a million numbers.

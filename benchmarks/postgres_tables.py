@@ -14,6 +14,7 @@ from benchmarks.job_tables import LARGEST_BATCH, NOOP
 _LIVE = "dbjobs.background_job"
 _TABLES = (
     "background_job", "completed_job", "failed_job", "job_log", "job_worker", "job_dependency", "job_batch",
+    "job_ref", "ended_parent",
     "job_stat", "job_node",
 )  # fmt: skip
 _OF_ONE_JOB = {"id", "created_at", "request_body"}
