@@ -35,7 +35,7 @@ PATIENCE_SECONDS = 15.0
 RARE_SECONDS = 1.0
 CALM_ROUNDS = 8
 
-# What no loop and none of the traffic's calls asks for: people, the command line, and the making and dropping of tables.
+# What no loop and none of the traffic's calls asks for: people do, and what makes and drops tables.
 ASKED_BY_PEOPLE = {
     "count_live", "find_risks", "find_stranded", "get_batch", "list_batch", "list_jobs", "list_logs", "list_queues",
     "list_stats", "list_tagged", "oldest_queued", "server_version",
