@@ -24,6 +24,7 @@ from tests.faults.origin import UNKNOWN
 from tests.faults.plan import Fault, Plan, Point
 from tests.faults.served import Served
 from tests.faults.traffic import LONGEST_CALL_SECONDS, Traffic
+from tests.servers import Target
 
 pytestmark = pytest.mark.slow
 
@@ -61,6 +62,8 @@ WHEN_IDLE = {"find_unknown"}
 
 
 EXEMPT = ASKED_BY_PEOPLE | MAKING_TABLES | PARTS | SELDOM
+# Servers that are asked in the words of another one, which takes the whole course.
+SECOND_OF_ITS_KIND = {"postgres15", "pgbouncer"}
 # Only there.
 POSTGRES_ALONE = {"vacuum"}
 
@@ -256,7 +259,9 @@ async def told(client: Jobs, id: int) -> str:
 
 
 @pytest.mark.parametrize("fault", list(Fault))
-async def test_any_round_trip_may_fail(fault: Fault, url: str, raw: Raw, quick: None) -> None:
+async def test_any_round_trip_may_fail(fault: Fault, target: Target, url: str, raw: Raw, quick: None) -> None:
+    if target.name in SECOND_OF_ITS_KIND and fault is not Fault.LOST:
+        pytest.skip("the same statements meet every fault on another server of this kind; here they meet the worst one")
     async with course(url, raw) as run:
         known = await run.calm()
         assert [point for point in known if point.loop.startswith(UNKNOWN)] == []
