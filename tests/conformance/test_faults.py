@@ -194,7 +194,8 @@ async def course(url: str, raw: Raw) -> AsyncIterator[Course]:
     async def see() -> None:
         pass
 
-    async with witness.start(lease_seconds=10 * LEASE_SECONDS), jobs:
+    async with witness.start(lease_seconds=10 * LEASE_SECONDS) as other, jobs:
+        other._janitor._pause = 3600.0  # dead nodes are for the node under test
         await calm.open()
         traffic = Traffic(jobs, calm, raw)
         served = Served(jobs, lease_seconds=LEASE_SECONDS, grace_seconds=0.2, concurrency=20, unresponsive_seconds=1.0)
