@@ -51,7 +51,7 @@ async def drop_batches(db: Fetcher, seconds: float) -> int:
 
 
 async def forget_refs(db: Fetcher, month: str, kept: Sequence[str], limit: int) -> int:
-    """Forget at most ``limit`` ref_ids of months up to this one (YYYYMM), which have left the history; how many."""
+    """Forget at most ``limit`` ref_ids of months up to ``month`` (YYYYMM), but for those ``kept``; how many it was."""
     return int((await db.fetch("forget_refs", month=month, kept=kept, limit=limit))[0][0])
 
 
