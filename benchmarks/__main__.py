@@ -11,10 +11,16 @@ from benchmarks.peers import Dialect
 from benchmarks.run import Run, run
 from benchmarks.scenarios import SCENARIOS
 from benchmarks.server import NoServer
+from benchmarks.soak.run import main as soak
 
 
 def main() -> None:
     """Parse the arguments, measure, print; the exit code is 1 if dbjobs failed in a scenario."""
+    if sys.argv[1:2] == ["soak"]:
+        try:
+            sys.exit(0 if soak(sys.argv[2:]) else 1)
+        except NoServer as error:
+            sys.exit(str(error))
     parser = _parser()
     given = parser.parse_args()
     for name in given.scenario:
@@ -43,7 +49,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks",
         description=__doc__,
-        epilog=f"scenarios:\n{listed}",
+        epilog=f"scenarios:\n{listed}\n\n'python -m benchmarks soak --help' tells of the soak, which measures no rate.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("scenario", nargs="*", help="which ones (default: all)")

@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
 import anyio
 
 from dbjobs.engine.supervisor import Engine
-from dbjobs.errors import DatabaseError, DatabaseUnavailable, NotRunning, SchemaTooOld
+from dbjobs.errors import DatabaseError, DatabaseUnavailable, NotRunning, SchemaTooOld, WrongLoop
 from dbjobs.models import Job, JobRef
 from dbjobs.store import repository
 from dbjobs.store.adopting import adopt
@@ -30,7 +30,7 @@ from dbjobs.store.enqueueing import (
     is_plain,
     ref_deadline,
 )
-from dbjobs.store.migrate import check, migrate
+from dbjobs.store.migrate import LATEST_VERSION, check, migrate
 from dbjobs.store.notices import CHILDREN, ready_notices
 from dbjobs.store.records import NewJob, Ready
 from dbjobs.store.retrying import in_transaction, without_conflict
@@ -47,13 +47,19 @@ IDS_PER_STATEMENT = 1000
 class Client:
     """One open database, shared by everything that a Jobs object does."""
 
-    def __init__(self, db: Database, *, migrate: bool) -> None:
-        self._db = db
+    def __init__(self, make: Callable[[], Database], *, migrate: bool) -> None:
+        self._make = make
+        self._db = make()
         self._migrate = migrate
         self._opened = 0
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._begin()
+
+    def _begin(self) -> None:
+        """Take up what belongs to one event loop: nothing of it may outlive the last close."""
         self._opening = asyncio.Lock()
         self._coalescer: Coalescer[NewJob, JobRef] = Coalescer(self._insert)
-        self._turns = RefTurns(max(1, db.pool_size - 1))
+        self._turns = RefTurns(max(1, self._db.pool_size - 1))
         self._known_queues: set[str] = set()
         self._noticed: dict[tuple[str, bool], float] = {}
         self._late_notices: dict[tuple[str, bool], Ready] = {}
@@ -66,39 +72,88 @@ class Client:
         """The open database.
 
         Raises:
-            NotRunning: it is not open.
+            NotRunning: it is not open. WrongLoop: it is open in another event loop.
         """
         if not self._opened:
             raise NotRunning("the database is not open: use 'async with jobs:' or 'async with jobs.start():'")
+        self._check_loop()
         return self._db
+
+    @property
+    def is_working(self) -> bool:
+        """True while workers run, in an event loop that still lives."""
+        return self.engine is not None and self._loop is not None and not self._loop.is_closed()
+
+    def _check_loop(self) -> None:
+        """Connections belong to the event loop they were made in; another one would damage them.
+
+        Raises:
+            WrongLoop: this is not that loop.
+        """
+        try:
+            here = asyncio.get_running_loop()
+        except RuntimeError:
+            here = None
+        if here is not self._loop:
+            raise WrongLoop(
+                "this Jobs object is open in another event loop. In a plain handler's thread call "
+                "anyio.from_thread.run(jobs.enqueue, command, request), with functools.partial for options, instead "
+                "of asyncio.run(jobs.enqueue(...)); elsewhere open another Jobs object: async with Jobs(url) as own"
+            )
 
     async def open(self) -> None:
         """Open (once, however often it is asked for) and bring the tables up to date."""
+        self._enter_loop()
         async with self._opening:
             if not self._opened:
+                self._loop = asyncio.get_running_loop()  # a close, or an opening that failed, may have let go of it
                 if not self._migrate and (path := missing_file(self._db)) is not None:
                     raise SchemaTooOld(
-                        f"there is no file {path}; if the path is right, run 'dbjobs migrate' to make it"
+                        f"there is no file {path}, so the tables have version 0 and this release needs "
+                        f"{LATEST_VERSION}; if the path is right, run 'dbjobs migrate'"
                     )
-                await self._db.open()
                 try:
+                    await self._db.open()
                     await (migrate if self._migrate else check)(self._db)
                 except BaseException:
+                    self._loop = None
                     await self._db.close()
                     raise
             self._opened += 1
 
+    def _enter_loop(self) -> None:
+        """Belong to this event loop from here on.
+
+        Raises:
+            WrongLoop: another one that still lives has the database open.
+        """
+        if self._loop is asyncio.get_running_loop():
+            return
+        if self._loop is not None:
+            if not self._loop.is_closed() and (self._opened or self._opening.locked()):
+                self._check_loop()
+            if self._opened:  # that loop has ended without a close, and its connections with it
+                self._db = self._make()
+                self._opened = 0
+        self._loop = asyncio.get_running_loop()
+        self._begin()
+
     async def close(self) -> None:
         """Close when everybody has closed."""
         async with self._opening:
-            if self._opened == 1:
+            self._opened -= 1
+            if self._opened:
+                return
+            self._opened = 1  # what still has to be written needs the database
+            try:
                 await self._coalescer.close()
                 await self.waits.close()
                 if self._late is not None:
                     await asyncio.wait([self._late])
+            finally:
+                self._opened = 0
+                self._loop = None
                 await self._db.close()
-                self._known_queues.clear()
-            self._opened -= 1
 
     @asynccontextmanager
     async def engine_database(self, lease_seconds: float) -> AsyncIterator[Database]:
@@ -108,11 +163,11 @@ class Client:
             yield db
             return
         try:
-            await db.open()
-        except DatabaseUnavailable:
-            self._db.distrust()  # ours may be as dead, and not know it yet
-            raise
-        try:
+            try:
+                await db.open()
+            except DatabaseUnavailable:
+                self._db.distrust()  # ours may be as dead, and not know it yet
+                raise
             yield db
         finally:
             with anyio.CancelScope(shield=True):
@@ -264,8 +319,8 @@ class Client:
     async def _notify(self, notices: Sequence[str]) -> None:
         try:
             await repository.notify(self._db, notices)
-        except DatabaseError:
-            return  # only a hint: polling finds the jobs
+        except Exception:
+            return  # only a hint, whatever is wrong with it: polling finds the jobs
 
     def poke_queues(self) -> None:
         """Settings of queues were changed by this process."""

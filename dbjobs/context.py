@@ -227,7 +227,8 @@ class JobContext:
 
         Yields the connection of the driver (asyncpg, aiomysql or asyncmy, aioodbc, sqlite3), which ``enqueue`` takes as
         ``connection=``, too. At the end of the block the job is completed (or, if it has a callback, executed)
-        with the response given to ``respond``; what the handler returns or raises later is ignored.
+        with the response given to ``respond``; what the handler returns or raises later is ignored, and what it logs
+        later is dropped. Lines logged in the block come with its commit.
 
         Raises:
             AttemptLost: at the end of the block, if the attempt is no longer ours; everything is rolled back.

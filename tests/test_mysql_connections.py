@@ -15,7 +15,7 @@ from dbjobs import DatabaseUnavailable, Jobs, JobState
 from dbjobs.store import repository
 from dbjobs.store.mysql import MysqlDatabase
 from dbjobs.store.mysql_limits import Limits
-from tests.conformance.helpers import eventually
+from tests.conformance.helpers import eventually, wait_all, whole_list
 from tests.conformance.raw import Raw
 from tests.servers import Target
 from tests.servers.proxy import Link, Proxy
@@ -212,3 +212,30 @@ async def test_a_worker_goes_on_after_its_connections_have_died_silently(url: st
                 job = await others.wait(await others.enqueue("note", 2), timeout=3 * lease_seconds)
         assert job.state is JobState.COMPLETED
     assert sorted(set(ran)) == [1, 2]
+
+
+@pytest.mark.parametrize("how", ["lost", "unanswered"])
+async def test_a_swallowed_commit_of_outcomes_stops_neither_them_nor_the_node(url: str, proxy: Proxy, how: str) -> None:
+    jobs = Jobs(proxy.url(url))
+    ran: list[int] = []
+
+    @jobs.command
+    async def note(request: int) -> int:
+        ran.append(request)
+        return request
+
+    async with jobs.start(lease_seconds=4.0):
+        await jobs.wait(await jobs.enqueue(note, -1), timeout=10)
+        lost = swallow(proxy, b"completed_job", how)
+        with at_once(10.0):
+            ended = await wait_all(jobs, [await jobs.enqueue(note, n) for n in range(20)])
+        assert lost, "no outcome was swallowed"
+        assert {(job.state, job.attempt) for job in ended} == {(JobState.COMPLETED, 1)}
+        proxy.on_sent = None
+        stopping = time.monotonic()
+    assert time.monotonic() - stopping < 10.0
+    assert sorted(ran) == list(range(-1, 20))
+    async with jobs:
+        listed = await whole_list(jobs)
+    assert sorted(row.id for row in listed) == sorted({row.id for row in listed})
+    assert len(listed) == len(ran)

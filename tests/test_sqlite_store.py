@@ -16,6 +16,7 @@ from typing import Any
 import anyio
 import pytest
 
+from dbjobs import Jobs
 from dbjobs.errors import (
     DatabaseError,
     DatabaseUnavailable,
@@ -147,7 +148,7 @@ async def test_a_crash_while_copying_leaves_each_job_once(
     """The month has been committed, the main file has not: the job is in both, shown once, and copied again."""
     ids = await enqueue(db, 3)
     with monkeypatch.context() as patch:
-        patch.setattr(Script, "run", crash_in(("DELETE FROM dbjobs_finished_job",)))
+        patch.setattr(Script, "run", crash_in(("INSERT INTO dbjobs_month_range",)))
         await run_all(db)
         await db.close()
     assert rows_of(month, "SELECT count(*) FROM completed_job") == [(3,)]
@@ -285,8 +286,8 @@ async def test_a_month_dropped_by_another_process_is_gone_here_too(url: str, db:
     await other.open()
     this = await repository.current_month(other)
     async with other.transaction() as session:
-        await session.script("drop_partition", month=this)
-    assert await repository.forget_refs(other, this, 10) == 1
+        await session.script("drop_partition", month=this, oldest=this)
+    assert await repository.forget_refs(other, this, (), 10) == 1
     await other.close()
     assert this not in await repository.list_partitions(db)
     assert await listed(db) == []
@@ -654,3 +655,45 @@ async def test_closing_ends_every_thread(url: str) -> None:
 def test_a_directive_that_does_not_exist_is_refused() -> None:
     with pytest.raises(ValueError, match="-- @every jobs"):
         Script("-- @every jobs\nSELECT 1;\n")
+
+
+async def test_a_job_is_looked_for_in_the_file_of_its_month_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Forty months of history: neither a job that runs, nor an old one, nor one that never was, opens them all."""
+    path = tmp_path / "jobs.db"
+    jobs = Jobs(f"sqlite:///{path}")
+
+    @jobs.command
+    async def work() -> None: ...
+
+    opened: list[str] = []
+    connection = sqlite_history.History.connection
+
+    def counted(self: sqlite_history.History, month: str) -> sqlite3.Connection | None:
+        opened.append(month)
+        return connection(self, month)
+
+    async with jobs:
+        refs = []
+        for number in range(40):
+            ref = await jobs.enqueue(work)
+            refs.append(ref)
+            with closing(sqlite3.connect(path)) as raw:
+                moment = f"{2020 + number // 12}-{number % 12 + 1:02}-15 12:00:00.000"
+                raw.execute("UPDATE dbjobs_background_job SET created_at = ? WHERE id = ?", (moment, ref.id))
+                raw.commit()
+        async with jobs.start(retention_months=None):
+            for ref in refs:
+                await jobs.wait(ref, timeout=20)
+    async with jobs:
+        assert len(sqlite_history.HistoryFiles(path, "dbjobs").months()) >= 40
+        live = await jobs.enqueue(work)
+        monkeypatch.setattr(sqlite_history.History, "connection", counted)
+        assert await repository.find_ends(jobs._client.db, [live.id]) == {}
+        assert await jobs.get(10**9) is None
+        assert opened == []
+        found = await jobs.get(refs[7])
+        assert found is not None
+        assert found.state is JobState.COMPLETED
+        assert opened == ["202008"]

@@ -25,6 +25,7 @@ from dbjobs.engine.crews import kind_of
 from dbjobs.engine.deadlines import Deadlines
 from dbjobs.engine.failure import failed, stopped, untold
 from dbjobs.engine.finisher import Finisher
+from dbjobs.engine.reporter import Reporter
 from dbjobs.engine.steps import Steps
 from dbjobs.errors import UnknownCommand
 from dbjobs.store.records import Outcome
@@ -47,6 +48,7 @@ class Execution:
         finisher: Finisher,
         deadlines: Deadlines,
         children: Children,
+        reports: Reporter,
         *,
         max_payload_bytes: int,
         lease_ends: Callable[[], float],
@@ -57,6 +59,7 @@ class Execution:
         self._finisher = finisher
         self._deadlines = deadlines
         self._children = children
+        self._reports = reports
         self._max_payload_bytes = max_payload_bytes
         self._lease_ends = lease_ends
         self._current_node = current_node
@@ -108,6 +111,8 @@ class Execution:
             error = raised
         finally:
             attempt.steps = None
+        if attempt.context.settled:
+            self._reports.completed(attempt.context)
         await _forget_cancellations()
         duration_ms = (time.monotonic() - started) * 1000
         if attempt.context.settled or (attempt.abandoned and attempt.lane_rest is None):

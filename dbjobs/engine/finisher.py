@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+import math
+import time
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 
 import anyio
@@ -13,11 +15,12 @@ from dbjobs.engine.attempt import Attempt
 from dbjobs.engine.reporter import Reporter
 from dbjobs.engine.resilience import Backoff
 from dbjobs.engine.waker import Waker
-from dbjobs.errors import DatabaseError, DatabaseUnavailable, TransactionConflict
+from dbjobs.engine.writing import Entry, Part, Pass, parts_of
+from dbjobs.errors import DatabaseError
 from dbjobs.store import repository
 from dbjobs.store.database import Database
 from dbjobs.store.records import Outcome
-from dbjobs.store.settlement import Settlement, Settling
+from dbjobs.store.settlement import Settlement
 
 log = logging.getLogger("dbjobs")
 
@@ -26,7 +29,9 @@ LARGEST_BATCH = 1000
 # Outcomes that may wait to be written before claims stop: a slow database must not fill the memory.
 MOST_WAITING = 4000
 
-Entry = tuple[Attempt, Outcome]
+# Pauses before outcomes are tried again that the database refuses while it takes others.
+FIRST_PAUSE_SECONDS = 0.5
+LONGEST_PAUSE_SECONDS = 30.0
 
 
 class Finisher:
@@ -61,12 +66,18 @@ class Finisher:
         self._in_flight: list[Entry] = []
         self._lanes_back: list[Attempt] = []
         self._durable: dict[Attempt, asyncio.Future[bool]] = {}
+        self._refused: list[Part] = []
+        self._trying: list[Part] = []
+        self._retry_at = 0.0
+        self._pause = 0.0
+        self._told: set[str] = set()
+        self._backoff = Backoff("writing outcomes")
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
 
     def __len__(self) -> int:
-        return len(self._waiting) + len(self._in_flight)
+        return len(self._waiting) + len(self._in_flight) + sum(len(part.entries) for part in self._refused)
 
     @property
     def full(self) -> bool:
@@ -75,12 +86,16 @@ class Finisher:
 
     def holds(self) -> set[int]:
         """Ids of the jobs whose outcome is not written yet."""
-        return {outcome.id for _, outcome in (*self._waiting, *self._in_flight)}
+        return {outcome.id for _, outcome in self._entries()}
 
     def lanes(self) -> set[str | None]:
         """Named workers of those jobs."""
-        attempts = [attempt for attempt, _ in (*self._waiting, *self._in_flight)]
+        attempts = [attempt for attempt, _ in self._entries()]
         return {attempt.job.worker for attempt in (*attempts, *self._lanes_back)}
+
+    def _entries(self) -> list[Entry]:
+        kept = [entry for part in (*self._refused, *self._trying) for entry in part.entries.values()]
+        return [*self._waiting, *self._in_flight, *kept]
 
     def submit(self, attempt: Attempt, outcome: Outcome) -> None:
         """Queue an outcome; returns at once."""
@@ -124,8 +139,7 @@ class Finisher:
             # A connection and a prepared statement for the first outcomes, while their jobs are being claimed.
             await repository.finish_jobs(self._db, 0, 0, ())
         while True:
-            await self._wake.wait()
-            self._wake.clear()
+            await self._wait()
             while self._waiting or self._lanes_back:
                 if self._lanes_back:
                     with anyio.CancelScope(shield=True):
@@ -136,66 +150,87 @@ class Finisher:
                     continue
                 if self._reporter.has_lines:
                     await self._reporter.flush_quietly()
+                was_full = self.full
                 with anyio.CancelScope(shield=True):
                     await self._write(batch, current_node)
-                was_full = self.full
                 self._in_flight = []
                 if was_full and not self.full:
                     self._waker.poke()  # claims go on
-            self._idle.set()
+                if self._refused and time.monotonic() >= self._retry_at:
+                    break
+            if self._refused and time.monotonic() >= self._retry_at:
+                with anyio.CancelScope(shield=True):
+                    await self._write_refused(current_node)
+            if not self._refused and not self._waiting and not self._lanes_back:
+                self._idle.set()
 
-    async def _write(self, batch: list[Entry], current_node: Callable[[], int | None]) -> None:
-        by_node: dict[int, list[Entry]] = {}
-        for entry in batch:
-            by_node.setdefault(entry[0].node_id, []).append(entry)
-        for node_id, entries in by_node.items():
-            await self._write_for(node_id, entries, current_node)
-
-    async def _write_for(self, node_id: int, entries: list[Entry], current_node: Callable[[], int | None]) -> None:
-        backoff = Backoff("writing outcomes")
-        settling = Settling(node_id, node_id, (outcome for _, outcome in entries))
-        while True:
-            try:
-                settlement = await settling.run(self._db)
-            except (DatabaseUnavailable, TransactionConflict) as error:
-                if current_node() != node_id:
-                    self._conclude(entries, {outcome.id for _, outcome in entries})
-                    return
-                await backoff.failed(error)
-            except DatabaseError as error:
-                await self._divide(node_id, entries, error, current_node)
-                return
-            else:
-                backoff.succeeded()
-                self._settled(entries, settlement)
-                return
-
-    async def _divide(
-        self, node_id: int, entries: list[Entry], error: DatabaseError, current_node: Callable[[], int | None]
-    ) -> None:
-        """The database refuses a batch: find the outcome that it refuses and fail that job with the reason."""
-        if len(entries) > 1:
-            middle = len(entries) // 2
-            await self._write_for(node_id, entries[:middle], current_node)
-            await self._write_for(node_id, entries[middle:], current_node)
+    async def _wait(self) -> None:
+        """Wait for outcomes, or until those that were refused are tried again."""
+        if self._waiting or self._lanes_back:
             return
-        attempt, outcome = entries[0]
-        log.error("job %s: its outcome cannot be stored: %s", outcome.id, error)
-        text = f"the outcome of this job could not be stored: {error}".encode("ascii", "replace").decode()[:500]
-        plain = Outcome(
-            id=outcome.id,
-            attempt=outcome.attempt,
-            kind="failed",
-            error_code="unstorable",
-            error=text.replace("\0", "?"),
-            release_worker=outcome.release_worker or outcome.block_worker,
-        )
-        if outcome.error_code == "unstorable":
-            # Even that was refused: it is not this job's data. Keep the job and try again later.
-            await anyio.sleep(1.0)
-        await self._write_for(node_id, [(attempt, plain)], current_node)
+        self._wake.clear()
+        with anyio.move_on_after(max(self._retry_at - time.monotonic(), 0.0) if self._refused else math.inf):
+            await self._wake.wait()
 
-    def _settled(self, entries: list[Entry], settlement: Settlement) -> None:
+    async def _write(self, batch: Sequence[Entry], current_node: Callable[[], int | None]) -> None:
+        """Write a batch. What the database refuses for reasons of its own, while it takes others, is kept for later.
+
+        While it takes nothing, what comes meanwhile is tried together with the batch.
+        """
+        parts = parts_of(batch)
+        while parts:
+            writing = Pass(self._settled)
+            await writing.run(self._db, parts)
+            parts = self._ours(writing.refused, current_node)
+            if not parts or writing.error is None:
+                self._backoff.succeeded()
+                return
+            if writing.took_some and not writing.hopeless:
+                self._keep(parts, writing.error)
+                return
+            await self._backoff.failed(writing.error)
+            more, self._waiting = self._waiting[:LARGEST_BATCH], self._waiting[LARGEST_BATCH:]
+            self._in_flight += more
+            parts += parts_of(more)
+
+    async def _write_refused(self, current_node: Callable[[], int | None]) -> None:
+        """Try again what the database has refused for its own sake."""
+        refused, self._refused = self._refused, []
+        writing = Pass(self._settled)
+        self._trying = refused
+        await writing.run(self._db, refused)
+        self._trying = []
+        if writing.error is not None:
+            self._keep(self._ours(writing.refused, current_node), writing.error)
+        if not self._refused:
+            self._told.clear()
+            self._pause = 0.0
+
+    def _keep(self, parts: list[Part], error: Exception) -> None:
+        if str(error) not in self._told:
+            self._told.add(str(error))
+            log.error(
+                "outcomes of %d jobs are refused by the database, and not for what they hold: %s; they are kept and "
+                "tried again",
+                sum(len(part.entries) for part in parts), error,
+            )  # fmt: skip
+        self._refused += parts
+        self._pause = min(self._pause * 2 or FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS)
+        self._retry_at = time.monotonic() + self._pause
+
+    def _ours(self, parts: Iterable[Part], current_node: Callable[[], int | None]) -> list[Part]:
+        """Those whose node id is in force still; the others can never be written."""
+        ours: list[Part] = []
+        for part in parts:
+            if part.node_id == current_node():
+                ours.append(part)
+            else:
+                self._settled(part.written(), part.settling.so_far())
+                left = part.settling.left()
+                self._conclude([part.entries[id] for id in left], left)
+        return ours
+
+    def _settled(self, entries: Sequence[Entry], settlement: Settlement) -> None:
         if any(outcome.id in settlement.lost for _, outcome in entries if _gives_lane_back(outcome)):
             # Was it written before, and only the answer lost? Then the lane may be ours again by now.
             self._on_stray_lanes()
@@ -224,7 +259,7 @@ class Finisher:
         del self._lanes_back[: len(attempts)]  # more may have come meanwhile
         self._waker.look_for_lanes()
 
-    def _conclude(self, entries: list[Entry], lost: set[int] | frozenset[int]) -> None:
+    def _conclude(self, entries: Sequence[Entry], lost: Collection[int]) -> None:
         ended: list[int] = []
         for attempt, outcome in entries:
             ours = outcome.id not in lost

@@ -182,9 +182,9 @@ class Node:
     async def _beat(self, started: float) -> None:
         """One round trip: the lease is renewed, or lost (no id is registered then), or a new id is there."""
         if self._db is None:
-            db = self._parent.another()
-            await db.open()
-            self._db = db
+            # Known before it is open: what a failed opening has begun is closed with it.
+            self._db = self._parent.another()
+            await self._db.open()
         id, info = self._registered, self._info()
         if id is None:
             id = await repository.register_node(self._db, self.name, self._lease_seconds, info)

@@ -5,13 +5,15 @@ from __future__ import annotations
 import logging
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
 import anyio
 
-from dbjobs.errors import DatabaseError
+from dbjobs.engine.resilience import voice
+from dbjobs.errors import DatabaseUnavailable
 from dbjobs.store import repository
 from dbjobs.store.database import Database
 from dbjobs.store.records import LogEntry, ProgressReport
@@ -26,6 +28,7 @@ FLUSH_SECONDS = 0.25
 # Lines kept while the database is slow; the oldest go first, and the log says how many went.
 MAX_WAITING_LINES = 20_000
 LINES_PER_STATEMENT = 2_000
+WRITING = "writing progress and logs"
 
 
 class Reporter:
@@ -36,7 +39,9 @@ class Reporter:
         self._current_node = current_node
         self._lines: deque[LogEntry] = deque(maxlen=MAX_WAITING_LINES)
         self._latest: dict[int, JobContext] = {}
+        self._aside: dict[tuple[int, int], list[LogEntry]] = {}
         self._dropped = 0
+        self._failing = False
         self._lock = anyio.Lock()
 
     @property
@@ -46,9 +51,46 @@ class Reporter:
 
     def log(self, context: JobContext, level: str, message: str) -> None:
         """Add a line; safe in any thread."""
+        line = LogEntry(context.id, context.attempt, time.monotonic(), level, message)
+        aside = self._aside.get((context.id, context.attempt))
+        if aside is not None:
+            aside.append(line)
+            return
         if len(self._lines) == MAX_WAITING_LINES:
             self._dropped += 1
-        self._lines.append(LogEntry(context.id, context.attempt, time.monotonic(), level, message))
+        self._lines.append(line)
+
+    @asynccontextmanager
+    async def set_aside(self, context: JobContext) -> AsyncIterator[list[LogEntry]]:
+        """Keep the lines of a job for the transaction that completes it: after its commit they would find no job.
+
+        Yields those that are logged from here on. If the block raises they are written as usual; what has been added
+        by a handler that goes on after its job's completion is dropped, and the log says so.
+        """
+        key = (context.id, context.attempt)
+        aside: list[LogEntry] = []
+        self._aside[key] = aside
+        try:
+            if self.has_lines:
+                await self.flush_quietly()  # earlier ones: the job is still there
+            yield aside
+        except BaseException:
+            del self._aside[key]
+            self._lines.extend(aside)
+            raise
+
+    def go_on(self, context: JobContext) -> None:
+        """The job is still there, for its callback: lines that were set aside are written as usual."""
+        self._lines.extend(self._aside.pop((context.id, context.attempt), ()))
+
+    def completed(self, context: JobContext) -> None:
+        """The attempt is over: what was set aside and is not written has come too late."""
+        late = self._aside.pop((context.id, context.attempt), None)
+        if late:
+            log.warning(
+                "job %s: %d log lines were dropped: its handler had completed it before, in job.transaction()",
+                context.id, len(late),
+            )  # fmt: skip
 
     def progress(self, context: JobContext) -> None:
         """Note that a job's progress has changed; safe in any thread."""
@@ -62,18 +104,24 @@ class Reporter:
                 await self.flush_quietly()
 
     async def flush_quietly(self) -> None:
-        """Write what is there; reports must never stop an outcome, so errors are only logged."""
+        """Write what is there; reports must never stop an outcome, so an error is only told."""
         try:
             with anyio.CancelScope(shield=True):
                 await self.flush()
-        except DatabaseError as error:
-            log.warning("progress and logs could not be written: %s", error)
+        except Exception as error:
+            self._failing = True
+            voice().failed(WRITING, error)
+        else:
+            if self._failing:
+                self._failing = False
+                voice().succeeded(WRITING)
 
     async def flush(self) -> None:
         """Write what is there.
 
         Raises:
-            DatabaseError: the reports of this flush are lost.
+            DatabaseError: some reports are lost. Log lines are not, while the database is away: they wait for the next
+                flush, and those that it had written without saying so are written again.
         """
         async with self._lock:
             node_id = self._current_node()
@@ -93,7 +141,13 @@ class Reporter:
                 count = min(len(self._lines), LINES_PER_STATEMENT)
                 lines = [self._lines.popleft() for _ in range(count)]
                 now = time.monotonic()
-                await with_months(self._db, partial(repository.insert_logs, self._db, node_id, lines, now))
+                try:
+                    await with_months(self._db, partial(repository.insert_logs, self._db, node_id, lines, now))
+                except DatabaseUnavailable:
+                    room = MAX_WAITING_LINES - len(self._lines)
+                    self._dropped += max(len(lines) - room, 0)
+                    self._lines.extendleft(reversed(lines[-room:] if room else []))
+                    raise
             if self._dropped:
                 log.warning(
                     "%d log lines of jobs were dropped: they came faster than they could be written",

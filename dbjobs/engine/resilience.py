@@ -122,27 +122,35 @@ def speak_through(outages: Outages) -> None:
     _current.set(outages)
 
 
+def voice() -> Outages:
+    """That of the node whose loop this is; one of its own for a loop of no node."""
+    outages = _current.get()
+    if outages is None:
+        outages = Outages()
+        _current.set(outages)
+    return outages
+
+
 class Backoff:
     """Delays between tries of a loop that fails: growing, jittered, cut short when the database answers again."""
 
     def __init__(self, name: str) -> None:
         self._name = name
         self._delay = 0.0
-        self._outages = _current.get() or Outages()
 
     def succeeded(self) -> None:
         """It works again."""
         if self._delay:
-            self._outages.succeeded(self._name)
+            voice().succeeded(self._name)
             self._delay = 0.0
 
     async def failed(self, error: Exception) -> None:
         """Tell of it, and wait before the next try."""
-        self._outages.failed(self._name, error)
+        voice().failed(self._name, error)
         self._delay = min(self._delay * 2 or _FIRST_SECONDS, _LONGEST_SECONDS)
         delay = self._delay * random.uniform(0.5, 1.5)
         if isinstance(error, DatabaseUnavailable):
-            await self._outages.pause(delay)
+            await voice().pause(delay)
         else:
             await anyio.sleep(delay)
 

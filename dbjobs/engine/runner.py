@@ -18,6 +18,7 @@ from dbjobs.engine.execution import Execution
 from dbjobs.engine.failure import stopped
 from dbjobs.engine.finisher import Finisher
 from dbjobs.engine.memory import Memory
+from dbjobs.engine.reporter import Reporter
 from dbjobs.engine.settings import Settings
 from dbjobs.engine.slots import Slots
 from dbjobs.engine.waker import Waker
@@ -53,6 +54,7 @@ class Runners:
         finisher: Finisher,
         deadlines: Deadlines,
         waker: Waker,
+        reports: Reporter,
         *,
         max_payload_bytes: int,
         lease_ends: Callable[[], float],
@@ -70,6 +72,7 @@ class Runners:
             finisher,
             deadlines,
             self._children,
+            reports,
             max_payload_bytes=max_payload_bytes,
             lease_ends=lease_ends,
             current_node=current_node,
@@ -136,6 +139,8 @@ class Runners:
 
     def abandon(self, attempt: Attempt) -> None:
         """A handler goes on after it was told to stop: close it; if that is no use, give its slot to another."""
+        if attempt.stop is Stop.SHUTDOWN and attempt.still_runs:
+            return  # the stop waits for it, and takes care of it (see ``forsake``)
         seconds = time.monotonic() - attempt.stopped_at
         told = f"job {attempt.job.id} ({attempt.job.command}) goes on {seconds:.0f} s after it was told to stop"
         if attempt.call is None and attempt.steps is not None and not attempt.steps.closed:

@@ -107,6 +107,7 @@ class Engine:
             self._finisher,
             self._deadlines,
             self.waker,
+            self.reports,
             max_payload_bytes=max_payload_bytes,
             lease_ends=lambda: self._node.lease_ends,
             current_node=self._current_node,
@@ -201,11 +202,13 @@ class Engine:
                     raised = error  # goes on below as it is, not wrapped in this task group's ExceptionGroup
                 finally:
                     # Whatever ended the block, running jobs get their grace and outcomes are written.
-                    with anyio.CancelScope(shield=True):
-                        self.stop()
-                        await self._shut_down(dispatching)
-                        await self._runners.close()
-                    loops.end()
+                    try:
+                        with anyio.CancelScope(shield=True):
+                            self.stop()
+                            await self._shut_down(dispatching)
+                            await self._runners.close()
+                    finally:
+                        loops.end()  # shielded as they are, nothing else would end them
         finally:
             with anyio.CancelScope(shield=True):
                 await self._node.stop()
@@ -225,7 +228,7 @@ class Engine:
         month = context.created_at.strftime("%Y%m")
         if month != datetime.now(UTC).strftime("%Y%m"):
             await make_partitions(self._db, [month])  # what the handler does cannot be repeated afterwards
-        async with self._db.handler_transaction() as session:
+        async with self.reports.set_aside(context) as lines, self._db.handler_transaction() as session:
             yield session.connection
             response = context.response
             body = codec.encode(response, what=f"the response of {context.command!r}", limit=self._max_payload_bytes)
@@ -238,11 +241,16 @@ class Engine:
                 progress=context.progress_value,
                 status=context.status,
             )
+            count = len(lines)  # threads may add some
+            if count:
+                await repository.insert_logs(session, context.node_id, lines[:count], time.monotonic())
             settlement = await settle_in(session, context.node_id, [outcome])
             if settlement.lost:
                 raise AttemptLost(f"job {context.id}: this attempt is no longer ours; its transaction is rolled back")
+        del lines[:count]
         if context.callback_pending:
             context.executed_body = (body,)
+            self.reports.go_on(context)
             return
         context.settled = True
         if settlement.parents:
@@ -280,8 +288,12 @@ class Engine:
                 with anyio.fail_after(LAST_WRITES_SECONDS):
                     await self._give_back_rest(node_id)
                     await repository.remove_node(self._db, node_id)
-        except (DatabaseError, TimeoutError) as error:
-            log.warning("the node could not sign off (%s); its lease will run out", str(error) or "no answer in time")
+        except TimeoutError:
+            log.warning("the node could not sign off (no answer in time); its lease will run out")
+        except Exception as error:
+            # Not the database's own error: a fault of ours, or of a driver. Its place tells more.
+            place = None if isinstance(error, DatabaseError) else error
+            log.warning("the node could not sign off (%s); its lease will run out", error, exc_info=place)
         if self.left and self._node.id is not None:
             self._leave_in_custody(self._node.id)
 

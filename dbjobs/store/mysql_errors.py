@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from dbjobs.errors import (
     DatabaseError,
     DatabaseUnavailable,
+    DataRefused,
+    LockTimeout,
     MissingPermission,
     PartitionMissing,
     TransactionConflict,
@@ -20,12 +22,18 @@ NO_PARTITION = 1526
 # A partition that is there already, in two wordings, and one that is not there.
 PARTITION_EXISTS = frozenset({1517, 1495})
 PARTITION_GONE = frozenset({1507, 1508})
-# Deadlock; lock wait timeout; row changed since the snapshot (MariaDB); definition changed under the statement.
-_CONFLICTS = frozenset({1213, 1205, 1020, 1412, 1615})
+LOCK_TIMEOUT = 1205
+# Deadlock; row changed since the snapshot (MariaDB); definition changed under the statement.
+_CONFLICTS = frozenset({1213, 1020, 1412, 1615})
+# A value of the wrong kind, out of range, too long, no JSON, with characters that the column does not have, or larger
+# than a packet; MariaDB's 4025 is a CHECK, which is how it sees whether a text is JSON.
+_DATA = frozenset(
+    {1048, 1153, 1264, 1265, 1292, 1300, 1301, 1366, 1367, 1406, 1690, 3140, 3141, 3144, 3156, 4025, 4038}
+)
 _NO_RIGHT = frozenset({1044, 1142, 1143, 1227, 1370, 1410, 1419, 1698})
 _REFUSED = frozenset({1045, 1049, 1130, 1129, 1251, 1862})
 _UNAVAILABLE = frozenset({
-    1040, 1047, 1053, 1077, 1078, 1079, 1080, 1105, 1152, 1153, 1158, 1159, 1160, 1161, 1184, 1203, 1226, 1290, 1317,
+    1040, 1047, 1053, 1077, 1078, 1079, 1080, 1105, 1152, 1158, 1159, 1160, 1161, 1184, 1203, 1226, 1290, 1317,
     1792, 1836, 1927, 2002, 2003, 2005, 2006, 2013, 2014, 2055, 3024, 3169, 4031,
 })  # fmt: skip
 
@@ -61,11 +69,15 @@ def _is_drivers(error: Exception) -> bool:
 
 def _ours(error: Exception, where: str) -> DatabaseError:
     code, text = code_of(error), _text(error)
+    if code == LOCK_TIMEOUT:
+        return LockTimeout(text)
     if code in _CONFLICTS:
         return TransactionConflict(text)
     if code == NO_PARTITION:
         month = re.search(r"\d{6}", text)
         return PartitionMissing(text, month and month[0])
+    if code in _DATA:
+        return DataRefused(f"{type(error).__name__}: {text}")
     if code in _NO_RIGHT:
         return MissingPermission(f"{where}: {text}")
     if code in _REFUSED:

@@ -16,7 +16,7 @@ from dbjobs.store import postgres_copy
 from dbjobs.store.database import Row, Session, number_option, split_url
 from dbjobs.store.pool import Pool
 from dbjobs.store.postgres_callers import adopted
-from dbjobs.store.postgres_connection import Limits, PostgresConnection
+from dbjobs.store.postgres_connection import Limits, PostgresConnection, milliseconds
 from dbjobs.store.postgres_connector import Connector
 from dbjobs.store.postgres_errors import translated
 from dbjobs.store.records import NewJob
@@ -111,15 +111,17 @@ class PostgresDatabase:
     async def handler_transaction(self) -> AsyncIterator[Session]:
         if self._handlers_pool is None:
             self._handlers_pool = self._new_pool(self._handlers_limits)
-        async with self._transaction(self._handlers_pool) as session:
+        async with self._transaction(self._handlers_pool, HandlersSession) as session:
             yield session
 
     @asynccontextmanager
-    async def _transaction(self, pool: Pool[PostgresConnection]) -> AsyncIterator[Session]:
+    async def _transaction(
+        self, pool: Pool[PostgresConnection], kind: type[PostgresSession] | None = None
+    ) -> AsyncIterator[Session]:
         connection, transaction = await self._begin(pool)
         try:
             try:
-                yield PostgresSession(self, connection)
+                yield (kind or PostgresSession)(self, connection)
             except BaseException as error:
                 await connection.roll_back(transaction)
                 if not isinstance(error, Exception):
@@ -285,6 +287,18 @@ class PostgresSession:
         records = postgres_copy.records(ids, jobs)
         await self._connection.copy("background_job", self._database.schema, postgres_copy.COLUMNS, records)
         return ids
+
+
+class HandlersSession(PostgresSession):
+    """The same for a handler's transaction: from our first statement on it may not idle for long."""
+
+    _is_limited = False
+
+    async def fetch(self, statement: str, /, **parameters: Any) -> Sequence[Row]:
+        if not self._is_limited:
+            self._is_limited = True
+            await super().fetch("limit_idle", milliseconds=milliseconds(self._database._limits.idle))
+        return await super().fetch(statement, **parameters)
 
 
 @lru_cache(maxsize=16)

@@ -68,9 +68,9 @@ def server_settings(limits: Limits) -> dict[str, str]:
     alive = max(int(limits.command / 3), 1)
     return _PLANS | {
         "application_name": "dbjobs",
-        "statement_timeout": _milliseconds(limits.command + _SERVER_LATER_SECONDS),
-        "lock_timeout": _milliseconds(limits.lock),
-        "idle_in_transaction_session_timeout": _milliseconds(limits.idle),
+        "statement_timeout": milliseconds(limits.command + _SERVER_LATER_SECONDS),
+        "lock_timeout": milliseconds(limits.lock),
+        "idle_in_transaction_session_timeout": milliseconds(limits.idle),
         "idle_session_timeout": "0",
         # Every protocol here is written for READ COMMITTED. Not default_transaction_read_only: where somebody has
         # set it (a provider whose disk is full, a maintenance), they mean us, too.
@@ -80,11 +80,12 @@ def server_settings(limits: Limits) -> dict[str, str]:
         "tcp_keepalives_idle": str(alive),
         "tcp_keepalives_interval": str(alive),
         "tcp_keepalives_count": "2",
-        "tcp_user_timeout": _milliseconds(limits.command),
+        "tcp_user_timeout": milliseconds(limits.command),
     }
 
 
-def _milliseconds(seconds: float) -> str:
+def milliseconds(seconds: float) -> str:
+    """A time as the server's settings want it."""
     return str(round(seconds * 1000))
 
 
@@ -233,7 +234,7 @@ def _watched(raw: Raw, limits: Limits) -> Any:
                 ("TCP_KEEPIDLE", alive),
                 ("TCP_KEEPINTVL", alive),
                 ("TCP_KEEPCNT", 2),
-                ("TCP_USER_TIMEOUT", round(limits.command * 1000)),
+                ("TCP_USER_TIMEOUT", round(max(limits.connect, limits.command / 3) * 1000)),
             ):
                 if hasattr(socket, name):
                     raw_socket.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)

@@ -12,6 +12,8 @@ import asyncpg
 from dbjobs.errors import (
     DatabaseError,
     DatabaseUnavailable,
+    DataRefused,
+    LockTimeout,
     MissingPermission,
     PartitionMissing,
     TransactionConflict,
@@ -20,10 +22,11 @@ from dbjobs.errors import (
 _CONFLICTS = (
     asyncpg.DeadlockDetectedError,
     asyncpg.SerializationError,
-    asyncpg.LockNotAvailableError,
     # DDL changed a table under a prepared statement; the next try prepares it anew.
     asyncpg.InvalidCachedStatementError,
 )
+# Class 22, and what is too large for any row.
+_DATA = (asyncpg.DataError, asyncpg.ProgramLimitExceededError)
 _REFUSED = (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError)
 # A standby, a demoted primary, or a server that its owner has made read-only for a while. 25006 on a caller's own
 # connection may also be the caller's own READ ONLY transaction.
@@ -62,6 +65,8 @@ def translated(where: str) -> Iterator[None]:
 
 def translate(error: Exception, where: str) -> DatabaseError | None:
     """The driver's exception as one of ours; None if it is no exception of the driver or the network."""
+    if isinstance(error, asyncpg.LockNotAvailableError):
+        return LockTimeout(str(error))
     if isinstance(error, _CONFLICTS):
         return TransactionConflict(str(error))
     if isinstance(error, _READ_ONLY):
@@ -75,6 +80,8 @@ def translate(error: Exception, where: str) -> DatabaseError | None:
         return DatabaseError(str(error))
     if isinstance(error, _REFUSED):
         return DatabaseUnavailable(f"PostgreSQL at {where} refuses us: {error}")
+    if isinstance(error, (*_DATA, ValueError)):  # the ValueError is the driver's: it could not send an argument
+        return DataRefused(f"{type(error).__name__}: {error}")
     if isinstance(error, asyncpg.InterfaceError) and is_mistake(error):
         return DatabaseError(str(error))
     if isinstance(error, _BROKEN):

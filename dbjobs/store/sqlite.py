@@ -17,7 +17,7 @@ import anyio
 from dbjobs.errors import DatabaseError, InvalidUrl, MissingPermission
 from dbjobs.store.database import Row, Session, number_option, split_url
 from dbjobs.store.sqlite_callers import Callers, Sqlite3Callers, callers, check_file
-from dbjobs.store.sqlite_connection import MINIMUM_VERSION, connect, translate
+from dbjobs.store.sqlite_connection import MINIMUM_VERSION, connect, is_full, make_room, translate
 from dbjobs.store.sqlite_history import History, HistoryFiles
 from dbjobs.store.sqlite_script import Script, Scripts
 from dbjobs.store.sqlite_session import CallerSession, WriterSession
@@ -100,7 +100,7 @@ class SqliteDatabase:
             return ()
         try:
             rows: list[Row] = await self._thread_of(script).submit(
-                lambda connection, history: script.run(connection, history, parameters)
+                lambda connection, history: _run(script, connection, history, parameters)
             )
         except sqlite3.Error as error:
             raise translate(error, self.path) from error
@@ -218,6 +218,16 @@ class SqliteDatabase:
 
     def _caller_session(self, callers: Callers) -> CallerSession:
         return CallerSession(callers, self._scripts, self.path, self._history, self._busy_seconds)
+
+
+def _run(script: Script, connection: sqlite3.Connection, history: History, parameters: dict[str, Any]) -> list[Row]:
+    try:
+        return script.run(connection, history, parameters)
+    except sqlite3.Error as error:
+        # A lease is renewed on a full disk, too: the log of the nodes' file has had room for some before.
+        if not script.nodes_only or not is_full(error) or not make_room(history.nodes(), "RESTART"):
+            raise
+        return script.run(connection, history, parameters)
 
 
 def _not_open() -> DatabaseError:

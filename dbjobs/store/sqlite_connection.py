@@ -11,7 +11,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from dbjobs.errors import DatabaseError, DatabaseUnavailable, MissingPermission, TransactionConflict
+from dbjobs.errors import DatabaseError, DatabaseUnavailable, DataRefused, MissingPermission, TransactionConflict
 
 MINIMUM_VERSION = (3, 40)
 _STATEMENTS_CACHED = 300
@@ -84,15 +84,18 @@ def roll_back(connection: sqlite3.Connection) -> None:
         connection.rollback()
 
 
-def make_room(connection: sqlite3.Connection) -> bool:
+def make_room(connection: sqlite3.Connection, mode: str = "TRUNCATE") -> bool:
     """Move the log into the file and cut it off; False if that cannot be done now.
 
     It waits for nobody: a reader in the middle of a statement, or a disk that is too full for that, is in the way.
+
+    Args:
+        mode: or RESTART: the log keeps its size and is written over.
     """
     timeout = connection.execute("PRAGMA busy_timeout").fetchone()[0]
     connection.execute("PRAGMA busy_timeout = 0")
     try:
-        return int(connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]) == 0
+        return int(connection.execute(f"PRAGMA wal_checkpoint({mode})").fetchone()[0]) == 0
     except sqlite3.Error:
         return False
     finally:
@@ -161,6 +164,8 @@ def translate(error: sqlite3.Error, path: Path, *, opening: bool = False) -> Dat
         return DatabaseUnavailable(f"{path} is not a sound SQLite file: {error}")
     if code in _UNAVAILABLE:
         return DatabaseUnavailable(f"{path}: {error}")
+    if code in (sqlite3.SQLITE_TOOBIG, sqlite3.SQLITE_MISMATCH) or (code is None and "binding parameter" in str(error)):
+        return DataRefused(f"{path}: {type(error).__name__}: {error}")
     return DatabaseError(f"{path}: {type(error).__name__}: {error}")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
-from dbjobs.store.sqlite_connection import connect, retry_busy, translate
+from dbjobs.store.sqlite_connection import connect, make_room, retry_busy, translate
 from dbjobs.store.statements import Statements
 
 SUFFIX = "-nodes"
@@ -58,6 +58,7 @@ class NodesFile:
         connection = connect(self.path, settings, self._busy_seconds, create=True)
         try:
             retry_busy(lambda: connection.execute(self._statements.text("make_nodes")), self._busy_seconds)
+            make_room(connection, "PASSIVE")  # its pages are on the disk from here on, should that be full later
         except BaseException:
             connection.close()
             raise

@@ -18,6 +18,7 @@ of a line, which share their parameters and one transaction. A comment right abo
 ``-- @months of away``                 the same for the ids of a set that a statement above has made
 ``-- @nodes``                          run it on the file of the nodes' leases, where it commits by itself
 ``-- @nodes as alive``                 the same, and the rows it returns are a set
+``-- @months in place``                the same for the months of such a set only, whose own rows are no result
 
 A set in place of a scalar is bound as JSON: ``:moved`` is an array of rows, ``:moved.id`` one of values. Beside
 the parameters given there are ``:months`` (those that have a file) and, with ``@each``, ``:so_far`` (how many rows
@@ -39,7 +40,8 @@ from dbjobs.store.statements import PARAMETER, Parameter, Statements, Table
 
 _DIRECTIVE = re.compile(
     r"-- @(?:each (?P<each>\w+)(?: where (?P<where>\w+))?|rows (?P<rows>\w+)"
-    r"|(?P<months>months)(?: (?P<order>ascending|descending))?(?: of (?P<of>\w+))?|(?P<nodes>nodes))?"
+    r"|(?P<months>months)(?: (?P<order>ascending|descending))?(?: of (?P<of>\w+))?"
+    r"(?: in (?P<within>\w+))?|(?P<nodes>nodes))?"
     r" ?(?:as (?P<name>\w+))? ?(?P<packed>packed)?(?: (?P<columns>[\w ]+))?"
 )
 _TEMPLATE = re.compile(r"(?<=VALUES )\([^()]*\)")
@@ -52,6 +54,7 @@ class Script:
         self.steps = tuple(_step(text, **directed) for text, directed in split(source, _DIRECTIVE))
         self.reads_only = not any(WRITES.search(step.text) for step in self.steps)
         self.nodes_only = bool(self.steps) and all(step.nodes for step in self.steps)
+        self._places = {step.within for step in self.steps if step.within is not None}
         self._names_months = any(name == "months" for step in self.steps for name, _ in step.parameters)
 
     def run(self, connection: sqlite3.Connection, files: Files, given: Mapping[str, Any]) -> list[Row]:
@@ -74,6 +77,9 @@ class Script:
                 rows += self._come_back(cursor, values, rows)
             else:
                 found = run_step(step, _cursor(files.nodes()) if step.nodes else cursor, values)
+                if step.name in self._places:
+                    values[step.name] = Table(step.columns, found)
+                    continue
                 rows = found if step.returns else rows
             if step.name is not None:
                 columns = step.columns or (rows[0].keys() if rows else ())
@@ -118,6 +124,7 @@ def _step(
     nodes: str | None = None,
     order: str | None = None,
     of: str | None = None,
+    within: str | None = None,
     name: str | None = None,
     packed: str | None = None,
     columns: str | None = None,
@@ -133,6 +140,6 @@ def _step(
         text = text[: found.start()] + "{}" + text[found.end() :]
     names = tuple((columns or "").split())
     return Step(
-        text, parameters, returns, each, where, rows, template, months is not None, nodes is not None, order, of, name,
-        packed is not None, names,
+        text, parameters, returns, each, where, rows, template, months is not None, nodes is not None, order, of,
+        within, name, packed is not None, names,
     )  # fmt: skip

@@ -36,6 +36,7 @@ class Step(NamedTuple):
     nodes: bool = False
     order: str | None = None
     of: str | None = None  # the set whose ids are looked for in the months
+    within: str | None = None  # the set of the months to look into
     name: str | None = None
     packed: bool = False
     columns: tuple[str, ...] = ()  # of packed rows
@@ -141,7 +142,11 @@ def search(step: Step, months: Files, values: Values, before: list[Row]) -> list
     limit: int | None = values.get("limit")
     ids: Sequence[int] | None = values.get("ids")
     seen = 0
-    for month in months.names():
+    names = months.names()
+    if step.within is not None:
+        places = {row[0] for row in values[step.within].rows}
+        names = [month for month in names if month in places]
+    for month in names:
         if ids is not None:
             ids = wanted["ids"] = [id for id in ids if id not in found]
             if not ids:

@@ -16,7 +16,7 @@ from dbjobs.store.pool import Pool
 from dbjobs.store.sqlite_threads import Desk
 from dbjobs.store.sqlserver_connection import Connection, Result, ServerSession, connect
 from dbjobs.store.sqlserver_driver import find_driver
-from dbjobs.store.sqlserver_errors import translated
+from dbjobs.store.sqlserver_errors import nothing_stored, translated
 from dbjobs.store.sqlserver_limits import LOCK_SECONDS, Limits
 from dbjobs.store.sqlserver_session import CallersConnection, SqlServerSession, batches_of, fetch
 from dbjobs.store.sqlserver_url import connection_string, parse
@@ -24,6 +24,7 @@ from dbjobs.store.sqlserver_url import connection_string, parse
 CLOSE_SECONDS = 5.0
 # A connection that has lain idle for so long is asked whether it is still there before it is trusted with a statement.
 IDLE_SECONDS = 5.0
+PING_SECONDS = 2.0
 # OPENJSON is there from this compatibility level on, which is SQL Server 2016's own; a database that came from an older
 # server keeps its level (Microsoft's "ALTER DATABASE (Transact-SQL) compatibility level").
 LEAST_LEVEL = 130
@@ -50,8 +51,6 @@ class SqlServerDatabase:
         self._pool_size = pool_size or self._target.pool_size
         seconds = self._target.command_timeout
         self._limits = Limits(self._target.connect_timeout, seconds, min(LOCK_SECONDS, seconds * 0.8))
-        # A handler's own statements may wait for a lock as long as they may take.
-        self._handlers_limits = self._limits._replace(lock=seconds)
         self.pool_size = self._pool_size
         self._batches = batches_of(schema)
         self.statements = self._batches.statements
@@ -80,6 +79,8 @@ class SqlServerDatabase:
 
     async def fetch(self, statement: str, /, **parameters: Any) -> Sequence[Row]:
         batch = self._batches[statement]
+        if not batch.text:
+            return ()
         async with self._connection(self._opened) as connection:
             return await fetch(connection, batch, {"schema": self.schema} | parameters, self._target.where)
 
@@ -92,7 +93,8 @@ class SqlServerDatabase:
     async def handler_transaction(self) -> AsyncIterator[Session]:
         _ = self._opened
         if self._handlers_pool is None:
-            self._handlers_pool = Pool(lambda: self._connect(self._handlers_limits), self._pool_size)
+            limits = self._limits.for_handlers(self._target.command_timeout)
+            self._handlers_pool = Pool(lambda: self._connect(limits), self._pool_size)
         async with self._transaction(self._handlers_pool) as session:
             yield session
 
@@ -119,7 +121,8 @@ class SqlServerDatabase:
     async def _begins(self, connection: Connection, *, again: bool) -> bool:
         """Start a transaction; False if the connection was lost, and ``again``: nothing was done on it yet."""
         try:
-            await self._execute(connection, self.statements.text("begin"))
+            with nothing_stored():
+                await self._execute(connection, self.statements.text("begin"))
         except DatabaseUnavailable:
             if not again or connection.timed_out or not connection.is_closed():
                 raise
@@ -145,7 +148,7 @@ class SqlServerDatabase:
                 result = await line.execute(self.statements.text("count_transactions"))
             if not result.rows[0][0]:
                 raise InvalidOption("connection= has no open transaction and commits by itself: begin one on it first")
-        return SqlServerSession(line, self.schema, self._target.where)
+        return SqlServerSession(line, self.schema, self._target.where, callers=True)
 
     def another(self) -> SqlServerDatabase:
         return self._like_this(1, self._limits)
@@ -193,7 +196,9 @@ class SqlServerDatabase:
             if connection.idle_seconds < IDLE_SECONDS:
                 return connection
             try:
-                await self._execute(connection, self.statements.text("ping"))
+                with translated(self._target.where):
+                    seconds = min(PING_SECONDS, connection.limits.statement)
+                    await connection.execute(self.statements.text("ping"), seconds=seconds)
             except DatabaseError:
                 connection.terminate()
                 pool.release(connection)
@@ -206,12 +211,13 @@ class SqlServerDatabase:
 
     async def _connect(self, limits: Limits, *, may_kill: bool = True) -> Connection:
         assert self._desk is not None
-        with translated(self._target.where):
+        with nothing_stored(), translated(self._target.where):
             kill = self._kill if may_kill else None
             connection = await connect(self._dsn, self._desk, self._target.where, limits, kill)
         try:
             text = self.statements.text("open_connection").replace("{lock_milliseconds}", limits.lock_milliseconds)
-            settings = await self._execute(connection, text)
+            with nothing_stored():
+                settings = await self._execute(connection, text)
             keeps_cursors, level, session_id, started = settings.rows[0]
             check_level(level, self._target.where)
             connection.keeps_cursors = bool(keeps_cursors)

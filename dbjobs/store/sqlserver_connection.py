@@ -106,7 +106,9 @@ class Connection:
             pyodbc.Error.
         """
         if self.is_closed():
-            raise DatabaseUnavailable(f"the connection to SQL Server at {self._where} was lost")
+            lost = DatabaseUnavailable(f"the connection to SQL Server at {self._where} was lost")
+            lost.in_doubt = False  # this batch was not sent
+            raise lost
         work = partial(self._execute, text, values) if seconds is None else partial(self._run_long, text, seconds)
         seconds = (self.limits.statement if seconds is None else seconds) + GRACE_SECONDS
         try:
@@ -254,7 +256,7 @@ async def connect(
     held: list[pyodbc.Connection] = []
 
     async def hold(raw: pyodbc.Connection) -> None:
-        raw.timeout = in_whole_seconds(limits.statement)
+        raw.timeout = in_whole_seconds(limits.statement if limits.handler is None else limits.handler)
         held.append(raw)
 
     seconds = limits.connect + GRACE_SECONDS

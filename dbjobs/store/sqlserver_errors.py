@@ -11,6 +11,8 @@ import pyodbc
 from dbjobs.errors import (
     DatabaseError,
     DatabaseUnavailable,
+    DataRefused,
+    LockTimeout,
     MissingDriver,
     MissingPermission,
     PartitionMissing,
@@ -30,6 +32,7 @@ _CONFLICTS = {
     50002,  # thrown by our own statements: somebody else holds an application lock
     2601, 2627,  # a duplicate key
 }  # fmt: skip
+_LOCK_TIMEOUT = 1222
 _PERMISSIONS = {
     229, 230, 262, 300,  # denied on an object, a column, a statement; missing at the server
     297, 1088, 2104, 2760, 15151, 15247,  # "... or you do not have permission"
@@ -47,6 +50,8 @@ _UNAVAILABLE = _SESSION_ENDED | {
     40143, 40197, 40501, 40540, 40613, 10928, 10929, 49918, 49919, 49920,  # Azure: busy, moving, throttled
 }  # fmt: skip
 _UNAVAILABLE_STATES = ("08", "28", "HYT", "57P")
+# Too long for its column, out of range, not what it is converted to, no JSON, larger than a row may be.
+_DATA = {220, 232, 241, 242, 245, 248, 511, 2628, 8114, 8115, 8152, 8169, 8170, 13609, 13610}
 _NO_PARTITION = 50001  # thrown by our own statements
 
 _NUMBER = re.compile(r"\((-?\d+)\)")
@@ -67,7 +72,17 @@ def translated(where: str) -> Iterator[None]:
     except pyodbc.Error as error:
         raise translate(error, where) from error
     except UnicodeEncodeError as error:
-        raise DatabaseError(f"a text has signs that SQL Server cannot store: {error}") from error
+        raise DataRefused(f"a text has signs that SQL Server cannot store: {error}") from error
+
+
+@contextmanager
+def nothing_stored() -> Iterator[None]:
+    """What is done in the block stores nothing by itself: its commit, if there is one, comes later."""
+    try:
+        yield
+    except DatabaseUnavailable as error:
+        error.in_doubt = False
+        raise
 
 
 def is_lost(error: pyodbc.Error) -> bool:
@@ -87,16 +102,22 @@ def translate(error: pyodbc.Error, where: str) -> DatabaseError | MissingDriver:
     if _NO_PARTITION in numbers:
         month = _MONTH.search(message)
         return PartitionMissing(message, month[1] if month else None)
-    if numbers & _CONFLICTS or state == "40001" or "lock timeout" in message:
+    if _LOCK_TIMEOUT in numbers or "lock timeout" in message:
+        return LockTimeout(message)
+    if numbers & _CONFLICTS or state == "40001":
         return TransactionConflict(message)
     if state in ("IM002", "IM003") or "Can't open lib" in message:
         return MissingDriver(f"the ODBC driver for SQL Server cannot be loaded: {message}")
     if numbers & _UNAVAILABLE or state.startswith(_UNAVAILABLE_STATES) or "closed connection" in message:
-        return DatabaseUnavailable(
+        unavailable = DatabaseUnavailable(
             f"SQL Server at {where} cannot be reached or refuses us: {message}{_advice(message)}"
         )
+        unavailable.in_doubt = is_lost(error)  # a refusal undoes what it refuses
+        return unavailable
     if numbers & _PERMISSIONS or "permission denied" in message:
         return MissingPermission(f"{where}: {message}")
+    if numbers & _DATA or state.startswith("22"):
+        return DataRefused(f"{type(error).__name__}: {message}")
     return DatabaseError(f"{type(error).__name__}: {message}")
 
 

@@ -11,6 +11,8 @@ SCRIPT_SECONDS = 60.0
 ENGINE_SHARE = 1 / 3
 ENGINE_KILL_SHARE = 1 / 6
 ENGINE_LEAST_SECONDS = 3.0
+# An outcome that cannot be written because somebody has its job's row in hand must not hold up the others for long.
+ENGINE_LOCK_SECONDS = 2.0
 # The driver has the same limit and a way to tell the server; only if that does not end the call either, it is given up.
 GRACE_SECONDS = 1.0
 
@@ -24,6 +26,7 @@ class Limits(NamedTuple):
         lock: for a lock that somebody else holds; it ends before ``statement`` does.
         kill: for ending a session on the server, and for closing a connection.
         script: for a batch of DDL or of housekeeping, which may have much to do.
+        handler: for a handler's own statements on the connection, which the driver alone limits; None: ``statement``.
     """
 
     connect: float
@@ -31,6 +34,7 @@ class Limits(NamedTuple):
     lock: float = LOCK_SECONDS
     kill: float = KILL_SECONDS
     script: float = SCRIPT_SECONDS
+    handler: float | None = None
 
     def following(self, lease_seconds: float) -> Limits:
         """The limits for an engine with such a lease: none is longer than before."""
@@ -38,9 +42,13 @@ class Limits(NamedTuple):
         return self._replace(
             connect=min(self.connect, statement),
             statement=statement,
-            lock=min(self.lock, statement * 0.8),
+            lock=min(self.lock, ENGINE_LOCK_SECONDS, statement * 0.8),
             kill=min(self.kill, max(1.0, lease_seconds * ENGINE_KILL_SHARE)),
         )
+
+    def for_handlers(self, seconds: float) -> Limits:
+        """The limits for handlers' transactions: their own statements may take so long, and wait as long for a lock."""
+        return self._replace(lock=seconds, handler=seconds)
 
     @property
     def lock_milliseconds(self) -> str:

@@ -18,7 +18,7 @@ from dbjobs.store.database import Row
 from dbjobs.store.records import NewJob
 from dbjobs.store.sqlserver_connection import Result
 from dbjobs.store.sqlserver_driver import is_freetds
-from dbjobs.store.sqlserver_errors import translated
+from dbjobs.store.sqlserver_errors import nothing_stored, translated
 from dbjobs.store.sqlserver_limits import GRACE_SECONDS, Limits
 from dbjobs.store.sqlserver_values import rows_of, sizes_of, values_of
 from dbjobs.store.statements import Statement, Statements, Table
@@ -32,14 +32,19 @@ _GO = re.compile(r"^GO\s*$", re.MULTILINE)
 
 
 class Batches:
-    """The statements of this dialect with what every batch begins with (open_batch.sql)."""
+    """The statements of this dialect with what every batch begins with (open_batch.sql).
 
-    def __init__(self, schema: str) -> None:
+    Args:
+        callers: they run on a caller's connection, in the caller's transaction (open_callers_batch.sql).
+    """
+
+    def __init__(self, schema: str, *, callers: bool = False) -> None:
         def named(text: str) -> str:
             return text.replace("dbjobs.", f"[{schema}].").replace("dbjobs_history", f"{schema}_history")
 
         self.statements = Statements("sqlserver", named, lambda number, parameter: "?")
-        self._opening = self.statements.text("open_batch") + ";\n"
+        opening = self.statements.text("open_callers_batch") if callers else self.statements.text("open_batch")
+        self._opening = opening + ";\n"
         self._batches: dict[str, Statement] = {}
 
     def __getitem__(self, name: str) -> Statement:
@@ -63,9 +68,9 @@ class Batches:
 
 
 @lru_cache(maxsize=16)
-def batches_of(schema: str) -> Batches:
+def batches_of(schema: str, *, callers: bool = False) -> Batches:
     """The statements for a schema, read once."""
-    return Batches(schema)
+    return Batches(schema, callers=callers)
 
 
 class Line(Protocol):
@@ -142,12 +147,13 @@ class SqlServerSession:
 
     Args:
         where: host, port and database, for messages.
+        callers: the connection, and the transaction, are a caller's.
     """
 
-    def __init__(self, line: Line, schema: str, where: str) -> None:
+    def __init__(self, line: Line, schema: str, where: str, *, callers: bool = False) -> None:
         self._line = line
         self._schema = schema
-        self._batches = batches_of(schema)
+        self._batches = batches_of(schema, callers=callers)
         self._where = where
         self.is_changed = False  # a script has failed that may have left settings behind
 
@@ -156,7 +162,9 @@ class SqlServerSession:
         return self._line.aio
 
     async def fetch(self, statement: str, /, **parameters: Any) -> Sequence[Row]:
-        return await fetch(self._line, self._batches[statement], {"schema": self._schema} | parameters, self._where)
+        batch = self._batches[statement]
+        with nothing_stored():
+            return await fetch(self._line, batch, {"schema": self._schema} | parameters, self._where)
 
     async def script(self, statement: str, /, **words: str) -> None:
         self.is_changed = True

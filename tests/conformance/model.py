@@ -19,6 +19,7 @@ class ModelJob:
         due: its time has come (or it has none).
         waits_for: parents that have not ended yet.
         parents: all of them.
+        expires: it has a time by which it must have started.
     """
 
     id: int
@@ -36,6 +37,7 @@ class ModelJob:
     executed: bool = False
     cancel_requested: bool = False
     parents: tuple[int, ...] = ()
+    expires: bool = False
 
     @property
     def shown(self) -> str:
@@ -54,13 +56,14 @@ class Model:
     lanes: dict[str, tuple[str, int]] = field(default_factory=dict)  # lane -> ("node" | "job", id)
     batches: dict[str, Counter[str]] = field(default_factory=dict)
 
-    def add(self, job: ModelJob, parents: list[int]) -> None:
+    def add(self, job: ModelJob, parents: list[int], edges: list[int]) -> None:
+        """A job is there; ``edges`` are those of its parents that had not ended well when it was enqueued."""
         self.jobs[job.id] = job
         job.parents = tuple(parents)
         if job.batch:
             self.batches.setdefault(job.batch, Counter())["total"] += 1
-        ended = [self.jobs[parent].state for parent in parents if self.jobs[parent].state not in LIVE]
-        job.waits_for = {parent for parent in parents if self.jobs[parent].state in LIVE}
+        ended = [self.jobs[parent].state for parent in edges if self.jobs[parent].state not in LIVE]
+        job.waits_for = {parent for parent in edges if self.jobs[parent].state in LIVE}
         self._settle_start(job)
         if not job.any_end and any(state != "completed" for state in ended):
             self.end(job, "cancelled")
@@ -124,7 +127,7 @@ class Model:
     def requeue(self, job: ModelJob) -> None:
         if job.batch:
             self.batches[job.batch][job.state] -= 1
-        job.due, job.cancel_requested, job.tries_before = True, False, job.attempt
+        job.due, job.cancel_requested, job.tries_before, job.expires = True, False, job.attempt, False
         if not job.executed:
             job.waits_for = {parent for parent in job.parents if self.jobs[parent].state in LIVE}
         self._settle_start(job)
@@ -135,6 +138,11 @@ class Model:
         if job.state == "scheduled":
             job.state = "queued"
             self._unblock(job)
+
+    def expire(self, job: ModelJob) -> None:
+        """Its last moment to start is over: one that has started once stays."""
+        if job.state in NOT_STARTED and job.attempt == 0:
+            self.end(job, "cancelled")
 
     def bury(self, node: int) -> None:
         """A dead node's attempts are tried again or are over; its lanes are free."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from dbjobs import AttemptLost, Backoff, JobContext, JobRef, Jobs, JobState
-from tests.conformance.helpers import Gate, nodes, stop_heartbeat, wait_all, whole_list
+from tests.conformance.helpers import Gate, eventually, nodes, stop_heartbeat, wait_all, whole_list
 from tests.conformance.raw import CallersConnection, Raw
 
 AT_ONCE = Backoff(first_seconds=0.01)
@@ -154,3 +156,48 @@ async def test_children_and_batches_follow(jobs: Jobs, raw: Raw) -> None:
         progress = await jobs.batch("b")
     assert progress is not None
     assert (progress.total, progress.completed) == (2, 2)
+
+
+async def test_log_lines_come_with_the_completion(jobs: Jobs, caplog: pytest.LogCaptureFixture) -> None:
+    @jobs.command
+    async def work(request: None, job: JobContext) -> None:
+        job.log("before")
+        async with job.transaction():
+            job.log("inside")
+        job.log("too late")
+
+    async with jobs.start():
+        ref = await jobs.enqueue(work)
+        await jobs.wait(ref, timeout=10)
+        assert [line.message for line in await jobs.logs(ref)] == ["before", "inside"]
+        await eventually(lambda: f"job {ref.id}: 1 log lines were dropped" in caplog.text, "the last one is told")
+
+
+async def test_log_lines_of_a_transaction_that_fails_are_kept(jobs: Jobs) -> None:
+    @jobs.command(retry_limit=0)
+    async def work(request: None, job: JobContext) -> None:
+        async with job.transaction():
+            job.log("inside")
+            raise ValueError("undone")
+
+    async with jobs.start():
+        ref = await jobs.enqueue(work)
+        await jobs.wait(ref, timeout=10)
+        assert [line.message for line in await jobs.logs(ref)] == ["inside"]
+
+
+async def test_log_lines_before_the_callback_are_kept(jobs: Jobs) -> None:
+    @jobs.command
+    async def after(request: None, job: JobContext) -> None:
+        job.log("callback")
+
+    @jobs.command(callback=after)
+    async def work(request: None, job: JobContext) -> None:
+        async with job.transaction():
+            job.log("inside")
+        job.log("after the block")
+
+    async with jobs.start():
+        ref = await jobs.enqueue(work)
+        await jobs.wait(ref, timeout=10)
+        assert [line.message for line in await jobs.logs(ref)] == ["inside", "after the block", "callback"]

@@ -60,23 +60,21 @@ async def test_a_final_failure_lets_the_lane_go_on(jobs: Jobs) -> None:
     assert [job.state for job in ended] == ["failed", "completed", "completed"]
 
 
-@pytest.mark.parametrize("how", ["cancel", "expire"])
-async def test_a_blocking_job_that_goes_away_frees_its_lane(jobs: Jobs, how: str) -> None:
+async def test_a_blocking_job_that_is_cancelled_frees_its_lane(jobs: Jobs) -> None:
     @jobs.command(retry=Backoff(first_seconds=600), retry_limit=5)
     async def work(request: str) -> None:
         if request == "a":
             raise ValueError("much later")
 
     async with jobs.start():
-        first = await jobs.enqueue(work, "a", worker="w", expires_after=1.0 if how == "expire" else None)
+        first = await jobs.enqueue(work, "a", worker="w")
 
         async def blocks() -> bool:
             return await state_of(jobs, first) is JobState.SCHEDULED
 
         await eventually(blocks, "the failed job blocks its lane")
         second = await jobs.enqueue(work, "b", worker="w")
-        if how == "cancel":
-            assert await jobs.cancel(first)
+        assert await jobs.cancel(first)
         assert (await jobs.wait(second, timeout=10)).state is JobState.COMPLETED
         assert await state_of(jobs, first) is JobState.CANCELLED
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+import time
 from collections import Counter
 from typing import Any
 
@@ -10,7 +12,7 @@ import anyio
 import pytest
 
 from dbjobs import JobContext, Jobs, JobState
-from tests.conformance.helpers import Gate, assert_each_once, eventually, nodes, state_of, wait_all, whole_list
+from tests.conformance.helpers import Gate, Runs, assert_each_once, eventually, nodes, state_of, wait_all, whole_list
 
 
 async def test_a_running_job_may_end_within_the_grace(jobs: Jobs) -> None:
@@ -94,32 +96,154 @@ async def test_a_new_start_has_a_new_node_id(jobs: Jobs) -> None:
     assert len(set(ids)) == 3
 
 
-async def test_a_plain_handler_that_outlasts_the_grace_is_handed_back(url: str) -> None:
-    import threading
-
+@pytest.mark.parametrize("worker", [None, "lane"])
+async def test_a_plain_handler_that_outlasts_the_stop_keeps_its_job_and_its_lane(
+    url: str, worker: str | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nobody can stop a thread: the stop ends without it, and no other node runs beside it."""
     go_on = threading.Event()
+    runs = Runs()
     started = threading.Event()
 
     def register(jobs: Jobs) -> None:
-        @jobs.command
-        def hang() -> str:
-            started.set()
-            go_on.wait(20)
+        @jobs.command(retry_limit=0)
+        def hang(request: int) -> str:
+            with runs.run(request):
+                started.set()
+                if request == 0:
+                    go_on.wait(60)
             return "done"
 
+        @jobs.command
+        async def other() -> str:
+            return "well"
+
+    lease_seconds = 2.0
     try:
-        async with nodes(url, 1, register, grace_seconds=0) as (jobs,):
-            ref = await jobs.enqueue("hang")
-            assert await asyncio.to_thread(started.wait, 10)
         async with Jobs(url) as client:
-            job = await client.get(ref)
-            assert job is not None
-            assert job.state is JobState.QUEUED
-            go_on.set()
-            async with nodes(url, 1, register):
-                assert (await client.wait(ref, timeout=10)).response == "done"
+            client.declare("hang", retry_limit=0)
+            client.declare("other")
+            began = time.monotonic()
+            async with nodes(
+                url, 1, register, grace_seconds=0.2, unresponsive_seconds=0.5, lease_seconds=lease_seconds
+            ):
+                refs = [await client.enqueue("hang", n, worker=worker) for n in range(1 if worker is None else 3)]
+                assert await asyncio.to_thread(started.wait, 10)
+                began = time.monotonic()
+            assert time.monotonic() - began < 10, "the stop waits for a thread"
+            assert f"job {refs[0].id} (hang) still runs in a thread" in caplog.text
+            async with nodes(url, 1, register, lease_seconds=lease_seconds):
+                until = time.monotonic() + lease_seconds * 2
+                while time.monotonic() < until:  # others do their work meanwhile, and leave this job alone
+                    assert (await client.wait(await client.enqueue("other"), timeout=10)).response == "well"
+                    await asyncio.sleep(0.1)
+                assert runs.order == [0]
+                assert await state_of(client, refs[0]) is JobState.STARTED
+                go_on.set()
+                ended = await wait_all(client, refs)
+            assert {(job.state, job.response) for job in ended} == {(JobState.COMPLETED, "done")}
+            assert runs.most[None] == 1
+            assert runs.order == [0, *range(len(refs))]
+            await eventually(lambda: no_nodes(client), "the first node has signed off as well")
     finally:
         go_on.set()
+
+
+async def no_nodes(client: Jobs) -> bool:
+    return not await client.nodes()
+
+
+@pytest.mark.parametrize("worker", [None, "lane"])
+async def test_a_plain_handler_that_ends_after_its_grace_has_done_its_work(url: str, worker: str | None) -> None:
+    started = threading.Event()
+    calls: list[int] = []
+
+    def register(jobs: Jobs) -> None:
+        @jobs.command(retry_limit=0)
+        def slow(job: JobContext) -> str:
+            started.set()
+            calls.append(job.attempt)
+            while not job.cancelled:
+                time.sleep(0.01)
+            return "done"
+
+    async with Jobs(url) as client:
+        client.declare("slow")
+        async with nodes(url, 1, register, grace_seconds=0):
+            ref = await client.enqueue("slow", worker=worker)
+            assert await asyncio.to_thread(started.wait, 10)
+        job = await client.get(ref)
+        assert job is not None
+        assert (job.state, job.response, calls) == (JobState.COMPLETED, "done", [1])
+        assert await no_nodes(client)
+
+
+@pytest.mark.parametrize("worker", [None, "lane"])
+async def test_a_handler_that_swallows_its_cancellation_does_not_hold_up_a_stop(
+    url: str, worker: str | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    interrupted: list[float] = []
+    entered = asyncio.Event()
+    ended = asyncio.Event()
+
+    def register(jobs: Jobs) -> None:
+        @jobs.command(retry_limit=0)
+        async def stubborn() -> None:
+            try:
+                while True:
+                    try:
+                        entered.set()
+                        await asyncio.sleep(60)
+                    except asyncio.CancelledError:
+                        interrupted.append(time.monotonic())
+            finally:
+                ended.set()
+
+    async with Jobs(url) as client:
+        client.declare("stubborn")
+        async with nodes(url, 1, register, grace_seconds=0, unresponsive_seconds=2.5):
+            ref = await client.enqueue("stubborn", worker=worker)
+            await entered.wait()
+            began = time.monotonic()
+        assert time.monotonic() - began < 10
+        assert ended.is_set(), "it goes on"
+        assert 1 <= len(interrupted) <= 5, "it is interrupted once, and then once a second"
+        assert await state_of(client, ref) is JobState.QUEUED
+        assert await no_nodes(client)
+
+
+async def test_a_cancelled_handler_may_wait_in_its_clean_up(jobs: Jobs) -> None:
+    cleaned: list[str] = []
+    entered = asyncio.Event()
+
+    @jobs.command(timeout=0.1, retry_limit=0)
+    async def careful() -> None:
+        try:
+            entered.set()
+            await asyncio.sleep(60)
+        finally:
+            await asyncio.sleep(0.2)
+            cleaned.append("up")
+
+    async with jobs.start():
+        ended = await jobs.wait(await jobs.enqueue(careful), timeout=10)
+    assert (ended.error_code, cleaned) == ("timeout", ["up"])
+
+
+async def test_a_cancellation_waits_for_the_end_of_a_shield(jobs: Jobs) -> None:
+    """As drivers and HTTP clients use it around what must not be broken off."""
+    committed: list[str] = []
+
+    @jobs.command(timeout=0.1, retry_limit=0)
+    async def commits() -> None:
+        with anyio.CancelScope(shield=True):
+            await anyio.sleep(0.4)
+            committed.append("all of it")
+        await anyio.sleep(60)
+
+    async with jobs.start():
+        ended = await jobs.wait(await jobs.enqueue(commits), timeout=10)
+    assert (ended.error_code, committed) == ("timeout", ["all of it"])
 
 
 async def test_an_error_in_the_block_comes_out_as_it_is(jobs: Jobs) -> None:

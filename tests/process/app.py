@@ -55,6 +55,13 @@ def make_jobs(url: str, journal: Path) -> Jobs:
         note("end", job)
 
     @jobs.command
+    async def transactional(request: Work, job: JobContext) -> None:
+        async with job.transaction():
+            note("start", job)
+            await asyncio.sleep(request.seconds)
+            note("end", job)
+
+    @jobs.command
     def plain(request: Work, job: JobContext) -> None:
         note("start", job)
         time.sleep(request.seconds)

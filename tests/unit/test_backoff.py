@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dbjobs import Backoff
-from dbjobs.engine.failure import backoff_seconds
+from dbjobs.engine.failure import MAX_DELAY_SECONDS, backoff_seconds
 
 
 @pytest.mark.parametrize(("failures", "seconds"), [(1, 2), (2, 6), (3, 18), (4, 54), (5, 60), (500, 60)])
@@ -35,3 +35,18 @@ def test_jitter_spreads() -> None:
     assert len(delays) > 100
     assert min(delays) < 70
     assert max(delays) > 130
+
+
+@pytest.mark.parametrize(
+    "policy",
+    [
+        Backoff(first_seconds=1e308, factor=1e308, max_seconds=1e308),
+        Backoff(first_seconds=1e12, factor=2, max_seconds=1e12),
+        Backoff(first_seconds=2, factor=1e300, max_seconds=float("inf")),
+        Backoff(first_seconds=float("nan"), factor=2, max_seconds=float("nan")),
+        Backoff(first_seconds=-1, factor=2, max_seconds=-5),
+    ],
+)
+@pytest.mark.parametrize("failures", [1, 2, 70, 10**6])
+def test_a_delay_never_leads_beyond_the_dates_of_a_database(policy: Backoff, failures: int) -> None:
+    assert 0 <= backoff_seconds(policy, failures) <= MAX_DELAY_SECONDS

@@ -17,6 +17,7 @@ from dbjobs.errors import (
     DatabaseError,
     DatabaseUnavailable,
     InvalidUrl,
+    LockTimeout,
     MissingDriver,
     MissingPermission,
     PartitionMissing,
@@ -120,7 +121,7 @@ def of_server(state: str, message: str, number: int) -> pyodbc.Error:
     ("state", "number", "message", "kind"),
     [
         ("40001", 1205, "Transaction (Process ID 52) was deadlocked", TransactionConflict),
-        ("HYT00", 1222, "Lock request time out period exceeded.", TransactionConflict),
+        ("HYT00", 1222, "Lock request time out period exceeded.", LockTimeout),
         ("23000", 2627, "Violation of PRIMARY KEY constraint 'job_stat_pkey'", TransactionConflict),
         ("23000", 2601, "Cannot insert duplicate key row", TransactionConflict),
         ("42000", 601, "Could not continue scan with NOLOCK due to data movement.", TransactionConflict),
@@ -134,6 +135,12 @@ def of_server(state: str, message: str, number: int) -> pyodbc.Error:
         ("08S01", 10054, "TCP Provider: Error code 0x2746", DatabaseUnavailable),
         ("IM002", 0, "Data source name not found and no default driver specified", MissingDriver),
         ("42S02", 208, "Invalid object name 'dbjobs.job'.", DatabaseError),
+        ("42000", 3960, "Snapshot isolation transaction aborted due to update conflict.", TransactionConflict),
+        ("42000", 3961, "Snapshot isolation transaction failed: the object was changed.", TransactionConflict),
+        ("42000", 41302, "The current transaction attempted to update a record that was updated", TransactionConflict),
+        ("42000", 3906, "Failed to update database 'app' because the database is read-only.", DatabaseUnavailable),
+        ("42000", 9002, "The transaction log for database 'app' is full", DatabaseUnavailable),
+        ("42000", 982, "Unable to access the 'app' database because no online secondary", DatabaseUnavailable),
     ],
 )
 def test_the_drivers_errors_become_ours(state: str, number: int, message: str, kind: type[Exception]) -> None:
@@ -182,6 +189,7 @@ def test_a_connection_that_was_lost_is_not_used_again() -> None:
     assert is_lost(of_server("HYT00", "Query timeout expired", 0))
     assert is_lost(of_server("HY000", "Cannot continue the execution because the session is in the kill state.", 596))
     assert not is_lost(of_server("40001", "deadlocked", 1205))
+    assert not is_lost(of_server("HYT00", "Lock request time out period exceeded.", 1222))
 
 
 def test_a_database_with_the_level_of_an_older_server_is_refused() -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import pytest
@@ -23,7 +23,7 @@ from dbjobs.store.sqlserver_limits import Limits
 from tests.unit.fake_odbc import FakeServer, broken, error_of_server
 
 # Short, but long enough for a call that does not hang, on a machine that is busy with other tests.
-STATEMENT_SECONDS = 0.5
+STATEMENT_SECONDS = 1.0
 LIMITS = Limits(connect=STATEMENT_SECONDS, statement=STATEMENT_SECONDS, lock=0.4, kill=STATEMENT_SECONDS, script=5.0)
 # A limit may take this long to be noticed, and its session to be ended; far below the minute that a gate holds.
 PATIENCE_SECONDS = 10.0
@@ -50,7 +50,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeServer]:
 @asynccontextmanager
 async def opened(limits: Limits = LIMITS, pool_size: int = 2) -> AsyncIterator[SqlServerDatabase]:
     db = SqlServerDatabase("mssql://me:secret@host/app", pool_size=pool_size)
-    db._limits = db._handlers_limits = limits
+    db._limits = limits
     async with asyncio.timeout(PATIENCE_SECONDS):
         await db.open()
         try:
@@ -70,7 +70,7 @@ async def test_a_statement_that_hangs_is_given_up_with_its_connection(server: Fa
     async with opened() as db:
         first = await works(db)
         gate = server.hang("job_queue")
-        with pytest.raises(DatabaseUnavailable, match=r"host:1433/app did not answer within 0\.5 s"):
+        with pytest.raises(DatabaseUnavailable, match="host:1433/app did not answer within 1 s"):
             await db.fetch("list_queues")
         assert await works(db) != first
         hung = server.connections[first - 51]
@@ -189,9 +189,11 @@ async def test_a_dead_connection_that_does_not_answer_costs_one_limit(
     server: FakeServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sqlserver, "IDLE_SECONDS", 0.0)
-    async with opened() as db:
-        server.hang("AS answer")
+    monkeypatch.setattr(sqlserver, "PING_SECONDS", 0.1)
+    async with opened(LIMITS._replace(statement=60.0)) as db:  # what a statement may take is no matter
+        gate = server.hang("AS answer")
         await works(db)
+        assert gate.reached.is_set()
 
 
 async def test_what_ends_one_connection_is_believed_of_the_idle_ones(server: FakeServer) -> None:
@@ -271,21 +273,49 @@ async def test_nobody_waits_for_a_connection_for_ever(server: FakeServer) -> Non
 async def test_an_engines_limits_follow_its_lease(server: FakeServer) -> None:
     client = SqlServerDatabase("mssql://me:secret@host/app?command_timeout=60")
     engine = client.for_engine(15.0)
-    assert engine._limits == Limits(connect=5.0, statement=5.0, lock=4.0, kill=2.5, script=60.0)
+    assert engine._limits == Limits(connect=5.0, statement=5.0, lock=2.0, kill=2.5, script=60.0)
     # A statement that hangs, the end of its session, and once more, fit into the lease.
     assert 2 * engine._limits.statement + engine._limits.kill < 15.0
-    assert engine._handlers_limits == client._handlers_limits  # a handler's own statements are its own business
     assert client.for_engine(3600.0)._limits.statement == 60.0
     assert engine.another()._limits == engine._limits
 
 
 async def test_a_session_waits_for_a_lock_for_less_than_its_statements_may_take(server: FakeServer) -> None:
-    async with opened(LIMITS._replace(lock=0.25)) as db:
-        async with db.handler_transaction():
-            pass
-        texts = [text for _, text, _ in server.ran if "SET LOCK_TIMEOUT" in text]
-        assert all("SET LOCK_TIMEOUT 250;" in text for text in texts)
+    async with opened(LIMITS._replace(lock=0.25)):
+        (text,) = [text for _, text, _ in server.ran if "SET LOCK_TIMEOUT" in text]
+        assert "SET LOCK_TIMEOUT 250;" in text
         assert server.connections[0].timeout == 1  # the driver's own limit, in whole seconds, never none
+
+
+async def test_a_handlers_own_statements_have_limits_of_their_own(server: FakeServer) -> None:
+    async def handle(db: SqlServerDatabase) -> None:
+        async with db.handler_transaction() as session:
+            # A handler's statement goes past our limits, on the driver's connection; so does its wait for a lock.
+            assert "SET LOCK_TIMEOUT 60000;" in [text for _, text, _ in server.ran if "SET LOCK_TIMEOUT" in text][-1]
+            assert server.connections[-1].timeout == 60
+            server.hang("job_queue")
+            await session.fetch("list_queues")
+
+    async with opened() as db:
+        with pytest.raises(DatabaseUnavailable, match="within 1 s"):  # ours have not
+            await handle(db)
+
+
+async def test_a_transaction_whose_connection_was_lost_is_not_committed(server: FakeServer) -> None:
+    async def go_on(db: SqlServerDatabase) -> None:
+        async with db.transaction() as session:
+            with suppress(DatabaseUnavailable):
+                await session.fetch("list_queues")
+
+    async with opened() as db:
+        server.fail("job_queue", broken())
+        assert not await doubts(go_on(db))
+        assert server.batches("COMMIT TRANSACTION") == []
+
+
+async def test_a_file_without_a_statement_costs_no_connection(server: FakeServer) -> None:
+    async with opened(pool_size=1) as db, db.transaction():
+        assert await db.fetch("notify", notices=[]) == ()
 
 
 async def test_a_session_sets_what_the_statements_rely_on_in_an_order_that_works(server: FakeServer) -> None:
@@ -343,6 +373,19 @@ async def test_a_callers_connection_has_a_limit_too(server: FakeServer) -> None:
         await mine.close()
 
 
+async def test_a_callers_transaction_begins_at_its_own_isolation_level(server: FakeServer) -> None:
+    """A SNAPSHOT transaction whose first access to data was at another level fails behind our statement."""
+    async with opened() as db:
+        mine = await callers_connection()
+        session = await db.adopt(mine)
+        await session.fetch("find_refs", ref_ids=["a"])
+        (text,) = [text for _, text, _ in server.ran if "job_ref" in text]
+        assert text.index("history_layout") < text.index("SET TRANSACTION ISOLATION LEVEL") < text.index("job_ref")
+        await db.fetch("find_refs", ref_ids=["a"])
+        assert "history_layout" not in [text for _, text, _ in server.ran if "job_ref" in text][-1]
+        await mine.close()
+
+
 async def test_a_cancelled_call_leaves_a_callers_connection_when_it_has_ended_there(server: FakeServer) -> None:
     """What the caller does next (a rollback) must not meet it on the connection."""
     async with opened(LIMITS._replace(statement=PATIENCE_SECONDS)) as db:
@@ -358,6 +401,35 @@ async def test_a_cancelled_call_leaves_a_callers_connection_when_it_has_ended_th
         with pytest.raises(asyncio.CancelledError):
             await task
         await mine.close()
+
+
+async def doubts(work: Coroutine[Any, Any, Any]) -> bool:
+    """May what has failed have been stored all the same?"""
+    with pytest.raises(DatabaseUnavailable) as caught:
+        await work
+    return caught.value.in_doubt
+
+
+async def test_what_may_have_been_stored_is_told_from_what_was_not(server: FakeServer) -> None:
+    async def in_transaction(db: SqlServerDatabase) -> None:
+        async with db.transaction() as session:
+            await session.fetch("list_queues")
+
+    async with opened() as db:
+        server.hang("job_queue")
+        assert await doubts(db.fetch("list_queues"))
+        server.fail("job_queue", broken())
+        assert await doubts(db.fetch("list_queues"))
+        server.fail("COMMIT TRANSACTION", broken())
+        assert await doubts(in_transaction(db))
+        server.fail("job_queue", error_of_server("42000", "The transaction log for database 'app' is full", 9002))
+        assert not await doubts(db.fetch("list_queues"))  # refused: undone
+        server.fail("job_queue", broken())
+        assert not await doubts(in_transaction(db))  # never committed
+        server.hang("BEGIN TRANSACTION")
+        assert not await doubts(in_transaction(db))
+        server.hang("connect")  # the one before has made the pool distrust what it had
+        assert not await doubts(db.fetch("list_queues"))
 
 
 async def test_a_closed_database_says_so(server: FakeServer) -> None:

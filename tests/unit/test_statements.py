@@ -18,7 +18,7 @@ DIALECTS = [name for name in ("postgres", "sqlite", "mysql", "sqlserver") if (SQ
 # their own, one a month, that are attached and filled; elsewhere a transaction's borders, and what a connection is told
 # first, are statements like others.
 ONLY_IN = {
-    "postgres": {"allocate_ids", "copy_jobs", "ping"},
+    "postgres": {"allocate_ids", "copy_jobs", "limit_idle", "ping"},
     "sqlite": {"archive_month", "find_unarchived", "forget_archived", "make_nodes", "open_connection", "open_nodes"},
     "mysql": {
         "auto_increment",
@@ -44,6 +44,7 @@ ONLY_IN = {
         "delete_month",
         "kill_connection",
         "open_batch",
+        "open_callers_batch",
         "open_connection",
         "ping",
         "rollback",

@@ -1,9 +1,11 @@
 -- Takes over a node whose lease is over, for good, in one transaction and one round trip. A claim in its name holds the row
 -- for its own one round trip; then the row is passed by here, and the caller comes again.
+-- A last sign of life that lies ahead means that the clock was set back since; the lease then says nothing, and the caller
+-- has watched for all of its length that nobody renewed it.
 SELECT COUNT(*)
 INTO @dead
 FROM dbjobs_job_node
-WHERE id = :node_id AND lease_expires_at <= UTC_TIMESTAMP(6) AND NOT buried
+WHERE id = :node_id AND NOT buried AND (lease_expires_at <= UTC_TIMESTAMP(6) OR last_seen_at > UTC_TIMESTAMP(6))
 FOR UPDATE SKIP LOCKED;
 
 UPDATE dbjobs_job_node SET buried = 1 WHERE id = :node_id AND @dead = 1;

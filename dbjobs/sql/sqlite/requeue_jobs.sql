@@ -15,7 +15,13 @@ SELECT id, state,
 FROM dbjobs_finished_job
 WHERE id IN (SELECT value FROM json_each(:ids)) AND state <> 'completed';
 
--- @months as revived
+-- The months that may hold them: read after the main file, whose rows are moved there at any moment.
+-- @as place packed month
+SELECT json_group_array(month)
+FROM dbjobs_month_range r
+WHERE EXISTS (SELECT 1 FROM json_each(:ids) w WHERE w.value BETWEEN r.first_id AND r.last_id);
+
+-- @months in place as revived
 SELECT id, state,
     ref_id, parent_id, worker, queue, priority, tag, batch_id, callback, depends_on,
     depends_on_policy, created_at, created_by, user_id, request_type, command,

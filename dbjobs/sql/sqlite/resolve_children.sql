@@ -22,7 +22,13 @@ WHERE d.child_id IN (SELECT value FROM json_each(:child.id))
 
 SELECT id, state FROM dbjobs_finished_job WHERE id IN (SELECT value FROM json_each(:away.id));
 
--- @months of away as ended
+-- The months that may hold them: read after the main file, whose rows are moved there at any moment.
+-- @as place packed month
+SELECT json_group_array(month)
+FROM dbjobs_month_range r
+WHERE EXISTS (SELECT 1 FROM json_each(:away.id) w WHERE w.value BETWEEN r.first_id AND r.last_id);
+
+-- @months of away in place as ended
 SELECT id, state FROM job WHERE id IN (SELECT value FROM json_each(:ids));
 
 -- @as doomed

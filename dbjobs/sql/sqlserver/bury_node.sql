@@ -1,13 +1,16 @@
 -- A node whose lease is over is buried: from here on it can neither renew its lease nor claim, and any node may take
 -- over what it holds. The exclusive lock waits for no claim in its name and for no heartbeat (READPAST: such a node is
 -- left for the next look) and admits none.
+-- A last sign of life that lies ahead means that the clock was set back since; the lease then says nothing, and the caller
+-- has watched for all of its length that nobody renewed it.
 DECLARE @node_id bigint = :node_id;
 DECLARE @buried TABLE (id bigint NOT NULL PRIMARY KEY);
 BEGIN TRANSACTION;
 INSERT INTO @buried (id)
 SELECT n.id
 FROM dbjobs.job_node AS n WITH (XLOCK, READPAST, ROWLOCK, READCOMMITTEDLOCK)
-WHERE n.id = @node_id AND n.lease_expires_at <= SYSUTCDATETIME() AND n.buried = 0;
+WHERE n.id = @node_id AND n.buried = 0
+    AND (n.lease_expires_at <= SYSUTCDATETIME() OR n.last_seen_at > SYSUTCDATETIME());
 UPDATE n
 SET buried = 1
 FROM @buried AS b

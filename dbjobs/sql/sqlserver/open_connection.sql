@@ -1,16 +1,21 @@
 -- What a connection of ours relies on, whatever the defaults of the server ("user options"), the login and the driver
 -- are. IMPLICIT_TRANSACTIONS stands first: with it on, any statement further down might begin a transaction. LANGUAGE
--- stands before DATEFORMAT and DATEFIRST, which it sets too.
+-- stands before DATEFORMAT and DATEFIRST, which it sets too. (Babelfish has no other values for some of these, and knows
+-- not all of them.)
 SET IMPLICIT_TRANSACTIONS OFF;
 SET ROWCOUNT 0;
-SET TEXTSIZE 2147483647;
-SET LANGUAGE us_english;
-SET DATEFORMAT ymd;
-SET DATEFIRST 7;
+IF SERVERPROPERTY('BabelfishVersion') IS NULL
+BEGIN
+    SET LANGUAGE us_english;
+    SET DATEFORMAT ymd;
+    SET DATEFIRST 7;
+    SET TEXTSIZE 2147483647;
+    SET ANSI_NULL_DFLT_ON ON;
+    SET ARITHIGNORE, CURSOR_CLOSE_ON_COMMIT OFF;
+END;
 -- Filtered indexes can only be written with these; a failed statement ends its whole transaction (XACT_ABORT).
 SET ANSI_NULLS, ANSI_PADDING, ANSI_WARNINGS, ARITHABORT, CONCAT_NULL_YIELDS_NULL, QUOTED_IDENTIFIER, XACT_ABORT ON;
-SET NUMERIC_ROUNDABORT, ARITHIGNORE, CURSOR_CLOSE_ON_COMMIT OFF;
-SET ANSI_NULL_DFLT_ON ON;
+SET NUMERIC_ROUNDABORT OFF;
 SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
 -- The scripts that change partitions wait for less, and put this back.
 SET LOCK_TIMEOUT {lock_milliseconds};

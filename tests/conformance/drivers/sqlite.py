@@ -15,6 +15,9 @@ class Sqlite(Driver):
     async def rows(self, statement: str) -> list[tuple[Any, ...]]:
         file = sqlite3.connect(self._path, timeout=10)
         try:
+            # The nodes' leases have a file of their own; a name without a schema is looked for in both.
+            if Path(f"{self._path}-nodes").exists():  # noqa: ASYNC240
+                file.execute("ATTACH ? AS nodes", (f"{self._path}-nodes",))
             rows = file.execute(with_prefix(statement)).fetchall()
             file.commit()
             return rows

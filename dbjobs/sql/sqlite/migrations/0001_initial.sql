@@ -150,6 +150,22 @@ CREATE TABLE dbjobs_job_log (
 ) STRICT;
 CREATE INDEX dbjobs_job_log_job ON dbjobs_job_log (job_id);
 
+-- The ids that the file of a month may hold something of, kept up by the copying: a look for a job opens one file, or
+-- two, and not all of them. May say too much (jobs that came back to life), never too little.
+CREATE TABLE dbjobs_month_range (
+    month               TEXT PRIMARY KEY,
+    first_id            INTEGER NOT NULL,
+    last_id             INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- In which months did jobs of an older month end? Retention goes by the end: a job that has waited for longer than
+-- history is kept has its result for that long all the same. Kept up by the copying.
+CREATE TABLE dbjobs_late_end (
+    created_month       TEXT NOT NULL,
+    ended_month         TEXT NOT NULL,
+    PRIMARY KEY (created_month, ended_month)
+) STRICT, WITHOUT ROWID;
+
 -- Jobs that came back to life: their rows are still to be removed from the file of their month.
 CREATE TABLE dbjobs_requeued_job (
     id                  INTEGER PRIMARY KEY,

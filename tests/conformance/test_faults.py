@@ -1,0 +1,298 @@
+"""Every round trip of every loop is refused, delayed, lost, cancelled or broken once, and all is in order afterwards.
+
+The round trips are not listed here: a calm run finds them. What it must find at least is every statement file.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.resources import files
+
+import pytest
+
+from dbjobs import DatabaseError, Jobs, JobState
+from dbjobs.engine import dependencies, dispatcher, janitor, resilience, supervisor, timekeeper, vacuum, waker
+from dbjobs.store.database import Database, make_database
+from tests.conformance.helpers import eventually, whole_list
+from tests.conformance.raw import Raw
+from tests.faults.database import faulty_databases
+from tests.faults.origin import UNKNOWN
+from tests.faults.plan import Fault, Plan, Point
+from tests.faults.served import Served
+from tests.faults.traffic import LONGEST_CALL_SECONDS, Traffic
+
+pytestmark = pytest.mark.slow
+
+log = logging.getLogger("tests.faults")
+
+LEASE_SECONDS = 2.0
+# Round trips that only errors lead to may not come again; the others come within a second.
+PATIENCE_SECONDS = 15.0
+RARE_SECONDS = 1.0
+CALM_ROUNDS = 8
+
+# What no loop and none of the traffic's calls asks for: people, the command line, and the making of tables.
+ASKED_BY_PEOPLE = {
+    "count_live", "find_risks", "find_stranded", "get_batch", "list_batch", "list_jobs", "list_logs", "list_queues",
+    "list_stats", "list_tagged", "oldest_queued", "server_version",
+}  # fmt: skip
+MAKING_TABLES = {
+    "has_schema", "schema_version", "make_schema", "lock_schema", "record_version", "make_partition", "drop_partition",
+    "forget_refs",
+}  # fmt: skip
+# Parts of what counts as one round trip here, and what a database's own connections ask.
+PARTS = {
+    "add_month", "allocate_ids", "archive_month", "auto_increment", "begin", "caller_settings", "check_transaction",
+    "commit", "copy_jobs", "count_transactions", "delete_month", "find_own_parents", "find_own_refs",
+    "find_unarchived", "forget_archived", "hold_ref", "insert_bulk", "kill_connection", "limit_idle", "make_nodes",
+    "note_transaction", "open_batch", "open_callers_batch", "open_connection", "open_nodes", "ping", "release_locks",
+    "reserve_ref", "rollback", "split_partition", "truncate_partition",
+}  # fmt: skip
+# Only when something has gone wrong before, or there is a backlog.
+SELDOM = {"discard_jobs", "skip_lanes", "release_workers", "find_held_workers"}
+# Round trips of a start or a stop.
+AT_A_STOP = {"OPEN", "register_node", "LISTEN", "hand_back_jobs", "remove_node"}
+# Looks of a node that has nothing else to do.
+WHEN_IDLE = {"find_unknown"}
+
+
+EXEMPT = ASKED_BY_PEOPLE | MAKING_TABLES | PARTS | SELDOM
+# Only there.
+POSTGRES_ALONE = {"vacuum"}
+
+
+def statements(dialect: str) -> set[str]:
+    """Names of all statement files."""
+    folder = files("dbjobs.sql") / dialect
+    elsewhere = set() if dialect == "postgres" else POSTGRES_ALONE
+    return {file.name.removesuffix(".sql") for file in folder.iterdir() if file.name.endswith(".sql")} - elsewhere
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Loops come round and come back within tenths of a second."""
+    for module, name, value in (
+        (resilience, "_FIRST_SECONDS", 0.01),
+        (resilience, "_LONGEST_SECONDS", 0.05),
+        (timekeeper, "LOOK_SECONDS", 0.1),
+        (timekeeper, "EXPIRY_SECONDS", 0.1),
+        (janitor, "HOUSEKEEPING_SECONDS", 0.2),
+        (janitor, "FOLD_SECONDS", 0.2),
+        (dependencies, "LOOK_SECONDS", 0.1),
+        (vacuum, "JOBS_PER_VACUUM", 10),
+        (vacuum, "LOOK_SECONDS", 0.1),
+        (vacuum, "FAILED_SECONDS", 0.1),
+        (vacuum, "HELD_SHARE", 1e9),
+        (dispatcher, "RECONCILE_SECONDS", 0.5),
+        (dispatcher, "UNKNOWN_SECONDS", 0.2),
+        (supervisor, "LAST_WRITES_SECONDS", 1.0),
+        (waker, "POLL_WITH_NOTICES_SECONDS", 0.2),
+    ):
+        monkeypatch.setattr(module, name, value)
+
+
+class Course:
+    """A node under traffic, a second node that nothing happens to, and the plan between the first and the database."""
+
+    def __init__(self, plan: Plan, traffic: Traffic, served: Served, witness: Jobs, calm: Database) -> None:
+        self.plan = plan
+        self.traffic = traffic
+        self.served = served
+        self._witness = witness
+        self._one_writer = calm.one_writer
+        self._statements = statements(calm.dialect) - EXEMPT
+        self.unreached: list[Point] = []
+        self._probes = 0
+
+    async def calm(self) -> set[Point]:
+        """The round trips without a fault, a stop and a start among them, until every statement was met."""
+        for _ in range(CALM_ROUNDS):
+            await self.probe()
+        await self.traffic.hold_one()
+        self.traffic.pause()
+        await eventually(lambda: Point("claims", "find_unknown") in self.plan.seen, "the node has nothing else to do")
+        self.traffic.go_on()
+        self.served.bounce()
+        await eventually(lambda: self.served.starts > 1, "the node is started again")
+        missing = {"?"}
+
+        def all_met() -> bool:
+            missing.clear()
+            missing.update(self._statements - {point.what for point in self.plan.seen})
+            return not missing
+
+        # A statement that comes later is met by the traffic, or this says that no loop asks for it.
+        try:
+            await eventually(all_met, "every statement is met")
+        except AssertionError:
+            raise AssertionError(f"the traffic leads to none of these: {sorted(missing)}") from None
+        return self.points()
+
+    def points(self) -> set[Point]:
+        """The round trips seen so far, without those of ``async with jobs:`` (see the last test)."""
+        return {point for point in self.plan.seen if point.loop != "opening"}
+
+    def came(self, before: Counter[Point], loop: str) -> bool:
+        """Whether a loop has made a round trip since then."""
+        return any(point.loop == loop and count > before[point] for point, count in self.plan.seen.items())
+
+    async def meet(self, point: Point, fault: Fault, patience: float) -> None:
+        """Let one round trip meet a fault, and see that the node works afterwards."""
+        log.warning("%s meets: %s", point, fault)
+        before = self.plan.seen.copy()
+        if point.what == "hand_back_jobs":
+            await self.traffic.hold_one()
+        self.plan.arm(point, fault)
+        if point.loop == "shutdown" or point.what in AT_A_STOP:
+            self.served.bounce()
+        if point.what in WHEN_IDLE:
+            self.traffic.pause()
+        try:
+            await eventually(lambda: self.plan.met, f"{point} is reached", timeout=patience)
+        except AssertionError:
+            self.unreached.append(point)
+            return
+        else:
+            if fault is Fault.DELAYED:
+                await self.hold(point, before)
+        finally:
+            self.plan.disarm()
+            self.traffic.go_on()
+        await self.probe()
+
+    async def hold(self, point: Point, before: Counter[Point]) -> None:
+        """While one round trip does not get through, the other node works, and this one stays alive."""
+        if self._one_writer:
+            return  # a transaction that stands still keeps the file's only write lock
+        await self._witness.wait(await self._witness.enqueue("see"), timeout=LONGEST_CALL_SECONDS)
+        if point.loop not in ("heartbeat", "shutdown"):
+            await eventually(lambda: self.came(before, "heartbeat"), f"a heartbeat passes while {point} stands still")
+
+    async def probe(self) -> None:
+        """A job enqueued now completes."""
+        self._probes += 1
+        await self.traffic.probe(f"probes {self._probes // 50}")
+
+
+@asynccontextmanager
+async def course(url: str, raw: Raw) -> AsyncIterator[Course]:
+    """A course on a fresh database; at its end everything that was enqueued has ended as it should."""
+    plan = Plan()
+    calm = make_database(url)
+    with faulty_databases(plan):
+        jobs = Jobs(url, retry_limit=50)
+    witness = Jobs(url)
+
+    @witness.command
+    async def see() -> None:
+        pass
+
+    async with witness.start(lease_seconds=10 * LEASE_SECONDS), jobs:
+        await calm.open()
+        traffic = Traffic(jobs, calm, raw)
+        served = Served(jobs, lease_seconds=LEASE_SECONDS, grace_seconds=0.2, concurrency=20, unresponsive_seconds=1.0)
+        serving, rounds = asyncio.create_task(served.run()), asyncio.create_task(traffic.run())
+        run = Course(plan, traffic, served, witness, calm)
+        try:
+            yield run
+            traffic.end()
+            await rounds
+            await eventually(lambda: finished(run, witness), "every job has ended", timeout=60.0)
+        finally:
+            plan.disarm()
+            traffic.end()
+            served.end()
+            rounds.cancel()
+            await asyncio.wait([serving, rounds], timeout=30)
+            await calm.close()
+        await in_order(run, witness, raw)
+
+
+async def finished(run: Course, client: Jobs) -> bool:
+    await run.traffic.finish()
+    return not await client.counts()
+
+
+async def in_order(run: Course, client: Jobs, raw: Raw) -> None:
+    """What must hold in the end: nothing lost, nothing twice, nothing wrongly failed, nothing left behind."""
+    traffic = run.traffic
+    assert traffic.hung == [], "calls that did not end"
+    assert traffic.surprises == []
+    assert run.served.silent == 0, "the node stopped and gave no reason"
+    rows = await whole_list(client)
+    twice = [id for id, count in Counter(row.id for row in rows).items() if count > 1]
+    assert twice == [], "in two places"
+    states = {row.id: row.state for row in rows}
+    lost = [id for id in traffic.expected if id not in states]
+    assert lost == []
+    wrong = {
+        id: (allowed, await told(client, id)) for id, allowed in traffic.expected.items() if states[id] not in allowed
+    }
+    assert wrong == {}
+    assert {state for state in states.values() if not state.finished} == set()
+    lanes = {lane: most for lane, most in traffic.runs.most.items() if lane is not None and most > 1}
+    assert lanes == {}, "lanes that overlapped themselves"
+    for batch in traffic.batches:
+        found = await client.batch(batch)
+        members = Counter([row.state for row in await whole_list(client, batch_id=batch)])
+        counts = (found.total, found.completed, found.failed, found.cancelled) if found else (0, 0, 0, 0)
+        assert counts == (members.total(), *(members[s] for s in FINAL)), batch
+    for table in ("background_job", "job_worker", "job_dependency", "ended_parent"):
+        assert await raw.rows(f"SELECT count(*) FROM dbjobs.{table}") == [(0,)], table
+    refs = {id for (id,) in await raw.rows("SELECT job_id FROM dbjobs.job_ref")}
+    assert refs <= states.keys(), "keys without a job"
+
+
+FINAL = (JobState.COMPLETED, JobState.FAILED, JobState.CANCELLED)
+
+
+async def told(client: Jobs, id: int) -> str:
+    job = await client.get(id)
+    return "gone" if job is None else f"{job.command} is {job.state}: {job.error_code} {job.error}"
+
+
+@pytest.mark.parametrize("fault", list(Fault))
+async def test_any_round_trip_may_fail(fault: Fault, url: str, raw: Raw, quick: None) -> None:
+    async with course(url, raw) as run:
+        known = await run.calm()
+        assert [point for point in known if point.loop.startswith(UNKNOWN)] == []
+        todo, done = sorted(known), set[Point]()
+        while todo:
+            for point in todo:
+                await run.meet(point, fault, PATIENCE_SECONDS if point in known else RARE_SECONDS)
+            done.update(todo)
+            # Errors lead to round trips that a calm run has not: they take their turn as well.
+            todo = sorted(run.points() - done)
+        assert [point for point in run.unreached if point in known] == []
+
+
+@pytest.mark.parametrize("fault", [fault for fault in Fault if fault is not Fault.DELAYED])
+async def test_an_opening_may_fail_and_is_repeated(fault: Fault, url: str) -> None:
+    """On tables that are not there yet: each of its round trips fails once, and the next opening works."""
+    plan = Plan()
+    with faulty_databases(plan):
+        for number in range(100):
+            todo = sorted(point for point in plan.seen if point.loop == "opening")
+            jobs = Jobs(url, schema=f"tables_{number}")
+            jobs.declare("work")
+            if number:
+                plan.arm(todo[number - 1], fault)
+                opening = asyncio.create_task(open_once(jobs))
+                await asyncio.wait([opening])
+                assert plan.met, todo[number - 1]
+                if not opening.cancelled() and (error := opening.exception()):
+                    assert isinstance(error, DatabaseError | AttributeError), error
+            async with jobs:
+                await jobs.enqueue("work")
+            if number == len(todo) and number:
+                return
+    raise AssertionError("an opening has more round trips each time")
+
+
+async def open_once(jobs: Jobs) -> None:
+    async with jobs:
+        pass

@@ -1,0 +1,1 @@
+"""A database whose round trips can be made to fail, and what is run on it."""
