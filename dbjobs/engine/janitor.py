@@ -37,8 +37,11 @@ class Janitor:
         nodes = await repository.list_nodes(self._db)
         dead = self._watch.look([node for node in nodes if not node.buried], clock.now())
         for node in nodes:
-            if node.buried or (node.id in dead and await bury(self._db, node.id)):
-                self._report(await take_over(self._db, node.id))
+            is_ours = not node.buried and node.id in dead and await bury(self._db, node.id)
+            if is_ours or node.buried:
+                rescued = await take_over(self._db, node.id)
+                if is_ours or rescued.requeued + rescued.ended:  # else somebody else has done it, and told it
+                    self._report(rescued)
         return self._pause
 
     async def housekeep(self) -> float:
