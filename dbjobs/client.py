@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -47,14 +47,19 @@ IDS_PER_STATEMENT = 1000
 class Client:
     """One open database, shared by everything that a Jobs object does."""
 
-    def __init__(self, db: Database, *, migrate: bool) -> None:
-        self._db = db
+    def __init__(self, make: Callable[[], Database], *, migrate: bool) -> None:
+        self._make = make
+        self._db = make()
         self._migrate = migrate
         self._opened = 0
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._begin()
+
+    def _begin(self) -> None:
+        """Take up what belongs to one event loop: nothing of it may outlive the last close."""
         self._opening = asyncio.Lock()
         self._coalescer: Coalescer[NewJob, JobRef] = Coalescer(self._insert)
-        self._turns = RefTurns(max(1, db.pool_size - 1))
+        self._turns = RefTurns(max(1, self._db.pool_size - 1))
         self._known_queues: set[str] = set()
         self._noticed: dict[tuple[str, bool], float] = {}
         self._late_notices: dict[tuple[str, bool], Ready] = {}
@@ -73,6 +78,11 @@ class Client:
             raise NotRunning("the database is not open: use 'async with jobs:' or 'async with jobs.start():'")
         self._check_loop()
         return self._db
+
+    @property
+    def is_working(self) -> bool:
+        """True while workers run, in an event loop that still lives."""
+        return self.engine is not None and self._loop is not None and not self._loop.is_closed()
 
     def _check_loop(self) -> None:
         """Connections belong to the event loop they were made in; another one would damage them.
@@ -93,11 +103,10 @@ class Client:
 
     async def open(self) -> None:
         """Open (once, however often it is asked for) and bring the tables up to date."""
-        if self._opened:
-            self._check_loop()
+        self._enter_loop()
         async with self._opening:
             if not self._opened:
-                self._loop = asyncio.get_running_loop()
+                self._loop = asyncio.get_running_loop()  # a close, or an opening that failed, may have let go of it
                 if not self._migrate and (path := missing_file(self._db)) is not None:
                     raise SchemaTooOld(
                         f"there is no file {path}, so the tables have version 0 and this release needs "
@@ -107,21 +116,44 @@ class Client:
                     await self._db.open()
                     await (migrate if self._migrate else check)(self._db)
                 except BaseException:
+                    self._loop = None
                     await self._db.close()
                     raise
             self._opened += 1
 
+    def _enter_loop(self) -> None:
+        """Belong to this event loop from here on.
+
+        Raises:
+            WrongLoop: another one that still lives has the database open.
+        """
+        if self._loop is asyncio.get_running_loop():
+            return
+        if self._loop is not None:
+            if not self._loop.is_closed() and (self._opened or self._opening.locked()):
+                self._check_loop()
+            if self._opened:  # that loop has ended without a close, and its connections with it
+                self._db = self._make()
+                self._opened = 0
+        self._loop = asyncio.get_running_loop()
+        self._begin()
+
     async def close(self) -> None:
         """Close when everybody has closed."""
         async with self._opening:
-            if self._opened == 1:
+            self._opened -= 1
+            if self._opened:
+                return
+            self._opened = 1  # what still has to be written needs the database
+            try:
                 await self._coalescer.close()
                 await self.waits.close()
                 if self._late is not None:
                     await asyncio.wait([self._late])
+            finally:
+                self._opened = 0
+                self._loop = None
                 await self._db.close()
-                self._known_queues.clear()
-            self._opened -= 1
 
     @asynccontextmanager
     async def engine_database(self, lease_seconds: float) -> AsyncIterator[Database]:

@@ -68,6 +68,10 @@ class TransactionConflict(DatabaseError):
     """A deadlock or serialisation failure that persisted over all retries."""
 
 
+class LockTimeout(TransactionConflict):
+    """A lock that another transaction holds was not to be had in time; nothing was written."""
+
+
 class PartitionMissing(DatabaseError):
     """A history row has no monthly partition to go to (it is made, and the work repeated).
 

@@ -18,7 +18,7 @@ from dbjobs.commands import Command, Handler, Registry, ShouldRetry, base_row
 from dbjobs.context import current_job
 from dbjobs.engine.settings import make_settings
 from dbjobs.engine.supervisor import Engine
-from dbjobs.errors import InvalidOption, JobFailed, UnknownJob
+from dbjobs.errors import InvalidOption, JobFailed, UnknownJob, WorkersStopped
 from dbjobs.models import (
     BatchProgress,
     Job,
@@ -88,8 +88,7 @@ class Jobs:
         self.schema = schema
         self._registry = Registry(base)
         self._max_payload_bytes = max_payload_bytes
-        self._client = Client(make_database(url, schema=schema, pool_size=pool_size), migrate=migrate)
-        self._engine: Engine | None = None
+        self._client = Client(lambda: make_database(url, schema=schema, pool_size=pool_size), migrate=migrate)
         self.queues = QueueAdmin(self._client)
 
     # --- commands -------------------------------------------------------------------------------
@@ -206,7 +205,7 @@ class Jobs:
             InvalidOption, DatabaseUnavailable, MissingPermission, SchemaTooNew, SchemaTooOld.
             WorkersStopped: at the end of the block: the workers have ended without having been asked to.
         """
-        if self._engine is not None:
+        if self._client.is_working:
             raise InvalidOption("start: the workers of this Jobs object are running already")
         settings = make_settings(
             concurrency=concurrency,
@@ -231,11 +230,11 @@ class Jobs:
                 on_reconnected=self._client.distrust,
             )
             async with engine.running():
-                self._engine = self._client.engine = engine
+                self._client.engine = engine
                 try:
                     yield engine
                 finally:
-                    self._engine = self._client.engine = None
+                    self._client.engine = None
 
     async def run_forever(self, *, signals: bool = True, **settings: Any) -> int:
         """Run workers until cancelled, or until SIGTERM or SIGINT.
@@ -255,6 +254,7 @@ class Jobs:
         """
         raised: Exception | None = None
         left = 0
+        asked = False
         async with anyio.create_task_group() as tasks:
             try:
                 async with self.start(**settings) as engine:
@@ -262,6 +262,7 @@ class Jobs:
                         await tasks.start(_stop_on_signals, engine)
                     log.info("node %s works on: %s", engine.node_id, ", ".join(self.commands) or "no commands")
                     await engine.stopping.wait()
+                    asked = True
                     # The grace is spent at the end of this block, where a second signal still ends it.
                 left = len(engine.left)
             except Exception as error:
@@ -269,6 +270,11 @@ class Jobs:
             tasks.cancel_scope.cancel()
         if raised is not None:
             raise raised
+        if not asked:
+            raise WorkersStopped(
+                "the workers of this process have ended without having been asked to: "
+                "somebody has cancelled their tasks"
+            )
         return left
 
     # --- enqueue --------------------------------------------------------------------------------

@@ -295,8 +295,8 @@ async def test_a_month_dropped_by_another_process_is_gone_here_too(url: str, db:
     await other.open()
     this = await repository.current_month(other)
     async with other.transaction() as session:
-        await session.script("drop_partition", month=this)
-    assert await repository.forget_refs(other, this, 10) == 1
+        await session.script("drop_partition", month=this, oldest=this)
+    assert await repository.forget_refs(other, this, (), 10) == 1
     await other.close()
     assert this not in await repository.list_partitions(db)
     assert await listed(db) == []

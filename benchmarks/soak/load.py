@@ -6,9 +6,9 @@ import asyncio
 import itertools
 import random
 from collections import Counter
-from collections.abc import Coroutine
-from contextlib import suppress
-from typing import Any
+from collections.abc import Awaitable, Coroutine
+from contextlib import AsyncExitStack, suppress
+from typing import Any, TypeVar
 
 from benchmarks.soak.app import declare
 from dbjobs import DatabaseError, JobRef, Jobs, JobState
@@ -28,13 +28,15 @@ CALLER_KIND = {"sqlite": "aiosqlite-statements", "postgres": "asyncpg", "mysql":
 # A call that has not ended by then has failed to.
 LONGEST_CALL_SECONDS = 90.0
 
+T = TypeVar("T")
+
 
 class Load:
     """Callers that go on whatever the database answers, and write down what they were promised.
 
     Attributes:
         expected: jobs whose enqueue was answered, and how they may end.
-        never: ids that a transaction was given and then rolled back.
+        never: tags of jobs whose transaction was rolled back (a file gives their ids once more).
         lanes: jobs of each lane in the order of their enqueues.
         batches: names of batches.
         calls: how many calls were answered, by use.
@@ -47,7 +49,7 @@ class Load:
         self.jobs = Jobs(url)
         declare(self.jobs)
         self.expected: dict[int, tuple[JobState, ...]] = {}
-        self.never: set[int] = set()
+        self.never: set[str] = set()
         self.lanes: dict[str, list[int]] = {}
         self.batches: set[str] = set()
         self.calls: Counter[str] = Counter()
@@ -178,15 +180,24 @@ class Load:
         parent = await self._note(self.jobs.enqueue("work", n, worker=f"lane {n % LANES}", run_after=0.05), COMPLETED)
         commits = random.random() < 0.7
         ids: list[int] = []
-        async with CALLERS[dialect][CALLER_KIND[dialect]](self._raw) as caller:
-            await caller.begin()
+        async with AsyncExitStack() as stack:
+            caller = await _own(stack.enter_async_context(CALLERS[dialect][CALLER_KIND[dialect]](self._raw)))
+            await _own(caller.begin())
             for options in ({"batch_id": self._batch(n)}, {"ref_id": f"callers {n}"}, {"depends_on": parent}):
-                ref = await self.jobs.enqueue("work", n, connection=caller.given, queue="callers", **options)
+                ref = await self.jobs.enqueue("work", n, connection=caller.given, tag=f"callers {n}", **options)
                 ids.append(ref.id)
             await asyncio.sleep(random.uniform(*OPEN_SECONDS.get(dialect, SERVERS_OPEN_SECONDS)))
             if not commits:
-                await caller.rollback()
-                self.never.update(ids)
+                await _own(caller.rollback())
+                self.never.add(f"callers {n}")
                 return
-            await caller.commit()
+            await _own(caller.commit())
         self.expected |= dict.fromkeys(ids, (COMPLETED,))
+
+
+async def _own(work: Awaitable[T]) -> T:
+    """What a caller does on a connection of its own: its driver's errors are the caller's, and the server's."""
+    try:
+        return await work
+    except Exception as error:
+        raise DatabaseError(f"the caller's own connection: {error}") from error

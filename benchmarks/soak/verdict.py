@@ -99,7 +99,7 @@ def _jobs(load: Load, rows: Sequence[JobSummary], states: dict[int, JobState]) -
         _several("lost", lost),
         _several("in two places", twice),
         _several("ended wrongly", wrong),
-        _several("rolled back, but there", [str(id) for id in load.never & states.keys()]),
+        _several("rolled back, but there", [str(row.id) for row in rows if row.tag in load.never]),
         _several("not ended", [str(id) for id, state in states.items() if not state.finished]),
     ]
 

@@ -24,15 +24,16 @@ BEATS_PER_LEASE = 6
 class Custody(threading.Thread):
     """Holds jobs and lanes until their handlers have really ended, then hands them back.
 
-    A daemon thread with a connection of its own: it outlives the event loop, and ends with the process. Then the
-    lease runs out, and only then do others take the jobs; so nothing overlaps either way.
+    A thread with a connection of its own, which outlives the event loop. Python waits for it at the end of the program
+    as it waits for the handlers. If the process is ended all the same, the lease runs out, and only then do others take
+    the jobs; so nothing overlaps either way.
 
     Args:
         left: the attempts whose handlers still run.
     """
 
     def __init__(self, db: Database, node_id: int, lease_seconds: float, left: Sequence[Attempt]) -> None:
-        super().__init__(name="dbjobs-custody", daemon=True)
+        super().__init__(name="dbjobs-custody")
         self._db = db
         self._node_id = node_id
         self._lease_seconds = lease_seconds
@@ -73,7 +74,8 @@ class Custody(threading.Thread):
                     is_open = True
                 await self._hand_back(db)
         finally:
-            with contextlib.suppress(DatabaseError, TimeoutError):
+            # RuntimeError: no more threads can be had at the end of the program.
+            with contextlib.suppress(DatabaseError, TimeoutError, RuntimeError):
                 async with asyncio.timeout(2):
                     await db.close()
 

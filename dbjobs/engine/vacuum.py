@@ -56,9 +56,8 @@ class Vacuum:
         try:
             if self._db is None:
                 # A connection of its own: on a large table it may run for a while.
-                db = self._parent.another()
-                await db.open()
-                self._db = db
+                self._db = self._parent.another()
+                await self._db.open()
             await repository.vacuum(self._db)
         except Exception:
             self._not_before = time.monotonic() + FAILED_SECONDS

@@ -115,7 +115,6 @@ class Waker:
             self._on_children()
         else:
             self.look_everywhere()
-            self._on_children()
 
     def _heard(self, notices_arrive: bool) -> None:
         self._has_notices = notices_arrive

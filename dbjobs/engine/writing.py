@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 
 from dbjobs.engine.attempt import Attempt
-from dbjobs.errors import DatabaseUnavailable, DataRefused, TransactionConflict
+from dbjobs.errors import DatabaseUnavailable, DataRefused, LockTimeout, TransactionConflict
 from dbjobs.store.database import Database
 from dbjobs.store.records import Outcome
 from dbjobs.store.settlement import Settlement, Settling
@@ -91,6 +91,11 @@ class Pass:
             part = waiting.popleft()
             try:
                 settlement = await part.settling.run(db)
+            except LockTimeout as error:
+                # What somebody else has locked waits for its own turn; all else of this part is written.
+                self.error, self.took_some = error, True
+                self._report(part)
+                self.refused.append(part)
             except _ABOUT_ALL as error:
                 self.error, self.hopeless = error, True
                 self.refused += [part, *waiting]

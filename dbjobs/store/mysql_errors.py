@@ -10,6 +10,7 @@ from dbjobs.errors import (
     DatabaseError,
     DatabaseUnavailable,
     DataRefused,
+    LockTimeout,
     MissingPermission,
     PartitionMissing,
     TransactionConflict,
@@ -21,8 +22,9 @@ NO_PARTITION = 1526
 # A partition that is there already, in two wordings, and one that is not there.
 PARTITION_EXISTS = frozenset({1517, 1495})
 PARTITION_GONE = frozenset({1507, 1508})
-# Deadlock; lock wait timeout; row changed since the snapshot (MariaDB); definition changed under the statement.
-_CONFLICTS = frozenset({1213, 1205, 1020, 1412, 1615})
+LOCK_TIMEOUT = 1205
+# Deadlock; row changed since the snapshot (MariaDB); definition changed under the statement.
+_CONFLICTS = frozenset({1213, 1020, 1412, 1615})
 # A value of the wrong kind, out of range, too long, no JSON, with characters that the column does not have, or larger
 # than a packet; MariaDB's 4025 is a CHECK, which is how it sees whether a text is JSON.
 _DATA = frozenset(
@@ -70,6 +72,8 @@ def _is_drivers(error: Exception) -> bool:
 
 def _ours(error: Exception, where: str) -> DatabaseError:
     code, text = code_of(error), _text(error)
+    if code == LOCK_TIMEOUT:
+        return LockTimeout(text)
     if code in _CONFLICTS:
         return TransactionConflict(text)
     if code == NO_PARTITION:

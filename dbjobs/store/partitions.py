@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 
 from dbjobs.store import repository
 from dbjobs.store.database import Database, Session
@@ -43,18 +44,38 @@ async def make_ahead(db: Database) -> list[str]:
     return await make_partitions(db, [month_after(month, ahead) for ahead in range(MONTHS_AHEAD + 1)])
 
 
+class _EndedLately(Exception):
+    """A job of a month that was to be dropped has ended meanwhile; rolls the drop back where that can be done."""
+
+
 async def drop_old(db: Database, keep_months: int) -> list[str]:
-    """Drop the history that is older than ``keep_months`` whole months before this one; the months dropped."""
+    """Drop the history that is older than ``keep_months`` whole months before this one; the months dropped.
+
+    A month stays as long as a job of it has ended within those that are kept.
+    """
     oldest = month_after(await repository.current_month(db), -keep_months)
-    dropped = [month for month in await repository.list_partitions(db) if month < oldest]
-    for month in dropped:
-        async with db.transaction() as session:
-            await session.fetch("lock_schema")
-            await session.script("drop_partition", month=month)
+    old = [month for month in await repository.list_partitions(db) if month < oldest]
+    dropped: list[str] = []
+    for month in old:
+        with suppress(_EndedLately):
+            async with db.transaction() as session:
+                await session.fetch("lock_schema")
+                await _check_ends(session, month, oldest)
+                await session.script("drop_partition", month=month, oldest=oldest)
+                # Whatever was being written to the month when it was locked is committed now.
+                await _check_ends(session, month, oldest)
+            dropped.append(month)
     # Also of months that were dropped before a crash: keys go some at a time, each time in a transaction of its own.
-    while await repository.forget_refs(db, month_after(oldest, -1), REFS_PER_STATEMENT) == REFS_PER_STATEMENT:
+    kept = sorted(set(old) - set(dropped))
+    before = month_after(oldest, -1)
+    while await repository.forget_refs(db, before, kept, REFS_PER_STATEMENT) == REFS_PER_STATEMENT:
         pass
     return dropped
+
+
+async def _check_ends(session: Session, month: str, oldest: str) -> None:
+    if (await repository.list_late_ends(session)).get(month, "") >= oldest:
+        raise _EndedLately(month)
 
 
 def _first_day(month: str) -> str:

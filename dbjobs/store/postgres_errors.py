@@ -13,6 +13,7 @@ from dbjobs.errors import (
     DatabaseError,
     DatabaseUnavailable,
     DataRefused,
+    LockTimeout,
     MissingPermission,
     PartitionMissing,
     TransactionConflict,
@@ -21,7 +22,6 @@ from dbjobs.errors import (
 _CONFLICTS = (
     asyncpg.DeadlockDetectedError,
     asyncpg.SerializationError,
-    asyncpg.LockNotAvailableError,
     # DDL changed a table under a prepared statement; the next try prepares it anew.
     asyncpg.InvalidCachedStatementError,
 )
@@ -65,6 +65,8 @@ def translated(where: str) -> Iterator[None]:
 
 def translate(error: Exception, where: str) -> DatabaseError | None:
     """The driver's exception as one of ours; None if it is no exception of the driver or the network."""
+    if isinstance(error, asyncpg.LockNotAvailableError):
+        return LockTimeout(str(error))
     if isinstance(error, _CONFLICTS):
         return TransactionConflict(str(error))
     if isinstance(error, _READ_ONLY):

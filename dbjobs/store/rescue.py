@@ -8,10 +8,12 @@ stops nobody, and another node goes on.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, datetime
 
 import msgspec
 
+from dbjobs.errors import LockTimeout
 from dbjobs.store import repository
 from dbjobs.store.counters import client_counter
 from dbjobs.store.database import Database
@@ -55,8 +57,11 @@ async def take_over(db: Database, node_id: int) -> Rescue:
             break  # no progress
         last = page
         outcomes = [_outcome(job, node_id) for job in held]
-        settled = await Settling(node_id, client_counter(), outcomes).run(db)
-        written = [outcome for outcome in outcomes if outcome.id not in settled.lost]
+        settling = Settling(node_id, client_counter(), outcomes)
+        with suppress(LockTimeout):
+            await settling.run(db)
+        left, settled = set(settling.left()), settling.so_far()
+        written = [outcome for outcome in outcomes if outcome.id not in settled.lost | left]
         again = sum(outcome.kind == "retry" for outcome in written)
         requeued += again
         ended += len(written) - again

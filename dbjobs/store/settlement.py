@@ -7,20 +7,29 @@ free before every outcome of its run is. Each statement is fenced, so after an e
 
 from __future__ import annotations
 
+import random
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import partial
+from typing import TypeVar
 
+import anyio
 import msgspec
 from msgspec.structs import replace
 
-from dbjobs.errors import DatabaseUnavailable
+from dbjobs.errors import DatabaseUnavailable, LockTimeout, TransactionConflict
 from dbjobs.models import JobState
 from dbjobs.store import repository
 from dbjobs.store.counters import handler_counter
 from dbjobs.store.database import Database, Session
 from dbjobs.store.dependencies import Follower
 from dbjobs.store.records import Outcome, Ready
-from dbjobs.store.retrying import with_months, without_conflict
+from dbjobs.store.retrying import CONFLICT_RETRIES, with_months
+
+# More jobs than a node ever holds.
+MOST_HELD = 100_000
+_PAUSE_SECONDS = 0.01
+
+T = TypeVar("T")
 
 
 class Settlement(msgspec.Struct, frozen=True):
@@ -51,6 +60,7 @@ class Settling:
 
     def __init__(self, node_id: int, counter: int, outcomes: Iterable[Outcome], *, in_doubt: bool = False) -> None:
         self._node_id = node_id
+        self._locked: set[int] = set()
         self._counter = counter
         self._left = {outcome.id: outcome for outcome in sorted(outcomes, key=lambda outcome: outcome.id)}
         self._lost: set[int] = set()
@@ -61,14 +71,22 @@ class Settling:
         """Write what is not written yet.
 
         Raises:
+            LockTimeout: all is written but outcomes whose rows somebody else has locked (a handler's own transaction
+            that
+                hangs before its commit).
             DatabaseError: some of it may be written; run it again.
         """
+        if self._locked:  # another wait for the same lock would hold up the others again
+            self._locked.clear()
+            await self._set_aside_locked(db, list(self._left.values()))
         for last in (False, True):
             await self._write(db, "hand_back", last, repository.hand_back_jobs)
             await self._write(db, "retry", last, self._retry)
             await self._write(db, "executed", last, repository.execute_jobs)
-            if finals := [outcome for outcome in self._left.values() if outcome.kind in _FINALS]:
+            if finals := [o for o in self._left.values() if o.kind in _FINALS and o.id not in self._locked]:
                 await self._finish(db, finals)
+        if self._locked:
+            raise LockTimeout(f"the rows of these jobs are locked by other transactions: {sorted(self._locked)}")
         return self.so_far()
 
     def left(self) -> list[int]:
@@ -92,11 +110,17 @@ class Settling:
         last: bool,
         statement: Callable[[Database, int, Sequence[Outcome]], Awaitable[set[int]]],
     ) -> None:
-        outcomes = [o for o in self._left.values() if o.kind == kind and (last or not _frees_a_lane(o))]
+        outcomes = [
+            o
+            for o in self._left.values()
+            if o.kind == kind and (last or not _frees_a_lane(o)) and o.id not in self._locked
+        ]
         if not outcomes:
             return
-        done = await without_conflict(partial(statement, db, self._node_id, outcomes))
+        done = await self._unless_locked(db, outcomes, partial(statement, db, self._node_id)) or set()
         for outcome in outcomes:
+            if outcome.id in self._locked:
+                continue
             if outcome.id in done:
                 del self._left[outcome.id]
             elif kind == "executed":
@@ -106,12 +130,13 @@ class Settling:
                 self._left[outcome.id] = _cancelled(outcome)
 
     async def _finish(self, db: Database, finals: Sequence[Outcome]) -> None:
-        finish = partial(repository.finish_jobs, db, self._node_id, self._counter, finals)
+        finish = partial(repository.finish_jobs, db, self._node_id, self._counter)
         try:
-            moved = await with_months(db, partial(without_conflict, finish))
+            moved = await with_months(db, lambda: self._unless_locked(db, finals, finish)) or []
         except DatabaseUnavailable:
             self.in_doubt = True
             raise
+        finals = [outcome for outcome in finals if outcome.id not in self._locked]
         states = {id: state for id, state, _, _ in moved}
         missing = [outcome for outcome in finals if outcome.id not in states]
         if missing and self.in_doubt:
@@ -122,6 +147,32 @@ class Settling:
         self._lost.update(outcome.id for outcome in missing)
         for outcome in finals:
             del self._left[outcome.id]
+
+    async def _unless_locked(
+        self, db: Database, outcomes: Sequence[Outcome], statement: Callable[[Sequence[Outcome]], Awaitable[T]]
+    ) -> T | None:
+        """Run a statement; after a conflict again, without those outcomes whose rows somebody else has locked."""
+        wanted = list(outcomes)
+        for _ in range(CONFLICT_RETRIES):
+            if not wanted:
+                return None
+            try:
+                return await statement(wanted)
+            except TransactionConflict:
+                await self._set_aside_locked(db, wanted)
+                wanted = [outcome for outcome in wanted if outcome.id not in self._locked]
+                await anyio.sleep(_PAUSE_SECONDS * random.uniform(0.5, 1.5))
+        return await statement(wanted)
+
+    async def _set_aside_locked(self, db: Database, outcomes: Sequence[Outcome]) -> None:
+        """Find which of these rows are ours and locked, without waiting: by what a look that passes them by has not."""
+        free = {(job.id, job.attempt) for job in await repository.find_held(db, self._node_id, MOST_HELD)}
+        doubtful = [outcome for outcome in outcomes if (outcome.id, outcome.attempt) not in free]
+        jobs = await repository.get_jobs(db, [outcome.id for outcome in doubtful]) if doubtful else {}
+        for outcome in doubtful:
+            job = jobs.get(outcome.id)
+            if job is not None and (job.node_id, job.attempt) == (self._node_id, outcome.attempt):
+                self._locked.add(outcome.id)
 
 
 async def settle(db: Database, node_id: int, outcomes: Sequence[Outcome]) -> Settlement:
@@ -156,7 +207,7 @@ async def settle_in(session: Session, node_id: int, outcomes: Sequence[Outcome])
     moved = await repository.finish_jobs(session, node_id, handler_counter(), ended) if ended else []
     done |= {id for id, _, _, _ in moved}
     parents = tuple(id for id, _, _, has_dependents in moved if has_dependents)
-    return Settlement(frozenset(outcome.id for outcome in outcomes if outcome.id not in done), parents)
+    return Settlement(frozenset(outcome.id for outcome in outcomes if outcome.id not in done), parents=parents)
 
 
 _FINALS = (JobState.COMPLETED, JobState.FAILED, JobState.CANCELLED)

@@ -24,6 +24,7 @@ from dbjobs.store.sqlserver_url import connection_string, parse
 CLOSE_SECONDS = 5.0
 # A connection that has lain idle for so long is asked whether it is still there before it is trusted with a statement.
 IDLE_SECONDS = 5.0
+PING_SECONDS = 2.0
 # OPENJSON is there from this compatibility level on, which is SQL Server 2016's own; a database that came from an older
 # server keeps its level (Microsoft's "ALTER DATABASE (Transact-SQL) compatibility level").
 LEAST_LEVEL = 130
@@ -195,7 +196,9 @@ class SqlServerDatabase:
             if connection.idle_seconds < IDLE_SECONDS:
                 return connection
             try:
-                await self._execute(connection, self.statements.text("ping"))
+                with translated(self._target.where):
+                    seconds = min(PING_SECONDS, connection.limits.statement)
+                    await connection.execute(self.statements.text("ping"), seconds=seconds)
             except DatabaseError:
                 connection.terminate()
                 pool.release(connection)

@@ -12,6 +12,7 @@ from dbjobs.errors import (
     DatabaseError,
     DatabaseUnavailable,
     DataRefused,
+    LockTimeout,
     MissingDriver,
     MissingPermission,
     PartitionMissing,
@@ -31,6 +32,7 @@ _CONFLICTS = {
     50002,  # thrown by our own statements: somebody else holds an application lock
     2601, 2627,  # a duplicate key
 }  # fmt: skip
+_LOCK_TIMEOUT = 1222
 _PERMISSIONS = {
     229, 230, 262, 300,  # denied on an object, a column, a statement; missing at the server
     297, 1088, 2104, 2760, 15151, 15247,  # "... or you do not have permission"
@@ -100,7 +102,9 @@ def translate(error: pyodbc.Error, where: str) -> DatabaseError | MissingDriver:
     if _NO_PARTITION in numbers:
         month = _MONTH.search(message)
         return PartitionMissing(message, month[1] if month else None)
-    if numbers & _CONFLICTS or state == "40001" or "lock timeout" in message:
+    if _LOCK_TIMEOUT in numbers or "lock timeout" in message:
+        return LockTimeout(message)
+    if numbers & _CONFLICTS or state == "40001":
         return TransactionConflict(message)
     if state in ("IM002", "IM003") or "Can't open lib" in message:
         return MissingDriver(f"the ODBC driver for SQL Server cannot be loaded: {message}")

@@ -43,9 +43,8 @@ class Batches:
             return text.replace("dbjobs.", f"[{schema}].").replace("dbjobs_history", f"{schema}_history")
 
         self.statements = Statements("sqlserver", named, lambda number, parameter: "?")
-        self._opening = self.statements.text("open_batch") + ";\n"
-        if callers:
-            self._opening = self.statements.text("open_callers_batch") + ";\n" + self._opening
+        opening = self.statements.text("open_callers_batch") if callers else self.statements.text("open_batch")
+        self._opening = opening + ";\n"
         self._batches: dict[str, Statement] = {}
 
     def __getitem__(self, name: str) -> Statement:

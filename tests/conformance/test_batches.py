@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 
 from dbjobs import Backoff, Cancel, JobContext, Jobs
+from dbjobs.store import repository
 from tests.conformance.helpers import nodes, wait_all
+from tests.conformance.raw import Raw
 
 
 async def work(request: str, job: JobContext) -> None:
@@ -62,3 +64,43 @@ async def test_children_cancelled_with_their_parent_are_counted(jobs: Jobs) -> N
 async def test_a_batch_nobody_used_is_none(jobs: Jobs) -> None:
     async with jobs:
         assert await jobs.batch("never") is None
+
+
+async def test_what_was_appended_becomes_one_row_and_the_sums_stay(url: str, raw: Raw) -> None:
+    async with nodes(url, 2, register) as (jobs, other):
+        db = jobs._client.db
+        refs = list(await asyncio.gather(*(jobs.enqueue(work, "ok", batch_id=f"b{n % 3}") for n in range(60))))
+        await wait_all(jobs, refs)
+        before = [await other.batch(f"b{n}") for n in range(3)]
+        await asyncio.gather(*(repository.fold_batches(j._client.db, 7) for j in (jobs, other) for _ in range(3)))
+        while await repository.fold_batches(db, 7):
+            pass
+        # Once more: what is folded is folded with what comes.
+        refs = [await other.enqueue(work, "fail", batch_id="b0")]
+        await wait_all(jobs, refs)
+        while await repository.fold_batches(db, 1000):
+            pass
+        after = [await other.batch(f"b{n}") for n in range(3)]
+        rows = await raw.rows("SELECT batch_id FROM dbjobs.job_batch")
+    assert sorted(rows) == [("b0",), ("b1",), ("b2",)]
+    assert after[1:] == before[1:]
+    assert before[0] is not None
+    assert after[0] is not None
+    assert (before[0].total, before[0].completed, before[0].failed) == (20, 20, 0)
+    assert (after[0].total, after[0].completed, after[0].failed) == (21, 20, 1)
+    assert after[0].created_at == before[0].created_at
+
+
+async def test_a_batch_is_forgotten_when_all_have_ended_and_nothing_has_happened_for_long(jobs: Jobs) -> None:
+    register(jobs)
+    async with jobs.start():
+        done = [await jobs.enqueue(work, "ok", batch_id="done") for _ in range(2)]
+        await wait_all(jobs, [*done, await jobs.enqueue(work, "ok", batch_id="goes on")])
+        await jobs.enqueue(work, "ok", batch_id="goes on", run_after=3600)
+        db = jobs._client.db
+        while await repository.fold_batches(db, 1000):
+            pass
+        assert await repository.drop_batches(db, 3600.0) == 0
+        assert await repository.drop_batches(db, -60.0) == 1
+        assert await jobs.batch("done") is None
+        assert await jobs.batch("goes on") is not None

@@ -9,7 +9,10 @@ from typing import Any
 import pytest
 
 from dbjobs import InvalidOption, JobContext, Jobs, JobState, UnknownJob
-from tests.conformance.helpers import Gate, eventually, nodes, state_of, wait_all
+from dbjobs.store import repository
+from dbjobs.store.database import make_database
+from dbjobs.store.records import Outcome
+from tests.conformance.helpers import START, Gate, eventually, nodes, state_of, wait_all
 
 
 async def echo(request: Any) -> Any:
@@ -196,3 +199,31 @@ async def test_cancelling_while_jobs_finish_leaves_each_in_one_state(url: str) -
     assert set(states) <= {JobState.COMPLETED, JobState.CANCELLED}
     assert states.count(JobState.CANCELLED) <= reached
     assert len(rows) == 600
+
+
+@pytest.mark.dialect("postgres", "mysql", "sqlserver")
+@pytest.mark.parametrize("kind", ["retry", "hand back"])
+async def test_a_job_that_goes_back_into_its_queue_at_this_moment_is_cancelled(url: str, jobs: Jobs, kind: str) -> None:
+    """Its row is locked while it is looked for: it is neither missed nor left to run once more."""
+    jobs.command(name="work")(lambda: None)
+    db = make_database(url)
+    async with jobs:
+        await db.open()
+        try:
+            node = await repository.register_node(db, "node", 60.0, "{}")
+            ref = await jobs.enqueue("work", retry_limit=3)
+            (claimed,) = await repository.claim_jobs(db, node, [("default", 1, *START)], 1, ["work"])
+            async with db.transaction() as session:
+                if kind == "retry":
+                    again = Outcome(id=ref.id, attempt=claimed.attempt, kind="retry", delay_seconds=0.5)
+                    assert await repository.retry_jobs(session, node, node, [again])
+                else:
+                    again = Outcome(id=ref.id, attempt=claimed.attempt, kind="hand_back")
+                    assert await repository.hand_back_jobs(session, node, [again])
+                cancelling = asyncio.create_task(jobs.cancel(ref))
+                await asyncio.sleep(0.2)
+                assert not cancelling.done(), "it is tried again"
+            assert await asyncio.wait_for(cancelling, 10) is True
+            assert await state_of(jobs, ref) is JobState.CANCELLED
+        finally:
+            await db.close()

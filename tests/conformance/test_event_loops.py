@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
+import warnings
 from functools import partial
 
 import anyio
@@ -60,11 +62,60 @@ async def test_two_threads_with_a_loop_each_are_told_apart(jobs: Jobs) -> None:
     assert len(told) == 1
 
 
+async def use(jobs: Jobs) -> int:
+    """Enough at once for tasks and locks that belong to an event loop."""
+    async with jobs.start():
+        refs = [*await asyncio.gather(*(jobs.enqueue("work", tag=str(n)) for n in range(20)))]
+        refs += await asyncio.gather(*(jobs.enqueue("work", ref_id="the same") for _ in range(3)))
+        await wait_all(jobs, refs)
+    return refs[-1].id
+
+
+def test_twenty_enqueues_in_one_loop_after_another(jobs: Jobs) -> None:
+    @jobs.command
+    async def work() -> None: ...
+
+    assert len({asyncio.run(use(jobs)) for _ in range(3)}) == 1  # one ref_id, one job
+
+
+def test_a_loop_that_ends_without_a_close_is_left_behind(jobs: Jobs) -> None:
+    @jobs.command
+    async def work() -> None: ...
+
+    async def careless() -> None:
+        await jobs.__aenter__()
+        await asyncio.gather(*(jobs.enqueue("work") for _ in range(20)))
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)  # what it leaves behind is what it is about
+        asyncio.run(careless())
+        asyncio.run(use(jobs))
+        gc.collect()
+
+
+async def test_what_fails_in_a_close_leaves_nothing_open(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
+    jobs.declare("work")
+
+    async def fails() -> None:
+        raise OSError("no")
+
+    async with jobs:
+        await jobs.enqueue("work")
+        monkeypatch.setattr(jobs._client.waits, "close", fails)
+        with pytest.raises(OSError, match="no"):
+            await jobs.__aexit__(None, None, None)
+        monkeypatch.undo()
+        with pytest.raises(NotRunning):
+            await jobs.enqueue("work")
+        await jobs.__aenter__()
+        await jobs.enqueue("work")
+
+
 def test_one_loop_after_another_works(jobs: Jobs) -> None:
     jobs.declare("work")
 
-    async def use() -> int:
+    async def once() -> int:
         async with jobs:
             return (await jobs.enqueue("work")).id
 
-    assert asyncio.run(use()) < asyncio.run(use())
+    assert asyncio.run(once()) < asyncio.run(once())

@@ -15,7 +15,7 @@ from importlib.resources import files
 import pytest
 
 from dbjobs import DatabaseError, Jobs, JobState
-from dbjobs.engine import dependencies, dispatcher, janitor, resilience, supervisor, timekeeper, waker
+from dbjobs.engine import dependencies, dispatcher, janitor, resilience, supervisor, timekeeper, vacuum, waker
 from dbjobs.store.database import Database, make_database
 from tests.conformance.helpers import eventually, whole_list
 from tests.conformance.raw import Raw
@@ -48,9 +48,9 @@ MAKING_TABLES = {
 PARTS = {
     "add_month", "allocate_ids", "archive_month", "auto_increment", "begin", "caller_settings", "check_transaction",
     "commit", "copy_jobs", "count_transactions", "delete_month", "find_own_parents", "find_own_refs",
-    "find_unarchived", "forget_archived", "hold_ref", "insert_bulk", "kill_connection", "note_transaction",
-    "open_batch", "open_connection", "ping", "release_locks", "reserve_ref", "rollback", "split_partition",
-    "truncate_partition",
+    "find_unarchived", "forget_archived", "hold_ref", "insert_bulk", "kill_connection", "limit_idle", "make_nodes",
+    "note_transaction", "open_batch", "open_callers_batch", "open_connection", "open_nodes", "ping", "release_locks",
+    "reserve_ref", "rollback", "split_partition", "truncate_partition",
 }  # fmt: skip
 # Only when something has gone wrong before, or there is a backlog.
 SELDOM = {"discard_jobs", "skip_lanes", "release_workers", "find_held_workers"}
@@ -61,12 +61,15 @@ WHEN_IDLE = {"find_unknown"}
 
 
 EXEMPT = ASKED_BY_PEOPLE | MAKING_TABLES | PARTS | SELDOM
+# Only there.
+POSTGRES_ALONE = {"vacuum"}
 
 
 def statements(dialect: str) -> set[str]:
     """Names of all statement files."""
     folder = files("dbjobs.sql") / dialect
-    return {file.name.removesuffix(".sql") for file in folder.iterdir() if file.name.endswith(".sql")}
+    elsewhere = set() if dialect == "postgres" else POSTGRES_ALONE
+    return {file.name.removesuffix(".sql") for file in folder.iterdir() if file.name.endswith(".sql")} - elsewhere
 
 
 @pytest.fixture
@@ -80,6 +83,10 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
         (janitor, "HOUSEKEEPING_SECONDS", 0.2),
         (janitor, "FOLD_SECONDS", 0.2),
         (dependencies, "LOOK_SECONDS", 0.1),
+        (vacuum, "JOBS_PER_VACUUM", 10),
+        (vacuum, "LOOK_SECONDS", 0.1),
+        (vacuum, "FAILED_SECONDS", 0.1),
+        (vacuum, "HELD_SHARE", 1e9),
         (dispatcher, "RECONCILE_SECONDS", 0.5),
         (dispatcher, "UNKNOWN_SECONDS", 0.2),
         (supervisor, "LAST_WRITES_SECONDS", 1.0),

@@ -157,6 +157,7 @@ async def test_retention_drops_whole_months_and_no_live_job(jobs: Jobs, raw: Raw
             await wait_all(jobs, [old, recent])
         live = await jobs.enqueue(work, "ok", run_after=60)
         await raw.set_created_at(live.id, LONG_AGO)
+        await ended_long_ago(raw)
         assert await partitions.drop_old(db, 1000) == []
         assert await partitions.drop_old(db, 12) == ["202203"]
         assert "202203" not in await repository.list_partitions(db)
@@ -168,6 +169,44 @@ async def test_retention_drops_whole_months_and_no_live_job(jobs: Jobs, raw: Raw
         assert "202203" in await repository.list_partitions(db)
 
 
+@pytest.mark.parametrize("end", ["ok", "fail", "cancel", "not started"])
+async def test_what_has_ended_lately_stays_however_old_it_is(jobs: Jobs, raw: Raw, end: str) -> None:
+    """A job that waited for longer than history is kept has its result, its ref_id and its requeue for that long."""
+    register(jobs)
+    async with jobs:
+        db = jobs._client.db
+        gone = await jobs.enqueue(work, "ok", ref_id="gone")
+        await raw.set_created_at(gone.id, datetime(2022, 2, 1, tzinfo=UTC))
+        await raw.rows("UPDATE dbjobs.job_ref SET month = '202202' WHERE ref_id = 'gone'")
+        async with jobs.start(retention_months=None):
+            await jobs.wait(gone, timeout=10)
+        await ended_long_ago(raw)
+        ref = await jobs.enqueue(work, end, ref_id="mine", run_after=60 if end == "not started" else None)
+        await raw.set_created_at(ref.id, LONG_AGO)
+        await raw.rows("UPDATE dbjobs.job_ref SET month = '202203' WHERE ref_id = 'mine'")
+        async with jobs.start(retention_months=None):
+            if end == "not started":
+                assert await jobs.cancel(ref)
+            state = (await jobs.wait(ref, timeout=10)).state
+        for _ in range(2):
+            await partitions.drop_old(db, 12)
+        assert await jobs.get(gone) is None
+        assert await jobs.get_by_ref_id("gone") is None
+        kept = await jobs.get_by_ref_id("mine")
+        assert kept is not None
+        assert kept.state is state
+        assert "202203" in await repository.list_partitions(db)
+        await ended_long_ago(raw)
+        assert await partitions.drop_old(db, 12) == ["202203"]
+        assert await jobs.get_by_ref_id("mine") is None
+
+
+async def ended_long_ago(raw: Raw) -> None:
+    """From here on the jobs of old months that have ended have done so long ago."""
+    await eventually(lambda: raw.rows("SELECT created_month FROM dbjobs.late_end"), "the late end is noted")
+    await raw.rows("DELETE FROM dbjobs.late_end")
+
+
 async def test_a_node_drops_old_history_by_itself(jobs: Jobs, raw: Raw) -> None:
     register(jobs)
     async with jobs:
@@ -175,6 +214,7 @@ async def test_a_node_drops_old_history_by_itself(jobs: Jobs, raw: Raw) -> None:
         await raw.set_created_at(ref.id, LONG_AGO)
         async with jobs.start(retention_months=None):
             await jobs.wait(ref, timeout=10)
+        await ended_long_ago(raw)
         async with jobs.start(retention_months=12):
 
             async def dropped() -> bool:

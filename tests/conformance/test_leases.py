@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -12,8 +13,9 @@ from dbjobs import DatabaseUnavailable, JobContext, Jobs, JobState, clock
 from dbjobs.store import repository
 from dbjobs.store.database import make_database
 from dbjobs.store.records import Outcome
+from dbjobs.store.rescue import rescue_one, take_over
 from dbjobs.store.settlement import settle
-from tests.conformance.helpers import Gate, eventually, nodes, soon, state_of, stop_heartbeat, wait_all
+from tests.conformance.helpers import START, Gate, eventually, nodes, soon, state_of, stop_heartbeat, wait_all
 from tests.servers import Target
 
 LEASE_SECONDS = 1.0
@@ -271,3 +273,59 @@ async def test_the_fence_is_job_and_attempt_and_node(url: str, jobs: Jobs) -> No
             assert (await jobs.wait(ref, timeout=10)).state is JobState.COMPLETED
     finally:
         await db.close()
+
+
+async def test_a_lease_that_has_lapsed_is_renewed_while_nobody_has_taken_it(url: str, jobs: Jobs) -> None:
+    """After it was buried it never is again, nor does the node claim anything more."""
+    jobs.command(name="work")(lambda: None)
+    db = make_database(url)
+    async with jobs:
+        await db.open()
+        try:
+            node = await repository.register_node(db, "node", 60.0, "{}")
+            assert not await repository.bury_node(db, node), "its lease holds"
+            assert await repository.heartbeat(db, node, -1.0, "{}")
+            await jobs.enqueue("work")
+            wanted = [("default", 1, *START)]
+            assert await repository.claim_jobs(db, node, wanted, 1, ["work"]) == [], "its lease has lapsed"
+            assert await repository.heartbeat(db, node, 60.0, "{}"), "and is renewed"
+            assert not await repository.bury_node(db, node)
+            assert len(await repository.claim_jobs(db, node, wanted, 1, ["work"])) == 1
+
+            assert await repository.heartbeat(db, node, -1.0, "{}")
+            assert await repository.bury_node(db, node)
+            assert not await repository.bury_node(db, node), "only once"
+            assert not await repository.heartbeat(db, node, 60.0, "{}")
+            await jobs.enqueue("work")
+            assert await repository.claim_jobs(db, node, wanted, 1, ["work"]) == []
+            assert [(other.id, other.buried) for other in await repository.list_nodes(db)] == [(node, True)]
+            assert not await repository.remove_node(db, node), "it holds a job"
+            rescued = await take_over(db, node)
+            assert (rescued.requeued, rescued.ended) == (1, 0)
+            assert await repository.list_nodes(db) == []
+        finally:
+            await db.close()
+
+
+async def test_the_entry_of_a_lost_node_has_a_time(url: str, jobs: Jobs) -> None:
+    jobs.command(name="work")(lambda: None)
+    db = make_database(url)
+    async with jobs:
+        await db.open()
+        try:
+            node = await repository.register_node(db, "node", 60.0, "{}")
+            ref = await jobs.enqueue("work", retry_limit=0)
+            assert len(await repository.claim_jobs(db, node, [("default", 1, *START)], 1, ["work"])) == 1
+            assert await repository.heartbeat(db, node, -1.0, "{}")
+            assert await rescue_one(db) is not None
+            ended = await jobs.wait(ref, timeout=5)
+            assert (ended.state, ended.error_code) == (JobState.FAILED, "node_lost")
+            (entry,) = ended.errors
+            assert (entry.code, entry.node_id) == ("node_lost", node)
+            assert (
+                ended.created_at - timedelta(hours=1)
+                < datetime.fromisoformat(entry.at)
+                < (ended.created_at + timedelta(hours=1))
+            )
+        finally:
+            await db.close()

@@ -11,7 +11,10 @@ from typing import Any
 import pytest
 
 from dbjobs import JobContext, Jobs, JobState
+from dbjobs.store import repository
+from dbjobs.store.database import make_database
 from tests.conformance.helpers import Gate, Runs, nodes, soon, stop_heartbeat, wait_all
+from tests.conformance.raw import Raw
 from tests.servers import Target
 
 
@@ -240,3 +243,41 @@ async def test_a_handler_may_enqueue_into_its_own_lane(jobs: Jobs) -> None:
     async with jobs.start():
         await jobs.enqueue(count_down, 30, worker="w")
         await soon(done, "the last of the chain runs")
+
+
+@pytest.mark.dialect("postgres", "mysql", "sqlserver")
+async def test_a_lane_whose_head_is_locked_is_passed_by(url: str, raw: Raw, jobs: Jobs) -> None:
+    """And with it all that is behind the head: taking that would break the order. Other lanes are claimed."""
+    jobs.command(name="work")(lambda: None)
+    table = "dbjobs.background_job" if raw.dialect in ("postgres", "sqlserver") else "dbjobs_background_job"
+    db = make_database(url)
+    async with jobs:
+        await db.open()
+        try:
+            node = await repository.register_node(db, "node", 60.0, "{}")
+            locked = [await jobs.enqueue("work", worker="locked") for _ in range(3)]
+            middle = [await jobs.enqueue("work", worker="middle") for _ in range(3)]
+            free = [await jobs.enqueue("work", worker="free") for _ in range(3)]
+
+            async def claim() -> dict[str | None, list[int]]:
+                claimed, empty = await asyncio.wait_for(
+                    repository.claim_lanes(
+                        db, node, after_worker="", lanes=9, run_length=5, scan_limit=100, queues=["default"],
+                        commands=["work"],
+                    ), 5,
+                )  # fmt: skip
+                await repository.release_workers(db, node, empty)
+                lanes: dict[str | None, list[int]] = {}
+                for job in sorted(claimed, key=lambda job: job.id):
+                    lanes.setdefault(job.worker, []).append(job.id)
+                return lanes
+
+            async with raw.connection() as own:
+                await own.begin()
+                for id in (locked[0].id, middle[1].id):
+                    await own.execute(f"UPDATE {table} SET status = 'locked' WHERE id = {id}")
+                assert await claim() == {"middle": [middle[0].id], "free": [ref.id for ref in free]}
+                await own.rollback()
+            assert await claim() == {"locked": [ref.id for ref in locked]}
+        finally:
+            await db.close()

@@ -23,7 +23,7 @@ SERVERS = pytest.mark.dialect("postgres", "mysql", "sqlserver")
 LEVELS = {
     "postgres": ("READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE"),
     "mysql": ("READ UNCOMMITTED", "READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE"),
-    "sqlserver": ("READ UNCOMMITTED", "READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE"),
+    "sqlserver": ("READ UNCOMMITTED", "READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE", "SNAPSHOT"),
 }
 KINDS = ("batch", "ref_id", "running parent", "waiting parent", "parent in a lane", "ended parent")
 LEASE_SECONDS = 2.0

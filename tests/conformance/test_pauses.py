@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from dbjobs import JobRef, Jobs, JobState
+from dbjobs.errors import LockTimeout
 from dbjobs.store import repository
 from dbjobs.store.cancelling import cancel
 from dbjobs.store.counters import client_counter
@@ -24,8 +25,8 @@ from dbjobs.store.enqueueing import insert_one
 from dbjobs.store.records import Claimed, NewJob, Outcome, OutcomeKind
 from dbjobs.store.rescue import bury, take_over
 from dbjobs.store.retrying import in_transaction
-from dbjobs.store.settlement import settle
-from tests.conformance.helpers import START, wait_all
+from dbjobs.store.settlement import Settling, settle, settle_in
+from tests.conformance.helpers import START, Gate, eventually, wait_all
 from tests.conformance.raw import Raw
 
 Operation = Callable[[Database, "Stage"], Coroutine[Any, Any, None]]
@@ -260,3 +261,89 @@ async def all_is_well(jobs: Jobs, db: Database, stage: Stage) -> None:
     assert await repository.find_stranded(db, 10) == []
     assert await repository.find_dependency_work(db, 10) == ([], [])
     assert await repository.remove_node(db, stage.node)
+
+
+@pytest.mark.dialect("postgres", "mysql", "sqlserver")
+@pytest.mark.parametrize("commits", [True, False])
+async def test_a_handlers_transaction_that_hangs_before_its_commit_holds_up_its_own_job_only(
+    url: str, commits: bool
+) -> None:
+    """Neither the other outcomes of its node wait for it, nor the rescue of the other jobs when the node dies."""
+    jobs = Jobs(url)
+    jobs.command(echo)
+    db = make_database(url)
+    async with jobs:
+        await db.open()
+        try:
+            node = await repository.register_node(db, "node", 3600, "{}")
+            refs = [await jobs.enqueue(echo, retry_limit=2) for _ in range(6)]
+            hangs, *_ = held = await claim(db, node)
+            async with hanging(commits), db.handler_transaction() as session:
+                done = Outcome(id=hangs.id, attempt=hangs.attempt, kind="completed")
+                assert (await settle_in(session, node, [done])).lost == frozenset()
+                kinds: Sequence[OutcomeKind] = ("retry", "completed", "failed", "retry")
+                outcomes = [
+                    Outcome(id=job.id, attempt=job.attempt, kind=kind) for job, kind in zip(held, kinds, strict=False)
+                ]
+                settling = Settling(node, node, outcomes)
+                # Known to be locked, it is not waited for again.
+                for patience in (25, 2):
+                    with pytest.raises(LockTimeout):
+                        await asyncio.wait_for(settling.run(db), patience)
+                    assert settling.left() == [hangs.id]
+                assert settling.so_far().lost == frozenset()
+                assert await repository.heartbeat(db, node, -1.0, "{}")
+                assert await asyncio.wait_for(bury(db, node), 5)
+                rescued = await asyncio.wait_for(take_over(db, node), 5)
+                assert (rescued.requeued, rescued.ended) == (2, 0)
+                found = await repository.get_jobs(db, [ref.id for ref in refs])
+                assert [found[ref.id].state for ref in refs] == [
+                    "started", "completed", "failed", "queued", "queued", "queued",
+                ]  # fmt: skip
+                if not commits:
+                    raise ZeroDivisionError
+            rescued = await take_over(db, node)
+            assert (rescued.requeued, rescued.ended) == (0 if commits else 1, 0)
+            assert [other.id for other in await repository.list_nodes(db)] == []
+            found = await repository.get_jobs(db, [hangs.id])
+            assert found[hangs.id].state is (JobState.COMPLETED if commits else JobState.QUEUED)
+        finally:
+            await db.close()
+
+
+@asynccontextmanager
+async def hanging(commits: bool) -> AsyncIterator[None]:
+    """The block's transaction is rolled back by an error, unless it commits."""
+    try:
+        yield
+    except ZeroDivisionError:
+        assert not commits
+
+
+@pytest.mark.dialect("postgres", "mysql", "sqlserver")
+async def test_an_outcome_whose_row_is_locked_holds_up_no_other_one_of_its_node(url: str, jobs: Jobs) -> None:
+    """As if its handler's own transaction, on a connection that has died silently, were still open on the server."""
+    gate = Gate()
+    jobs.command(name="slow")(gate)
+    jobs.command(echo)
+    db = make_database(url)
+    await db.open()
+    try:
+        async with jobs.start(lease_seconds=60) as engine:
+            slow = await jobs.enqueue("slow")
+            await gate.wait_entered()
+            async with db.handler_transaction() as session:
+                assert engine.node_id is not None
+                done = Outcome(id=slow.id, attempt=1, kind="completed")
+                assert (await settle_in(session, engine.node_id, [done])).lost == frozenset()
+                gate.open()
+                refs = [await jobs.enqueue(echo) for _ in range(20)]
+                # One wait for the lock at most (as long as a connection waits for one), and then no more.
+                await wait_all(jobs, refs, timeout=25)
+                for _ in range(3):
+                    await wait_all(jobs, [await jobs.enqueue(echo) for _ in range(20)], timeout=2)
+                assert len(engine._finisher) == 1
+            assert (await jobs.wait(slow, timeout=10)).attempt == 1
+            await eventually(lambda: len(engine._finisher) == 0, "nothing is left to be written", timeout=40)
+    finally:
+        await db.close()

@@ -191,7 +191,9 @@ async def test_the_tables_beside_the_jobs_are_entered_by_key(url: str) -> None:
         await count("find_refs", lambda s: repository.find_refs(s, [f"ref {n}" for n in range(HANDLED)]))
         added = await count("add_refs", lambda s: repository.add_refs(s, [("ref 1", 1), ("new", 2)]))
         assert added == {"new"}
-        assert await count("forget_refs", lambda s: repository.forget_refs(s, "202001", HANDLED)) == HANDLED
+        assert (
+            await count("forget_refs", lambda s: repository.forget_refs(s, "202001", ("201912",), HANDLED)) == HANDLED
+        )
         assert (await count("get_batch", lambda s: repository.get_batch(s, "batch 1"))).total == 25
         assert await count("fold_batches", lambda s: repository.fold_batches(s, HANDLED)) == HANDLED
         assert await count("drop_batches", lambda s: repository.drop_batches(s, 5 * 86400.0)) == 99

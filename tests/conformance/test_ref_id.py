@@ -13,7 +13,8 @@ from dbjobs.store import repository
 from dbjobs.store.database import make_database
 from dbjobs.store.records import Outcome
 from dbjobs.store.settlement import settle_in
-from tests.conformance.helpers import nodes, whole_list
+from tests.conformance.helpers import nodes, wait_all, whole_list
+from tests.conformance.raw import Raw
 
 
 async def echo(request: Any) -> Any:
@@ -152,3 +153,17 @@ async def test_a_taken_ref_id_is_not_counted_in_a_batch(jobs: Jobs) -> None:
 async def test_an_unused_ref_id_finds_nothing(jobs: Jobs) -> None:
     async with jobs:
         assert await jobs.get_by_ref_id("never") is None
+
+
+async def test_keys_leave_with_their_month_and_a_live_job_keeps_its_own(jobs: Jobs, raw: Raw) -> None:
+    jobs.command(echo)
+    async with jobs:
+        async with jobs.start():
+            ended = [await jobs.enqueue(echo, ref_id=f"ended {number}") for number in range(5)]
+            await wait_all(jobs, ended)
+        alive = await jobs.enqueue(echo, ref_id="alive", run_after=3600)
+        db = jobs._client.db
+        month = await repository.current_month(db)
+        assert await repository.forget_refs(db, str(int(month) - 100), (), 3) == 0
+        assert [await repository.forget_refs(db, month, (), 3) for _ in range(3)] == [3, 2, 0]
+        assert await repository.find_refs(db, ["alive", "ended 0", "ended 4"]) == {"alive": alive.id}

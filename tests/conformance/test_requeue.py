@@ -132,3 +132,47 @@ async def test_a_batch_counts_a_requeued_job_once(jobs: Jobs) -> None:
         progress = await jobs.batch("b")
     assert progress is not None
     assert (progress.total, progress.completed, progress.failed) == (1, 1, 0)
+
+
+async def test_a_requeued_child_waits_for_its_requeued_parent(jobs: Jobs) -> None:
+    """The parent has failed and so the child was cancelled: in whatever order they come back, the parent runs first."""
+    gate = Gate()
+    order: list[str] = []
+
+    @jobs.command(retry_limit=0)
+    async def parent(job: JobContext) -> None:
+        if job.attempt == 1:
+            raise ValueError("no")
+        await gate()
+        order.append("parent")
+
+    @jobs.command
+    async def child() -> None:
+        order.append("child")
+
+    async with jobs.start():
+        first = await jobs.enqueue(parent)
+        second = await jobs.enqueue(child, depends_on=first)
+        third = await jobs.enqueue(child, depends_on=[second, first], depends_on_policy="finished")
+        for ref in (first, second, third):
+            await jobs.wait(ref, timeout=10)
+        assert await state_of(jobs, second) is JobState.CANCELLED
+        order.clear()
+        assert await jobs.requeue(first)
+        assert await jobs.requeue(second)
+        await gate.wait_entered()
+        assert await state_of(jobs, second) is JobState.WAITING
+        gate.open()
+        assert (await jobs.wait(second, timeout=10)).state is JobState.COMPLETED
+        assert order == ["parent", "child"]
+
+
+async def test_a_requeued_child_whose_parents_have_ended_runs_at_once(jobs: Jobs) -> None:
+    jobs.command(echo)
+    async with jobs:
+        parent = await jobs.enqueue(echo)
+        child = await jobs.enqueue(echo, depends_on=parent)
+        assert await jobs.cancel(parent)
+        assert await state_of(jobs, child) is JobState.CANCELLED
+        assert await jobs.requeue(child)
+        assert await state_of(jobs, child) is JobState.QUEUED

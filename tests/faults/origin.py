@@ -16,6 +16,7 @@ LOOPS = {
     "Janitor.rescue": "rescue",
     "Janitor.housekeep": "housekeep",
     "Janitor.fold": "fold",
+    "Vacuum.look": "vacuum",
     "Dependencies.look": "dependencies",
     "Engine._look_for_cancellations": "cancellations",
     "Node._main": "heartbeat",

@@ -27,6 +27,8 @@ class SqlServerAdministration:
                 lambda: connection.execute(f"CREATE DATABASE [{name}]"),
                 lambda error: any(sign in str(error) for sign in _BUSY),
             )
+            with suppress(pyodbc.Error):  # Babelfish has no such statement, and needs none
+                connection.execute(f"ALTER DATABASE [{name}] SET ALLOW_SNAPSHOT_ISOLATION ON")
 
     def drop(self, server_url: str, name: str) -> None:
         with self._connected(server_url) as connection:

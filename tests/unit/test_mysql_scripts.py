@@ -110,7 +110,7 @@ LOCKING: dict[str, dict[str, Any]] = {
     "finish_jobs": OUTCOMES,
     "fold_batches": {"limit": 1},
     "fold_stats": {},
-    "forget_refs": {"month": "202601", "limit": 1},
+    "forget_refs": {"month": "202601", "kept": [], "limit": 1},
     "hand_back_jobs": OUTCOMES,
     "heartbeat": {**IDS, "lease_seconds": 1.0, "info": "{}"},
     "promote_jobs": {"limit": 1},

@@ -17,6 +17,7 @@ from dbjobs.errors import (
     DatabaseError,
     DatabaseUnavailable,
     InvalidUrl,
+    LockTimeout,
     MissingDriver,
     MissingPermission,
     PartitionMissing,
@@ -120,7 +121,7 @@ def of_server(state: str, message: str, number: int) -> pyodbc.Error:
     ("state", "number", "message", "kind"),
     [
         ("40001", 1205, "Transaction (Process ID 52) was deadlocked", TransactionConflict),
-        ("HYT00", 1222, "Lock request time out period exceeded.", TransactionConflict),
+        ("HYT00", 1222, "Lock request time out period exceeded.", LockTimeout),
         ("23000", 2627, "Violation of PRIMARY KEY constraint 'job_stat_pkey'", TransactionConflict),
         ("23000", 2601, "Cannot insert duplicate key row", TransactionConflict),
         ("42000", 601, "Could not continue scan with NOLOCK due to data movement.", TransactionConflict),

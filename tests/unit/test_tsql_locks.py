@@ -41,6 +41,7 @@ WRITTEN_BY_OTHERS = {
     "job_dependency",
     "job_ref",
     "job_stat",
+    "late_end",
     "ended_parent",
     "job",
 }

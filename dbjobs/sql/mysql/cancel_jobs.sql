@@ -9,7 +9,7 @@
 --   one, which may be a row of a caller's open transaction.
 SELECT COALESCE(JSON_ARRAYAGG(JSON_ARRAY(
     id, IF(state IN ('scheduled', 'waiting', 'queued'), 'cancelled', 'started'), batch_id, has_dependents, worker,
-    IF(state IN ('scheduled', 'waiting', 'queued'), 1, 0)
+    IF(state IN ('scheduled', 'waiting', 'queued'), 1, 0), EXTRACT(YEAR_MONTH FROM created_at)
 )), '[]')
 INTO @locked
 FROM dbjobs_background_job FORCE INDEX (PRIMARY)
@@ -63,6 +63,15 @@ FROM JSON_TABLE(@locked, '$[*]' COLUMNS (
 )) AS l
 WHERE ends = 1 AND batch_id IS NOT NULL
 GROUP BY batch_id;
+
+INSERT INTO dbjobs_late_end (created_month, ended_month)
+SELECT DISTINCT l.month, EXTRACT(YEAR_MONTH FROM UTC_TIMESTAMP())
+FROM JSON_TABLE(@locked, '$[*]' COLUMNS (ends INT PATH '$[5]', month INT PATH '$[6]')) AS l
+WHERE l.ends = 1 AND l.month < EXTRACT(YEAR_MONTH FROM UTC_TIMESTAMP())
+  AND NOT EXISTS (
+      SELECT 1 FROM dbjobs_late_end e
+      WHERE e.created_month = l.month AND e.ended_month = EXTRACT(YEAR_MONTH FROM UTC_TIMESTAMP())
+  );
 
 DELETE w
 FROM JSON_TABLE(@locked, '$[*]' COLUMNS (

@@ -13,8 +13,9 @@ SET @outcomes = :outcomes;
 SELECT COALESCE(JSON_ARRAYAGG(JSON_ARRAY(
     j.id, o.state, j.batch_id, j.has_dependents, EXTRACT(YEAR_MONTH FROM j.created_at),
     IF(o.release_worker = 1, j.worker, NULL)
-)), '[]'), IF(SUM(j.has_dependents) > 0, 1, 0), COUNT(j.batch_id)
-INTO @moved, @parents, @batched
+)), '[]'), IF(SUM(j.has_dependents) > 0, 1, 0), COUNT(j.batch_id),
+    IF(MIN(EXTRACT(YEAR_MONTH FROM j.created_at)) < EXTRACT(YEAR_MONTH FROM UTC_TIMESTAMP()), 1, 0)
+INTO @moved, @parents, @batched, @late
 FROM JSON_TABLE(@outcomes, '$[*]' COLUMNS (
     id BIGINT PATH '$.id', attempt INT PATH '$.attempt', state VARCHAR(20) CHARACTER SET utf8mb4 PATH '$.state',
     release_worker INT PATH '$.release_worker'
@@ -139,6 +140,15 @@ FROM JSON_TABLE(IF(@batched, @moved, '[]'), '$[*]' COLUMNS (
 )) AS m
 WHERE batch_id IS NOT NULL
 GROUP BY batch_id;
+
+INSERT INTO dbjobs_late_end (created_month, ended_month)
+SELECT DISTINCT m.month, EXTRACT(YEAR_MONTH FROM UTC_TIMESTAMP())
+FROM JSON_TABLE(IF(@late, @moved, '[]'), '$[*]' COLUMNS (month INT PATH '$[4]')) AS m
+WHERE m.month < EXTRACT(YEAR_MONTH FROM UTC_TIMESTAMP())
+  AND NOT EXISTS (
+      SELECT 1 FROM dbjobs_late_end l
+      WHERE l.created_month = m.month AND l.ended_month = EXTRACT(YEAR_MONTH FROM UTC_TIMESTAMP())
+  );
 
 -- @packed id state batch_id has_dependents
 SELECT @moved AS moved;

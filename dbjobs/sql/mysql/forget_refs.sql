@@ -1,12 +1,14 @@
--- The months up to this one have left the history, and their keys leave with them, so many at a time. The key of a job that
--- is still alive stays. Found without locks (the index `month` serves it) and deleted by key: rows that a caller's open
--- transaction has locked are passed by.
+-- The months up to this one have left the history, but for those that are kept, and their keys leave with them, some at a
+-- time. The key of a job that is still alive stays. Found without locks (the index `month` serves it) and deleted by key:
+-- rows that a caller's open transaction has locked are passed by.
 SELECT COALESCE(JSON_ARRAYAGG(ref_id), '[]')
 INTO @refs
 FROM (
     SELECT r.ref_id
     FROM dbjobs_job_ref r FORCE INDEX (month)
-    WHERE r.month <= :month AND NOT EXISTS (SELECT 1 FROM dbjobs_background_job j WHERE j.id = r.job_id)
+    WHERE r.month <= :month
+      AND COALESCE(r.month IN (:kept), 0) = 0
+      AND NOT EXISTS (SELECT 1 FROM dbjobs_background_job j WHERE j.id = r.job_id)
     LIMIT :limit
 ) old;
 

@@ -44,6 +44,19 @@ WITH victim AS (
 ), batched AS (
     INSERT INTO dbjobs.job_batch (batch_id, cancelled)
     SELECT batch_id, count(*) FROM moved WHERE batch_id IS NOT NULL GROUP BY batch_id
+), late AS (
+    -- Nearly always nothing: jobs of this month are left out before anything is looked up.
+    INSERT INTO dbjobs.late_end (created_month, ended_month)
+    SELECT DISTINCT to_char(moved.created_at AT TIME ZONE 'UTC', 'YYYYMM'), to_char(now() AT TIME ZONE 'UTC', 'YYYYMM')
+    FROM moved
+    WHERE moved.created_at < date_trunc('month', now(), 'UTC')
+      AND (
+          SELECT l.created_month
+          FROM dbjobs.late_end l
+          WHERE l.created_month = to_char(moved.created_at AT TIME ZONE 'UTC', 'YYYYMM')
+            AND l.ended_month = to_char(now() AT TIME ZONE 'UTC', 'YYYYMM')
+          LIMIT 1
+      ) IS NULL
 ), counted AS (
     INSERT INTO dbjobs.job_stat AS s (minute, queue, command, counter, cancelled)
     SELECT date_trunc('minute', now()), queue, command, :counter::bigint, count(*)

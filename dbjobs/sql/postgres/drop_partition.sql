@@ -4,3 +4,4 @@ SET LOCAL lock_timeout = '2s';
 DROP TABLE IF EXISTS dbjobs.completed_job_{month};
 DROP TABLE IF EXISTS dbjobs.failed_job_{month};
 DROP TABLE IF EXISTS dbjobs.job_log_{month};
+DELETE FROM dbjobs.late_end WHERE created_month = '{month}' AND ended_month < '{oldest}';

@@ -1,9 +1,9 @@
--- The months up to this one have left the history, and their keys leave with them, some at a time. The key of a job that
--- is still alive stays.
+-- The months up to this one have left the history, but for those that are kept, and their keys leave with them, some
+-- at a time. The key of a job that is still alive stays.
 WITH old AS (
     SELECT r.ref_id
     FROM dbjobs.job_ref r
-    WHERE r.month <= :month::text
+    WHERE r.month <= :month::text AND r.month <> ALL (:kept::text[])
       AND (SELECT j.id FROM dbjobs.background_job j WHERE j.id = r.job_id) IS NULL
     LIMIT :limit::integer
     FOR UPDATE OF r SKIP LOCKED

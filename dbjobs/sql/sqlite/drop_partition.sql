@@ -1,5 +1,7 @@
 -- Retention: the file of the month is removed by the caller, under the same lock; what this file knows of the
--- month goes with it. `<=`: nothing older is kept either.
-DELETE FROM dbjobs_finished_job WHERE strftime('%Y%m', created_at) <= '{month}';
-DELETE FROM dbjobs_job_log WHERE strftime('%Y%m', job_created_at) <= '{month}';
-DELETE FROM dbjobs_requeued_job WHERE strftime('%Y%m', created_at) <= '{month}';
+-- month goes with it.
+DELETE FROM dbjobs_finished_job WHERE strftime('%Y%m', created_at) = '{month}';
+DELETE FROM dbjobs_job_log WHERE strftime('%Y%m', job_created_at) = '{month}';
+DELETE FROM dbjobs_requeued_job WHERE strftime('%Y%m', created_at) = '{month}';
+DELETE FROM dbjobs_month_range WHERE month = '{month}';
+DELETE FROM dbjobs_late_end WHERE created_month = '{month}';

@@ -11,6 +11,11 @@ GROUP BY month
 ON CONFLICT (month) DO UPDATE
 SET first_id = min(first_id, excluded.first_id), last_id = max(last_id, excluded.last_id);
 
+INSERT OR IGNORE INTO dbjobs_late_end (created_month, ended_month)
+SELECT strftime('%Y%m', created_at), strftime('%Y%m', completed_at)
+FROM dbjobs_finished_job
+WHERE strftime('%Y%m', created_at) < strftime('%Y%m', completed_at);
+
 DELETE FROM dbjobs_finished_job;
 DELETE FROM dbjobs_job_log;
 DELETE FROM dbjobs_requeued_job;

@@ -1,11 +1,11 @@
--- The months up to this one have left the history, and their keys leave with them, some at a time. The key of a job that
--- is still alive stays.
+-- The months up to this one have left the history, but for those that are kept, and their keys leave with them, some
+-- at a time. The key of a job that is still alive stays.
 -- @as old
 DELETE FROM dbjobs_job_ref
 WHERE ref_id IN (
     SELECT r.ref_id
     FROM dbjobs_job_ref r
-    WHERE r.month <= :month
+    WHERE r.month <= :month AND r.month NOT IN (SELECT value FROM json_each(:kept))
       AND NOT EXISTS (SELECT 1 FROM dbjobs_background_job j WHERE j.id = r.job_id)
     LIMIT :limit
 )

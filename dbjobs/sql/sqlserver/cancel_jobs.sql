@@ -14,6 +14,7 @@
 DECLARE @ids nvarchar(max) = :ids, @error_code nvarchar(510) = :error_code, @error nvarchar(max) = :error;
 DECLARE @counter bigint = :counter, @ask_running bit = :ask_running, @now datetime2(6) = SYSUTCDATETIME();
 DECLARE @minute datetime2(0) = DATEADD(minute, DATEDIFF(minute, '2020-01-01', @now), '2020-01-01');
+DECLARE @this_month int = YEAR(SYSUTCDATETIME()) * 100 + MONTH(SYSUTCDATETIME());
 DECLARE @missing int, @message nvarchar(200), @packed nvarchar(max);
 DECLARE @wanted TABLE (id bigint NOT NULL PRIMARY KEY);
 DECLARE @locked TABLE (
@@ -93,6 +94,14 @@ DELETE w
 FROM @moved AS m
 JOIN dbjobs.job_worker AS w WITH (ROWLOCK, FORCESEEK) ON w.blocked_by = m.id
 WHERE w.blocked_by IS NOT NULL;
+IF EXISTS (SELECT 1 FROM @moved AS m WHERE m.month < @this_month)
+    INSERT INTO dbjobs.late_end (created_month, ended_month)
+    SELECT DISTINCT m.month, @this_month
+    FROM @moved AS m
+    WHERE m.month < @this_month AND NOT EXISTS (
+        SELECT 1 FROM dbjobs.late_end AS l WITH (READPAST, ROWLOCK, READCOMMITTEDLOCK, FORCESEEK)
+        WHERE l.created_month = m.month AND l.ended_month = @this_month
+    );
 INSERT INTO dbjobs.ended_parent (parent_id, state)
 SELECT m.id, N'cancelled' FROM @moved AS m WHERE m.has_dependents = 1;
 INSERT INTO dbjobs.job_batch (batch_id, cancelled)

@@ -16,6 +16,7 @@ IF @rows = 0
 BEGIN
     SET LOCK_TIMEOUT 500;
     DELETE FROM dbjobs.history_month WHERE month = '{month}';
+    DELETE FROM dbjobs.late_end WHERE created_month = {month};
     DELETE FROM dbjobs.completed_job WHERE created_at >= @from AND created_at < @to;
     DELETE FROM dbjobs.failed_job WHERE created_at >= @from AND created_at < @to;
     DELETE FROM dbjobs.job_log WHERE job_created_at >= @from AND job_created_at < @to;

@@ -13,6 +13,7 @@
 -- * A lane is given back together with the last outcome of its run.
 DECLARE @node_id bigint = :node_id, @counter bigint = :counter, @outcomes nvarchar(max) = :outcomes;
 DECLARE @minute datetime2(0) = DATEADD(minute, DATEDIFF(minute, '2020-01-01', SYSUTCDATETIME()), '2020-01-01');
+DECLARE @this_month int = YEAR(SYSUTCDATETIME()) * 100 + MONTH(SYSUTCDATETIME());
 DECLARE @missing int, @message nvarchar(200), @packed nvarchar(max);
 DECLARE @moved TABLE (
     id              bigint NOT NULL PRIMARY KEY,
@@ -125,6 +126,14 @@ IF EXISTS (SELECT 1 FROM @moved AS m WHERE m.release_worker = 1 AND m.worker IS 
     JOIN dbjobs.job_worker AS w WITH (ROWLOCK, FORCESEEK) ON w.worker = m.worker
     WHERE m.release_worker = 1 AND w.node_id = @node_id;
 
+IF EXISTS (SELECT 1 FROM @moved AS m WHERE m.month < @this_month)
+    INSERT INTO dbjobs.late_end (created_month, ended_month)
+    SELECT DISTINCT m.month, @this_month
+    FROM @moved AS m
+    WHERE m.month < @this_month AND NOT EXISTS (
+        SELECT 1 FROM dbjobs.late_end AS l WITH (READPAST, ROWLOCK, READCOMMITTEDLOCK, FORCESEEK)
+        WHERE l.created_month = m.month AND l.ended_month = @this_month
+    );
 IF EXISTS (SELECT 1 FROM @moved AS m WHERE m.has_dependents = 1)
     INSERT INTO dbjobs.ended_parent (parent_id, state)
     SELECT m.id, m.state FROM @moved AS m WHERE m.has_dependents = 1;

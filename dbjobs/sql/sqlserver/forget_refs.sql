@@ -1,13 +1,15 @@
--- The months up to this one have left the history, and their keys leave with them, some at a time. The key of a job that
--- is still alive stays. READPAST: a key that somebody has locked is left for the next time. NOLOCK: a job that is being
--- changed or inserted at this moment is alive.
-DECLARE @month int = :month, @limit int = :limit;
+-- The months up to this one have left the history, but for those that are kept, and their keys leave with them, some
+-- at a time. The key of a job that is still alive stays. READPAST: a key that somebody has locked is left for the next
+-- time. NOLOCK: a job that is being changed or inserted at this moment is alive.
+DECLARE @month int = :month, @kept nvarchar(max) = :kept, @limit int = :limit;
 DECLARE @old TABLE (ref_id nvarchar(510) COLLATE Latin1_General_100_BIN2 NOT NULL PRIMARY KEY NONCLUSTERED);
 BEGIN TRANSACTION;
 INSERT INTO @old (ref_id)
 SELECT TOP (@limit) r.ref_id
 FROM dbjobs.job_ref AS r WITH (UPDLOCK, READPAST, ROWLOCK, READCOMMITTEDLOCK, INDEX (job_ref_month))
-WHERE r.month <= @month AND NOT EXISTS (
+WHERE r.month <= @month
+  AND r.month NOT IN (SELECT k.month FROM OPENJSON(@kept) WITH (month int '$') AS k)
+  AND NOT EXISTS (
     SELECT 1
     FROM dbjobs.background_job AS j WITH (NOLOCK, FORCESEEK, INDEX (background_job_pkey))
     WHERE j.id = r.job_id

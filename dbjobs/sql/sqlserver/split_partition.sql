@@ -3,7 +3,7 @@
 -- waited for, and others wait behind us, so not for long; the next try is later. It is committed here, not when the client
 -- comes to it: a client that is suspended must not keep the tables. (This ends the lock of lock_schema.sql, too: whoever
 -- makes the same month at the same moment finds its boundaries.)
-SET LOCK_TIMEOUT 1000;
+SET LOCK_TIMEOUT 500;
 DECLARE @number int = $PARTITION.dbjobs_history(CONVERT(datetime2(6), '{from}'));
 IF @number = $PARTITION.dbjobs_history(DATEADD(microsecond, -1, CONVERT(datetime2(6), '{from}')))
 BEGIN

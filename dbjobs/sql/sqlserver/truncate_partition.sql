@@ -7,6 +7,7 @@ DECLARE @from datetime2(6) = '{month}01';
 DECLARE @to datetime2(6) = DATEADD(month, 1, @from);
 DECLARE @number int = $PARTITION.dbjobs_history(@from);
 DELETE FROM dbjobs.history_month WHERE month = '{month}';
+DELETE FROM dbjobs.late_end WHERE created_month = {month};
 TRUNCATE TABLE dbjobs.completed_job WITH (PARTITIONS (@number));
 TRUNCATE TABLE dbjobs.failed_job WITH (PARTITIONS (@number));
 TRUNCATE TABLE dbjobs.job_log WITH (PARTITIONS (@number));

@@ -16,6 +16,11 @@ async def list_partitions(db: Fetcher) -> list[str]:
     return [row[0] for row in await db.fetch("list_partitions")]
 
 
+async def list_late_ends(db: Fetcher) -> dict[str, str]:
+    """Months whose jobs have not all ended in them -> the month in which the last one of the others did; 'YYYYMM'."""
+    return {row[0]: row[1] for row in await db.fetch("list_late_ends")}
+
+
 async def server_version(db: Fetcher) -> str:
     """Name and version of the database."""
     return str((await db.fetch("server_version"))[0][0])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from dbjobs.models import BatchProgress, MinuteStat, QueueInfo
 from dbjobs.store.repository.rows import Fetcher, moment_of
 
@@ -48,9 +50,9 @@ async def drop_batches(db: Fetcher, seconds: float) -> int:
     return int((await db.fetch("drop_batches", seconds=seconds))[0][0])
 
 
-async def forget_refs(db: Fetcher, month: str, limit: int) -> int:
-    """Forget at most ``limit`` ref_ids of months up to this one (YYYYMM), which have left the history; how many."""
-    return int((await db.fetch("forget_refs", month=month, limit=limit))[0][0])
+async def forget_refs(db: Fetcher, month: str, kept: Sequence[str], limit: int) -> int:
+    """Forget at most ``limit`` ref_ids of months up to ``month`` (YYYYMM), but for those ``kept``; how many it was."""
+    return int((await db.fetch("forget_refs", month=month, kept=kept, limit=limit))[0][0])
 
 
 async def count_live(db: Fetcher, bound: int) -> dict[tuple[str, str], int]:

@@ -171,6 +171,16 @@ CREATE TABLE IF NOT EXISTS dbjobs_job_ref (
     KEY month (month)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE={bytewise};
 
+-- In which months did jobs of an older month end? Retention goes by the end: a job that has waited for longer than
+-- history is kept has its result for that long all the same. Appended by finishes and cancellations where the pair
+-- is new. Two at once may append it twice: there is no key that one would have to wait for.
+CREATE TABLE IF NOT EXISTS dbjobs_late_end (
+    id              BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY,
+    created_month   INT NOT NULL,
+    ended_month     INT NOT NULL,
+    KEY month (created_month, ended_month)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE={bytewise};
+
 -- One row a running process, with a new id at every start, so that an old one can never be mistaken for it.
 CREATE TABLE IF NOT EXISTS dbjobs_job_node (
     id                  BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY,

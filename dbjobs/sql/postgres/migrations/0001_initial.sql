@@ -168,6 +168,15 @@ CREATE TABLE dbjobs.job_log (
     PRIMARY KEY (job_id, id, job_created_at)
 ) PARTITION BY RANGE (job_created_at);
 
+-- In which months did jobs of an older month end? Retention goes by the end: a job that has waited for longer than
+-- history is kept has its result for that long all the same. Appended by finishes and cancellations where the pair
+-- is new. Two at once may append it twice: there is no key that one would have to wait for.
+CREATE TABLE dbjobs.late_end (
+    created_month   text COLLATE "C" NOT NULL,      -- 'YYYYMM', UTC
+    ended_month     text COLLATE "C" NOT NULL
+);
+CREATE INDEX late_end_month ON dbjobs.late_end (created_month, ended_month);
+
 -- One row a running process, with a new id at every start, so that an old one can never be mistaken for it.
 CREATE TABLE dbjobs.job_node (
     id                  bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

@@ -158,6 +158,14 @@ CREATE TABLE dbjobs_month_range (
     last_id             INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
+-- In which months did jobs of an older month end? Retention goes by the end: a job that has waited for longer than
+-- history is kept has its result for that long all the same. Kept up by the copying.
+CREATE TABLE dbjobs_late_end (
+    created_month       TEXT NOT NULL,
+    ended_month         TEXT NOT NULL,
+    PRIMARY KEY (created_month, ended_month)
+) STRICT, WITHOUT ROWID;
+
 -- Jobs that came back to life: their rows are still to be removed from the file of their month.
 CREATE TABLE dbjobs_requeued_job (
     id                  INTEGER PRIMARY KEY,

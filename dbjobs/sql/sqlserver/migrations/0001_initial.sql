@@ -204,6 +204,12 @@ CREATE TABLE dbjobs.job_log (
 -- retention cannot drop a month under a write.
 CREATE TABLE dbjobs.history_month (month int NOT NULL CONSTRAINT history_month_pkey PRIMARY KEY);
 
+-- In which months did jobs of an older month end? Retention goes by the end: a job that has waited for longer than
+-- history is kept has its result for that long all the same. Appended by finishes and cancellations where the pair
+-- is new. Two at once may append it twice: there is no key that one would have to wait for.
+CREATE TABLE dbjobs.late_end (created_month int NOT NULL, ended_month int NOT NULL);
+CREATE CLUSTERED INDEX late_end_month ON dbjobs.late_end (created_month, ended_month);
+
 -- One row: is the history split into partitions?
 CREATE TABLE dbjobs.history_layout (partitioned bit NOT NULL);
 

@@ -1,0 +1,2 @@
+-- When did the last job of each month end that did not end in the month of its creation?
+SELECT created_month, max(ended_month) AS ended_month FROM dbjobs.late_end GROUP BY created_month;
