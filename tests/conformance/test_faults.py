@@ -24,6 +24,7 @@ from tests.faults.origin import UNKNOWN
 from tests.faults.plan import Fault, Plan, Point
 from tests.faults.served import Served
 from tests.faults.traffic import LONGEST_CALL_SECONDS, Traffic
+from tests.servers import Target
 
 pytestmark = pytest.mark.slow
 
@@ -35,14 +36,14 @@ PATIENCE_SECONDS = 15.0
 RARE_SECONDS = 1.0
 CALM_ROUNDS = 8
 
-# What no loop and none of the traffic's calls asks for: people, the command line, and the making of tables.
+# What no loop and none of the traffic's calls asks for: people do, and what makes and drops tables.
 ASKED_BY_PEOPLE = {
     "count_live", "find_risks", "find_stranded", "get_batch", "list_batch", "list_jobs", "list_logs", "list_queues",
     "list_stats", "list_tagged", "oldest_queued", "server_version",
 }  # fmt: skip
 MAKING_TABLES = {
     "has_schema", "schema_version", "make_schema", "lock_schema", "record_version", "make_partition", "drop_partition",
-    "forget_refs",
+    "forget_refs", "list_late_ends",
 }  # fmt: skip
 # Parts of what counts as one round trip here, and what a database's own connections ask.
 PARTS = {
@@ -61,6 +62,8 @@ WHEN_IDLE = {"find_unknown"}
 
 
 EXEMPT = ASKED_BY_PEOPLE | MAKING_TABLES | PARTS | SELDOM
+# Servers that are asked in the words of another one, which takes the whole course.
+SECOND_OF_ITS_KIND = {"postgres15", "pgbouncer"}
 # Only there.
 POSTGRES_ALONE = {"vacuum"}
 
@@ -256,7 +259,9 @@ async def told(client: Jobs, id: int) -> str:
 
 
 @pytest.mark.parametrize("fault", list(Fault))
-async def test_any_round_trip_may_fail(fault: Fault, url: str, raw: Raw, quick: None) -> None:
+async def test_any_round_trip_may_fail(fault: Fault, target: Target, url: str, raw: Raw, quick: None) -> None:
+    if target.name in SECOND_OF_ITS_KIND and fault is not Fault.LOST:
+        pytest.skip("the same statements meet every fault on another server of this kind; here they meet the worst one")
     async with course(url, raw) as run:
         known = await run.calm()
         assert [point for point in known if point.loop.startswith(UNKNOWN)] == []
