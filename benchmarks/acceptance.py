@@ -52,6 +52,7 @@ def _postgres(figures: Figures, peers: list[str]) -> Iterator[Line]:
     yield _least("enqueue_many / raw COPY", figures.ratio("enqueue_many", OURS, RAW), 0.3)
     for peer in peers:
         yield _more(f"enqueue_many / {peer}", figures.ratio("enqueue_many", OURS, peer))
+    yield _less("dead rows at a steady load", figures.median("bloat steady", OURS), 20_000)
     yield _less("latency p50, ms", figures.median("latency p50", OURS), 3)
     yield _less("latency p99, ms", figures.median("latency p99", OURS), 20)
 
@@ -64,6 +65,8 @@ def _loads(figures: Figures) -> Iterator[Line]:
     for row in figures.units:
         if row.startswith("open_callers"):
             yield _least(f"{row} / without", figures.median(row, OURS), 0.9)
+    yield _least("names / drain", figures.ratio("names", OURS, DRAIN), 0.9)
+    yield _least("polled / drain", figures.ratio("polled plain", OURS, DRAIN), 0.97)
     yield _most("io_bound / the ideal", figures.ratio("io_bound", OURS, "ideal"), 1.15)
 
 

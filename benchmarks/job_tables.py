@@ -60,6 +60,13 @@ class JobTables(Protocol):
     async def shape(self) -> list[dict[str, object]]:
         """The live rows without what differs from job to job: ids, times, the request itself."""
 
+    async def uncleaned(self) -> int | None:
+        """What the database has still to clean up after the jobs; None if it does not tell.
+
+        Dead rows of the live table (PostgreSQL), undo records not purged yet (MySQL, MariaDB), free pages of the main
+        file (SQLite).
+        """
+
     def pin(self) -> AbstractAsyncContextManager[None]:
         """Another session, which holds the snapshot of this moment until the block ends."""
 

@@ -9,14 +9,16 @@ import asyncio
 import math
 from collections.abc import Mapping
 
-from benchmarks.job_tables import HOLD, NAP
+from benchmarks.job_tables import HOLD, NAP, NOOP
 from benchmarks.peers import timing
 from benchmarks.site import Site
 from benchmarks.worker_process import WorkerProcess
 from benchmarks.workload import CONCURRENCY, NAP_SECONDS, Workload
+from dbjobs.store import partitions, repository
 
 _MEGABYTE = 2**20
 _MEMORY_SLICES = 10
+_AT_ONCE = 200
 
 
 async def drain(site: Site, jobs: int) -> float:
@@ -63,6 +65,25 @@ async def pinned(site: Site, jobs: int, last: int) -> Mapping[str, float]:
     before, middle = await site.tables.completion(jobs - last)
     _, end = await site.tables.completion(jobs)
     return {"all": _rate(jobs, end - began), "last": _rate(jobs - before, end - middle)}
+
+
+async def names(site: Site, jobs: int, *, queues: int, batches: int, months: int) -> float:
+    """Jobs per second over many queues and batches, when history has a place for many months."""
+    workload = Workload(site.url)
+    async with workload.jobs:
+        db = workload.jobs._client.db
+        this = await repository.current_month(db)
+        await partitions.make_partitions(db, [partitions.month_after(this, -ago) for ago in range(months)])
+        for start in range(0, jobs, _AT_ONCE):
+            await asyncio.gather(*(
+                workload.jobs.enqueue(NOOP, n, queue=f"queue {n % queues}", batch_id=f"batch {n % batches}")
+                for n in range(start, min(start + _AT_ONCE, jobs))
+            ))  # fmt: skip
+        try:
+            return await _drained(site, 0, workload, of_lanes=jobs)
+        finally:
+            await site.tables.reset()
+            await partitions.drop_old(db, 0)
 
 
 async def lanes(site: Site, stuck: int, jobs: int) -> float:

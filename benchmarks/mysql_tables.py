@@ -14,8 +14,8 @@ from benchmarks.job_tables import LARGEST_BATCH, NOOP
 _LIVE = "dbjobs_background_job"
 _HISTORY = ("completed_job", "failed_job", "job_log")
 _TABLES = (
-    "background_job", *_HISTORY, "job_worker", "job_dependency", "job_batch", "job_ref", "ended_parent",
-    "job_stat", "job_node",
+    "background_job", *_HISTORY, "job_worker", "job_dependency", "job_batch",
+    "job_ref", "ended_parent", "job_stat", "job_node", "job_queue",
 )  # fmt: skip
 _OF_ONE_JOB = {"id", "created_at", "request_body"}
 # What the library sets on its own connections, and room for a sequence of a million numbers.
@@ -132,6 +132,14 @@ class MysqlTables:
         return [
             {name: value for name, value in zip(names, row, strict=True) if name not in _OF_ONE_JOB} for row in rows
         ]
+
+    async def uncleaned(self) -> int:
+        connection = await connect(self.url)  # while the other one is in use
+        try:
+            text = "SELECT COUNT FROM information_schema.INNODB_METRICS WHERE NAME = 'trx_rseg_history_len'"
+            return int((await fetch(connection, text))[0][0])
+        finally:
+            await connection.ensure_closed()
 
     @asynccontextmanager
     async def pin(self) -> AsyncIterator[None]:

@@ -14,8 +14,7 @@ from benchmarks.job_tables import LARGEST_BATCH, NOOP
 _LIVE = "dbjobs.background_job"
 _TABLES = (
     "background_job", "completed_job", "failed_job", "job_log", "job_worker", "job_dependency", "job_batch",
-    "job_ref", "ended_parent",
-    "job_stat", "job_node",
+    "job_ref", "ended_parent", "job_stat", "job_node", "job_queue",
 )  # fmt: skip
 _OF_ONE_JOB = {"id", "created_at", "request_body"}
 _FILL = f"""
@@ -105,6 +104,14 @@ class PostgresTables:
     async def shape(self) -> list[dict[str, object]]:
         rows = await self._connection.fetch(f"SELECT * FROM {_LIVE} ORDER BY id")
         return [{name: value for name, value in row.items() if name not in _OF_ONE_JOB} for row in rows]
+
+    async def uncleaned(self) -> int:
+        connection: Any = await asyncpg.connect(self.url)  # while the other one is in use
+        try:
+            text = "SELECT n_dead_tup FROM pg_stat_user_tables WHERE relid = $1::text::regclass"
+            return int(await connection.fetchval(text, _LIVE))
+        finally:
+            await connection.close()
 
     @asynccontextmanager
     async def pin(self) -> AsyncIterator[None]:

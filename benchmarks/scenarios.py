@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from benchmarks import loads
+from benchmarks import bloat, loads
 from benchmarks.cost import drain_cost
 from benchmarks.figures import DRAIN, OURS, RAW, RAW_ONE, percentiles
 from benchmarks.open_callers import open_callers
@@ -15,6 +15,7 @@ from benchmarks.peers import Peer
 from benchmarks.site import Site
 
 TASKS = 50
+STEADY_SECONDS = 180
 
 Measured = float | Mapping[str, float]
 
@@ -137,12 +138,40 @@ def _io_bound(field: Field) -> list[Turn]:
     return [Turn(OURS, lambda: loads.io_bound(field.site, jobs)), Turn("ideal", ideal)]
 
 
+def _bloat(field: Field) -> list[Turn]:
+    seconds = max(3.0, STEADY_SECONDS * field.scale)
+    jobs = field.scaled(500_000)
+
+    parts: dict[str, Callable[[], Awaitable[float]]] = {
+        "steady": lambda: bloat.steady(field.site, seconds),
+        "steady pinned": lambda: bloat.steady(field.site, seconds, pinned=True),
+        "saturated": lambda: bloat.saturated(field.site, jobs),
+        "saturated pinned": lambda: bloat.saturated(field.site, jobs, pinned=True),
+    }
+
+    async def measure() -> Measured:
+        values: dict[str, float] = {}
+        for part, load in parts.items():
+            await field.site.tables.reset()
+            values[part] = await load()
+        return values
+
+    return [Turn(OURS, measure)]
+
+
 def _memory(field: Field) -> list[Turn]:
     return [Turn(OURS, lambda: loads.memory(field.site, field.scaled(200_000)))]
 
 
 def _open_callers(field: Field) -> list[Turn]:
     return [Turn(OURS, lambda: open_callers(field.site, field.scaled(1_000)))]
+
+
+async def _polled(field: Field) -> Measured:
+    jobs = field.scaled(20_000)
+    plain = await bloat.polled(field.site, jobs)
+    await field.site.tables.reset()
+    return {"plain": plain, "pinned": await bloat.polled(field.site, jobs, pinned=True)}
 
 
 _ALL = (
@@ -195,6 +224,28 @@ _ALL = (
         "jobs/s",
         "20,000 named workers with 3 jobs each",
         _beside_drain(lambda f: loads.many_lanes(f.site, f.scaled(20_000), 3)),
+    ),
+    Scenario(
+        "names",
+        "jobs/s",
+        "20,000 jobs in 3,000 queues and 10,000 batches, with 40 months of history",
+        _beside_drain(
+            lambda f: loads.names(f.site, f.scaled(20_000), queues=f.scaled(3_000), batches=f.scaled(10_000), months=40)
+        ),
+    ),
+    Scenario(
+        "polled",
+        "jobs/s",
+        "the same drain while somebody looks at counts and list twice a second; also beside an old snapshot",
+        _beside_drain(_polled),
+        ("plain", "pinned"),
+    ),
+    Scenario(
+        "bloat",
+        "uncleaned",
+        f"dead rows, at most, at {bloat.JOBS_PER_SECOND} jobs/s for three minutes and in a drain of 500,000",
+        _bloat,
+        ("steady", "steady pinned", "saturated", "saturated pinned"),
     ),
     Scenario("io_bound", "s", "2,000 jobs that sleep 50 ms, 100 at a time", _io_bound),
     Scenario(

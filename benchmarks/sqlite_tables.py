@@ -16,8 +16,8 @@ SETTINGS = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_aut
 
 _LIVE = "dbjobs_background_job"
 _TABLES = (
-    "background_job", "finished_job", "job_log", "requeued_job", "job_worker", "job_dependency",
-    "job_batch", "job_ref", "ended_parent", "job_stat", "job_node",
+    "background_job", "finished_job", "job_log", "requeued_job", "job_worker", "job_dependency", "job_batch",
+    "job_ref", "ended_parent", "job_stat", "job_queue", "month_range",
 )  # fmt: skip
 _HISTORY_TABLES = ("completed_job", "failed_job", "job_log")
 _OF_ONE_JOB = {"id", "created_at", "request_body"}
@@ -134,6 +134,9 @@ class SqliteTables:
 
     async def commits(self) -> None:
         return None
+
+    async def uncleaned(self) -> int:
+        return int(self._one("PRAGMA freelist_count"))
 
     @asynccontextmanager
     async def pin(self) -> AsyncIterator[None]:

@@ -19,7 +19,7 @@ CONNECT_TIMEOUT_SECONDS = 30
 
 _TABLES = (
     "background_job", "completed_job", "failed_job", "job_log", "job_worker", "job_dependency", "job_batch",
-    "job_stat", "job_node", "job_ref", "ended_parent",
+    "job_stat", "job_node", "job_queue", "job_ref", "ended_parent",
 )  # fmt: skip
 _OF_ONE_JOB = {"id", "created_at", "request_body"}
 # What the library sets on its own connections and in front of its batches.
@@ -230,6 +230,9 @@ class SqlServerTables:
         return [
             {name: value for name, value in zip(names, row, strict=True) if name not in _OF_ONE_JOB} for row in rows
         ]
+
+    async def uncleaned(self) -> None:
+        return None
 
     @asynccontextmanager
     async def pin(self) -> AsyncIterator[None]:

@@ -9,11 +9,13 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import pymysql
 import pytest
 
 from dbjobs import DatabaseUnavailable, Jobs, JobState
 from dbjobs.store import repository
 from dbjobs.store.mysql import MysqlDatabase
+from dbjobs.store.mysql_errors import translated
 from dbjobs.store.mysql_limits import Limits
 from tests.conformance.helpers import eventually, wait_all, whole_list
 from tests.conformance.raw import Raw
@@ -239,3 +241,19 @@ async def test_a_swallowed_commit_of_outcomes_stops_neither_them_nor_the_node(ur
         listed = await whole_list(jobs)
     assert sorted(row.id for row in listed) == sorted({row.id for row in listed})
     assert len(listed) == len(ran)
+
+
+@pytest.mark.parametrize("number", [1021, 1030, 1041, 1114, 1135, 1206, 1290, 1792, 1836, 1969, 2013])
+def test_a_server_in_trouble_is_nobody_s_fault(number: int) -> None:
+    with pytest.raises(DatabaseUnavailable), translated("somewhere"):
+        raise pymysql.err.OperationalError(number, "it failed")
+
+
+async def test_a_handler_s_transaction_has_the_client_s_patience(db: MysqlDatabase) -> None:
+    """What the lease bounds are the engine's own transactions."""
+    async with db.transaction() as session, session.connection.cursor() as cursor:
+        await cursor.execute("SELECT @@innodb_lock_wait_timeout")
+        assert await cursor.fetchone() == (1,)
+    async with db.handler_transaction() as session, session.connection.cursor() as cursor:
+        await cursor.execute("SELECT @@innodb_lock_wait_timeout")
+        assert await cursor.fetchone() == (10,)

@@ -66,7 +66,7 @@ def node_in_a_thread(url: str, ran: Ran, lease_seconds: float) -> Iterator[list[
     async def run() -> None:
         jobs = Jobs(url)
         ran.register(jobs)
-        async with jobs.start(concurrency=4, lease_seconds=lease_seconds):
+        async with jobs.start(concurrency=24, lease_seconds=lease_seconds):
             while not stop.is_set():
                 note_id(jobs, ids)
                 await asyncio.sleep(0.02)
@@ -144,9 +144,9 @@ async def test_threads_that_hog_the_interpreter_cost_no_lease(url: str) -> None:
     ran.register(jobs)
     mine: list[int] = []
     with node_in_a_thread(url, ran, 5.0) as others:
-        async with jobs.start(concurrency=4, lease_seconds=5.0):
+        async with jobs.start(concurrency=24, lease_seconds=5.0):
             await eventually(lambda: others, "the other node is there")
-            refs = [await jobs.enqueue("spin", 1.5) for _ in range(24)]
+            refs = [await jobs.enqueue("spin", 2.0) for _ in range(48)]
             waiting = asyncio.ensure_future(wait_all(jobs, refs))
             while not waiting.done():
                 note_id(jobs, mine)

@@ -26,7 +26,16 @@ from dbjobs.errors import (
     TransactionConflict,
 )
 from dbjobs.models import JobState
-from dbjobs.store import enqueueing, migrate, partitions, repository, settlement, sqlite_history, sqlite_writer
+from dbjobs.store import (
+    enqueueing,
+    migrate,
+    partitions,
+    repository,
+    settlement,
+    sqlite_archiving,
+    sqlite_history,
+    sqlite_writer,
+)
 from dbjobs.store.dependencies import Follower
 from dbjobs.store.records import LogEntry, NewJob, Outcome
 from dbjobs.store.sqlite import SqliteDatabase
@@ -133,8 +142,8 @@ async def test_an_idle_writer_copies_by_itself(db: SqliteDatabase, month: Path) 
 async def test_a_writer_that_is_never_idle_copies_too(
     db: SqliteDatabase, month: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sqlite_writer, "ARCHIVE_IDLE_SECONDS", 1000.0)
-    monkeypatch.setattr(sqlite_writer, "ARCHIVE_CHANGES", 300)
+    monkeypatch.setattr(sqlite_archiving, "IDLE_SECONDS", 1000.0)
+    monkeypatch.setattr(sqlite_archiving, "MOST_CHANGES", 300)
     for _ in range(3):
         await enqueue(db, 100)
         await run_all(db)
@@ -177,7 +186,7 @@ def crash_in(statements: Sequence[str]) -> Any:
 async def test_a_month_that_cannot_be_written_loses_nothing(
     db: SqliteDatabase, month: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sqlite_writer, "ARCHIVE_RETRY_SECONDS", 0.0)
+    monkeypatch.setattr(sqlite_archiving, "RETRY_SECONDS", 0.0)
     async with db.transaction() as session:
         await session.script("drop_partition", month=await repository.current_month(db))
     month.mkdir()  # noqa: ASYNC240 - nothing can be opened there

@@ -30,15 +30,24 @@ class Janitor:
         self._waker = waker
         self._pause = min(lease_seconds / 6, 5.0)
         self._watch = Watch(self._pause)
+        self._given_up: dict[int, float] = {}
         self._retention_months = retention_months
+
+    def give_up(self, node_id: int, lease_ends: float) -> None:
+        """We were this node: when its lease is over on our own clock, nobody needs to watch it for any longer."""
+        self._given_up[node_id] = lease_ends
 
     async def rescue(self) -> float:
         """Take over from every node that is dead; seconds until the next look."""
+        await self._end_given_up()
         nodes = await repository.list_nodes(self._db)
         dead = self._watch.look([node for node in nodes if not node.buried], clock.now())
         for node in nodes:
-            if node.buried or (node.id in dead and await bury(self._db, node.id)):
-                self._report(await take_over(self._db, node.id))
+            is_ours = not node.buried and node.id in dead and await bury(self._db, node.id)
+            if is_ours or node.buried:
+                rescued = await take_over(self._db, node.id)
+                if is_ours or rescued.requeued + rescued.ended:  # else somebody else has done it, and told it
+                    self._report(rescued)
         return self._pause
 
     async def housekeep(self) -> float:
@@ -74,6 +83,14 @@ class Janitor:
         """Sum up what was appended to batches; seconds until the next time."""
         full = await repository.fold_batches(self._db, ROWS_PER_FOLD) == ROWS_PER_FOLD
         return 0.0 if full else FOLD_SECONDS
+
+    async def _end_given_up(self) -> None:
+        for node_id in [id for id, lease_ends in self._given_up.items() if clock.now() >= lease_ends]:
+            # A heartbeat that was held up on the way may have renewed it by mistake.
+            await repository.heartbeat(self._db, node_id, 0.0, "{}")
+            if await bury(self._db, node_id):
+                self._report(await take_over(self._db, node_id))
+            del self._given_up[node_id]  # else others have it, or will
 
     def _report(self, rescued: Rescue) -> None:
         log.warning(

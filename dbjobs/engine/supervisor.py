@@ -338,6 +338,7 @@ class Engine:
         self._runners.drop_waiting(node_id)
         self._runners.memory.end_all(Stop.LOST, time.monotonic(), node_id)
         self._finisher.forget(node_id)
+        self._janitor.give_up(node_id, self._node.lease_ends)
 
     def _check_lease(self) -> None:
         """End what runs on a lease that is over: this process was suspended, or its heartbeat stands still.

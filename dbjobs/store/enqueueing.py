@@ -80,9 +80,8 @@ async def insert_one(
 
     Args:
         session: the transaction, ours or the caller's.
-        db: where to look again with a new snapshot, if the transaction is the caller's: its own may be older than the
-        job
-            that is looked for. None if the transaction is ours.
+        db: where to look first, if the transaction is the caller's: its snapshot may be older than what is looked for,
+            and at some levels of isolation what it reads keeps others from writing. None if the transaction is ours.
         parents: the jobs it depends on.
         refuse_existing: raise RefIdExists instead of returning the existing job.
         deadline: until when to wait for another transaction that has inserted the same ref_id, by ``time.monotonic()``;
@@ -106,7 +105,7 @@ async def insert_one(
         if job.ref_id is None or await _add_ref(session, job.ref_id, id, deadline):
             break
         await repository.discard_jobs(session, [id])
-        existing = await _existing(session, db, job.ref_id)
+        existing = await _existing(session, db, job.ref_id, own=True)
         if existing is not None:
             return Inserted(_refused(existing, job.ref_id, refuse_existing))
         if time.monotonic() > deadline:
@@ -126,10 +125,11 @@ class Inserted(msgspec.Struct, frozen=True):
     is_unresolved: bool = False
 
 
-async def _existing(session: Session, db: Database | None, ref_id: str) -> int | None:
-    found = await repository.find_refs(session, [ref_id])
-    if ref_id not in found and db is not None:
-        found = await repository.find_refs(db, [ref_id])
+async def _existing(session: Session, db: Database | None, ref_id: str, *, own: bool = False) -> int | None:
+    """The job that has this key; with ``own`` also if it is of this very transaction."""
+    found = await repository.find_refs(db or session, [ref_id])
+    if ref_id not in found and db is not None and own:
+        found = await repository.find_refs(session, [ref_id])
     return found.get(ref_id)
 
 
@@ -169,10 +169,10 @@ async def _find_parents(
 ) -> tuple[list[int], list[int]]:
     """The ids of these parents, and those of them that the job must hear of: alive, or ended as it does not suit it."""
     ids = await _parent_ids(session, db, parents)
-    states = await repository.find_parents(session, ids)
+    states = await repository.find_parents(db or session, ids)
     missing = [id for id in ids if id not in states]
     if missing and db is not None:
-        states |= await repository.find_parents(db, missing)
+        states |= await repository.find_parents(session, missing)
     for id in ids:
         if id not in states:
             raise UnknownJob(f"depends_on names job {id}, but there is no such job")
@@ -182,10 +182,10 @@ async def _find_parents(
 
 async def _parent_ids(session: Session, db: Database | None, parents: Sequence[Parent]) -> list[int]:
     ref_ids = [parent for parent in parents if isinstance(parent, str)]
-    by_ref = await repository.find_refs(session, ref_ids) if ref_ids else {}
+    by_ref = await repository.find_refs(db or session, ref_ids) if ref_ids else {}
     missing = [ref_id for ref_id in ref_ids if ref_id not in by_ref]
     if missing and db is not None:
-        by_ref |= await repository.find_refs(db, missing)
+        by_ref |= await repository.find_refs(session, missing)
     ids: dict[int, None] = {}
     for parent in parents:
         if isinstance(parent, str):

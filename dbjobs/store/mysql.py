@@ -67,6 +67,8 @@ class MysqlDatabase:
         self.pool_size = self._pool_size
         connect_seconds = number_option(options, "connect_timeout", 10)
         self._limits = Limits(connect_seconds, number_option(options, "command_timeout", 60))
+        # A handler's own statements wait for locks as long as the client's, and it may take its time between two.
+        self._handlers_session = {**self._limits.session, "idle_seconds": 0}
         self._driver = import_module(parts.scheme.partition("+")[2] or DRIVERS[0])
         self._arguments: dict[str, Any] = {
             "host": parts.hostname or "localhost",
@@ -131,8 +133,7 @@ class MysqlDatabase:
     @asynccontextmanager
     async def handler_transaction(self) -> AsyncIterator[Session]:
         if self._handlers_pool is None:
-            # A handler may take its time: no limit on a transaction that is idle.
-            self._handlers_pool = Pool(lambda: self._connect(idle_seconds=0), self._pool_size)
+            self._handlers_pool = Pool(lambda: self._connect(self._handlers_session), self._pool_size)
         async with self._transaction(self._handlers_pool) as session:
             yield session
 
@@ -170,6 +171,7 @@ class MysqlDatabase:
     def for_engine(self, lease_seconds: float) -> MysqlDatabase:
         database = MysqlDatabase(self.url, schema=self.schema, pool_size=self._pool_size)
         database._limits = self._limits.following(lease_seconds)
+        database._handlers_session = self._handlers_session
         return database
 
     def distrust(self, unanswered_seconds: float | None = None) -> None:
@@ -189,7 +191,7 @@ class MysqlDatabase:
             raise DatabaseError("the database is not open: use it inside 'async with jobs:' or 'jobs.start()'")
         return self._pool
 
-    async def _connect(self, idle_seconds: float | None = None) -> MysqlConnection:
+    async def _connect(self, session: dict[str, int] | None = None) -> MysqlConnection:
         limits = self._limits
         with translated(self._where):
             try:
@@ -198,7 +200,7 @@ class MysqlDatabase:
             except TimeoutError as error:
                 raise TimeoutError(f"no answer within {limits.connect:g} s") from error
         connection = MysqlConnection(raw, self._where, limits, self._kill)
-        settings = {**limits.session, **({} if idle_seconds is None else {"idle_seconds": idle_seconds})}
+        settings = session or limits.session
         try:
             found = await Run(connection, self.scripts, settings).steps(
                 self.scripts.steps("open_connection"), alone=False

@@ -14,6 +14,8 @@ from pathlib import Path
 from dbjobs.errors import DatabaseError, DatabaseUnavailable, DataRefused, MissingPermission, TransactionConflict
 
 MINIMUM_VERSION = (3, 40)
+# A value of another type than its STRICT column; Python 3.11 has no name for it.
+_CONSTRAINT_DATATYPE = sqlite3.SQLITE_CONSTRAINT | 12 << 8
 _STATEMENTS_CACHED = 300
 # The log is moved into the file after so many pages, or so much of the free room: larger than SQLite's own default, for
 # fewer flushes of the file, unless the disk is small. A log that no longer fits can neither grow nor be moved.
@@ -164,7 +166,11 @@ def translate(error: sqlite3.Error, path: Path, *, opening: bool = False) -> Dat
         return DatabaseUnavailable(f"{path} is not a sound SQLite file: {error}")
     if code in _UNAVAILABLE:
         return DatabaseUnavailable(f"{path}: {error}")
-    if code in (sqlite3.SQLITE_TOOBIG, sqlite3.SQLITE_MISMATCH) or (code is None and "binding parameter" in str(error)):
+    if (
+        code in (sqlite3.SQLITE_TOOBIG, sqlite3.SQLITE_MISMATCH)
+        or getattr(error, "sqlite_errorcode", None) == _CONSTRAINT_DATATYPE
+        or (code is None and "binding parameter" in str(error))
+    ):
         return DataRefused(f"{path}: {type(error).__name__}: {error}")
     return DatabaseError(f"{path}: {type(error).__name__}: {error}")
 

@@ -17,6 +17,7 @@ from queue import Empty, SimpleQueue
 from typing import Any
 
 from dbjobs.errors import DatabaseError, DatabaseUnavailable
+from dbjobs.store.sqlite_archiving import Archiving
 from dbjobs.store.sqlite_connection import begin, is_broken, is_full, limit_log, make_room, roll_back
 from dbjobs.store.sqlite_history import History
 from dbjobs.store.sqlite_hold import Hold
@@ -31,14 +32,6 @@ LOOK_SECONDS = 0.015
 # processes, and the heartbeat. (Measured with two saturated writers: a third one waited up to 3 s.)
 REST_EVERY_SECONDS = 0.02
 REST_SECONDS = 0.0004
-# What has ended is copied to the history when the writer has been idle for this long ...
-ARCHIVE_IDLE_SECONDS = 0.1
-# ... or a short pause for breath after more than a few changes of rows ...
-ARCHIVE_SOON_CHANGES = 2_000
-ARCHIVE_SOON_SECONDS = 0.01
-# ... or without any pause after so many: about 6,000 jobs.
-ARCHIVE_CHANGES = 20_000
-ARCHIVE_RETRY_SECONDS = 5.0
 # The free room on the disk is looked at this often.
 MEASURE_SECONDS = 1.0
 # After a failure that belongs to no caller.
@@ -66,11 +59,10 @@ class Writer:
         self._desk = desk
         self._connect = connect
         self._busy_seconds = busy_seconds
-        self._archives = archives
+        self._archiving = Archiving(archives)
         self._inbox: SimpleQueue[Task | Hold | None] = SimpleQueue()
         self._following: Task | Hold | None = None
         self._on_change: Callable[[], None] | None = None
-        self._archive_after = 0.0
         self._idle = False
         self._ended: DatabaseError | None = None
         self.opened = desk.future()
@@ -128,7 +120,6 @@ class Writer:
         """Whatever happens here, everybody who waits for this thread is told."""
         try:
             self._connected: Connected | None = self._connect()
-            self._archived_changes = -1  # whatever another process has left behind
             self._version = self._look()
         except BaseException as error:
             self._desk.deliver([Outcome(self.opened, None, error)])
@@ -154,7 +145,7 @@ class Writer:
                 item = self._inbox.get(timeout=self._patience())
             except Empty:
                 self._notice_others()
-                if time.monotonic() - self._last >= self._archive_pause():
+                if time.monotonic() - self._last >= self._archiving.pause(self._changes()):
                     self._archive(idle=True)
                 return True
             finally:
@@ -196,6 +187,7 @@ class Writer:
         if self._connected is None:
             self._connected = self._connect()
             self._version = self._look()
+            self._archiving.start_over()
         return self._connected
 
     def _undo(self, error: BaseException) -> None:
@@ -280,17 +272,10 @@ class Writer:
 
     def _patience(self) -> float | None:
         """How long to wait for work before there is something else to do; None: for ever."""
+        changes = self._changes()
         if self._on_change is not None:
-            return min(LOOK_SECONDS, self._archive_pause())
-        if self._archives and self._changes() != self._archived_changes:
-            return self._archive_pause()
-        return None
-
-    def _archive_pause(self) -> float:
-        """Seconds of idleness before what has ended is copied: the more there is, the sooner."""
-        if self._changes() - self._archived_changes < ARCHIVE_SOON_CHANGES:
-            return ARCHIVE_IDLE_SECONDS
-        return ARCHIVE_SOON_SECONDS
+            return min(LOOK_SECONDS, self._archiving.pause(changes))
+        return self._archiving.pause(changes) if self._archiving.is_wanted(changes) else None
 
     def _changes(self) -> int:
         """Rows changed by this connection so far; a new one begins at 0."""
@@ -312,20 +297,14 @@ class Writer:
             self._desk.call(on_change)
 
     def _archive(self, *, idle: bool) -> None:
-        changes = self._changes()
-        if not self._archives or changes == self._archived_changes:
-            return
-        if not idle and changes - self._archived_changes < ARCHIVE_CHANGES:
-            return
-        if time.monotonic() < self._archive_after:
+        if not self._archiving.is_due(self._changes(), idle=idle):
             return
         try:
             connection, history = self._connection_now()
             history.archive(connection)
-            self._archived_changes = self._changes()
+            self._archiving.succeeded(self._changes())
         except Exception as error:
-            # Nothing is lost: the rows stay in the main file until a later run succeeds.
-            self._archive_after = time.monotonic() + ARCHIVE_RETRY_SECONDS
+            self._archiving.failed()
             self._undo(error)
             if is_full(error):
                 self._make_room()

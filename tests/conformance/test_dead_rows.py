@@ -11,6 +11,7 @@ import pytest
 from dbjobs import Jobs
 from dbjobs.engine import vacuum
 from dbjobs.engine.vacuum import JOBS_PER_VACUUM, LOOK_SECONDS, Vacuum
+from dbjobs.store import repository
 from dbjobs.store.database import make_database
 from tests.conformance.helpers import eventually, wait_all
 from tests.conformance.raw import Raw
@@ -104,3 +105,19 @@ async def test_a_role_that_may_not_is_told_once(jobs: Jobs, raw: Raw, caplog: py
 
 async def _more(raw: Raw, before: int) -> bool:
     return await vacuums(raw) > before
+
+
+async def test_only_one_node_at_a_time_folds_the_counts(jobs: Jobs, raw: Raw) -> None:
+    """The other one goes without waiting, and without folding anything twice."""
+    async with jobs:
+        db = jobs._client.db
+        await raw.rows(
+            "INSERT INTO dbjobs.job_stat (minute, queue, command, counter, completed) "
+            "SELECT date_trunc('hour', now()) - interval '50 hours' + n * interval '1 minute', 'q', 'c', 1, 1 "
+            "FROM generate_series(1, 10) n"
+        )
+        async with db.transaction() as session:
+            await repository.fold_stats(session)
+            async with asyncio.timeout(10):
+                await repository.fold_stats(db)
+        assert await raw.rows("SELECT counter, completed FROM dbjobs.job_stat") == [(0, 10)]

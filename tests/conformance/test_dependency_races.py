@@ -61,14 +61,17 @@ async def test_a_parent_that_finishes_while_its_child_is_not_committed_yet(url: 
                 raise ValueError("no")
 
     async with nodes(url, 1, register_gated) as (jobs,), raw.connection() as own:
-        engine = jobs._client.engine
-        assert engine is not None
         parent = await jobs.enqueue("gated")
         await gate.wait_entered()
         await own.begin()
         child = await jobs.enqueue(echo, depends_on=parent, connection=own.driver)
         gate.open()
-        await eventually(lambda: len(engine._finisher) > 0, "the parent's outcome is being written")
+        if raw.dialect == "sqlite":  # the caller's transaction excludes every other writer
+            engine = jobs._client.engine
+            assert engine is not None
+            await eventually(lambda: len(engine._finisher) > 0, "the parent's outcome is being written")
+        else:
+            await jobs.wait(parent, timeout=10)
         await own.commit()
         expected = JobState.COMPLETED if command == "echo" else JobState.CANCELLED
         assert (await jobs.wait(child, timeout=10)).state is expected

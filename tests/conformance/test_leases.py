@@ -329,3 +329,24 @@ async def test_the_entry_of_a_lost_node_has_a_time(url: str, jobs: Jobs) -> None
             )
         finally:
             await db.close()
+
+
+async def test_a_node_ends_its_own_old_lease_when_it_is_over_on_its_own_clock(url: str) -> None:
+    """After an outage nobody has watched it, and a heartbeat that was held up may have renewed it by mistake."""
+    db = make_database(url)
+    async with nodes(url, 1, lambda jobs: None, lease_seconds=LEASE_SECONDS) as (jobs,):
+        engine = jobs._client.engine
+        assert engine is not None
+        await db.open()
+        try:
+            over, holds = [await repository.register_node(db, "before", 600.0, "{}") for _ in range(2)]
+            engine._janitor.give_up(over, clock.now())
+            engine._janitor.give_up(holds, clock.now() + 600.0)
+
+            async def is_gone() -> bool:
+                return over not in {node.id for node in await repository.list_nodes(db)}
+
+            await eventually(is_gone, "it is gone long before its lease is")
+            assert holds in {node.id for node in await repository.list_nodes(db)}
+        finally:
+            await db.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from dbjobs import Jobs
 from dbjobs.engine.hot_queues import MOST_QUEUES
 from dbjobs.store import repository
-from tests.conformance.helpers import wait_all
+from tests.conformance.helpers import START, wait_all
 
 NAMES = 3_000
 USED = 250
@@ -73,6 +74,25 @@ async def test_a_long_queue_lets_the_short_ones_have_their_turn(jobs: Jobs) -> N
             await wait_all(jobs, refs)
     last_short = len(order) - order[::-1].index("short")
     assert last_short < 3_500
+
+
+async def test_two_claims_at_once_share_queues_but_no_job(jobs: Jobs) -> None:
+    """Neither waits for the other, and each keeps to the order of the queues and to its room."""
+    jobs.command(work)
+    async with jobs:
+        db = jobs._client.db
+        if db.one_writer:
+            pytest.skip("one claim at a time here")
+        for queue in "xyz":
+            await jobs.enqueue_many(work, [None] * 5, queue=queue)
+        nodes = [await repository.register_node(db, name, 3600, "{}") for name in "ab"]
+        async with db.transaction() as first:
+            one = await repository.claim_jobs(first, nodes[0], [(q, 3, *START) for q in "zxy"], 7, ["work"])
+            async with asyncio.timeout(10):
+                two = await repository.claim_jobs(db, nodes[1], [(q, 9, *START) for q in "zxy"], 99, ["work"])
+    assert sorted(job.queue for job in one) == ["x"] * 3 + ["y"] + ["z"] * 3
+    assert not {job.id for job in one} & {job.id for job in two}
+    assert sorted(job.queue for job in two)[:2] == ["x"] * 2
 
 
 @pytest.mark.parametrize("kind", ["paused", "limited"])

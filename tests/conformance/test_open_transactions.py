@@ -205,6 +205,25 @@ async def test_what_has_ended_since_its_snapshot_is_known(url: str, raw: Raw, at
 
 
 @SERVERS
+async def test_callers_at_the_strictest_level_do_not_get_into_each_other_s_way(url: str, raw: Raw) -> None:
+    """What they enqueue has nothing to do with each other, so neither waits and neither is undone."""
+    jobs = Jobs(url)
+    jobs.command(echo)
+    level = LEVELS[raw.dialect][-1]
+    async with jobs.start(), transaction(raw, level) as one, transaction(raw, level) as other:
+        parent = await jobs.enqueue(echo, run_after=3600)
+        refs = []
+        for number, own in enumerate((one, other, one, other)):
+            for options in ({"ref_id": f"r {number}"}, {"depends_on": parent}, {"batch_id": "b"}):
+                refs.append(await asyncio.wait_for(jobs.enqueue(echo, connection=own.driver, **options), 5))
+        await one.commit()
+        await other.commit()
+        await jobs.cancel(parent)
+        ended = await wait_all(jobs, refs, timeout=15)
+    assert [job.state for job in ended] == ["completed", "cancelled", "completed"] * 4
+
+
+@SERVERS
 @pytest.mark.parametrize("commits", [True, False])
 async def test_a_ref_id_that_nobody_has_decided_on_is_waited_for_with_a_bound(
     url: str, raw: Raw, commits: bool, monkeypatch: pytest.MonkeyPatch

@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 
 from dbjobs import DatabaseError, DatabaseUnavailable
-from dbjobs.errors import TransactionConflict
+from dbjobs.errors import DataRefused, LockTimeout, TransactionConflict
 from dbjobs.store.postgres_connection import Limits, PostgresConnection, server_settings
 
 LIMITS = Limits(connect=1.0, command=2.0, lock=1.5, idle=3.0)
@@ -47,9 +47,9 @@ def lost(cause: BaseException | None = None) -> Exception:
         # the database refuses: the connection is as good as before
         (asyncpg.UniqueViolationError("taken"), False, DatabaseError, False, False, None),
         (asyncpg.DeadlockDetectedError("deadlock"), False, TransactionConflict, False, False, None),
-        (asyncpg.LockNotAvailableError("lock"), False, TransactionConflict, False, False, None),
+        (asyncpg.LockNotAvailableError("lock"), False, LockTimeout, False, False, None),
         # an argument that quotes anything at all
-        (asyncpg.exceptions._base.DataError("'connection'"), False, DatabaseError, False, False, None),
+        (asyncpg.exceptions._base.DataError("'connection'"), False, DataRefused, False, False, None),
         # sent, and no answer
         (TimeoutError(), False, DatabaseUnavailable, True, False, True),
         (ConnectionResetError("reset"), True, DatabaseUnavailable, True, False, True),
@@ -79,7 +79,7 @@ async def test_a_failure_is_told_for_what_it_is(
     connection = PostgresConnection(raw, "host/db", LIMITS)
     with pytest.raises(kind) as caught:
         await connection.fetch("SELECT 1", (), in_doubt=True)
-    assert type(caught.value) is kind
+    assert isinstance(caught.value, DatabaseUnavailable) is (kind is DatabaseUnavailable)
     assert (connection.is_closed(), connection.unsent) == (ends, unsent)
     if in_doubt is not None:
         assert isinstance(caught.value, DatabaseUnavailable)

@@ -1,7 +1,11 @@
--- Minutes older than two days become hours, of everybody together (counter 0).
-WITH old AS (
+-- Minutes older than two days become hours, of everybody together (counter 0). One node at a time: the others find the
+-- lock taken, and go without waiting; it ends with the statement.
+WITH mine AS MATERIALIZED (
+    SELECT pg_try_advisory_xact_lock(hashtextextended('dbjobs.job_stat', 0)) AS locked
+), old AS (
     DELETE FROM dbjobs.job_stat
-    WHERE minute < date_trunc('hour', now()) - interval '48 hours'
+    WHERE (SELECT locked FROM mine)
+      AND minute < date_trunc('hour', now()) - interval '48 hours'
       AND (counter <> 0 OR minute <> date_trunc('hour', minute))
     RETURNING *
 )
