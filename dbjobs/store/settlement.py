@@ -117,7 +117,13 @@ class Settling:
         ]
         if not outcomes:
             return
-        done = await self._unless_locked(db, outcomes, partial(statement, db, self._node_id)) or set()
+        try:
+            done = await self._unless_locked(db, outcomes, partial(statement, db, self._node_id)) or set()
+        except DatabaseUnavailable:
+            self.in_doubt = True
+            raise
+        if self.in_doubt:
+            done |= await self._written_before(db, [o for o in outcomes if o.id not in done | self._locked])
         for outcome in outcomes:
             if outcome.id in self._locked:
                 continue
@@ -128,6 +134,19 @@ class Settling:
                 self._lost.add(outcome.id)
             else:
                 self._left[outcome.id] = _cancelled(outcome)
+
+    @staticmethod
+    async def _written_before(db: Database, outcomes: Sequence[Outcome]) -> set[int]:
+        """An answer was lost on the way: jobs that are as these outcomes would have them are our own doing."""
+        jobs = await repository.get_jobs(db, [outcome.id for outcome in outcomes]) if outcomes else {}
+        written: set[int] = set()
+        for outcome in outcomes:
+            job = jobs.get(outcome.id)
+            if job is None or job.attempt != outcome.attempt:
+                continue
+            if job.state is JobState.EXECUTED if outcome.kind == "executed" else job.node_id is None:
+                written.add(outcome.id)
+        return written
 
     async def _finish(self, db: Database, finals: Sequence[Outcome]) -> None:
         finish = partial(repository.finish_jobs, db, self._node_id, self._counter)
