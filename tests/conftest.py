@@ -56,8 +56,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     marker = metafunc.definition.get_closest_marker("dialect")
     sources = metafunc.config.stash[FLEET].sources.values()
     wanted = [source for source in sources if marker is None or source.dialect in marker.args]
-    if "conformance" not in metafunc.definition.path.parts:
-        # Processes, the command line and the demo are about us: the first server of each kind will do.
+    about_us = metafunc.definition.get_closest_marker("about_us") is not None
+    if about_us or "conformance" not in metafunc.definition.path.parts:
+        # Handlers, processes, the command line and the demo are about us: the first server of each kind will do.
         wanted = list({source.kind: source for source in reversed(wanted)}.values())
     if "caller_kind" in metafunc.fixturenames:
         kinds = [(source.name, kind) for source in wanted for kind in CALLERS[source.dialect]]

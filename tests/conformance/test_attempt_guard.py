@@ -16,6 +16,8 @@ import pytest
 from dbjobs import Backoff, Cancel, InvalidOption, Job, JobContext, Jobs, JobState, RetryAfter
 from tests.conformance.helpers import eventually
 
+pytestmark = pytest.mark.about_us
+
 AT_ONCE = Backoff(first_seconds=0.01, jitter=0)
 tenant: contextvars.ContextVar[str] = contextvars.ContextVar("tenant", default="nobody")
 

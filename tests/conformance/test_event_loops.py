@@ -15,6 +15,8 @@ import pytest
 from dbjobs import JobRef, Jobs, NotRunning, WrongLoop
 from tests.conformance.helpers import wait_all
 
+pytestmark = pytest.mark.about_us
+
 
 async def test_a_loop_in_a_plain_handler_is_refused_and_told_what_works(jobs: Jobs) -> None:
     refused: list[BaseException] = []

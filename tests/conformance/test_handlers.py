@@ -12,6 +12,8 @@ import pytest
 
 from dbjobs import Cancel, InvalidOption, JobContext, Jobs, JobState, UnknownCommand
 
+pytestmark = pytest.mark.about_us
+
 
 def process_id(request: int) -> int:
     return os.getpid() + request * 0

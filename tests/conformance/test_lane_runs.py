@@ -14,6 +14,8 @@ from dbjobs.engine.finisher import Finisher
 from dbjobs.store.records import Outcome
 from tests.conformance.helpers import Gate, eventually, state_of, wait_all
 
+pytestmark = pytest.mark.about_us
+
 
 @pytest.fixture(autouse=True)
 def long_runs(monkeypatch: pytest.MonkeyPatch) -> None:

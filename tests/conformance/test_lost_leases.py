@@ -13,6 +13,8 @@ from dbjobs.engine.supervisor import Engine
 from dbjobs.store import repository
 from tests.conformance.helpers import Runs, eventually, wait_all
 
+pytestmark = pytest.mark.about_us
+
 LEASE_SECONDS = 1.5
 
 

@@ -11,6 +11,8 @@ import pytest
 from dbjobs import Jobs, JobState
 from tests.conformance.helpers import Gate, Runs, eventually, state_of, wait_all
 
+pytestmark = pytest.mark.about_us
+
 
 async def test_the_timeout_does_not_count_the_wait_for_a_thread(jobs: Jobs) -> None:
     """More jobs than threads: each of them has its whole time when it starts."""

@@ -18,6 +18,8 @@ from dbjobs import Backoff, Cancel, Job, Jobs, JobState, RetryAfter
 from tests.conformance.helpers import eventually, wait_all
 from tests.conformance.test_timeouts import is_running
 
+pytestmark = pytest.mark.about_us
+
 AT_ONCE = Backoff(first_seconds=0.01, jitter=0)
 
 

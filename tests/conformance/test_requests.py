@@ -14,6 +14,8 @@ import pytest
 
 from dbjobs import Jobs, JobState
 
+pytestmark = pytest.mark.about_us
+
 
 @dataclass
 class Point:

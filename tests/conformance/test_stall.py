@@ -10,6 +10,8 @@ from dbjobs import JobContext, Jobs, JobState
 from tests.conformance.helpers import nodes
 from tests.servers import Target
 
+pytestmark = pytest.mark.about_us
+
 
 @pytest.mark.slow
 async def test_a_blocked_loop_keeps_its_jobs_and_is_reported(

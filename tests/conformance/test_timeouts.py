@@ -15,6 +15,8 @@ import pytest
 from dbjobs import Backoff, JobContext, Jobs, JobState
 from tests.conformance.helpers import Gate, Runs, eventually, wait_all
 
+pytestmark = pytest.mark.about_us
+
 AT_ONCE = Backoff(first_seconds=0.01, jitter=0)
 
 
