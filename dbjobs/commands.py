@@ -17,6 +17,7 @@ from dbjobs.models import JobState
 from dbjobs.store.records import NewJob
 
 Handler = Callable[..., Any]
+_EXACT = (int, str, bool)
 ShouldRetry = Callable[[JobContext, BaseException], bool]
 
 
@@ -66,9 +67,14 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, eq=False):
             raise InvalidRequest(f"command {self.name!r} takes no request, but one was given")
         what = f"the request of {self.name!r}"
         text = codec.encode(request, what=what, limit=limit)
-        if text is not None and self.takes_request and self.request_type is not Any:
-            # What the handler will get must be what was given: tell it here, where the mistake can be corrected,
-            # and not when the job runs.
+        # What the handler will get must be what was given: tell it here, where the mistake can be corrected, and not
+        # when the job runs. Whole numbers, texts and booleans cannot come back as anything else.
+        if (
+            text is not None
+            and self.takes_request
+            and self.request_type is not Any
+            and (type(request) is not self.request_type or self.request_type not in _EXACT)
+        ):
             codec.check(request, text, self.request_type, self.decode, what=what)
         return text
 

@@ -9,10 +9,11 @@ import logging
 import signal
 import threading
 import time
-from collections.abc import Callable
-from types import CodeType
+from collections.abc import Callable, Coroutine
+from types import CodeType, CoroutineType
 from typing import Any
 
+import anyio
 from msgspec.structs import replace
 
 from dbjobs import clock, codec
@@ -21,7 +22,6 @@ from dbjobs.context import current_job
 from dbjobs.engine.attempt import Attempt, Stop
 from dbjobs.engine.blocking import Call, ProcessCall
 from dbjobs.engine.children import Children
-from dbjobs.engine.crews import kind_of
 from dbjobs.engine.deadlines import Deadlines
 from dbjobs.engine.failure import failed, stopped, untold
 from dbjobs.engine.finisher import Finisher
@@ -66,10 +66,14 @@ class Execution:
         self._on_call_ended = on_call_ended
         # What was in force when the workers were started; each attempt gets a copy of it.
         self._context = contextvars.copy_context()
+        self._scope = type(anyio.CancelScope())
         self.ending = False
 
-    async def run(self, attempt: Attempt) -> tuple[Outcome | None, bool]:
+    async def run(self, attempt: Attempt, task: asyncio.Task[Any]) -> tuple[Outcome | None, bool]:
         """Run the handler once.
+
+        Args:
+            task: the one that runs it: this one.
 
         Returns:
             The outcome, None if there is nothing to write; and whether the task that it ran in is as it was.
@@ -77,87 +81,88 @@ class Execution:
         Raises:
             BaseException: the node, or the event loop, is being taken down.
         """
-        steps: list[Steps] = []
         began = time.monotonic()
+        steps: Steps | None = None
+        clean = True
         try:
-            outcome = await self._run(attempt, steps)
+            if clock.now() > self._lease_ends() or attempt.node_id != self._current_node():
+                attempt.stop = Stop.LOST  # this process was suspended or cut off: others may be running it by now
+            if attempt.stop is not None:
+                return stopped(attempt, 0.0), True
+            job = attempt.job
+            context = self._context.copy()
+            context.run(current_job.set, attempt.context)
+            response: Any = None
+            error: BaseException | None = None
+            command = attempt.command if job.executed_at is None else self._registry.get(job.callback or "")
+            attempt.steps = steps = Steps(context, task, self._scope)
+            # The time that the handler has begins here; for one in a process when it starts there.
+            if job.timeout_seconds and (command is None or command.is_async or not command.process):
+                self._set_deadline(attempt, began)
+            try:
+                steps.take(self._body(attempt, command, context))
+                response = await steps
+            except BaseException as raised:
+                if self.ending or steps.torn or (_is_ctrl_c(raised) and attempt.call is None):
+                    raise
+                error = raised
+            finally:
+                attempt.steps = None
+            clean = not steps.dirty
+            if task.cancelling():
+                await _forget_cancellations(task)
+            duration_ms = (time.monotonic() - began) * 1000
+            if attempt.context.settled:
+                self._reports.completed(attempt.context)
+                return None, clean
+            if attempt.abandoned and attempt.lane_rest is None:
+                return None, clean
+            # A handler that has come to its end all the same while the node stops has done its work.
+            if attempt.stop is not None and not (attempt.stop is Stop.SHUTDOWN and not _is_cancellation(error)):
+                return stopped(attempt, duration_ms), clean
+            if attempt.context.executed_body is not None and job.executed_at is None:
+                outcome, still_clean = await self._run_callback(attempt, attempt.context.executed_body[0], task)
+                return outcome, clean and still_clean
+            if error is not None:
+                return failed(attempt, error, duration_ms), clean
+            success = self._success(attempt, response, duration_ms)
+            if job.callback is None or job.executed_at is not None or success.kind != "completed":
+                return success, clean
+            # The body is done for good before the callback starts: a crash from here on repeats only the callback.
+            if not await self._finisher.durably(attempt, replace(success, kind="executed")):
+                attempt.stop = Stop.LOST
+                return None, clean
+            outcome, still_clean = await self._run_callback(attempt, success.response_body, task)
+            return outcome, clean and still_clean
         except BaseException as error:
-            if self.ending or any(step.torn for step in steps) or _is_ctrl_c(error):
+            if self.ending or (steps is not None and steps.torn) or _is_ctrl_c(error):
                 raise
             log.exception("job %s (%s): telling its outcome raised", attempt.job.id, attempt.job.command)
-            outcome = untold(attempt, type(error).__name__, (time.monotonic() - began) * 1000)
-        return outcome, not any(step.dirty for step in steps)
-
-    async def _run(self, attempt: Attempt, driven: list[Steps]) -> Outcome | None:
-        if clock.now() > self._lease_ends() or attempt.node_id != self._current_node():
-            attempt.stop = Stop.LOST  # this process was suspended or cut off: others may be running it by now
-        if attempt.stop is not None:
-            return stopped(attempt, 0.0)
-        job = attempt.job
-        context = self._context.copy()
-        context.run(current_job.set, attempt.context)
-        response: Any = None
-        error: BaseException | None = None
-        steps = Steps(self._body(attempt), context)
-        driven.append(steps)
-        attempt.steps = steps
-        started = time.monotonic()
-        self._start_clock(attempt, started)
-        try:
-            response = await steps
-        except BaseException as raised:
-            if self.ending or steps.torn or (_is_ctrl_c(raised) and attempt.call is None):
-                raise
-            error = raised
-        finally:
-            attempt.steps = None
-        if attempt.context.settled:
-            self._reports.completed(attempt.context)
-        await _forget_cancellations()
-        duration_ms = (time.monotonic() - started) * 1000
-        if attempt.context.settled or (attempt.abandoned and attempt.lane_rest is None):
-            return None
-        # A handler that has come to its end all the same while the node stops has done its work.
-        if attempt.stop is not None and not (attempt.stop is Stop.SHUTDOWN and not _is_cancellation(error)):
-            return stopped(attempt, duration_ms)
-        if attempt.context.executed_body is not None and job.executed_at is None:
-            return await self._run_callback(attempt, attempt.context.executed_body[0], driven)
-        if error is not None:
-            return failed(attempt, error, duration_ms)
-        return await self._succeeded(attempt, response, duration_ms, driven)
-
-    def _start_clock(self, attempt: Attempt, started: float) -> None:
-        """The time that the handler has begins; for one in a process when it starts there."""
-        command = self._command_of(attempt)
-        if attempt.job.timeout_seconds and (command is None or kind_of(command) != "process"):
-            self._set_deadline(attempt, started)
+            return untold(attempt, type(error).__name__, (time.monotonic() - began) * 1000), clean
 
     def _set_deadline(self, attempt: Attempt, started: float) -> None:
         if attempt.job.timeout_seconds:
             attempt.deadline = started + attempt.job.timeout_seconds
             self._deadlines.watch(attempt.deadline)
 
-    def _command_of(self, attempt: Attempt) -> Command | None:
-        return attempt.command if attempt.job.executed_at is None else self._registry.get(attempt.job.callback or "")
-
-    async def _body(self, attempt: Attempt) -> Any:
-        """The command's handler, or the callback's if the command's has been run."""
-        job, command = attempt.job, self._command_of(attempt)
+    def _body(
+        self, attempt: Attempt, command: Command | None, context: contextvars.Context
+    ) -> Coroutine[Any, Any, Any]:
+        """The command's handler, or the callback's if the command's has been run, called and not yet awaited."""
+        job = attempt.job
         if command is None or command.handler is None:
             raise UnknownCommand(f"callback {job.callback!r} is not registered on this node")
-        body = job.request_body if job.executed_at is None else job.response_body
-        request = codec.decode_request(command.decode, body, command=command.name) if command.takes_request else None
-        return await self._call(command, request, attempt)
-
-    async def _call(self, command: Command, request: Any, attempt: Attempt) -> Any:
         handler: Any = command.handler
         arguments: tuple[Any, ...]
         if command.takes_request:
+            body = job.request_body if job.executed_at is None else job.response_body
+            request = codec.decode_request(command.decode, body, command=command.name)
             arguments = (request, attempt.context) if command.takes_context else (request,)
         else:
             arguments = (attempt.context,) if command.takes_context else ()
         if command.is_async:
-            return await handler(*arguments)
+            coroutine = context.run(handler, *arguments)
+            return coroutine if type(coroutine) is CoroutineType else _awaiting(coroutine)
         if command.process:
             attempt.call = ProcessCall(
                 self._children,
@@ -168,11 +173,10 @@ class Execution:
             )
         else:
             attempt.call = Call(lambda: handler(*arguments), lambda: self._on_call_ended(attempt))
-        return await attempt.call.run(attempt)
+        return attempt.call.run(attempt)
 
-    async def _succeeded(
-        self, attempt: Attempt, response: Any, duration_ms: float, driven: list[Steps]
-    ) -> Outcome | None:
+    def _success(self, attempt: Attempt, response: Any, duration_ms: float) -> Outcome:
+        """The outcome of a handler that has come to its end: completed, unless its response cannot be stored."""
         job, context = attempt.job, attempt.context
         body: str | None = None
         if job.executed_at is None and response is not None:
@@ -180,7 +184,7 @@ class Execution:
                 body = codec.encode(response, what=f"the response of {job.command!r}", limit=self._max_payload_bytes)
             except BaseException as error:
                 return failed(attempt, error, duration_ms)
-        outcome = Outcome(
+        return Outcome(
             id=job.id,
             attempt=job.attempt,
             kind="completed",
@@ -190,15 +194,10 @@ class Execution:
             progress=context.progress_value,
             status=context.status,
         )
-        if job.callback is None or job.executed_at is not None:
-            return outcome
-        # The body is done for good before the callback starts: a crash from here on repeats only the callback.
-        if not await self._finisher.durably(attempt, replace(outcome, kind="executed")):
-            attempt.stop = Stop.LOST
-            return None
-        return await self._run_callback(attempt, body, driven)
 
-    async def _run_callback(self, attempt: Attempt, body: str | None, driven: list[Steps]) -> Outcome | None:
+    async def _run_callback(
+        self, attempt: Attempt, body: str | None, task: asyncio.Task[Any]
+    ) -> tuple[Outcome | None, bool]:
         # As the row is now: any time in executed_at says that only the callback is left.
         job = attempt.job
         attempt.context.executed_body = (body,)
@@ -211,14 +210,15 @@ class Execution:
             attempt_base=job.attempt - 1,
             has_dependents=True,
         )
-        return await self._run(attempt, driven)
+        return await self.run(attempt, task)
 
 
-async def _forget_cancellations() -> None:
+async def _awaiting(awaitable: Any) -> Any:
+    return await awaitable
+
+
+async def _forget_cancellations(task: asyncio.Task[Any]) -> None:
     """Take back what the handler, or a library of its, has asked of the task and not seen through."""
-    task = asyncio.current_task()
-    if task is None or not task.cancelling():
-        return
     while task.cancelling():
         task.uncancel()
     try:

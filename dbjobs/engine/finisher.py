@@ -20,7 +20,7 @@ from dbjobs.errors import DatabaseError
 from dbjobs.store import repository
 from dbjobs.store.database import Database
 from dbjobs.store.records import Outcome
-from dbjobs.store.settlement import Settlement
+from dbjobs.store.settlement import FINALS, Settlement
 
 log = logging.getLogger("dbjobs")
 
@@ -231,17 +231,15 @@ class Finisher:
         return ours
 
     def _settled(self, entries: Sequence[Entry], settlement: Settlement) -> None:
-        if any(outcome.id in settlement.lost for _, outcome in entries if _gives_lane_back(outcome)):
+        lanes_back = [entry for entry in entries if entry[1].release_worker or entry[1].block_worker]
+        if any(outcome.id in settlement.lost for _, outcome in lanes_back):
             # Was it written before, and only the answer lost? Then the lane may be ours again by now.
             self._on_stray_lanes()
         self._conclude(entries, settlement.lost)
         if settlement.parents:
             self._on_parents(settlement.parents)
-        if any(
-            attempt.lane_goes_on or attempt.lane_news != self._waker.lane_news
-            for attempt, outcome in entries
-            if _gives_lane_back(outcome)
-        ):
+        news = self._waker.lane_news
+        if any(attempt.lane_goes_on or attempt.lane_news != news for attempt, _ in lanes_back):
             self._waker.look_for_lanes()
 
     async def _give_back_lanes(self) -> None:
@@ -260,7 +258,16 @@ class Finisher:
         self._waker.look_for_lanes()
 
     def _conclude(self, entries: Sequence[Entry], lost: Collection[int]) -> None:
-        ended: list[int] = []
+        if not lost and not self._durable:  # nearly always; it stands between one statement and the next
+            ended = [outcome.id for _, outcome in entries if outcome.kind in FINALS]
+            if len(ended) < len(entries):
+                for _, outcome in entries:
+                    if outcome.kind in ("retry", "hand_back"):
+                        self._on_again(outcome.delay_seconds)
+            if ended:
+                self._on_finished(ended)
+            return
+        ended = []
         for attempt, outcome in entries:
             ours = outcome.id not in lost
             if not ours:
@@ -269,7 +276,7 @@ class Finisher:
                     outcome.id,
                     outcome.attempt,
                 )
-            elif outcome.kind in ("completed", "failed", "cancelled"):
+            elif outcome.kind in FINALS:
                 ended.append(outcome.id)
             elif outcome.kind in ("retry", "hand_back"):
                 self._on_again(outcome.delay_seconds)
@@ -278,7 +285,3 @@ class Finisher:
                 future.set_result(ours)
         if ended:
             self._on_finished(ended)
-
-
-def _gives_lane_back(outcome: Outcome) -> bool:
-    return outcome.release_worker or outcome.block_worker

@@ -48,7 +48,7 @@ class Memory:
 
     def release(self, attempt: Attempt) -> None:
         """An attempt is over."""
-        if not attempt.still_runs:
+        if self._lost and not attempt.still_runs:
             self._lost.discard(attempt)
         if self.held.get(attempt.job.id) is attempt:
             del self.held[attempt.job.id]
@@ -58,7 +58,7 @@ class Memory:
             return
         queue = attempt.job.queue
         self.per_queue[queue] -= 1
-        if queue in self.full_queues:
+        if self.full_queues and queue in self.full_queues:
             self.full_queues.clear()
             self._on_room()
         if not self.held and not self._older:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from msgspec.structs import replace
 
-from dbjobs.commands import Registry
+from dbjobs.commands import Command, Registry
 from dbjobs.engine.attempt import Attempt, Stop
 from dbjobs.engine.children import Children
 from dbjobs.engine.crews import Crew, Kind, kind_of
@@ -85,6 +85,7 @@ class Runners:
             "process": Crew("process", settings.processes),
         }
         self._slots = Slots(settings.concurrency, [*self.crews.values()], self._run, self._room_came, on_death)
+        self._crew_of: dict[Command, Crew] = {}
         self._stuck: set[Attempt] = set()
         self._deferred: list[Attempt] = []
         self._left: dict[Attempt, Crew] = {}
@@ -104,11 +105,13 @@ class Runners:
 
     def push(self, attempts: Sequence[Attempt]) -> None:
         """Take attempts over; for a lane only its first (the others follow in its ``lane_rest``)."""
+        node_id = self._current_node()
         for attempt in attempts:
-            if attempt.node_id != self._current_node():
+            if attempt.node_id != node_id:
                 continue  # the lease was lost while the claim was answered: the jobs go with that node id
-            for one in (attempt, *(attempt.lane_rest or ())):
-                self.memory.hold(one)
+            self.memory.hold(attempt)
+            for following in attempt.lane_rest or ():
+                self.memory.hold(following)
             self._ready(attempt)
         self._slots.wake()
 
@@ -207,7 +210,10 @@ class Runners:
         return taken
 
     def _crew(self, attempt: Attempt) -> Crew:
-        return self.crews[kind_of(attempt.command)]
+        crew = self._crew_of.get(attempt.command)
+        if crew is None:
+            crew = self._crew_of[attempt.command] = self.crews[kind_of(attempt.command)]
+        return crew
 
     def _room_came(self) -> None:
         if self.wants_room and self.room > 0:
@@ -216,7 +222,7 @@ class Runners:
 
     # --- attempts -------------------------------------------------------------------------------
 
-    async def _run(self, attempt: Attempt) -> bool | None:
+    async def _run(self, attempt: Attempt, task: asyncio.Task[None]) -> bool | None:
         """Run a free job, or a lane's run of jobs one after another (see Slots)."""
         current = attempt
         while True:
@@ -225,7 +231,7 @@ class Runners:
             began = time.monotonic()
             if current.lane_rest is not None and current.lane_began is None:
                 current.lane_began = began
-            outcome, clean = await self._execution.run(current)
+            outcome, clean = await self._execution.run(current, task)
             crew.pace.ended(time.monotonic() - began, lane=current.lane_rest is not None)
             if current.still_runs:
                 self._left[current] = crew
@@ -320,4 +326,5 @@ class Runners:
             self._finisher.submit(attempt, outcome)
         attempt.context.settled = True
         self.memory.release(attempt)
-        self._undefer()
+        if self._deferred:
+            self._undefer()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Coroutine, Generator
+from collections.abc import Callable, Coroutine, Generator
 from contextvars import Context
 from typing import Any
 
@@ -21,8 +21,10 @@ class Steps:
     loop, for as long as the coroutine goes on. Its clean-up may wait, as under ``asyncio.Task.cancel``.
 
     Args:
-        coroutine: what to run.
         context: the Context to run it in.
+        task: the task that awaits it.
+        scope: makes an anyio scope. The event loop's own class of them: `anyio.CancelScope` finds out anew each time
+            which library the loop is of, and that costs more than all else here.
 
     Attributes:
         closed: it was ended for good.
@@ -30,17 +32,23 @@ class Steps:
         torn: the event loop itself is being taken down.
     """
 
-    __slots__ = ("_context", "_coroutine", "_left", "_scope", "_task", "closed", "dirty", "torn")
+    __slots__ = ("_context", "_coroutine", "_left", "_runs", "_scope", "_task", "closed", "dirty", "torn")
 
-    def __init__(self, coroutine: Coroutine[Any, Any, Any], context: Context) -> None:
-        self._coroutine = coroutine
+    _coroutine: Coroutine[Any, Any, Any]
+
+    def __init__(self, context: Context, task: asyncio.Task[Any], scope: Callable[[], anyio.CancelScope]) -> None:
         self._context = context
-        self._scope = anyio.CancelScope()
-        self._task: asyncio.Task[Any] | None = None
+        self._task = task
+        self._runs = False
+        self._scope = scope()
         self._left = False
         self.closed = False
         self.dirty = False
         self.torn = False
+
+    def take(self, coroutine: Coroutine[Any, Any, Any]) -> None:
+        """Take the coroutine to run."""
+        self._coroutine = coroutine
 
     def cancel(self) -> None:
         """Interrupt the coroutine: at once, or when it leaves its shield."""
@@ -48,7 +56,7 @@ class Steps:
 
     def remind(self) -> None:
         """Interrupt it once more, whatever shields it has."""
-        if self._task is not None:
+        if self._runs:
             self._task.cancel()
 
     def close(self) -> None:
@@ -57,7 +65,7 @@ class Steps:
         self.remind()
 
     def __await__(self) -> Generator[Any, Any, Any]:
-        self._task = asyncio.current_task()
+        self._runs = True
         self._scope.__enter__()
         run, coroutine = self._context.run, self._coroutine
         step: Any = coroutine.send
@@ -85,7 +93,7 @@ class Steps:
             self._leave(None)
             if not self._left:
                 self.dirty = True
-            self._task = None
+            self._runs = False
 
     def _leave(self, error: BaseException | None) -> None:
         """Leave the scope, unless the coroutine is in a scope of its own at this moment."""

@@ -57,6 +57,10 @@ class Part:
 
 def parts_of(entries: Iterable[Entry]) -> list[Part]:
     """One part for each node id in whose name outcomes are to be written."""
+    entries = list(entries)
+    nodes = {attempt.node_id for attempt, _ in entries}
+    if len(nodes) == 1:
+        return [Part(nodes.pop(), entries)]
     by_node: dict[int, list[Entry]] = {}
     for entry in entries:
         by_node.setdefault(entry[0].node_id, []).append(entry)

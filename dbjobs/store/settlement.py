@@ -10,6 +10,7 @@ from __future__ import annotations
 import random
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import partial
+from operator import attrgetter
 from typing import TypeVar
 
 import anyio
@@ -62,7 +63,7 @@ class Settling:
         self._node_id = node_id
         self._locked: set[int] = set()
         self._counter = counter
-        self._left = {outcome.id: outcome for outcome in sorted(outcomes, key=lambda outcome: outcome.id)}
+        self._left = {outcome.id: outcome for outcome in sorted(outcomes, key=_ID)}
         self._lost: set[int] = set()
         self._parents: list[int] = []
         self.in_doubt = in_doubt
@@ -72,18 +73,19 @@ class Settling:
 
         Raises:
             LockTimeout: all is written but outcomes whose rows somebody else has locked (a handler's own transaction
-            that
-                hangs before its commit).
+                that hangs before its commit).
             DatabaseError: some of it may be written; run it again.
         """
         if self._locked:  # another wait for the same lock would hold up the others again
             self._locked.clear()
             await self._set_aside_locked(db, list(self._left.values()))
-        for last in (False, True):
+        if FINALS.issuperset([outcome.kind for outcome in self._left.values()]):  # as nearly always
+            await self._finish(db, [o for o in self._left.values() if o.id not in self._locked])
+        for last in (False, True) if self._left else ():
             await self._write(db, "hand_back", last, repository.hand_back_jobs)
             await self._write(db, "retry", last, self._retry)
             await self._write(db, "executed", last, repository.execute_jobs)
-            if finals := [o for o in self._left.values() if o.kind in _FINALS and o.id not in self._locked]:
+            if finals := [o for o in self._left.values() if o.kind in FINALS and o.id not in self._locked]:
                 await self._finish(db, finals)
         if self._locked:
             raise LockTimeout(f"the rows of these jobs are locked by other transactions: {sorted(self._locked)}")
@@ -155,17 +157,22 @@ class Settling:
         except DatabaseUnavailable:
             self.in_doubt = True
             raise
-        finals = [outcome for outcome in finals if outcome.id not in self._locked]
-        states = {id: state for id, state, _, _ in moved}
-        missing = [outcome for outcome in finals if outcome.id not in states]
+        finals = [outcome for outcome in finals if outcome.id not in self._locked] if self._locked else finals
+        missing: Sequence[Outcome] = ()
+        if len(moved) < len(finals):
+            there = {id for id, _, _, _ in moved}
+            missing = [outcome for outcome in finals if outcome.id not in there]
         if missing and self.in_doubt:
             # An answer was lost on the way: what is in history as we would have it is our own doing.
             ends = await repository.find_parents(db, [outcome.id for outcome in missing])
             missing = [outcome for outcome in missing if ends.get(outcome.id) != outcome.kind]
         self._parents += [id for id, _, _, has_dependents in moved if has_dependents]
         self._lost.update(outcome.id for outcome in missing)
-        for outcome in finals:
-            del self._left[outcome.id]
+        if len(finals) == len(self._left):
+            self._left.clear()
+        else:
+            for outcome in finals:
+                del self._left[outcome.id]
 
     async def _unless_locked(
         self, db: Database, outcomes: Sequence[Outcome], statement: Callable[[Sequence[Outcome]], Awaitable[T]]
@@ -229,7 +236,8 @@ async def settle_in(session: Session, node_id: int, outcomes: Sequence[Outcome])
     return Settlement(frozenset(outcome.id for outcome in outcomes if outcome.id not in done), parents=parents)
 
 
-_FINALS = (JobState.COMPLETED, JobState.FAILED, JobState.CANCELLED)
+FINALS = frozenset({JobState.COMPLETED, JobState.FAILED, JobState.CANCELLED})
+_ID = attrgetter("id")
 
 
 def _frees_a_lane(outcome: Outcome) -> bool:

@@ -74,9 +74,15 @@ WITH outcome AS (
 ), released AS (
     DELETE FROM dbjobs.job_worker
     WHERE worker = ANY (ARRAY(SELECT worker FROM moved WHERE release_worker)) AND node_id IS NOT DISTINCT FROM :node_id
+), unusual AS MATERIALIZED (
+    -- Nearly always nothing, found in one pass: parents, members of a batch, jobs of an older month. The month is a
+    -- scalar subquery, because it would be worked out anew for each row.
+    SELECT id, final_state, batch_id, has_dependents, created_at
+    FROM moved
+    WHERE has_dependents OR batch_id IS NOT NULL OR created_at < (SELECT date_trunc('month', now(), 'UTC'))
 ), told AS (
     INSERT INTO dbjobs.ended_parent (parent_id, state)
-    SELECT id, final_state FROM moved WHERE has_dependents
+    SELECT id, final_state FROM unusual WHERE has_dependents
     ON CONFLICT (parent_id) DO UPDATE SET state = excluded.state
 ), batched AS (
     INSERT INTO dbjobs.job_batch (batch_id, completed, failed, cancelled)
@@ -84,19 +90,18 @@ WITH outcome AS (
         count(*) FILTER (WHERE final_state = 'completed'),
         count(*) FILTER (WHERE final_state = 'failed'),
         count(*) FILTER (WHERE final_state = 'cancelled')
-    FROM moved
+    FROM unusual
     WHERE batch_id IS NOT NULL
     GROUP BY batch_id
 ), late AS (
-    -- Nearly always nothing: jobs of this month are left out before anything is looked up.
     INSERT INTO dbjobs.late_end (created_month, ended_month)
-    SELECT DISTINCT to_char(moved.created_at AT TIME ZONE 'UTC', 'YYYYMM'), to_char(now() AT TIME ZONE 'UTC', 'YYYYMM')
-    FROM moved
-    WHERE moved.created_at < date_trunc('month', now(), 'UTC')
+    SELECT DISTINCT to_char(u.created_at AT TIME ZONE 'UTC', 'YYYYMM'), to_char(now() AT TIME ZONE 'UTC', 'YYYYMM')
+    FROM unusual u
+    WHERE u.created_at < (SELECT date_trunc('month', now(), 'UTC'))
       AND (
           SELECT l.created_month
           FROM dbjobs.late_end l
-          WHERE l.created_month = to_char(moved.created_at AT TIME ZONE 'UTC', 'YYYYMM')
+          WHERE l.created_month = to_char(u.created_at AT TIME ZONE 'UTC', 'YYYYMM')
             AND l.ended_month = to_char(now() AT TIME ZONE 'UTC', 'YYYYMM')
           LIMIT 1
       ) IS NULL
