@@ -52,10 +52,12 @@ async def test_the_writer_outlives_a_look_at_the_file_that_fails(
             raise failing(failures.pop(), "disk I/O error")
         return look(writer)
 
+    notices: list[str] = []
+    listens = asyncio.Event()
+    listening = asyncio.ensure_future(db.listen(notices.append, lambda ready: listens.set()))
+    await listens.wait()
     monkeypatch.setattr(sqlite_writer, "FAILED_SECONDS", 0.01)
     monkeypatch.setattr(sqlite_writer.Writer, "_look", fail_at_first)
-    notices: list[str] = []
-    listening = asyncio.ensure_future(db.listen(notices.append, lambda ready: None))
     await eventually(lambda: not failures, "the looks have failed")
     await repository.set_queue(db, "q", paused=True)
     with closing(sqlite3.connect(db.path, isolation_level=None)) as other:
