@@ -67,9 +67,12 @@ class CallersSession:
         """
         ref_id = ref[list(columns).index("ref_id")]
         until = time.monotonic() + WAIT_SECONDS
+        is_ours: bool | None = None  # inserted by this very transaction, for whose end there is no waiting here
         while True:
             inserted, is_taken = await self._try(ref_id, Table(columns, [ref]))
-            if inserted or is_taken or time.monotonic() >= until:
+            if not inserted and not is_taken and is_ours is None:
+                is_ours = bool(await self._session.fetch("find_own_refs", ref_ids=[ref_id]))
+            if inserted or is_taken or is_ours or time.monotonic() >= until:
                 return inserted
             await anyio.sleep(LOOK_SECONDS)
 

@@ -66,7 +66,7 @@ async def test_a_batch_nobody_used_is_none(jobs: Jobs) -> None:
         assert await jobs.batch("never") is None
 
 
-async def test_what_was_appended_becomes_one_row_and_the_sums_stay(url: str, raw: Raw) -> None:
+async def test_what_was_appended_is_folded_and_the_sums_stay(url: str, raw: Raw) -> None:
     async with nodes(url, 2, register) as (jobs, other):
         db = jobs._client.db
         refs = list(await asyncio.gather(*(jobs.enqueue(work, "ok", batch_id=f"b{n % 3}") for n in range(60))))
@@ -80,12 +80,12 @@ async def test_what_was_appended_becomes_one_row_and_the_sums_stay(url: str, raw
         await wait_all(jobs, refs)
 
         async def is_folded() -> bool:
-            # The nodes' own housekeeping folds, too: what it has in hand is passed by and comes with the next fold.
+            # Two folds at once pass by each other's rows: a batch may be left in a row for each until more comes.
             await repository.fold_batches(db, 1000)
-            rows = await raw.rows("SELECT batch_id FROM dbjobs.job_batch")
-            return sorted(rows) == [("b0",), ("b1",), ("b2",)]
+            rows = await raw.rows("SELECT folded FROM dbjobs.job_batch")
+            return len(rows) <= 3 * 6 and all(folded for (folded,) in rows)
 
-        await eventually(is_folded, "each batch is one row")
+        await eventually(is_folded, "all that was appended is folded")
         after = [await other.batch(f"b{n}") for n in range(3)]
     assert after[1:] == before[1:]
     assert before[0] is not None

@@ -412,3 +412,14 @@ def test_nothing_that_only_callers_need_is_imported() -> None:
         "print({'sqlalchemy', 'psycopg', 'aiosqlite'} & sys.modules.keys())"
     )
     assert subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout == "set()\n"
+
+
+async def test_a_ref_id_twice_in_one_transaction_is_one_job(jobs: Jobs, caller: Caller) -> None:
+    jobs.command(echo)
+    async with jobs:
+        await caller.begin()
+        first = await jobs.enqueue(echo, connection=caller.given, ref_id="the same")
+        second = await jobs.enqueue(echo, connection=caller.given, ref_id="the same")
+        await caller.commit()
+        assert (second.id, first.created, second.created) == (first.id, True, False)
+        assert [job.ref_id for job in await whole_list(jobs)] == ["the same"]

@@ -273,7 +273,12 @@ async def test_any_round_trip_may_fail(fault: Fault, target: Target, url: str, r
             done.update(todo)
             # Errors lead to round trips that a calm run has not: they take their turn as well.
             todo = sorted(run.points() - done)
-        assert [point for point in run.unreached if point in known] == []
+        # A calm run meets some points by chance: a caller's wait asks the database only if no worker was faster.
+        for _ in range(2):
+            again, run.unreached[:] = [point for point in run.unreached if point in known], []
+            for point in again:
+                await run.meet(point, fault, PATIENCE_SECONDS)
+        assert [point for point in run.unreached if point in known and point.loop != "wait"] == []
 
 
 @pytest.mark.parametrize("fault", [fault for fault in Fault if fault is not Fault.DELAYED])
