@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from dbjobs.errors import NotRunning, UnknownJob
+from dbjobs.errors import DatabaseUnavailable, NotRunning, UnknownJob
 from dbjobs.models import Job
 from dbjobs.store import repository
 from dbjobs.store.database import Database
@@ -105,12 +105,16 @@ class Waits:
     # --- looking --------------------------------------------------------------------------------
 
     async def _run(self) -> None:
-        while self._awaited:
-            due = self._take_due()
-            try:
-                await (self._look(due) if due else self._until_due())
-            except Exception as error:  # nobody else could tell those who wait
-                self._fail(due or list(self._awaited), error)
+        try:
+            while self._awaited:
+                due = self._take_due()
+                try:
+                    await (self._look(due) if due else self._until_due())
+                except Exception as error:  # nobody else could tell those who wait
+                    self._fail(due or list(self._awaited), error)
+        finally:
+            # Somebody has cancelled this task: callers who wait must not wait for ever.
+            self._fail(list(self._awaited), DatabaseUnavailable("the look for the ends of jobs was interrupted"))
 
     def _look_at(self, id: int, awaited: _Awaited, pause: float) -> None:
         awaited.due = time.monotonic() + pause

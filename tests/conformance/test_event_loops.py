@@ -80,6 +80,7 @@ def test_twenty_enqueues_in_one_loop_after_another(jobs: Jobs) -> None:
     assert len({asyncio.run(use(jobs)) for _ in range(3)}) == 1  # one ref_id, one job
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # what drivers say of dead connections
 def test_a_loop_that_ends_without_a_close_is_left_behind(jobs: Jobs) -> None:
     @jobs.command
     async def work() -> None: ...
