@@ -150,10 +150,14 @@ async def test_a_connection_that_the_server_has_closed_while_it_lay_idle_fails_n
 ) -> None:
     """Also where the event loop has not come to hear of it: the loop is blocked while the server closes it."""
     await set_paused(db, "q")
-    dropping = threading.Thread(target=lambda: asyncio.run(raw.drop_connections()))
+
+    def drop() -> None:
+        asyncio.run(raw.drop_connections())
+        time.sleep(0.5)  # the server says that it has closed a connection a little before its farewell arrives here
+
+    dropping = threading.Thread(target=drop)
     dropping.start()
     dropping.join()
-    time.sleep(0.5)  # blocks the loop, too: the server has closed it when its farewell has arrived, not when it says so
     if way == "fetch":
         assert [queue.queue for queue in await repository.list_queues(db)] == ["q"]
     else:

@@ -28,6 +28,7 @@ from dbjobs.store.retrying import in_transaction
 from dbjobs.store.settlement import Settling, settle, settle_in
 from tests.conformance.helpers import START, Gate, eventually, wait_all
 from tests.conformance.raw import Raw
+from tests.servers import Target
 
 Operation = Callable[[Database, "Stage"], Coroutine[Any, Any, None]]
 PATIENCE_SECONDS = 6.0
@@ -266,9 +267,11 @@ async def all_is_well(jobs: Jobs, db: Database, stage: Stage) -> None:
 @pytest.mark.dialect("postgres", "mysql", "sqlserver")
 @pytest.mark.parametrize("commits", [True, False])
 async def test_a_handlers_transaction_that_hangs_before_its_commit_holds_up_its_own_job_only(
-    url: str, commits: bool
+    url: str, commits: bool, target: Target
 ) -> None:
     """Neither the other outcomes of its node wait for it, nor the rescue of the other jobs when the node dies."""
+    if target.is_pooled:
+        pytest.skip("a pooler takes no limits for locks: what waits for one waits for the time limit of its statement")
     jobs = Jobs(url)
     jobs.command(echo)
     db = make_database(url)
@@ -321,8 +324,12 @@ async def hanging(commits: bool) -> AsyncIterator[None]:
 
 
 @pytest.mark.dialect("postgres", "mysql", "sqlserver")
-async def test_an_outcome_whose_row_is_locked_holds_up_no_other_one_of_its_node(url: str, jobs: Jobs) -> None:
+async def test_an_outcome_whose_row_is_locked_holds_up_no_other_one_of_its_node(
+    url: str, jobs: Jobs, target: Target
+) -> None:
     """As if its handler's own transaction, on a connection that has died silently, were still open on the server."""
+    if target.is_pooled:
+        pytest.skip("a pooler takes no limits for locks: what waits for one waits for the time limit of its statement")
     gate = Gate()
     jobs.command(name="slow")(gate)
     jobs.command(echo)
