@@ -346,9 +346,9 @@ async def test_an_outcome_whose_row_is_locked_holds_up_no_other_one_of_its_node(
                 gate.open()
                 refs = [await jobs.enqueue(echo) for _ in range(20)]
                 # One wait for the lock at most (as long as a connection waits for one), and then no more.
-                await wait_all(jobs, refs, timeout=25)
+                await wait_all(jobs, refs, timeout=60)
                 for _ in range(3):
-                    await wait_all(jobs, [await jobs.enqueue(echo) for _ in range(20)], timeout=2)
+                    await wait_all(jobs, [await jobs.enqueue(echo) for _ in range(20)], timeout=8)
                 assert len(engine._finisher) == 1
             assert (await jobs.wait(slow, timeout=10)).attempt == 1
             await eventually(lambda: len(engine._finisher) == 0, "nothing is left to be written", timeout=40)
