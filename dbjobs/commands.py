@@ -29,7 +29,8 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         handler: the function or object to call; None if only other processes have it.
         request_type: declared type of the request; ``Any`` if undeclared.
         takes_request, takes_context: what the handler wants to be called with.
-        request_optional: its request has a default, which it gets when a job has no request.
+        request_optional: its request has a default.
+        request_default: that default; the handler gets it when a job has no request.
         is_async: awaited on the event loop; otherwise called in a thread.
         process: called in a worker process, which a timeout really kills.
         template: a row with this command's default options.
@@ -47,6 +48,7 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     decode: codec.Decode
     should_retry: ShouldRetry | None
     request_optional: bool = False
+    request_default: Any = None
 
     def encode_request(self, request: Any, limit: int) -> str | None:
         """JSON text of a request that fits the declared type.
@@ -144,6 +146,7 @@ class Registry:
             decode=codec.decoder(request_type, command=name),
             should_retry=should_retry,
             request_optional=request_optional,
+            request_default=_first_default(function) if request_optional else None,
         )
         self._commands[name] = command
         self._by_handler[_key(handler)] = command
@@ -327,6 +330,10 @@ def _signature(function: Handler, where: str) -> tuple[bool, bool, Any, bool]:
     if types:
         return True, False, types[0][1], not required
     return False, False, Any, False
+
+
+def _first_default(function: Handler) -> Any:
+    return next(iter(inspect.signature(function).parameters.values())).default
 
 
 def _is_coroutine_function(function: Any) -> bool:

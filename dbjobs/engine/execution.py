@@ -156,7 +156,10 @@ class Execution:
         arguments: tuple[Any, ...]
         if command.takes_request:
             body = job.request_body if job.executed_at is None else job.response_body
-            request = codec.decode_request(command.decode, body, command=command.name)
+            if body is None and command.request_optional:
+                request = command.request_default
+            else:
+                request = codec.decode_request(command.decode, body, command=command.name)
             arguments = (request, attempt.context) if command.takes_context else (request,)
         else:
             arguments = (attempt.context,) if command.takes_context else ()

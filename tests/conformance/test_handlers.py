@@ -224,3 +224,22 @@ async def test_cancel_ends_a_job_for_good(jobs: Jobs) -> None:
     async with jobs.start():
         done = await jobs.wait(await jobs.enqueue(useless), timeout=10)
     assert (done.state, done.error, done.attempt) == (JobState.CANCELLED, "no longer wanted", 1)
+
+
+async def test_a_request_with_a_default_may_be_left_out(jobs: Jobs) -> None:
+    @jobs.command
+    async def alone(number: int = 5) -> int:
+        return number
+
+    @jobs.command
+    def beside_the_job(number: int = 6, job: JobContext | None = None) -> int:
+        return number
+
+    @jobs.command
+    async def with_context(number: int = 7, *, more: int = 1) -> int:
+        return number + more
+
+    async with jobs.start():
+        for command, without, given in ((alone, 5, 1), (beside_the_job, 6, 1), (with_context, 8, 2)):
+            assert (await jobs.wait(await jobs.enqueue(command), timeout=10)).response == without
+            assert (await jobs.wait(await jobs.enqueue(command, 1), timeout=10)).response == given
