@@ -21,9 +21,10 @@ from dbjobs.store.sqlite.connection import MINIMUM_VERSION, connect, is_full, ma
 from dbjobs.store.sqlite.history import History, HistoryFiles
 from dbjobs.store.sqlite.script import Script, Scripts
 from dbjobs.store.sqlite.session import CallerSession, WriterSession
-from dbjobs.store.sqlite.threads import Connected, Desk, Readers
+from dbjobs.store.sqlite.threads import Connected, Readers
 from dbjobs.store.sqlite.writer import Writer
 from dbjobs.store.statements import Statements
+from dbjobs.store.threads import Inbox
 
 CHANGED = "changed"  # the notice that some other connection has committed
 _JOIN_SECONDS = 10.0
@@ -54,7 +55,7 @@ class SqliteDatabase:
         self.pool_size = self._pool_size
         self._files = HistoryFiles(path, schema)
         self.statements, self._scripts = _statements(schema)
-        self._desk: Desk | None = None
+        self._inbox: Inbox | None = None
         self._writer: Writer | None = None
         self._readers: Readers | None = None
         self._nodes: Readers | None = None
@@ -65,13 +66,13 @@ class SqliteDatabase:
                 f"dbjobs needs SQLite {'.'.join(map(str, MINIMUM_VERSION))} or newer, and this Python has "
                 f"{sqlite3.sqlite_version}"
             )
-        desk = self._desk = Desk()
+        inbox = self._inbox = Inbox()
         # The nodes' leases have a thread and a file of their own: they wait for nothing that is done with jobs.
-        self._nodes = Readers(desk, 1, self._connect_nodes, "nodes")
-        self._readers = Readers(desk, max(1, self._pool_size), self._connect_reader)
+        self._nodes = Readers(inbox, 1, self._connect_nodes, "nodes")
+        self._readers = Readers(inbox, max(1, self._pool_size), self._connect_reader)
         try:
             if self._pool_size > 0:
-                self._writer = self._new_writer(desk)
+                self._writer = self._new_writer(inbox)
                 await self._writer.opened
             await self._nodes.submit(lambda *_: None)
         except BaseException as error:
@@ -82,7 +83,7 @@ class SqliteDatabase:
 
     async def close(self) -> None:
         threads = [thread for thread in (self._readers, self._nodes, self._writer) if thread is not None]
-        self._desk = self._writer = self._readers = self._nodes = None
+        self._inbox = self._writer = self._readers = self._nodes = None
         for thread in threads:
             thread.stop()
 
@@ -178,13 +179,13 @@ class SqliteDatabase:
     @property
     def _opened(self) -> Writer:
         if self._writer is None:
-            if self._desk is None:
+            if self._inbox is None:
                 raise _not_open()
-            self._writer = self._new_writer(self._desk)
+            self._writer = self._new_writer(self._inbox)
         return self._writer
 
-    def _new_writer(self, desk: Desk) -> Writer:
-        return Writer(desk, self._connect_writer, self._busy_seconds, archives=self._pool_size > 0)
+    def _new_writer(self, inbox: Inbox) -> Writer:
+        return Writer(inbox, self._connect_writer, self._busy_seconds, archives=self._pool_size > 0)
 
     def _thread_of(self, script: Script) -> Readers | Writer:
         """Where a statement is run."""
