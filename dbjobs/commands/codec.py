@@ -54,6 +54,15 @@ def encode(value: Any, *, what: str, limit: int) -> str | None:
     return text
 
 
+def encode_exact(value: int | str | bool, limit: int) -> str | None:
+    """JSON text of a value that needs no look at what comes back; None if ``encode`` has something to say of it."""
+    try:
+        data = _encoder.encode(value)
+    except Exception:
+        return None
+    return data.decode() if len(data) <= limit else None
+
+
 def check(request: Any, text: str, wanted: Any, decode: Decode, *, what: str) -> None:
     """Hold the stored text against the declared type: it must give back an equal value.
 
