@@ -23,6 +23,7 @@ from dbjobs.store.counters import client_counter
 from dbjobs.store.database import Database, Session, missing_file
 from dbjobs.store.notices import CHILDREN, ready_notices
 from dbjobs.store.records import NewJob, Ready
+from dbjobs.store.retrying import without_conflict
 from dbjobs.store.transactions.cancelling import cancel
 from dbjobs.store.transactions.dependencies import Follower
 from dbjobs.store.transactions.enqueueing import (
@@ -35,7 +36,7 @@ from dbjobs.store.transactions.enqueueing import (
     ref_deadline,
 )
 from dbjobs.store.transactions.migrate import LATEST_VERSION, check, migrate
-from dbjobs.store.transactions.retrying import in_transaction, without_conflict
+from dbjobs.store.transactions.retrying import in_transaction
 
 log = logging.getLogger("dbjobs")
 

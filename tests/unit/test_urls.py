@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from dbjobs import InvalidOption, InvalidUrl, Jobs
-from dbjobs.store.database import make_database, split_url
+from dbjobs.store.database import make_database
+from dbjobs.store.url import split_url
 
 
 @pytest.mark.parametrize(

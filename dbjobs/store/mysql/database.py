@@ -14,7 +14,7 @@ from urllib.parse import unquote
 import anyio
 
 from dbjobs.errors import DatabaseError, DatabaseUnavailable, InvalidUrl
-from dbjobs.store.database import Row, Session, number_option, split_url
+from dbjobs.store.database import Row, Session
 from dbjobs.store.mysql import adopting
 from dbjobs.store.mysql.callers import CallersSession
 from dbjobs.store.mysql.connection import DRIVERS, MysqlConnection
@@ -25,8 +25,9 @@ from dbjobs.store.mysql.steps import steps_of
 from dbjobs.store.mysql.values import column_of, in_pieces
 from dbjobs.store.pool import Pool
 from dbjobs.store.records import NewJob
+from dbjobs.store.retrying import without_conflict
 from dbjobs.store.statements import Statements, Table
-from dbjobs.store.transactions.retrying import in_transaction, without_conflict
+from dbjobs.store.url import number_option, split_url
 
 _OPTIONS = {"pool_size", "connect_timeout", "command_timeout", "unix_socket", "ssl", "ssl_ca", "ssl_cert", "ssl_key"}
 # The collation that compares byte by byte, trailing blanks included: the servers have one name each for it.
@@ -113,7 +114,12 @@ class MysqlDatabase:
         if len(pieces) > 1 and several:  # each with its own commit: no lock lives from one round trip to the next
             return [row for piece in pieces for row in await self.fetch(statement, **piece)]
         if len(pieces) > 1:
-            return await in_transaction(self, lambda session: session.fetch(statement, **parameters))
+
+            async def together() -> Sequence[Row]:
+                async with self.transaction() as session:
+                    return await session.fetch(statement, **parameters)
+
+            return await without_conflict(together)
 
         async def once() -> Sequence[Row]:
             async with self._opened.connection() as connection:

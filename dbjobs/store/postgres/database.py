@@ -12,7 +12,7 @@ from typing import Any
 import anyio
 
 from dbjobs.errors import DatabaseError, DatabaseUnavailable, InvalidUrl
-from dbjobs.store.database import Row, Session, number_option, split_url
+from dbjobs.store.database import Row, Session
 from dbjobs.store.pool import Pool
 from dbjobs.store.postgres.binding import Binding
 from dbjobs.store.postgres.callers import adopted
@@ -20,6 +20,7 @@ from dbjobs.store.postgres.connection import Limits, PostgresConnection
 from dbjobs.store.postgres.connector import Connector
 from dbjobs.store.postgres.session import HandlersSession, PostgresSession
 from dbjobs.store.statements import Statements
+from dbjobs.store.url import number_option, split_url
 
 # How long a connection that listens may hear nothing before it asks whether the server is still there.
 PING_SECONDS = 30.0

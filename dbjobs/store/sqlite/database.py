@@ -15,7 +15,7 @@ from urllib.parse import unquote
 import anyio
 
 from dbjobs.errors import DatabaseError, InvalidUrl, MissingPermission
-from dbjobs.store.database import Row, Session, number_option, split_url
+from dbjobs.store.database import Row, Session
 from dbjobs.store.sqlite.callers import Callers, Sqlite3Callers, callers, check_file
 from dbjobs.store.sqlite.connection import MINIMUM_VERSION, connect, is_full, make_room, translate
 from dbjobs.store.sqlite.history import History, HistoryFiles
@@ -25,6 +25,7 @@ from dbjobs.store.sqlite.threads import Connected, Readers
 from dbjobs.store.sqlite.writer import Writer
 from dbjobs.store.statements import Statements
 from dbjobs.store.threads import Inbox
+from dbjobs.store.url import number_option, split_url
 
 CHANGED = "changed"  # the notice that some other connection has committed
 _JOIN_SECONDS = 10.0

@@ -6,8 +6,8 @@ from typing import NamedTuple
 from urllib.parse import unquote
 
 from dbjobs.errors import InvalidUrl
-from dbjobs.store.database import number_option, split_url
 from dbjobs.store.sqlserver.driver import is_freetds
+from dbjobs.store.url import number_option, split_url
 
 _OWN_OPTIONS = {"driver", "pool_size", "connect_timeout", "command_timeout"}
 # What these words would overrule is in the URL itself.
