@@ -20,7 +20,7 @@ LOOPS = {
     "Dependencies.look": "dependencies",
     "Engine._look_for_cancellations": "cancellations",
     "Node._main": "heartbeat",
-    "Engine._shut_down": "shutdown",
+    "Shutdown.run": "shutdown",
     "Engine.transaction": "handler's transaction",
     "Client.open": "opening",
     "Client.enqueue": "enqueue",
