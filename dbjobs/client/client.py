@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 import anyio
 
 from dbjobs.client.coalescer import Coalescer
+from dbjobs.client.notices import Notices, ready_of, waits
 from dbjobs.client.turns import RefTurns
 from dbjobs.client.waiting import Waits
 from dbjobs.engine.supervisor import Engine
@@ -22,7 +22,7 @@ from dbjobs.store.adopting import adopt
 from dbjobs.store.counters import client_counter
 from dbjobs.store.database import Database, Session, missing_file
 from dbjobs.store.notices import CHILDREN, ready_notices
-from dbjobs.store.records import NewJob, Ready
+from dbjobs.store.records import NewJob
 from dbjobs.store.retrying import without_conflict
 from dbjobs.store.transactions.cancelling import cancel
 from dbjobs.store.transactions.dependencies import Follower
@@ -40,8 +40,6 @@ from dbjobs.store.transactions.retrying import in_transaction
 
 log = logging.getLogger("dbjobs")
 
-# At most one notice per queue in this time: NOTIFY takes a global lock when it commits.
-NOTICE_COOLDOWN_SECONDS = 0.005
 IDS_PER_STATEMENT = 1000
 
 
@@ -62,9 +60,7 @@ class Client:
         self._coalescer: Coalescer[NewJob, JobRef] = Coalescer(self._insert)
         self._turns = RefTurns(max(1, self._db.pool_size - 1))
         self._known_queues: set[str] = set()
-        self._noticed: dict[tuple[str, bool], float] = {}
-        self._late_notices: dict[tuple[str, bool], Ready] = {}
-        self._late: asyncio.Task[None] | None = None
+        self._notices = Notices(lambda: self._db)
         self.waits = Waits(lambda: self.db)
         self.engine: Engine | None = None
 
@@ -149,8 +145,7 @@ class Client:
             try:
                 await self._coalescer.close()
                 await self.waits.close()
-                if self._late is not None:
-                    await asyncio.wait([self._late])
+                await self._notices.close()
             finally:
                 self._opened = 0
                 self._loop = None
@@ -203,7 +198,7 @@ class Client:
         self, session: Session, job: NewJob, parents: Sequence[Parent], *, refuse_existing: bool
     ) -> JobRef:
         """Insert one job in the caller's transaction, after whose commit the engine's sweep tells its parents of it."""
-        notices = [CHILDREN] if parents else ready_notices([_ready(job)])
+        notices = [CHILDREN] if parents else ready_notices([ready_of(job)])
         deadline = ref_deadline()
         inserted = await insert_one(
             session, self.db, job, parents, notices, refuse_existing=refuse_existing, deadline=deadline
@@ -214,7 +209,7 @@ class Client:
         """Insert one job with a ref_id or with parents in a transaction of ours."""
         db = self.db
         deadline = ref_deadline()
-        notices = ready_notices([_ready(job)])
+        notices = ready_notices([ready_of(job)])
 
         async def work(session: Session) -> Inserted:
             return await insert_one(
@@ -247,7 +242,7 @@ class Client:
 
         async def work(session: Session) -> list[JobRef]:
             refs = await insert_many(session, jobs)
-            await repository.notify(session, ready_notices(_ready(job) for job in (jobs[0], jobs[-1])))
+            await repository.notify(session, ready_notices(ready_of(job) for job in (jobs[0], jobs[-1])))
             return refs
 
         if session is not None:
@@ -266,7 +261,7 @@ class Client:
             self._known_queues.update(new)
 
     async def _insert(self, jobs: Sequence[NewJob]) -> list[JobRef]:
-        notices = ready_notices(self._due_notices(jobs))
+        notices = ready_notices(self._notices.due(jobs))
         if any(job.batch_id is not None for job in jobs):
             refs = await in_transaction(self._db, lambda session: insert_plain(session, jobs, notices))
         else:
@@ -280,48 +275,10 @@ class Client:
         """Tell the workers of this process."""
         if self.engine is None:
             return
-        self.engine.waker.ready([_ready(job) for job in jobs if not _waits(job)])
+        self.engine.waker.ready([ready_of(job) for job in jobs if not waits(job)])
         for job in jobs:
             if job.delay_seconds is not None:
                 self.engine.timekeeper.scheduled_in(job.delay_seconds)
-
-    def _due_notices(self, jobs: Sequence[NewJob]) -> list[Ready]:
-        """Which notices may go out with this insert; the others go together when their cooldown is over."""
-        now = time.monotonic()
-        due: dict[tuple[str, bool], Ready] = {}
-        for job in jobs:
-            if _waits(job):
-                continue
-            key = (job.queue, job.worker is not None)
-            if now - self._noticed.get(key, 0.0) >= NOTICE_COOLDOWN_SECONDS:
-                before = due.get(key)
-                if before is None or job.priority < before.priority:
-                    due[key] = _ready(job)
-            else:
-                self._late_notices[key] = _ready(job)
-        for key in due:
-            self._noticed[key] = now
-        if self._late_notices and (self._late is None or self._late.done()):
-            self._late = asyncio.create_task(self._send_late())
-        return list(due.values())
-
-    async def _send_late(self) -> None:
-        while self._late_notices:
-            await asyncio.sleep(NOTICE_COOLDOWN_SECONDS)
-            late, self._late_notices = self._late_notices, {}
-            now = time.monotonic()
-            # If a later insert has carried a notice for the same queue, this one is told already.
-            untold = [job for key, job in late.items() if now - self._noticed.get(key, 0.0) >= NOTICE_COOLDOWN_SECONDS]
-            for key in late:
-                self._noticed[key] = now
-            if untold:
-                await self._notify(ready_notices(untold))
-
-    async def _notify(self, notices: Sequence[str]) -> None:
-        try:
-            await repository.notify(self._db, notices)
-        except Exception:
-            return  # only a hint, whatever is wrong with it: polling finds the jobs
 
     def poke_queues(self) -> None:
         """Settings of queues were changed by this process."""
@@ -363,18 +320,9 @@ class Client:
         db = self.db
         revived, waiting = await without_conflict(lambda: repository.requeue_jobs(db, ids, client_counter()))
         if revived:
-            await self._notify(ready_notices(revived))
+            await self._notices.send(ready_notices(revived))
             if self.engine is not None:
                 self.engine.waker.ready(revived)
         if waiting:
             await self._follow(Follower(db, children=waiting))
         return len(revived) + len(waiting)
-
-
-def _ready(job: NewJob) -> Ready:
-    return Ready(job.queue, job.priority, job.worker is not None)
-
-
-def _waits(job: NewJob) -> bool:
-    """True if the row will not be ready when it is inserted."""
-    return job.pending > 0 or job.run_after is not None or bool(job.delay_seconds)

@@ -26,7 +26,7 @@ LOOPS = {
     "Client.enqueue": "enqueue",
     "Client.enqueue_many": "enqueue_many",
     "Coalescer._run": "coalescer",
-    "Client._send_late": "late notices",
+    "Notices._send_late": "late notices",
     "Client.get_many": "get",
     "Client.cancel": "cancel",
     "Client.cancel_many": "cancel_many",
