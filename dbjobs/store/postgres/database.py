@@ -92,7 +92,7 @@ class PostgresDatabase:
         while True:
             connection = await pool.acquire()
             try:
-                return await connection.fetch(prepared.text, values, in_doubt=True)
+                return prepared.rows(await connection.fetch(prepared.text, values, in_doubt=True))
             except DatabaseUnavailable:
                 self._note(connection)
                 left -= 1

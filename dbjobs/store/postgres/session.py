@@ -26,7 +26,7 @@ class PostgresSession:
     async def fetch(self, statement: str, /, **parameters: Any) -> Sequence[Row]:
         prepared = self._binding.statements[statement]
         values = self._binding.bind(prepared.parameters, parameters)
-        return await self._connection.fetch(prepared.text, values, in_doubt=False)
+        return prepared.rows(await self._connection.fetch(prepared.text, values, in_doubt=False))
 
     async def script(self, statement: str, /, **words: str) -> None:
         text = statement if "\n" in statement else self._binding.statements.text(statement)
