@@ -3,16 +3,59 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
 import difflib
 import math
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence, Set
+from decimal import Decimal
+from enum import Enum
+from typing import Any, ClassVar, Protocol
+from uuid import UUID
 
 import msgspec
 
 from dbjobs.errors import InvalidOption, InvalidRequest, PayloadTooLarge
 
 Decode = Callable[[str], Any]
+
+
+class _Dataclass(Protocol):
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+
+class _Attrs(Protocol):
+    __attrs_attrs__: ClassVar[Any]
+
+
+class _Pydantic(Protocol):
+    def model_dump(self, *, mode: str) -> Any: ...
+
+
+# What can be written as JSON, for type checkers.
+Storable = (
+    None
+    | bool
+    | int
+    | float
+    | str
+    | bytes
+    | bytearray
+    | memoryview
+    | Sequence[Any]
+    | Set[Any]
+    | Mapping[Any, Any]
+    | datetime.date
+    | datetime.time
+    | datetime.timedelta
+    | Decimal
+    | Enum
+    | UUID
+    | msgspec.Struct
+    | msgspec.Raw
+    | _Dataclass
+    | _Attrs
+    | _Pydantic
+)
 
 _encoder = msgspec.json.Encoder()
 
@@ -152,6 +195,21 @@ def decoder(wanted: Any, *, command: str) -> Decode:
     except (TypeError, NameError) as error:
         raise InvalidOption(f"command {command!r}: its request type {wanted!r} is not supported: {error}") from error
     return decode
+
+
+def response_decoder(wanted: Any) -> Callable[[Any], Any] | None:
+    """A function that turns a response, as decoded JSON, into the type that a handler declares to return.
+
+    Returns:
+        None if there is nothing to turn it into: no type is declared, or one that JSON cannot be read as.
+    """
+    if wanted in (Any, object, None, type(None)):
+        return None
+    try:
+        decode = decoder(wanted, command="")
+    except InvalidOption:
+        return None
+    return lambda plain: plain if type(plain) is wanted else decode(dumps(plain))
 
 
 def decode_request(decode: Decode, body: str | None, *, command: str) -> Any:

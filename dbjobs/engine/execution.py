@@ -112,7 +112,7 @@ class Execution:
             if task.cancelling():
                 await _forget_cancellations(task)
             duration_ms = (time.monotonic() - began) * 1000
-            if attempt.context.settled:
+            if attempt.context._settled:
                 self._reports.completed(attempt.context)
                 return None, clean
             if attempt.abandoned and attempt.lane_rest is None:
@@ -120,8 +120,8 @@ class Execution:
             # A handler that has come to its end all the same while the node stops has done its work.
             if attempt.stop is not None and not (attempt.stop is Stop.SHUTDOWN and not _is_cancellation(error)):
                 return stopped(attempt, duration_ms), clean
-            if attempt.context.executed_body is not None and job.executed_at is None:
-                outcome, still_clean = await self._run_callback(attempt, attempt.context.executed_body[0], task)
+            if attempt.context._executed_body is not None and job.executed_at is None:
+                outcome, still_clean = await self._run_callback(attempt, attempt.context._executed_body[0], task)
                 return outcome, clean and still_clean
             if error is not None:
                 return failed(attempt, error, duration_ms), clean
@@ -203,7 +203,7 @@ class Execution:
     ) -> tuple[Outcome | None, bool]:
         # As the row is now: any time in executed_at says that only the callback is left.
         job = attempt.job
-        attempt.context.executed_body = (body,)
+        attempt.context._executed_body = (body,)
         attempt.call = None
         attempt.deadline = float("inf")
         attempt.job = replace(
