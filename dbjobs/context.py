@@ -10,7 +10,7 @@ from typing import Any, Protocol, TypeVar, Unpack, overload
 
 import msgspec
 
-from dbjobs.codec import Storable
+from dbjobs.commands.codec import Storable
 from dbjobs.errors import Cancel, InvalidOption
 from dbjobs.models import EnqueueOptions, Job, JobRef
 from dbjobs.store.records import Claimed

@@ -9,7 +9,7 @@ from typing import TypedDict
 
 import msgspec
 
-from dbjobs import options
+from dbjobs.commands import options
 from dbjobs.errors import InvalidOption
 
 
