@@ -14,7 +14,7 @@ from uuid import UUID
 
 import msgspec
 
-from dbjobs.errors import InvalidOption, InvalidRequest, PayloadTooLarge
+from dbjobs.errors import DbjobsError, InvalidOption, InvalidRequest, InvalidResponse, PayloadTooLarge
 
 Decode = Callable[[str], Any]
 
@@ -69,15 +69,16 @@ def _enc_hook(value: Any) -> Any:
 _hooked = msgspec.json.Encoder(enc_hook=_enc_hook)
 
 
-def encode(value: Any, *, what: str, limit: int) -> str | None:
+def encode(value: Any, *, what: str, limit: int, invalid: type[DbjobsError] = InvalidRequest) -> str | None:
     """JSON text of a request or response; None stays None.
 
     Args:
         what: names the value in errors, as in ``"request of send_email"``.
         limit: largest size in bytes.
+        invalid: the error for one that cannot be written as JSON.
 
     Raises:
-        InvalidRequest: not serialisable. PayloadTooLarge.
+        InvalidRequest, InvalidResponse: not serialisable. PayloadTooLarge.
     """
     if value is None:
         return None
@@ -91,10 +92,19 @@ def encode(value: Any, *, what: str, limit: int) -> str | None:
             reason = str(error)
         except Exception:
             reason = type(error).__name__
-        raise InvalidRequest(f"{what} cannot be serialised: {reason}") from error
+        raise invalid(f"{what} cannot be serialised: {reason}") from error
     if len(data) > limit:
         raise PayloadTooLarge(f"{what} has {len(data)} bytes as JSON; the limit is {limit} (max_payload_bytes)")
     return text
+
+
+def encode_response(value: Any, *, command: str, limit: int) -> str | None:
+    """JSON text of what a handler has returned.
+
+    Raises:
+        InvalidResponse: not serialisable. PayloadTooLarge.
+    """
+    return encode(value, what=f"the response of {command!r}", limit=limit, invalid=InvalidResponse)
 
 
 def encode_exact(value: int | str | bool, limit: int) -> str | None:

@@ -371,7 +371,9 @@ def _first_default(function: Handler) -> Any:
 
 
 def _is_coroutine_function(function: Any) -> bool:
-    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(getattr(function, "__call__", None))  # noqa: B004
+    """True for an async function, also behind a wrapper that says what it wraps, or for an object with such a call."""
+    forms = (function, getattr(function, "__call__", None))  # noqa: B004
+    return any(inspect.iscoroutinefunction(inspect.unwrap(form)) for form in forms if form is not None)
 
 
 def _is_context(hint: Any) -> bool:

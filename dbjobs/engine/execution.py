@@ -179,7 +179,7 @@ class Execution:
         body: str | None = None
         if job.executed_at is None and response is not None:
             try:
-                body = codec.encode(response, what=f"the response of {job.command!r}", limit=self._max_payload_bytes)
+                body = codec.encode_response(response, command=job.command, limit=self._max_payload_bytes)
             except BaseException as error:
                 return failed(attempt, error, duration_ms)
         return Outcome(
@@ -209,8 +209,9 @@ class Execution:
         return await self.run(attempt, seat)
 
 
-async def _awaiting(awaitable: Any) -> Any:
-    return await awaitable
+async def _awaiting(result: Any) -> Any:
+    # A plain wrapper that runs the async function to its end by itself has returned the response.
+    return await result if hasattr(type(result), "__await__") else result
 
 
 async def _forget_cancellations(task: asyncio.Task[Any]) -> None:

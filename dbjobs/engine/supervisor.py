@@ -232,7 +232,7 @@ class Engine:
         async with self.reports.set_aside(context) as lines, self._db.handler_transaction() as session:
             yield session.connection
             response = context.response
-            body = codec.encode(response, what=f"the response of {context.command!r}", limit=self._max_payload_bytes)
+            body = codec.encode_response(response, command=context.command, limit=self._max_payload_bytes)
             outcome = Outcome(
                 id=context.id,
                 attempt=context.attempt,
