@@ -3,30 +3,35 @@
 from __future__ import annotations
 
 import logging
+import math
 import signal
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from types import TracebackType
-from typing import Any, Self, TypeVar, Unpack, overload
+from typing import Any, Literal, Self, TypeVar, Unpack, overload
 
 import anyio
 
 from dbjobs.client.client import Client
 from dbjobs.commands import options as job_options
 from dbjobs.commands.registry import Command, Handler, Registry, ShouldRetry, base_row
-from dbjobs.context import current_job
-from dbjobs.engine.settings import make_settings
+from dbjobs.context import AsyncBare, AsyncHandler, Named, P, PlainBare, PlainHandler, Q, R, current_job
+from dbjobs.engine.settings import StartOptions, make_settings
 from dbjobs.engine.supervisor import Engine
 from dbjobs.errors import InvalidOption, JobFailed, UnknownJob, WorkersStopped
 from dbjobs.models import (
     BatchProgress,
+    CommandOptions,
+    EnqueueManyOptions,
+    EnqueueOptions,
     Job,
     JobOptions,
     JobRef,
     JobState,
     JobSummary,
     LogLine,
+    ManyOptions,
     MinuteStat,
     NodeInfo,
 )
@@ -40,7 +45,7 @@ log = logging.getLogger("dbjobs")
 
 H = TypeVar("H", bound=Handler)
 
-Reference = JobRef | int
+Reference = JobRef[Any] | int
 # Jobs that one statement requeues.
 _PAGE = 500
 list_ = list  # `Jobs.list` hides the builtin in the annotations below it
@@ -94,7 +99,16 @@ class Jobs:
     # --- commands -------------------------------------------------------------------------------
 
     @overload
-    def command(self, handler: H, /) -> H: ...
+    def command(
+        self,
+        handler: H,
+        /,
+        *,
+        name: str | None = None,
+        process: bool = False,
+        should_retry: ShouldRetry | None = None,
+        **defaults: Unpack[CommandOptions],
+    ) -> H: ...
 
     @overload
     def command(
@@ -105,7 +119,7 @@ class Jobs:
         name: str | None = None,
         process: bool = False,
         should_retry: ShouldRetry | None = None,
-        **defaults: Unpack[JobOptions],
+        **defaults: Unpack[CommandOptions],
     ) -> Callable[[H], H]: ...
 
     def command(
@@ -116,7 +130,7 @@ class Jobs:
         name: str | None = None,
         process: bool = False,
         should_retry: ShouldRetry | None = None,
-        **defaults: Unpack[JobOptions],
+        **defaults: Unpack[CommandOptions],
     ) -> Any:
         """Register a handler as a command; use as a decorator, with or without arguments.
 
@@ -125,7 +139,7 @@ class Jobs:
             name: by default the function's or the class's name.
             process: run a plain function in a worker process, which a timeout really kills.
             should_retry: ``(job, error) -> bool``, asked after a failure beside the retry limit.
-            defaults: default options of its jobs (see JobOptions).
+            defaults: default options of its jobs (see CommandOptions).
 
         Returns:
             The handler itself, unchanged.
@@ -140,7 +154,7 @@ class Jobs:
 
         return register if handler is None else register(handler)
 
-    def declare(self, name: str, **defaults: Unpack[JobOptions]) -> Command:
+    def declare(self, name: str, **defaults: Unpack[CommandOptions]) -> Command:
         """Make a command known that only other processes can run, so that it can be enqueued here by name."""
         return self._registry.declare(name, dict(defaults))
 
@@ -171,11 +185,11 @@ class Jobs:
         *,
         concurrency: int = 100,
         queues: Sequence[str] | Mapping[str, int | None] | None = None,
-        lease_seconds: float = 30.0,
-        grace_seconds: float = 10.0,
+        lease_seconds: float | timedelta = 30.0,
+        grace_seconds: float | timedelta = 10.0,
         retention_months: int | None = 12,
-        stall_seconds: float = 2.0,
-        unresponsive_seconds: float = 5.0,
+        stall_seconds: float | timedelta = 2.0,
+        unresponsive_seconds: float | timedelta = 5.0,
         threads: int = 40,
         processes: int | None = None,
     ) -> AsyncIterator[Engine]:
@@ -184,7 +198,8 @@ class Jobs:
         Args:
             concurrency: attempts that run at the same time.
             queues: names of the queues to serve, or name -> concurrency; None serves every queue.
-            lease_seconds: after so long without a sign of life other nodes take this node's jobs, >= 1.
+            lease_seconds: after so long without a sign of life other nodes take this node's jobs, >= 1. This and each
+                duration below may be given in seconds or as a timedelta.
             grace_seconds: how long running handlers may go on at the end of the block; then they are
                 cancelled and handed back without a charge.
             retention_months: whole months of history to keep; None keeps all.
@@ -225,7 +240,7 @@ class Jobs:
                 settings,
                 max_payload_bytes=self._max_payload_bytes,
                 enqueue=self.enqueue,
-                get_many=self._client.get_many,
+                get_many=self._get_many,
                 on_finished=self._client.waits.ended,
                 on_reconnected=self._client.distrust,
             )
@@ -236,7 +251,7 @@ class Jobs:
                 finally:
                     self._client.engine = None
 
-    async def run_forever(self, *, signals: bool = True, **settings: Any) -> int:
+    async def run_forever(self, *, signals: bool = True, **settings: Unpack[StartOptions]) -> int:
         """Run workers until cancelled, or until SIGTERM or SIGINT.
 
         The first signal stops claims and gives running handlers their grace; a second one ends the grace.
@@ -279,6 +294,20 @@ class Jobs:
 
     # --- enqueue --------------------------------------------------------------------------------
 
+    @overload
+    async def enqueue(self, command: str | Named, request: Any = None, /, **how: Unpack[EnqueueOptions]) -> JobRef: ...
+    @overload
+    async def enqueue(
+        self, command: AsyncBare[R], request: None = None, /, **how: Unpack[EnqueueOptions]
+    ) -> JobRef[R]: ...
+    @overload
+    async def enqueue(self, command: AsyncHandler[Q, R], request: Q, /, **how: Unpack[EnqueueOptions]) -> JobRef[R]: ...
+    @overload
+    async def enqueue(
+        self, command: PlainBare[P], request: None = None, /, **how: Unpack[EnqueueOptions]
+    ) -> JobRef[P]: ...
+    @overload
+    async def enqueue(self, command: PlainHandler[Q, P], request: Q, /, **how: Unpack[EnqueueOptions]) -> JobRef[P]: ...
     async def enqueue(
         self,
         command: Any,
@@ -286,9 +315,9 @@ class Jobs:
         /,
         *,
         connection: Any = None,
-        on_conflict: str = "return",
+        on_conflict: Literal["return", "raise"] = "return",
         **options: Unpack[JobOptions],
-    ) -> JobRef:
+    ) -> JobRef[Any]:
         """Store a job; when this returns, the job will run.
 
         Args:
@@ -302,7 +331,7 @@ class Jobs:
             options: see JobOptions.
 
         Returns:
-            A reference to the job.
+            A reference to the job, which knows the type of its response from the handler (``JobRef[str]``).
 
         Raises:
             UnknownCommand, InvalidRequest, PayloadTooLarge, InvalidOption: nothing is stored.
@@ -316,6 +345,26 @@ class Jobs:
         job, parents = self._row(command, request, options)
         return await self._client.enqueue(job, parents, connection=connection, refuse_existing=on_conflict == "raise")
 
+    @overload
+    async def enqueue_many(
+        self, command: str | Named, requests: Iterable[Any], /, **how: Unpack[EnqueueManyOptions]
+    ) -> list[JobRef]: ...
+    @overload
+    async def enqueue_many(
+        self, command: AsyncBare[R], requests: Iterable[None], /, **how: Unpack[EnqueueManyOptions]
+    ) -> list[JobRef[R]]: ...
+    @overload
+    async def enqueue_many(
+        self, command: AsyncHandler[Q, R], requests: Iterable[Q], /, **how: Unpack[EnqueueManyOptions]
+    ) -> list[JobRef[R]]: ...
+    @overload
+    async def enqueue_many(
+        self, command: PlainBare[P], requests: Iterable[None], /, **how: Unpack[EnqueueManyOptions]
+    ) -> list[JobRef[P]]: ...
+    @overload
+    async def enqueue_many(
+        self, command: PlainHandler[Q, P], requests: Iterable[Q], /, **how: Unpack[EnqueueManyOptions]
+    ) -> list[JobRef[P]]: ...
     async def enqueue_many(
         self,
         command: Any,
@@ -323,13 +372,13 @@ class Jobs:
         /,
         *,
         connection: Any = None,
-        **options: Unpack[JobOptions],
-    ) -> list[JobRef]:
+        **options: Unpack[ManyOptions],
+    ) -> list[JobRef[Any]]:
         """Store many jobs of one command in one transaction, the fastest way the database has.
 
         Args:
             requests: one request a job.
-            options: the same for all jobs; neither ref_id nor depends_on.
+            options: the same for all jobs (see ManyOptions).
 
         Returns:
             References in the order of the requests.
@@ -372,35 +421,68 @@ class Jobs:
 
     # --- look -----------------------------------------------------------------------------------
 
-    async def get(self, job: Reference) -> Job | None:
+    @overload
+    async def get(self, job: JobRef[R]) -> Job[R] | None: ...
+    @overload
+    async def get(self, job: int) -> Job | None: ...
+    async def get(self, job: Reference) -> Job[Any] | None:
         """A job as it is now, live or in history; None if there is no such job (any more)."""
         id = _id(job)
-        return (await self._client.get_many((id,))).get(id)
+        return (await self._get_many((id,))).get(id)
+
+    async def _get_many(self, ids: Iterable[int]) -> dict[int, Job]:
+        return {id: self._typed(job) for id, job in (await self._client.get_many(ids)).items()}
+
+    def _typed(self, job: Job) -> Job:
+        command = self._registry.get(job.command)
+        return job if command is None else command.typed(job)
 
     async def get_by_ref_id(self, ref_id: str) -> Job | None:
-        """The job with this ref_id; None if there is none."""
+        """The job with this ref_id; None if there is none.
+
+        Raises:
+            InvalidOption: a ref_id is a string.
+        """
+        try:
+            wanted = job_options.ref_id(ref_id)
+        except InvalidOption as error:
+            raise InvalidOption(f"get_by_ref_id: ref_id={ref_id!r} {error} (by a job's id: jobs.get)") from None
+        if wanted is None:
+            raise InvalidOption("get_by_ref_id: ref_id must not be None")
         found = await repository.find_refs(self._client.db, [ref_id])
         return await self.get(found[ref_id]) if ref_id in found else None
 
-    async def wait(self, job: Reference, *, timeout: float | None = None, raise_on_failure: bool = False) -> Job:
+    @overload
+    async def wait(
+        self, job: JobRef[R], *, timeout: float | timedelta | None = None, raise_on_failure: bool = False
+    ) -> Job[R]: ...
+    @overload
+    async def wait(
+        self, job: int, *, timeout: float | timedelta | None = None, raise_on_failure: bool = False
+    ) -> Job: ...
+    async def wait(
+        self, job: Reference, *, timeout: float | timedelta | None = None, raise_on_failure: bool = False
+    ) -> Job[Any]:
         """Wait until a job has ended.
 
         Args:
-            timeout: seconds.
+            timeout: seconds (or timedelta); None for no limit.
             raise_on_failure: raise JobFailed unless it completed.
 
         Returns:
-            The job as it ended.
+            The job as it ended. Its ``response`` is of the type that the handler declares to return, if the handler
+            is registered in this process; else it is decoded JSON. It is None unless the job completed.
 
         Raises:
-            UnknownJob: there is no such job. TimeoutError. JobFailed.
+            UnknownJob: there is no such job. TimeoutError. JobFailed. InvalidOption.
         """
         id = _id(job)
+        seconds = None if timeout is None or timeout == math.inf else job_options.duration(timeout, "wait: timeout")
         try:
-            with anyio.fail_after(timeout):
-                ended = await self._client.waits.job(id)
+            with anyio.fail_after(seconds):
+                ended = self._typed(await self._client.waits.job(id))
         except TimeoutError:
-            raise TimeoutError(f"job {id} has not ended within {timeout:g} s") from None
+            raise TimeoutError(f"job {id} has not ended within {seconds:g} s") from None
         if raise_on_failure and ended.state is not JobState.COMPLETED:
             raise JobFailed(f"job {id} ({ended.command}) {ended.state}: {ended.error}")
         return ended
@@ -454,9 +536,13 @@ class Jobs:
         """The processes that work on jobs."""
         return await repository.list_nodes(self._client.db)
 
-    async def stats(self, *, seconds: float = 3600) -> list_[MinuteStat]:
-        """Outcomes per minute, queue and command, from the roll-ups."""
-        return await repository.list_stats(self._client.db, seconds)
+    async def stats(self, *, seconds: float | timedelta = 3600) -> list_[MinuteStat]:
+        """Outcomes per minute, queue and command, from the roll-ups.
+
+        Args:
+            seconds: how far back, in seconds or as a timedelta.
+        """
+        return await repository.list_stats(self._client.db, job_options.duration(seconds, "stats: seconds"))
 
     async def counts(self, *, bound: int = 10_000) -> dict[tuple[str, str], int]:
         """Live jobs by (queue, state), each state counted over at most ``bound`` rows, queue by queue."""
@@ -564,6 +650,8 @@ def _id(job: Reference) -> int:
         return job.id
     if isinstance(job, bool) or not isinstance(job, int):
         raise InvalidOption(f"a job is named by a JobRef or its id, not by {job!r} (see get_by_ref_id)")
+    if not -job_options.MAX_ID <= job <= job_options.MAX_ID:
+        raise InvalidOption(f"{job} is not the id of a job: ids go up to {job_options.MAX_ID}")
     return job
 
 

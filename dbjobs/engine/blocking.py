@@ -62,6 +62,9 @@ class Call:
                 raise self._error
             finally:
                 self._error = None  # its traceback holds this frame
+        if hasattr(type(self._result), "__await__"):  # an async handler behind a plain one that does not tell so
+            attempt.call = None  # from here on it is like any other async one
+            return await self._result
         return self._result
 
     def _over(self, waiting: asyncio.Task[None]) -> None:

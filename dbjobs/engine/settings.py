@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import TypedDict
 
 import msgspec
 
+from dbjobs.commands import options
 from dbjobs.errors import InvalidOption
 
 
@@ -36,15 +39,29 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     processes: int = msgspec.field(default_factory=lambda: os.cpu_count() or 1)
 
 
+class StartOptions(TypedDict, total=False):
+    """What ``jobs.start`` takes, for those who hand it on."""
+
+    concurrency: int
+    queues: Sequence[str] | Mapping[str, int | None] | None
+    lease_seconds: float | timedelta
+    grace_seconds: float | timedelta
+    retention_months: int | None
+    stall_seconds: float | timedelta
+    unresponsive_seconds: float | timedelta
+    threads: int
+    processes: int | None
+
+
 def make_settings(
     *,
     concurrency: int = 100,
     queues: Sequence[str] | Mapping[str, int | None] | None = None,
-    lease_seconds: float = 30.0,
-    grace_seconds: float = 10.0,
+    lease_seconds: float | timedelta = 30.0,
+    grace_seconds: float | timedelta = 10.0,
     retention_months: int | None = 12,
-    stall_seconds: float = 2.0,
-    unresponsive_seconds: float = 5.0,
+    stall_seconds: float | timedelta = 2.0,
+    unresponsive_seconds: float | timedelta = 5.0,
     threads: int = 40,
     processes: int | None = None,
 ) -> Settings:
@@ -58,14 +75,10 @@ def make_settings(
     for name, count in (("concurrency", concurrency), ("threads", threads), ("processes", processes)):
         if isinstance(count, bool) or not isinstance(count, int) or not 1 <= count <= 100_000:
             raise InvalidOption(f"start: {name}={count!r} must be a whole number between 1 and 100000")
-    for name, value, least in (
-        ("lease_seconds", lease_seconds, 1.0),
-        ("grace_seconds", grace_seconds, 0.0),
-        ("stall_seconds", stall_seconds, 0.1),
-        ("unresponsive_seconds", unresponsive_seconds, 0.0),
-    ):
-        if isinstance(value, bool) or not isinstance(value, int | float) or value < least:
-            raise InvalidOption(f"start: {name}={value!r} must be a number of seconds >= {least}")
+    lease = options.duration(lease_seconds, "start: lease_seconds", least=1.0)
+    grace = options.duration(grace_seconds, "start: grace_seconds")
+    stall = options.duration(stall_seconds, "start: stall_seconds", least=0.1)
+    unresponsive = options.duration(unresponsive_seconds, "start: unresponsive_seconds")
     if retention_months is not None and (not isinstance(retention_months, int) or retention_months < 1):
         raise InvalidOption(f"start: retention_months={retention_months!r} must be a whole number >= 1, or None")
     if isinstance(queues, str):
@@ -81,11 +94,11 @@ def make_settings(
     return Settings(
         concurrency=concurrency,
         queues=served,
-        lease_seconds=float(lease_seconds),
-        grace_seconds=float(grace_seconds),
+        lease_seconds=lease,
+        grace_seconds=grace,
         retention_months=retention_months,
-        stall_seconds=float(stall_seconds),
-        unresponsive_seconds=float(unresponsive_seconds),
+        stall_seconds=stall,
+        unresponsive_seconds=unresponsive,
         threads=threads,
         processes=processes,
     )

@@ -231,11 +231,11 @@ class Engine:
         async with self.reports.set_aside(context) as lines, self._db.handler_transaction() as session:
             yield session.connection
             response = context.response
-            body = codec.encode(response, what=f"the response of {context.command!r}", limit=self._max_payload_bytes)
+            body = codec.encode_response(response, command=context.command, limit=self._max_payload_bytes)
             outcome = Outcome(
                 id=context.id,
                 attempt=context.attempt,
-                kind="executed" if context.callback_pending else "completed",
+                kind="executed" if context._callback_pending else "completed",
                 response=None if body is None else type(response).__name__,
                 response_body=body,
                 progress=context.progress_value,
@@ -248,11 +248,11 @@ class Engine:
             if settlement.lost:
                 raise AttemptLost(f"job {context.id}: this attempt is no longer ours; its transaction is rolled back")
         del lines[:count]
-        if context.callback_pending:
-            context.executed_body = (body,)
+        if context._callback_pending:
+            context._executed_body = (body,)
             self.reports.go_on(context)
             return
-        context.settled = True
+        context._settled = True
         if settlement.parents:
             self.dependencies.ended(settlement.parents)
         self._on_finished([context.id])
