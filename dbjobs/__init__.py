@@ -28,6 +28,7 @@ from dbjobs.errors import (
     WrongLoop,
 )
 from dbjobs.jobs import Jobs
+from dbjobs.log_filter import JobFilter
 from dbjobs.models import (
     Backoff,
     BatchProgress,
@@ -61,6 +62,7 @@ __all__ = [
     "JobContext",
     "JobError",
     "JobFailed",
+    "JobFilter",
     "JobOptions",
     "JobRef",
     "JobState",

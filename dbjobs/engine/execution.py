@@ -20,6 +20,7 @@ from dbjobs import clock, codec
 from dbjobs.commands import Command, Registry
 from dbjobs.context import current_job
 from dbjobs.engine.attempt import Attempt, Stop
+from dbjobs.engine.attempt_log import tell_after_completion
 from dbjobs.engine.blocking import Call, ProcessCall
 from dbjobs.engine.children import Children
 from dbjobs.engine.deadlines import Deadlines
@@ -114,6 +115,8 @@ class Execution:
             duration_ms = (time.monotonic() - began) * 1000
             if attempt.context.settled:
                 self._reports.completed(attempt.context)
+                if error is not None and not _is_cancellation(error):
+                    tell_after_completion(attempt, error)
                 return None, clean
             if attempt.abandoned and attempt.lane_rest is None:
                 return None, clean
