@@ -28,13 +28,8 @@ def tell(attempt: Attempt, outcome: Outcome, error: BaseException | None = None)
         return
     job = attempt.job
     fields = {
-        "job_id": job.id,
-        "command": job.command,
+        **_fields_of(attempt),
         "callback": job.callback if job.executed_at is not None else None,
-        "attempt": job.attempt,
-        "queue": job.queue,
-        "worker": job.worker,
-        "node_id": attempt.node_id,
         "duration_ms": outcome.duration_ms,
     }
     name = job.command if job.executed_at is None else f"callback {job.callback} of {job.command}"
@@ -65,13 +60,15 @@ def tell_lost(job: Held, outcome: Outcome, node_id: int) -> None:
 
 def tell_after_completion(attempt: Attempt, error: BaseException) -> None:
     """Tell of a handler that raised after ``job.transaction()`` had completed its job: no row keeps this error."""
+    line = "job %s (%s): its handler raised after job.transaction() had completed the job"
+    _log(logging.WARNING, line, (attempt.job.id, attempt.job.command), _fields_of(attempt), error)
+
+
+def tell_dropped(attempt: Attempt) -> None:
+    """Tell of an outcome that the fence has refused: others have the job, or have ended it."""
+    line = "job %s (%s): attempt %s is no longer ours: its outcome was dropped"
     job = attempt.job
-    fields = {"job_id": job.id, "command": job.command, "attempt": job.attempt, "queue": job.queue}
-    _log(
-        logging.WARNING,
-        "job %s (%s): its handler raised after job.transaction() had completed the job",
-        (job.id, job.command), {**fields, "worker": job.worker, "node_id": attempt.node_id}, error,
-    )  # fmt: skip
+    _log(logging.WARNING, line, (job.id, job.command, job.attempt), _fields_of(attempt), None)
 
 
 _LEVELS = {
@@ -79,6 +76,18 @@ _LEVELS = {
     "failed": logging.ERROR,
     "cancelled": logging.INFO,
 }
+
+
+def _fields_of(attempt: Attempt) -> dict[str, Any]:
+    job = attempt.job
+    return {
+        "job_id": job.id,
+        "command": job.command,
+        "attempt": job.attempt,
+        "queue": job.queue,
+        "worker": job.worker,
+        "node_id": attempt.node_id,
+    }
 
 
 def _write(name: str, fields: Mapping[str, Any], outcome: Outcome, error: BaseException | None) -> None:
@@ -90,8 +99,9 @@ def _write(name: str, fields: Mapping[str, Any], outcome: Outcome, error: BaseEx
     who = (fields["job_id"], name, fields["attempt"])
     match outcome.kind:
         case "retry":
-            line = "job %s (%s): attempt %s failed: %s; the job runs again in %.1f s"
-            _log(logging.WARNING, line, (*who, text, again), fields, error)
+            line = "job %s (%s): attempt %s failed: %s; the job runs again %s"
+            when = f"in {again:.1f} s" if again and again >= 0.05 else "at once"
+            _log(logging.WARNING, line, (*who, text, when), fields, error)
         case "failed":
             line = "job %s (%s): attempt %s failed: %s; the job has failed for good"
             _log(logging.ERROR, line, (*who, text), fields, error)

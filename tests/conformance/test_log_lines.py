@@ -45,7 +45,7 @@ async def test_a_failed_attempt_warns_and_the_last_one_is_an_error_with_its_trac
     first, last = records(attempts)
     assert first.levelno == logging.WARNING
     assert first.getMessage() == (
-        f"job {done.id} (send): attempt 1 failed: ValueError: no host 1; the job runs again in 0.0 s"
+        f"job {done.id} (send): attempt 1 failed: ValueError: no host 1; the job runs again at once"
     )
     assert fields(first, "job_id", "command", "attempt", "queue", "worker") == (done.id, "send", 1, "mail", "w")
     assert fields(first, "outcome", "error_code", "retry_in_seconds") == ("retry", "ValueError", 0.01)
@@ -87,7 +87,7 @@ async def test_a_timeout_and_a_wish_for_a_retry_are_told(jobs: Jobs, attempts: p
         end = await jobs.wait(await jobs.enqueue(later), timeout=20)
     assert [(record.levelname, record.getMessage()) for record in records(attempts)] == [
         ("ERROR", f"job {slow.id} (slow): attempt 1 failed: timed out after 0.1 s; the job has failed for good"),
-        ("WARNING", f"job {end.id} (later): attempt 1 failed: busy; the job runs again in 0.0 s"),
+        ("WARNING", f"job {end.id} (later): attempt 1 failed: busy; the job runs again at once"),
         ("ERROR", f"job {end.id} (later): attempt 2 failed: busy; the job has failed for good"),
     ]
 
