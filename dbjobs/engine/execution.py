@@ -16,8 +16,9 @@ from typing import Any
 import anyio
 from msgspec.structs import replace
 
-from dbjobs import clock, codec
-from dbjobs.commands import Command, Registry
+from dbjobs import clock
+from dbjobs.commands import codec
+from dbjobs.commands.registry import Command, Registry
 from dbjobs.context import current_job
 from dbjobs.engine.attempt import Attempt, Stop
 from dbjobs.engine.attempt_log import tell_after_completion

@@ -9,9 +9,10 @@ from dbjobs.engine.attempt_log import tell_lost
 from dbjobs.engine.waker import Waker
 from dbjobs.engine.watch import Watch
 from dbjobs.errors import TransactionConflict
-from dbjobs.store import partitions, repository
+from dbjobs.store import repository
 from dbjobs.store.database import Database
-from dbjobs.store.rescue import Rescue, bury, take_over
+from dbjobs.store.transactions import partitions
+from dbjobs.store.transactions.rescue import Rescue, bury, take_over
 
 log = logging.getLogger("dbjobs")
 

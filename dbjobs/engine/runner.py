@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from msgspec.structs import replace
 
-from dbjobs.commands import Command, Registry
+from dbjobs.commands.registry import Command, Registry
 from dbjobs.engine.attempt import Attempt, Stop
 from dbjobs.engine.children import Children
 from dbjobs.engine.crews import Crew, Kind, kind_of

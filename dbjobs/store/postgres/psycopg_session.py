@@ -1,0 +1,148 @@
+"""A caller's own connection with psycopg (3.2 and newer)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+from psycopg.pq import PipelineStatus, TransactionStatus
+from psycopg.types.bool import BoolLoader
+from psycopg.types.numeric import IntLoader
+from psycopg.types.string import StrDumperUnknown, TextLoader
+
+from dbjobs.errors import (
+    DatabaseError,
+    DatabaseUnavailable,
+    InvalidOption,
+    MissingPermission,
+    TransactionConflict,
+)
+from dbjobs.store.database import Row
+from dbjobs.store.postgres import copy
+from dbjobs.store.records import NewJob
+
+if TYPE_CHECKING:
+    from dbjobs.store.postgres.database import PostgresDatabase
+
+# What the statements of an enqueue return.
+_LOADERS = (("int4", IntLoader), ("int8", IntLoader), ("bool", BoolLoader), ("text", TextLoader))
+
+
+def check_usable(connection: psycopg.AsyncConnection[Any]) -> None:
+    """Refuse what cannot work.
+
+    Raises:
+        InvalidOption: psycopg is too old, or in pipeline mode: an enqueue decides by what it reads, and a pipeline
+            answers when it ends. (Nor can it COPY.)
+        DatabaseUnavailable: the connection is closed.
+    """
+    if not hasattr(psycopg, "AsyncRawCursor"):
+        raise InvalidOption(f"connection= needs psycopg 3.2 or newer, and this is {psycopg.__version__}")
+    if connection.closed:
+        raise DatabaseUnavailable("connection= is closed")
+    if connection.pgconn.pipeline_status != PipelineStatus.OFF:
+        raise InvalidOption("connection= is in pipeline mode: enqueue outside 'async with connection.pipeline():'")
+
+
+def would_commit_each(connection: psycopg.AsyncConnection[Any]) -> bool:
+    """True in autocommit mode outside a block; otherwise psycopg begins a transaction by itself."""
+    return connection.autocommit and connection.info.transaction_status == TransactionStatus.IDLE
+
+
+class PsycopgSession:
+    """Statements on a caller's psycopg connection.
+
+    Each has a cursor of its own, with adapters of its own: what the caller has set on the connection does not change
+    our rows, and nothing of ours stays on it. The statements' placeholders are PostgreSQL's own ($1), and every value
+    goes as text of no type: the server reads it as what the statement casts it to, as it does with asyncpg. (psycopg
+    would choose the smallest type that holds a number, and a list of small numbers would be a smallint[].)
+    """
+
+    def __init__(self, database: PostgresDatabase, connection: psycopg.AsyncConnection[Any]) -> None:
+        self._database = database
+        self._connection = connection
+
+    @property
+    def connection(self) -> Any:
+        return self._connection
+
+    async def fetch(self, statement: str, /, **parameters: Any) -> Sequence[Row]:
+        prepared = self._database.statements[statement]
+        values = [_as_text(value) for value in self._database._bind(prepared.parameters, parameters)]
+        with _translated():
+            async with self._cursor() as cursor:
+                await cursor.execute(prepared.text.encode(), values)
+                return [] if cursor.description is None else await cursor.fetchall()
+
+    async def script(self, statement: str, /, **words: str) -> None:
+        raise DatabaseError(f"{statement} does not run on a caller's own connection")
+
+    async def insert_bulk(self, jobs: Sequence[NewJob]) -> list[int]:
+        ids = [row[0] for row in await self.fetch("allocate_ids", count=len(jobs))]
+        statement = self._database.statements.text("copy_jobs")
+        with _translated():
+            async with self._cursor() as cursor, cursor.copy(statement.encode()) as sink:
+                for text in copy.as_text(copy.records(ids, jobs)):
+                    await sink.write(text)
+        return ids
+
+    def _cursor(self) -> psycopg.AsyncRawCursor[Row]:
+        cursor = psycopg.AsyncRawCursor(self._connection, row_factory=_named_rows)
+        cursor.adapters.register_dumper(str, StrDumperUnknown)
+        for type_name, loader in _LOADERS:
+            cursor.adapters.register_loader(type_name, loader)
+        return cursor
+
+
+class _NamedRow(tuple[Any, ...]):
+    """Values by position and by column name."""
+
+    names: dict[str, int]
+
+    def __getitem__(self, key: Any) -> Any:
+        return super().__getitem__(self.names[key] if isinstance(key, str) else key)
+
+
+def _named_rows(cursor: psycopg.AsyncCursor[Any]) -> Callable[[Sequence[Any]], Row]:
+    names = {column.name: at for at, column in enumerate(cursor.description or ())}
+
+    def row(values: Sequence[Any]) -> Row:
+        made = _NamedRow(values)
+        made.names = names
+        return made
+
+    return row
+
+
+def _as_text(value: Any) -> str | None:
+    """A parameter as the server reads it: an array as its literal, each element in quotes."""
+    if value is None or type(value) is str:
+        return value
+    if isinstance(value, (list, tuple)):
+        return "{" + ",".join(["NULL" if element is None else _quoted(str(element)) for element in value]) + "}"
+    return str(value)
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """Turn what psycopg raises in the block into our own errors."""
+    try:
+        yield
+    except (
+        psycopg.errors.DeadlockDetected,
+        psycopg.errors.SerializationFailure,
+        psycopg.errors.LockNotAvailable,
+    ) as error:
+        raise TransactionConflict(str(error)) from error
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise MissingPermission(str(error)) from error
+    except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+        raise DatabaseUnavailable(f"connection=: {error}") from error
+    except (psycopg.Error, UnicodeError) as error:  # UnicodeError: a client_encoding that cannot say it
+        raise DatabaseError(f"{type(error).__name__}: {error}") from error
