@@ -15,7 +15,7 @@ from urllib.parse import unquote
 import anyio
 
 from dbjobs.errors import DatabaseError, InvalidUrl, MissingPermission
-from dbjobs.store.database import Row, Session, number_option, split_url
+from dbjobs.store.database import Row, Session
 from dbjobs.store.sqlite.callers import Callers, Sqlite3Callers, callers, check_file
 from dbjobs.store.sqlite.connection import MINIMUM_VERSION, connect, is_full, make_room, translate
 from dbjobs.store.sqlite.history import History, HistoryFiles
@@ -24,6 +24,7 @@ from dbjobs.store.sqlite.session import CallerSession, WriterSession
 from dbjobs.store.sqlite.threads import Connected, Desk, Readers
 from dbjobs.store.sqlite.writer import Writer
 from dbjobs.store.statements import Statements
+from dbjobs.store.url import check_known, hidden, number_option, split_url
 
 CHANGED = "changed"  # the notice that some other connection has committed
 _JOIN_SECONDS = 10.0
@@ -240,12 +241,15 @@ def _statements(schema: str) -> tuple[Statements, Scripts]:
     return statements, Scripts(statements)
 
 
+_INSTEAD = {"timeout": "write busy_timeout", "mode": "leave it out: jobs are written, too"}
+
+
 def _parse(url: str) -> tuple[Path, dict[str, str]]:
     """The file and the options of a URL."""
     parts, options = split_url(url)
     form = "sqlite:///relative/path.db or sqlite:////absolute/path.db"
     if parts.netloc:
-        raise InvalidUrl(f"database URL {url!r} names a host, {parts.netloc!r}, before the path; expected {form}")
+        raise InvalidUrl(f"database URL {hidden(url)!r} names a host before the path; expected {form}")
     name = unquote(parts.path.removeprefix("/"))
     if not name:
         raise InvalidUrl(f"database URL {url!r} has no path; expected {form}")
@@ -256,7 +260,7 @@ def _parse(url: str) -> tuple[Path, dict[str, str]]:
         )
     if parts.fragment:
         raise InvalidUrl(f"database URL {url!r}: write '#' in a file name as %23")
-    unknown = sorted(set(options) - {"busy_timeout", "pool_size"})
-    if unknown:
-        raise InvalidUrl(f"database URL {url!r}: unknown option {unknown[0]!r}; known are busy_timeout and pool_size")
+    check_known(
+        options, ("busy_timeout", "pool_size"), instead=_INSTEAD, otherwise="known are busy_timeout and pool_size"
+    )
     return Path(name).absolute(), options
