@@ -12,13 +12,12 @@ from dbjobs.log_filter import JobFilter
 class ConsoleFormatter(logging.Formatter):
     """Time in UTC, level, process, logger, text; a line that a handler has logged begins with its job."""
 
-    converter = time.gmtime
-
     def __init__(self) -> None:
         super().__init__(
             "%(asctime)s.%(msecs)03dZ %(levelname)-7s [%(process)d] %(name)s: %(about)s%(message)s",
             datefmt="%Y-%m-%d %H:%M:%S",
         )
+        self.converter = time.gmtime
 
     def format(self, record: logging.LogRecord) -> str:
         """The line and its traceback, without control characters: text of jobs is anybody's."""
