@@ -72,7 +72,7 @@ class AsyncpgSession:
         values = self._database._bind(prepared.parameters, parameters)
         with self._database._errors():
             rows: Sequence[Row] = await self._connection.fetch(prepared.text, *values, record_class=asyncpg.Record)
-            return rows
+            return prepared.rows(rows)
 
     async def script(self, statement: str, /, **words: str) -> None:
         raise DatabaseError(f"{statement} does not run on a caller's own connection")

@@ -92,7 +92,7 @@ class PostgresDatabase:
         while True:
             connection = await pool.acquire()
             try:
-                return await connection.fetch(prepared.text, values, in_doubt=True)
+                return prepared.rows(await connection.fetch(prepared.text, values, in_doubt=True))
             except DatabaseUnavailable:
                 self._note(connection)
                 left -= 1
@@ -274,7 +274,7 @@ class PostgresSession:
     async def fetch(self, statement: str, /, **parameters: Any) -> Sequence[Row]:
         prepared = self._database.statements[statement]
         values = self._database._bind(prepared.parameters, parameters)
-        return await self._connection.fetch(prepared.text, values, in_doubt=False)
+        return prepared.rows(await self._connection.fetch(prepared.text, values, in_doubt=False))
 
     async def script(self, statement: str, /, **words: str) -> None:
         text = statement if "\n" in statement else self._database.statements.text(statement)

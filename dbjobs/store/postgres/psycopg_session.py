@@ -74,7 +74,7 @@ class PsycopgSession:
         with _translated():
             async with self._cursor() as cursor:
                 await cursor.execute(prepared.text.encode(), values)
-                return [] if cursor.description is None else await cursor.fetchall()
+                return [] if cursor.description is None else prepared.rows(await cursor.fetchall())
 
     async def script(self, statement: str, /, **words: str) -> None:
         raise DatabaseError(f"{statement} does not run on a caller's own connection")

@@ -160,13 +160,13 @@ class Settling:
         finals = [outcome for outcome in finals if outcome.id not in self._locked] if self._locked else finals
         missing: Sequence[Outcome] = ()
         if len(moved) < len(finals):
-            there = {id for id, _, _, _ in moved}
+            there = {id for id, _ in moved}
             missing = [outcome for outcome in finals if outcome.id not in there]
         if missing and self.in_doubt:
             # An answer was lost on the way: what is in history as we would have it is our own doing.
             ends = await repository.find_parents(db, [outcome.id for outcome in missing])
             missing = [outcome for outcome in missing if ends.get(outcome.id) != outcome.kind]
-        self._parents += [id for id, _, _, has_dependents in moved if has_dependents]
+        self._parents += [id for id, has_dependents in moved if has_dependents]
         self._lost.update(outcome.id for outcome in missing)
         if len(finals) == len(self._left):
             self._left.clear()
@@ -231,8 +231,8 @@ async def settle_in(session: Session, node_id: int, outcomes: Sequence[Outcome])
     ended = [outcome for outcome in outcomes if outcome.kind != "executed"]
     done = await repository.execute_jobs(session, node_id, executed) if executed else set()
     moved = await repository.finish_jobs(session, node_id, handler_counter(), ended) if ended else []
-    done |= {id for id, _, _, _ in moved}
-    parents = tuple(id for id, _, _, has_dependents in moved if has_dependents)
+    done |= {id for id, _ in moved}
+    parents = tuple(id for id, has_dependents in moved if has_dependents)
     return Settlement(frozenset(outcome.id for outcome in outcomes if outcome.id not in done), parents=parents)
 
 
