@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from typing import Annotated
@@ -64,13 +65,23 @@ def _first_words(text: str) -> str:
 
 
 def _parameters_of(text: str) -> str:
-    code = "\n".join(line.partition("--")[0] for line in text.splitlines())
-    columns: dict[str, list[str]] = {}
-    for match in PARAMETER.finditer(code):
-        found = columns.setdefault(match[1], [])
-        if match[2] and match[2] not in found:
-            found.append(match[2])
-    if not columns:
-        return "It takes no parameters."
-    named = [f":{name}" + (f" (a set: {', '.join(has)})" if has else "") for name, has in columns.items()]
-    return f"Parameters: {', '.join(named)}."
+    """What a file takes: single values, and sets; those that its own statements make are none."""
+    directives = " ".join(re.findall(r"^-- @(.*)", text, re.MULTILINE))
+    made = set(re.findall(r"\bas (\w+)", directives))
+    sets: dict[str, list[str]] = {}
+    for name in re.findall(r"\b(?:each|rows|union|if|of) (\w+)", directives):
+        sets.setdefault(name, [])
+    values: list[str] = []
+    for match in PARAMETER.finditer(re.sub(r"--[^\n]*", "", text)):
+        if match[2] is not None:
+            columns = sets.setdefault(match[1], [])
+            columns += [match[2]] if match[2] not in columns else []
+        elif match[1] not in sets and match[1] not in values and match[1] not in made:
+            values.append(match[1])
+    told = [f":{name}" for name in values]
+    told += [
+        f":{name} (a set{': ' + ', '.join(columns) if columns else ''})"
+        for name, columns in sets.items()
+        if name not in made
+    ]
+    return f"Parameters: {', '.join(told)}." if told else "It takes no parameters."

@@ -15,9 +15,7 @@ _FINISH = (
 _FINISH_COLUMNS = tuple("state" if name == "kind" else name for name in _FINISH)
 
 
-async def finish_jobs(
-    db: Fetcher, node_id: int, counter: int, outcomes: Sequence[Outcome]
-) -> list[tuple[int, bool]]:
+async def finish_jobs(db: Fetcher, node_id: int, counter: int, outcomes: Sequence[Outcome]) -> list[tuple[int, bool]]:
     """Move ended jobs to history; (id, has_dependents) of those that were ours."""
     rows = [
         (
