@@ -29,6 +29,7 @@ from dbjobs.errors import (
     WrongLoop,
 )
 from dbjobs.jobs import Jobs
+from dbjobs.log_filter import JobFilter
 from dbjobs.models import (
     Backoff,
     BatchProgress,
@@ -63,6 +64,7 @@ __all__ = [
     "JobContext",
     "JobError",
     "JobFailed",
+    "JobFilter",
     "JobOptions",
     "JobRef",
     "JobState",

@@ -192,7 +192,7 @@ class JobError(msgspec.Struct, frozen=True, kw_only=True):
     """One failed attempt, as kept in ``Job.errors``.
 
     Attributes:
-        at: when it failed, in ISO 8601 and UTC.
+        at: when it failed, in UTC by the node's clock; None in a row of an earlier release that did not note it.
         attempt: its number.
         node_id: the node that ran it.
         code: the class of the error, or a word of ours: ``timeout``, ``cancelled``, ``node_lost``, ``retry_after``.
@@ -200,7 +200,7 @@ class JobError(msgspec.Struct, frozen=True, kw_only=True):
         traceback: where it was raised, if it was raised in Python.
     """
 
-    at: str
+    at: datetime | None
     attempt: int
     node_id: int | None
     code: str

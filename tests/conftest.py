@@ -11,6 +11,7 @@ import pytest
 from tests.conformance.callers import CALLERS
 from tests.servers import Fleet, LeftOut, Target, available_targets
 from tests.servers.processes import Processes, Spawn
+from tests.skips import fold
 
 FLEET = pytest.StashKey[Fleet]()
 # What became of each database, by name, in this process and in the processes that share the tests (pytest-xdist).
@@ -68,6 +69,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    fold(terminalreporter.stats.get("skipped", ()), "tests")
     versions, left_out = config.stash[VERSIONS], config.stash[LEFT_OUT]
     if not versions and not left_out:
         return
@@ -94,10 +96,9 @@ def target(request: pytest.FixtureRequest) -> Target:
         return request.config.stash[FLEET].open(request.param)
     except LeftOut as error:
         # A green run must mean that every database was tested: all of them in CI, elsewhere those that were named.
-        notice = f"{request.param} LEFT OUT: {error}"
         if os.environ.get("CI") or request.config.stash[FLEET].sources[request.param].is_named:
-            pytest.fail(notice, pytrace=False)
-        pytest.skip(notice)
+            pytest.fail(f"{request.param} LEFT OUT: {error}", pytrace=False)
+        pytest.skip(f"{request.param} is left out (see 'databases')")
 
 
 @pytest.fixture

@@ -17,6 +17,8 @@ from dbjobs.engine.children import Child, Children
 class Leavable(Protocol):
     """An attempt, as a call sees it."""
 
+    call: Call | None
+
     @property
     def may_be_left(self) -> bool:
         """True if nobody need wait for a thread that cannot be interrupted."""

@@ -19,8 +19,7 @@ LAYERS = (
     ("store",),
     (*DIALECTS, "store.repository"),
     ("store.transactions",),
-    ("context",),
-    ("commands",),
+    ("context", "commands"),
     ("engine",),
     ("client",),
     ("",),  # what users import: everything else that stands in dbjobs/ itself

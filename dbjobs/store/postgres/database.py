@@ -11,16 +11,17 @@ from typing import Any
 
 import anyio
 
-from dbjobs.errors import DatabaseError, DatabaseUnavailable, InvalidUrl
+from dbjobs.errors import DatabaseError, DatabaseUnavailable
 from dbjobs.store.database import Row, Session
 from dbjobs.store.pool import Pool
 from dbjobs.store.postgres.binding import Binding
 from dbjobs.store.postgres.callers import adopted
 from dbjobs.store.postgres.connection import Limits, PostgresConnection
 from dbjobs.store.postgres.connector import Connector
+from dbjobs.store.postgres.options import read
 from dbjobs.store.postgres.session import HandlersSession, PostgresSession
 from dbjobs.store.statements import Statements
-from dbjobs.store.url import number_option, split_url
+from dbjobs.store.url import number_option, refuse_value, split_url
 
 # How long a connection that listens may hear nothing before it asks whether the server is still there.
 PING_SECONDS = 30.0
@@ -33,15 +34,14 @@ HANDLERS_IDLE_SECONDS = 300.0
 # A node's round trips may take this share of its lease, and at least so long.
 ENGINE_SHARE = 1 / 3
 ENGINE_LEAST_SECONDS = 3.0
-_OWN_OPTIONS = {"pool_size", "pooler", "connect_timeout", "command_timeout"}
 
 
 class PostgresDatabase:
     """A PostgreSQL database (14 and newer).
 
     Args:
-        url: ``postgresql://...``; beside libpq's options it may say ``pool_size`` (connections of one
-            client, default 4), ``connect_timeout`` and ``command_timeout`` (seconds; 10 and 60) and
+        url: ``postgresql://...``; beside libpq's options (see ``options.py``) it may say ``pool_size`` (connections
+            of one client, default 4), ``connect_timeout`` and ``command_timeout`` (seconds; 10 and 60) and
             ``pooler=transaction`` (behind PgBouncer: no prepared statements, no session settings, no LISTEN).
             Several hosts (``//a:5432,b/db`` or ``?host=a,b&port=5432``) are asked one after the other for one that
             can be written to (``target_session_attrs=read-write`` unless the URL says otherwise).
@@ -57,14 +57,13 @@ class PostgresDatabase:
         self.schema = schema
         self._pooler = options.get("pooler") == "transaction"
         if "pooler" in options and not self._pooler:
-            raise InvalidUrl(f"pooler={options['pooler']!r} is not known; the only value is 'transaction'")
+            refuse_value("pooler", options["pooler"], "is not known; the only value is 'transaction'")
         self._pool_size = pool_size or number_option(options, "pool_size", 4)
         self.pool_size = self._pool_size
         command = float(number_option(options, "command_timeout", 60))
         self._limits = Limits(float(number_option(options, "connect_timeout", 10)), command, LOCK_SECONDS, IDLE_SECONDS)
         self._handlers_limits = Limits(self._limits.connect, command, 0.0, HANDLERS_IDLE_SECONDS)
-        others = {name: value for name, value in options.items() if name not in _OWN_OPTIONS}
-        self._connector = Connector(parts, others, pooler=self._pooler)
+        self._connector = Connector(parts, read(options), pooler=self._pooler)
         self.statements = _statements(schema)
         self.binding = Binding(self.statements, schema, self._connector.where)
         self._pool: Pool[PostgresConnection] | None = None

@@ -25,7 +25,7 @@ from dbjobs.store.sqlite.threads import Connected, Readers
 from dbjobs.store.sqlite.writer import Writer
 from dbjobs.store.statements import Statements
 from dbjobs.store.threads import Inbox
-from dbjobs.store.url import number_option, split_url
+from dbjobs.store.url import check_known, hidden, number_option, split_url
 
 CHANGED = "changed"  # the notice that some other connection has committed
 _JOIN_SECONDS = 10.0
@@ -242,12 +242,15 @@ def _statements(schema: str) -> tuple[Statements, Scripts]:
     return statements, Scripts(statements)
 
 
+_INSTEAD = {"timeout": "write busy_timeout", "mode": "leave it out: jobs are written, too"}
+
+
 def _parse(url: str) -> tuple[Path, dict[str, str]]:
     """The file and the options of a URL."""
     parts, options = split_url(url)
     form = "sqlite:///relative/path.db or sqlite:////absolute/path.db"
     if parts.netloc:
-        raise InvalidUrl(f"database URL {url!r} names a host, {parts.netloc!r}, before the path; expected {form}")
+        raise InvalidUrl(f"database URL {hidden(url)!r} names a host before the path; expected {form}")
     name = unquote(parts.path.removeprefix("/"))
     if not name:
         raise InvalidUrl(f"database URL {url!r} has no path; expected {form}")
@@ -258,7 +261,7 @@ def _parse(url: str) -> tuple[Path, dict[str, str]]:
         )
     if parts.fragment:
         raise InvalidUrl(f"database URL {url!r}: write '#' in a file name as %23")
-    unknown = sorted(set(options) - {"busy_timeout", "pool_size"})
-    if unknown:
-        raise InvalidUrl(f"database URL {url!r}: unknown option {unknown[0]!r}; known are busy_timeout and pool_size")
+    check_known(
+        options, ("busy_timeout", "pool_size"), instead=_INSTEAD, otherwise="known are busy_timeout and pool_size"
+    )
     return Path(name).absolute(), options
