@@ -35,6 +35,7 @@ from dbjobs.store import repository
 from dbjobs.store.database import make_database
 from dbjobs.store.enqueueing import Parent
 from dbjobs.store.records import NewJob
+from dbjobs.sync import SyncJobs
 
 log = logging.getLogger("dbjobs")
 
@@ -90,6 +91,7 @@ class Jobs:
         self._max_payload_bytes = max_payload_bytes
         self._client = Client(lambda: make_database(url, schema=schema, pool_size=pool_size), migrate=migrate)
         self.queues = QueueAdmin(self._client)
+        self.sync = SyncJobs(self)
 
     # --- commands -------------------------------------------------------------------------------
 
@@ -337,13 +339,15 @@ class Jobs:
         Raises:
             As ``enqueue``; nothing at all is stored.
         """
+        return await self._client.enqueue_many(self._rows(command, requests, options), connection=connection)
+
+    def _rows(self, command: Any, requests: Iterable[Any], options: Mapping[str, Any]) -> list_[NewJob]:
         for name in ("ref_id", "depends_on"):
             if name in options:
                 raise InvalidOption(f"enqueue_many: option {name!r} belongs to one job; use enqueue")
         known = self._registry.find(command)
         template, _ = self._row(known, None, options, checked=False)
-        jobs = [self._with_request(known, template, request) for request in requests]
-        return await self._client.enqueue_many(jobs, connection=connection)
+        return [self._with_request(known, template, request) for request in requests]
 
     def _row(
         self, wanted: Any, request: Any, options: Mapping[str, Any], *, checked: bool = True

@@ -14,19 +14,20 @@ from urllib.parse import unquote
 import anyio
 
 from dbjobs.errors import DatabaseError, DatabaseUnavailable, InvalidUrl
-from dbjobs.store import mysql_adopting
+from dbjobs.store import mysql_adopting, mysql_blocking
 from dbjobs.store.database import Row, Session, number_option, split_url
 from dbjobs.store.mysql_callers import CallersSession
 from dbjobs.store.mysql_connection import DRIVERS, MysqlConnection
 from dbjobs.store.mysql_errors import PARTITION_EXISTS, PARTITION_GONE, code_of, translated
 from dbjobs.store.mysql_limits import Limits
-from dbjobs.store.mysql_script import Run, Scripts
+from dbjobs.store.mysql_script import OpenRuns, Run, Scripts
 from dbjobs.store.mysql_steps import steps_of
 from dbjobs.store.mysql_values import column_of, in_pieces
 from dbjobs.store.pool import Pool
 from dbjobs.store.records import NewJob
 from dbjobs.store.retrying import in_transaction, without_conflict
 from dbjobs.store.statements import Statements, Table
+from dbjobs.store.synchronous import Wait, lent
 
 _OPTIONS = {"pool_size", "connect_timeout", "command_timeout", "unix_socket", "ssl", "ssl_ca", "ssl_cert", "ssl_key"}
 # The collation that compares byte by byte, trailing blanks included: the servers have one name each for it.
@@ -163,6 +164,17 @@ class MysqlDatabase:
             MysqlSession(self.scripts, adopted, ours=False), lambda: self._opened.connection(), self.scripts
         )
 
+    async def adopt_blocking(self, connection: Any, wait: Wait) -> Session:
+        given = await mysql_blocking.adopted(connection, self._where, self.scripts)
+        pool = self._opened
+
+        @asynccontextmanager
+        async def own() -> AsyncIterator[OpenRuns]:
+            async with lent(pool.acquire, pool.release, wait) as connection:
+                yield mysql_blocking.Lent(connection, wait)
+
+        return CallersSession(MysqlSession(self.scripts, given, ours=False), own, self.scripts)
+
     def another(self) -> MysqlDatabase:
         database = MysqlDatabase(self.url, schema=self.schema, pool_size=1)
         database._limits = self._limits
@@ -234,7 +246,7 @@ class MysqlDatabase:
 class MysqlSession:
     """Statements on one connection: ours inside a transaction, or the caller's own."""
 
-    def __init__(self, scripts: Scripts, connection: MysqlConnection, *, ours: bool) -> None:
+    def __init__(self, scripts: Scripts, connection: OpenRuns, *, ours: bool) -> None:
         self._scripts = scripts
         self._connection = connection
         self._ours = ours

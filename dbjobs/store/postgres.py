@@ -15,12 +15,13 @@ from dbjobs.errors import DatabaseError, DatabaseUnavailable, InvalidUrl
 from dbjobs.store import postgres_copy
 from dbjobs.store.database import Row, Session, number_option, split_url
 from dbjobs.store.pool import Pool
-from dbjobs.store.postgres_callers import adopted
+from dbjobs.store.postgres_callers import adopted, adopted_blocking
 from dbjobs.store.postgres_connection import Limits, PostgresConnection, milliseconds
 from dbjobs.store.postgres_connector import Connector
 from dbjobs.store.postgres_errors import translated
 from dbjobs.store.records import NewJob
 from dbjobs.store.statements import Statements, Table
+from dbjobs.store.synchronous import Wait
 
 # How long a connection that listens may hear nothing before it asks whether the server is still there.
 PING_SECONDS = 30.0
@@ -150,6 +151,9 @@ class PostgresDatabase:
 
     async def adopt(self, connection: Any) -> Session:
         return adopted(self, connection)
+
+    async def adopt_blocking(self, connection: Any, wait: Wait) -> Session:
+        return adopted_blocking(self, connection)
 
     def another(self) -> PostgresDatabase:
         return self._like_this(pool_size=1)

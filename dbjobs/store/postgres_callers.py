@@ -9,7 +9,7 @@ import asyncpg
 
 from dbjobs.errors import DatabaseError, DatabaseUnavailable, InvalidOption
 from dbjobs.store import postgres_copy
-from dbjobs.store.adopting import is_instance, refused
+from dbjobs.store.adopting import is_instance, refused, refused_blocking
 from dbjobs.store.database import Row, Session
 from dbjobs.store.records import NewJob
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from dbjobs.store.postgres import PostgresDatabase
 
 KINDS = "an asyncpg connection, or psycopg's AsyncConnection"
+BLOCKING_KINDS = "psycopg's Connection, or a psycopg2 connection"
 
 
 def adopted(database: PostgresDatabase, connection: Any) -> Session:
@@ -49,10 +50,33 @@ def adopted(database: PostgresDatabase, connection: Any) -> Session:
     raise refused(connection, KINDS)
 
 
-def _outside() -> InvalidOption:
+def adopted_blocking(database: PostgresDatabase, connection: Any) -> Session:
+    """The same for the connection of a synchronous driver.
+
+    Raises:
+        InvalidOption, DatabaseUnavailable.
+    """
+    if is_instance(connection, "psycopg", "Connection"):
+        from dbjobs.store.psycopg_session import BlockingPsycopgSession, check_usable, would_commit_each
+
+        check_usable(connection)
+        if would_commit_each(connection):
+            raise _outside("with")
+        return BlockingPsycopgSession(database, connection)
+    if is_instance(connection, "psycopg2.extensions", "connection"):
+        from dbjobs.store import psycopg2_session
+
+        psycopg2_session.check_usable(connection)
+        if psycopg2_session.would_commit_each(connection):
+            raise _outside("with")
+        return psycopg2_session.Psycopg2Session(database, connection)
+    raise refused_blocking(connection, BLOCKING_KINDS)
+
+
+def _outside(block: str = "async with") -> InvalidOption:
     return InvalidOption(
         "connection= is without an open transaction, so there is no commit that the job could wait for: enqueue inside "
-        "'async with connection.transaction():'"
+        f"'{block} connection.transaction():'"
     )
 
 

@@ -16,7 +16,7 @@ import anyio
 
 from dbjobs.errors import DatabaseError, InvalidUrl, MissingPermission
 from dbjobs.store.database import Row, Session, number_option, split_url
-from dbjobs.store.sqlite_callers import Callers, Sqlite3Callers, callers, check_file
+from dbjobs.store.sqlite_callers import Callers, Sqlite3Callers, blocking_callers, callers, check_file
 from dbjobs.store.sqlite_connection import MINIMUM_VERSION, connect, is_full, make_room, translate
 from dbjobs.store.sqlite_history import History, HistoryFiles
 from dbjobs.store.sqlite_script import Script, Scripts
@@ -24,6 +24,7 @@ from dbjobs.store.sqlite_session import CallerSession, WriterSession
 from dbjobs.store.sqlite_threads import Connected, Desk, Readers
 from dbjobs.store.sqlite_writer import Writer
 from dbjobs.store.statements import Statements
+from dbjobs.store.synchronous import Wait
 
 CHANGED = "changed"  # the notice that some other connection has committed
 _JOIN_SECONDS = 10.0
@@ -151,6 +152,11 @@ class SqliteDatabase:
 
     async def adopt(self, connection: Any) -> Session:
         given = callers(connection)
+        await check_file(given, self.path)
+        return self._caller_session(given)
+
+    async def adopt_blocking(self, connection: Any, wait: Wait) -> Session:
+        given = blocking_callers(connection)
         await check_file(given, self.path)
         return self._caller_session(given)
 
