@@ -27,7 +27,7 @@ async def adopted(connection: Any, where: str, scripts: Scripts) -> BlockingConn
     Raises:
         InvalidOption: it is not a driver's connection in a transaction, or has settings that change our statements.
     """
-    if type(connection).__module__.partition(".")[0] not in DRIVERS or not hasattr(connection, "escape_string"):
+    if type(connection).__module__.partition(".")[0] not in DRIVERS or not hasattr(connection, "character_set_name"):
         raise refused_blocking(connection, "a PyMySQL or mysqlclient connection for a MySQL or MariaDB database")
     given = BlockingConnection(connection, where)
     with translated(where):
@@ -67,8 +67,10 @@ class BlockingConnection:
 
     def escape(self, text: str) -> str:
         """A text between quotes, as this connection's sql_mode wants it."""
-        escaped = self.raw.escape_string(text)
-        return escaped.decode() if isinstance(escaped, bytes) else str(escaped)
+        if hasattr(self.raw, "escape_string"):  # mysqlclient's: bytes
+            escaped = self.raw.escape_string(text)
+            return escaped.decode() if isinstance(escaped, bytes) else str(escaped)
+        return str(self.raw.escape(text))[1:-1]  # PyMySQL's: with the quotes
 
     async def run(self, statements: Sequence[str]) -> list[Result]:
         """See Runs."""
