@@ -1,6 +1,6 @@
 """Applications without an event loop that hold their own transaction: each lives in one thread of its own.
 
-``SYNC_CALLERS`` has the kinds of each dialect by name, beside ``CALLERS``.
+``SYNC_CALLERS`` has the kinds of each dialect by name, beside ``CALLERS``; ``SYNC_HOLDERS`` has what holds one of them.
 """
 
 from __future__ import annotations
@@ -185,9 +185,7 @@ def _psycopg(raw: Raw, kind: type[Psycopg], *, autocommit: bool) -> Application:
 
 def _psycopg2(raw: Raw) -> Application:
     psycopg2 = import_module("psycopg2")
-    connection = psycopg2.connect(raw.url, cursor_factory=import_module("psycopg2.extras").RealDictCursor)
-    connection.set_client_encoding("LATIN2" if connection.encoding == "nothing" else "UTF8")
-    return Application(connection)
+    return Application(psycopg2.connect(raw.url, cursor_factory=import_module("psycopg2.extras").RealDictCursor))
 
 
 class Sqlite3(Application):
@@ -333,33 +331,33 @@ def _kind(make: Callable[[Raw], Application]) -> OpenCaller:
     return partial(opened, make=make)
 
 
+# The drivers, whose statements are run in every way.
 SYNC_CALLERS: Mapping[str, Mapping[str, OpenCaller]] = {
     "postgres": {
         "sync-psycopg": _kind(partial(_psycopg, kind=Psycopg, autocommit=False)),
-        "sync-psycopg-block": _kind(partial(_psycopg, kind=PsycopgBlock, autocommit=True)),
-        "sync-session-psycopg": _kind(partial(_alchemy, driver="postgresql+psycopg")),
-        "sync-django": _kind(partial(_django, engine="postgresql")),
         **({"sync-psycopg2": _kind(_psycopg2)} if has("psycopg2") else {}),
     },
-    "sqlite": {
-        "sync-sqlite3": _kind(_sqlite3),
-        "sync-session-pysqlite": _kind(partial(_alchemy, driver="sqlite+pysqlite")),
-        "sync-django": _kind(partial(_django, engine="sqlite3")),
-    },
+    "sqlite": {"sync-sqlite3": _kind(_sqlite3)},
     "mysql": {
         "sync-pymysql": _kind(_pymysql),
+        **({"sync-mysqlclient": _kind(_mysqlclient)} if has("MySQLdb") else {}),
+    },
+    "sqlserver": {"sync-pyodbc": _kind(_pyodbc)},
+}
+# What else holds one of these: it is enough to see that it is unwrapped.
+SYNC_HOLDERS: Mapping[str, Mapping[str, OpenCaller]] = {
+    "postgres": {
+        "sync-psycopg-block": _kind(partial(_psycopg, kind=PsycopgBlock, autocommit=True)),
+        "sync-session-psycopg": _kind(partial(_alchemy, driver="postgresql+psycopg")),
+        "sync-django-psycopg": _kind(partial(_django, engine="postgresql")),
+    },
+    "sqlite": {
+        "sync-session-pysqlite": _kind(partial(_alchemy, driver="sqlite+pysqlite")),
+        "sync-django-sqlite3": _kind(partial(_django, engine="sqlite3")),
+    },
+    "mysql": {
         "sync-session-pymysql": _kind(partial(_alchemy, driver="mysql+pymysql")),
-        **(
-            {
-                "sync-mysqlclient": _kind(_mysqlclient),
-                "sync-django": _kind(partial(_django, engine="mysql")),
-            }
-            if has("MySQLdb")
-            else {}
-        ),
+        **({"sync-django-mysqlclient": _kind(partial(_django, engine="mysql"))} if has("MySQLdb") else {}),
     },
-    "sqlserver": {
-        "sync-pyodbc": _kind(_pyodbc),
-        "sync-session-pyodbc": _kind(partial(_alchemy, driver="mssql+pyodbc")),
-    },
+    "sqlserver": {"sync-session-pyodbc": _kind(partial(_alchemy, driver="mssql+pyodbc"))},
 }
