@@ -102,8 +102,8 @@ class Client:
         if here is not self._loop:
             raise WrongLoop(
                 "this Jobs object is open in another event loop. In a plain handler's thread call "
-                "jobs.sync.enqueue(command, request), or anyio.from_thread.run(jobs.enqueue, command, request), "
-                "instead of asyncio.run(jobs.enqueue(...)); elsewhere open another Jobs object: async with Jobs(url) as own"
+                "jobs.sync.enqueue(command, request) or anyio.from_thread.run(jobs.enqueue, command, request), not "
+                "asyncio.run(jobs.enqueue(...)); elsewhere open another Jobs object: async with Jobs(url) as own"
             )
 
     async def open(self) -> None:
