@@ -11,11 +11,11 @@ from benchmarks.ours import Ours
 from benchmarks.site import Site
 
 _CLASSES = {
-    "postgres": ("dbjobs.store.postgres", "PostgresDatabase", "PostgresSession"),
-    "mysql": ("dbjobs.store.mysql", "MysqlDatabase", "MysqlSession"),
-    "mariadb": ("dbjobs.store.mysql", "MysqlDatabase", "MysqlSession"),
-    "sqlserver": ("dbjobs.store.sqlserver", "SqlServerDatabase", "SqlServerSession"),
-    "sqlite": ("dbjobs.store.sqlite", "SqliteDatabase", "WriterSession"),
+    "postgres": ("dbjobs.store.postgres.database", "PostgresDatabase", "PostgresSession"),
+    "mysql": ("dbjobs.store.mysql.database", "MysqlDatabase", "MysqlSession"),
+    "mariadb": ("dbjobs.store.mysql.database", "MysqlDatabase", "MysqlSession"),
+    "sqlserver": ("dbjobs.store.sqlserver.database", "SqlServerDatabase", "SqlServerSession"),
+    "sqlite": ("dbjobs.store.sqlite.database", "SqliteDatabase", "WriterSession"),
 }
 _SHOWN = 6
 

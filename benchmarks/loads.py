@@ -14,7 +14,8 @@ from benchmarks.peers import timing
 from benchmarks.site import Site
 from benchmarks.worker_process import WorkerProcess
 from benchmarks.workload import CONCURRENCY, NAP_SECONDS, Workload
-from dbjobs.store import partitions, repository
+from dbjobs.store import repository
+from dbjobs.store.transactions import partitions
 
 _MEGABYTE = 2**20
 _MEMORY_SLICES = 10

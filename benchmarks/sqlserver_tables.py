@@ -11,9 +11,9 @@ from typing import Any
 import pyodbc
 
 from benchmarks.job_tables import LARGEST_BATCH, NOOP
-from dbjobs.store.sqlserver_driver import find_driver, is_freetds
-from dbjobs.store.sqlserver_url import connection_string, parse
-from dbjobs.store.sqlserver_values import sizes_of
+from dbjobs.store.sqlserver.driver import find_driver, is_freetds
+from dbjobs.store.sqlserver.url import connection_string, parse
+from dbjobs.store.sqlserver.values import sizes_of
 
 CONNECT_TIMEOUT_SECONDS = 30
 

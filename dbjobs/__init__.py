@@ -1,6 +1,6 @@
 """dbjobs: durable background jobs in the database you already have."""
 
-from dbjobs.commands import Command
+from dbjobs.commands.registry import Command
 from dbjobs.context import JobContext
 from dbjobs.errors import (
     AttemptLost,

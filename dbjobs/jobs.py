@@ -12,9 +12,10 @@ from typing import Any, Self, TypeVar, Unpack, overload
 
 import anyio
 
-from dbjobs import options as job_options
-from dbjobs.client import Client
-from dbjobs.commands import Command, Handler, Registry, ShouldRetry, base_row
+from dbjobs.client.client import Client
+from dbjobs.client.sync import SyncJobs
+from dbjobs.commands import options as job_options
+from dbjobs.commands.registry import Command, Handler, Registry, ShouldRetry, base_row
 from dbjobs.context import current_job
 from dbjobs.engine.settings import make_settings
 from dbjobs.engine.supervisor import Engine
@@ -33,9 +34,8 @@ from dbjobs.models import (
 from dbjobs.queues import QueueAdmin
 from dbjobs.store import repository
 from dbjobs.store.database import make_database
-from dbjobs.store.enqueueing import Parent
 from dbjobs.store.records import NewJob
-from dbjobs.sync import SyncJobs
+from dbjobs.store.transactions.enqueueing import Parent
 
 log = logging.getLogger("dbjobs")
 

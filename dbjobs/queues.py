@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dbjobs.client import Client
+from dbjobs.client.client import Client
+from dbjobs.commands.options import text
 from dbjobs.errors import InvalidOption
 from dbjobs.models import QueueInfo
-from dbjobs.options import text
 from dbjobs.store import repository
 
 

@@ -12,9 +12,10 @@ import msgspec
 from dbjobs.cli.output import counted, seconds
 from dbjobs.errors import SchemaTooNew, SchemaTooOld
 from dbjobs.models import NodeInfo, QueueInfo
-from dbjobs.store import migrate, repository
+from dbjobs.store import repository
 from dbjobs.store.database import Database
-from dbjobs.store.partitions import month_after
+from dbjobs.store.transactions import migrate
+from dbjobs.store.transactions.partitions import month_after
 
 # Live jobs that are counted, and queued ones among which the oldest is sought.
 BOUND_JOBS = 100_000

@@ -8,8 +8,8 @@ from dbjobs.cli.connection import needed_url, run
 from dbjobs.cli.options import DEFAULT_SCHEMA, AsJson, Schema, Url
 from dbjobs.cli.output import write, write_json
 from dbjobs.store.database import make_database
-from dbjobs.store.migrate import migrate as apply_migrations
-from dbjobs.store.migrate import schema_version
+from dbjobs.store.transactions.migrate import migrate as apply_migrations
+from dbjobs.store.transactions.migrate import schema_version
 
 
 class Migrated(msgspec.Struct, frozen=True):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from dbjobs.commands import Command
+from dbjobs.commands.registry import Command
 from dbjobs.context import JobContext
 from dbjobs.store.records import Claimed
 

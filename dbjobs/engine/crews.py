@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import Literal
 
-from dbjobs.commands import Command
+from dbjobs.commands.registry import Command
 from dbjobs.engine.attempt import Attempt
 from dbjobs.engine.pace import Pace
 

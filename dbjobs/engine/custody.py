@@ -8,7 +8,7 @@ import logging
 import threading
 from collections.abc import Sequence
 
-from dbjobs.codec import dumps
+from dbjobs.commands.codec import dumps
 from dbjobs.engine.attempt import Attempt
 from dbjobs.errors import DatabaseError
 from dbjobs.store import repository

@@ -11,7 +11,7 @@ import anyio
 from dbjobs.engine.waker import Waker
 from dbjobs.store import repository
 from dbjobs.store.database import Database
-from dbjobs.store.dependencies import Follower
+from dbjobs.store.transactions.dependencies import Follower
 
 # How late a child may be noticed whose enqueue, or whose parent's end, this process has not heard of.
 LOOK_SECONDS = 0.5

@@ -7,7 +7,7 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 
-from dbjobs.commands import Registry
+from dbjobs.commands.registry import Registry
 from dbjobs.context import JobContext, Services
 from dbjobs.engine.attempt import Attempt
 from dbjobs.engine.claims import Claims

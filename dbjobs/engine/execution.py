@@ -13,11 +13,11 @@ from collections.abc import Callable, Coroutine
 from types import CodeType, CoroutineType
 from typing import Any
 
-import anyio
 from msgspec.structs import replace
 
-from dbjobs import clock, codec
-from dbjobs.commands import Command, Registry
+from dbjobs import clock
+from dbjobs.commands import codec
+from dbjobs.commands.registry import Command, Registry
 from dbjobs.context import current_job
 from dbjobs.engine.attempt import Attempt, Stop
 from dbjobs.engine.blocking import Call, ProcessCall
@@ -26,7 +26,7 @@ from dbjobs.engine.deadlines import Deadlines
 from dbjobs.engine.failure import failed, stopped, untold
 from dbjobs.engine.finisher import Finisher
 from dbjobs.engine.reporter import Reporter
-from dbjobs.engine.steps import Steps
+from dbjobs.engine.steps import Seat, Steps
 from dbjobs.errors import UnknownCommand
 from dbjobs.store.records import Outcome
 
@@ -66,36 +66,34 @@ class Execution:
         self._on_call_ended = on_call_ended
         # What was in force when the workers were started; each attempt gets a copy of it.
         self._context = contextvars.copy_context()
-        self._scope = type(anyio.CancelScope())
         self.ending = False
 
-    async def run(self, attempt: Attempt, task: asyncio.Task[Any]) -> tuple[Outcome | None, bool]:
+    async def run(self, attempt: Attempt, seat: Seat) -> Outcome | None:
         """Run the handler once.
 
         Args:
-            task: the one that runs it: this one.
+            seat: the task that runs it: this one.
 
         Returns:
-            The outcome, None if there is nothing to write; and whether the task that it ran in is as it was.
+            The outcome, None if there is nothing to write.
 
         Raises:
             BaseException: the node, or the event loop, is being taken down.
         """
         began = time.monotonic()
         steps: Steps | None = None
-        clean = True
         try:
             if clock.now() > self._lease_ends() or attempt.node_id != self._current_node():
                 attempt.stop = Stop.LOST  # this process was suspended or cut off: others may be running it by now
             if attempt.stop is not None:
-                return stopped(attempt, 0.0), True
+                return stopped(attempt, 0.0)
             job = attempt.job
             context = self._context.copy()
             context.run(current_job.set, attempt.context)
             response: Any = None
             error: BaseException | None = None
             command = attempt.command if job.executed_at is None else self._registry.get(job.callback or "")
-            attempt.steps = steps = Steps(context, task, self._scope)
+            attempt.steps = steps = Steps(context, seat)
             # The time that the handler has begins here; for one in a process when it starts there.
             if job.timeout_seconds and (command is None or command.is_async or not command.process):
                 self._set_deadline(attempt, began)
@@ -108,37 +106,34 @@ class Execution:
                 error = raised
             finally:
                 attempt.steps = None
-            clean = not steps.dirty
-            if task.cancelling():
-                await _forget_cancellations(task)
+            if seat.task.cancelling():
+                await _forget_cancellations(seat.task)
             duration_ms = (time.monotonic() - began) * 1000
             if attempt.context.settled:
                 self._reports.completed(attempt.context)
-                return None, clean
+                return None
             if attempt.abandoned and attempt.lane_rest is None:
-                return None, clean
+                return None
             # A handler that has come to its end all the same while the node stops has done its work.
             if attempt.stop is not None and not (attempt.stop is Stop.SHUTDOWN and not _is_cancellation(error)):
-                return stopped(attempt, duration_ms), clean
+                return stopped(attempt, duration_ms)
             if attempt.context.executed_body is not None and job.executed_at is None:
-                outcome, still_clean = await self._run_callback(attempt, attempt.context.executed_body[0], task)
-                return outcome, clean and still_clean
+                return await self._run_callback(attempt, attempt.context.executed_body[0], seat)
             if error is not None:
-                return failed(attempt, error, duration_ms), clean
+                return failed(attempt, error, duration_ms)
             success = self._success(attempt, response, duration_ms)
             if job.callback is None or job.executed_at is not None or success.kind != "completed":
-                return success, clean
+                return success
             # The body is done for good before the callback starts: a crash from here on repeats only the callback.
             if not await self._finisher.durably(attempt, replace(success, kind="executed")):
                 attempt.stop = Stop.LOST
-                return None, clean
-            outcome, still_clean = await self._run_callback(attempt, success.response_body, task)
-            return outcome, clean and still_clean
+                return None
+            return await self._run_callback(attempt, success.response_body, seat)
         except BaseException as error:
             if self.ending or (steps is not None and steps.torn) or _is_ctrl_c(error):
                 raise
             log.exception("job %s (%s): telling its outcome raised", attempt.job.id, attempt.job.command)
-            return untold(attempt, type(error).__name__, (time.monotonic() - began) * 1000), clean
+            return untold(attempt, type(error).__name__, (time.monotonic() - began) * 1000)
 
     def _set_deadline(self, attempt: Attempt, started: float) -> None:
         if attempt.job.timeout_seconds:
@@ -198,9 +193,7 @@ class Execution:
             status=context.status,
         )
 
-    async def _run_callback(
-        self, attempt: Attempt, body: str | None, task: asyncio.Task[Any]
-    ) -> tuple[Outcome | None, bool]:
+    async def _run_callback(self, attempt: Attempt, body: str | None, seat: Seat) -> Outcome | None:
         # As the row is now: any time in executed_at says that only the callback is left.
         job = attempt.job
         attempt.context.executed_body = (body,)
@@ -213,7 +206,7 @@ class Execution:
             attempt_base=job.attempt - 1,
             has_dependents=True,
         )
-        return await self.run(attempt, task)
+        return await self.run(attempt, seat)
 
 
 async def _awaiting(awaitable: Any) -> Any:

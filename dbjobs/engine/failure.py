@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from dbjobs.codec import dumps
+from dbjobs.commands.codec import dumps
 from dbjobs.context import printable
 from dbjobs.engine.attempt import Attempt, Stop
 from dbjobs.errors import Cancel, InvalidRequest, PayloadTooLarge, RetryAfter, UnknownCommand

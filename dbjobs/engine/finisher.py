@@ -20,7 +20,7 @@ from dbjobs.errors import DatabaseError
 from dbjobs.store import repository
 from dbjobs.store.database import Database
 from dbjobs.store.records import Outcome
-from dbjobs.store.settlement import FINALS, Settlement
+from dbjobs.store.transactions.settlement import FINALS, Settlement
 
 log = logging.getLogger("dbjobs")
 

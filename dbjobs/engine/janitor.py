@@ -8,9 +8,10 @@ from dbjobs import clock
 from dbjobs.engine.waker import Waker
 from dbjobs.engine.watch import Watch
 from dbjobs.errors import TransactionConflict
-from dbjobs.store import partitions, repository
+from dbjobs.store import repository
 from dbjobs.store.database import Database
-from dbjobs.store.rescue import Rescue, bury, take_over
+from dbjobs.store.transactions import partitions
+from dbjobs.store.transactions.rescue import Rescue, bury, take_over
 
 log = logging.getLogger("dbjobs")
 

@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from dbjobs import clock
-from dbjobs.codec import dumps
+from dbjobs.commands.codec import dumps
 from dbjobs.errors import DatabaseError, DatabaseUnavailable
 from dbjobs.store import repository
 from dbjobs.store.database import Database

@@ -17,7 +17,7 @@ from dbjobs.errors import DatabaseUnavailable
 from dbjobs.store import repository
 from dbjobs.store.database import Database
 from dbjobs.store.records import LogEntry, ProgressReport
-from dbjobs.store.retrying import with_months
+from dbjobs.store.transactions.retrying import with_months
 
 if TYPE_CHECKING:
     from dbjobs.context import JobContext

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from msgspec.structs import replace
 
-from dbjobs.commands import Command, Registry
+from dbjobs.commands.registry import Command, Registry
 from dbjobs.engine.attempt import Attempt, Stop
 from dbjobs.engine.children import Children
 from dbjobs.engine.crews import Crew, Kind, kind_of
@@ -21,6 +21,7 @@ from dbjobs.engine.memory import Memory
 from dbjobs.engine.reporter import Reporter
 from dbjobs.engine.settings import Settings
 from dbjobs.engine.slots import Slots
+from dbjobs.engine.steps import Seat
 from dbjobs.engine.waker import Waker
 from dbjobs.store.records import Outcome
 
@@ -222,7 +223,7 @@ class Runners:
 
     # --- attempts -------------------------------------------------------------------------------
 
-    async def _run(self, attempt: Attempt, task: asyncio.Task[None]) -> bool | None:
+    async def _run(self, attempt: Attempt, seat: Seat) -> bool:
         """Run a free job, or a lane's run of jobs one after another (see Slots)."""
         current = attempt
         while True:
@@ -231,7 +232,7 @@ class Runners:
             began = time.monotonic()
             if current.lane_rest is not None and current.lane_began is None:
                 current.lane_began = began
-            outcome, clean = await self._execution.run(current, task)
+            outcome = await self._execution.run(current, seat)
             crew.pace.ended(time.monotonic() - began, lane=current.lane_rest is not None)
             if current.still_runs:
                 self._left[current] = crew
@@ -243,12 +244,12 @@ class Runners:
             if not current.abandoned or current.lane_rest is not None:
                 self._conclude(current, outcome)
             if current.abandoned:
-                return None
+                return False
             if following is None:
-                return clean
-            if not clean or not self._crew(following).free:
+                return True
+            if not seat.is_fit or not self._crew(following).free:
                 self._crew(following).ready.appendleft(following)
-                return clean
+                return True
             current = following
 
     def _call_ended(self, attempt: Attempt) -> None:

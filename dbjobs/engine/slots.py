@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import logging
-import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
 
 from dbjobs.engine.attempt import Attempt
 from dbjobs.engine.crews import Crew
+from dbjobs.engine.steps import Seat
 
 log = logging.getLogger("dbjobs")
 
@@ -24,8 +24,7 @@ class Slots:
     """Runs attempts in at most ``concurrency`` tasks.
 
     Args:
-        run: runs an attempt; True if its task is fit for the next one, False if not, None if the slot was given to
-            another meanwhile.
+        run: runs an attempt; False if the slot was given to another meanwhile.
         on_room: called when a slot has come free.
         on_death: told the error with which a slot ended without being asked.
 
@@ -37,7 +36,7 @@ class Slots:
         self,
         concurrency: int,
         crews: Sequence[Crew],
-        run: Callable[[Attempt, asyncio.Task[None]], Awaitable[bool | None]],
+        run: Callable[[Attempt, Seat], Awaitable[bool]],
         on_room: Callable[[], None],
         on_death: Callable[[BaseException], None],
     ) -> None:
@@ -118,24 +117,25 @@ class Slots:
 
     async def _slot(self) -> None:
         loop = asyncio.get_running_loop()
-        task: asyncio.Task[None] | None = asyncio.current_task()
-        assert task is not None
-        usual = sys.getrefcount(task)
+        seat = Seat()
+        try:
+            await self._serve(loop, seat)
+        finally:
+            seat.leave(None)
+
+    async def _serve(self, loop: asyncio.AbstractEventLoop, seat: Seat) -> None:
         self._waking = False
         turn_ends = time.monotonic() + TURN_SECONDS
         while True:
             while (attempt := self._take()) is not None:
                 self.busy += 1
                 self.wake()
-                clean = await self._run(attempt, task)
-                del attempt
-                if clean is None:
+                if not await self._run(attempt, seat):
                     return  # another slot has replaced this one
+                del attempt
                 self.busy -= 1
                 self._on_room()
-                # Somebody who still knows this task may cancel it, and would meet another job: an unfinished
-                # asyncio.timeout() does. A new task costs less than one such reference is worth.
-                if not clean or sys.getrefcount(task) > usual:
+                if not seat.is_fit:
                     self._count -= 1
                     self.wake()
                     return

@@ -4,11 +4,70 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Coroutine, Generator
+import sys
+from collections.abc import Coroutine, Generator
 from contextvars import Context
 from typing import Any
 
 import anyio
+
+
+class Seat:
+    """A task in which attempts run one after another, inside one anyio scope, which a cancelled attempt uses up.
+
+    A scope of its own for each attempt would cost as much as half of all else that a node does for a job in memory.
+
+    Attributes:
+        task: the one that is running now.
+        scope: the scope, entered.
+    """
+
+    __slots__ = ("_is_soiled", "_kind", "_references", "scope", "task")
+
+    task: asyncio.Task[Any]
+
+    def __init__(self) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self.task = task
+        del task  # the references are counted
+        # `anyio.CancelScope` finds out anew each time which library the event loop is of: this is the class it finds.
+        self._kind = type(anyio.CancelScope())
+        self._is_soiled = False
+        self._enter()
+        self._references = sys.getrefcount(self.task)
+
+    @property
+    def is_fit(self) -> bool:
+        """True if the task is as it was before the last attempt.
+
+        An anyio scope that a handler did not leave knows the task, and so does a piece of code that could cancel it
+        later, and would meet another job: an unfinished asyncio.timeout() does. A new task costs less than that.
+        """
+        return not self._is_soiled and sys.getrefcount(self.task) <= self._references
+
+    def leave(self, error: BaseException | None) -> bool:
+        """Leave the scope; False if the handler is in one of its own."""
+        try:
+            self.scope.__exit__(None if error is None else type(error), error, None)
+        except RuntimeError:
+            return False
+        return True
+
+    def renew(self, *, left: bool) -> None:
+        """A cancelled attempt is over: enter another scope.
+
+        Args:
+            left: whether it has left the scope before.
+        """
+        if left or self.leave(None):
+            self._enter()
+        else:
+            self._is_soiled = True
+
+    def _enter(self) -> None:
+        self.scope = self._kind()
+        self.scope.__enter__()
 
 
 class Steps:
@@ -22,28 +81,23 @@ class Steps:
 
     Args:
         context: the Context to run it in.
-        task: the task that awaits it.
-        scope: makes an anyio scope. The event loop's own class of them: `anyio.CancelScope` finds out anew each time
-            which library the loop is of, and that costs more than all else here.
+        seat: the task that awaits it.
 
     Attributes:
         closed: it was ended for good.
-        dirty: the coroutine has left something behind in the task (an anyio scope that it did not leave).
         torn: the event loop itself is being taken down.
     """
 
-    __slots__ = ("_context", "_coroutine", "_left", "_runs", "_scope", "_task", "closed", "dirty", "torn")
+    __slots__ = ("_context", "_coroutine", "_left", "_runs", "_seat", "closed", "torn")
 
     _coroutine: Coroutine[Any, Any, Any]
 
-    def __init__(self, context: Context, task: asyncio.Task[Any], scope: Callable[[], anyio.CancelScope]) -> None:
+    def __init__(self, context: Context, seat: Seat) -> None:
         self._context = context
-        self._task = task
+        self._seat = seat
         self._runs = False
-        self._scope = scope()
         self._left = False
         self.closed = False
-        self.dirty = False
         self.torn = False
 
     def take(self, coroutine: Coroutine[Any, Any, Any]) -> None:
@@ -52,12 +106,13 @@ class Steps:
 
     def cancel(self) -> None:
         """Interrupt the coroutine: at once, or when it leaves its shield."""
-        self._scope.cancel()
+        if not self._left:
+            self._seat.scope.cancel()
 
     def remind(self) -> None:
         """Interrupt it once more, whatever shields it has."""
         if self._runs:
-            self._task.cancel()
+            self._seat.task.cancel()
 
     def close(self) -> None:
         """End it for good: it is not resumed any more; what it has in ``finally`` runs as far as it need not wait."""
@@ -66,7 +121,6 @@ class Steps:
 
     def __await__(self) -> Generator[Any, Any, Any]:
         self._runs = True
-        self._scope.__enter__()
         run, coroutine = self._context.run, self._coroutine
         step: Any = coroutine.send
         argument: Any = None
@@ -84,26 +138,16 @@ class Steps:
                     if self.closed:
                         self._end_coroutine()
                         raise
-                    if self._scope.cancel_called:
-                        self._leave(error)
+                    if not self._left and self._seat.scope.cancel_called:
+                        self._left = self._seat.leave(error)
                     step, argument = coroutine.throw, error
         except StopIteration as stop:
             return stop.value
         finally:
-            self._leave(None)
-            if not self._left:
-                self.dirty = True
             self._runs = False
-
-    def _leave(self, error: BaseException | None) -> None:
-        """Leave the scope, unless the coroutine is in a scope of its own at this moment."""
-        if self._left:
-            return
-        try:
-            self._scope.__exit__(None if error is None else type(error), error, None)
-        except RuntimeError:
-            return
-        self._left = True
+            if (self._left or self._seat.scope.cancel_called) and not self.torn:
+                self._seat.renew(left=self._left)
+                self._left = True
 
     def _end_coroutine(self) -> None:
         # It may wait in its clean-up, or raise there: it is not resumed, and its outcome is known.

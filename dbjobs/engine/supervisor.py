@@ -15,8 +15,9 @@ from typing import Any
 import anyio
 from anyio.abc import TaskGroup
 
-from dbjobs import clock, codec
-from dbjobs.commands import Registry
+from dbjobs import clock
+from dbjobs.commands import codec
+from dbjobs.commands.registry import Registry
 from dbjobs.context import JobContext
 from dbjobs.engine.attempt import Attempt, Stop
 from dbjobs.engine.custody import Custody
@@ -40,9 +41,9 @@ from dbjobs.errors import AttemptLost, DatabaseError, WorkersStopped
 from dbjobs.models import Job, JobRef
 from dbjobs.store import repository
 from dbjobs.store.database import Database
-from dbjobs.store.partitions import make_partitions
 from dbjobs.store.records import Outcome
-from dbjobs.store.settlement import settle_in
+from dbjobs.store.transactions.partitions import make_partitions
+from dbjobs.store.transactions.settlement import settle_in
 
 log = logging.getLogger("dbjobs")
 

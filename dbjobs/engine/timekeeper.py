@@ -10,8 +10,8 @@ import anyio
 from dbjobs.engine.waker import Waker
 from dbjobs.store import repository
 from dbjobs.store.database import Database
-from dbjobs.store.dependencies import Follower, cancel_waiting
 from dbjobs.store.notices import ready_notices
+from dbjobs.store.transactions.dependencies import Follower, cancel_waiting
 
 # How late a job that another process has scheduled may be noticed.
 LOOK_SECONDS = 0.5

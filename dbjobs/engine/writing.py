@@ -10,7 +10,7 @@ from dbjobs.engine.attempt import Attempt
 from dbjobs.errors import DatabaseUnavailable, DataRefused, LockTimeout, TransactionConflict
 from dbjobs.store.database import Database
 from dbjobs.store.records import Outcome
-from dbjobs.store.settlement import Settlement, Settling
+from dbjobs.store.transactions.settlement import Settlement, Settling
 
 log = logging.getLogger("dbjobs")
 

@@ -20,14 +20,14 @@ _SCHEMA = re.compile(r"[a-z_][a-z0-9_]{0,39}\Z")
 
 # scheme -> (module, class, driver package, extra)
 _DIALECTS = {
-    "postgresql": ("dbjobs.store.postgres", "PostgresDatabase", "asyncpg", "postgres"),
-    "postgres": ("dbjobs.store.postgres", "PostgresDatabase", "asyncpg", "postgres"),
-    "mysql": ("dbjobs.store.mysql", "MysqlDatabase", "aiomysql", "mysql"),
-    "mariadb": ("dbjobs.store.mysql", "MysqlDatabase", "aiomysql", "mysql"),
-    "mysql+asyncmy": ("dbjobs.store.mysql", "MysqlDatabase", "asyncmy", "mysql"),
-    "mariadb+asyncmy": ("dbjobs.store.mysql", "MysqlDatabase", "asyncmy", "mysql"),
-    "mssql": ("dbjobs.store.sqlserver", "SqlServerDatabase", "aioodbc", "sqlserver"),
-    "sqlite": ("dbjobs.store.sqlite", "SqliteDatabase", "sqlite3", ""),
+    "postgresql": ("dbjobs.store.postgres.database", "PostgresDatabase", "asyncpg", "postgres"),
+    "postgres": ("dbjobs.store.postgres.database", "PostgresDatabase", "asyncpg", "postgres"),
+    "mysql": ("dbjobs.store.mysql.database", "MysqlDatabase", "aiomysql", "mysql"),
+    "mariadb": ("dbjobs.store.mysql.database", "MysqlDatabase", "aiomysql", "mysql"),
+    "mysql+asyncmy": ("dbjobs.store.mysql.database", "MysqlDatabase", "asyncmy", "mysql"),
+    "mariadb+asyncmy": ("dbjobs.store.mysql.database", "MysqlDatabase", "asyncmy", "mysql"),
+    "mssql": ("dbjobs.store.sqlserver.database", "SqlServerDatabase", "aioodbc", "sqlserver"),
+    "sqlite": ("dbjobs.store.sqlite.database", "SqliteDatabase", "sqlite3", ""),
 }
 
 

@@ -12,6 +12,7 @@ from msgspec.structs import astuple
 
 # A parameter is `:name` or, for a column of a set, `:name.column`; `::type` is a cast.
 PARAMETER = re.compile(r"(?<![:\w]):([a-z_]+)(?:\.([a-z_]+))?")
+_PACKED = "\n-- @packed "
 _COMMENT = re.compile(r"--[^\n]*")
 
 
@@ -23,11 +24,22 @@ class Parameter(NamedTuple):
 
 
 class Statement(NamedTuple):
-    """A statement ready for a driver: its text and what to bind, in order."""
+    """A statement ready for a driver: its text and what to bind, in order.
+
+    ``packed``: its only row holds an array for each column (``-- @packed id x`` in PostgreSQL's files, with their names).
+    """
 
     name: str
     text: str
     parameters: tuple[Parameter, ...]
+    packed: bool = False
+
+    def rows(self, rows: Sequence[Any]) -> Sequence[Any]:
+        """The rows that it stands for."""
+        if not self.packed:
+            return rows
+        (columns,) = rows
+        return [] if columns[0] is None else [*zip(*columns, strict=True)]
 
 
 class Table:
@@ -98,7 +110,9 @@ class Statements:
     def __getitem__(self, name: str) -> Statement:
         statement = self._statements.get(name)
         if statement is None:
-            statement = self._statements[name] = self.prepare(name, self.text(name))
+            prepared = self.prepare(name, self.text(name))
+            statement = prepared._replace(packed=_PACKED in self.source(name))
+            self._statements[name] = statement
         return statement
 
     def source(self, name: str) -> str:

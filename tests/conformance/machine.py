@@ -20,18 +20,18 @@ from hypothesis.stateful import (
 )
 from msgspec.structs import replace
 
-from dbjobs.commands import base_row
+from dbjobs.commands.registry import base_row
 from dbjobs.errors import DatabaseUnavailable
 from dbjobs.store import repository
-from dbjobs.store.cancelling import cancel
 from dbjobs.store.counters import client_counter
 from dbjobs.store.database import Database
-from dbjobs.store.dependencies import Follower, cancel_waiting
-from dbjobs.store.enqueueing import Inserted, insert_one, insert_plain, is_plain
 from dbjobs.store.records import Claimed, NewJob, Outcome, OutcomeKind
-from dbjobs.store.rescue import rescue_one
-from dbjobs.store.retrying import in_transaction
-from dbjobs.store.settlement import Settling, settle
+from dbjobs.store.transactions.cancelling import cancel
+from dbjobs.store.transactions.dependencies import Follower, cancel_waiting
+from dbjobs.store.transactions.enqueueing import Inserted, insert_one, insert_plain, is_plain
+from dbjobs.store.transactions.rescue import rescue_one
+from dbjobs.store.transactions.retrying import in_transaction
+from dbjobs.store.transactions.settlement import Settling, settle
 from tests.conformance.helpers import START
 from tests.conformance.model import LIVE, Model, ModelJob
 from tests.conformance.raw import Raw

@@ -10,10 +10,10 @@ from hypothesis.stateful import invariant, multiple, precondition, rule
 
 from dbjobs.errors import TransactionConflict
 from dbjobs.store import repository
-from dbjobs.store.dependencies import Follower
-from dbjobs.store.enqueueing import Inserted, insert_one, insert_plain, is_plain
 from dbjobs.store.records import NewJob
-from dbjobs.store.rescue import bury
+from dbjobs.store.transactions.dependencies import Follower
+from dbjobs.store.transactions.enqueueing import Inserted, insert_one, insert_plain, is_plain
+from dbjobs.store.transactions.rescue import bury
 from tests.conformance.isolation import LEVELS, begin_at
 from tests.conformance.machine import MOST_LIVE, NEW_JOB, WHICH, New, StoreMachine, pick
 from tests.conformance.model import LIVE

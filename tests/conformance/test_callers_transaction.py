@@ -405,7 +405,7 @@ async def test_a_session_s_nested_transaction_takes_its_jobs_back(jobs: Jobs, ra
 
 def test_nothing_that_only_callers_need_is_imported() -> None:
     code = (
-        "import sys, dbjobs, dbjobs.store.postgres, dbjobs.store.sqlite;"
+        "import sys, dbjobs, dbjobs.store.postgres.database, dbjobs.store.sqlite.database;"
         "print({'sqlalchemy', 'psycopg', 'aiosqlite'} & sys.modules.keys())"
     )
     assert subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout == "set()\n"

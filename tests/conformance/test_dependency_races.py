@@ -10,9 +10,9 @@ import pytest
 from dbjobs import Jobs, JobState
 from dbjobs.store import repository
 from dbjobs.store.database import make_database
-from dbjobs.store.dependencies import Follower
 from dbjobs.store.records import Outcome
-from dbjobs.store.settlement import settle_in
+from dbjobs.store.transactions.dependencies import Follower
+from dbjobs.store.transactions.settlement import settle_in
 from tests.conformance.helpers import Gate, eventually, nodes, state_of, wait_all
 from tests.conformance.raw import Raw
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from dbjobs import Backoff, InvalidOption, JobContext, Jobs, JobState
-from dbjobs.options import OPTION_NAMES
+from dbjobs.commands.options import OPTION_NAMES
 
 LATER = datetime(2100, 1, 2, 3, 4, 5, tzinfo=UTC)
 

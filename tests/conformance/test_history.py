@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from dbjobs import Cancel, JobContext, Jobs, JobState
-from dbjobs.store import partitions, repository
+from dbjobs.store import repository
+from dbjobs.store.transactions import partitions
 from tests.conformance.helpers import (
     Gate,
     assert_each_once,

@@ -13,8 +13,8 @@ from dbjobs import DatabaseUnavailable, JobContext, Jobs, JobState, clock
 from dbjobs.store import repository
 from dbjobs.store.database import make_database
 from dbjobs.store.records import Outcome
-from dbjobs.store.rescue import rescue_one, take_over
-from dbjobs.store.settlement import settle
+from dbjobs.store.transactions.rescue import rescue_one, take_over
+from dbjobs.store.transactions.settlement import settle
 from tests.conformance.helpers import START, Gate, eventually, nodes, soon, state_of, stop_heartbeat, wait_all
 from tests.servers import Target
 

@@ -8,7 +8,8 @@ import anyio
 import pytest
 
 from dbjobs import Jobs
-from dbjobs.store import postgres, repository
+from dbjobs.store import repository
+from dbjobs.store.postgres import database as postgres
 from tests.conformance.helpers import eventually, soon
 from tests.conformance.raw import Raw
 

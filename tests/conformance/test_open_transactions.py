@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 
 from dbjobs import JobRef, Jobs, JobState, RefIdBusy
-from dbjobs.store import enqueueing, repository
+from dbjobs.store import repository
+from dbjobs.store.transactions import enqueueing
 from tests.conformance.helpers import Gate, eventually, stop_heartbeat, wait_all
 from tests.conformance.raw import CallersConnection, Raw
 

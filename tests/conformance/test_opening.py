@@ -22,7 +22,7 @@ from dbjobs import (
     SchemaTooOld,
 )
 from dbjobs.store.database import make_database
-from dbjobs.store.migrate import LATEST_VERSION
+from dbjobs.store.transactions.migrate import LATEST_VERSION
 from tests.conformance.raw import Raw
 
 

@@ -17,15 +17,15 @@ import pytest
 from dbjobs import JobRef, Jobs, JobState
 from dbjobs.errors import LockTimeout
 from dbjobs.store import repository
-from dbjobs.store.cancelling import cancel
 from dbjobs.store.counters import client_counter
 from dbjobs.store.database import Database, Session, make_database
-from dbjobs.store.dependencies import Follower
-from dbjobs.store.enqueueing import insert_one
 from dbjobs.store.records import Claimed, NewJob, Outcome, OutcomeKind
-from dbjobs.store.rescue import bury, take_over
-from dbjobs.store.retrying import in_transaction
-from dbjobs.store.settlement import Settling, settle, settle_in
+from dbjobs.store.transactions.cancelling import cancel
+from dbjobs.store.transactions.dependencies import Follower
+from dbjobs.store.transactions.enqueueing import insert_one
+from dbjobs.store.transactions.rescue import bury, take_over
+from dbjobs.store.transactions.retrying import in_transaction
+from dbjobs.store.transactions.settlement import Settling, settle, settle_in
 from tests.conformance.helpers import START, Gate, eventually, wait_all
 from tests.conformance.raw import Raw
 from tests.servers import Target

@@ -13,8 +13,8 @@ import pytest
 from dbjobs import Jobs
 from dbjobs.store import repository
 from dbjobs.store.database import make_database
-from dbjobs.store.partitions import make_partitions
-from dbjobs.store.postgres import PostgresDatabase
+from dbjobs.store.postgres.database import PostgresDatabase
+from dbjobs.store.transactions.partitions import make_partitions
 from tests.conformance.raw import Raw
 from tests.servers import Target
 

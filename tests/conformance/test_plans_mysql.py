@@ -14,7 +14,7 @@ import pytest
 from dbjobs import Jobs
 from dbjobs.store import repository
 from dbjobs.store.database import Session, make_database
-from dbjobs.store.mysql import MysqlDatabase
+from dbjobs.store.mysql.database import MysqlDatabase
 from dbjobs.store.records import LogEntry, NewJob, Outcome, ProgressReport
 from tests.conformance.raw import Raw
 

@@ -12,7 +12,7 @@ from dbjobs import JobRef, Jobs, JobState, RefIdExists
 from dbjobs.store import repository
 from dbjobs.store.database import make_database
 from dbjobs.store.records import Outcome
-from dbjobs.store.settlement import settle_in
+from dbjobs.store.transactions.settlement import settle_in
 from tests.conformance.helpers import nodes, wait_all, whole_list
 from tests.conformance.raw import Raw
 

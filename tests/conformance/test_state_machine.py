@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from dbjobs.store.database import make_database
-from dbjobs.store.migrate import migrate
+from dbjobs.store.transactions.migrate import migrate
 from tests.conformance.machine_troubles import TroubledMachine
 from tests.conformance.raw import Raw
 from tests.faults.database import FaultyDatabase

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from dbjobs import InvalidOption, JobContext, Jobs, JobState, RefIdBusy, UnknownJob, WrongLoop
-from dbjobs.store import enqueueing
+from dbjobs.store.transactions import enqueueing
 from tests.conformance.callers import CALLERS
 from tests.conformance.helpers import PATIENCE_SECONDS, whole_list
 from tests.conformance.raw import Raw
@@ -113,7 +113,7 @@ async def test_a_ref_id_of_an_open_transaction_is_waited_for_and_then_busy(
         pytest.skip("the drivers are the same")
     jobs.command(echo)
     monkeypatch.setattr(enqueueing, "REF_WAIT_SECONDS", 1.0)
-    monkeypatch.setattr("dbjobs.store.mysql_callers.WAIT_SECONDS", 1.0)
+    monkeypatch.setattr("dbjobs.store.mysql.callers.WAIT_SECONDS", 1.0)
     for opened in SYNC_CALLERS[target.dialect].values():
         async with jobs, opened(raw) as first, opened(raw) as second:
             await first.begin()

@@ -8,8 +8,8 @@ from contextlib import contextmanager, suppress
 
 import pyodbc
 
-from dbjobs.store import sqlserver_url
-from dbjobs.store.sqlserver_driver import find_driver
+from dbjobs.store.sqlserver import url as sqlserver_url
+from dbjobs.store.sqlserver.driver import find_driver
 from tests.servers.databases import CONNECT_TIMEOUT_SECONDS
 from tests.servers.fleet import BABELFISH
 

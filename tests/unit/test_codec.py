@@ -9,7 +9,8 @@ import msgspec
 import pydantic
 import pytest
 
-from dbjobs import InvalidOption, InvalidRequest, PayloadTooLarge, codec
+from dbjobs import InvalidOption, InvalidRequest, PayloadTooLarge
+from dbjobs.commands import codec
 
 
 @dataclass

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dbjobs.store.partitions import month_after
+from dbjobs.store.transactions.partitions import month_after
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from dbjobs import Backoff, InvalidOption, JobRef, RetryAfter, options
-from dbjobs.commands import base_row
+from dbjobs import Backoff, InvalidOption, JobRef, RetryAfter
+from dbjobs.commands import options
+from dbjobs.commands.registry import base_row
 
 BASE = base_row(retry_limit=2, timeout_seconds=600.0)
 

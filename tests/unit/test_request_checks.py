@@ -10,7 +10,7 @@ import pydantic
 import pytest
 
 from dbjobs import InvalidRequest
-from dbjobs.commands import Registry, base_row
+from dbjobs.commands.registry import Registry, base_row
 
 
 @dataclass

@@ -8,7 +8,7 @@ import pytest
 
 from dbjobs.errors import DatabaseUnavailable
 from dbjobs.store.records import Outcome
-from dbjobs.store.settlement import Settling
+from dbjobs.store.transactions.settlement import Settling
 
 NODE = 7
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from dbjobs import InvalidOption
-from dbjobs.commands import Registry, base_row
+from dbjobs.commands.registry import Registry, base_row
 from dbjobs.context import JobContext
 
 

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from dbjobs.store.cutting import cut_off
+from dbjobs.store.postgres.cutting import cut_off
 from dbjobs.store.synchronous import pause, run, seconds_left, shielded, time_limit
 
 

@@ -11,7 +11,7 @@
 SET @outcomes = :outcomes;
 
 SELECT COALESCE(JSON_ARRAYAGG(JSON_ARRAY(
-    j.id, o.state, j.batch_id, j.has_dependents, EXTRACT(YEAR_MONTH FROM j.created_at),
+    j.id, j.has_dependents, o.state, j.batch_id, EXTRACT(YEAR_MONTH FROM j.created_at),
     IF(o.release_worker = 1, j.worker, NULL)
 )), '[]'), IF(SUM(j.has_dependents) > 0, 1, 0), COUNT(j.batch_id),
     IF(MIN(EXTRACT(YEAR_MONTH FROM j.created_at)) < EXTRACT(YEAR_MONTH FROM UTC_TIMESTAMP()), 1, 0)
@@ -128,7 +128,7 @@ ON DUPLICATE KEY UPDATE
 INSERT INTO dbjobs_ended_parent (parent_id, state)
 SELECT id, state
 FROM JSON_TABLE(IF(@parents, @moved, '[]'), '$[*]' COLUMNS (
-    id BIGINT PATH '$[0]', state VARCHAR(20) CHARACTER SET utf8mb4 PATH '$[1]', has_dependents INT PATH '$[3]'
+    id BIGINT PATH '$[0]', has_dependents INT PATH '$[1]', state VARCHAR(20) CHARACTER SET utf8mb4 PATH '$[2]'
 )) AS m
 WHERE has_dependents = 1
 ON DUPLICATE KEY UPDATE state = m.state;
@@ -136,7 +136,7 @@ ON DUPLICATE KEY UPDATE state = m.state;
 INSERT INTO dbjobs_job_batch (batch_id, completed, failed, cancelled)
 SELECT batch_id, SUM(state = 'completed'), SUM(state = 'failed'), SUM(state = 'cancelled')
 FROM JSON_TABLE(IF(@batched, @moved, '[]'), '$[*]' COLUMNS (
-    batch_id VARCHAR(255) CHARACTER SET utf8mb4 PATH '$[2]', state VARCHAR(20) CHARACTER SET utf8mb4 PATH '$[1]'
+    state VARCHAR(20) CHARACTER SET utf8mb4 PATH '$[2]', batch_id VARCHAR(255) CHARACTER SET utf8mb4 PATH '$[3]'
 )) AS m
 WHERE batch_id IS NOT NULL
 GROUP BY batch_id;
@@ -150,5 +150,5 @@ WHERE m.month < EXTRACT(YEAR_MONTH FROM UTC_TIMESTAMP())
       WHERE l.created_month = m.month AND l.ended_month = EXTRACT(YEAR_MONTH FROM UTC_TIMESTAMP())
   );
 
--- @packed id state batch_id has_dependents
+-- @packed id has_dependents
 SELECT @moved AS moved;

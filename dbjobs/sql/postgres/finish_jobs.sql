@@ -121,4 +121,6 @@ WITH outcome AS (
     SET completed = s.completed + excluded.completed, failed = s.failed + excluded.failed,
         cancelled = s.cancelled + excluded.cancelled, duration_ms = s.duration_ms + excluded.duration_ms
 )
-SELECT id, final_state AS state, batch_id, has_dependents FROM moved;
+-- Two arrays are cheaper to send and to read than a row for each job.
+-- @packed id has_dependents
+SELECT array_agg(id), array_agg(has_dependents) FROM moved;

@@ -49,8 +49,8 @@ WHERE node_id = :node_id
       WHERE j.id = :id AND j.attempt = :attempt AND j.node_id = :node_id
   );
 
--- @as moved packed id state batch_id has_dependents
-SELECT json_group_array(json_array(j.id, f.state, j.batch_id, j.has_dependents))
+-- @as moved packed id has_dependents state batch_id
+SELECT json_group_array(json_array(j.id, j.has_dependents, f.state, j.batch_id))
 FROM json_each(:outcomes.id) o
 CROSS JOIN dbjobs_finished_job f ON f.id = o.value
 CROSS JOIN dbjobs_background_job j ON j.id = f.id;

@@ -174,7 +174,7 @@ FROM @count AS c
 WHERE c.row_id IS NULL;
 
 SET @packed = (
-    SELECT m.id, m.state, m.batch_id, m.has_dependents
+    SELECT m.id, m.has_dependents
     FROM @moved AS m
     ORDER BY m.id
     FOR JSON PATH, INCLUDE_NULL_VALUES

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dbjobs.models import JobState
 from dbjobs.store.records import Outcome, Ready
 from dbjobs.store.repository.rows import Fetcher
 from dbjobs.store.statements import Table
@@ -16,10 +15,8 @@ _FINISH = (
 _FINISH_COLUMNS = tuple("state" if name == "kind" else name for name in _FINISH)
 
 
-async def finish_jobs(
-    db: Fetcher, node_id: int, counter: int, outcomes: Sequence[Outcome]
-) -> list[tuple[int, JobState, str | None, bool]]:
-    """Move ended jobs to history; (id, state, batch_id, has_dependents) of those that were ours."""
+async def finish_jobs(db: Fetcher, node_id: int, counter: int, outcomes: Sequence[Outcome]) -> list[tuple[int, bool]]:
+    """Move ended jobs to history; (id, has_dependents) of those that were ours."""
     rows = [
         (
             o.id, o.attempt, o.kind, o.response, o.response_body, o.duration_ms, o.error_code, o.error, o.failure,
@@ -29,7 +26,7 @@ async def finish_jobs(
     ]  # fmt: skip
     table = Table(_FINISH_COLUMNS, rows)
     moved = await db.fetch("finish_jobs", node_id=node_id, counter=counter, outcomes=table)
-    return [(row[0], row[1], row[2], bool(row[3])) for row in moved]
+    return [(row[0], bool(row[1])) for row in moved]
 
 
 async def retry_jobs(db: Fetcher, node_id: int, counter: int, outcomes: Sequence[Outcome]) -> set[int]:

@@ -1,0 +1,1 @@
+"""What an open `Jobs` does: enqueue, wait, intervene."""

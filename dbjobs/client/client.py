@@ -1,0 +1,357 @@
+"""The client side: opening, enqueueing, waiting, intervening, against one open database."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import anyio
+
+from dbjobs.client.coalescer import Coalescer
+from dbjobs.client.turns import RefTurns
+from dbjobs.client.waiting import Waits
+from dbjobs.engine.supervisor import Engine
+from dbjobs.errors import DatabaseError, DatabaseUnavailable, NotRunning, SchemaTooOld, WrongLoop
+from dbjobs.models import Job, JobRef
+from dbjobs.store import repository
+from dbjobs.store.adopting import adopt
+from dbjobs.store.counters import client_counter
+from dbjobs.store.database import Database, Session, missing_file
+from dbjobs.store.notices import ready_notices
+from dbjobs.store.records import NewJob, Ready
+from dbjobs.store.transactions.appending import append_many, append_one, insert_all, learn_queues
+from dbjobs.store.transactions.cancelling import cancel
+from dbjobs.store.transactions.dependencies import Follower
+from dbjobs.store.transactions.enqueueing import (
+    Inserted,
+    Parent,
+    insert_one,
+    insert_plain,
+    is_plain,
+    ref_deadline,
+)
+from dbjobs.store.transactions.migrate import LATEST_VERSION, check, migrate
+from dbjobs.store.transactions.retrying import in_transaction, without_conflict
+
+log = logging.getLogger("dbjobs")
+
+# At most one notice per queue in this time: NOTIFY takes a global lock when it commits.
+NOTICE_COOLDOWN_SECONDS = 0.005
+IDS_PER_STATEMENT = 1000
+
+
+class Client:
+    """One open database, shared by everything that a Jobs object does."""
+
+    def __init__(self, make: Callable[[], Database], *, migrate: bool) -> None:
+        self.make = make
+        self._db = make()
+        self.migrates = migrate
+        self._opened = 0
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._begin()
+
+    def _begin(self) -> None:
+        """Take up what belongs to one event loop: nothing of it may outlive the last close."""
+        self._opening = asyncio.Lock()
+        self._coalescer: Coalescer[NewJob, JobRef] = Coalescer(self._insert)
+        self._turns = RefTurns(max(1, self._db.pool_size - 1))
+        self._known_queues: set[str] = set()
+        self._noticed: dict[tuple[str, bool], float] = {}
+        self._late_notices: dict[tuple[str, bool], Ready] = {}
+        self._late: asyncio.Task[None] | None = None
+        self.waits = Waits(lambda: self.db)
+        self.engine: Engine | None = None
+
+    @property
+    def db(self) -> Database:
+        """The open database.
+
+        Raises:
+            NotRunning: it is not open. WrongLoop: it is open in another event loop.
+        """
+        if not self._opened:
+            raise NotRunning("the database is not open: use 'async with jobs:' or 'async with jobs.start():'")
+        self._check_loop()
+        return self._db
+
+    @property
+    def opened(self) -> Database:
+        """The open database, for another thread, which runs what it wants of it in this event loop."""
+        return self._db
+
+    @property
+    def is_working(self) -> bool:
+        """True while workers run, in an event loop that still lives."""
+        return self.engine is not None and self._loop is not None and not self._loop.is_closed()
+
+    def _check_loop(self) -> None:
+        """Connections belong to the event loop they were made in; another one would damage them.
+
+        Raises:
+            WrongLoop: this is not that loop.
+        """
+        try:
+            here = asyncio.get_running_loop()
+        except RuntimeError:
+            here = None
+        if here is not self._loop:
+            raise WrongLoop(
+                "this Jobs object is open in another event loop. In a plain handler's thread call "
+                "jobs.sync.enqueue(command, request) or anyio.from_thread.run(jobs.enqueue, command, request), not "
+                "asyncio.run(jobs.enqueue(...)); elsewhere open another Jobs object: async with Jobs(url) as own"
+            )
+
+    async def open(self) -> None:
+        """Open (once, however often it is asked for) and bring the tables up to date."""
+        self._enter_loop()
+        async with self._opening:
+            if not self._opened:
+                self._loop = asyncio.get_running_loop()  # a close, or an opening that failed, may have let go of it
+                if not self.migrates and (path := missing_file(self._db)) is not None:
+                    raise SchemaTooOld(
+                        f"there is no file {path}, so the tables have version 0 and this release needs "
+                        f"{LATEST_VERSION}; if the path is right, run 'dbjobs migrate'"
+                    )
+                try:
+                    await self._db.open()
+                    await (migrate if self.migrates else check)(self._db)
+                except BaseException:
+                    self._loop = None
+                    await self._db.close()
+                    raise
+            self._opened += 1
+
+    def _enter_loop(self) -> None:
+        """Belong to this event loop from here on.
+
+        Raises:
+            WrongLoop: another one that still lives has the database open.
+        """
+        if self._loop is asyncio.get_running_loop():
+            return
+        if self._loop is not None:
+            if not self._loop.is_closed() and (self._opened or self._opening.locked()):
+                self._check_loop()
+            if self._opened:  # that loop has ended without a close, and its connections with it
+                self._db = self.make()
+                self._opened = 0
+        self._loop = asyncio.get_running_loop()
+        self._begin()
+
+    async def close(self) -> None:
+        """Close when everybody has closed."""
+        async with self._opening:
+            self._opened -= 1
+            if self._opened:
+                return
+            self._opened = 1  # what still has to be written needs the database
+            try:
+                await self._coalescer.close()
+                await self.waits.close()
+                if self._late is not None:
+                    await asyncio.wait([self._late])
+            finally:
+                self._opened = 0
+                self._loop = None
+                await self._db.close()
+
+    @asynccontextmanager
+    async def engine_database(self, lease_seconds: float) -> AsyncIterator[Database]:
+        """The database with connections that no caller can take, for the workers of this process."""
+        db = self.db.for_engine(lease_seconds)
+        if db is self._db:
+            yield db
+            return
+        try:
+            try:
+                await db.open()
+            except DatabaseUnavailable:
+                self._db.distrust()  # ours may be as dead, and not know it yet
+                raise
+            yield db
+        finally:
+            with anyio.CancelScope(shield=True):
+                await db.close()
+
+    def distrust(self, unanswered_seconds: float | None) -> None:
+        """A connection to the database had to be replaced (see Database.distrust)."""
+        self._db.distrust(unanswered_seconds)
+
+    # --- enqueue --------------------------------------------------------------------------------
+
+    async def enqueue(
+        self, job: NewJob, parents: Sequence[Parent], *, connection: Any, refuse_existing: bool
+    ) -> JobRef:
+        """Insert one job: coalesced if it is plain, else in a transaction, or in the caller's own."""
+        db = self.db
+        if connection is not None:
+            session = await adopt(db, connection)
+            return await append_one(db, session, job, parents, self._known_queues, refuse_existing=refuse_existing)
+        if job.queue not in self._known_queues:
+            await learn_queues(db, (job.queue,), self._known_queues, None)
+        if is_plain(job):
+            return await self._coalescer.submit(job)
+        inserted = await self._insert_alone(job, parents, refuse_existing=refuse_existing)
+        if inserted.is_unresolved:
+            await self._follow(Follower(db, children=[inserted.ref.id]))
+        else:
+            self._wake([job])
+        return inserted.ref
+
+    async def _insert_alone(self, job: NewJob, parents: Sequence[Parent], *, refuse_existing: bool) -> Inserted:
+        """Insert one job with a ref_id or with parents in a transaction of ours."""
+        db = self.db
+        deadline = ref_deadline()
+        notices = ready_notices([_ready(job)])
+
+        async def work(session: Session) -> Inserted:
+            return await insert_one(
+                session, None, job, parents, notices, refuse_existing=refuse_existing, deadline=deadline
+            )
+
+        if job.ref_id is None:
+            return await in_transaction(db, work)
+        async with self._turns.of(job.ref_id, deadline):
+            return await in_transaction(db, work)
+
+    async def _follow(self, follower: Follower) -> None:
+        """Tell parents and children of each other now; what this does not get done is left to the engine's sweep."""
+        try:
+            await follower.run()
+        except DatabaseError as error:
+            log.info("children are told later: %s", error)
+        if self.engine is not None:
+            self.engine.waker.ready(follower.ready)
+            self.engine.dependencies.poke()
+        self.waits.ended(follower.cancelled)
+
+    async def enqueue_many(self, jobs: Sequence[NewJob], *, connection: Any) -> list[JobRef]:
+        """Insert plain jobs in one transaction."""
+        db = self.db
+        if not jobs:
+            return []
+        if connection is not None:
+            return await append_many(db, await adopt(db, connection), jobs, self._known_queues)
+        await learn_queues(db, sorted({job.queue for job in jobs} - self._known_queues), self._known_queues, None)
+        refs = await in_transaction(db, lambda session: insert_all(session, jobs))
+        self._wake(jobs[:1])
+        return refs
+
+    async def _insert(self, jobs: Sequence[NewJob]) -> list[JobRef]:
+        notices = ready_notices(self._due_notices(jobs))
+        if any(job.batch_id is not None for job in jobs):
+            refs = await in_transaction(self._db, lambda session: insert_plain(session, jobs, notices))
+        else:
+            refs = await without_conflict(lambda: insert_plain(self._db, jobs, notices))
+        self._wake(jobs)
+        return refs
+
+    # --- wake-ups -------------------------------------------------------------------------------
+
+    def _wake(self, jobs: Sequence[NewJob]) -> None:
+        """Tell the workers of this process."""
+        if self.engine is None:
+            return
+        self.engine.waker.ready([_ready(job) for job in jobs if not _waits(job)])
+        for job in jobs:
+            if job.delay_seconds is not None:
+                self.engine.timekeeper.scheduled_in(job.delay_seconds)
+
+    def _due_notices(self, jobs: Sequence[NewJob]) -> list[Ready]:
+        """Which notices may go out with this insert; the others go together when their cooldown is over."""
+        now = time.monotonic()
+        due: dict[tuple[str, bool], Ready] = {}
+        for job in jobs:
+            if _waits(job):
+                continue
+            key = (job.queue, job.worker is not None)
+            if now - self._noticed.get(key, 0.0) >= NOTICE_COOLDOWN_SECONDS:
+                before = due.get(key)
+                if before is None or job.priority < before.priority:
+                    due[key] = _ready(job)
+            else:
+                self._late_notices[key] = _ready(job)
+        for key in due:
+            self._noticed[key] = now
+        if self._late_notices and (self._late is None or self._late.done()):
+            self._late = asyncio.create_task(self._send_late())
+        return list(due.values())
+
+    async def _send_late(self) -> None:
+        while self._late_notices:
+            await asyncio.sleep(NOTICE_COOLDOWN_SECONDS)
+            late, self._late_notices = self._late_notices, {}
+            now = time.monotonic()
+            # If a later insert has carried a notice for the same queue, this one is told already.
+            untold = [job for key, job in late.items() if now - self._noticed.get(key, 0.0) >= NOTICE_COOLDOWN_SECONDS]
+            for key in late:
+                self._noticed[key] = now
+            if untold:
+                await self._notify(ready_notices(untold))
+
+    async def _notify(self, notices: Sequence[str]) -> None:
+        try:
+            await repository.notify(self._db, notices)
+        except Exception:
+            return  # only a hint, whatever is wrong with it: polling finds the jobs
+
+    def poke_queues(self) -> None:
+        """Settings of queues were changed by this process."""
+        if self.engine is not None:
+            self.engine.waker.queues_changed = True
+            self.engine.waker.poke()
+
+    # --- read -----------------------------------------------------------------------------------
+
+    async def get_many(self, ids: Iterable[int]) -> dict[int, Job]:
+        """Jobs by id."""
+        wanted = list(dict.fromkeys(ids))
+        jobs: dict[int, Job] = {}
+        for start in range(0, len(wanted), IDS_PER_STATEMENT):
+            jobs |= await repository.get_jobs(self.db, wanted[start : start + IDS_PER_STATEMENT])
+        return jobs
+
+    # --- intervene ------------------------------------------------------------------------------
+
+    async def cancel(self, ids: Sequence[int], reason: str) -> int:
+        """Cancel live jobs; how many were reached (running ones are asked)."""
+        done = await cancel(self.db, ids, "cancelled", reason)
+        if self.engine is not None:
+            self.engine.cancel(done.asked)
+            self.engine.waker.ready(done.ready)
+        self.waits.ended(done.ended)
+        return len(done.ended.intersection(ids)) + len(done.asked)
+
+    async def cancel_many(self, reason: str, **where: Any) -> int:
+        """Cancel all live jobs with these options, a page at a time."""
+        after, reached = 0, 0
+        while ids := await repository.find_live(self.db, after_id=after, limit=IDS_PER_STATEMENT, **where):
+            reached += await self.cancel(ids, reason)
+            after = ids[-1]
+        return reached
+
+    async def requeue(self, ids: Sequence[int]) -> int:
+        """Bring failed or cancelled jobs back; how many came."""
+        db = self.db
+        revived, waiting = await without_conflict(lambda: repository.requeue_jobs(db, ids, client_counter()))
+        if revived:
+            await self._notify(ready_notices(revived))
+            if self.engine is not None:
+                self.engine.waker.ready(revived)
+        if waiting:
+            await self._follow(Follower(db, children=waiting))
+        return len(revived) + len(waiting)
+
+
+def _ready(job: NewJob) -> Ready:
+    return Ready(job.queue, job.priority, job.worker is not None)
+
+
+def _waits(job: NewJob) -> bool:
+    """True if the row will not be ready when it is inserted."""
+    return job.pending > 0 or job.run_after is not None or bool(job.delay_seconds)

@@ -1,0 +1,186 @@
+"""Waiting for jobs to end: one look at the database for everybody in this process who waits."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import random
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from dbjobs.errors import DatabaseUnavailable, NotRunning, UnknownJob
+from dbjobs.models import Job
+from dbjobs.store import repository
+from dbjobs.store.database import Database
+from dbjobs.store.transactions.retrying import without_conflict
+
+# How often a job that is waited for is looked at, at first and at last.
+FIRST_PAUSE_SECONDS = 0.01
+LONGEST_PAUSE_SECONDS = 0.25
+# What is due so soon is looked at together with what is due now.
+TOGETHER_SECONDS = 0.005
+IDS_PER_STATEMENT = 1000
+CLOSE_SECONDS = 5.0
+
+
+@dataclass(slots=True)
+class _Awaited:
+    """A job that somebody waits for.
+
+    Attributes:
+        answers: one for each who waits.
+        due: when it is looked at next, on the monotonic clock; an entry of the heap with another time is void.
+        pause: seconds until the look after that one.
+        is_known: it has been seen.
+        is_missing: the last look did not find it. One look more decides: a job may move while it is looked for.
+    """
+
+    answers: set[asyncio.Future[Job]] = field(default_factory=set)
+    due: float = 0.0
+    pause: float = FIRST_PAUSE_SECONDS
+    is_known: bool = False
+    is_missing: bool = False
+
+
+class Waits:
+    """Whoever waits for jobs to end, told by this process's own workers, else by looking.
+
+    A task of its own looks, as long as somebody waits: a thousand callers cost one statement at a time, and a caller
+    who gives up cancels none.
+    """
+
+    def __init__(self, db: Callable[[], Database]) -> None:
+        self._db = db
+        self._awaited: dict[int, _Awaited] = {}
+        self._heap: list[tuple[float, int]] = []
+        self._sooner = asyncio.Event()
+        self._looking: asyncio.Task[None] | None = None
+
+    async def job(self, id: int) -> Job:
+        """Wait until this job has ended; the job as it ended.
+
+        Raises:
+            UnknownJob. DatabaseError: the database could not be asked.
+        """
+        self._db()  # it must be open
+        awaited = self._awaited.get(id)
+        if awaited is None:
+            awaited = self._awaited[id] = _Awaited()
+            self._look_at(id, awaited, 0.0)
+        answer: asyncio.Future[Job] = asyncio.get_running_loop().create_future()
+        awaited.answers.add(answer)
+        if self._looking is None or self._looking.done():
+            self._sooner = asyncio.Event()  # of this event loop; the one before may have been another
+            self._looking = asyncio.create_task(self._run())
+        try:
+            return await answer
+        finally:
+            awaited.answers.discard(answer)
+            if answer.done() and not answer.cancelled():
+                answer.exception()  # if the caller gave up at this moment, nobody else reads it
+            if not awaited.answers and self._awaited.get(id) is awaited:
+                del self._awaited[id]
+
+    def ended(self, ids: Iterable[int]) -> None:
+        """Jobs have ended on this process's workers: whoever waits for them hears at once."""
+        if self._awaited:
+            for id in ids:
+                awaited = self._awaited.get(id)
+                if awaited is not None:
+                    self._look_at(id, awaited, 0.0)
+
+    async def close(self) -> None:
+        """End; whoever still waits is told that the database is closed."""
+        self._fail(list(self._awaited), NotRunning("the database was closed"))
+        self._heap.clear()
+        self._sooner.set()
+        looking, self._looking = self._looking, None
+        if looking is not None:
+            _, still = await asyncio.wait([looking], timeout=CLOSE_SECONDS)
+            for task in still:
+                task.cancel()
+                await asyncio.wait([task])
+
+    # --- looking --------------------------------------------------------------------------------
+
+    async def _run(self) -> None:
+        try:
+            while self._awaited:
+                due = self._take_due()
+                try:
+                    await (self._look(due) if due else self._until_due())
+                except Exception as error:  # nobody else could tell those who wait
+                    self._fail(due or list(self._awaited), error)
+        finally:
+            # Somebody has cancelled this task: callers who wait must not wait for ever.
+            self._fail(list(self._awaited), DatabaseUnavailable("the look for the ends of jobs was interrupted"))
+
+    def _look_at(self, id: int, awaited: _Awaited, pause: float) -> None:
+        awaited.due = time.monotonic() + pause
+        heapq.heappush(self._heap, (awaited.due, id))
+        self._sooner.set()
+
+    def _take_due(self) -> list[int]:
+        """Jobs to look at now, as many as one statement takes."""
+        until = time.monotonic() + TOGETHER_SECONDS
+        due: list[int] = []
+        while self._heap and self._heap[0][0] <= until and len(due) < IDS_PER_STATEMENT:
+            moment, id = heapq.heappop(self._heap)
+            awaited = self._awaited.get(id)
+            if awaited is not None and awaited.due == moment:
+                awaited.due = 0.0  # in hand: what changes it from here on asks for another look
+                due.append(id)
+        return due
+
+    async def _until_due(self) -> None:
+        self._sooner.clear()
+        pause = self._heap[0][0] - time.monotonic() if self._heap else None
+        try:
+            async with asyncio.timeout(pause):
+                await self._sooner.wait()
+        except TimeoutError:
+            return
+
+    async def _look(self, ids: Sequence[int]) -> None:
+        db = self._db()
+        seen = [id for id in ids if self._is_seen(id)]
+        over = await without_conflict(lambda: repository.find_ends(db, seen)) if seen else {}
+        wanted = (set(ids) - set(seen)) | over.keys()
+        found = await without_conflict(lambda: repository.get_jobs(db, sorted(wanted))) if wanted else {}
+        for id in ids:
+            awaited = self._awaited.get(id)
+            if awaited is None:
+                continue  # whoever waited has given up
+            job = found.get(id)
+            if job is not None and job.state.finished:
+                self._answer(id, job)
+            elif job is None and id in wanted and awaited.is_missing:
+                self._fail([id], UnknownJob(_missing(id, awaited.is_known)))
+            else:
+                awaited.is_missing = job is None and id in wanted
+                awaited.is_known = awaited.is_known or job is not None
+                if not awaited.due:
+                    self._look_at(id, awaited, awaited.pause * random.uniform(0.8, 1.2))
+                    awaited.pause = min(awaited.pause * 1.5, LONGEST_PAUSE_SECONDS)
+
+    def _is_seen(self, id: int) -> bool:
+        """True if the job was there at the last look: then it is enough to ask history for it."""
+        awaited = self._awaited.get(id)
+        return awaited is not None and awaited.is_known and not awaited.is_missing
+
+    def _answer(self, id: int, job: Job) -> None:
+        for answer in self._awaited.pop(id).answers:
+            if not answer.done():
+                answer.set_result(job)
+
+    def _fail(self, ids: Iterable[int], error: Exception) -> None:
+        for id in ids:
+            awaited = self._awaited.pop(id, None)
+            for answer in awaited.answers if awaited is not None else ():
+                if not answer.done():
+                    answer.set_exception(error)
+
+
+def _missing(id: int, was_there: bool) -> str:
+    return f"job {id} has ended, but its history has been dropped" if was_there else f"there is no job {id}"

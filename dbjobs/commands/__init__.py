@@ -1,0 +1,1 @@
+"""A handler, and what it takes."""

@@ -1,0 +1,1 @@
+"""The thin async repository over each database."""

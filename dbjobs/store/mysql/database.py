@@ -1,0 +1,344 @@
+"""MySQL and MariaDB through aiomysql (or asyncmy): pool, transactions, sessions."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from functools import lru_cache
+from importlib import import_module
+from typing import Any
+from urllib.parse import unquote
+
+import anyio
+
+from dbjobs.errors import DatabaseError, DatabaseUnavailable, InvalidUrl
+from dbjobs.store.database import Row, Session, number_option, split_url
+from dbjobs.store.mysql import adopting, blocking
+from dbjobs.store.mysql.callers import CallersSession
+from dbjobs.store.mysql.connection import DRIVERS, MysqlConnection
+from dbjobs.store.mysql.errors import PARTITION_EXISTS, PARTITION_GONE, code_of, translated
+from dbjobs.store.mysql.limits import Limits
+from dbjobs.store.mysql.script import OpenRuns, Run, Scripts
+from dbjobs.store.mysql.steps import steps_of
+from dbjobs.store.mysql.values import column_of, in_pieces
+from dbjobs.store.pool import Pool
+from dbjobs.store.records import NewJob
+from dbjobs.store.statements import Statements, Table
+from dbjobs.store.synchronous import Wait, lent
+from dbjobs.store.transactions.retrying import in_transaction, without_conflict
+
+_OPTIONS = {"pool_size", "connect_timeout", "command_timeout", "unix_socket", "ssl", "ssl_ca", "ssl_cert", "ssl_key"}
+# The collation that compares byte by byte, trailing blanks included: the servers have one name each for it.
+_BYTEWISE = {True: "utf8mb4_nopad_bin", False: "utf8mb4_0900_bin"}
+# The oldest servers with SKIP LOCKED, JSON_TABLE, recursive WITH and defaults that are expressions.
+_OLDEST = {True: (10, 6), False: (8, 0, 14)}
+_TLS_MODES = ("true", "false", "unchecked")
+_ROWS_PER_INSERT = 1000
+
+
+class MysqlDatabase:
+    """A MySQL (8.0.14 and newer) or MariaDB (10.6 and newer) database.
+
+    Args:
+        url: ``mysql://user:password@host:3306/database``, or ``mariadb://...``; ``mysql+asyncmy://...`` for that
+            driver. It may say ``pool_size`` (connections of one client, default 4), ``connect_timeout`` and
+            ``command_timeout`` (seconds; 10 and 60), ``unix_socket=/path``, and for TLS ``ssl=true`` (the server's
+            certificate is checked), ``ssl=unchecked``, ``ssl_ca=``, ``ssl_cert=`` and ``ssl_key=`` (files).
+        schema: prefix of the tables' names.
+    """
+
+    dialect = "mysql"
+    one_writer = False
+
+    def __init__(self, url: str, *, schema: str = "dbjobs", pool_size: int | None = None) -> None:
+        parts, options = split_url(url)
+        self.url = url
+        self.schema = schema
+        unknown = sorted(set(options) - _OPTIONS)
+        if unknown:
+            raise InvalidUrl(
+                f"database URL option {unknown[0]!r} is not known; known are {', '.join(sorted(_OPTIONS))}"
+            )
+        database = unquote(parts.path.removeprefix("/"))
+        if not database:
+            raise InvalidUrl("the database URL names no database: mysql://user:password@host:3306/database")
+        self._pool_size = pool_size or number_option(options, "pool_size", 4)
+        self.pool_size = self._pool_size
+        connect_seconds = number_option(options, "connect_timeout", 10)
+        self._limits = Limits(connect_seconds, number_option(options, "command_timeout", 60))
+        # A handler's own statements wait for locks as long as the client's, and it may take its time between two.
+        self._handlers_session = {**self._limits.session, "idle_seconds": 0}
+        self._driver = import_module(parts.scheme.partition("+")[2] or DRIVERS[0])
+        self._arguments: dict[str, Any] = {
+            "host": parts.hostname or "localhost",
+            "port": parts.port or 3306,
+            "user": unquote(parts.username or "") or None,
+            "password": unquote(parts.password or ""),
+            "db": database,
+            "charset": "utf8mb4",
+            "connect_timeout": connect_seconds,
+            "autocommit": None,  # set with everything else: by itself it would be a round trip
+        }
+        if socket := options.get("unix_socket"):
+            self._arguments["unix_socket"] = socket
+        self._tls = {name: value for name, value in options.items() if name.startswith("ssl")}
+        if self._tls.get("ssl", "true") not in _TLS_MODES:
+            raise InvalidUrl(f"database URL option ssl={options['ssl']!r} must be one of {', '.join(_TLS_MODES)}")
+        self._where = f"{options.get('unix_socket') or parts.hostname or 'localhost'}:{parts.port or 3306}/{database}"
+        self.scripts = _scripts(schema)
+        self.statements = self.scripts.statements
+        self._pool: Pool[MysqlConnection] | None = None
+        self._handlers_pool: Pool[MysqlConnection] | None = None
+        self._guard: tuple[str, str] | None = None
+
+    async def open(self) -> None:
+        self._pool = Pool(self._connect, self._pool_size, wait_seconds=self._limits.statement)
+        async with self._pool.connection() as connection:
+            self._check_version(connection)
+
+    async def close(self) -> None:
+        pools = [pool for pool in (self._pool, self._handlers_pool) if pool is not None]
+        self._pool = self._handlers_pool = None
+        with anyio.CancelScope(shield=True):
+            for pool in pools:
+                await pool.close(5.0)
+
+    async def fetch(self, statement: str, /, **parameters: Any) -> Sequence[Row]:
+        steps = self.scripts.steps(statement)
+        if not steps:
+            return ()
+        several = self.scripts.several(statement)
+        pieces = in_pieces(parameters)
+        if len(pieces) > 1 and several:  # each with its own commit: no lock lives from one round trip to the next
+            return [row for piece in pieces for row in await self.fetch(statement, **piece)]
+        if len(pieces) > 1:
+            return await in_transaction(self, lambda session: session.fetch(statement, **parameters))
+
+        async def once() -> Sequence[Row]:
+            async with self._opened.connection() as connection:
+                try:
+                    return await Run(connection, self.scripts, parameters).steps(steps, alone=several)
+                except DatabaseError:
+                    await _roll_back(connection)
+                    raise
+
+        return await without_conflict(once)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Session]:
+        async with self._transaction(self._opened) as session:
+            yield session
+
+    @asynccontextmanager
+    async def handler_transaction(self) -> AsyncIterator[Session]:
+        if self._handlers_pool is None:
+            self._handlers_pool = Pool(lambda: self._connect(self._handlers_session), self._pool_size)
+        async with self._transaction(self._handlers_pool) as session:
+            yield session
+
+    @asynccontextmanager
+    async def _transaction(self, pool: Pool[MysqlConnection]) -> AsyncIterator[Session]:
+        for again in (True, False):
+            async with pool.connection() as connection:
+                if not await _begins(connection, again=again):
+                    continue
+                session = MysqlSession(self.scripts, connection, ours=True)
+                try:
+                    yield session
+                    with anyio.CancelScope(shield=True):  # not for ever: it has a limit, as every round trip has
+                        await connection.commit()
+                except BaseException:
+                    await _roll_back(connection)
+                    raise
+                finally:
+                    await session.end()
+                return
+
+    async def adopt(self, connection: Any) -> Session:
+        adopting.check_kind(connection)
+        adopted = MysqlConnection(connection, self._where, self._limits, guard=self._guard)
+        await adopting.check_settings(adopted, self.scripts)
+        return CallersSession(
+            MysqlSession(self.scripts, adopted, ours=False), lambda: self._opened.connection(), self.scripts
+        )
+
+    async def adopt_blocking(self, connection: Any, wait: Wait) -> Session:
+        given = await blocking.adopted(connection, self._where, self.scripts)
+        pool = self._opened
+
+        @asynccontextmanager
+        async def own() -> AsyncIterator[OpenRuns]:
+            async with lent(pool.acquire, pool.release, wait) as connection:
+                yield blocking.Lent(connection, wait)
+
+        return CallersSession(MysqlSession(self.scripts, given, ours=False), own, self.scripts)
+
+    def another(self) -> MysqlDatabase:
+        database = MysqlDatabase(self.url, schema=self.schema, pool_size=1)
+        database._limits = self._limits
+        return database
+
+    def for_engine(self, lease_seconds: float) -> MysqlDatabase:
+        database = MysqlDatabase(self.url, schema=self.schema, pool_size=self._pool_size)
+        database._limits = self._limits.following(lease_seconds)
+        database._handlers_session = self._handlers_session
+        return database
+
+    def distrust(self, unanswered_seconds: float | None = None) -> None:
+        if self._pool is not None:
+            self._pool.distrust(unanswered_seconds)
+        if self._handlers_pool is not None:
+            self._handlers_pool.distrust()  # a handler may keep a transaction open for long
+
+    async def listen(self, on_notice: Callable[[str], None], on_ready: Callable[[bool], None]) -> None:
+        """There are no notices: other nodes poll."""
+
+    # --- connections ----------------------------------------------------------------------------
+
+    @property
+    def _opened(self) -> Pool[MysqlConnection]:
+        if self._pool is None:
+            raise DatabaseError("the database is not open: use it inside 'async with jobs:' or 'jobs.start()'")
+        return self._pool
+
+    async def _connect(self, session: dict[str, int] | None = None) -> MysqlConnection:
+        limits = self._limits
+        with translated(self._where):
+            try:
+                async with asyncio.timeout(limits.connect):
+                    raw = await self._driver.connect(**self._arguments, **_tls(self._tls))
+            except TimeoutError as error:
+                raise TimeoutError(f"no answer within {limits.connect:g} s") from error
+        connection = MysqlConnection(raw, self._where, limits, self._kill)
+        settings = session or limits.session
+        try:
+            found = await Run(connection, self.scripts, settings).steps(
+                self.scripts.steps("open_connection"), alone=False
+            )
+            self._guard = connection.guard = self.scripts.guard if [row[1] for row in found] == ["ON"] else None
+        except BaseException:
+            connection.terminate()
+            raise
+        return connection
+
+    async def _kill(self, thread_id: int) -> None:
+        connection = await self._connect()
+        try:
+            kill = self.scripts.steps("kill_connection")
+            await Run(connection, self.scripts, {"thread_id": thread_id}).steps(kill, alone=False)
+        finally:
+            connection.terminate()
+
+    def _check_version(self, connection: MysqlConnection) -> None:
+        text = connection.raw.get_server_info()
+        # MariaDB may put "5.5.5-" in front, for old replicas.
+        digits = text.removeprefix("5.5.5-").split("-")[0].split(".")
+        version = tuple(int(part) for part in digits if part.isdigit())
+        oldest = _OLDEST[connection.is_mariadb]
+        if version < oldest:
+            name = "MariaDB" if connection.is_mariadb else "MySQL"
+            needed = ".".join(map(str, oldest))
+            raise DatabaseError(f"{name} at {self._where} is version {text}; dbjobs needs {needed} or newer")
+
+
+class MysqlSession:
+    """Statements on one connection: ours inside a transaction, or the caller's own."""
+
+    def __init__(self, scripts: Scripts, connection: OpenRuns, *, ours: bool) -> None:
+        self._scripts = scripts
+        self._connection = connection
+        self._ours = ours
+        self._locked = False
+
+    @property
+    def connection(self) -> Any:
+        return self._connection.raw
+
+    async def fetch(self, statement: str, /, **parameters: Any) -> Sequence[Row]:
+        if statement == "add_refs" and self._ours:
+            for ref_id in column_of(parameters["refs"], "ref_id"):
+                self._locked = True
+                await Run(self._connection, self._scripts, {"ref_id": ref_id}).steps(
+                    self._scripts.steps("hold_ref"), alone=False
+                )
+        self._locked = self._locked or statement == "lock_schema"
+        steps = self._scripts.steps(statement)
+        rows: list[Row] = []
+        if steps:
+            for piece in in_pieces(parameters):
+                rows += await Run(self._connection, self._scripts, piece).steps(steps, alone=False)
+        return rows
+
+    async def script(self, statement: str, /, **words: str) -> None:
+        text = statement if "\n" in statement else self._scripts.statements.text(statement)
+        words.setdefault("bytewise", _BYTEWISE[self._connection.is_mariadb])
+        for word, value in words.items():
+            text = text.replace("{" + word + "}", value)
+        for step in steps_of(text):
+            try:
+                await Run(self._connection, self._scripts, {}).steps([step], alone=False)
+            except DatabaseError as error:
+                # DDL is no transaction: after a crash in the middle some of it has been done already.
+                if code_of(error.__cause__) not in PARTITION_EXISTS | PARTITION_GONE:
+                    raise
+
+    async def insert_bulk(self, jobs: Sequence[NewJob]) -> list[int]:
+        ids: list[int] = []
+        for start in range(0, len(jobs), _ROWS_PER_INSERT):
+            rows = Table.of(jobs[start : start + _ROWS_PER_INSERT])
+            ids += [row[0] for row in await self.fetch("insert_bulk", jobs=rows)]
+        return ids
+
+    async def end(self) -> None:
+        """Give back what outlives a transaction: the locks by name, on the schema and on keys."""
+        if self._locked and not self._connection.is_closed():
+            with anyio.CancelScope(shield=True):
+                await self.fetch("release_locks")
+
+
+async def _begins(connection: MysqlConnection, *, again: bool) -> bool:
+    """Start a transaction; False if the idle connection was lost, and ``again``: nothing was done on it yet."""
+    try:
+        await connection.begin()
+    except DatabaseUnavailable as error:
+        if not again or isinstance(error.__cause__, TimeoutError):
+            raise
+        connection.terminate()
+        return False
+    return True
+
+
+async def _roll_back(connection: MysqlConnection) -> None:
+    """Leave no transaction open; in doubt, a new connection is cheaper than a broken one."""
+    with anyio.CancelScope(shield=True):
+        try:
+            if not connection.is_closed():
+                await connection.rollback()
+        except DatabaseError:
+            connection.terminate()
+
+
+def _tls(options: dict[str, str]) -> dict[str, ssl.SSLContext]:
+    mode = options.get("ssl", "true" if options else "false")
+    if mode == "false":
+        return {}
+    context = ssl.create_default_context(cafile=options.get("ssl_ca"))
+    if mode == "unchecked":
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    if "ssl_cert" in options:
+        context.load_cert_chain(options["ssl_cert"], options.get("ssl_key"))
+    return {"ssl": context}
+
+
+@lru_cache(maxsize=16)
+def _scripts(schema: str) -> Scripts:
+    """The dialect's statements with this prefix, read once."""
+    return Scripts(
+        Statements(
+            "mysql",
+            lambda text: text.replace("dbjobs_", f"{schema}_"),
+            lambda number, parameter: f":{parameter.name}",
+        )
+    )

@@ -1,0 +1,136 @@
+"""A transaction that the event loop conducts, statement by statement, on the writer's thread."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Callable
+from queue import Empty, SimpleQueue
+from typing import Any
+
+from dbjobs.errors import DatabaseError, TransactionConflict
+from dbjobs.store.sqlite.connection import roll_back
+from dbjobs.store.sqlite.threads import Connected, Desk, Outcome, Task, Work
+
+# The writer serves nobody else meanwhile, and no other process can write. An event loop that is blocked in the middle
+# of one loses it after this; it is then repeated as a whole.
+PAUSE_SECONDS = 2.0
+
+
+class End:
+    """The last piece of work: commit, or roll back."""
+
+    def __init__(self, commit: bool, future: asyncio.Future[Any]) -> None:
+        self.commit = commit
+        self.future = future
+
+
+class Hold:
+    """The transaction, as both sides see it: the event loop hands work over, the writer does it.
+
+    Attributes:
+        ready: it has begun; or why it has not.
+        failed: nothing of it will be kept.
+        failure: the error that is to blame, if it is a statement's.
+    """
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self.ready = desk.future()
+        self.failed = False
+        self.failure: BaseException | None = None
+        self._tasks: SimpleQueue[Task | End] = SimpleQueue()
+        self._given_up: DatabaseError | None = None
+
+    def submit(self, work: Work) -> asyncio.Future[Any]:
+        """Run ``work(connection, history)`` inside the transaction."""
+        future = self._desk.future()
+        self._put(Task(work, future))
+        return future
+
+    def end(self, *, commit: bool) -> asyncio.Future[Any]:
+        """Commit or roll back; the writer is free again."""
+        future = self._desk.future()
+        self._put(End(commit, future))
+        return future
+
+    @property
+    def refusal(self) -> DatabaseError | None:
+        """Why no more statements are run; None: they are."""
+        if self._given_up is not None:
+            return self._given_up
+        if self.failed:
+            return DatabaseError("the transaction is rolled back: an earlier statement of it has failed")
+        return None
+
+    def _put(self, item: Task | End) -> None:
+        self._tasks.put(item)
+        if self._given_up is not None:
+            self._refuse_rest()
+
+    # --- in the writer's thread -----------------------------------------------------------------
+
+    def serve(self, connected: Connected, begin: Callable[[], None]) -> None:
+        """Begin, do what comes, and end; whatever happens, everybody who waits is told."""
+        connection, _ = connected
+        try:
+            begin()
+        except BaseException as error:
+            self.failed, self.failure = True, error
+            self._desk.deliver([Outcome(self.ready, None, error)])
+        else:
+            self._desk.deliver([Outcome(self.ready, None, None)])
+        while True:
+            try:
+                item = self._tasks.get(timeout=PAUSE_SECONDS)
+            except Empty:
+                self._give_up(connection)
+                return
+            if isinstance(item, End):
+                self._desk.deliver([Outcome(item.future, None, self._end(item, connection))])
+                return
+            self._desk.deliver([self._attempt(item, connected)])
+
+    def _give_up(self, connection: sqlite3.Connection) -> None:
+        """Roll back, and serve others; what is asked from here on is refused."""
+        roll_back(connection)
+        self.refuse(
+            TransactionConflict(
+                f"the transaction was rolled back: its process did not go on for {PAUSE_SECONDS:g} s, and others waited"
+            )
+        )
+
+    def refuse(self, error: DatabaseError) -> None:
+        """Nothing more is run."""
+        self.failed = True
+        self._given_up = error
+        self._refuse_rest()
+
+    def _attempt(self, task: Task, connected: Connected) -> Outcome:
+        try:
+            return Outcome(task.future, task.work(*connected), None)
+        except BaseException as error:
+            self.failed, self.failure = True, error
+            return Outcome(task.future, None, error)
+
+    def _end(self, end: End, connection: sqlite3.Connection) -> BaseException | None:
+        try:
+            if end.commit and not self.failed and connection.in_transaction:
+                connection.execute("COMMIT")
+                return None
+        except BaseException as error:
+            self.failure = error
+            return error
+        finally:
+            roll_back(connection)  # nothing, after a commit
+        self.failed = True
+        return self.refusal if end.commit else None
+
+    def _refuse_rest(self) -> None:
+        while True:
+            try:
+                item = self._tasks.get_nowait()
+            except Empty:
+                return
+            undone = isinstance(item, End) and not item.commit
+            self._desk.deliver([Outcome(item.future, None, None if undone else self.refusal)])

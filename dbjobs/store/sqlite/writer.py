@@ -1,0 +1,321 @@
+"""The one connection that writes, on a thread of its own, with group commit.
+
+Work that arrives while a transaction runs goes together into the next one: many commits of the caller cost one
+flush of the disk. Each piece is in a savepoint of its own, so that its error undoes nothing else, and hears of its
+result after the commit.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sqlite3
+import threading
+import time
+from collections.abc import Callable
+from queue import Empty, SimpleQueue
+from typing import Any
+
+from dbjobs.errors import DatabaseError, DatabaseUnavailable
+from dbjobs.store.sqlite.archiving import Archiving
+from dbjobs.store.sqlite.connection import begin, is_broken, is_full, limit_log, make_room, roll_back
+from dbjobs.store.sqlite.history import History
+from dbjobs.store.sqlite.hold import Hold
+from dbjobs.store.sqlite.threads import Connected, Desk, Outcome, Task, Work, close_quietly, step_aside
+
+log = logging.getLogger("dbjobs")
+
+WORK_PER_TRANSACTION = 200
+# Other processes are noticed by looking at the file this often.
+LOOK_SECONDS = 0.015
+# A lock that is free for a few microseconds between two transactions is never free for anybody else: other
+# processes, and the heartbeat. (Measured with two saturated writers: a third one waited up to 3 s.)
+REST_EVERY_SECONDS = 0.02
+REST_SECONDS = 0.0004
+# The free room on the disk is looked at this often.
+MEASURE_SECONDS = 1.0
+# After a failure that belongs to no caller.
+FAILED_SECONDS = 0.2
+
+
+class Writer:
+    """The writing thread.
+
+    Args:
+        desk: where results go.
+        connect: opens the connections; called in the thread.
+        busy_seconds: how long to wait for the write lock of the file.
+        archives: copy what has ended to the history now and then.
+    """
+
+    def __init__(
+        self,
+        desk: Desk,
+        connect: Callable[[], Connected],
+        busy_seconds: float,
+        *,
+        archives: bool,
+    ) -> None:
+        self._desk = desk
+        self._connect = connect
+        self._busy_seconds = busy_seconds
+        self._archiving = Archiving(archives)
+        self._inbox: SimpleQueue[Task | Hold | None] = SimpleQueue()
+        self._following: Task | Hold | None = None
+        self._on_change: Callable[[], None] | None = None
+        self._idle = False
+        self._ended: DatabaseError | None = None
+        self.opened = desk.future()
+        self.opened.add_done_callback(lambda opened: opened.cancelled() or opened.exception())  # perhaps nobody asks
+        self._thread = threading.Thread(target=self._run, name="dbjobs-sqlite-writer", daemon=True)
+        self._thread.start()
+
+    def submit(self, work: Work) -> asyncio.Future[Any]:
+        """Run ``work(connection, history)`` in the next transaction; the result comes after its commit."""
+        future = self._desk.future()
+        self._put(Task(work, future))
+        if self._idle:
+            step_aside()
+        return future
+
+    def hold(self) -> Hold:
+        """A transaction of the caller's own; wait for ``hold.ready``, and end it whatever happens."""
+        hold = Hold(self._desk)
+        self._put(hold)
+        return hold
+
+    def watch(self, on_change: Callable[[], None] | None) -> None:
+        """Call a function in the event loop after each commit of another connection; None: no more."""
+        self._on_change = on_change
+        self._put(Task(_nothing, self._desk.future()))  # wakes the thread up
+
+    def stop(self) -> None:
+        """Let the thread end after the work that is queued."""
+        self._inbox.put(None)
+
+    def join(self, seconds: float) -> None:
+        """Wait until it has ended, at most so long."""
+        self._thread.join(seconds)
+
+    def _put(self, item: Task | Hold) -> None:
+        self._inbox.put(item)
+        if self._ended is not None:
+            self._refuse_rest(self._ended)
+
+    def _refuse_rest(self, error: DatabaseError) -> None:
+        while True:
+            try:
+                item = self._inbox.get_nowait()
+            except Empty:
+                return
+            if isinstance(item, Hold):
+                self._desk.deliver([Outcome(item.ready, None, error)])
+                item.refuse(error)
+            elif item is not None:
+                self._desk.deliver([Outcome(item.future, None, error)])
+
+    # --- in the thread --------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        """Whatever happens here, everybody who waits for this thread is told."""
+        try:
+            self._connected: Connected | None = self._connect()
+            self._version = self._look()
+        except BaseException as error:
+            self._desk.deliver([Outcome(self.opened, None, error)])
+            self._end(DatabaseUnavailable(f"the database could not be opened: {error}"))
+            return
+        self._looked = self._rested = self._measured = self._last = time.monotonic()
+        self._desk.deliver([Outcome(self.opened, None, None)])
+        going_on = True
+        while going_on:
+            try:
+                going_on = self._turn()
+            except BaseException as error:
+                self._get_over(error)
+        self._archive(idle=True)
+        self._end(DatabaseError("the database has been closed"))
+
+    def _turn(self) -> bool:
+        """Do the next piece of work, or what is to be done while there is none; False: it was the last."""
+        item, self._following = self._following, None
+        if item is None:
+            try:
+                self._idle = True
+                item = self._inbox.get(timeout=self._patience())
+            except Empty:
+                self._notice_others()
+                if time.monotonic() - self._last >= self._archiving.pause(self._changes()):
+                    self._archive(idle=True)
+                return True
+            finally:
+                self._idle = False
+        if item is None:
+            return False
+        stopping = False
+        if isinstance(item, Hold):
+            self._serve(item)
+        else:
+            group, self._following, stopping = self._gather(item)
+            self._commit_together(group)
+        if stopping:
+            return False
+        self._notice_others()
+        self._archive(idle=False)
+        self._last = time.monotonic()
+        if self._last - self._rested >= REST_EVERY_SECONDS:
+            time.sleep(REST_SECONDS)
+            self._rested = self._last
+        self._keep_log_small()
+        return True
+
+    def _end(self, error: DatabaseError) -> None:
+        self._ended = error
+        self._refuse_rest(error)
+        connected, self._connected = getattr(self, "_connected", None), None
+        if connected is not None:
+            close_quietly(connected)
+
+    def _get_over(self, error: BaseException) -> None:
+        """Something has failed that belongs to no caller: a look at the file, say. The thread goes on."""
+        self._desk.call(log.warning, "SQLite's writer: %s; it goes on", error)
+        self._undo(error)
+        time.sleep(FAILED_SECONDS)
+
+    def _connection_now(self) -> Connected:
+        """What this thread works on; made anew after it has failed."""
+        if self._connected is None:
+            self._connected = self._connect()
+            self._version = self._look()
+            self._archiving.start_over()
+        return self._connected
+
+    def _undo(self, error: BaseException) -> None:
+        if self._connected is None:
+            return
+        roll_back(self._connected[0])
+        if is_broken(error):
+            close_quietly(self._connected)
+            self._connected = None
+
+    def _gather(self, first: Task) -> tuple[list[Task], Hold | None, bool]:
+        """What else is there by now: (tasks for one transaction, what comes after them, whether to stop)."""
+        group = [first]
+        while len(group) < WORK_PER_TRANSACTION:
+            try:
+                item = self._inbox.get_nowait()
+            except Empty:
+                break
+            if item is None:
+                return group, None, True
+            if isinstance(item, Hold):
+                return group, item, False
+            group.append(item)
+        return group, None, False
+
+    def _commit_together(self, group: list[Task]) -> None:
+        self._desk.deliver(self._committed(group))
+
+    def _committed(self, group: list[Task], *, again: bool = True) -> list[Outcome]:
+        try:
+            connected = self._connection_now()
+            begin(connected[0], self._busy_seconds)
+            outcomes = [self._attempt(task, connected, alone=len(group) == 1) for task in group]
+            connected[0].execute("COMMIT")
+        except BaseException as error:
+            # Nothing was written; also the work that had succeeded must hear of it.
+            self._undo(error)
+            if is_full(error) and again and self._make_room():
+                return self._committed(group, again=False)
+            return [Outcome(task.future, None, error) for task in group]
+        return outcomes
+
+    def _attempt(self, task: Task, connected: Connected, *, alone: bool) -> Outcome:
+        if task.future.cancelled():
+            return Outcome(task.future, None, None)
+        if alone:
+            return Outcome(task.future, task.work(*connected), None)
+        connection, _ = connected
+        connection.execute("SAVEPOINT work")
+        try:
+            outcome = Outcome(task.future, task.work(*connected), None)
+        except Exception as error:
+            if not connection.in_transaction or is_full(error) or is_broken(error):
+                raise  # too bad for SQLite: it has rolled back everything, or will
+            connection.execute("ROLLBACK TO work")
+            outcome = Outcome(task.future, None, error)
+        connection.execute("RELEASE work")
+        return outcome
+
+    def _serve(self, hold: Hold) -> None:
+        try:
+            connected = self._connection_now()
+        except BaseException as error:
+            self._desk.deliver([Outcome(hold.ready, None, error)])
+            hold.refuse(DatabaseUnavailable(f"the file cannot be opened: {error}"))
+            return
+        hold.serve(connected, lambda: begin(connected[0], self._busy_seconds))
+        if hold.failure is not None:
+            self._undo(hold.failure)
+            if is_full(hold.failure):
+                self._make_room()
+
+    def _make_room(self) -> bool:
+        """The disk is full: the logs may be what fills it. False if they are not, or cannot be moved."""
+        if self._connected is None:
+            return False
+        connection, history = self._connected
+        history.make_room()
+        return make_room(connection)
+
+    # --- between transactions -------------------------------------------------------------------
+
+    def _patience(self) -> float | None:
+        """How long to wait for work before there is something else to do; None: for ever."""
+        changes = self._changes()
+        if self._on_change is not None:
+            return min(LOOK_SECONDS, self._archiving.pause(changes))
+        return self._archiving.pause(changes) if self._archiving.is_wanted(changes) else None
+
+    def _changes(self) -> int:
+        """Rows changed by this connection so far; a new one begins at 0."""
+        return 0 if self._connected is None else self._connected[0].total_changes
+
+    def _look(self) -> int:
+        connection, _ = self._connection_now()
+        return int(connection.execute("PRAGMA data_version").fetchone()[0])
+
+    def _notice_others(self) -> None:
+        on_change = self._on_change  # once: the event loop may take it away at any moment
+        now = time.monotonic()
+        if on_change is None or now - self._looked < LOOK_SECONDS:
+            return
+        self._looked = now
+        version = self._look()
+        if version != self._version:
+            self._version = version
+            self._desk.call(on_change)
+
+    def _archive(self, *, idle: bool) -> None:
+        if not self._archiving.is_due(self._changes(), idle=idle):
+            return
+        try:
+            connection, history = self._connection_now()
+            history.archive(connection)
+            self._archiving.succeeded(self._changes())
+        except Exception as error:
+            self._archiving.failed()
+            self._undo(error)
+            if is_full(error):
+                self._make_room()
+            self._desk.call(log.warning, "finished jobs cannot be copied to the history yet: %s", error)
+
+    def _keep_log_small(self) -> None:
+        """The less room there is on the disk, the sooner the log is moved into the file."""
+        if self._last - self._measured >= MEASURE_SECONDS and self._connected is not None:
+            self._measured = self._last
+            limit_log(self._connected[0])
+
+
+def _nothing(connection: sqlite3.Connection, history: History) -> None:
+    """Work that only wakes the thread up."""

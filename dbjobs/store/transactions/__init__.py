@@ -1,0 +1,1 @@
+"""Several statements that must be atomic, and what repeats them."""

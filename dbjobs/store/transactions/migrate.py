@@ -1,0 +1,71 @@
+"""Brings the tables to this release's version, once, however many nodes start at the same moment."""
+
+from __future__ import annotations
+
+from dbjobs.errors import SchemaTooNew, SchemaTooOld
+from dbjobs.store import repository
+from dbjobs.store.database import Database, Session
+from dbjobs.store.transactions.partitions import MONTHS_AHEAD, make_partitions_in, month_after
+
+LATEST_VERSION = 1
+
+
+async def schema_version(db: repository.Fetcher) -> int:
+    """Version of the tables; 0 if there are none."""
+    if not (await db.fetch("has_schema"))[0][0]:
+        return 0
+    return int((await db.fetch("schema_version"))[0][0] or 0)
+
+
+async def check(db: Database) -> None:
+    """Compare the tables with this release.
+
+    Raises:
+        SchemaTooNew, SchemaTooOld.
+    """
+    _compare(await schema_version(db), db)
+
+
+async def migrate(db: Database) -> list[str]:
+    """Apply what is missing, under a lock, in one transaction; the names of the migrations applied.
+
+    A database that is up to date is only read, so roles without CREATE rights can start.
+
+    Raises:
+        SchemaTooNew: made by a newer release. MissingPermission: the role may not create tables.
+    """
+    version = await schema_version(db)
+    if version > LATEST_VERSION:
+        _compare(version, db)
+    if version == LATEST_VERSION:
+        return []
+    async with db.transaction() as session:
+        return await _apply(db, session)
+
+
+async def _apply(db: Database, session: Session) -> list[str]:
+    await session.fetch("lock_schema")
+    await session.script("make_schema", schema=f'"{db.schema}"')
+    version = await schema_version(session)  # again: another node may have been faster
+    applied: list[str] = []
+    for number, name, text in db.statements.migrations():
+        if number > version:
+            await session.script(text)
+            await session.fetch("record_version", version=number)
+            applied.append(name)
+    month = await repository.current_month(session)
+    await make_partitions_in(session, [month_after(month, ahead) for ahead in range(MONTHS_AHEAD + 1)])
+    return applied
+
+
+def _compare(version: int, db: Database) -> None:
+    if version > LATEST_VERSION:
+        raise SchemaTooNew(
+            f"the tables in schema {db.schema!r} have version {version}, made by a newer release of dbjobs; "
+            f"this release knows versions up to {LATEST_VERSION}: update the package in this environment"
+        )
+    if version < LATEST_VERSION:
+        raise SchemaTooOld(
+            f"the tables in schema {db.schema!r} have version {version} and this release needs {LATEST_VERSION}: "
+            "run 'dbjobs migrate' (or open it with Jobs(..., migrate=True))"
+        )
