@@ -14,6 +14,7 @@ from typing import Any, Literal, Self, TypeVar, Unpack, overload
 import anyio
 
 from dbjobs.client.client import Client
+from dbjobs.client.sync import SyncJobs
 from dbjobs.commands import options as job_options
 from dbjobs.commands.registry import Command, Handler, Registry, ShouldRetry, base_row
 from dbjobs.context import AsyncBare, AsyncHandler, Named, P, PlainBare, PlainHandler, Q, R, current_job
@@ -95,6 +96,7 @@ class Jobs:
         self._max_payload_bytes = max_payload_bytes
         self._client = Client(lambda: make_database(url, schema=schema, pool_size=pool_size), migrate=migrate)
         self.queues = QueueAdmin(self._client)
+        self.sync = SyncJobs(self)
 
     # --- commands -------------------------------------------------------------------------------
 
@@ -386,13 +388,15 @@ class Jobs:
         Raises:
             As ``enqueue``; nothing at all is stored.
         """
+        return await self._client.enqueue_many(self._rows(command, requests, options), connection=connection)
+
+    def _rows(self, command: Any, requests: Iterable[Any], options: Mapping[str, Any]) -> list_[NewJob]:
         for name in ("ref_id", "depends_on"):
             if name in options:
                 raise InvalidOption(f"enqueue_many: option {name!r} belongs to one job; use enqueue")
         known = self._registry.find(command)
         template, _ = self._row(known, None, options, checked=False)
-        jobs = [self._with_request(known, template, request) for request in requests]
-        return await self._client.enqueue_many(jobs, connection=connection)
+        return [self._with_request(known, template, request) for request in requests]
 
     def _row(
         self, wanted: Any, request: Any, options: Mapping[str, Any], *, checked: bool = True

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.conformance.callers import CALLERS
+from tests.conformance.sync_callers import SYNC_CALLERS
 from tests.servers import Fleet, LeftOut, Target, available_targets
 from tests.servers.processes import Processes, Spawn
 from tests.skips import fold
@@ -63,6 +64,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         wanted = list({source.kind: source for source in reversed(wanted)}.values())
     if "caller_kind" in metafunc.fixturenames:
         kinds = [(source.name, kind) for source in wanted for kind in CALLERS[source.dialect]]
+        # What a synchronous driver says is said to the first server of each kind.
+        first = {source.kind: source for source in reversed(wanted)}.values()
+        kinds += [(source.name, kind) for source in first for kind in SYNC_CALLERS[source.dialect]]
         metafunc.parametrize(("target", "caller_kind"), kinds, indirect=["target"], scope="session")
         return
     metafunc.parametrize("target", [source.name for source in wanted], indirect=True, scope="session")

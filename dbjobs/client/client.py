@@ -21,15 +21,15 @@ from dbjobs.store import repository
 from dbjobs.store.adopting import adopt
 from dbjobs.store.counters import client_counter
 from dbjobs.store.database import Database, Session, missing_file
-from dbjobs.store.notices import CHILDREN, ready_notices
+from dbjobs.store.notices import ready_notices
 from dbjobs.store.records import NewJob
 from dbjobs.store.retrying import without_conflict
+from dbjobs.store.transactions.appending import append_many, append_one, insert_all, learn_queues
 from dbjobs.store.transactions.cancelling import cancel
 from dbjobs.store.transactions.dependencies import Follower
 from dbjobs.store.transactions.enqueueing import (
     Inserted,
     Parent,
-    insert_many,
     insert_one,
     insert_plain,
     is_plain,
@@ -47,9 +47,9 @@ class Client:
     """One open database, shared by everything that a Jobs object does."""
 
     def __init__(self, make: Callable[[], Database], *, migrate: bool) -> None:
-        self._make = make
+        self.make = make
         self._db = make()
-        self._migrate = migrate
+        self.migrates = migrate
         self._opened = 0
         self._loop: asyncio.AbstractEventLoop | None = None
         self._begin()
@@ -77,6 +77,11 @@ class Client:
         return self._db
 
     @property
+    def opened(self) -> Database:
+        """The open database, for another thread, which runs what it wants of it in this event loop."""
+        return self._db
+
+    @property
     def is_working(self) -> bool:
         """True while workers run, in an event loop that still lives."""
         return self.engine is not None and self._loop is not None and not self._loop.is_closed()
@@ -94,8 +99,8 @@ class Client:
         if here is not self._loop:
             raise WrongLoop(
                 "this Jobs object is open in another event loop. In a plain handler's thread call "
-                "anyio.from_thread.run(jobs.enqueue, command, request), with functools.partial for options, instead "
-                "of asyncio.run(jobs.enqueue(...)); elsewhere open another Jobs object: async with Jobs(url) as own"
+                "jobs.sync.enqueue(command, request) or anyio.from_thread.run(jobs.enqueue, command, request), not "
+                "asyncio.run(jobs.enqueue(...)); elsewhere open another Jobs object: async with Jobs(url) as own"
             )
 
     async def open(self) -> None:
@@ -104,14 +109,14 @@ class Client:
         async with self._opening:
             if not self._opened:
                 self._loop = asyncio.get_running_loop()  # a close, or an opening that failed, may have let go of it
-                if not self._migrate and (path := missing_file(self._db)) is not None:
+                if not self.migrates and (path := missing_file(self._db)) is not None:
                     raise SchemaTooOld(
                         f"there is no file {path}, so the tables have version 0 and this release needs "
                         f"{LATEST_VERSION}; if the path is right, run 'dbjobs migrate'"
                     )
                 try:
                     await self._db.open()
-                    await (migrate if self._migrate else check)(self._db)
+                    await (migrate if self.migrates else check)(self._db)
                 except BaseException:
                     self._loop = None
                     await self._db.close()
@@ -130,7 +135,7 @@ class Client:
             if not self._loop.is_closed() and (self._opened or self._opening.locked()):
                 self._check_loop()
             if self._opened:  # that loop has ended without a close, and its connections with it
-                self._db = self._make()
+                self._db = self.make()
                 self._opened = 0
         self._loop = asyncio.get_running_loop()
         self._begin()
@@ -180,11 +185,11 @@ class Client:
     ) -> JobRef:
         """Insert one job: coalesced if it is plain, else in a transaction, or in the caller's own."""
         db = self.db
-        session = None if connection is None else await adopt(db, connection)
+        if connection is not None:
+            session = await adopt(db, connection)
+            return await append_one(db, session, job, parents, self._known_queues, refuse_existing=refuse_existing)
         if job.queue not in self._known_queues:
-            await self._learn_queues(db, (job.queue,), session)
-        if session is not None:
-            return await self._insert_in(session, job, parents, refuse_existing=refuse_existing)
+            await learn_queues(db, (job.queue,), self._known_queues, None)
         if is_plain(job):
             return await self._coalescer.submit(job)
         inserted = await self._insert_alone(job, parents, refuse_existing=refuse_existing)
@@ -192,17 +197,6 @@ class Client:
             await self._follow(Follower(db, children=[inserted.ref.id]))
         else:
             self._wake([job])
-        return inserted.ref
-
-    async def _insert_in(
-        self, session: Session, job: NewJob, parents: Sequence[Parent], *, refuse_existing: bool
-    ) -> JobRef:
-        """Insert one job in the caller's transaction, after whose commit the engine's sweep tells its parents of it."""
-        notices = [CHILDREN] if parents else ready_notices([ready_of(job)])
-        deadline = ref_deadline()
-        inserted = await insert_one(
-            session, self.db, job, parents, notices, refuse_existing=refuse_existing, deadline=deadline
-        )
         return inserted.ref
 
     async def _insert_alone(self, job: NewJob, parents: Sequence[Parent], *, refuse_existing: bool) -> Inserted:
@@ -237,28 +231,12 @@ class Client:
         db = self.db
         if not jobs:
             return []
-        session = None if connection is None else await adopt(db, connection)
-        await self._learn_queues(db, sorted({job.queue for job in jobs} - self._known_queues), session)
-
-        async def work(session: Session) -> list[JobRef]:
-            refs = await insert_many(session, jobs)
-            await repository.notify(session, ready_notices(ready_of(job) for job in (jobs[0], jobs[-1])))
-            return refs
-
-        if session is not None:
-            return await work(session)
-        refs = await in_transaction(db, work)
+        if connection is not None:
+            return await append_many(db, await adopt(db, connection), jobs, self._known_queues)
+        await learn_queues(db, sorted({job.queue for job in jobs} - self._known_queues), self._known_queues, None)
+        refs = await in_transaction(db, lambda session: insert_all(session, jobs))
         self._wake(jobs[:1])
         return refs
-
-    async def _learn_queues(self, db: Database, queues: Sequence[str], callers: Session | None) -> None:
-        """List queues for people, and not in the caller's transaction: it would hold up all that use them first."""
-        new = [queue for queue in queues if queue not in self._known_queues]
-        if new and callers is not None and db.one_writer:
-            await repository.add_queues(callers, new)  # not noted as known: it may be rolled back
-        elif new:
-            await without_conflict(lambda: repository.add_queues(db, new))
-            self._known_queues.update(new)
 
     async def _insert(self, jobs: Sequence[NewJob]) -> list[JobRef]:
         notices = ready_notices(self._notices.due(jobs))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager
 from importlib import import_module
 from pathlib import Path
@@ -74,6 +74,16 @@ class Database(Protocol):
 
     async def adopt(self, connection: Any) -> Session:
         """The caller's own connection as a session. Raises InvalidOption if it is not one of this database."""
+        ...
+
+    async def adopt_blocking(self, connection: Any, wait: Callable[[Coroutine[Any, Any, Any]], Any]) -> Session:
+        """The same for code without an event loop: the connection of a synchronous driver.
+
+        The session never suspends: its ``fetch`` has blocked until the answer was there.
+
+        Args:
+            wait: runs a coroutine in the event loop in which this database is open, and waits for its result.
+        """
         ...
 
     async def listen(self, on_notice: Callable[[str], None], on_ready: Callable[[bool], None]) -> None:

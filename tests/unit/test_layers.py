@@ -21,7 +21,7 @@ LAYERS = (
     ("store.transactions",),
     ("context", "commands"),
     ("engine",),
-    ("client",),
+    ("client", "queues"),
     ("",),  # what users import: everything else that stands in dbjobs/ itself
     ("demo",),
     ("cli", "__main__"),

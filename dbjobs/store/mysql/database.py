@@ -14,19 +14,20 @@ import anyio
 
 from dbjobs.errors import DatabaseError, DatabaseUnavailable, InvalidUrl
 from dbjobs.store.database import Row, Session
-from dbjobs.store.mysql import adopting
+from dbjobs.store.mysql import adopting, blocking
 from dbjobs.store.mysql.callers import CallersSession
 from dbjobs.store.mysql.connection import DRIVERS, MysqlConnection
 from dbjobs.store.mysql.errors import PARTITION_EXISTS, PARTITION_GONE, code_of, translated
 from dbjobs.store.mysql.limits import Limits
 from dbjobs.store.mysql.options import check, tls_of
-from dbjobs.store.mysql.script import Run, Scripts
+from dbjobs.store.mysql.script import OpenRuns, Run, Scripts
 from dbjobs.store.mysql.steps import steps_of
 from dbjobs.store.mysql.values import column_of, in_pieces
 from dbjobs.store.pool import Pool
 from dbjobs.store.records import NewJob
 from dbjobs.store.retrying import without_conflict
 from dbjobs.store.statements import Statements, Table
+from dbjobs.store.synchronous import Wait, lent
 from dbjobs.store.url import number_option, split_url
 
 # The collation that compares byte by byte, trailing blanks included: the servers have one name each for it.
@@ -162,6 +163,17 @@ class MysqlDatabase:
             MysqlSession(self.scripts, adopted, ours=False), lambda: self._opened.connection(), self.scripts
         )
 
+    async def adopt_blocking(self, connection: Any, wait: Wait) -> Session:
+        given = await blocking.adopted(connection, self._where, self.scripts)
+        pool = self._opened
+
+        @asynccontextmanager
+        async def own() -> AsyncIterator[OpenRuns]:
+            async with lent(pool.acquire, pool.release, wait) as connection:
+                yield blocking.Lent(connection, wait)
+
+        return CallersSession(MysqlSession(self.scripts, given, ours=False), own, self.scripts)
+
     def another(self) -> MysqlDatabase:
         database = MysqlDatabase(self.url, schema=self.schema, pool_size=1)
         database._limits = self._limits
@@ -233,7 +245,7 @@ class MysqlDatabase:
 class MysqlSession:
     """Statements on one connection: ours inside a transaction, or the caller's own."""
 
-    def __init__(self, scripts: Scripts, connection: MysqlConnection, *, ours: bool) -> None:
+    def __init__(self, scripts: Scripts, connection: OpenRuns, *, ours: bool) -> None:
         self._scripts = scripts
         self._connection = connection
         self._ours = ours

@@ -8,13 +8,14 @@ from typing import Any
 import asyncpg
 
 from dbjobs.errors import DatabaseError, DatabaseUnavailable, InvalidOption
-from dbjobs.store.adopting import is_instance, refused
+from dbjobs.store.adopting import is_instance, refused, refused_blocking
 from dbjobs.store.database import Row, Session
 from dbjobs.store.postgres import copy
 from dbjobs.store.postgres.binding import Binding
 from dbjobs.store.records import NewJob
 
 KINDS = "an asyncpg connection, or psycopg's AsyncConnection"
+BLOCKING_KINDS = "psycopg's Connection, or a psycopg2 connection"
 
 
 def adopted(binding: Binding, connection: Any) -> Session:
@@ -47,10 +48,33 @@ def adopted(binding: Binding, connection: Any) -> Session:
     raise refused(connection, KINDS)
 
 
-def _outside() -> InvalidOption:
+def adopted_blocking(binding: Binding, connection: Any) -> Session:
+    """The same for the connection of a synchronous driver.
+
+    Raises:
+        InvalidOption, DatabaseUnavailable.
+    """
+    if is_instance(connection, "psycopg", "Connection"):
+        from dbjobs.store.postgres.psycopg_session import BlockingPsycopgSession, check_usable, would_commit_each
+
+        check_usable(connection)
+        if would_commit_each(connection):
+            raise _outside("with")
+        return BlockingPsycopgSession(binding, connection)
+    if is_instance(connection, "psycopg2.extensions", "connection"):
+        from dbjobs.store.postgres import psycopg2_session
+
+        psycopg2_session.check_usable(connection)
+        if psycopg2_session.would_commit_each(connection):
+            raise _outside("with")
+        return psycopg2_session.Psycopg2Session(binding, connection)
+    raise refused_blocking(connection, BLOCKING_KINDS)
+
+
+def _outside(block: str = "async with") -> InvalidOption:
     return InvalidOption(
         "connection= is without an open transaction, so there is no commit that the job could wait for: enqueue inside "
-        "'async with connection.transaction():'"
+        f"'{block} connection.transaction():'"
     )
 
 

@@ -15,12 +15,13 @@ from dbjobs.errors import DatabaseError, DatabaseUnavailable
 from dbjobs.store.database import Row, Session
 from dbjobs.store.pool import Pool
 from dbjobs.store.postgres.binding import Binding
-from dbjobs.store.postgres.callers import adopted
+from dbjobs.store.postgres.callers import adopted, adopted_blocking
 from dbjobs.store.postgres.connection import Limits, PostgresConnection
 from dbjobs.store.postgres.connector import Connector
 from dbjobs.store.postgres.options import read
 from dbjobs.store.postgres.session import HandlersSession, PostgresSession
 from dbjobs.store.statements import Statements
+from dbjobs.store.synchronous import Wait
 from dbjobs.store.url import number_option, refuse_value, split_url
 
 # How long a connection that listens may hear nothing before it asks whether the server is still there.
@@ -154,6 +155,9 @@ class PostgresDatabase:
 
     async def adopt(self, connection: Any) -> Session:
         return adopted(self.binding, connection)
+
+    async def adopt_blocking(self, connection: Any, wait: Wait) -> Session:
+        return adopted_blocking(self.binding, connection)
 
     def another(self) -> PostgresDatabase:
         return self._like_this(pool_size=1)

@@ -16,7 +16,7 @@ import anyio
 
 from dbjobs.errors import DatabaseError, InvalidUrl, MissingPermission
 from dbjobs.store.database import Row, Session
-from dbjobs.store.sqlite.callers import Callers, Sqlite3Callers, callers, check_file
+from dbjobs.store.sqlite.callers import Callers, Sqlite3Callers, blocking_callers, callers, check_file
 from dbjobs.store.sqlite.connection import MINIMUM_VERSION, connect, is_full, make_room, translate
 from dbjobs.store.sqlite.history import History, HistoryFiles
 from dbjobs.store.sqlite.script import Script, Scripts
@@ -24,6 +24,7 @@ from dbjobs.store.sqlite.session import CallerSession, WriterSession
 from dbjobs.store.sqlite.threads import Connected, Readers
 from dbjobs.store.sqlite.writer import Writer
 from dbjobs.store.statements import Statements
+from dbjobs.store.synchronous import Wait
 from dbjobs.store.threads import Inbox
 from dbjobs.store.url import check_known, hidden, number_option, split_url
 
@@ -153,6 +154,11 @@ class SqliteDatabase:
 
     async def adopt(self, connection: Any) -> Session:
         given = callers(connection)
+        await check_file(given, self.path)
+        return self._caller_session(given)
+
+    async def adopt_blocking(self, connection: Any, wait: Wait) -> Session:
+        given = blocking_callers(connection)
         await check_file(given, self.path)
         return self._caller_session(given)
 

@@ -8,17 +8,26 @@ from typing import Any
 
 import aioodbc
 import anyio
+import pyodbc
 
 from dbjobs.errors import DatabaseError, DatabaseUnavailable, InvalidOption
-from dbjobs.store.adopting import refused
+from dbjobs.store.adopting import refused, refused_blocking
 from dbjobs.store.database import Row, Session
 from dbjobs.store.pool import Pool
 from dbjobs.store.sqlserver.connection import Connection, Result, ServerSession, connect
 from dbjobs.store.sqlserver.driver import find_driver
 from dbjobs.store.sqlserver.errors import nothing_stored, translated
 from dbjobs.store.sqlserver.limits import LOCK_SECONDS, Limits
-from dbjobs.store.sqlserver.session import CallersConnection, SqlServerSession, batches_of, fetch
+from dbjobs.store.sqlserver.session import (
+    BlockingConnection,
+    CallersConnection,
+    Line,
+    SqlServerSession,
+    batches_of,
+    fetch,
+)
 from dbjobs.store.sqlserver.url import connection_string, parse
+from dbjobs.store.synchronous import Wait
 from dbjobs.store.threads import Inbox
 
 CLOSE_SECONDS = 5.0
@@ -143,12 +152,26 @@ class SqlServerDatabase:
         if connection.closed:
             raise InvalidOption("connection= is closed")
         line = CallersConnection(connection, self._target.where, self._limits)
-        if connection.autocommit:
-            with translated(self._target.where):
-                result = await line.execute(self.statements.text("count_transactions"))
-            if not result.rows[0][0]:
-                raise InvalidOption("connection= has no open transaction and commits by itself: begin one on it first")
+        await self._check_transaction(line, connection)
         return SqlServerSession(line, self.schema, self._target.where, callers=True)
+
+    async def adopt_blocking(self, connection: Any, wait: Wait) -> Session:
+        if not isinstance(connection, pyodbc.Connection):
+            raise refused_blocking(connection, "a pyodbc connection")
+        if connection.closed:
+            raise InvalidOption("connection= is closed")
+        line = BlockingConnection(connection, self._limits)
+        await self._check_transaction(line, connection)
+        return SqlServerSession(line, self.schema, self._target.where, callers=True)
+
+    async def _check_transaction(self, line: Line, connection: Any) -> None:
+        """Refuse a caller's connection that would commit each statement of an enqueue by itself."""
+        if not connection.autocommit:
+            return
+        with translated(self._target.where):
+            result = await line.execute(self.statements.text("count_transactions"))
+        if not result.rows[0][0]:
+            raise InvalidOption("connection= has no open transaction and commits by itself: begin one on it first")
 
     def another(self) -> SqlServerDatabase:
         return self._like_this(1, self._limits)
