@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Any, Literal, Self, TypeVar, Unpack, overload
 
 import anyio
+from msgspec.structs import replace
 
 from dbjobs.client.client import Client
 from dbjobs.client.sync import SyncJobs
@@ -415,13 +416,7 @@ class Jobs:
         body = command.encode_request(request, self._max_payload_bytes)
         if body is None:
             return job
-        return NewJob(
-            job.ref_id, job.parent_id, job.worker, job.queue, job.priority, job.tag, job.batch_id, job.callback,
-            job.depends_on, job.depends_on_policy, job.pending, job.delay_seconds, job.run_after,
-            job.expires_seconds, job.created_by, job.user_id, job.request_type, job.command,
-            type(request).__name__, body, job.retry_limit, job.retry, job.on_failure, job.timeout_seconds,
-            job.reply_to, job.args, job.meta, job.trace_context,
-        )  # fmt: skip
+        return replace(job, request=type(request).__name__, request_body=body)
 
     # --- look -----------------------------------------------------------------------------------
 
