@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from types import TracebackType
-from typing import Any, Literal, Self, TypeVar, Unpack, overload
+from typing import Any, Literal, Self, TypeVar, Unpack, cast, overload
 
 import anyio
 from msgspec.structs import replace
@@ -28,10 +28,12 @@ from dbjobs.models import (
     EnqueueManyOptions,
     EnqueueOptions,
     Job,
+    JobFilter,
     JobOptions,
     JobRef,
     JobState,
     JobSummary,
+    LiveFilter,
     LogLine,
     ManyOptions,
     MinuteStat,
@@ -41,6 +43,7 @@ from dbjobs.queues import QueueAdmin
 from dbjobs.store import repository
 from dbjobs.store.database import make_database
 from dbjobs.store.records import NewJob
+from dbjobs.store.repository.reading import JOB_FILTERS, LIVE_FILTERS
 from dbjobs.store.transactions.enqueueing import Parent
 
 log = logging.getLogger("dbjobs")
@@ -489,16 +492,10 @@ class Jobs:
     async def list(
         self,
         *,
-        state: JobState | str | None = None,
-        queue: str | None = None,
-        worker: str | None = None,
-        command: str | None = None,
-        tag: str | None = None,
-        batch_id: str | None = None,
-        user_id: str | None = None,
         before_id: int | None = None,
         limit: int = 50,
         history_only: bool = False,
+        **filters: Unpack[JobFilter],
     ) -> list[JobSummary]:
         """A page of jobs, newest first.
 
@@ -506,21 +503,15 @@ class Jobs:
             before_id: the last id of the page before, to go on from there.
             limit: jobs per page, 1 to 1000.
             history_only: finished jobs only.
+            filters: ``state``, ``queue``, ``worker``, ``command``, ``tag``, ``batch_id``, ``user_id``: jobs that fit
+                all that is given.
         """
         if not 1 <= limit <= 1000:
             raise InvalidOption(f"list: limit={limit!r} must be between 1 and 1000")
+        before = 2**63 - 1 if before_id is None else before_id
+        given = _checked(filters, JOB_FILTERS, "list")
         return await repository.list_jobs(
-            self._client.db,
-            before_id=2**63 - 1 if before_id is None else before_id,
-            limit=limit,
-            state=None if state is None else _state(state),
-            queue=queue,
-            worker=worker,
-            command=command,
-            tag=tag,
-            batch_id=batch_id,
-            user_id=user_id,
-            history_only=history_only,
+            self._client.db, before_id=before, limit=limit, history_only=history_only, **given
         )
 
     async def logs(self, job: Reference, *, after_id: int = 0, limit: int = 1000) -> list_[LogLine]:
@@ -568,27 +559,21 @@ class Jobs:
             raise UnknownJob(f"there is no job {id}")
         return False
 
-    async def cancel_many(
-        self,
-        *,
-        state: JobState | str | None = None,
-        worker: str | None = None,
-        queue: str | None = None,
-        tag: str | None = None,
-        batch_id: str | None = None,
-        reason: str = "cancelled",
-    ) -> int:
-        """Cancel all live jobs with these options (all of those given); how many it reached.
+    async def cancel_many(self, *, reason: str = "cancelled", **filters: Unpack[LiveFilter]) -> int:
+        """Cancel all live jobs that fit all that is given; how many it reached.
+
+        Args:
+            reason: kept as the error text of those that had not started.
+            filters: ``state``, ``queue``, ``worker``, ``tag``, ``batch_id``.
 
         Raises:
-            InvalidOption: no option was given (to cancel everything, name a queue or a state).
+            InvalidOption: no filter was given (to cancel everything, name a queue or a state), or one that is not
+                known.
         """
-        if state is worker is queue is tag is batch_id is None:
+        given = _checked(filters, LIVE_FILTERS, "cancel_many")
+        if not given:
             raise InvalidOption("cancel_many: give at least one of state, worker, queue, tag, batch_id")
-        return await self._client.cancel_many(
-            reason, state=None if state is None else _state(state), worker=worker, queue=queue, tag=tag,
-            batch_id=batch_id,
-        )  # fmt: skip
+        return await self._client.cancel_many(reason, given)
 
     async def cancel_worker(self, worker: str, *, reason: str = "cancelled") -> int:
         """Cancel all jobs of a named worker, the running one included; how many it reached."""
@@ -602,46 +587,51 @@ class Jobs:
         """
         return await self._client.requeue((_id(job),)) == 1
 
-    async def requeue_many(
-        self,
-        *,
-        state: JobState | str | None = None,
-        queue: str | None = None,
-        worker: str | None = None,
-        command: str | None = None,
-        tag: str | None = None,
-        batch_id: str | None = None,
-        user_id: str | None = None,
-    ) -> int:
-        """Run all failed or cancelled jobs with these options again (all of those given); how many came back.
+    async def requeue_many(self, **filters: Unpack[JobFilter]) -> int:
+        """Run all failed or cancelled jobs that fit all that is given again; how many came back.
 
         Args:
-            state: ``failed`` or ``cancelled``; None for both.
+            filters: ``state`` (``failed`` or ``cancelled``; both if it is left out), ``queue``, ``worker``,
+                ``command``, ``tag``, ``batch_id``, ``user_id``.
 
         Raises:
-            InvalidOption: no option was given (to requeue everything that failed, say ``state="failed"``), or the
-                state is another one.
+            InvalidOption: no filter was given (to requeue everything that failed, say ``state="failed"``), one that
+                is not known, or another state.
         """
-        filters = {"queue": queue, "worker": worker, "command": command, "tag": tag}
-        filters |= {"batch_id": batch_id, "user_id": user_id}
-        if state is None and not any(value is not None for value in filters.values()):
-            raise InvalidOption(f"requeue_many: give at least one of state, {', '.join(filters)}")
-        states = [JobState.FAILED, JobState.CANCELLED] if state is None else [_state(state)]
-        if states[0] not in (JobState.FAILED, JobState.CANCELLED):
+        given = _checked(filters, JOB_FILTERS, "requeue_many")
+        if not given:
+            raise InvalidOption(
+                "requeue_many: give at least one of state, queue, worker, command, tag, batch_id, user_id"
+            )
+        state = given.get("state")
+        if state not in (None, JobState.FAILED, JobState.CANCELLED):
             raise InvalidOption(f"requeue_many: state={state!r} must be 'failed' or 'cancelled'")
         requeued = 0
-        for wanted in states:
+        for wanted in [JobState.FAILED, JobState.CANCELLED] if state is None else [state]:
+            given["state"] = wanted
             before: int | None = None
-            while page := await self.list(
-                state=wanted,
-                before_id=before,
-                limit=_PAGE,
-                history_only=True,
-                **filters,
-            ):
+            while page := await self.list(before_id=before, limit=_PAGE, history_only=True, **given):
                 requeued += await self._client.requeue([job.id for job in page])
                 before = page[-1].id
         return requeued
+
+
+F = TypeVar("F", LiveFilter, JobFilter)
+
+
+def _checked(filters: F, known: tuple[str, ...], where: str) -> F:
+    """The filters that are given, with the state as one of JobState.
+
+    Raises:
+        InvalidOption: one that is not known; a state that does not exist.
+    """
+    for name in filters:
+        if name not in known:
+            raise InvalidOption(f"{where}: there is no filter {name!r}; known are {', '.join(known)}")
+    given: Any = {name: value for name, value in filters.items() if value is not None}
+    if "state" in given:
+        given["state"] = _state(given["state"])
+    return cast(F, given)
 
 
 def _id(job: Reference) -> int:

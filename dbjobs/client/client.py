@@ -16,7 +16,7 @@ from dbjobs.client.turns import RefTurns
 from dbjobs.client.waiting import Waits
 from dbjobs.engine.supervisor import Engine
 from dbjobs.errors import DatabaseError, DatabaseUnavailable, NotRunning, SchemaTooOld, WrongLoop
-from dbjobs.models import Job, JobRef
+from dbjobs.models import Job, JobRef, LiveFilter
 from dbjobs.store import repository
 from dbjobs.store.adopting import adopt
 from dbjobs.store.counters import client_counter
@@ -285,10 +285,10 @@ class Client:
         self.waits.ended(done.ended)
         return len(done.ended.intersection(ids)) + len(done.asked)
 
-    async def cancel_many(self, reason: str, **where: Any) -> int:
-        """Cancel all live jobs with these options, a page at a time."""
+    async def cancel_many(self, reason: str, filters: LiveFilter) -> int:
+        """Cancel all live jobs that fit, a page at a time."""
         after, reached = 0, 0
-        while ids := await repository.find_live(self.db, after_id=after, limit=IDS_PER_STATEMENT, **where):
+        while ids := await repository.find_live(self.db, after_id=after, limit=IDS_PER_STATEMENT, **filters):
             reached += await self.cancel(ids, reason)
             after = ids[-1]
         return reached
