@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import signal
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from types import TracebackType
@@ -186,36 +186,24 @@ class Jobs:
         await self._client.close()
 
     @asynccontextmanager
-    async def start(
-        self,
-        *,
-        concurrency: int = 100,
-        queues: Sequence[str] | Mapping[str, int | None] | None = None,
-        lease_seconds: float | timedelta = 30.0,
-        grace_seconds: float | timedelta = 10.0,
-        retention_months: int | None = 12,
-        stall_seconds: float | timedelta = 2.0,
-        unresponsive_seconds: float | timedelta = 5.0,
-        threads: int = 40,
-        processes: int | None = None,
-    ) -> AsyncIterator[Engine]:
+    async def start(self, **options: Unpack[StartOptions]) -> AsyncIterator[Engine]:
         """Run workers in this event loop until the block ends.
 
         Args:
-            concurrency: attempts that run at the same time.
-            queues: names of the queues to serve, or name -> concurrency; None serves every queue.
-            lease_seconds: after so long without a sign of life other nodes take this node's jobs, >= 1. This and each
-                duration below may be given in seconds or as a timedelta.
-            grace_seconds: how long running handlers may go on at the end of the block; then they are
+            concurrency: attempts that run at the same time (100).
+            queues: names of the queues to serve, or name -> concurrency; None, the default, serves every queue.
+            lease_seconds: other nodes take this node's jobs after this long without a sign of life (30; at least 1).
+                This and each duration below is a number of seconds or a timedelta.
+            grace_seconds: how long running handlers may go on at the end of the block (10). After that they are
                 cancelled and handed back without a charge.
-            retention_months: whole months of history to keep; None keeps all.
-            stall_seconds: report a handler that blocks the event loop for so long.
-            unresponsive_seconds: an async handler that goes on for so long after it was cancelled is closed where
-                it waits: its ``finally`` blocks run as far as they need not wait. A plain one loses its slot.
-            threads: plain (not async) handlers that run at the same time, each in a thread. No more of their jobs
-                are claimed.
-            processes: handlers with ``process=True`` that run at the same time, each in a process of its own
-                session; by default one for each CPU. No more of their jobs are claimed.
+            retention_months: whole months of history to keep (12); None keeps all.
+            stall_seconds: report a handler that blocks the event loop for this long (2).
+            unresponsive_seconds: close an async handler where it waits, this long after it was cancelled (5). Its
+                ``finally`` blocks run as far as they need not wait. A plain handler loses its slot.
+            threads: plain (not async) handlers that run at the same time, each in a thread (40). No more of their
+                jobs are claimed.
+            processes: handlers with ``process=True`` that run at the same time, each in a process of its own session
+                (one for each CPU). No more of their jobs are claimed.
 
         A plain handler cannot be stopped. One that still runs when the block ends keeps its job and its lane: the
         node's lease is renewed, in a thread of our own, until the handler has ended and its job is handed back, or
@@ -228,17 +216,7 @@ class Jobs:
         """
         if self._client.is_working:
             raise InvalidOption("start: the workers of this Jobs object are running already")
-        settings = make_settings(
-            concurrency=concurrency,
-            queues=queues,
-            lease_seconds=lease_seconds,
-            grace_seconds=grace_seconds,
-            retention_months=retention_months,
-            stall_seconds=stall_seconds,
-            unresponsive_seconds=unresponsive_seconds,
-            threads=threads,
-            processes=processes,
-        )
+        settings = make_settings(**options)
         async with self, self._client.engine_database(settings.lease_seconds) as db:
             engine = Engine(
                 db,
