@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 
 from tests.conformance.callers import CALLERS
+from tests.conformance.sync_callers import SYNC_CALLERS
 from tests.servers import Fleet, LeftOut, Target, available_targets
 from tests.servers.processes import Processes, Spawn
 from tests.servers.recycling import Recycler
+from tests.skips import fold
 
 FLEET = pytest.StashKey[Fleet]()
 # What became of each database, by name, in this process and in the processes that share the tests (pytest-xdist).
@@ -64,12 +66,16 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         wanted = list({source.kind: source for source in reversed(wanted)}.values())
     if "caller_kind" in metafunc.fixturenames:
         kinds = [(source.name, kind) for source in wanted for kind in CALLERS[source.dialect]]
+        # What a synchronous driver says is said to the first server of each kind.
+        first = {source.kind: source for source in reversed(wanted)}.values()
+        kinds += [(source.name, kind) for source in first for kind in SYNC_CALLERS[source.dialect]]
         metafunc.parametrize(("target", "caller_kind"), kinds, indirect=["target"], scope="session")
         return
     metafunc.parametrize("target", [source.name for source in wanted], indirect=True, scope="session")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    fold(terminalreporter.stats.get("skipped", ()), "tests")
     versions, left_out = config.stash[VERSIONS], config.stash[LEFT_OUT]
     if not versions and not left_out:
         return
@@ -96,10 +102,9 @@ def target(request: pytest.FixtureRequest) -> Target:
         return request.config.stash[FLEET].open(request.param)
     except LeftOut as error:
         # A green run must mean that every database was tested: all of them in CI, elsewhere those that were named.
-        notice = f"{request.param} LEFT OUT: {error}"
         if os.environ.get("CI") or request.config.stash[FLEET].sources[request.param].is_named:
-            pytest.fail(notice, pytrace=False)
-        pytest.skip(notice)
+            pytest.fail(f"{request.param} LEFT OUT: {error}", pytrace=False)
+        pytest.skip(f"{request.param} is left out (see 'databases')")
 
 
 @pytest.fixture

@@ -28,7 +28,7 @@ async def test_one_caller_s_error_is_not_the_others_(jobs: Jobs) -> None:
     jobs.command(echo)
     async with jobs:
         results = await asyncio.gather(
-            *(jobs.enqueue(echo, "wrong" if number == 7 else number) for number in range(20)),
+            *(jobs.enqueue("echo", "wrong" if number == 7 else number) for number in range(20)),
             return_exceptions=True,
         )
         assert [type(result) for result in results].count(JobRef) == 19

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
 import sqlite3
 import time
@@ -22,6 +21,7 @@ from dbjobs.store.sqlite.history import History
 from dbjobs.store.sqlite.hold import Hold
 from dbjobs.store.sqlite.script import Script, Scripts
 from dbjobs.store.statements import Statements, Table
+from dbjobs.store.synchronous import pause
 
 T = TypeVar("T")
 
@@ -142,7 +142,7 @@ class CallerSession:
                 code = getattr(error, "sqlite_errorcode", None)
                 if code != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
                     raise translate(error, self._path) from error
-            await asyncio.sleep(random.uniform(0.001, 0.005))
+            await pause(random.uniform(0.001, 0.005))
 
 
 def _begin(connection: sqlite3.Connection) -> None:
