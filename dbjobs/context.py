@@ -228,7 +228,7 @@ class JobContext:
         self._services.reports.progress(self)
 
     def check(self) -> None:
-        """Raise Cancel if the job shall stop: for sync handlers, which cannot be interrupted."""
+        """Raise Cancel if the job should stop: for sync handlers, which cannot be interrupted."""
         if self.cancelled:
             raise Cancel("stopped at a check")
 

@@ -1,4 +1,4 @@
-"""`dbjobs doctor`: is everything in order, and if not, what is to be done?"""
+"""`dbjobs doctor`: is everything in order, and if not, what helps?"""
 
 from __future__ import annotations
 

@@ -157,7 +157,7 @@ class Dispatcher:
         lanes = {attempt.job.worker for attempt in running} | self._finisher.lanes()
         stray_lanes = [lane for lane in await repository.find_held_workers(self._db, node_id) if lane not in lanes]
         if strays:
-            log.warning("%d jobs were claimed without our knowing (a lost answer); they are given back", len(strays))
+            log.warning("%d jobs were claimed, but the answer got lost; giving them back", len(strays))
             outcomes = [Outcome(id=job.id, attempt=job.attempt, kind="hand_back") for job in strays]
             await repository.hand_back_jobs(self._db, node_id, outcomes)
         if stray_lanes:

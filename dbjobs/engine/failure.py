@@ -46,13 +46,13 @@ def failed(attempt: Attempt, error: BaseException, duration_ms: float) -> Outcom
         tell(attempt, made, error)
         return made
     except BaseException as again:
-        log.error("job %s: its error cannot be told: %s", attempt.job.id, _name_of(again))
+        log.error("job %s: could not describe its error: %s", attempt.job.id, _name_of(again))
         return untold(attempt, _name_of(error), duration_ms)
 
 
 def untold(attempt: Attempt, code: str, duration_ms: float) -> Outcome:
-    """The outcome of an attempt about which nothing but the name of its error can be said."""
-    text = f"{code}: (this error cannot be told: telling it raises, too)"
+    """The outcome of an attempt whose error has nothing but a name."""
+    text = f"{code}: (no description: describing this error raises one, too)"
     try:
         made = _again_or_failed(attempt, code, text, duration_ms)
         tell(attempt, made)
@@ -157,7 +157,7 @@ def _asked(seconds: float) -> float | None:
 
 
 def backoff_seconds(policy: Backoff, failures: int) -> float:
-    """Delay before the next try after so many failures (from 1), in seconds: a number, at most ten years."""
+    """Delay before the next try, in seconds, after this many failures (from 1): a number, at most ten years."""
     exponent = min(failures - 1, 64)
     try:
         delay = min(policy.first_seconds * policy.factor**exponent, policy.max_seconds)

@@ -93,14 +93,14 @@ class Outages:
         self._end_if_over()
 
     async def pause(self, seconds: float) -> None:
-        """Wait so long, or until the database answers the heartbeat."""
+        """Wait for this time, or until the database answers the heartbeat."""
         with anyio.move_on_after(seconds):
             await self._answered.wait()
 
     def _note_away(self, name: str, text: str, now: float) -> None:
         if not self._away:
             self._away_since = self._away_told = now
-            log.warning("no database (%s): %s; what is to be done waits, and goes on by itself", name, text)
+            log.warning("no database (%s): %s; work waits, and goes on when it answers", name, text)
         elif now - self._away_told >= REMINDER_SECONDS:
             self._away_told = now
             names = ", ".join(sorted({*self._away, name}))

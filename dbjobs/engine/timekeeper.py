@@ -1,4 +1,4 @@
-"""Jobs whose time has come become ready; jobs whose time is over are cancelled."""
+"""Makes jobs ready when their time has come, and cancels jobs whose time is over."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Timekeeper:
         self._next = 0.0
 
     def scheduled_in(self, seconds: float) -> None:
-        """This process has scheduled a job so many seconds ahead; 0 or less: it may run at once."""
+        """This process has scheduled a job, this many seconds ahead; 0 or less: it may run at once."""
         if seconds <= 0:
             self._waker.look_everywhere()
         elif seconds < LOOK_SECONDS:

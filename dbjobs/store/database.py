@@ -111,7 +111,7 @@ class Database(Protocol):
         """Another connection to this database had to be replaced: do not hand on those that are idle.
 
         Args:
-            unanswered_seconds: the other one got no answer for so long; end what is in use now when it has been for
+            unanswered_seconds: how long the other one waited in vain; end connections in use once they have waited
                 as long.
         """
         ...

@@ -29,7 +29,7 @@ def test_an_outage_is_told_once_by_all_loops(outages: Outages, caplog: pytest.Lo
     for _ in range(50):
         for name in ("heartbeat", "claiming jobs", "writing outcomes"):
             outages.failed(name, DatabaseUnavailable("refused"))
-    assert lines(caplog) == ["no database (heartbeat): refused; what is to be done waits, and goes on by itself"]
+    assert lines(caplog) == ["no database (heartbeat): refused; work waits, and goes on when it answers"]
     outages.succeeded("heartbeat")
     outages.answered()
     outages.succeeded("claiming jobs")

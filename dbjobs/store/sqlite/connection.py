@@ -17,8 +17,8 @@ MINIMUM_VERSION = (3, 40)
 # A value of another type than its STRICT column; Python 3.11 has no name for it.
 _CONSTRAINT_DATATYPE = sqlite3.SQLITE_CONSTRAINT | 12 << 8
 _STATEMENTS_CACHED = 300
-# The log is moved into the file after so many pages, or so much of the free room: larger than SQLite's own default, for
-# fewer flushes of the file, unless the disk is small. A log that no longer fits can neither grow nor be moved.
+# Checkpoint after this many pages of log, or this share of the free room: more than SQLite's own default, for fewer
+# flushes of the file, unless the disk is small. A log that no longer fits can neither grow nor be moved.
 _LOG_PAGES = 4000
 _LEAST_LOG_PAGES = 50
 _LOG_SHARE = 1 / 16
@@ -137,7 +137,7 @@ def is_broken(error: BaseException) -> bool:
 
 
 def limit_log(connection: sqlite3.Connection) -> None:
-    """Have the log moved into the file after so many pages: few where there is little room on the disk."""
+    """Set after how many pages the log is moved into the file: few where the disk has little room."""
     file = connection.execute("PRAGMA database_list").fetchone()[2]
     try:
         room = shutil.disk_usage(Path(file).parent).free

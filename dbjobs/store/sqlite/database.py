@@ -134,7 +134,7 @@ class SqliteDatabase:
     @asynccontextmanager
     async def handler_transaction(self) -> AsyncIterator[Session]:
         # A connection of the event loop's own thread, so that the handler can use it. There is one write lock
-        # for a file, whoever holds it: everybody else's writes wait for the end of this block.
+        # for a file, and this block holds the one writer: all other writes wait for its end.
         _ = self._opened
         try:
             connection = self._connect(self.path)

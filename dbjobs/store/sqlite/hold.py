@@ -72,7 +72,7 @@ class Hold:
     # --- in the writer's thread -----------------------------------------------------------------
 
     def serve(self, connected: Connected, begin: Callable[[], None]) -> None:
-        """Begin, do what comes, and end; whatever happens, everybody who waits is told."""
+        """Begin, do what comes, and end. Every caller that waits is told, whatever happens."""
         connection, _ = connected
         try:
             begin()

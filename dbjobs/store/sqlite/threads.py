@@ -66,7 +66,7 @@ class Readers:
             self._tasks.put(None)
 
     def join(self, seconds: float) -> None:
-        """Wait until they have ended, at most so long for each."""
+        """Wait until they have ended, at most this time for each."""
         for thread in self._threads:
             thread.join(seconds)
 

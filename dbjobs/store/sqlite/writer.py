@@ -95,7 +95,7 @@ class Writer:
         self._queue.put(None)
 
     def join(self, seconds: float) -> None:
-        """Wait until it has ended, at most so long."""
+        """Wait until it has ended, at most this time."""
         self._thread.join(seconds)
 
     def _put(self, item: Task | Hold) -> None:
@@ -118,7 +118,7 @@ class Writer:
     # --- in the thread --------------------------------------------------------------------------
 
     def _run(self) -> None:
-        """Whatever happens here, everybody who waits for this thread is told."""
+        """Tell every caller that waits for this thread, whatever happens here."""
         try:
             self._connected: Connected | None = self._connect()
             self._version = self._look()
