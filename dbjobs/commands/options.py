@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from msgspec.structs import replace
 
@@ -150,9 +151,10 @@ def ref_id(value: Any) -> str | None:
         InvalidOption: it is not a text; says how a number of another table becomes one.
     """
     if value is not None and not isinstance(value, str):
+        example = f"order-{value}" if isinstance(value, int | UUID) else "order-42"
         raise InvalidOption(
             f"must be a string, not {type(value).__name__}; "
-            f"name what it identifies, so that keys of two tables never meet: 'order-{_short(value)}'"
+            f"name what it identifies, so that keys of two tables never meet: {example!r}"
         )
     return text(value)
 

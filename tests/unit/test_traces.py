@@ -74,7 +74,7 @@ def test_an_error_that_cannot_be_told_is_named_by_its_frames() -> None:
             raise ValueError
 
         @property
-        def __notes__(self) -> list[str]:
+        def __notes__(self) -> list[str]:  # type: ignore[override]
             raise MemoryError
 
     with pytest.raises(Mute) as caught:
