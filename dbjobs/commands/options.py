@@ -79,9 +79,7 @@ def apply(job: NewJob, options: Mapping[str, Any], *, where: str) -> tuple[NewJo
     parents: tuple[Parent, ...] = ()
     for name, value in options.items():
         try:
-            if name == "ref_id":
-                changes[name] = ref_id(value)
-            elif name in _TEXT:
+            if name in _TEXT:
                 changes[name] = text(value)
             elif name == "depends_on":
                 parents = _parents(value)
@@ -230,6 +228,7 @@ def _object(value: Any, *, texts: bool) -> str | None:
 
 _TEXT = frozenset({"worker", "queue", "user_id", "tag", "batch_id", "created_by", "reply_to"})
 _OTHERS: dict[str, Callable[[Any], dict[str, Any]]] = {
+    "ref_id": lambda value: {"ref_id": ref_id(value)},
     "priority": lambda value: {"priority": _whole(value, _MIN_PRIORITY, _MAX_PRIORITY)},
     "callback": lambda value: {"callback": text(value)},
     "depends_on_policy": lambda value: {"depends_on_policy": _one_of(value, "completed", "finished")},

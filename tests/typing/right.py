@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
-from typing import Any, TypedDict, assert_type
+from typing import Any, TypedDict, Unpack, assert_type
 
 import msgspec
 
-from dbjobs import Backoff, Command, Job, JobContext, JobRef, Jobs, RetryAfter
+from dbjobs import Backoff, Command, EnqueueOptions, Job, JobContext, JobRef, Jobs, RetryAfter
 
 jobs = Jobs("sqlite:///jobs.db", timeout=timedelta(minutes=5))
 
@@ -195,6 +195,11 @@ async def keeps(plain: JobRef, several: list[JobRef[str]]) -> JobRef:
     job: Job = await jobs.wait(wide)
     assert_type(job.response, Any)
     return several[0]
+
+
+async def sends(to: str, **how: Unpack[EnqueueOptions]) -> JobRef[str]:
+    """An application's own function hands the options on, and they stay checked."""
+    return await jobs.enqueue(send, Mail(to), **how)
 
 
 @jobs.command

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import pytest
 
-from dbjobs import InvalidOption
-from dbjobs.engine.settings import Settings, make_settings
+from dbjobs import InvalidOption, Jobs
+from dbjobs.engine.settings import Settings, StartOptions, make_settings
 
 
 def test_nothing_given_is_the_defaults() -> None:
     assert make_settings() == Settings()
+
+
+def test_a_start_and_those_who_hand_it_on_take_the_same() -> None:
+    names = set(StartOptions.__annotations__)
+    assert names == set(inspect.signature(make_settings).parameters) == set(Settings.__struct_fields__)
+    assert names == set(inspect.signature(Jobs.start).parameters) - {"self"}
 
 
 @pytest.mark.parametrize(

@@ -116,7 +116,17 @@ async def ask(job: JobContext, error: BaseException) -> bool:
     return False
 
 
-def test_an_async_should_retry_is_refused() -> None:
+class Asker:
+    async def __call__(self, job: JobContext, error: BaseException) -> bool:
+        return False
+
+
+@pytest.mark.parametrize(
+    "hook",
+    [ask, logged(ask), partial(ask), Asker(), Asker().__call__],
+    ids=["async", "wraps", "partial", "call", "method"],
+)
+def test_an_async_should_retry_is_refused(hook: Any) -> None:
     registry = Registry(base_row(retry_limit=0, timeout_seconds=0))
     with pytest.raises(InvalidOption, match="should_retry must be a plain function"):
-        registry.add(plain, name="c", process=False, should_retry=ask, defaults={})  # type: ignore[arg-type]
+        registry.add(plain, name="c", process=False, should_retry=hook, defaults={})
