@@ -71,6 +71,7 @@ class JobContext:
     """The job that a handler is running, and what it can tell the world about it.
 
     Attributes:
+        node_id: the node that runs it.
         progress_value: last progress reported, in [0, 1], or None.
         status: last status text reported, or None.
         cancelled: True once somebody asked for cancellation, the timeout passed, or the node is

@@ -204,7 +204,8 @@ def _backoff(value: Any) -> dict[str, Any]:
     for name, low in (("first_seconds", 0), ("factor", 1), ("max_seconds", 0)):
         number = getattr(value, name)
         if isinstance(number, bool) or not isinstance(number, int | float) or not low <= number <= _MAX_SECONDS:
-            raise InvalidOption(f"{name} must be a number >= {low}")
+            kind = "a number of seconds, or a timedelta," if name.endswith("_seconds") else "a number"
+            raise InvalidOption(f"{name} must be {kind} >= {low}")
     if not 0 <= value.jitter <= 1:
         raise InvalidOption("jitter must be between 0 and 1")
     return {"retry": codec.dumps(value)}

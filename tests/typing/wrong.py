@@ -86,6 +86,7 @@ async def parent(request: Mail, job: JobContext) -> None:
     await job.enqueue(send, mail, tga="x")  # refused
     print(job.settled)  # refused: of the engine
     print(job.executed_body)  # refused: of the engine
+    print(job.callback_pending)  # refused: of the engine
 
 
 async def asked(job: JobContext, error: BaseException) -> bool:
