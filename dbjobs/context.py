@@ -41,10 +41,13 @@ PlainHandler = Callable[[Q], P] | Callable[[Q, "JobContext"], P]
 
 
 class Named(Protocol):
-    """A command by its name: a ``Command``."""
+    """A ``Command``: known by name, like a str, whatever its handler takes."""
 
     @property
     def name(self) -> str: ...
+
+    @property
+    def takes_request(self) -> bool: ...
 
 
 class Reports(Protocol):

@@ -186,6 +186,10 @@ async def waits() -> None:
     await jobs.cancel(ref)
 
 
+async def either(job: JobRef[str] | int) -> None:
+    print(await jobs.get(job), (await jobs.wait(job)).state, await jobs.cancel(job))
+
+
 async def keeps(plain: JobRef, several: list[JobRef[str]]) -> JobRef:
     """An annotation without a parameter takes any reference, and gives Any."""
     assert_type(plain, JobRef[Any])
