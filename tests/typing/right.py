@@ -1,5 +1,7 @@
 """Programs that mypy --strict and pyright accept, and what they find each response to be."""
 
+# pyright: strict
+
 from __future__ import annotations
 
 from collections.abc import Sequence

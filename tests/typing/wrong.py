@@ -1,5 +1,7 @@
 """Programs with one mistake a line: mypy --strict and pyright refuse each line that says so, and no other."""
 
+# pyright: strict
+
 from __future__ import annotations
 
 from dataclasses import dataclass
