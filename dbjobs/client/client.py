@@ -72,6 +72,7 @@ class Client:
             NotRunning: it is not open. WrongLoop: it is open in another event loop.
         """
         if not self._opened:
+            _this_loop()  # under another library than asyncio, opening it would not help
             raise NotRunning("the database is not open: use 'async with jobs:' or 'async with jobs.start():'")
         self._check_loop()
         return self._db
@@ -92,11 +93,7 @@ class Client:
         Raises:
             WrongLoop: this is not that loop.
         """
-        try:
-            here = asyncio.get_running_loop()
-        except RuntimeError:
-            here = None
-        if here is not self._loop:
+        if _this_loop() is not self._loop:
             raise WrongLoop(
                 "this Jobs object is open in another event loop. In a plain handler's thread call "
                 "jobs.sync.enqueue(command, request) or anyio.from_thread.run(jobs.enqueue, command, request), not "
@@ -127,9 +124,10 @@ class Client:
         """Belong to this event loop from here on.
 
         Raises:
-            WrongLoop: another one that still lives has the database open.
+            WrongLoop: another one that still lives has the database open, or there is none: this is no asyncio.
         """
-        if self._loop is asyncio.get_running_loop():
+        loop = _this_loop()
+        if self._loop is loop:
             return
         if self._loop is not None:
             if not self._loop.is_closed() and (self._opened or self._opening.locked()):
@@ -137,7 +135,7 @@ class Client:
             if self._opened:  # that loop has ended without a close, and its connections with it
                 self._db = self.make()
                 self._opened = 0
-        self._loop = asyncio.get_running_loop()
+        self._loop = loop
         self._begin()
 
     async def close(self) -> None:
@@ -304,3 +302,18 @@ class Client:
         if waiting:
             await self._follow(Follower(db, children=waiting))
         return len(revived) + len(waiting)
+
+
+def _this_loop() -> asyncio.AbstractEventLoop:
+    """The event loop that runs here.
+
+    Raises:
+        WrongLoop: none of asyncio's does.
+    """
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        raise WrongLoop(
+            "dbjobs runs on asyncio, and no asyncio event loop runs here: start the program with asyncio.run(main()) "
+            "or anyio.run(main, backend='asyncio'). Trio, alone or as anyio's backend, cannot run it"
+        ) from None

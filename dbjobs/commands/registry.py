@@ -377,4 +377,5 @@ def _is_coroutine_function(function: Any) -> bool:
 
 
 def _is_context(hint: Any) -> bool:
-    return isinstance(hint, type) and issubclass(hint, JobContext)
+    kinds = [kind for kind in get_args(hint) or (hint,) if kind is not type(None)]  # JobContext | None is one, too
+    return len(kinds) == 1 and isinstance(kinds[0], type) and issubclass(kinds[0], JobContext)

@@ -28,7 +28,7 @@ from dbjobs.engine.failure import failed, stopped, untold
 from dbjobs.engine.finisher import Finisher
 from dbjobs.engine.reporter import Reporter
 from dbjobs.engine.steps import Seat, Steps
-from dbjobs.errors import UnknownCommand
+from dbjobs.errors import InvalidResponse, UnknownCommand
 from dbjobs.store.records import Outcome
 
 log = logging.getLogger("dbjobs")
@@ -182,7 +182,12 @@ class Execution:
         body: str | None = None
         if job.executed_at is None and response is not None:
             try:
-                body = codec.encode_response(response, command=job.command, limit=self._max_payload_bytes)
+                body = codec.encode(
+                    response,
+                    what=f"the response of {job.command!r}",
+                    limit=self._max_payload_bytes,
+                    invalid=InvalidResponse,
+                )
             except BaseException as error:
                 return failed(attempt, error, duration_ms)
         return Outcome(

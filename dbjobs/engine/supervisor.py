@@ -37,7 +37,7 @@ from dbjobs.engine.stall import StallWatch
 from dbjobs.engine.timekeeper import Timekeeper
 from dbjobs.engine.vacuum import Vacuum
 from dbjobs.engine.waker import Waker
-from dbjobs.errors import AttemptLost, WorkersStopped
+from dbjobs.errors import AttemptLost, InvalidResponse, WorkersStopped
 from dbjobs.models import Job, JobRef
 from dbjobs.store import repository
 from dbjobs.store.database import Database
@@ -231,7 +231,12 @@ class Engine:
         async with self.reports.set_aside(context) as lines, self._db.handler_transaction() as session:
             yield session.connection
             response = context.response
-            body = codec.encode_response(response, command=context.command, limit=self._max_payload_bytes)
+            body = codec.encode(
+                response,
+                what=f"the response of {context.command!r}",
+                limit=self._max_payload_bytes,
+                invalid=InvalidResponse,
+            )
             outcome = Outcome(
                 id=context.id,
                 attempt=context.attempt,

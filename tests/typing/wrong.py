@@ -1,5 +1,7 @@
 """Programs with one mistake a line: mypy --strict and pyright refuse each line that says so, and no other."""
 
+# pyright: strict
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -86,6 +88,7 @@ async def parent(request: Mail, job: JobContext) -> None:
     await job.enqueue(send, mail, tga="x")  # refused
     print(job.settled)  # refused: of the engine
     print(job.executed_body)  # refused: of the engine
+    print(job.callback_pending)  # refused: of the engine
 
 
 async def asked(job: JobContext, error: BaseException) -> bool:
