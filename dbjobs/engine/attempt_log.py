@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
+import msgspec
+
 from dbjobs.engine.attempt import Attempt
 from dbjobs.store.records import Held, Outcome
 
@@ -14,6 +16,13 @@ log = logging.getLogger("dbjobs.attempts")
 
 # The log gets the beginning of an error's text, on one line; the job's row has more of it.
 MOST_CHARACTERS = 300
+
+
+class _Entry(msgspec.Struct):
+    traceback: str | None = None
+
+
+_entry = msgspec.json.Decoder(_Entry).decode
 
 
 def tell(attempt: Attempt, outcome: Outcome, error: BaseException | None = None) -> None:
@@ -96,6 +105,9 @@ def _write(name: str, fields: Mapping[str, Any], outcome: Outcome, error: BaseEx
         text = text[:MOST_CHARACTERS] + "…"
     again = outcome.delay_seconds if outcome.kind == "retry" else None
     fields = {**fields, "outcome": outcome.kind, "error_code": outcome.error_code, "retry_in_seconds": again}
+    if error is not None and outcome.failure is not None:
+        # As the job's row has it: it is made already, and a formatter that knows of it need not make it again.
+        fields["error_traceback"] = _entry(outcome.failure).traceback
     who = (fields["job_id"], name, fields["attempt"])
     match outcome.kind:
         case "retry":

@@ -133,9 +133,11 @@ def make_database(url: str, *, schema: str = "dbjobs", **settings: Any) -> Datab
     module, name, driver, extra = DIALECTS[parts.scheme]
     try:
         import_module(driver)
-    except ImportError:
-        raise MissingDriver(
-            f"{parts.scheme}:// needs the package {driver}, which is not installed: pip install 'dbjobs[{extra}]'"
-        ) from None
+    except ImportError as error:
+        if isinstance(error, ModuleNotFoundError) and error.name == driver:
+            what = f"which is not installed: pip install 'dbjobs[{extra}]'"
+        else:  # a library of the system that it needs, such as unixODBC's
+            what = f"which cannot be imported: {error}"
+        raise MissingDriver(f"{parts.scheme}:// needs the package {driver}, {what}") from None
     database: Database = getattr(import_module(module), name)(url, schema=schema, **settings)
     return database

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 import ssl
+import sys
 from pathlib import Path
 
 import pytest
 
 from dbjobs import DatabaseError, DatabaseUnavailable, InvalidOption, InvalidUrl, Jobs
-from dbjobs.errors import DataRefused
+from dbjobs.errors import DataRefused, MissingDriver
+from dbjobs.store import database
 from dbjobs.store.database import make_database
 from dbjobs.store.mysql.options import tls_of
 from dbjobs.store.url import split_url
@@ -143,6 +145,20 @@ def test_options_are_split_off() -> None:
     parts, options = split_url("postgresql://u:p%40ss@host:5433/app?pool_size=3&sslmode=require&empty=")
     assert (parts.hostname, parts.port, parts.path) == ("host", 5433, "/app")
     assert options == {"pool_size": "3", "sslmode": "require", "empty": ""}
+
+
+def test_a_driver_that_is_missing_is_told_from_one_that_cannot_be_imported(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "aiomysql", None)
+    with pytest.raises(MissingDriver, match=r"needs the package aiomysql, which is not installed: pip install 'dbjobs"):
+        make_database("mysql://host/app")
+
+    def without_its_library(name: str) -> None:
+        raise ImportError("libodbc.so.2: cannot open shared object file")
+
+    monkeypatch.setattr(database, "import_module", without_its_library)
+    with pytest.raises(MissingDriver, match=r"aioodbc, which cannot be imported: libodbc\.so\.2") as caught:
+        make_database("mssql://host/app")
+    assert "pip install" not in str(caught.value)
 
 
 @pytest.mark.parametrize("scheme", ["postgresql", "postgres"])
