@@ -14,6 +14,7 @@ from dbjobs.errors import DataRefused, MissingDriver
 from dbjobs.store import database
 from dbjobs.store.database import make_database
 from dbjobs.store.mysql.options import tls_of
+from dbjobs.store.postgres import options
 from dbjobs.store.url import split_url
 
 
@@ -118,6 +119,12 @@ async def test_a_missing_certificate_is_not_the_data_s_fault(monkeypatch: pytest
 )
 def test_urls_as_providers_write_them_are_understood(url: str) -> None:
     make_database(url)
+
+
+def test_the_page_about_databases_names_every_option_of_a_postgresql_url() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "databases.md").read_text(encoding="utf-8")
+    known = {*options._DRIVER, *options._SERVER, *options._WITHOUT_EFFECT} - {"database"}
+    assert {name for name in known if f"`{name}`" not in page} == set()
 
 
 @pytest.mark.parametrize(
