@@ -207,7 +207,7 @@ async def test_a_failure_whose_text_no_stream_takes_is_written_all_the_same(
     finally:
         logger.removeHandler(handler)
     stream.flush()
-    written = stream.buffer.getvalue().decode()  # type: ignore[attr-defined]
+    written = stream.buffer.getvalue().decode()
     assert written.count("the job has failed for good") == 4
     assert r"ValueError: half a pair: \ud800" in written.splitlines()
     assert "ValueError: plain" in written.splitlines()
