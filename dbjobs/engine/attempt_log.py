@@ -118,7 +118,7 @@ def _write(name: str, fields: Mapping[str, Any], outcome: Outcome, error: BaseEx
     if error is not None and outcome.failure is not None:
         # As the job's row has it: it is made already, and a formatter that knows of it need not make it again.
         trace = fields["error_traceback"] = _entry(outcome.failure).traceback
-    who = (fields["job_id"], name, fields["attempt"])
+    who = (fields["job_id"], " ".join(name.split()), fields["attempt"])  # a name from elsewhere is one line, too
     match outcome.kind:
         case "retry":
             line = "job %s (%s): attempt %s failed: %s; the job runs again %s"
@@ -142,10 +142,12 @@ def _log(
     """Whatever the application's handlers, filters and record factories raise, the outcome of the job stands.
 
     Args:
-        trace: the error's traceback as the job's row has it.
+        trace: the error's traceback as the job's row has it; None if it has none, and the log then has none either.
     """
     try:
-        if error is None or trace is None or (len(trace) < LONG_CHARACTERS and not _NOT_PLAIN.search(trace)):
+        if error is None or trace is None:
+            log.log(level, line, *values, extra=fields)
+        elif len(trace) < LONG_CHARACTERS and not _NOT_PLAIN.search(trace):
             log.log(level, line, *values, extra=fields, exc_info=error)
         else:
             # A stream would refuse half a character, and the line with it; and no log wants an endless traceback.
