@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import shlex
 import shutil
@@ -52,6 +53,10 @@ def demo(
     choice = choose(root)
     if not choice.files:
         raise typer.BadParameter(f"{str(root)!r} has no text files", param_hint="FOLDER")
+    # The display tells of failures itself, and once.
+    attempts = logging.getLogger("dbjobs.attempts")
+    attempts.propagate = False
+    attempts.addHandler(logging.NullHandler())
     files = list(choice.files)
     home = _home(db)
     url = f"sqlite:///{quote(str(home))}"

@@ -14,7 +14,7 @@ import msgspec
 from dbjobs.commands.codec import dumps
 from dbjobs.context import printable
 from dbjobs.engine.attempt import Attempt, Stop
-from dbjobs.engine.attempt_log import tell
+from dbjobs.engine.attempt_log import tell, tell_after_completion
 from dbjobs.engine.traces import MAX_TRACEBACK_CHARACTERS, trace_of
 from dbjobs.errors import Cancel, InvalidRequest, InvalidResponse, PayloadTooLarge, RetryAfter, UnknownCommand
 from dbjobs.models import Backoff
@@ -78,6 +78,12 @@ def _failed(attempt: Attempt, error: BaseException, duration_ms: float) -> Outco
     if not _should_retry(attempt, error):
         return outcome(attempt, "failed", code, text, duration_ms, trace=trace)
     return _again_or_failed(attempt, code, text, duration_ms, trace=trace)
+
+
+def raised_after_completion(attempt: Attempt, error: BaseException) -> None:
+    """The job is completed, by its own transaction, and its handler has raised all the same: tell of it."""
+    trace = printable(_trace_of(error)[-MAX_TRACEBACK_CHARACTERS:], MAX_TRACEBACK_CHARACTERS)
+    tell_after_completion(attempt, error, trace)
 
 
 def stopped(attempt: Attempt, duration_ms: float) -> Outcome | None:
