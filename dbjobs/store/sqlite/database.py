@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -16,6 +15,7 @@ import anyio
 
 from dbjobs.errors import DatabaseError, InvalidUrl, MissingPermission
 from dbjobs.store.database import Row, Session, number_option, split_url
+from dbjobs.store.own_thread import in_own_thread
 from dbjobs.store.sqlite.callers import Callers, Sqlite3Callers, blocking_callers, callers, check_file
 from dbjobs.store.sqlite.connection import MINIMUM_VERSION, connect, is_full, make_room, translate
 from dbjobs.store.sqlite.history import History, HistoryFiles
@@ -93,7 +93,7 @@ class SqliteDatabase:
 
         if threads:
             with anyio.CancelScope(shield=True):
-                await asyncio.to_thread(join)
+                await in_own_thread(join)
 
     async def fetch(self, statement: str, /, **parameters: Any) -> Sequence[Row]:
         script = self._scripts.script(statement)
