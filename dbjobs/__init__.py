@@ -41,6 +41,7 @@ from dbjobs.models import (
     NodeInfo,
     QueueInfo,
 )
+from dbjobs.transaction import Transaction
 
 __version__ = "0.1.0"
 
@@ -78,6 +79,7 @@ __all__ = [
     "RetryAfter",
     "SchemaTooNew",
     "SchemaTooOld",
+    "Transaction",
     "UnknownCommand",
     "UnknownJob",
     "WorkersStopped",

@@ -7,7 +7,7 @@ import random
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 import anyio
 
@@ -34,6 +34,7 @@ HANDLERS_IDLE_SECONDS = 300.0
 # A node's round trips may take this share of its lease, and at least so long.
 ENGINE_SHARE = 1 / 3
 ENGINE_LEAST_SECONDS = 3.0
+S = TypeVar("S", bound="PostgresSession")
 _OWN_OPTIONS = {"pool_size", "pooler", "connect_timeout", "command_timeout"}
 
 
@@ -105,24 +106,22 @@ class PostgresDatabase:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Session]:
-        async with self._transaction(self._opened) as session:
+        async with self._transaction(self._opened, PostgresSession) as session:
             yield session
 
     @asynccontextmanager
-    async def handler_transaction(self) -> AsyncIterator[Session]:
+    async def handler_transaction(self) -> AsyncIterator[HandlersSession]:
         if self._handlers_pool is None:
             self._handlers_pool = self._new_pool(self._handlers_limits)
         async with self._transaction(self._handlers_pool, HandlersSession) as session:
             yield session
 
     @asynccontextmanager
-    async def _transaction(
-        self, pool: Pool[PostgresConnection], kind: type[PostgresSession] | None = None
-    ) -> AsyncIterator[Session]:
+    async def _transaction(self, pool: Pool[PostgresConnection], kind: type[S]) -> AsyncIterator[S]:
         connection, transaction = await self._begin(pool)
         try:
             try:
-                yield (kind or PostgresSession)(self, connection)
+                yield kind(self, connection)
             except BaseException as error:
                 await connection.roll_back(transaction)
                 if not isinstance(error, Exception):
@@ -303,6 +302,17 @@ class HandlersSession(PostgresSession):
             self._is_limited = True
             await super().fetch("limit_idle", milliseconds=milliseconds(self._database._limits.idle))
         return await super().fetch(statement, **parameters)
+
+    async def execute_own(self, statement: str, parameters: Sequence[Any]) -> int:
+        """See dbjobs.store.database.HandlersSession."""
+        tag = await self._connection.raw.execute(statement, *parameters)
+        count = tag.rpartition(" ")[2]  # "INSERT 0 1", "CREATE TABLE"
+        return int(count) if count.isdecimal() else 0
+
+    async def fetch_own(self, statement: str, parameters: Sequence[Any]) -> Sequence[Row]:
+        """See dbjobs.store.database.HandlersSession."""
+        rows: Sequence[Row] = await self._connection.raw.fetch(statement, *parameters)
+        return rows
 
 
 @lru_cache(maxsize=16)

@@ -14,7 +14,7 @@ from urllib.parse import unquote
 import anyio
 
 from dbjobs.errors import DatabaseError, InvalidUrl, MissingPermission
-from dbjobs.store.database import Row, Session, number_option, split_url
+from dbjobs.store.database import HandlersSession, Row, Session, number_option, split_url
 from dbjobs.store.own_thread import in_own_thread
 from dbjobs.store.sqlite.callers import Callers, Sqlite3Callers, blocking_callers, callers, check_file
 from dbjobs.store.sqlite.connection import MINIMUM_VERSION, connect, is_full, make_room, translate
@@ -130,7 +130,7 @@ class SqliteDatabase:
             raise translate(error, self.path) from error
 
     @asynccontextmanager
-    async def handler_transaction(self) -> AsyncIterator[Session]:
+    async def handler_transaction(self) -> AsyncIterator[HandlersSession]:
         # A connection of the event loop's own thread, so that the handler can use it. There is one write lock
         # for a file, whoever holds it: everybody else's writes wait for the end of this block.
         _ = self._opened
