@@ -13,7 +13,7 @@ log = logging.getLogger("dbjobs")
 # A job leaves two dead rows. After so many jobs of this node the live tables are vacuumed...
 JOBS_PER_VACUUM = 4000
 # ...but that gets at most this share of the time, and a vacuum that fails (a limit on statements) has a long pause.
-VACUUM_SHARE = 0.1
+VACUUM_SHARE = 0.05
 FAILED_SECONDS = 600.0
 LOOK_SECONDS = 1.0
 # While somebody's old snapshot keeps most of what has died since the last time, a vacuum would be work for nothing.

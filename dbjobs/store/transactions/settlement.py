@@ -197,7 +197,12 @@ class Settling:
         jobs = await repository.get_jobs(db, [outcome.id for outcome in doubtful]) if doubtful else {}
         for outcome in doubtful:
             job = jobs.get(outcome.id)
-            if job is not None and (job.node_id, job.attempt) == (self._node_id, outcome.attempt):
+            # One that has ended meanwhile is ours in history, too, and not locked: the fence will tell.
+            if (
+                job is not None
+                and not job.state.finished
+                and (job.node_id, job.attempt) == (self._node_id, outcome.attempt)
+            ):
                 self._locked.add(outcome.id)
 
 
