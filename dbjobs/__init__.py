@@ -46,6 +46,7 @@ from dbjobs.models import (
     NodeInfo,
     QueueInfo,
 )
+from dbjobs.transaction import Transaction
 
 __version__ = "0.1.0"
 
@@ -88,6 +89,7 @@ __all__ = [
     "RetryAfter",
     "SchemaTooNew",
     "SchemaTooOld",
+    "Transaction",
     "UnknownCommand",
     "UnknownJob",
     "WorkersStopped",

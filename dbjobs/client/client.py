@@ -37,6 +37,7 @@ from dbjobs.store.transactions.enqueueing import (
 )
 from dbjobs.store.transactions.migrate import LATEST_VERSION, check, migrate
 from dbjobs.store.transactions.retrying import in_transaction
+from dbjobs.transaction import Transaction
 
 log = logging.getLogger("dbjobs")
 
@@ -184,7 +185,7 @@ class Client:
         """Insert one job: coalesced if it is plain, else in a transaction, or in the caller's own."""
         db = self.db
         if connection is not None:
-            session = await adopt(db, connection)
+            session = await _adopt(db, connection)
             return await append_one(db, session, job, parents, self._known_queues, refuse_existing=refuse_existing)
         if job.queue not in self._known_queues:
             await learn_queues(db, (job.queue,), self._known_queues, None)
@@ -230,7 +231,7 @@ class Client:
         if not jobs:
             return []
         if connection is not None:
-            return await append_many(db, await adopt(db, connection), jobs, self._known_queues)
+            return await append_many(db, await _adopt(db, connection), jobs, self._known_queues)
         await learn_queues(db, sorted({job.queue for job in jobs} - self._known_queues), self._known_queues, None)
         refs = await in_transaction(db, lambda session: insert_all(session, jobs))
         self._wake(jobs[:1])
@@ -302,6 +303,10 @@ class Client:
         if waiting:
             await self._follow(Follower(db, children=waiting))
         return len(revived) + len(waiting)
+
+
+async def _adopt(db: Database, connection: Any) -> Session:
+    return await adopt(db, connection.connection if isinstance(connection, Transaction) else connection)
 
 
 def _this_loop() -> asyncio.AbstractEventLoop:

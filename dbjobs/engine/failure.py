@@ -82,7 +82,7 @@ def _failed(attempt: Attempt, error: BaseException, duration_ms: float) -> Outco
 
 def raised_after_completion(attempt: Attempt, error: BaseException) -> None:
     """The job is completed, by its own transaction, and its handler has raised all the same: tell of it."""
-    trace = printable(_trace_of(error)[-MAX_TRACEBACK_CHARACTERS:], MAX_TRACEBACK_CHARACTERS)
+    trace = printable(trace_of(error), MAX_TRACEBACK_CHARACTERS)
     tell_after_completion(attempt, error, trace)
 
 

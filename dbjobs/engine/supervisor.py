@@ -44,6 +44,7 @@ from dbjobs.store.database import Database
 from dbjobs.store.records import Outcome
 from dbjobs.store.transactions.partitions import make_partitions
 from dbjobs.store.transactions.settlement import settle_in
+from dbjobs.transaction import Transaction
 
 log = logging.getLogger("dbjobs")
 
@@ -223,13 +224,15 @@ class Engine:
             ) from self._death
 
     @asynccontextmanager
-    async def transaction(self, context: JobContext) -> AsyncIterator[Any]:
+    async def transaction(self, context: JobContext) -> AsyncIterator[Transaction]:
         """The handler's writes and its job's completion in one transaction (see JobContext.transaction)."""
         month = context.created_at.strftime("%Y%m")
         if month != datetime.now(UTC).strftime("%Y%m"):
             await make_partitions(self._db, [month])  # what the handler does cannot be repeated afterwards
         async with self.reports.set_aside(context) as lines, self._db.handler_transaction() as session:
-            yield session.connection
+            transaction = Transaction(session)
+            yield transaction
+            transaction.end()
             response = context.response
             body = codec.encode(
                 response,

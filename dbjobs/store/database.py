@@ -44,6 +44,18 @@ class Session(Protocol):
         ...
 
 
+class HandlersSession(Session, Protocol):
+    """The same for a handler, whose own statements go to the driver as they are; what it raises comes as it is."""
+
+    async def execute_own(self, statement: str, parameters: Sequence[Any]) -> int:
+        """Run a statement; how many rows it has changed."""
+        ...
+
+    async def fetch_own(self, statement: str, parameters: Sequence[Any]) -> Sequence[Row]:
+        """Run a statement; its rows."""
+        ...
+
+
 class Database(Protocol):
     """A database that holds the job tables. Each event loop has its own instance."""
 
@@ -68,7 +80,7 @@ class Database(Protocol):
         """A transaction: committed when the block ends, rolled back when it raises."""
         ...
 
-    def handler_transaction(self) -> AbstractAsyncContextManager[Session]:
+    def handler_transaction(self) -> AbstractAsyncContextManager[HandlersSession]:
         """The same for a handler, which may keep it open for long: apart from the engine's own connections."""
         ...
 

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from dbjobs import Cancel, InvalidOption, JobContext, Jobs, JobState, UnknownCommand
+from tests.conformance.helpers import needs_process_groups
 
 pytestmark = pytest.mark.about_us
 
@@ -251,11 +252,13 @@ async def test_a_response_of_another_type_than_declared_is_what_it_is(
     assert "the response of 'lies' does not fit the type that it declares" in caplog.text
 
 
+@needs_process_groups
 async def test_a_process_handler_runs_in_another_process(jobs: Jobs) -> None:
     jobs.command(process=True)(process_id)
     assert await run(jobs, process_id, 1) != os.getpid()
 
 
+@needs_process_groups
 async def test_a_process_handler_s_error_is_kept(jobs: Jobs) -> None:
     jobs.command(process=True, retry_limit=0)(fails_in_process)
     async with jobs.start():

@@ -19,7 +19,7 @@ LAYERS = (
     ("store",),
     (*DIALECTS, "store.repository"),
     ("store.transactions",),
-    ("context", "commands"),
+    ("context", "transaction", "commands"),
     ("engine",),
     ("client", "queues"),
     ("",),  # what users import: everything else that stands in dbjobs/ itself

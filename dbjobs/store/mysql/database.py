@@ -13,7 +13,7 @@ from urllib.parse import unquote
 import anyio
 
 from dbjobs.errors import DatabaseError, DatabaseUnavailable, InvalidUrl
-from dbjobs.store.database import Row, Session
+from dbjobs.store.database import HandlersSession, Row, Session
 from dbjobs.store.mysql import adopting, blocking
 from dbjobs.store.mysql.callers import CallersSession
 from dbjobs.store.mysql.connection import DRIVERS, MysqlConnection
@@ -23,6 +23,7 @@ from dbjobs.store.mysql.options import check, tls_of
 from dbjobs.store.mysql.script import OpenRuns, Run, Scripts
 from dbjobs.store.mysql.steps import steps_of
 from dbjobs.store.mysql.values import column_of, in_pieces
+from dbjobs.store.named_rows import row_type
 from dbjobs.store.pool import Pool
 from dbjobs.store.records import NewJob
 from dbjobs.store.retrying import without_conflict
@@ -131,14 +132,14 @@ class MysqlDatabase:
             yield session
 
     @asynccontextmanager
-    async def handler_transaction(self) -> AsyncIterator[Session]:
+    async def handler_transaction(self) -> AsyncIterator[HandlersSession]:
         if self._handlers_pool is None:
             self._handlers_pool = Pool(lambda: self._connect(self._handlers_session), self._pool_size)
         async with self._transaction(self._handlers_pool) as session:
             yield session
 
     @asynccontextmanager
-    async def _transaction(self, pool: Pool[MysqlConnection]) -> AsyncIterator[Session]:
+    async def _transaction(self, pool: Pool[MysqlConnection]) -> AsyncIterator[MysqlSession]:
         for again in (True, False):
             async with pool.connection() as connection:
                 if not await _begins(connection, again=again):
@@ -289,6 +290,19 @@ class MysqlSession:
             rows = Table.of(jobs[start : start + _ROWS_PER_INSERT])
             ids += [row[0] for row in await self.fetch("insert_bulk", jobs=rows)]
         return ids
+
+    async def execute_own(self, statement: str, parameters: Sequence[Any]) -> int:
+        async with self._connection.raw.cursor() as cursor:
+            await cursor.execute(statement, parameters or None)
+            return max(int(cursor.rowcount), 0)
+
+    async def fetch_own(self, statement: str, parameters: Sequence[Any]) -> Sequence[Row]:
+        async with self._connection.raw.cursor() as cursor:
+            await cursor.execute(statement, parameters or None)
+            if cursor.description is None:
+                return ()
+            kind = row_type(tuple([column[0] for column in cursor.description]))
+            return [kind(row) for row in await cursor.fetchall()]
 
     async def end(self) -> None:
         """Give back what outlives a transaction: the locks by name, on the schema and on keys."""

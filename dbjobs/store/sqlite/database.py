@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -15,7 +14,8 @@ from urllib.parse import unquote
 import anyio
 
 from dbjobs.errors import DatabaseError, InvalidUrl, MissingPermission
-from dbjobs.store.database import Row, Session
+from dbjobs.store.database import HandlersSession, Row, Session
+from dbjobs.store.own_thread import in_own_thread
 from dbjobs.store.sqlite.callers import Callers, Sqlite3Callers, blocking_callers, callers, check_file
 from dbjobs.store.sqlite.connection import MINIMUM_VERSION, connect, is_full, make_room, translate
 from dbjobs.store.sqlite.history import History, HistoryFiles
@@ -95,7 +95,7 @@ class SqliteDatabase:
 
         if threads:
             with anyio.CancelScope(shield=True):
-                await asyncio.to_thread(join)
+                await in_own_thread(join)
 
     async def fetch(self, statement: str, /, **parameters: Any) -> Sequence[Row]:
         script = self._scripts.script(statement)
@@ -132,7 +132,7 @@ class SqliteDatabase:
             raise translate(error, self.path) from error
 
     @asynccontextmanager
-    async def handler_transaction(self) -> AsyncIterator[Session]:
+    async def handler_transaction(self) -> AsyncIterator[HandlersSession]:
         # A connection of the event loop's own thread, so that the handler can use it. There is one write lock
         # for a file, and this block holds the one writer: all other writes wait for its end.
         _ = self._opened

@@ -14,6 +14,7 @@ from msgspec.structs import astuple
 
 from dbjobs.errors import DatabaseError, InvalidOption
 from dbjobs.store.database import Row
+from dbjobs.store.named_rows import row_type
 from dbjobs.store.records import NewJob
 from dbjobs.store.sqlite.callers import Callers, as_made, begins_by_itself, impatient
 from dbjobs.store.sqlite.connection import translate
@@ -106,6 +107,17 @@ class CallerSession:
 
     async def insert_bulk(self, jobs: Sequence[NewJob]) -> list[int]:
         return await insert_bulk(self, jobs)
+
+    async def execute_own(self, statement: str, parameters: Sequence[Any]) -> int:
+        """See HandlersSession."""
+        with closing(self._callers.given.execute(statement, parameters)) as cursor:
+            return max(int(cursor.rowcount), 0)
+
+    async def fetch_own(self, statement: str, parameters: Sequence[Any]) -> Sequence[Row]:
+        """See HandlersSession."""
+        with closing(self._callers.given.execute(statement, parameters)) as cursor:
+            kind = row_type(tuple([column[0] for column in cursor.description or ()]))
+            return [kind(row) for row in cursor.fetchall()]
 
     def _run(self, connection: sqlite3.Connection, script: Script, parameters: dict[str, Any]) -> list[Row]:
         """All statements of the script or none: the caller may go on after an error."""

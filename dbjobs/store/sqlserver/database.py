@@ -12,7 +12,7 @@ import pyodbc
 
 from dbjobs.errors import DatabaseError, DatabaseUnavailable, InvalidOption
 from dbjobs.store.adopting import refused, refused_blocking
-from dbjobs.store.database import Row, Session
+from dbjobs.store.database import HandlersSession, Row, Session
 from dbjobs.store.pool import Pool
 from dbjobs.store.sqlserver.connection import Connection, Result, ServerSession, connect
 from dbjobs.store.sqlserver.driver import find_driver
@@ -99,7 +99,7 @@ class SqlServerDatabase:
             yield session
 
     @asynccontextmanager
-    async def handler_transaction(self) -> AsyncIterator[Session]:
+    async def handler_transaction(self) -> AsyncIterator[HandlersSession]:
         _ = self._opened
         if self._handlers_pool is None:
             limits = self._limits.for_handlers(self._target.command_timeout)
@@ -108,7 +108,7 @@ class SqlServerDatabase:
             yield session
 
     @asynccontextmanager
-    async def _transaction(self, pool: Pool[Connection]) -> AsyncIterator[Session]:
+    async def _transaction(self, pool: Pool[Connection]) -> AsyncIterator[SqlServerSession]:
         for again in (True, False):
             async with self._connection(pool) as connection:
                 if not await self._begins(connection, again=again):
