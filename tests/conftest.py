@@ -11,9 +11,11 @@ import pytest
 from tests.conformance.callers import CALLERS
 from tests.servers import Fleet, LeftOut, Target, available_targets
 from tests.servers.processes import Processes, Spawn
+from tests.servers.recycling import Recycler
 
 FLEET = pytest.StashKey[Fleet]()
 # What became of each database, by name, in this process and in the processes that share the tests (pytest-xdist).
+RECYCLERS = pytest.StashKey[dict[str, Recycler]]()
 VERSIONS = pytest.StashKey[dict[str, str]]()
 LEFT_OUT = pytest.StashKey[dict[str, str]]()
 
@@ -101,11 +103,22 @@ def target(request: pytest.FixtureRequest) -> Target:
 
 
 @pytest.fixture
-def url(target: Target) -> Iterator[str]:
-    """The URL of a fresh, empty database of this test's own, removed after it."""
-    fresh = target.new_url()
-    yield fresh
-    target.discard(fresh)
+def url(target: Target, request: pytest.FixtureRequest) -> Iterator[str]:
+    """The URL of an empty database of this test's own.
+
+    A test that asks for ``jobs`` gets one that has its tables, which may be handed on (unless marked ``fresh``); others
+    get one that has nothing, removed afterwards.
+    """
+    if "jobs" not in request.fixturenames or request.node.get_closest_marker("fresh"):
+        fresh = target.new_url()
+        yield fresh
+        target.discard(fresh)
+        return
+    recyclers = request.config.stash.setdefault(RECYCLERS, {})
+    recycler = recyclers.setdefault(target.name, Recycler(target))
+    recycled = recycler.take()
+    yield recycled
+    recycler.give_back(recycled)
 
 
 @pytest.fixture
