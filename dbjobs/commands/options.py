@@ -14,6 +14,7 @@ from dbjobs.commands import codec
 from dbjobs.errors import InvalidOption
 from dbjobs.models import Backoff, JobOptions, JobRef
 from dbjobs.store.records import NewJob
+from dbjobs.store.transactions.enqueueing import Parent
 
 OPTION_NAMES = frozenset(JobOptions.__annotations__)
 # Options that make sense for one job only, not as a command's default.
@@ -43,8 +44,6 @@ _MAX_TEXT = 255
 MAX_ID = 2**63 - 1
 _MAX_SECONDS = 100 * 365 * 86400.0
 _MIN_PRIORITY, _MAX_PRIORITY = -(2**31), 2**31 - 1
-
-Parent = int | str
 
 
 def check_names(options: Mapping[str, Any], *, where: str, job_only: bool = True) -> None:

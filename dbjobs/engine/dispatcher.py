@@ -14,7 +14,7 @@ from dbjobs.engine.claims import Claims
 from dbjobs.engine.crews import Kind, kind_of
 from dbjobs.engine.finisher import Finisher
 from dbjobs.engine.queues import Queues
-from dbjobs.engine.resilience import Backoff
+from dbjobs.engine.resilience import LoopDelay
 from dbjobs.engine.runner import Runners
 from dbjobs.engine.waker import Waker
 from dbjobs.store import repository
@@ -72,7 +72,7 @@ class Dispatcher:
 
     async def run(self) -> None:
         """Claim until stopped."""
-        backoff = Backoff("claiming jobs")
+        backoff = LoopDelay("claiming jobs")
         while not self._stopping:
             try:
                 node_id = self._current_node()

@@ -131,7 +131,7 @@ def voice() -> Outages:
     return outages
 
 
-class Backoff:
+class LoopDelay:
     """Delays between tries of a loop that fails: growing, jittered, cut short when the database answers again."""
 
     def __init__(self, name: str) -> None:
@@ -163,7 +163,7 @@ async def every(name: str, first_seconds: float, step: Callable[[], Awaitable[fl
         first_seconds: when to run it first: a node that starts has better to do than housekeeping.
     """
     await anyio.sleep(first_seconds)
-    backoff = Backoff(name)
+    backoff = LoopDelay(name)
     while True:
         try:
             pause = await step()
@@ -176,7 +176,7 @@ async def every(name: str, first_seconds: float, step: Callable[[], Awaitable[fl
 
 async def supervised(name: str, run: Callable[..., Awaitable[Any]], *arguments: Any) -> None:
     """Run a loop until it returns; begin it anew when it fails."""
-    backoff = Backoff(name)
+    backoff = LoopDelay(name)
     while True:
         try:
             await run(*arguments)

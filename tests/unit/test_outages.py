@@ -10,7 +10,7 @@ import pytest
 
 from dbjobs import DatabaseError, DatabaseUnavailable
 from dbjobs.engine import resilience
-from dbjobs.engine.resilience import Backoff, Outages, every, speak_through, supervised
+from dbjobs.engine.resilience import LoopDelay, Outages, every, speak_through, supervised
 
 
 def lines(caplog: pytest.LogCaptureFixture) -> list[str]:
@@ -113,6 +113,6 @@ def test_a_loop_that_has_given_up_does_not_keep_the_outage_open(
 
 
 async def test_a_backoff_without_a_node_speaks_for_itself(caplog: pytest.LogCaptureFixture) -> None:
-    backoff = Backoff("alone")
+    backoff = LoopDelay("alone")
     await backoff.failed(DatabaseUnavailable("refused"))
     assert "no database (alone): refused" in caplog.text

@@ -111,23 +111,23 @@ class SqliteDatabase:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Session]:
-        hold = self._opened.hold()
+        held = self._opened.hold()
         try:
             try:
-                await hold.ready
+                await held.ready
             except BaseException:
-                hold.end(commit=False)  # for the writer, when it comes to it; nobody waits for that
+                held.end(commit=False)  # for the writer, when it comes to it; nobody waits for that
                 raise
             try:
-                yield WriterSession(hold, self.statements, self._scripts, self.path)
+                yield WriterSession(held, self.statements, self._scripts, self.path)
             except BaseException:
                 # Told at once: the writer serves nobody else until it hears of the end.
-                ended = hold.end(commit=False)
+                ended = held.end(commit=False)
                 with anyio.CancelScope(shield=True):
                     await ended
                 raise
             with anyio.CancelScope(shield=True):
-                await hold.end(commit=True)
+                await held.end(commit=True)
         except sqlite3.Error as error:
             raise translate(error, self.path) from error
 

@@ -20,8 +20,8 @@ from dbjobs.errors import DatabaseError, DatabaseUnavailable
 from dbjobs.store.sqlite.archiving import Archiving
 from dbjobs.store.sqlite.connection import begin, is_broken, is_full, limit_log, make_room, roll_back
 from dbjobs.store.sqlite.history import History
-from dbjobs.store.sqlite.hold import Hold
 from dbjobs.store.sqlite.threads import Connected, Task, Work, close_quietly
+from dbjobs.store.sqlite.transaction import HeldTransaction
 from dbjobs.store.threads import Done, Inbox, step_aside
 
 log = logging.getLogger("dbjobs")
@@ -61,8 +61,8 @@ class Writer:
         self._connect = connect
         self._busy_seconds = busy_seconds
         self._archiving = Archiving(archives)
-        self._queue: SimpleQueue[Task | Hold | None] = SimpleQueue()
-        self._following: Task | Hold | None = None
+        self._queue: SimpleQueue[Task | HeldTransaction | None] = SimpleQueue()
+        self._following: Task | HeldTransaction | None = None
         self._on_change: Callable[[], None] | None = None
         self._idle = False
         self._ended: DatabaseError | None = None
@@ -79,11 +79,11 @@ class Writer:
             step_aside()
         return future
 
-    def hold(self) -> Hold:
-        """A transaction of the caller's own; wait for ``hold.ready``, and end it whatever happens."""
-        hold = Hold(self._inbox)
-        self._put(hold)
-        return hold
+    def hold(self) -> HeldTransaction:
+        """A transaction of the caller's own; wait for ``held.ready``, and end it whatever happens."""
+        held = HeldTransaction(self._inbox)
+        self._put(held)
+        return held
 
     def watch(self, on_change: Callable[[], None] | None) -> None:
         """Call a function in the event loop after each commit of another connection; None: no more."""
@@ -98,7 +98,7 @@ class Writer:
         """Wait until it has ended, at most this time."""
         self._thread.join(seconds)
 
-    def _put(self, item: Task | Hold) -> None:
+    def _put(self, item: Task | HeldTransaction) -> None:
         self._queue.put(item)
         if self._ended is not None:
             self._refuse_rest(self._ended)
@@ -109,7 +109,7 @@ class Writer:
                 item = self._queue.get_nowait()
             except Empty:
                 return
-            if isinstance(item, Hold):
+            if isinstance(item, HeldTransaction):
                 self._inbox.deliver([Done(item.ready, None, error)])
                 item.refuse(error)
             elif item is not None:
@@ -154,7 +154,7 @@ class Writer:
         if item is None:
             return False
         stopping = False
-        if isinstance(item, Hold):
+        if isinstance(item, HeldTransaction):
             self._serve(item)
         else:
             group, self._following, stopping = self._gather(item)
@@ -199,7 +199,7 @@ class Writer:
             close_quietly(self._connected)
             self._connected = None
 
-    def _gather(self, first: Task) -> tuple[list[Task], Hold | None, bool]:
+    def _gather(self, first: Task) -> tuple[list[Task], HeldTransaction | None, bool]:
         """What else is there by now: (tasks for one transaction, what comes after them, whether to stop)."""
         group = [first]
         while len(group) < WORK_PER_TRANSACTION:
@@ -209,7 +209,7 @@ class Writer:
                 break
             if item is None:
                 return group, None, True
-            if isinstance(item, Hold):
+            if isinstance(item, HeldTransaction):
                 return group, item, False
             group.append(item)
         return group, None, False
@@ -248,17 +248,17 @@ class Writer:
         connection.execute("RELEASE work")
         return done
 
-    def _serve(self, hold: Hold) -> None:
+    def _serve(self, held: HeldTransaction) -> None:
         try:
             connected = self._connection_now()
         except BaseException as error:
-            self._inbox.deliver([Done(hold.ready, None, error)])
-            hold.refuse(DatabaseUnavailable(f"the file cannot be opened: {error}"))
+            self._inbox.deliver([Done(held.ready, None, error)])
+            held.refuse(DatabaseUnavailable(f"the file cannot be opened: {error}"))
             return
-        hold.serve(connected, lambda: begin(connected[0], self._busy_seconds))
-        if hold.failure is not None:
-            self._undo(hold.failure)
-            if is_full(hold.failure):
+        held.serve(connected, lambda: begin(connected[0], self._busy_seconds))
+        if held.failure is not None:
+            self._undo(held.failure)
+            if is_full(held.failure):
                 self._make_room()
 
     def _make_room(self) -> bool:

@@ -26,7 +26,7 @@ class End:
         self.future = future
 
 
-class Hold:
+class HeldTransaction:
     """The transaction, as both sides see it: the event loop hands work over, the writer does it.
 
     Attributes:
