@@ -17,7 +17,8 @@ from dbjobs.errors import DatabaseError, InvalidUrl, MissingPermission
 from dbjobs.store.database import HandlersSession, Row, Session
 from dbjobs.store.own_thread import in_own_thread
 from dbjobs.store.sqlite.callers import Callers, Sqlite3Callers, blocking_callers, callers, check_file
-from dbjobs.store.sqlite.connection import MINIMUM_VERSION, connect, is_full, make_room, translate
+from dbjobs.store.sqlite.connection import MINIMUM_VERSION, connect, make_room
+from dbjobs.store.sqlite.errors import is_full, translate
 from dbjobs.store.sqlite.history import History, HistoryFiles
 from dbjobs.store.sqlite.script import Script, Scripts
 from dbjobs.store.sqlite.session import CallerSession, WriterSession

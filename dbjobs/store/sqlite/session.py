@@ -17,7 +17,7 @@ from dbjobs.store.database import Row
 from dbjobs.store.named_rows import row_type
 from dbjobs.store.records import NewJob
 from dbjobs.store.sqlite.callers import Callers, as_made, begins_by_itself, impatient
-from dbjobs.store.sqlite.connection import translate
+from dbjobs.store.sqlite.errors import translate
 from dbjobs.store.sqlite.history import History
 from dbjobs.store.sqlite.script import Script, Scripts
 from dbjobs.store.sqlite.transaction import HeldTransaction

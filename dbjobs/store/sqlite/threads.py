@@ -10,7 +10,7 @@ from contextlib import suppress
 from queue import SimpleQueue
 from typing import Any, NamedTuple
 
-from dbjobs.store.sqlite.connection import is_broken
+from dbjobs.store.sqlite.errors import is_broken
 from dbjobs.store.sqlite.history import History
 from dbjobs.store.threads import Done, Inbox
 

@@ -18,7 +18,8 @@ from typing import Any
 
 from dbjobs.errors import DatabaseError, DatabaseUnavailable
 from dbjobs.store.sqlite.archiving import Archiving
-from dbjobs.store.sqlite.connection import begin, is_broken, is_full, limit_log, make_room, roll_back
+from dbjobs.store.sqlite.connection import begin, limit_log, make_room, roll_back
+from dbjobs.store.sqlite.errors import is_broken, is_full
 from dbjobs.store.sqlite.history import History
 from dbjobs.store.sqlite.threads import Connected, Task, Work, close_quietly
 from dbjobs.store.sqlite.transaction import HeldTransaction

@@ -18,8 +18,8 @@ from dbjobs.errors import DatabaseError, DatabaseUnavailable, TransactionConflic
 from dbjobs.store import repository
 from dbjobs.store.sqlite import transaction
 from dbjobs.store.sqlite import writer as sqlite_writer
-from dbjobs.store.sqlite.connection import translate
 from dbjobs.store.sqlite.database import SqliteDatabase
+from dbjobs.store.sqlite.errors import translate
 from dbjobs.store.transactions import migrate
 from dbjobs.store.transactions.retrying import in_transaction
 from tests.conformance.helpers import eventually, wait_all
