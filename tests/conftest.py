@@ -60,15 +60,19 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     marker = metafunc.definition.get_closest_marker("dialect")
     sources = metafunc.config.stash[FLEET].sources.values()
     wanted = [source for source in sources if marker is None or source.dialect in marker.args]
-    about_us = metafunc.definition.get_closest_marker("about_us") is not None
-    if about_us or "conformance" not in metafunc.definition.path.parts:
-        # Handlers, processes, the command line and the demo are about us: the first server of each kind will do.
+    parts = metafunc.definition.path.parts
+    if {"conformance", "process", "dialects"}.isdisjoint(parts):
+        # The command line and the demo say the same to every server: the first of each dialect will do.
+        wanted = list({source.dialect: source for source in reversed(wanted)}.values())
+    elif metafunc.definition.get_closest_marker("about_us") is not None or "conformance" not in parts:
         wanted = list({source.kind: source for source in reversed(wanted)}.values())
     if "caller_kind" in metafunc.fixturenames:
-        kinds = [(source.name, kind) for source in wanted for kind in CALLERS[source.dialect]]
-        # What a synchronous driver says is said to the first server of each kind.
-        first = {source.kind: source for source in reversed(wanted)}.values()
-        kinds += [(source.name, kind) for source in first for kind in SYNC_CALLERS[source.dialect]]
+        kinds = []
+        first = {source.kind: source for source in reversed(wanted)}
+        for source in wanted:
+            callers = [*CALLERS[source.dialect], *SYNC_CALLERS[source.dialect]]
+            # What the others say is the drivers' own doing: the first server of each kind hears all of them.
+            kinds += [(source.name, kind) for kind in (callers if source is first[source.kind] else callers[:1])]
         metafunc.parametrize(("target", "caller_kind"), kinds, indirect=["target"], scope="session")
         return
     metafunc.parametrize("target", [source.name for source in wanted], indirect=True, scope="session")

@@ -7,13 +7,14 @@ from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from dbjobs.errors import InvalidOption, MissingDriver
 from dbjobs.store.records import NewJob
 from dbjobs.store.statements import Statements
 from dbjobs.store.url import SCHEMES, split_url
 
+T = TypeVar("T")
 Row = Any  # a row of any driver: values by position and by column name
 
 _SCHEMA = re.compile(r"[a-z_][a-z0-9_]{0,39}\Z")
@@ -78,6 +79,10 @@ class Database(Protocol):
 
     def transaction(self) -> AbstractAsyncContextManager[Session]:
         """A transaction: committed when the block ends, rolled back when it raises."""
+        ...
+
+    async def conduct(self, work: Callable[[Session], Coroutine[Any, Any, T]]) -> T:
+        """Run ``work``, which awaits nothing but its session, in a transaction; its result, after the commit."""
         ...
 
     def handler_transaction(self) -> AbstractAsyncContextManager[HandlersSession]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from functools import lru_cache
 from typing import Any, TypeVar
@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import anyio
 
 from dbjobs.errors import DatabaseError, DatabaseUnavailable
-from dbjobs.store.database import Row, Session
+from dbjobs.store.database import Row, Session, T
 from dbjobs.store.pool import Pool
 from dbjobs.store.postgres.binding import Binding
 from dbjobs.store.postgres.callers import adopted, adopted_blocking
@@ -109,6 +109,10 @@ class PostgresDatabase:
             self._opened, lambda connection: PostgresSession(self.binding, connection)
         ) as session:
             yield session
+
+    async def conduct(self, work: Callable[[Session], Coroutine[Any, Any, T]]) -> T:
+        async with self.transaction() as session:
+            return await work(session)
 
     @asynccontextmanager
     async def handler_transaction(self) -> AsyncIterator[HandlersSession]:

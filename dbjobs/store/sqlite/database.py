@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager, closing
 from functools import lru_cache
 from pathlib import Path
@@ -14,18 +14,18 @@ from urllib.parse import unquote
 import anyio
 
 from dbjobs.errors import DatabaseError, InvalidUrl, MissingPermission
-from dbjobs.store.database import HandlersSession, Row, Session
+from dbjobs.store.database import HandlersSession, Row, Session, T
 from dbjobs.store.own_thread import in_own_thread
 from dbjobs.store.sqlite.callers import Callers, Sqlite3Callers, blocking_callers, callers, check_file
 from dbjobs.store.sqlite.connection import MINIMUM_VERSION, connect, make_room
 from dbjobs.store.sqlite.errors import is_full, translate
 from dbjobs.store.sqlite.history import History, HistoryFiles
 from dbjobs.store.sqlite.script import Script, Scripts
-from dbjobs.store.sqlite.session import CallerSession, WriterSession
+from dbjobs.store.sqlite.session import CallerSession, InPlaceSession, WriterSession
 from dbjobs.store.sqlite.threads import Connected, Readers
 from dbjobs.store.sqlite.writer import Writer
 from dbjobs.store.statements import Statements
-from dbjobs.store.synchronous import Wait
+from dbjobs.store.synchronous import Wait, run
 from dbjobs.store.threads import Inbox
 from dbjobs.store.url import check_known, hidden, number_option, split_url
 
@@ -131,6 +131,17 @@ class SqliteDatabase:
                 await held.end(commit=True)
         except sqlite3.Error as error:
             raise translate(error, self.path) from error
+
+    async def conduct(self, work: Callable[[Session], Coroutine[Any, Any, T]]) -> T:
+        # As a whole on the writer's thread: an event loop that is blocked meanwhile keeps nobody from the file.
+        def whole(connection: sqlite3.Connection, history: History) -> T:
+            return run(work(InPlaceSession(connection, history, self.statements, self._scripts)))
+
+        try:
+            result: T = await self._opened.submit(whole)
+        except sqlite3.Error as error:
+            raise translate(error, self.path) from error
+        return result
 
     @asynccontextmanager
     async def handler_transaction(self) -> AsyncIterator[HandlersSession]:

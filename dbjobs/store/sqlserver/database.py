@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -12,7 +12,7 @@ import pyodbc
 
 from dbjobs.errors import DatabaseError, DatabaseUnavailable, InvalidOption
 from dbjobs.store.adopting import refused, refused_blocking
-from dbjobs.store.database import HandlersSession, Row, Session
+from dbjobs.store.database import HandlersSession, Row, Session, T
 from dbjobs.store.pool import Pool
 from dbjobs.store.sqlserver.connection import Connection, Result, ServerSession, connect
 from dbjobs.store.sqlserver.driver import find_driver
@@ -97,6 +97,10 @@ class SqlServerDatabase:
     async def transaction(self) -> AsyncIterator[Session]:
         async with self._transaction(self._opened) as session:
             yield session
+
+    async def conduct(self, work: Callable[[Session], Coroutine[Any, Any, T]]) -> T:
+        async with self.transaction() as session:
+            return await work(session)
 
     @asynccontextmanager
     async def handler_transaction(self) -> AsyncIterator[HandlersSession]:

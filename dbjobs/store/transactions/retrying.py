@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, TypeVar
 
 from dbjobs.errors import PartitionMissing
 from dbjobs.store.database import Database, Session
@@ -15,21 +15,17 @@ _MOST_MONTHS = 100  # that one piece of work may need
 T = TypeVar("T")
 
 
-async def in_transaction(db: Database, work: Callable[[Session], Awaitable[T]]) -> T:
+async def in_transaction(db: Database, work: Callable[[Session], Coroutine[Any, Any, T]]) -> T:
     """Run ``work`` in a transaction, again as a whole after a deadlock or serialisation failure.
 
     Args:
-        work: gets the session; may run several times, so it must not change anything but the database.
+        work: gets the session, and awaits nothing else; may run several times, so it must not change anything but the
+            database.
 
     Raises:
         TransactionConflict: the last one, after ``CONFLICT_RETRIES`` tries.
     """
-
-    async def once() -> T:
-        async with db.transaction() as session:
-            return await work(session)
-
-    return await with_months(db, lambda: without_conflict(once))
+    return await with_months(db, lambda: without_conflict(lambda: db.conduct(work)))
 
 
 async def with_months(db: Database, work: Callable[[], Awaitable[T]]) -> T:
