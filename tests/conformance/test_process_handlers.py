@@ -74,7 +74,7 @@ def leaves(request: str) -> None:
         case "killed":
             os.kill(os.getpid(), signal.SIGKILL)
         case "closed":
-            os.closerange(3, 64)
+            os.closerange(3, 4096)  # its pipes have the numbers that they have in the test's process
             time.sleep(600)
 
 
