@@ -14,7 +14,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from dbjobs.engine import child as child_side
-from dbjobs.errors import HandlerProcessError, InvalidRequest
+from dbjobs.errors import HandlerProcessError, InvalidRequest, InvalidResponse
 
 # A process imports the application before it can run anything.
 START_SECONDS = 120.0
@@ -151,7 +151,7 @@ class Child:
             try:
                 return pickle.loads(content)
             except Exception as error:
-                raise InvalidRequest(f"the response of {name!r} cannot be brought here: {error}") from error
+                raise InvalidResponse(f"the response of {name!r} cannot be brought here: {error}") from error
         raise _raised(*content)
 
     def kill(self) -> None:

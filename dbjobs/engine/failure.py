@@ -6,7 +6,6 @@ import inspect
 import logging
 import math
 import random
-import traceback
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -16,14 +15,14 @@ from dbjobs.commands.codec import dumps
 from dbjobs.context import printable
 from dbjobs.engine.attempt import Attempt, Stop
 from dbjobs.engine.attempt_log import tell, tell_after_completion
-from dbjobs.errors import Cancel, InvalidRequest, PayloadTooLarge, RetryAfter, UnknownCommand
+from dbjobs.engine.traces import MAX_TRACEBACK_CHARACTERS, trace_of
+from dbjobs.errors import Cancel, InvalidRequest, InvalidResponse, PayloadTooLarge, RetryAfter, UnknownCommand
 from dbjobs.models import Backoff
 from dbjobs.store.records import Claimed, Outcome, OutcomeKind
 
 log = logging.getLogger("dbjobs")
 
 MAX_ERROR_CHARACTERS = 2_000
-MAX_TRACEBACK_CHARACTERS = 10_000
 MAX_CODE_CHARACTERS = 100
 # Longest delay before another try, whatever a policy or a handler says: the databases' dates end in the year 9999.
 MAX_DELAY_SECONDS = 10 * 366 * 86_400.0
@@ -72,8 +71,8 @@ def _failed(attempt: Attempt, error: BaseException, duration_ms: float) -> Outco
     if isinstance(error, UnknownCommand):
         return outcome(attempt, "retry", "unknown_command", text, duration_ms, delay=UNKNOWN_CALLBACK_SECONDS)
     text = f"{code}: {text}"
-    trace = _trace_of(error)
-    if isinstance(error, InvalidRequest | PayloadTooLarge):
+    trace = trace_of(error)
+    if isinstance(error, InvalidRequest | InvalidResponse | PayloadTooLarge):
         # Trying again would give the same; the job is kept in the failed history and can be requeued.
         return outcome(attempt, "failed", code, text, duration_ms, trace=trace)
     if not _should_retry(attempt, error):
@@ -83,7 +82,7 @@ def _failed(attempt: Attempt, error: BaseException, duration_ms: float) -> Outco
 
 def raised_after_completion(attempt: Attempt, error: BaseException) -> None:
     """The job is completed, by its own transaction, and its handler has raised all the same: tell of it."""
-    trace = printable(_trace_of(error)[-MAX_TRACEBACK_CHARACTERS:], MAX_TRACEBACK_CHARACTERS)
+    trace = printable(trace_of(error), MAX_TRACEBACK_CHARACTERS)
     tell_after_completion(attempt, error, trace)
 
 
@@ -126,7 +125,7 @@ def outcome(
         "node_id": attempt.node_id,
         "code": code,
         "message": message,
-        "traceback": printable(trace[-MAX_TRACEBACK_CHARACTERS:], MAX_TRACEBACK_CHARACTERS) if trace else None,
+        "traceback": printable(trace, MAX_TRACEBACK_CHARACTERS) if trace else None,
     }
     return Outcome(
         id=attempt.job.id,
@@ -153,16 +152,6 @@ def _text_of(error: object) -> str:
         return text if type(text) is str else str.__str__(text)
     except BaseException:  # an object of the application's own whose text cannot be made
         return "(its text cannot be shown)"
-
-
-def _trace_of(error: BaseException) -> str:
-    try:
-        return "".join(traceback.format_exception(error))
-    except BaseException:  # it formats every cause and note, any of which may refuse
-        try:
-            return "".join(traceback.format_tb(error.__traceback__))
-        except BaseException:
-            return "(its traceback cannot be shown)"
 
 
 def _asked(seconds: float) -> float | None:

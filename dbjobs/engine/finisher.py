@@ -78,7 +78,8 @@ class Finisher:
         self._idle.set()
 
     def __len__(self) -> int:
-        return len(self._waiting) + len(self._in_flight) + sum(len(part.entries) for part in self._refused)
+        refused = sum(len(part.entries) for part in (*self._refused, *self._trying)) if self._told else 0
+        return len(self._waiting) + len(self._in_flight) + refused
 
     @property
     def full(self) -> bool:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from dbjobs.errors import InvalidOption, MissingDriver
 from dbjobs.store.records import NewJob
 from dbjobs.store.statements import Statements
-from dbjobs.store.url import DIALECTS, split_url
+from dbjobs.store.url import SCHEMES, split_url
 
+T = TypeVar("T")
 Row = Any  # a row of any driver: values by position and by column name
 
 _SCHEMA = re.compile(r"[a-z_][a-z0-9_]{0,39}\Z")
@@ -68,12 +69,26 @@ class Database(Protocol):
         """A transaction: committed when the block ends, rolled back when it raises."""
         ...
 
+    async def conduct(self, work: Callable[[Session], Coroutine[Any, Any, T]]) -> T:
+        """Run ``work``, which awaits nothing but its session, in a transaction; its result, after the commit."""
+        ...
+
     def handler_transaction(self) -> AbstractAsyncContextManager[Session]:
         """The same for a handler, which may keep it open for long: apart from the engine's own connections."""
         ...
 
     async def adopt(self, connection: Any) -> Session:
         """The caller's own connection as a session. Raises InvalidOption if it is not one of this database."""
+        ...
+
+    async def adopt_blocking(self, connection: Any, wait: Callable[[Coroutine[Any, Any, Any]], Any]) -> Session:
+        """The same for code without an event loop: the connection of a synchronous driver.
+
+        The session never suspends: its ``fetch`` has blocked until the answer was there.
+
+        Args:
+            wait: runs a coroutine in the event loop in which this database is open, and waits for its result.
+        """
         ...
 
     async def listen(self, on_notice: Callable[[str], None], on_ready: Callable[[bool], None]) -> None:
@@ -130,14 +145,14 @@ def make_database(url: str, *, schema: str = "dbjobs", **settings: Any) -> Datab
         raise InvalidOption(
             f"schema {schema!r} must be at most 40 lower-case letters, digits and underscores, not a digit first"
         )
-    module, name, driver, extra = DIALECTS[parts.scheme]
+    scheme = SCHEMES[parts.scheme]
     try:
-        import_module(driver)
+        import_module(scheme.driver)
     except ImportError as error:
-        if isinstance(error, ModuleNotFoundError) and error.name == driver:
-            what = f"which is not installed: pip install 'dbjobs[{extra}]'"
+        if isinstance(error, ModuleNotFoundError) and error.name == scheme.driver:
+            what = f"which is not installed: pip install 'dbjobs[{scheme.extra}]'"
         else:  # a library of the system that it needs, such as unixODBC's
             what = f"which cannot be imported: {error}"
-        raise MissingDriver(f"{parts.scheme}:// needs the package {driver}, {what}") from None
-    database: Database = getattr(import_module(module), name)(url, schema=schema, **settings)
+        raise MissingDriver(f"{parts.scheme}:// needs the package {scheme.driver}, {what}") from None
+    database: Database = getattr(import_module(scheme.module), scheme.database)(url, schema=schema, **settings)
     return database

@@ -1,25 +1,41 @@
-"""Database URLs: taken apart, and told of without their passwords."""
+"""Database URLs: which database a scheme means, what the rest says; told of without their passwords."""
 
 from __future__ import annotations
 
 import difflib
 import re
 from collections.abc import Iterable, Mapping
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 from dbjobs.errors import InvalidUrl
 
-# scheme -> (module, class, driver package, extra)
-DIALECTS = {
-    "postgresql": ("dbjobs.store.postgres.database", "PostgresDatabase", "asyncpg", "postgres"),
-    "postgres": ("dbjobs.store.postgres.database", "PostgresDatabase", "asyncpg", "postgres"),
-    "mysql": ("dbjobs.store.mysql.database", "MysqlDatabase", "aiomysql", "mysql"),
-    "mariadb": ("dbjobs.store.mysql.database", "MysqlDatabase", "aiomysql", "mysql"),
-    "mysql+asyncmy": ("dbjobs.store.mysql.database", "MysqlDatabase", "asyncmy", "mysql"),
-    "mariadb+asyncmy": ("dbjobs.store.mysql.database", "MysqlDatabase", "asyncmy", "mysql"),
-    "mssql": ("dbjobs.store.sqlserver.database", "SqlServerDatabase", "aioodbc", "sqlserver"),
-    "sqlite": ("dbjobs.store.sqlite.database", "SqliteDatabase", "sqlite3", ""),
+
+class Scheme(NamedTuple):
+    """What stands behind a URL's scheme.
+
+    Attributes:
+        module: of the database class.
+        database: name of that class.
+        driver: package that it needs.
+        extra: extra of ours that installs the driver; empty if Python brings it.
+    """
+
+    module: str
+    database: str
+    driver: str
+    extra: str
+
+
+SCHEMES = {
+    "postgresql": Scheme("dbjobs.store.postgres.database", "PostgresDatabase", "asyncpg", "postgres"),
+    "postgres": Scheme("dbjobs.store.postgres.database", "PostgresDatabase", "asyncpg", "postgres"),
+    "mysql": Scheme("dbjobs.store.mysql.database", "MysqlDatabase", "aiomysql", "mysql"),
+    "mariadb": Scheme("dbjobs.store.mysql.database", "MysqlDatabase", "aiomysql", "mysql"),
+    "mysql+asyncmy": Scheme("dbjobs.store.mysql.database", "MysqlDatabase", "asyncmy", "mysql"),
+    "mariadb+asyncmy": Scheme("dbjobs.store.mysql.database", "MysqlDatabase", "asyncmy", "mysql"),
+    "mssql": Scheme("dbjobs.store.sqlserver.database", "SqlServerDatabase", "aioodbc", "sqlserver"),
+    "sqlite": Scheme("dbjobs.store.sqlite.database", "SqliteDatabase", "sqlite3", ""),
 }
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
@@ -38,14 +54,14 @@ def split_url(url: str) -> tuple[SplitResult, dict[str, str]]:
     Raises:
         InvalidUrl: no scheme, an unknown scheme, a port that is not a number, or an unescaped sign in the password.
     """
-    known = ", ".join(f"{scheme}://" for scheme in DIALECTS)
+    known = ", ".join(f"{scheme}://" for scheme in SCHEMES)
     found = _SCHEME.match(url) if isinstance(url, str) else None
     if found is None:
         raise InvalidUrl(f"database URL {hidden(url)!r} has no scheme; expected one of {known}")
     scheme = found[1].lower()
-    if scheme not in DIALECTS:
+    if scheme not in SCHEMES:
         plain = scheme.partition("+")[0]
-        hint = f"write {plain}:// (dbjobs picks the driver)" if plain in DIALECTS else f"expected one of {known}"
+        hint = f"write {plain}:// (dbjobs picks the driver)" if plain in SCHEMES else f"expected one of {known}"
         raise InvalidUrl(f"database URL {hidden(url)!r}: unknown scheme {scheme!r}; {hint}")
     if scheme != "sqlite":
         _check_login(url, url[found.end() :])
@@ -54,7 +70,7 @@ def split_url(url: str) -> tuple[SplitResult, dict[str, str]]:
     except ValueError:  # its text may quote the password
         raise InvalidUrl(f"database URL {hidden(url)!r}: its host cannot be read; {_ENCODE}") from None
     try:
-        if "," not in parts.netloc or DIALECTS[scheme][1] != "PostgresDatabase":
+        if "," not in parts.netloc or SCHEMES[scheme].extra != "postgres":
             _ = parts.port  # PostgreSQL's URL may name several hosts, each with a port
     except ValueError:
         raise InvalidUrl(f"database URL {hidden(url)!r}: its port is no number up to 65535; {_ENCODE}") from None

@@ -13,6 +13,8 @@ from dbjobs.store import repository
 from dbjobs.store.database import make_database
 from tests.conformance.helpers import START, Gate, eventually
 
+pytestmark = pytest.mark.about_us
+
 AT_ONCE = Backoff(first_seconds=0.01, jitter=0)
 LOGGER = "dbjobs.attempts"
 

@@ -12,6 +12,8 @@ from dbjobs import Backoff, Cancel, JobContext, Jobs, JobState, RetryAfter
 from tests.conformance.helpers import eventually, state_of, wait_all
 from tests.conformance.raw import Raw
 
+pytestmark = pytest.mark.about_us
+
 AT_ONCE = Backoff(first_seconds=0.01, max_seconds=0.01, jitter=0)
 
 

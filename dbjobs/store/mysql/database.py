@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from functools import lru_cache
 from importlib import import_module
@@ -13,20 +13,21 @@ from urllib.parse import unquote
 import anyio
 
 from dbjobs.errors import DatabaseError, DatabaseUnavailable, InvalidUrl
-from dbjobs.store.database import Row, Session
-from dbjobs.store.mysql import adopting
+from dbjobs.store.database import Row, Session, T
+from dbjobs.store.mysql import adopting, blocking
 from dbjobs.store.mysql.callers import CallersSession
 from dbjobs.store.mysql.connection import DRIVERS, MysqlConnection
 from dbjobs.store.mysql.errors import PARTITION_EXISTS, PARTITION_GONE, code_of, translated
 from dbjobs.store.mysql.limits import Limits
 from dbjobs.store.mysql.options import check, tls_of
-from dbjobs.store.mysql.script import Run, Scripts
+from dbjobs.store.mysql.script import OpenRuns, Run, Scripts
 from dbjobs.store.mysql.steps import steps_of
 from dbjobs.store.mysql.values import column_of, in_pieces
 from dbjobs.store.pool import Pool
 from dbjobs.store.records import NewJob
+from dbjobs.store.retrying import without_conflict
 from dbjobs.store.statements import Statements, Table
-from dbjobs.store.transactions.retrying import in_transaction, without_conflict
+from dbjobs.store.synchronous import Wait, lent
 from dbjobs.store.url import number_option, split_url
 
 # The collation that compares byte by byte, trailing blanks included: the servers have one name each for it.
@@ -107,7 +108,12 @@ class MysqlDatabase:
         if len(pieces) > 1 and several:  # each with its own commit: no lock lives from one round trip to the next
             return [row for piece in pieces for row in await self.fetch(statement, **piece)]
         if len(pieces) > 1:
-            return await in_transaction(self, lambda session: session.fetch(statement, **parameters))
+
+            async def together() -> Sequence[Row]:
+                async with self.transaction() as session:
+                    return await session.fetch(statement, **parameters)
+
+            return await without_conflict(together)
 
         async def once() -> Sequence[Row]:
             async with self._opened.connection() as connection:
@@ -123,6 +129,10 @@ class MysqlDatabase:
     async def transaction(self) -> AsyncIterator[Session]:
         async with self._transaction(self._opened) as session:
             yield session
+
+    async def conduct(self, work: Callable[[Session], Coroutine[Any, Any, T]]) -> T:
+        async with self.transaction() as session:
+            return await work(session)
 
     @asynccontextmanager
     async def handler_transaction(self) -> AsyncIterator[Session]:
@@ -156,6 +166,17 @@ class MysqlDatabase:
         return CallersSession(
             MysqlSession(self.scripts, adopted, ours=False), lambda: self._opened.connection(), self.scripts
         )
+
+    async def adopt_blocking(self, connection: Any, wait: Wait) -> Session:
+        given = await blocking.adopted(connection, self._where, self.scripts)
+        pool = self._opened
+
+        @asynccontextmanager
+        async def own() -> AsyncIterator[OpenRuns]:
+            async with lent(pool.acquire, pool.release, wait) as connection:
+                yield blocking.Lent(connection, wait)
+
+        return CallersSession(MysqlSession(self.scripts, given, ours=False), own, self.scripts)
 
     def another(self) -> MysqlDatabase:
         database = MysqlDatabase(self.url, schema=self.schema, pool_size=1)
@@ -228,7 +249,7 @@ class MysqlDatabase:
 class MysqlSession:
     """Statements on one connection: ours inside a transaction, or the caller's own."""
 
-    def __init__(self, scripts: Scripts, connection: MysqlConnection, *, ours: bool) -> None:
+    def __init__(self, scripts: Scripts, connection: OpenRuns, *, ours: bool) -> None:
         self._scripts = scripts
         self._connection = connection
         self._ours = ours

@@ -20,8 +20,8 @@ from dbjobs.store.counters import client_counter
 from dbjobs.store.database import Database
 from dbjobs.store.notices import ready_notices
 from dbjobs.store.records import Held, Outcome, Ready
+from dbjobs.store.retrying import without_conflict
 from dbjobs.store.transactions.dependencies import Follower
-from dbjobs.store.transactions.retrying import without_conflict
 from dbjobs.store.transactions.settlement import Settling
 
 HELD_PER_STATEMENT = 1000

@@ -23,8 +23,9 @@ from dbjobs.store import repository
 from dbjobs.store.counters import handler_counter
 from dbjobs.store.database import Database, Session
 from dbjobs.store.records import Outcome, Ready
+from dbjobs.store.retrying import CONFLICT_RETRIES
 from dbjobs.store.transactions.dependencies import Follower
-from dbjobs.store.transactions.retrying import CONFLICT_RETRIES, with_months
+from dbjobs.store.transactions.retrying import with_months
 
 # More jobs than a node ever holds.
 MOST_HELD = 100_000
@@ -197,7 +198,12 @@ class Settling:
         jobs = await repository.get_jobs(db, [outcome.id for outcome in doubtful]) if doubtful else {}
         for outcome in doubtful:
             job = jobs.get(outcome.id)
-            if job is not None and (job.node_id, job.attempt) == (self._node_id, outcome.attempt):
+            # One that has ended meanwhile is ours in history, too, and not locked: the fence will tell.
+            if (
+                job is not None
+                and not job.state.finished
+                and (job.node_id, job.attempt) == (self._node_id, outcome.attempt)
+            ):
                 self._locked.add(outcome.id)
 
 
