@@ -17,10 +17,9 @@ log = logging.getLogger("dbjobs.attempts")
 
 # The log gets the beginning of an error's text, on one line; the job's row has more of it.
 MOST_CHARACTERS = 300
-# A traceback from this length on may have been cut for the row, and is logged as it is there.
-LONG_CHARACTERS = 10_000
-# What became of half a surrogate pair when the traceback was made printable (or a source line that has such an escape).
-_NOT_PLAIN = re.compile(r"\\ud[89a-f]")
+# In a row's traceback: what became of half a surrogate pair (or a source line that has such an escape), and the words
+# of traces.py about what was too much.
+_NOT_PLAIN = re.compile(r"\\ud[89a-f]|(?:lines|characters) left out \.\.\.")
 
 
 class _Entry(msgspec.Struct):
@@ -147,7 +146,7 @@ def _log(
     try:
         if error is None or trace is None:
             log.log(level, line, *values, extra=fields)
-        elif len(trace) < LONG_CHARACTERS and not _NOT_PLAIN.search(trace):
+        elif not _NOT_PLAIN.search(trace):
             log.log(level, line, *values, extra=fields, exc_info=error)
         else:
             # A stream would refuse half a character, and the line with it; and no log wants an endless traceback.
