@@ -133,7 +133,14 @@ class Client:
         Raises:
             WrongLoop: another one that still lives has the database open.
         """
-        if self._loop is asyncio.get_running_loop():
+        try:
+            here = asyncio.get_running_loop()
+        except RuntimeError:
+            raise WrongLoop(
+                "dbjobs runs on asyncio (or uvloop), and there is no asyncio event loop here: use asyncio.run(...), or "
+                "anyio.run(..., backend='asyncio') instead of trio; code without an event loop calls jobs.sync"
+            ) from None
+        if self._loop is here:
             return
         if self._loop is not None:
             if not self._loop.is_closed() and (self._opened or self._opening.locked()):
@@ -141,7 +148,7 @@ class Client:
             if self._opened:  # that loop has ended without a close, and its connections with it
                 self._db = self.make()
                 self._opened = 0
-        self._loop = asyncio.get_running_loop()
+        self._loop = here
         self._begin()
 
     async def close(self) -> None:
