@@ -11,6 +11,7 @@ from dbjobs.errors import (
     HandlerProcessError,
     InvalidOption,
     InvalidRequest,
+    InvalidResponse,
     InvalidUrl,
     JobFailed,
     MissingDriver,
@@ -28,6 +29,7 @@ from dbjobs.errors import (
     WrongLoop,
 )
 from dbjobs.jobs import Jobs
+from dbjobs.log_filter import JobFilter
 from dbjobs.models import (
     Backoff,
     BatchProgress,
@@ -57,11 +59,13 @@ __all__ = [
     "HandlerProcessError",
     "InvalidOption",
     "InvalidRequest",
+    "InvalidResponse",
     "InvalidUrl",
     "Job",
     "JobContext",
     "JobError",
     "JobFailed",
+    "JobFilter",
     "JobOptions",
     "JobRef",
     "JobState",

@@ -6,12 +6,13 @@ from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from contextvars import ContextVar
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar, Unpack, overload
 
 import msgspec
 
+from dbjobs.commands.codec import Storable
 from dbjobs.errors import Cancel, InvalidOption
-from dbjobs.models import Job, JobRef
+from dbjobs.models import EnqueueOptions, Job, JobRef
 from dbjobs.store.records import Claimed
 from dbjobs.store.repository.rows import moment_of
 from dbjobs.transaction import Transaction
@@ -21,6 +22,30 @@ MAX_LOG_CHARACTERS = 10_000
 
 # The context of the job whose handler is running here; an enqueue inside a handler finds its parent by it.
 current_job: ContextVar[JobContext | None] = ContextVar("dbjobs_current_job", default=None)
+
+
+# Handlers as type checkers see them: async ones and plain ones, with a request (of type Q) or without one (``Bare``),
+# and what they respond (R, of a plain one P). P is bound, because an async handler is also a callable that returns a
+# coroutine: where a signature contains Any, mypy would find that both kinds fit, and take the response for Any.
+Q = TypeVar("Q")
+R = TypeVar("R")
+P = TypeVar("P", bound=Storable)
+AsyncBare = (
+    Callable[[], Awaitable[R]]
+    | Callable[["JobContext"], Awaitable[R]]
+    | Callable[[None], Awaitable[R]]
+    | Callable[[None, "JobContext"], Awaitable[R]]
+)
+AsyncHandler = Callable[[Q], Awaitable[R]] | Callable[[Q, "JobContext"], Awaitable[R]]
+PlainBare = Callable[[], P] | Callable[["JobContext"], P] | Callable[[None], P] | Callable[[None, "JobContext"], P]
+PlainHandler = Callable[[Q], P] | Callable[[Q, "JobContext"], P]
+
+
+class Named(Protocol):
+    """A command by its name: a ``Command``."""
+
+    @property
+    def name(self) -> str: ...
 
 
 class Reports(Protocol):
@@ -55,14 +80,14 @@ class JobContext:
     """
 
     __slots__ = (
+        "_executed_body",
         "_job",
         "_response",
         "_services",
+        "_settled",
         "cancelled",
-        "executed_body",
         "node_id",
         "progress_value",
-        "settled",
         "status",
     )
 
@@ -74,9 +99,9 @@ class JobContext:
         self.progress_value: float | None = None
         self.status: str | None = None
         self.cancelled = False
-        self.settled = False
+        self._settled = False
         # Set by a transaction that has stored the response (as JSON, in a tuple of one) before the callback.
-        self.executed_body: tuple[str | None] | None = None
+        self._executed_body: tuple[str | None] | None = None
 
     # --- facts ----------------------------------------------------------------------------------
 
@@ -151,9 +176,9 @@ class JobContext:
         return self._job.parent_id
 
     @property
-    def callback_pending(self) -> bool:
+    def _callback_pending(self) -> bool:
         """True while the body runs of a job that has a callback."""
-        return self._job.callback is not None and self._job.executed_at is None and self.executed_body is None
+        return self._job.callback is not None and self._job.executed_at is None and self._executed_body is None
 
     @property
     def created_at(self) -> datetime:
@@ -210,10 +235,24 @@ class JobContext:
 
     # --- other jobs -----------------------------------------------------------------------------
 
-    async def enqueue(self, command: Any, request: Any = None, /, **options: Any) -> JobRef:
+    @overload
+    async def enqueue(self, command: str | Named, request: Any = None, /, **how: Unpack[EnqueueOptions]) -> JobRef: ...
+    @overload
+    async def enqueue(
+        self, command: AsyncBare[R], request: None = None, /, **how: Unpack[EnqueueOptions]
+    ) -> JobRef[R]: ...
+    @overload
+    async def enqueue(self, command: AsyncHandler[Q, R], request: Q, /, **how: Unpack[EnqueueOptions]) -> JobRef[R]: ...
+    @overload
+    async def enqueue(
+        self, command: PlainBare[P], request: None = None, /, **how: Unpack[EnqueueOptions]
+    ) -> JobRef[P]: ...
+    @overload
+    async def enqueue(self, command: PlainHandler[Q, P], request: Q, /, **how: Unpack[EnqueueOptions]) -> JobRef[P]: ...
+    async def enqueue(self, command: Any, request: Any = None, /, **how: Any) -> JobRef[Any]:
         """Enqueue another job with this one as its parent (see ``Jobs.enqueue``)."""
-        options.setdefault("parent_id", self.id)
-        return await self._services.enqueue(command, request, **options)
+        how.setdefault("parent_id", self.id)
+        return await self._services.enqueue(command, request, **how)
 
     async def parents(self) -> list[Job]:
         """The jobs that this one depended on, as they ended, in the order given at enqueue."""

@@ -28,6 +28,10 @@ class InvalidRequest(DbjobsError):
     """A request cannot be serialised, or does not fit the type that its command declares."""
 
 
+class InvalidResponse(DbjobsError):
+    """A response cannot be serialised; its job has failed, and is not tried again: the work is done."""
+
+
 class PayloadTooLarge(DbjobsError):
     """A serialised request or response is larger than ``max_payload_bytes``."""
 
@@ -153,11 +157,18 @@ class RetryAfter(DbjobsError):
     Args:
         seconds: delay from now, in seconds or as a timedelta; at least 0, at most ten years.
         reason: kept in the job's error list.
+
+    Raises:
+        InvalidOption: the delay is something else.
     """
 
     def __init__(self, seconds: float | timedelta, reason: str = "retry asked for by its handler") -> None:
         super().__init__(reason)
-        self.seconds = seconds.total_seconds() if isinstance(seconds, timedelta) else float(seconds)
+        if isinstance(seconds, timedelta):
+            seconds = seconds.total_seconds()
+        if isinstance(seconds, bool) or not isinstance(seconds, int | float):
+            raise InvalidOption(f"RetryAfter: seconds={seconds!r} must be a number of seconds or a timedelta")
+        self.seconds = float(seconds)
         self.reason = reason
 
     def __reduce__(self) -> tuple[type[RetryAfter], tuple[float, str]]:

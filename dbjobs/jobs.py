@@ -3,33 +3,41 @@
 from __future__ import annotations
 
 import logging
+import math
 import signal
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import ExitStack, asynccontextmanager
 from datetime import timedelta
 from types import TracebackType
-from typing import Any, Self, TypeVar, Unpack, overload
+from typing import Any, Literal, Self, TypeVar, Unpack, cast, overload
 
 import anyio
+from msgspec.structs import replace
 
 from dbjobs.client.client import Client
 from dbjobs.client.sync import SyncJobs
 from dbjobs.commands import options as job_options
 from dbjobs.commands.registry import Command, Handler, Registry, ShouldRetry, base_row
-from dbjobs.context import current_job
+from dbjobs.context import AsyncBare, AsyncHandler, Named, P, PlainBare, PlainHandler, Q, R, current_job
 from dbjobs.engine.children import refusal
-from dbjobs.engine.settings import make_settings
+from dbjobs.engine.settings import StartOptions, make_settings
 from dbjobs.engine.signals import signalled
 from dbjobs.engine.supervisor import Engine
 from dbjobs.errors import InvalidOption, JobFailed, UnknownJob, WorkersStopped
 from dbjobs.models import (
     BatchProgress,
+    CommandOptions,
+    EnqueueManyOptions,
+    EnqueueOptions,
     Job,
+    JobFilter,
     JobOptions,
     JobRef,
     JobState,
     JobSummary,
+    LiveFilter,
     LogLine,
+    ManyOptions,
     MinuteStat,
     NodeInfo,
 )
@@ -37,13 +45,14 @@ from dbjobs.queues import QueueAdmin
 from dbjobs.store import repository
 from dbjobs.store.database import make_database
 from dbjobs.store.records import NewJob
+from dbjobs.store.repository.reading import JOB_FILTERS, LIVE_FILTERS
 from dbjobs.store.transactions.enqueueing import Parent
 
 log = logging.getLogger("dbjobs")
 
 H = TypeVar("H", bound=Handler)
 
-Reference = JobRef | int
+Reference = JobRef[Any] | int
 # Jobs that one statement requeues.
 _PAGE = 500
 list_ = list  # `Jobs.list` hides the builtin in the annotations below it
@@ -98,7 +107,16 @@ class Jobs:
     # --- commands -------------------------------------------------------------------------------
 
     @overload
-    def command(self, handler: H, /) -> H: ...
+    def command(
+        self,
+        handler: H,
+        /,
+        *,
+        name: str | None = None,
+        process: bool = False,
+        should_retry: ShouldRetry | None = None,
+        **defaults: Unpack[CommandOptions],
+    ) -> H: ...
 
     @overload
     def command(
@@ -109,7 +127,7 @@ class Jobs:
         name: str | None = None,
         process: bool = False,
         should_retry: ShouldRetry | None = None,
-        **defaults: Unpack[JobOptions],
+        **defaults: Unpack[CommandOptions],
     ) -> Callable[[H], H]: ...
 
     def command(
@@ -120,7 +138,7 @@ class Jobs:
         name: str | None = None,
         process: bool = False,
         should_retry: ShouldRetry | None = None,
-        **defaults: Unpack[JobOptions],
+        **defaults: Unpack[CommandOptions],
     ) -> Any:
         """Register a handler as a command; use as a decorator, with or without arguments.
 
@@ -129,7 +147,7 @@ class Jobs:
             name: by default the function's or the class's name.
             process: run a plain function in a worker process, which a timeout really kills.
             should_retry: ``(job, error) -> bool``, asked after a failure beside the retry limit.
-            defaults: default options of its jobs (see JobOptions).
+            defaults: default options of its jobs (see CommandOptions).
 
         Returns:
             The handler itself, unchanged.
@@ -144,7 +162,7 @@ class Jobs:
 
         return register if handler is None else register(handler)
 
-    def declare(self, name: str, **defaults: Unpack[JobOptions]) -> Command:
+    def declare(self, name: str, **defaults: Unpack[CommandOptions]) -> Command:
         """Make a command known that only other processes can run, so that it can be enqueued here by name."""
         return self._registry.declare(name, dict(defaults))
 
@@ -170,35 +188,24 @@ class Jobs:
         await self._client.close()
 
     @asynccontextmanager
-    async def start(
-        self,
-        *,
-        concurrency: int = 100,
-        queues: Sequence[str] | Mapping[str, int | None] | None = None,
-        lease_seconds: float = 30.0,
-        grace_seconds: float = 10.0,
-        retention_months: int | None = 12,
-        stall_seconds: float = 2.0,
-        unresponsive_seconds: float = 5.0,
-        threads: int = 40,
-        processes: int | None = None,
-    ) -> AsyncIterator[Engine]:
+    async def start(self, **options: Unpack[StartOptions]) -> AsyncIterator[Engine]:
         """Run workers in this event loop until the block ends.
 
         Args:
-            concurrency: attempts that run at the same time.
-            queues: names of the queues to serve, or name -> concurrency; None serves every queue.
-            lease_seconds: after so long without a sign of life other nodes take this node's jobs, >= 1.
-            grace_seconds: how long running handlers may go on at the end of the block; then they are
+            concurrency: attempts that run at the same time (100).
+            queues: names of the queues to serve, or name -> concurrency; None, the default, serves every queue.
+            lease_seconds: other nodes take this node's jobs after this long without a sign of life (30; at least 1).
+                This and each duration below is a number of seconds or a timedelta.
+            grace_seconds: how long running handlers may go on at the end of the block (10). After that they are
                 cancelled and handed back without a charge.
-            retention_months: whole months of history to keep; None keeps all.
-            stall_seconds: report a handler that blocks the event loop for so long.
-            unresponsive_seconds: an async handler that goes on for so long after it was cancelled is closed where
-                it waits: its ``finally`` blocks run as far as they need not wait. A plain one loses its slot.
-            threads: plain (not async) handlers that run at the same time, each in a thread. No more of their jobs
-                are claimed.
-            processes: handlers with ``process=True`` that run at the same time, each in a process of its own
-                session; by default one for each CPU. No more of their jobs are claimed.
+            retention_months: whole months of history to keep (12); None keeps all.
+            stall_seconds: report a handler that blocks the event loop for this long (2).
+            unresponsive_seconds: close an async handler where it waits, this long after it was cancelled (5). Its
+                ``finally`` blocks run as far as they need not wait. A plain handler loses its slot.
+            threads: plain (not async) handlers that run at the same time, each in a thread (40). No more of their
+                jobs are claimed.
+            processes: handlers with ``process=True`` that run at the same time, each in a process of its own session
+                (one for each CPU). No more of their jobs are claimed.
 
         A plain handler cannot be stopped. One that still runs when the block ends keeps its job and its lane: the
         node's lease is renewed, in a thread of our own, until the handler has ended and its job is handed back, or
@@ -211,17 +218,7 @@ class Jobs:
         """
         if self._client.is_working:
             raise InvalidOption("start: the workers of this Jobs object are running already")
-        settings = make_settings(
-            concurrency=concurrency,
-            queues=queues,
-            lease_seconds=lease_seconds,
-            grace_seconds=grace_seconds,
-            retention_months=retention_months,
-            stall_seconds=stall_seconds,
-            unresponsive_seconds=unresponsive_seconds,
-            threads=threads,
-            processes=processes,
-        )
+        settings = make_settings(**options)
         in_processes = [name for name in self.commands if self._registry.find(name).process]
         if in_processes and (reason := refusal()) is not None:
             raise InvalidOption(f"start: command {in_processes[0]!r}: {reason}")
@@ -232,7 +229,7 @@ class Jobs:
                 settings,
                 max_payload_bytes=self._max_payload_bytes,
                 enqueue=self.enqueue,
-                get_many=self._client.get_many,
+                get_many=self._get_many,
                 on_finished=self._client.waits.ended,
                 on_reconnected=self._client.distrust,
             )
@@ -243,7 +240,7 @@ class Jobs:
                 finally:
                     self._client.engine = None
 
-    async def run_forever(self, *, signals: bool = True, **settings: Any) -> int:
+    async def run_forever(self, *, signals: bool = True, **settings: Unpack[StartOptions]) -> int:
         """Run workers until cancelled, or until SIGTERM or SIGINT.
 
         The first signal stops claims and gives running handlers their grace; a second one ends the grace.
@@ -279,6 +276,20 @@ class Jobs:
 
     # --- enqueue --------------------------------------------------------------------------------
 
+    @overload
+    async def enqueue(self, command: str | Named, request: Any = None, /, **how: Unpack[EnqueueOptions]) -> JobRef: ...
+    @overload
+    async def enqueue(
+        self, command: AsyncBare[R], request: None = None, /, **how: Unpack[EnqueueOptions]
+    ) -> JobRef[R]: ...
+    @overload
+    async def enqueue(self, command: AsyncHandler[Q, R], request: Q, /, **how: Unpack[EnqueueOptions]) -> JobRef[R]: ...
+    @overload
+    async def enqueue(
+        self, command: PlainBare[P], request: None = None, /, **how: Unpack[EnqueueOptions]
+    ) -> JobRef[P]: ...
+    @overload
+    async def enqueue(self, command: PlainHandler[Q, P], request: Q, /, **how: Unpack[EnqueueOptions]) -> JobRef[P]: ...
     async def enqueue(
         self,
         command: Any,
@@ -286,9 +297,9 @@ class Jobs:
         /,
         *,
         connection: Any = None,
-        on_conflict: str = "return",
+        on_conflict: Literal["return", "raise"] = "return",
         **options: Unpack[JobOptions],
-    ) -> JobRef:
+    ) -> JobRef[Any]:
         """Store a job; when this returns, the job will run.
 
         Args:
@@ -302,7 +313,7 @@ class Jobs:
             options: see JobOptions.
 
         Returns:
-            A reference to the job.
+            A reference to the job, which knows the type of its response from the handler (``JobRef[str]``).
 
         Raises:
             UnknownCommand, InvalidRequest, PayloadTooLarge, InvalidOption: nothing is stored.
@@ -316,6 +327,26 @@ class Jobs:
         job, parents = self._row(command, request, options)
         return await self._client.enqueue(job, parents, connection=connection, refuse_existing=on_conflict == "raise")
 
+    @overload
+    async def enqueue_many(
+        self, command: str | Named, requests: Iterable[Any], /, **how: Unpack[EnqueueManyOptions]
+    ) -> list[JobRef]: ...
+    @overload
+    async def enqueue_many(
+        self, command: AsyncBare[R], requests: Iterable[None], /, **how: Unpack[EnqueueManyOptions]
+    ) -> list[JobRef[R]]: ...
+    @overload
+    async def enqueue_many(
+        self, command: AsyncHandler[Q, R], requests: Iterable[Q], /, **how: Unpack[EnqueueManyOptions]
+    ) -> list[JobRef[R]]: ...
+    @overload
+    async def enqueue_many(
+        self, command: PlainBare[P], requests: Iterable[None], /, **how: Unpack[EnqueueManyOptions]
+    ) -> list[JobRef[P]]: ...
+    @overload
+    async def enqueue_many(
+        self, command: PlainHandler[Q, P], requests: Iterable[Q], /, **how: Unpack[EnqueueManyOptions]
+    ) -> list[JobRef[P]]: ...
     async def enqueue_many(
         self,
         command: Any,
@@ -323,13 +354,13 @@ class Jobs:
         /,
         *,
         connection: Any = None,
-        **options: Unpack[JobOptions],
-    ) -> list[JobRef]:
+        **options: Unpack[ManyOptions],
+    ) -> list[JobRef[Any]]:
         """Store many jobs of one command in one transaction, the fastest way the database has.
 
         Args:
             requests: one request a job.
-            options: the same for all jobs; neither ref_id nor depends_on.
+            options: the same for all jobs (see ManyOptions).
 
         Returns:
             References in the order of the requests.
@@ -364,45 +395,72 @@ class Jobs:
         body = command.encode_request(request, self._max_payload_bytes)
         if body is None:
             return job
-        return NewJob(
-            job.ref_id, job.parent_id, job.worker, job.queue, job.priority, job.tag, job.batch_id, job.callback,
-            job.depends_on, job.depends_on_policy, job.pending, job.delay_seconds, job.run_after,
-            job.expires_seconds, job.created_by, job.user_id, job.request_type, job.command,
-            type(request).__name__, body, job.retry_limit, job.retry, job.on_failure, job.timeout_seconds,
-            job.reply_to, job.args, job.meta, job.trace_context,
-        )  # fmt: skip
+        return replace(job, request=type(request).__name__, request_body=body)
 
     # --- look -----------------------------------------------------------------------------------
 
-    async def get(self, job: Reference) -> Job | None:
+    @overload
+    async def get(self, job: JobRef[R]) -> Job[R] | None: ...
+    @overload
+    async def get(self, job: int) -> Job | None: ...
+    async def get(self, job: Reference) -> Job[Any] | None:
         """A job as it is now, live or in history; None if there is no such job (any more)."""
         id = _id(job)
-        return (await self._client.get_many((id,))).get(id)
+        return (await self._get_many((id,))).get(id)
+
+    async def _get_many(self, ids: Iterable[int]) -> dict[int, Job]:
+        return {id: self._typed(job) for id, job in (await self._client.get_many(ids)).items()}
+
+    def _typed(self, job: Job) -> Job:
+        command = self._registry.get(job.command)
+        return job if command is None else command.typed(job)
 
     async def get_by_ref_id(self, ref_id: str) -> Job | None:
-        """The job with this ref_id; None if there is none."""
+        """The job with this ref_id; None if there is none.
+
+        Raises:
+            InvalidOption: a ref_id is a string.
+        """
+        try:
+            wanted = job_options.ref_id(ref_id)
+        except InvalidOption as error:
+            raise InvalidOption(f"get_by_ref_id: ref_id={ref_id!r} {error} (by a job's id: jobs.get)") from None
+        if wanted is None:
+            raise InvalidOption("get_by_ref_id: ref_id must not be None")
         found = await repository.find_refs(self._client.db, [ref_id])
         return await self.get(found[ref_id]) if ref_id in found else None
 
-    async def wait(self, job: Reference, *, timeout: float | None = None, raise_on_failure: bool = False) -> Job:
+    @overload
+    async def wait(
+        self, job: JobRef[R], *, timeout: float | timedelta | None = None, raise_on_failure: bool = False
+    ) -> Job[R]: ...
+    @overload
+    async def wait(
+        self, job: int, *, timeout: float | timedelta | None = None, raise_on_failure: bool = False
+    ) -> Job: ...
+    async def wait(
+        self, job: Reference, *, timeout: float | timedelta | None = None, raise_on_failure: bool = False
+    ) -> Job[Any]:
         """Wait until a job has ended.
 
         Args:
-            timeout: seconds.
+            timeout: seconds (or timedelta); None for no limit.
             raise_on_failure: raise JobFailed unless it completed.
 
         Returns:
-            The job as it ended.
+            The job as it ended. Its ``response`` is of the type that the handler declares to return, if the handler
+            is registered in this process; else it is decoded JSON. It is None unless the job completed.
 
         Raises:
-            UnknownJob: there is no such job. TimeoutError. JobFailed.
+            UnknownJob: there is no such job. TimeoutError. JobFailed. InvalidOption.
         """
         id = _id(job)
+        seconds = None if timeout is None or timeout == math.inf else job_options.duration(timeout, "wait: timeout")
         try:
-            with anyio.fail_after(timeout):
-                ended = await self._client.waits.job(id)
+            with anyio.fail_after(seconds):
+                ended = self._typed(await self._client.waits.job(id))
         except TimeoutError:
-            raise TimeoutError(f"job {id} has not ended within {timeout:g} s") from None
+            raise TimeoutError(f"job {id} has not ended within {seconds:g} s") from None
         if raise_on_failure and ended.state is not JobState.COMPLETED:
             raise JobFailed(f"job {id} ({ended.command}) {ended.state}: {ended.error}")
         return ended
@@ -410,16 +468,10 @@ class Jobs:
     async def list(
         self,
         *,
-        state: JobState | str | None = None,
-        queue: str | None = None,
-        worker: str | None = None,
-        command: str | None = None,
-        tag: str | None = None,
-        batch_id: str | None = None,
-        user_id: str | None = None,
         before_id: int | None = None,
         limit: int = 50,
         history_only: bool = False,
+        **filters: Unpack[JobFilter],
     ) -> list[JobSummary]:
         """A page of jobs, newest first.
 
@@ -427,21 +479,15 @@ class Jobs:
             before_id: the last id of the page before, to go on from there.
             limit: jobs per page, 1 to 1000.
             history_only: finished jobs only.
+            filters: ``state``, ``queue``, ``worker``, ``command``, ``tag``, ``batch_id``, ``user_id``: jobs that fit
+                all that is given.
         """
         if not 1 <= limit <= 1000:
             raise InvalidOption(f"list: limit={limit!r} must be between 1 and 1000")
+        before = 2**63 - 1 if before_id is None else before_id
+        given = _checked(filters, JOB_FILTERS, "list")
         return await repository.list_jobs(
-            self._client.db,
-            before_id=2**63 - 1 if before_id is None else before_id,
-            limit=limit,
-            state=None if state is None else _state(state),
-            queue=queue,
-            worker=worker,
-            command=command,
-            tag=tag,
-            batch_id=batch_id,
-            user_id=user_id,
-            history_only=history_only,
+            self._client.db, before_id=before, limit=limit, history_only=history_only, **given
         )
 
     async def logs(self, job: Reference, *, after_id: int = 0, limit: int = 1000) -> list_[LogLine]:
@@ -456,9 +502,13 @@ class Jobs:
         """The processes that work on jobs."""
         return await repository.list_nodes(self._client.db)
 
-    async def stats(self, *, seconds: float = 3600) -> list_[MinuteStat]:
-        """Outcomes per minute, queue and command, from the roll-ups."""
-        return await repository.list_stats(self._client.db, seconds)
+    async def stats(self, *, seconds: float | timedelta = 3600) -> list_[MinuteStat]:
+        """Outcomes per minute, queue and command, from the roll-ups.
+
+        Args:
+            seconds: how far back, in seconds or as a timedelta.
+        """
+        return await repository.list_stats(self._client.db, job_options.duration(seconds, "stats: seconds"))
 
     async def counts(self, *, bound: int = 10_000) -> dict[tuple[str, str], int]:
         """Live jobs by (queue, state), each state counted over at most ``bound`` rows, queue by queue."""
@@ -485,27 +535,21 @@ class Jobs:
             raise UnknownJob(f"there is no job {id}")
         return False
 
-    async def cancel_many(
-        self,
-        *,
-        state: JobState | str | None = None,
-        worker: str | None = None,
-        queue: str | None = None,
-        tag: str | None = None,
-        batch_id: str | None = None,
-        reason: str = "cancelled",
-    ) -> int:
-        """Cancel all live jobs with these options (all of those given); how many it reached.
+    async def cancel_many(self, *, reason: str = "cancelled", **filters: Unpack[LiveFilter]) -> int:
+        """Cancel all live jobs that fit all that is given; how many it reached.
+
+        Args:
+            reason: kept as the error text of those that had not started.
+            filters: ``state``, ``queue``, ``worker``, ``tag``, ``batch_id``.
 
         Raises:
-            InvalidOption: no option was given (to cancel everything, name a queue or a state).
+            InvalidOption: no filter was given (to cancel everything, name a queue or a state), or one that is not
+                known.
         """
-        if state is worker is queue is tag is batch_id is None:
+        given = _checked(filters, LIVE_FILTERS, "cancel_many")
+        if not given:
             raise InvalidOption("cancel_many: give at least one of state, worker, queue, tag, batch_id")
-        return await self._client.cancel_many(
-            reason, state=None if state is None else _state(state), worker=worker, queue=queue, tag=tag,
-            batch_id=batch_id,
-        )  # fmt: skip
+        return await self._client.cancel_many(reason, given)
 
     async def cancel_worker(self, worker: str, *, reason: str = "cancelled") -> int:
         """Cancel all jobs of a named worker, the running one included; how many it reached."""
@@ -519,46 +563,51 @@ class Jobs:
         """
         return await self._client.requeue((_id(job),)) == 1
 
-    async def requeue_many(
-        self,
-        *,
-        state: JobState | str | None = None,
-        queue: str | None = None,
-        worker: str | None = None,
-        command: str | None = None,
-        tag: str | None = None,
-        batch_id: str | None = None,
-        user_id: str | None = None,
-    ) -> int:
-        """Run all failed or cancelled jobs with these options again (all of those given); how many came back.
+    async def requeue_many(self, **filters: Unpack[JobFilter]) -> int:
+        """Run all failed or cancelled jobs that fit all that is given again; how many came back.
 
         Args:
-            state: ``failed`` or ``cancelled``; None for both.
+            filters: ``state`` (``failed`` or ``cancelled``; both if it is left out), ``queue``, ``worker``,
+                ``command``, ``tag``, ``batch_id``, ``user_id``.
 
         Raises:
-            InvalidOption: no option was given (to requeue everything that failed, say ``state="failed"``), or the
-                state is another one.
+            InvalidOption: no filter was given (to requeue everything that failed, say ``state="failed"``), one that
+                is not known, or another state.
         """
-        filters = {"queue": queue, "worker": worker, "command": command, "tag": tag}
-        filters |= {"batch_id": batch_id, "user_id": user_id}
-        if state is None and not any(value is not None for value in filters.values()):
-            raise InvalidOption(f"requeue_many: give at least one of state, {', '.join(filters)}")
-        states = [JobState.FAILED, JobState.CANCELLED] if state is None else [_state(state)]
-        if states[0] not in (JobState.FAILED, JobState.CANCELLED):
+        given = _checked(filters, JOB_FILTERS, "requeue_many")
+        if not given:
+            raise InvalidOption(
+                "requeue_many: give at least one of state, queue, worker, command, tag, batch_id, user_id"
+            )
+        state = given.get("state")
+        if state not in (None, JobState.FAILED, JobState.CANCELLED):
             raise InvalidOption(f"requeue_many: state={state!r} must be 'failed' or 'cancelled'")
         requeued = 0
-        for wanted in states:
+        for wanted in [JobState.FAILED, JobState.CANCELLED] if state is None else [state]:
+            given["state"] = wanted
             before: int | None = None
-            while page := await self.list(
-                state=wanted,
-                before_id=before,
-                limit=_PAGE,
-                history_only=True,
-                **filters,
-            ):
+            while page := await self.list(before_id=before, limit=_PAGE, history_only=True, **given):
                 requeued += await self._client.requeue([job.id for job in page])
                 before = page[-1].id
         return requeued
+
+
+F = TypeVar("F", LiveFilter, JobFilter)
+
+
+def _checked(filters: F, known: tuple[str, ...], where: str) -> F:
+    """The filters that are given, with the state as one of JobState.
+
+    Raises:
+        InvalidOption: one that is not known; a state that does not exist.
+    """
+    for name in filters:
+        if name not in known:
+            raise InvalidOption(f"{where}: there is no filter {name!r}; known are {', '.join(known)}")
+    given: Any = {name: value for name, value in filters.items() if value is not None}
+    if "state" in given:
+        given["state"] = _state(given["state"])
+    return cast(F, given)
 
 
 def _id(job: Reference) -> int:
@@ -566,6 +615,8 @@ def _id(job: Reference) -> int:
         return job.id
     if isinstance(job, bool) or not isinstance(job, int):
         raise InvalidOption(f"a job is named by a JobRef or its id, not by {job!r} (see get_by_ref_id)")
+    if not -job_options.MAX_ID <= job <= job_options.MAX_ID:
+        raise InvalidOption(f"{job} is not the id of a job: ids go up to {job_options.MAX_ID}")
     return job
 
 

@@ -6,11 +6,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Literal, Self, TypedDict
+from typing import TYPE_CHECKING, Any, Generic, Literal, Self, TypedDict
 
 import msgspec
 
 from dbjobs.errors import InvalidOption
+
+if TYPE_CHECKING:
+    # Type checkers know this module without its being installed; a plain ``JobRef`` is then a ``JobRef[Any]``.
+    from typing_extensions import TypeVar
+
+    ResponseT = TypeVar("ResponseT", covariant=True, default=Any)
+else:
+    from typing import TypeVar
+
+    ResponseT = TypeVar("ResponseT", covariant=True)
 
 
 class JobState(StrEnum):
@@ -77,15 +87,14 @@ class Backoff:
             object.__setattr__(self, name, value.total_seconds() if isinstance(value, timedelta) else value)
 
 
-class JobOptions(TypedDict, total=False):
-    """Options of one job; the same names are defaults on ``@jobs.command``.
+class CommandOptions(TypedDict, total=False):
+    """Options that all jobs of a command may share: the defaults that ``@jobs.command`` takes.
 
     Attributes:
         worker: name of a serial lane; jobs with the same name run one at a time, over all nodes.
         queue: class of work; ``"default"`` if unnamed.
         priority: lower runs first; 0 by default.
         callback: command (name or handler) run with the response after success.
-        depends_on: a job or several (JobRef, id, or ref_id) that must be completed first.
         depends_on_policy: ``"completed"`` (default) or ``"finished"`` (run whatever became of them).
         user_id: whom the job runs for.
         run_after: a delay (timedelta, seconds) or a moment (aware datetime) before which it does not run.
@@ -94,9 +103,7 @@ class JobOptions(TypedDict, total=False):
         on_failure: for a named worker: ``"block"`` (a retry keeps its place at the head of the
             lane) or ``"skip"`` (the next job passes it).
         timeout: seconds (or timedelta) that one attempt may run; 0 for no limit.
-        ref_id: the caller's own unique key, over live jobs and history.
-        tag, batch_id, created_by, reply_to: free text, kept with the job.
-        parent_id: the job that enqueued this one (set by itself inside a handler).
+        tag, created_by, reply_to: free text, kept with the job.
         expires_after: seconds (or timedelta) after which a job that has not started is cancelled.
         args: small text parameters, dict[str, str].
         meta: any JSON object, kept with the job.
@@ -106,7 +113,6 @@ class JobOptions(TypedDict, total=False):
     queue: str
     priority: int
     callback: Any
-    depends_on: JobRef | int | str | Sequence[JobRef | int | str] | None
     depends_on_policy: Literal["completed", "finished"]
     user_id: str | None
     run_after: timedelta | datetime | float | None
@@ -114,19 +120,93 @@ class JobOptions(TypedDict, total=False):
     retry: Backoff
     on_failure: Literal["block", "skip"]
     timeout: float | timedelta
-    ref_id: str | None
     tag: str | None
-    batch_id: str | None
     created_by: str | None
     reply_to: str | None
-    parent_id: int | None
     expires_after: float | timedelta | None
     args: Mapping[str, str]
     meta: Mapping[str, Any]
 
 
-class JobRef(msgspec.Struct, frozen=True):
-    """What an enqueue returns.
+class ManyOptions(CommandOptions, total=False):
+    """Options of ``enqueue_many``: the same for all its jobs.
+
+    Attributes:
+        batch_id: free text that jobs share, whose counts are kept (see ``Jobs.batch``).
+        parent_id: the job that enqueued these (set by itself inside a handler).
+    """
+
+    batch_id: str | None
+    parent_id: int | None
+
+
+class JobOptions(ManyOptions, total=False):
+    """Options of one job.
+
+    Attributes:
+        depends_on: a job or several (JobRef, id, or ref_id) that must be completed first.
+        ref_id: the caller's own unique key, over live jobs and history.
+    """
+
+    depends_on: JobRef | int | str | Sequence[JobRef | int | str] | None
+    ref_id: str | None
+
+
+class EnqueueOptions(JobOptions, total=False):
+    """What ``enqueue`` takes beside the command and its request.
+
+    Attributes:
+        connection: the caller's own connection, whose transaction the job becomes part of.
+        on_conflict: for an existing ref_id: ``"return"`` the existing job or ``"raise"``.
+    """
+
+    connection: Any
+    on_conflict: Literal["return", "raise"]
+
+
+class EnqueueManyOptions(ManyOptions, total=False):
+    """What ``enqueue_many`` takes beside the command and the requests.
+
+    Attributes:
+        connection: the caller's own connection, whose transaction the jobs become part of.
+    """
+
+    connection: Any
+
+
+class LiveFilter(TypedDict, total=False):
+    """Which live jobs: those that fit all that is given.
+
+    Attributes:
+        state: scheduled, waiting, queued, started or executed.
+        queue: name of their queue.
+        worker: name of their worker.
+        tag: their tag.
+        batch_id: their batch.
+    """
+
+    state: JobState | str | None
+    queue: str | None
+    worker: str | None
+    tag: str | None
+    batch_id: str | None
+
+
+class JobFilter(LiveFilter, total=False):
+    """Which jobs, live or in history: those that fit all that is given.
+
+    Attributes:
+        state: any state; finished ones are in the history.
+        command: name of their command.
+        user_id: whom they were enqueued for.
+    """
+
+    command: str | None
+    user_id: str | None
+
+
+class JobRef(msgspec.Struct, Generic[ResponseT], frozen=True):
+    """What an enqueue returns; ``JobRef[str]`` if the command's handler returns a str.
 
     Attributes:
         id: the job's number, given by the database.
@@ -143,7 +223,7 @@ class JobError(msgspec.Struct, frozen=True, kw_only=True):
     """One failed attempt, as kept in ``Job.errors``.
 
     Attributes:
-        at: when it failed, in ISO 8601 and UTC.
+        at: when it failed, in UTC by the node's clock; None in a row of an earlier release that did not note it.
         attempt: its number.
         node_id: the node that ran it.
         code: the class of the error, or a word of ours: ``timeout``, ``cancelled``, ``node_lost``, ``retry_after``.
@@ -151,7 +231,7 @@ class JobError(msgspec.Struct, frozen=True, kw_only=True):
         traceback: where it was raised, if it was raised in Python.
     """
 
-    at: str
+    at: datetime | None
     attempt: int
     node_id: int | None
     code: str
@@ -159,10 +239,12 @@ class JobError(msgspec.Struct, frozen=True, kw_only=True):
     traceback: str | None = None
 
 
-class Job(msgspec.Struct, frozen=True, kw_only=True):
+class Job(msgspec.Struct, Generic[ResponseT], frozen=True, kw_only=True):
     """A job as the database holds it; see JobOptions for the caller's options.
 
-    Times are UTC by the database's clock. ``request`` and ``response`` are decoded JSON.
+    Times are UTC by the database's clock. ``request`` is decoded JSON. ``response`` is None unless the job completed;
+    where its command is registered in this process, it is of the type that the handler declares to return, else
+    decoded JSON.
     """
 
     id: int
@@ -184,7 +266,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     command: str
     request_name: str | None
     request: Any
-    response: Any
+    response: ResponseT
     state: JobState
     started_at: datetime | None
     completed_at: datetime | None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -12,17 +11,19 @@ from typing import Any
 import anyio
 
 from dbjobs.client.coalescer import Coalescer
+from dbjobs.client.notices import Notices, ready_of, waits
 from dbjobs.client.turns import RefTurns
 from dbjobs.client.waiting import Waits
 from dbjobs.engine.supervisor import Engine
 from dbjobs.errors import DatabaseError, DatabaseUnavailable, NotRunning, SchemaTooOld, WrongLoop
-from dbjobs.models import Job, JobRef
+from dbjobs.models import Job, JobRef, LiveFilter
 from dbjobs.store import repository
 from dbjobs.store.adopting import adopt
 from dbjobs.store.counters import client_counter
 from dbjobs.store.database import Database, Session, missing_file
 from dbjobs.store.notices import ready_notices
-from dbjobs.store.records import NewJob, Ready
+from dbjobs.store.records import NewJob
+from dbjobs.store.retrying import without_conflict
 from dbjobs.store.transactions.appending import append_many, append_one, insert_all, learn_queues
 from dbjobs.store.transactions.cancelling import cancel
 from dbjobs.store.transactions.dependencies import Follower
@@ -35,13 +36,11 @@ from dbjobs.store.transactions.enqueueing import (
     ref_deadline,
 )
 from dbjobs.store.transactions.migrate import LATEST_VERSION, check, migrate
-from dbjobs.store.transactions.retrying import in_transaction, without_conflict
+from dbjobs.store.transactions.retrying import in_transaction
 from dbjobs.transaction import Transaction
 
 log = logging.getLogger("dbjobs")
 
-# At most one notice per queue in this time: NOTIFY takes a global lock when it commits.
-NOTICE_COOLDOWN_SECONDS = 0.005
 IDS_PER_STATEMENT = 1000
 
 
@@ -62,9 +61,7 @@ class Client:
         self._coalescer: Coalescer[NewJob, JobRef] = Coalescer(self._insert)
         self._turns = RefTurns(max(1, self._db.pool_size - 1))
         self._known_queues: set[str] = set()
-        self._noticed: dict[tuple[str, bool], float] = {}
-        self._late_notices: dict[tuple[str, bool], Ready] = {}
-        self._late: asyncio.Task[None] | None = None
+        self._notices = Notices(lambda: self._db)
         self.waits = Waits(lambda: self.db)
         self.engine: Engine | None = None
 
@@ -161,8 +158,7 @@ class Client:
             try:
                 await self._coalescer.close()
                 await self.waits.close()
-                if self._late is not None:
-                    await asyncio.wait([self._late])
+                await self._notices.close()
             finally:
                 self._opened = 0
                 self._loop = None
@@ -215,7 +211,7 @@ class Client:
         """Insert one job with a ref_id or with parents in a transaction of ours."""
         db = self.db
         deadline = ref_deadline()
-        notices = ready_notices([_ready(job)])
+        notices = ready_notices([ready_of(job)])
 
         async def work(session: Session) -> Inserted:
             return await insert_one(
@@ -251,7 +247,7 @@ class Client:
         return refs
 
     async def _insert(self, jobs: Sequence[NewJob]) -> list[JobRef]:
-        notices = ready_notices(self._due_notices(jobs))
+        notices = ready_notices(self._notices.due(jobs))
         if any(job.batch_id is not None for job in jobs):
             refs = await in_transaction(self._db, lambda session: insert_plain(session, jobs, notices))
         else:
@@ -265,48 +261,10 @@ class Client:
         """Tell the workers of this process."""
         if self.engine is None:
             return
-        self.engine.waker.ready([_ready(job) for job in jobs if not _waits(job)])
+        self.engine.waker.ready([ready_of(job) for job in jobs if not waits(job)])
         for job in jobs:
             if job.delay_seconds is not None:
                 self.engine.timekeeper.scheduled_in(job.delay_seconds)
-
-    def _due_notices(self, jobs: Sequence[NewJob]) -> list[Ready]:
-        """Which notices may go out with this insert; the others go together when their cooldown is over."""
-        now = time.monotonic()
-        due: dict[tuple[str, bool], Ready] = {}
-        for job in jobs:
-            if _waits(job):
-                continue
-            key = (job.queue, job.worker is not None)
-            if now - self._noticed.get(key, 0.0) >= NOTICE_COOLDOWN_SECONDS:
-                before = due.get(key)
-                if before is None or job.priority < before.priority:
-                    due[key] = _ready(job)
-            else:
-                self._late_notices[key] = _ready(job)
-        for key in due:
-            self._noticed[key] = now
-        if self._late_notices and (self._late is None or self._late.done()):
-            self._late = asyncio.create_task(self._send_late())
-        return list(due.values())
-
-    async def _send_late(self) -> None:
-        while self._late_notices:
-            await asyncio.sleep(NOTICE_COOLDOWN_SECONDS)
-            late, self._late_notices = self._late_notices, {}
-            now = time.monotonic()
-            # If a later insert has carried a notice for the same queue, this one is told already.
-            untold = [job for key, job in late.items() if now - self._noticed.get(key, 0.0) >= NOTICE_COOLDOWN_SECONDS]
-            for key in late:
-                self._noticed[key] = now
-            if untold:
-                await self._notify(ready_notices(untold))
-
-    async def _notify(self, notices: Sequence[str]) -> None:
-        try:
-            await repository.notify(self._db, notices)
-        except Exception:
-            return  # only a hint, whatever is wrong with it: polling finds the jobs
 
     def poke_queues(self) -> None:
         """Settings of queues were changed by this process."""
@@ -335,10 +293,10 @@ class Client:
         self.waits.ended(done.ended)
         return len(done.ended.intersection(ids)) + len(done.asked)
 
-    async def cancel_many(self, reason: str, **where: Any) -> int:
-        """Cancel all live jobs with these options, a page at a time."""
+    async def cancel_many(self, reason: str, filters: LiveFilter) -> int:
+        """Cancel all live jobs that fit, a page at a time."""
         after, reached = 0, 0
-        while ids := await repository.find_live(self.db, after_id=after, limit=IDS_PER_STATEMENT, **where):
+        while ids := await repository.find_live(self.db, after_id=after, limit=IDS_PER_STATEMENT, **filters):
             reached += await self.cancel(ids, reason)
             after = ids[-1]
         return reached
@@ -348,7 +306,7 @@ class Client:
         db = self.db
         revived, waiting = await without_conflict(lambda: repository.requeue_jobs(db, ids, client_counter()))
         if revived:
-            await self._notify(ready_notices(revived))
+            await self._notices.send(ready_notices(revived))
             if self.engine is not None:
                 self.engine.waker.ready(revived)
         if waiting:
@@ -358,12 +316,3 @@ class Client:
 
 async def _adopt(db: Database, connection: Any) -> Session:
     return await adopt(db, connection.connection if isinstance(connection, Transaction) else connection)
-
-
-def _ready(job: NewJob) -> Ready:
-    return Ready(job.queue, job.priority, job.worker is not None)
-
-
-def _waits(job: NewJob) -> bool:
-    """True if the row will not be ready when it is inserted."""
-    return job.pending > 0 or job.run_after is not None or bool(job.delay_seconds)

@@ -6,9 +6,9 @@ import atexit
 import copy
 import os
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import Any, Protocol, Unpack
 from weakref import WeakSet
 
 from dbjobs.client.client import Client
@@ -17,15 +17,41 @@ from dbjobs.errors import InvalidOption, WrongLoop
 from dbjobs.models import Job, JobOptions, JobRef
 from dbjobs.queues import QueueAdmin
 from dbjobs.store.adopting import adopt_blocking
+from dbjobs.store.records import NewJob
 from dbjobs.store.synchronous import BlockingDatabase, in_event_loop, run
 from dbjobs.store.transactions.appending import append_many, append_one
-
-if TYPE_CHECKING:
-    from dbjobs.jobs import Jobs
+from dbjobs.store.transactions.enqueueing import Parent
 
 CLOSE_SECONDS = 10.0
 
 Reference = JobRef | int
+
+
+class AsyncJobs(Protocol):
+    """A Jobs object, as its blocking twin uses it."""
+
+    _client: Client
+    queues: QueueAdmin
+
+    @property
+    def enqueue(self) -> Callable[..., Coroutine[Any, Any, JobRef]]: ...
+
+    @property
+    def enqueue_many(self) -> Callable[..., Coroutine[Any, Any, list[JobRef]]]: ...
+
+    @property
+    def wait(self) -> Callable[..., Coroutine[Any, Any, Job]]: ...
+
+    @property
+    def get(self) -> Callable[..., Coroutine[Any, Any, Job | None]]: ...
+
+    async def get_by_ref_id(self, ref_id: str) -> Job | None: ...
+
+    async def cancel(self, job: Reference, *, reason: str = "cancelled") -> bool: ...
+
+    def _row(self, wanted: Any, request: Any, options: Mapping[str, Any]) -> tuple[NewJob, tuple[Parent, ...]]: ...
+
+    def _rows(self, command: Any, requests: Iterable[Any], options: Mapping[str, Any]) -> list[NewJob]: ...
 
 
 class SyncJobs:
@@ -39,11 +65,11 @@ class SyncJobs:
     Every call raises WrongLoop in a thread where an event loop runs: it would block that.
     """
 
-    def __init__(self, jobs: Jobs) -> None:
+    def __init__(self, jobs: AsyncJobs) -> None:
         self._jobs = jobs
         self._lock = threading.Lock()
         self._portal: Portal | None = None
-        self._inner: Jobs | None = None
+        self._inner: AsyncJobs | None = None
         self._known_queues: set[str] = set()
 
     # --- enqueue --------------------------------------------------------------------------------
@@ -148,7 +174,7 @@ class SyncJobs:
             finally:
                 portal.stop()
 
-    def _opened(self, name: str) -> tuple[Jobs, Portal]:
+    def _opened(self, name: str) -> tuple[AsyncJobs, Portal]:
         """The same Jobs with a client of its own, open in an event loop of ours."""
         if in_event_loop():
             raise WrongLoop(

@@ -3,16 +3,59 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
 import difflib
 import math
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence, Set
+from decimal import Decimal
+from enum import Enum
+from typing import Any, ClassVar, Protocol
+from uuid import UUID
 
 import msgspec
 
-from dbjobs.errors import InvalidOption, InvalidRequest, PayloadTooLarge
+from dbjobs.errors import DbjobsError, InvalidOption, InvalidRequest, InvalidResponse, PayloadTooLarge
 
 Decode = Callable[[str], Any]
+
+
+class _Dataclass(Protocol):
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+
+class _Attrs(Protocol):
+    __attrs_attrs__: ClassVar[Any]
+
+
+class _Pydantic(Protocol):
+    def model_dump(self, *, mode: str) -> Any: ...
+
+
+# What can be written as JSON, for type checkers.
+Storable = (
+    None
+    | bool
+    | int
+    | float
+    | str
+    | bytes
+    | bytearray
+    | memoryview
+    | Sequence[Any]
+    | Set[Any]
+    | Mapping[Any, Any]
+    | datetime.date
+    | datetime.time
+    | datetime.timedelta
+    | Decimal
+    | Enum
+    | UUID
+    | msgspec.Struct
+    | msgspec.Raw
+    | _Dataclass
+    | _Attrs
+    | _Pydantic
+)
 
 _encoder = msgspec.json.Encoder()
 
@@ -26,15 +69,16 @@ def _enc_hook(value: Any) -> Any:
 _hooked = msgspec.json.Encoder(enc_hook=_enc_hook)
 
 
-def encode(value: Any, *, what: str, limit: int) -> str | None:
+def encode(value: Any, *, what: str, limit: int, invalid: type[DbjobsError] = InvalidRequest) -> str | None:
     """JSON text of a request or response; None stays None.
 
     Args:
         what: names the value in errors, as in ``"request of send_email"``.
         limit: largest size in bytes.
+        invalid: the error for one that cannot be written as JSON.
 
     Raises:
-        InvalidRequest: not serialisable. PayloadTooLarge.
+        InvalidRequest, InvalidResponse: not serialisable. PayloadTooLarge.
     """
     if value is None:
         return None
@@ -48,10 +92,19 @@ def encode(value: Any, *, what: str, limit: int) -> str | None:
             reason = str(error)
         except Exception:
             reason = type(error).__name__
-        raise InvalidRequest(f"{what} cannot be serialised: {reason}") from error
+        raise invalid(f"{what} cannot be serialised: {reason}") from error
     if len(data) > limit:
         raise PayloadTooLarge(f"{what} has {len(data)} bytes as JSON; the limit is {limit} (max_payload_bytes)")
     return text
+
+
+def encode_response(value: Any, *, command: str, limit: int) -> str | None:
+    """JSON text of what a handler has returned.
+
+    Raises:
+        InvalidResponse: not serialisable. PayloadTooLarge.
+    """
+    return encode(value, what=f"the response of {command!r}", limit=limit, invalid=InvalidResponse)
 
 
 def encode_exact(value: int | str | bool, limit: int) -> str | None:
@@ -161,6 +214,21 @@ def decoder(wanted: Any, *, command: str) -> Decode:
     except (TypeError, NameError) as error:
         raise InvalidOption(f"command {command!r}: its request type {wanted!r} is not supported: {error}") from error
     return decode
+
+
+def response_decoder(wanted: Any) -> Callable[[Any], Any] | None:
+    """A function that turns a response, as decoded JSON, into the type that a handler declares to return.
+
+    Returns:
+        None if there is nothing to turn it into: no type is declared, or one that JSON cannot be read as.
+    """
+    if wanted in (Any, object, None, type(None)):
+        return None
+    try:
+        decode = decoder(wanted, command="")
+    except InvalidOption:
+        return None
+    return lambda plain: plain if type(plain) is wanted else decode(dumps(plain))
 
 
 def decode_request(decode: Decode, body: str | None, *, command: str) -> Any:

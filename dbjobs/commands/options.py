@@ -39,6 +39,7 @@ _ELSEWHERE = {
     "tags": "tag",
 }
 _MAX_TEXT = 255
+MAX_ID = 2**63 - 1
 _MAX_SECONDS = 100 * 365 * 86400.0
 _MIN_PRIORITY, _MAX_PRIORITY = -(2**31), 2**31 - 1
 
@@ -77,7 +78,9 @@ def apply(job: NewJob, options: Mapping[str, Any], *, where: str) -> tuple[NewJo
     parents: tuple[Parent, ...] = ()
     for name, value in options.items():
         try:
-            if name in _TEXT:
+            if name == "ref_id":
+                changes[name] = ref_id(value)
+            elif name in _TEXT:
                 changes[name] = text(value)
             elif name == "depends_on":
                 parents = _parents(value)
@@ -102,6 +105,25 @@ def seconds(value: Any) -> float:
     return float(value)
 
 
+def duration(value: Any, name: str, *, least: float = 0.0) -> float:
+    """A duration as seconds, from a number or a timedelta, where no job's option is meant.
+
+    Args:
+        name: of the argument, for errors.
+        least: smallest one, in seconds.
+
+    Raises:
+        InvalidOption.
+    """
+    try:
+        checked = seconds(value)
+    except InvalidOption as error:
+        raise InvalidOption(f"{name}={_short(value)} {error}") from None
+    if checked < least:
+        raise InvalidOption(f"{name}={_short(value)} must be at least {least:g} s")
+    return checked
+
+
 def text(value: Any) -> str | None:
     """A short text that every database takes, or None.
 
@@ -119,6 +141,20 @@ def text(value: Any) -> str | None:
     if "\0" in value or any("\ud800" <= character <= "\udfff" for character in value):
         raise InvalidOption("must not contain NUL characters or lone surrogates")
     return value
+
+
+def ref_id(value: Any) -> str | None:
+    """A caller's own key.
+
+    Raises:
+        InvalidOption: it is not a text; says how a number of another table becomes one.
+    """
+    if value is not None and not isinstance(value, str):
+        raise InvalidOption(
+            f"must be a string, not {type(value).__name__}; "
+            f"name what it identifies, so that keys of two tables never meet: 'order-{_short(value)}'"
+        )
+    return text(value)
 
 
 def _whole(value: Any, low: int, high: int) -> int:
@@ -190,7 +226,7 @@ def _object(value: Any, *, texts: bool) -> str | None:
     return text if value else None
 
 
-_TEXT = frozenset({"worker", "queue", "user_id", "ref_id", "tag", "batch_id", "created_by", "reply_to"})
+_TEXT = frozenset({"worker", "queue", "user_id", "tag", "batch_id", "created_by", "reply_to"})
 _OTHERS: dict[str, Callable[[Any], dict[str, Any]]] = {
     "priority": lambda value: {"priority": _whole(value, _MIN_PRIORITY, _MAX_PRIORITY)},
     "callback": lambda value: {"callback": text(value)},
@@ -200,7 +236,7 @@ _OTHERS: dict[str, Callable[[Any], dict[str, Any]]] = {
     "retry": _backoff,
     "on_failure": lambda value: {"on_failure": _one_of(value, "block", "skip")},
     "timeout": lambda value: {"timeout_seconds": seconds(value)},
-    "parent_id": lambda value: {"parent_id": None if value is None else _whole(value, 1, 2**63 - 1)},
+    "parent_id": lambda value: {"parent_id": None if value is None else _whole(value, 1, MAX_ID)},
     "expires_after": lambda value: {"expires_seconds": None if value is None else seconds(value)},
     "args": lambda value: {"args": _object(value, texts=True)},
     "meta": lambda value: {"meta": _object(value, texts=False)},

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import difflib
 import inspect
-from collections.abc import Callable, Mapping
+import logging
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from functools import partial
-from typing import Any, get_type_hints
+from typing import Any, get_args, get_origin, get_type_hints
 
 import msgspec
 
 from dbjobs.commands import codec, options
 from dbjobs.context import JobContext
 from dbjobs.errors import InvalidOption, InvalidRequest, UnknownCommand
-from dbjobs.models import JobState
+from dbjobs.models import Job, JobState
 from dbjobs.store.records import NewJob
+
+log = logging.getLogger("dbjobs")
 
 Handler = Callable[..., Any]
 # What comes back from JSON as it went in, whatever its value.
@@ -36,6 +39,8 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         process: called in a worker process, which a timeout really kills.
         template: a row with this command's default options.
         should_retry: asked after a failure, beside the retry limit.
+        decode_response: gives a response, which is decoded JSON, the type that the handler declares; None if it
+            declares none.
     """
 
     name: str
@@ -50,6 +55,22 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     should_retry: ShouldRetry | None
     request_optional: bool = False
     request_default: Any = None
+    decode_response: Callable[[Any], Any] | None = None
+
+    def typed(self, job: Job[Any]) -> Job[Any]:
+        """The job with its response as the type that the handler declares to return.
+
+        Where it does not fit (the handler has changed since, or returns something else), it stays decoded JSON.
+        """
+        if job.response is None or self.decode_response is None:
+            return job
+        try:
+            return msgspec.structs.replace(job, response=self.decode_response(job.response))
+        except Exception as error:
+            log.warning(
+                "job %s: the response of %r does not fit the type that it declares: %s", job.id, self.name, error
+            )
+            return job
 
     def encode_request(self, request: Any, limit: int) -> str | None:
         """JSON text of a request that fits the declared type.
@@ -147,6 +168,7 @@ class Registry:
             should_retry=should_retry,
             request_optional=request_optional,
             request_default=_first_default(function) if request_optional else None,
+            decode_response=codec.response_decoder(_response_type(function)),
         )
         self._commands[name] = command
         self._by_handler[_key(handler)] = command
@@ -280,7 +302,7 @@ def _signature(function: Handler, where: str) -> tuple[bool, bool, Any, bool]:
     """
     try:
         parameters = list(inspect.signature(function).parameters.values())
-        hints = get_type_hints(inspect.unwrap(function.func if isinstance(function, partial) else function))
+        hints = _hints(function)
     except (NameError, TypeError, ValueError, AttributeError) as error:
         raise InvalidOption(f"{where}: its signature cannot be read: {error}") from error
     for parameter in parameters:
@@ -332,12 +354,26 @@ def _signature(function: Handler, where: str) -> tuple[bool, bool, Any, bool]:
     return False, False, Any, False
 
 
+def _hints(function: Handler) -> dict[str, Any]:
+    return get_type_hints(inspect.unwrap(function.func if isinstance(function, partial) else function))
+
+
+def _response_type(function: Handler) -> Any:
+    """What the handler declares to return, awaited."""
+    wanted = _hints(function).get("return", Any)
+    if get_origin(wanted) in (Awaitable, Coroutine):
+        return get_args(wanted)[-1]
+    return wanted
+
+
 def _first_default(function: Handler) -> Any:
     return next(iter(inspect.signature(function).parameters.values())).default
 
 
 def _is_coroutine_function(function: Any) -> bool:
-    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(getattr(function, "__call__", None))  # noqa: B004
+    """True for an async function, also behind a wrapper that says what it wraps, or for an object with such a call."""
+    forms = (function, getattr(function, "__call__", None))  # noqa: B004
+    return any(inspect.iscoroutinefunction(inspect.unwrap(form)) for form in forms if form is not None)
 
 
 def _is_context(hint: Any) -> bool:

@@ -6,13 +6,23 @@ import asyncio
 import math
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 import anyio
 import anyio.to_thread
 
-from dbjobs.engine.attempt import Attempt
 from dbjobs.engine.children import Child, Children
+
+
+class Leavable(Protocol):
+    """An attempt, as a call sees it."""
+
+    call: Call | None
+
+    @property
+    def may_be_left(self) -> bool:
+        """True if nobody need wait for a thread that cannot be interrupted."""
+        ...
 
 
 class Call:
@@ -36,7 +46,7 @@ class Call:
         """True until the handler has returned or raised; safe in any thread."""
         return not self._ended.is_set()
 
-    async def run(self, attempt: Attempt) -> Any:
+    async def run(self, attempt: Leavable) -> Any:
         """Call it and wait for its end, or until the attempt is told to stop and may be left."""
         waiting = asyncio.ensure_future(anyio.to_thread.run_sync(self._work, limiter=anyio.CapacityLimiter(math.inf)))
         waiting.add_done_callback(self._over)
@@ -54,6 +64,9 @@ class Call:
                 raise self._error
             finally:
                 self._error = None  # its traceback holds this frame
+        if hasattr(type(self._result), "__await__"):  # an async handler behind a plain one that does not tell so
+            attempt.call = None  # from here on it is like any other async one
+            return await self._result
         return self._result
 
     def _over(self, waiting: asyncio.Task[None]) -> None:

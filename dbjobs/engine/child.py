@@ -16,6 +16,9 @@ from contextlib import suppress
 from multiprocessing.connection import Connection
 from typing import Any, NamedTuple
 
+from dbjobs.engine.traces import MAX_TRACEBACK_CHARACTERS, trace_of
+from dbjobs.errors import InvalidResponse
+
 STARTED = b"started"
 
 
@@ -120,7 +123,9 @@ def _answer(work: bytes, answers: Connection) -> tuple[bytes, bool]:
     try:
         return pickle.dumps(("returned", pickle.dumps(response), False)), False
     except BaseException as error:
-        return pickle.dumps(("raised", _told(error), True)), True
+        _, _, why, _ = _told(error)
+        unfit = InvalidResponse(f"a response of type {type(response).__name__} cannot be brought to the node: {why}")
+        return pickle.dumps(("raised", _told(unfit), True)), True
 
 
 def _told(error: BaseException) -> tuple[bytes | None, str, str, str]:
@@ -135,5 +140,5 @@ def _told(error: BaseException) -> tuple[bytes | None, str, str, str]:
     with suppress(BaseException):
         text = str(error)
     with suppress(BaseException):
-        trace = "".join(traceback.format_exception(error))
+        trace = trace_of(error, MAX_TRACEBACK_CHARACTERS // 2 - 100)  # it goes whole into the error's own, over there
     return pickled, type(error).__name__, text, trace

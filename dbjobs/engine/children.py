@@ -14,7 +14,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from dbjobs.engine import child as child_side
-from dbjobs.errors import HandlerProcessError, InvalidRequest
+from dbjobs.errors import HandlerProcessError, InvalidRequest, InvalidResponse
 
 # What a process of a handler is started and ended with: a session of its own, pipes by number, an end for its group.
 _NEEDED = ("killpg", "setsid")
@@ -165,7 +165,7 @@ class Child:
             try:
                 return pickle.loads(content)
             except Exception as error:
-                raise InvalidRequest(f"the response of {name!r} cannot be brought here: {error}") from error
+                raise InvalidResponse(f"the response of {name!r} cannot be brought here: {error}") from error
         raise _raised(*content)
 
     def kill(self) -> None:

@@ -20,6 +20,7 @@ from dbjobs.commands import codec
 from dbjobs.commands.registry import Command, Registry
 from dbjobs.context import current_job
 from dbjobs.engine.attempt import Attempt, Stop
+from dbjobs.engine.attempt_log import tell_after_completion
 from dbjobs.engine.blocking import Call, ProcessCall
 from dbjobs.engine.children import Children
 from dbjobs.engine.deadlines import Deadlines
@@ -109,16 +110,18 @@ class Execution:
             if seat.task.cancelling():
                 await _forget_cancellations(seat.task)
             duration_ms = (time.monotonic() - began) * 1000
-            if attempt.context.settled:
+            if attempt.context._settled:
                 self._reports.completed(attempt.context)
+                if error is not None and not _is_cancellation(error):
+                    tell_after_completion(attempt, error)
                 return None
             if attempt.abandoned and attempt.lane_rest is None:
                 return None
             # A handler that has come to its end all the same while the node stops has done its work.
             if attempt.stop is not None and not (attempt.stop is Stop.SHUTDOWN and not _is_cancellation(error)):
                 return stopped(attempt, duration_ms)
-            if attempt.context.executed_body is not None and job.executed_at is None:
-                return await self._run_callback(attempt, attempt.context.executed_body[0], seat)
+            if attempt.context._executed_body is not None and job.executed_at is None:
+                return await self._run_callback(attempt, attempt.context._executed_body[0], seat)
             if error is not None:
                 return failed(attempt, error, duration_ms)
             success = self._success(attempt, response, duration_ms)
@@ -179,7 +182,7 @@ class Execution:
         body: str | None = None
         if job.executed_at is None and response is not None:
             try:
-                body = codec.encode(response, what=f"the response of {job.command!r}", limit=self._max_payload_bytes)
+                body = codec.encode_response(response, command=job.command, limit=self._max_payload_bytes)
             except BaseException as error:
                 return failed(attempt, error, duration_ms)
         return Outcome(
@@ -196,7 +199,7 @@ class Execution:
     async def _run_callback(self, attempt: Attempt, body: str | None, seat: Seat) -> Outcome | None:
         # As the row is now: any time in executed_at says that only the callback is left.
         job = attempt.job
-        attempt.context.executed_body = (body,)
+        attempt.context._executed_body = (body,)
         attempt.call = None
         attempt.deadline = float("inf")
         attempt.job = replace(
@@ -209,8 +212,9 @@ class Execution:
         return await self.run(attempt, seat)
 
 
-async def _awaiting(awaitable: Any) -> Any:
-    return await awaitable
+async def _awaiting(result: Any) -> Any:
+    # A plain wrapper that runs the async function to its end by itself has returned the response.
+    return await result if hasattr(type(result), "__await__") else result
 
 
 async def _forget_cancellations(task: asyncio.Task[Any]) -> None:

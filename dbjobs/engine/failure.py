@@ -6,7 +6,6 @@ import inspect
 import logging
 import math
 import random
-import traceback
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -15,14 +14,15 @@ import msgspec
 from dbjobs.commands.codec import dumps
 from dbjobs.context import printable
 from dbjobs.engine.attempt import Attempt, Stop
-from dbjobs.errors import Cancel, InvalidRequest, PayloadTooLarge, RetryAfter, UnknownCommand
+from dbjobs.engine.attempt_log import tell
+from dbjobs.engine.traces import MAX_TRACEBACK_CHARACTERS, trace_of
+from dbjobs.errors import Cancel, InvalidRequest, InvalidResponse, PayloadTooLarge, RetryAfter, UnknownCommand
 from dbjobs.models import Backoff
 from dbjobs.store.records import Claimed, Outcome, OutcomeKind
 
 log = logging.getLogger("dbjobs")
 
 MAX_ERROR_CHARACTERS = 2_000
-MAX_TRACEBACK_CHARACTERS = 10_000
 MAX_CODE_CHARACTERS = 100
 # Longest delay before another try, whatever a policy or a handler says: the databases' dates end in the year 9999.
 MAX_DELAY_SECONDS = 10 * 366 * 86_400.0
@@ -42,7 +42,9 @@ def failed(attempt: Attempt, error: BaseException, duration_ms: float) -> Outcom
         error: whatever the handler, its request, its response or its hooks raised.
     """
     try:
-        return _failed(attempt, error, duration_ms)
+        made = _failed(attempt, error, duration_ms)
+        tell(attempt, made, error)
+        return made
     except BaseException as again:
         log.error("job %s: its error cannot be told: %s", attempt.job.id, _name_of(again))
         return untold(attempt, _name_of(error), duration_ms)
@@ -52,7 +54,9 @@ def untold(attempt: Attempt, code: str, duration_ms: float) -> Outcome:
     """The outcome of an attempt about which nothing but the name of its error can be said."""
     text = f"{code}: (this error cannot be told: telling it raises, too)"
     try:
-        return _again_or_failed(attempt, code, text, duration_ms)
+        made = _again_or_failed(attempt, code, text, duration_ms)
+        tell(attempt, made)
+        return made
     except BaseException:
         return Outcome(id=attempt.job.id, attempt=attempt.job.attempt, kind="failed", error_code=code, error=text)
 
@@ -67,8 +71,8 @@ def _failed(attempt: Attempt, error: BaseException, duration_ms: float) -> Outco
     if isinstance(error, UnknownCommand):
         return outcome(attempt, "retry", "unknown_command", text, duration_ms, delay=UNKNOWN_CALLBACK_SECONDS)
     text = f"{code}: {text}"
-    trace = _trace_of(error)
-    if isinstance(error, InvalidRequest | PayloadTooLarge):
+    trace = trace_of(error)
+    if isinstance(error, InvalidRequest | InvalidResponse | PayloadTooLarge):
         # Trying again would give the same; the job is kept in the failed history and can be requeued.
         return outcome(attempt, "failed", code, text, duration_ms, trace=trace)
     if not _should_retry(attempt, error):
@@ -78,6 +82,13 @@ def _failed(attempt: Attempt, error: BaseException, duration_ms: float) -> Outco
 
 def stopped(attempt: Attempt, duration_ms: float) -> Outcome | None:
     """The outcome of an attempt that was ended from outside; None if it is no longer ours."""
+    made = _stopped(attempt, duration_ms)
+    if made is not None and made.kind != "hand_back":
+        tell(attempt, made)
+    return made
+
+
+def _stopped(attempt: Attempt, duration_ms: float) -> Outcome | None:
     match attempt.stop:
         case Stop.TIMEOUT:
             text = f"timed out after {attempt.job.timeout_seconds:g} s"
@@ -108,7 +119,7 @@ def outcome(
         "node_id": attempt.node_id,
         "code": code,
         "message": message,
-        "traceback": printable(trace[-MAX_TRACEBACK_CHARACTERS:], MAX_TRACEBACK_CHARACTERS) if trace else None,
+        "traceback": printable(trace, MAX_TRACEBACK_CHARACTERS) if trace else None,
     }
     return Outcome(
         id=attempt.job.id,
@@ -135,16 +146,6 @@ def _text_of(error: object) -> str:
         return text if type(text) is str else str.__str__(text)
     except BaseException:  # an object of the application's own whose text cannot be made
         return "(its text cannot be shown)"
-
-
-def _trace_of(error: BaseException) -> str:
-    try:
-        return "".join(traceback.format_exception(error))
-    except BaseException:  # it formats every cause and note, any of which may refuse
-        try:
-            return "".join(traceback.format_tb(error.__traceback__))
-        except BaseException:
-            return "(its traceback cannot be shown)"
 
 
 def _asked(seconds: float) -> float | None:

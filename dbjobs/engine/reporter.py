@@ -133,7 +133,7 @@ class Reporter:
             reports = [
                 ProgressReport(context.id, context.attempt, context.progress_value, context.status)
                 for _, context in sorted(latest.items())
-                if not context.settled
+                if not context._settled
             ]
             if reports:
                 await repository.update_progress(self._db, node_id, reports)

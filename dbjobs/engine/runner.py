@@ -323,9 +323,9 @@ class Runners:
         attempts.clear()
 
     def _conclude(self, attempt: Attempt, outcome: Outcome | None) -> None:
-        if outcome is not None and not attempt.context.settled and not attempt.forsaken:
+        if outcome is not None and not attempt.context._settled and not attempt.forsaken:
             self._finisher.submit(attempt, outcome)
-        attempt.context.settled = True
+        attempt.context._settled = True
         self.memory.release(attempt)
         if self._deferred:
             self._undefer()

@@ -47,7 +47,7 @@ async def test_a_request_for_a_command_that_takes_none_is_refused(jobs: Jobs) ->
 
     async with jobs:
         with pytest.raises(InvalidRequest, match="'tick' takes no request"):
-            await jobs.enqueue(tick, 5)
+            await jobs.enqueue(tick, 5)  # type: ignore[arg-type]
 
 
 async def test_a_request_that_contains_itself_is_refused(jobs: Jobs) -> None:

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from dbjobs import DatabaseError, InvalidRequest, JobRef, Jobs
 from tests.conformance.helpers import whole_list
+
+pytestmark = pytest.mark.about_us
 
 
 async def echo(request: int) -> int:
@@ -28,7 +32,7 @@ async def test_one_caller_s_error_is_not_the_others_(jobs: Jobs) -> None:
     jobs.command(echo)
     async with jobs:
         results = await asyncio.gather(
-            *(jobs.enqueue(echo, "wrong" if number == 7 else number) for number in range(20)),
+            *(jobs.enqueue("echo", "wrong" if number == 7 else number) for number in range(20)),
             return_exceptions=True,
         )
         assert [type(result) for result in results].count(JobRef) == 19

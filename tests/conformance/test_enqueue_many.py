@@ -96,7 +96,7 @@ async def test_options_of_one_job_are_refused(jobs: Jobs, option: dict[str, obje
     jobs.command(echo)
     async with jobs:
         with pytest.raises(InvalidOption, match="use enqueue"):
-            await jobs.enqueue_many(echo, [1], **option)  # type: ignore[arg-type]
+            await jobs.enqueue_many(echo, [1], **option)  # type: ignore[call-overload]
 
 
 async def test_another_client_s_jobs_are_seen_by_running_nodes(url: str, jobs: Jobs) -> None:

@@ -191,7 +191,7 @@ async def test_an_unknown_option_is_refused_with_the_nearest_name(jobs: Jobs) ->
     jobs.command(work)
     async with jobs:
         with pytest.raises(InvalidOption, match=r"unknown option 'prioriy'; did you mean 'priority'"):
-            await jobs.enqueue(work, prioriy=1)  # type: ignore[call-arg]
+            await jobs.enqueue(work, prioriy=1)  # type: ignore[call-overload]
         assert await jobs.list() == []
 
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from functools import partial
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial, wraps
 from typing import Any
 
 import pytest
@@ -89,6 +92,142 @@ async def test_a_partial_is_a_handler(jobs: Jobs) -> None:
 
     jobs.command(name="add_two")(partial(add, 2))
     assert await run(jobs, "add_two", 3) == 5
+
+
+async def doubled(request: int, job: JobContext) -> int:
+    """Async, and found out by its waiting."""
+    await asyncio.sleep(0)
+    return request * 2
+
+
+def logged(function: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(function)
+    def wrapper(*args: Any, **more: Any) -> Any:
+        return function(*args, **more)
+
+    return wrapper
+
+
+def told_nothing(request: int, job: JobContext) -> Awaitable[int]:
+    return doubled(request, job)
+
+
+class Twice:
+    def __call__(self, request: int, job: JobContext) -> Awaitable[int]:
+        return doubled(request, job)
+
+
+class Logged:
+    @logged
+    async def __call__(self, request: int, job: JobContext) -> int:
+        return await doubled(request, job)
+
+
+@pytest.mark.parametrize(
+    "handler",
+    [
+        doubled,
+        logged(doubled),
+        logged(logged(doubled)),
+        told_nothing,
+        partial(doubled),
+        partial(logged(doubled)),
+        Twice(),
+        Logged(),
+        Logged().__call__,
+    ],
+    ids=["async", "wraps", "wraps twice", "plain", "partial", "partial of wraps", "call", "wrapped call", "method"],
+)
+async def test_an_async_handler_is_awaited_whatever_stands_in_front_of_it(jobs: Jobs, handler: Any) -> None:
+    jobs.command(name="double", retry_limit=0)(handler)
+    assert await run(jobs, "double", 21) == 42
+
+
+async def test_an_async_handler_behind_a_plain_one_can_be_cancelled(jobs: Jobs) -> None:
+    waiting = asyncio.Event()
+
+    async def endless() -> None:
+        waiting.set()
+        await asyncio.Event().wait()
+
+    @jobs.command
+    def hides() -> Any:
+        return endless()
+
+    async with jobs.start():
+        ref = await jobs.enqueue(hides)
+        async with asyncio.timeout(20):
+            await waiting.wait()
+        assert await jobs.cancel(ref)
+        assert (await jobs.wait(ref, timeout=20)).state is JobState.CANCELLED
+
+
+async def test_a_wrapper_that_waits_by_itself_has_the_response(jobs: Jobs) -> None:
+    async def work(request: int) -> int:
+        return request * 2
+
+    @jobs.command
+    @wraps(work)
+    def by_hand(request: int) -> int:
+        coroutine = work(request)
+        try:
+            coroutine.send(None)
+        except StopIteration as stop:
+            return int(stop.value)
+        raise AssertionError("it waits")
+
+    assert await run(jobs, by_hand, 21) == 42
+
+
+@dataclass
+class Receipt:
+    at: datetime
+    lines: tuple[int, ...]
+
+
+RECEIPT = Receipt(datetime(2026, 5, 1, 12, 30), (1, 2))
+
+
+async def test_a_response_is_of_the_type_that_its_handler_declares(jobs: Jobs, url: str) -> None:
+    @jobs.command
+    async def pay() -> Receipt:
+        return RECEIPT
+
+    @jobs.command
+    def pay_later(request: str) -> list[Receipt] | None:
+        return [RECEIPT]
+
+    @jobs.command
+    async def read(job: JobContext) -> str:
+        [parent] = await job.parents()
+        assert parent.response == RECEIPT
+        return "ok"
+
+    async with jobs.start():
+        ref = await jobs.enqueue(pay)
+        assert (await jobs.wait(ref, timeout=20)).response == RECEIPT
+        found = await jobs.get(ref)
+        assert found is not None
+        assert found.response == RECEIPT
+        assert (await jobs.wait(await jobs.enqueue(pay_later, "x"), timeout=20)).response == [RECEIPT]
+        assert (await jobs.wait(await jobs.enqueue(read, depends_on=ref), timeout=20)).response == "ok"
+    async with Jobs(url) as elsewhere:
+        plain = await elsewhere.get(ref.id)
+        assert plain is not None
+        assert plain.response == {"at": "2026-05-01T12:30:00", "lines": [1, 2]}, "nothing is known of the handler there"
+
+
+async def test_a_response_of_another_type_than_declared_is_what_it_is(
+    jobs: Jobs, caplog: pytest.LogCaptureFixture
+) -> None:
+    @jobs.command
+    async def lies() -> Receipt:
+        return {"at": "never"}  # type: ignore[return-value]
+
+    async with jobs.start():
+        done = await jobs.wait(await jobs.enqueue(lies), timeout=20)
+    assert done.response == {"at": "never"}  # type: ignore[comparison-overlap]
+    assert "the response of 'lies' does not fit the type that it declares" in caplog.text
 
 
 @needs_process_groups
@@ -216,6 +355,7 @@ async def test_a_response_that_cannot_be_stored_fails_the_job_with_the_reason(jo
         done = await jobs.wait(await jobs.enqueue(bad), timeout=10)
     assert done.state is JobState.FAILED
     assert done.attempt == 1, "trying again would give the same"
+    assert done.error_code == "InvalidResponse"
     assert "the response of 'bad' cannot be serialised" in (done.error or "")
 
 

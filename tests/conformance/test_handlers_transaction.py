@@ -22,14 +22,14 @@ async def test_both_are_there_when_the_block_ends(jobs: Jobs, raw: Raw) -> None:
     async def work(request: str, job: JobContext) -> str:
         async with job.transaction() as tx:
             await tx.execute(f"INSERT INTO note VALUES ('{request}')")
-            job.respond({"noted": request})
+            job.respond(f"noted {request}")
         now = await jobs.get(job.id)
         states.append(now and now.state)
         return "ignored"
 
     async with raw.connection(), jobs.start():
         done = await jobs.wait(await jobs.enqueue(work, "hello"), timeout=10)
-    assert (done.state, done.response) == (JobState.COMPLETED, {"noted": "hello"})
+    assert (done.state, done.response) == (JobState.COMPLETED, "noted hello")
     assert states == [JobState.COMPLETED]
     assert await raw.notes() == ["hello"]
 
@@ -38,7 +38,7 @@ async def test_statements_are_the_same_calls_on_every_database(jobs: Jobs, raw: 
     place = {"postgres": "$1", "mysql": "%s", "sqlite": "?", "sqlserver": "?"}[target.dialect]
 
     @jobs.command(retry_limit=0)
-    async def work(job: JobContext) -> None:
+    async def work(job: JobContext) -> Any:
         async with job.transaction() as tx:
             inserted = [await tx.execute(f"INSERT INTO note VALUES ({place})", text) for text in ("a", "b", "100%")]
             changed = await tx.execute(f"UPDATE note SET text = 'c' WHERE text <> {place}", "100%")
@@ -176,7 +176,7 @@ async def test_the_callback_follows(jobs: Jobs, raw: Raw) -> None:
     calls: list[Any] = []
 
     @jobs.command(retry_limit=1, retry=AT_ONCE)
-    async def body(job: JobContext) -> None:
+    async def body(job: JobContext) -> str:
         async with job.transaction():
             job.respond("from the transaction")
         calls.append("body")

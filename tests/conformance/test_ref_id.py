@@ -39,7 +39,7 @@ async def test_a_second_enqueue_returns_the_live_job(jobs: Jobs) -> None:
 
 
 @pytest.mark.parametrize("command", [echo, fail])
-async def test_a_finished_job_keeps_its_ref_id(jobs: Jobs, command: object) -> None:
+async def test_a_finished_job_keeps_its_ref_id(jobs: Jobs, command: Any) -> None:
     jobs.command(echo)
     jobs.command(retry_limit=0)(fail)
     async with jobs.start():

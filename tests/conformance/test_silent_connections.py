@@ -58,10 +58,10 @@ async def test_an_enqueue_on_a_silent_connection_answers_within_its_limit(
         proxy.silence()
         began = time.monotonic()
         with pytest.raises(DatabaseUnavailable):
-            await jobs.enqueue("work", **given)  # type: ignore[arg-type]
+            await jobs.enqueue("work", **given)  # type: ignore[call-overload]
         assert time.monotonic() - began < 2 * LIMIT_SECONDS
         began = time.monotonic()
-        assert (await jobs.enqueue("work", **given)).id  # type: ignore[arg-type]
+        assert (await jobs.enqueue("work", **given)).id  # type: ignore[call-overload]
         assert time.monotonic() - began < LIMIT_SECONDS, "another dead connection was handed on"
 
 
@@ -97,7 +97,7 @@ async def test_connections_ended_in_use_raise_our_own_errors(url: str, raw: Raw,
         for turn in range(20):
             options = {"ref_id": f"{number} {turn}"} if number % 2 else {}
             try:
-                await jobs.enqueue("work", **options)  # type: ignore[arg-type]
+                await jobs.enqueue("work", **options)  # type: ignore[call-overload]
             except BaseException as error:
                 errors.append(error)
 

@@ -11,6 +11,8 @@ from dbjobs import InvalidOption, JobFailed, Jobs, JobState, NotRunning, Unknown
 from tests.conformance.helpers import eventually
 from tests.servers import Target
 
+pytestmark = pytest.mark.about_us
+
 
 async def echo(request: Any) -> Any:
     return request
@@ -130,7 +132,7 @@ async def test_an_unknown_job_is_named(jobs: Jobs) -> None:
 async def test_what_is_not_a_job_is_refused(jobs: Jobs) -> None:
     async with jobs:
         with pytest.raises(InvalidOption, match="get_by_ref_id"):
-            await jobs.get("order-1")  # type: ignore[arg-type]
+            await jobs.get("order-1")  # type: ignore[call-overload]
 
 
 async def test_nothing_works_before_it_is_opened(jobs: Jobs) -> None:

@@ -10,7 +10,7 @@ import io
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import psycopg2
 import psycopg2.errors
@@ -21,13 +21,11 @@ from dbjobs.errors import DatabaseError, DatabaseUnavailable, MissingPermission,
 from dbjobs.store.database import Row
 from dbjobs.store.named_rows import row_type
 from dbjobs.store.postgres import copy
+from dbjobs.store.postgres.binding import Binding
 from dbjobs.store.postgres.cutting import cut_off
 from dbjobs.store.postgres.text import as_text
 from dbjobs.store.records import NewJob
 from dbjobs.store.synchronous import seconds_left
-
-if TYPE_CHECKING:
-    from dbjobs.store.postgres.database import PostgresDatabase
 
 _PLACE = re.compile(r"\$(\d+)")
 
@@ -50,8 +48,8 @@ def would_commit_each(connection: Any) -> bool:
 class Psycopg2Session:
     """Statements on a caller's psycopg2 connection, each with a cursor of its own."""
 
-    def __init__(self, database: PostgresDatabase, connection: Any) -> None:
-        self._database = database
+    def __init__(self, binding: Binding, connection: Any) -> None:
+        self._binding = binding
         self._connection = connection
 
     @property
@@ -59,9 +57,9 @@ class Psycopg2Session:
         return self._connection
 
     async def fetch(self, statement: str, /, **parameters: Any) -> Sequence[Row]:
-        prepared = self._database.statements[statement]
+        prepared = self._binding.statements[statement]
         with _translated(), cut_off(self._connection.cancel, seconds_left()):
-            values = [self._literal(value) for value in self._database._bind(prepared.parameters, parameters)]
+            values = [self._literal(value) for value in self._binding.bind(prepared.parameters, parameters)]
             with PlainCursor(self._connection) as cursor:
                 cursor.execute(_PLACE.sub(lambda place: values[int(place[1]) - 1], prepared.text))
                 if cursor.description is None:
@@ -76,7 +74,7 @@ class Psycopg2Session:
         ids = [row[0] for row in await self.fetch("allocate_ids", count=len(jobs))]
         text = io.StringIO("".join(copy.as_text(copy.records(ids, jobs))))
         with _translated(), PlainCursor(self._connection) as cursor:
-            cursor.copy_expert(self._database.statements.text("copy_jobs"), text)
+            cursor.copy_expert(self._binding.statements.text("copy_jobs"), text)
         return ids
 
     def _literal(self, value: Any) -> str:

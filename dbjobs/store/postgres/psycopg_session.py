@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import psycopg
 from psycopg.pq import PipelineStatus, TransactionStatus
@@ -22,13 +22,11 @@ from dbjobs.errors import (
 from dbjobs.store.database import Row
 from dbjobs.store.named_rows import row_type
 from dbjobs.store.postgres import copy
+from dbjobs.store.postgres.binding import Binding
 from dbjobs.store.postgres.cutting import cut_off
 from dbjobs.store.postgres.text import as_text
 from dbjobs.store.records import NewJob
 from dbjobs.store.synchronous import seconds_left
-
-if TYPE_CHECKING:
-    from dbjobs.store.postgres.database import PostgresDatabase
 
 # What the statements of an enqueue return.
 _LOADERS = (("int4", IntLoader), ("int8", IntLoader), ("bool", BoolLoader), ("text", TextLoader))
@@ -64,8 +62,8 @@ class PsycopgSession:
     would choose the smallest type that holds a number, and a list of small numbers would be a smallint[].)
     """
 
-    def __init__(self, database: PostgresDatabase, connection: psycopg.AsyncConnection[Any]) -> None:
-        self._database = database
+    def __init__(self, binding: Binding, connection: psycopg.AsyncConnection[Any]) -> None:
+        self._binding = binding
         self._connection = connection
 
     @property
@@ -73,8 +71,8 @@ class PsycopgSession:
         return self._connection
 
     async def fetch(self, statement: str, /, **parameters: Any) -> Sequence[Row]:
-        prepared = self._database.statements[statement]
-        values = [as_text(value) for value in self._database._bind(prepared.parameters, parameters)]
+        prepared = self._binding.statements[statement]
+        values = [as_text(value) for value in self._binding.bind(prepared.parameters, parameters)]
         with _translated():
             async with self._cursor() as cursor:
                 await cursor.execute(prepared.text.encode(), values)
@@ -85,7 +83,7 @@ class PsycopgSession:
 
     async def insert_bulk(self, jobs: Sequence[NewJob]) -> list[int]:
         ids = [row[0] for row in await self.fetch("allocate_ids", count=len(jobs))]
-        statement = self._database.statements.text("copy_jobs")
+        statement = self._binding.statements.text("copy_jobs")
         with _translated():
             async with self._cursor() as cursor, cursor.copy(statement.encode()) as sink:
                 for text in copy.as_text(copy.records(ids, jobs)):
@@ -101,8 +99,8 @@ class PsycopgSession:
 class BlockingPsycopgSession:
     """The same on a synchronous connection: each call has blocked until its answer was there."""
 
-    def __init__(self, database: PostgresDatabase, connection: psycopg.Connection[Any]) -> None:
-        self._database = database
+    def __init__(self, binding: Binding, connection: psycopg.Connection[Any]) -> None:
+        self._binding = binding
         self._connection = connection
 
     @property
@@ -110,8 +108,8 @@ class BlockingPsycopgSession:
         return self._connection
 
     async def fetch(self, statement: str, /, **parameters: Any) -> Sequence[Row]:
-        prepared = self._database.statements[statement]
-        values = [as_text(value) for value in self._database._bind(prepared.parameters, parameters)]
+        prepared = self._binding.statements[statement]
+        values = [as_text(value) for value in self._binding.bind(prepared.parameters, parameters)]
         with _translated(), cut_off(self._connection.cancel, seconds_left()), self._cursor() as cursor:
             cursor.execute(prepared.text.encode(), values)
             return [] if cursor.description is None else cursor.fetchall()
@@ -121,7 +119,7 @@ class BlockingPsycopgSession:
 
     async def insert_bulk(self, jobs: Sequence[NewJob]) -> list[int]:
         ids = [row[0] for row in await self.fetch("allocate_ids", count=len(jobs))]
-        statement = self._database.statements.text("copy_jobs")
+        statement = self._binding.statements.text("copy_jobs")
         with _translated(), self._cursor() as cursor, cursor.copy(statement.encode()) as copying:
             for text in copy.as_text(copy.records(ids, jobs)):
                 copying.write(text)

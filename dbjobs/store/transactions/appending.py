@@ -13,8 +13,8 @@ from dbjobs.store import repository
 from dbjobs.store.database import Session
 from dbjobs.store.notices import CHILDREN, ready_notices
 from dbjobs.store.records import NewJob, Ready
+from dbjobs.store.retrying import without_conflict
 from dbjobs.store.transactions.enqueueing import Parent, insert_many, insert_one, ref_deadline
-from dbjobs.store.transactions.retrying import without_conflict
 
 
 class Appender(repository.Fetcher, Protocol):

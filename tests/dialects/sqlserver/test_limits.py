@@ -81,8 +81,8 @@ async def test_a_statement_that_hangs_is_given_up_with_its_connection(server: Fa
         gate.open()  # the driver returns at last: its connection is closed, and nobody hears of the rows
         assert await asyncio.to_thread(hung.closed.wait, PATIENCE_SECONDS)
         await works(db)
-        assert db._desk is not None
-        assert db._desk._outstanding == 0
+        assert db._inbox is not None
+        assert db._inbox._outstanding == 0
 
 
 async def test_what_hangs_is_ended_on_the_server(server: FakeServer) -> None:
@@ -235,8 +235,8 @@ async def test_a_cancelled_statement_gives_its_connection_up(server: FakeServer)
         assert server.batches("KILL") == []  # it may finish
         gate.open()
         assert await asyncio.to_thread(server.connections[first - 51].closed.wait, PATIENCE_SECONDS)
-        assert db._desk is not None
-        assert db._desk._outstanding == 0
+        assert db._inbox is not None
+        assert db._inbox._outstanding == 0
 
 
 async def test_connecting_has_a_limit(server: FakeServer) -> None:

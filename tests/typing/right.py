@@ -1,0 +1,216 @@
+"""Programs that mypy --strict and pyright accept, and what they find each response to be."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from typing import Any, TypedDict, assert_type
+
+import msgspec
+
+from dbjobs import Backoff, Command, Job, JobContext, JobRef, Jobs, RetryAfter
+
+jobs = Jobs("sqlite:///jobs.db", timeout=timedelta(minutes=5))
+
+
+@dataclass
+class Mail:
+    to: str
+
+
+class Letter(msgspec.Struct):
+    to: str
+
+
+class Parcel(msgspec.Struct):
+    to: str
+
+
+class Card(TypedDict):
+    lines: list[int]
+
+
+# --- handlers of every shape ------------------------------------------------------------------------
+
+
+@jobs.command
+async def send(request: Mail) -> str:
+    return request.to
+
+
+@jobs.command(retry_limit=5, timeout=timedelta(seconds=30), retry=Backoff(first_seconds=timedelta(seconds=1)))
+async def send_with_job(request: Mail, job: JobContext) -> int:
+    return job.id
+
+
+@jobs.command(queue="nightly", should_retry=lambda job, error: job.attempt < 3)
+async def tidy() -> None: ...
+
+
+@jobs.command
+async def watch(job: JobContext) -> list[int]:
+    if job.last_try:
+        raise RetryAfter(timedelta(minutes=1))
+    return [job.id]
+
+
+@jobs.command(process=True)
+def resize(request: Mail) -> dict[str, Any]:
+    return {"to": request.to}
+
+
+@jobs.command
+def post(request: Letter, job: JobContext) -> Parcel:
+    return Parcel(to=request.to)
+
+
+@jobs.command
+def count() -> int:
+    return 5
+
+
+@jobs.command
+def look(job: JobContext) -> Mail | None:
+    return None
+
+
+@jobs.command
+async def pack(request: Parcel) -> Letter:
+    return Letter(request.to)
+
+
+@jobs.command
+async def draw(request: Card) -> Card:
+    return request
+
+
+@jobs.command
+async def optional(request: int = 5, job: JobContext | None = None) -> float:
+    return request / 2
+
+
+@jobs.command
+async def perhaps(request: Mail | None) -> bool:
+    return request is not None
+
+
+@jobs.command
+async def total(request: Sequence[float]) -> float:
+    return sum(request)
+
+
+@jobs.command
+async def anything(request: dict[str, Any]) -> dict[str, Any]:
+    return request
+
+
+@jobs.command
+async def unknown(request: Any) -> Any:
+    return request
+
+
+async def later(request: Mail) -> str:
+    return request.to
+
+
+jobs.command(later)
+jobs.command(later, name="later_again", priority=5)
+
+
+class Mailer:
+    async def send(self, request: Mail, job: JobContext) -> str:
+        return request.to
+
+    def count(self) -> int:
+        return 5
+
+
+class Greeter:
+    async def __call__(self, request: str) -> str:
+        return request
+
+
+mailer = jobs.command(Mailer().send)
+greeter = jobs.command(name="greet")(Greeter())
+declared: Command = jobs.declare("elsewhere", queue="other")
+
+
+# --- what becomes of them -----------------------------------------------------------------------------
+
+
+async def enqueues() -> None:
+    mail = Mail("a@b.c")
+    assert_type(await jobs.enqueue(send, mail), JobRef[str])
+    assert_type(await jobs.enqueue(send_with_job, mail, tag="x", run_after=timedelta(hours=1)), JobRef[int])
+    assert_type(await jobs.enqueue(tidy), JobRef[None])
+    assert_type(await jobs.enqueue(watch, worker="w"), JobRef[list[int]])
+    assert_type(await jobs.enqueue(resize, mail), JobRef[dict[str, Any]])
+    assert_type(await jobs.enqueue(post, Letter("a")), JobRef[Parcel])
+    assert_type(await jobs.enqueue(count), JobRef[int])
+    assert_type(await jobs.enqueue(look), JobRef[Mail | None])
+    assert_type(await jobs.enqueue(pack, Parcel(to="a")), JobRef[Letter])
+    assert_type(await jobs.enqueue(draw, Card(lines=[1])), JobRef[Card])
+    assert_type(await jobs.enqueue(optional), JobRef[float])
+    assert_type(await jobs.enqueue(optional, 6), JobRef[float])
+    assert_type(await jobs.enqueue(perhaps), JobRef[bool])
+    assert_type(await jobs.enqueue(perhaps, mail), JobRef[bool])
+    assert_type(await jobs.enqueue(total, [1, 2.5]), JobRef[float])
+    assert_type(await jobs.enqueue(anything, {"a": 1, "b": "x"}), JobRef[dict[str, Any]])
+    assert_type(await jobs.enqueue(unknown, mail), JobRef[Any])
+    assert_type(await jobs.enqueue(later, mail), JobRef[str])
+    assert_type(await jobs.enqueue(mailer, mail), JobRef[str])
+    assert_type(await jobs.enqueue(Mailer().send, mail), JobRef[str])
+    assert_type(await jobs.enqueue(Mailer().count), JobRef[int])
+    assert_type(await jobs.enqueue(greeter, "Ada"), JobRef[str])
+    assert_type(await jobs.enqueue(partial(send_with_job, mail)), JobRef[int])
+    assert_type(await jobs.enqueue("send", {"to": "a@b.c"}), JobRef[Any])
+    assert_type(await jobs.enqueue(declared, 5), JobRef[Any])
+    assert_type(await jobs.enqueue(send, mail, ref_id="a", on_conflict="raise", depends_on=[5, "b"]), JobRef[str])
+    assert_type(await jobs.enqueue_many(send, [mail, mail], batch_id="b"), list[JobRef[str]])
+    assert_type(await jobs.enqueue_many(post, (Letter(to) for to in "abc")), list[JobRef[Parcel]])
+    assert_type(await jobs.enqueue_many(tidy, [None, None]), list[JobRef[None]])
+    assert_type(await jobs.enqueue_many("send", [{"to": "a"}]), list[JobRef[Any]])
+
+
+async def waits() -> None:
+    ref = await jobs.enqueue(send, Mail("a@b.c"))
+    done = await jobs.wait(ref, timeout=timedelta(seconds=5), raise_on_failure=True)
+    assert_type(done, Job[str])
+    print(done.response.upper())
+    found = await jobs.get(ref)
+    assert_type(found, Job[str] | None)
+    assert_type((await jobs.wait(ref.id)).response, Any)
+    assert_type(await jobs.get_by_ref_id("a"), Job[Any] | None)
+    await jobs.cancel(ref)
+
+
+async def keeps(plain: JobRef, several: list[JobRef[str]]) -> JobRef:
+    """An annotation without a parameter takes any reference, and gives Any."""
+    assert_type(plain, JobRef[Any])
+    several.append(plain)
+    await keeps(await jobs.enqueue(send, Mail("a")), [])
+    wide: JobRef[object] = several[0]
+    job: Job = await jobs.wait(wide)
+    assert_type(job.response, Any)
+    return several[0]
+
+
+@jobs.command
+async def parent(request: Mail, job: JobContext) -> str:
+    assert_type(await job.enqueue(send, request, tag="child"), JobRef[str])
+    assert_type(await job.enqueue(count), JobRef[int])
+    assert_type(await job.enqueue("send", {"to": "a"}, ref_id="c"), JobRef[Any])
+    assert_type(job.ref, JobRef[Any])
+    job.progress(0.5, "half way")
+    return await send(request)
+
+
+async def runs() -> None:
+    assert_type(await send(Mail("a")), str)
+    assert_type(resize(Mail("a")), dict[str, Any])
+    async with jobs.start(concurrency=5, queues={"a": 1, "b": None}, lease_seconds=timedelta(seconds=30)):
+        pass
+    code: int = await jobs.run_forever(grace_seconds=timedelta(seconds=10), threads=3, queues=["a"])
+    print(code)
