@@ -319,6 +319,7 @@ def _this_loop() -> asyncio.AbstractEventLoop:
         return asyncio.get_running_loop()
     except RuntimeError:
         raise WrongLoop(
-            "dbjobs runs on asyncio, and no asyncio event loop runs here: start the program with asyncio.run(main()) "
-            "or anyio.run(main, backend='asyncio'). Trio, alone or as anyio's backend, cannot run it"
+            "dbjobs runs on asyncio (or uvloop), and no asyncio event loop runs here: start the program with "
+            "asyncio.run(main()) or anyio.run(main, backend='asyncio'). Trio, alone or as anyio's backend, cannot run "
+            "it; code without an event loop calls jobs.sync"
         ) from None

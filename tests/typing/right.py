@@ -225,3 +225,21 @@ async def runs() -> None:
         pass
     code: int = await jobs.run_forever(grace_seconds=timedelta(seconds=10), threads=3, queues=["a"])
     print(code)
+
+
+def without_an_event_loop() -> None:
+    mail = Mail("a")
+    assert_type(jobs.sync.enqueue(send, mail, connection=object()), JobRef[str])
+    assert_type(jobs.sync.enqueue(tidy, on_conflict="raise", ref_id="r"), JobRef[None])
+    assert_type(jobs.sync.enqueue(count), JobRef[int])
+    assert_type(jobs.sync.enqueue("by name", {"to": "a"}), JobRef)
+    assert_type(jobs.sync.enqueue_many(send, [mail]), list[JobRef[str]])
+    assert_type(jobs.sync.wait(jobs.sync.enqueue(send, mail), timeout=timedelta(seconds=5)).response, str)
+
+
+async def own_transaction(request: str, job: JobContext) -> None:
+    async with job.transaction() as tx:
+        assert_type(await tx.execute("DELETE FROM note WHERE text = $1", request), int)
+        rows = await tx.fetch("SELECT text FROM note")
+        await jobs.enqueue(tidy, connection=tx)
+        job.respond(len(rows))

@@ -110,3 +110,11 @@ async def responses() -> None:
     await jobs.wait("order-1")  # refused
     await jobs.wait(ref, timeout="5")  # refused
     await send(5)  # refused: the decorator keeps the handler's type
+
+
+def without_an_event_loop() -> None:
+    jobs.sync.enqueue(send)  # refused: no request
+    jobs.sync.enqueue(send, 5)  # refused
+    jobs.sync.enqueue(tidy, 5)  # refused: it takes no request
+    jobs.sync.enqueue_many(send, [5])  # refused
+    jobs.sync.enqueue(send, mail, on_conflict="ignore")  # refused
