@@ -33,10 +33,17 @@ bench: $(VENV)/.installed-bench
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
 
-# One stamp per set of extras, so that a second run installs nothing and a changed pyproject.toml installs again.
+# One stamp per set of packages, so that a second run installs nothing and a changed pyproject.toml installs again.
+$(VENV)/.installed-cli: $(VENV)/.created pyproject.toml
+	@echo "installing dbjobs[cli] into $(VENV) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[cli]'
+	@touch $@
+
+# Dependency groups need pip 25.1; Debian 12 makes environments with 23.0.
 $(VENV)/.installed-%: $(VENV)/.created pyproject.toml
-	@echo "installing dbjobs[$*] into $(VENV) ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[$*]'
+	@echo "installing dbjobs[all] and the group $* into $(VENV) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[all]' --group $*
 	@touch $@
 
 # Our own stamp, not pyvenv.cfg: an interrupted `venv` leaves that behind without pip.

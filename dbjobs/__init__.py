@@ -29,6 +29,7 @@ from dbjobs.errors import (
     WrongLoop,
 )
 from dbjobs.jobs import Jobs
+from dbjobs.log_filter import JobFilter
 from dbjobs.models import (
     Backoff,
     BatchProgress,
@@ -69,6 +70,7 @@ __all__ = [
     "JobContext",
     "JobError",
     "JobFailed",
+    "JobFilter",
     "JobOptions",
     "JobRef",
     "JobState",

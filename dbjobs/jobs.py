@@ -5,15 +5,17 @@ from __future__ import annotations
 import logging
 import math
 import signal
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from types import TracebackType
-from typing import Any, Literal, Self, TypeVar, Unpack, overload
+from typing import Any, Literal, Self, TypeVar, Unpack, cast, overload
 
 import anyio
+from msgspec.structs import replace
 
 from dbjobs.client.client import Client
+from dbjobs.client.sync import SyncJobs
 from dbjobs.commands import options as job_options
 from dbjobs.commands.registry import Command, Handler, Registry, ShouldRetry, base_row
 from dbjobs.context import AsyncBare, AsyncHandler, Named, P, PlainBare, PlainHandler, Q, R, current_job
@@ -26,10 +28,12 @@ from dbjobs.models import (
     EnqueueManyOptions,
     EnqueueOptions,
     Job,
+    JobFilter,
     JobOptions,
     JobRef,
     JobState,
     JobSummary,
+    LiveFilter,
     LogLine,
     ManyOptions,
     MinuteStat,
@@ -39,6 +43,7 @@ from dbjobs.queues import QueueAdmin
 from dbjobs.store import repository
 from dbjobs.store.database import make_database
 from dbjobs.store.records import NewJob
+from dbjobs.store.repository.reading import JOB_FILTERS, LIVE_FILTERS
 from dbjobs.store.transactions.enqueueing import Parent
 
 log = logging.getLogger("dbjobs")
@@ -95,6 +100,7 @@ class Jobs:
         self._max_payload_bytes = max_payload_bytes
         self._client = Client(lambda: make_database(url, schema=schema, pool_size=pool_size), migrate=migrate)
         self.queues = QueueAdmin(self._client)
+        self.sync = SyncJobs(self)
 
     # --- commands -------------------------------------------------------------------------------
 
@@ -180,36 +186,24 @@ class Jobs:
         await self._client.close()
 
     @asynccontextmanager
-    async def start(
-        self,
-        *,
-        concurrency: int = 100,
-        queues: Sequence[str] | Mapping[str, int | None] | None = None,
-        lease_seconds: float | timedelta = 30.0,
-        grace_seconds: float | timedelta = 10.0,
-        retention_months: int | None = 12,
-        stall_seconds: float | timedelta = 2.0,
-        unresponsive_seconds: float | timedelta = 5.0,
-        threads: int = 40,
-        processes: int | None = None,
-    ) -> AsyncIterator[Engine]:
+    async def start(self, **options: Unpack[StartOptions]) -> AsyncIterator[Engine]:
         """Run workers in this event loop until the block ends.
 
         Args:
-            concurrency: attempts that run at the same time.
-            queues: names of the queues to serve, or name -> concurrency; None serves every queue.
-            lease_seconds: after so long without a sign of life other nodes take this node's jobs, >= 1. This and each
-                duration below may be given in seconds or as a timedelta.
-            grace_seconds: how long running handlers may go on at the end of the block; then they are
+            concurrency: attempts that run at the same time (100).
+            queues: names of the queues to serve, or name -> concurrency; None, the default, serves every queue.
+            lease_seconds: other nodes take this node's jobs after this long without a sign of life (30; at least 1).
+                This and each duration below is a number of seconds or a timedelta.
+            grace_seconds: how long running handlers may go on at the end of the block (10). After that they are
                 cancelled and handed back without a charge.
-            retention_months: whole months of history to keep; None keeps all.
-            stall_seconds: report a handler that blocks the event loop for so long.
-            unresponsive_seconds: an async handler that goes on for so long after it was cancelled is closed where
-                it waits: its ``finally`` blocks run as far as they need not wait. A plain one loses its slot.
-            threads: plain (not async) handlers that run at the same time, each in a thread. No more of their jobs
-                are claimed.
-            processes: handlers with ``process=True`` that run at the same time, each in a process of its own
-                session; by default one for each CPU. No more of their jobs are claimed.
+            retention_months: whole months of history to keep (12); None keeps all.
+            stall_seconds: report a handler that blocks the event loop for this long (2).
+            unresponsive_seconds: close an async handler where it waits, this long after it was cancelled (5). Its
+                ``finally`` blocks run as far as they need not wait. A plain handler loses its slot.
+            threads: plain (not async) handlers that run at the same time, each in a thread (40). No more of their
+                jobs are claimed.
+            processes: handlers with ``process=True`` that run at the same time, each in a process of its own session
+                (one for each CPU). No more of their jobs are claimed.
 
         A plain handler cannot be stopped. One that still runs when the block ends keeps its job and its lane: the
         node's lease is renewed, in a thread of our own, until the handler has ended and its job is handed back, or
@@ -222,17 +216,7 @@ class Jobs:
         """
         if self._client.is_working:
             raise InvalidOption("start: the workers of this Jobs object are running already")
-        settings = make_settings(
-            concurrency=concurrency,
-            queues=queues,
-            lease_seconds=lease_seconds,
-            grace_seconds=grace_seconds,
-            retention_months=retention_months,
-            stall_seconds=stall_seconds,
-            unresponsive_seconds=unresponsive_seconds,
-            threads=threads,
-            processes=processes,
-        )
+        settings = make_settings(**options)
         async with self, self._client.engine_database(settings.lease_seconds) as db:
             engine = Engine(
                 db,
@@ -386,13 +370,15 @@ class Jobs:
         Raises:
             As ``enqueue``; nothing at all is stored.
         """
+        return await self._client.enqueue_many(self._rows(command, requests, options), connection=connection)
+
+    def _rows(self, command: Any, requests: Iterable[Any], options: Mapping[str, Any]) -> list_[NewJob]:
         for name in ("ref_id", "depends_on"):
             if name in options:
                 raise InvalidOption(f"enqueue_many: option {name!r} belongs to one job; use enqueue")
         known = self._registry.find(command)
         template, _ = self._row(known, None, options, checked=False)
-        jobs = [self._with_request(known, template, request) for request in requests]
-        return await self._client.enqueue_many(jobs, connection=connection)
+        return [self._with_request(known, template, request) for request in requests]
 
     def _row(
         self, wanted: Any, request: Any, options: Mapping[str, Any], *, checked: bool = True
@@ -411,13 +397,7 @@ class Jobs:
         body = command.encode_request(request, self._max_payload_bytes)
         if body is None:
             return job
-        return NewJob(
-            job.ref_id, job.parent_id, job.worker, job.queue, job.priority, job.tag, job.batch_id, job.callback,
-            job.depends_on, job.depends_on_policy, job.pending, job.delay_seconds, job.run_after,
-            job.expires_seconds, job.created_by, job.user_id, job.request_type, job.command,
-            type(request).__name__, body, job.retry_limit, job.retry, job.on_failure, job.timeout_seconds,
-            job.reply_to, job.args, job.meta, job.trace_context,
-        )  # fmt: skip
+        return replace(job, request=type(request).__name__, request_body=body)
 
     # --- look -----------------------------------------------------------------------------------
 
@@ -490,16 +470,10 @@ class Jobs:
     async def list(
         self,
         *,
-        state: JobState | str | None = None,
-        queue: str | None = None,
-        worker: str | None = None,
-        command: str | None = None,
-        tag: str | None = None,
-        batch_id: str | None = None,
-        user_id: str | None = None,
         before_id: int | None = None,
         limit: int = 50,
         history_only: bool = False,
+        **filters: Unpack[JobFilter],
     ) -> list[JobSummary]:
         """A page of jobs, newest first.
 
@@ -507,21 +481,15 @@ class Jobs:
             before_id: the last id of the page before, to go on from there.
             limit: jobs per page, 1 to 1000.
             history_only: finished jobs only.
+            filters: ``state``, ``queue``, ``worker``, ``command``, ``tag``, ``batch_id``, ``user_id``: jobs that fit
+                all that is given.
         """
         if not 1 <= limit <= 1000:
             raise InvalidOption(f"list: limit={limit!r} must be between 1 and 1000")
+        before = 2**63 - 1 if before_id is None else before_id
+        given = _checked(filters, JOB_FILTERS, "list")
         return await repository.list_jobs(
-            self._client.db,
-            before_id=2**63 - 1 if before_id is None else before_id,
-            limit=limit,
-            state=None if state is None else _state(state),
-            queue=queue,
-            worker=worker,
-            command=command,
-            tag=tag,
-            batch_id=batch_id,
-            user_id=user_id,
-            history_only=history_only,
+            self._client.db, before_id=before, limit=limit, history_only=history_only, **given
         )
 
     async def logs(self, job: Reference, *, after_id: int = 0, limit: int = 1000) -> list_[LogLine]:
@@ -569,27 +537,21 @@ class Jobs:
             raise UnknownJob(f"there is no job {id}")
         return False
 
-    async def cancel_many(
-        self,
-        *,
-        state: JobState | str | None = None,
-        worker: str | None = None,
-        queue: str | None = None,
-        tag: str | None = None,
-        batch_id: str | None = None,
-        reason: str = "cancelled",
-    ) -> int:
-        """Cancel all live jobs with these options (all of those given); how many it reached.
+    async def cancel_many(self, *, reason: str = "cancelled", **filters: Unpack[LiveFilter]) -> int:
+        """Cancel all live jobs that fit all that is given; how many it reached.
+
+        Args:
+            reason: kept as the error text of those that had not started.
+            filters: ``state``, ``queue``, ``worker``, ``tag``, ``batch_id``.
 
         Raises:
-            InvalidOption: no option was given (to cancel everything, name a queue or a state).
+            InvalidOption: no filter was given (to cancel everything, name a queue or a state), or one that is not
+                known.
         """
-        if state is worker is queue is tag is batch_id is None:
+        given = _checked(filters, LIVE_FILTERS, "cancel_many")
+        if not given:
             raise InvalidOption("cancel_many: give at least one of state, worker, queue, tag, batch_id")
-        return await self._client.cancel_many(
-            reason, state=None if state is None else _state(state), worker=worker, queue=queue, tag=tag,
-            batch_id=batch_id,
-        )  # fmt: skip
+        return await self._client.cancel_many(reason, given)
 
     async def cancel_worker(self, worker: str, *, reason: str = "cancelled") -> int:
         """Cancel all jobs of a named worker, the running one included; how many it reached."""
@@ -603,46 +565,51 @@ class Jobs:
         """
         return await self._client.requeue((_id(job),)) == 1
 
-    async def requeue_many(
-        self,
-        *,
-        state: JobState | str | None = None,
-        queue: str | None = None,
-        worker: str | None = None,
-        command: str | None = None,
-        tag: str | None = None,
-        batch_id: str | None = None,
-        user_id: str | None = None,
-    ) -> int:
-        """Run all failed or cancelled jobs with these options again (all of those given); how many came back.
+    async def requeue_many(self, **filters: Unpack[JobFilter]) -> int:
+        """Run all failed or cancelled jobs that fit all that is given again; how many came back.
 
         Args:
-            state: ``failed`` or ``cancelled``; None for both.
+            filters: ``state`` (``failed`` or ``cancelled``; both if it is left out), ``queue``, ``worker``,
+                ``command``, ``tag``, ``batch_id``, ``user_id``.
 
         Raises:
-            InvalidOption: no option was given (to requeue everything that failed, say ``state="failed"``), or the
-                state is another one.
+            InvalidOption: no filter was given (to requeue everything that failed, say ``state="failed"``), one that
+                is not known, or another state.
         """
-        filters = {"queue": queue, "worker": worker, "command": command, "tag": tag}
-        filters |= {"batch_id": batch_id, "user_id": user_id}
-        if state is None and not any(value is not None for value in filters.values()):
-            raise InvalidOption(f"requeue_many: give at least one of state, {', '.join(filters)}")
-        states = [JobState.FAILED, JobState.CANCELLED] if state is None else [_state(state)]
-        if states[0] not in (JobState.FAILED, JobState.CANCELLED):
+        given = _checked(filters, JOB_FILTERS, "requeue_many")
+        if not given:
+            raise InvalidOption(
+                "requeue_many: give at least one of state, queue, worker, command, tag, batch_id, user_id"
+            )
+        state = given.get("state")
+        if state not in (None, JobState.FAILED, JobState.CANCELLED):
             raise InvalidOption(f"requeue_many: state={state!r} must be 'failed' or 'cancelled'")
         requeued = 0
-        for wanted in states:
+        for wanted in [JobState.FAILED, JobState.CANCELLED] if state is None else [state]:
+            given["state"] = wanted
             before: int | None = None
-            while page := await self.list(
-                state=wanted,
-                before_id=before,
-                limit=_PAGE,
-                history_only=True,
-                **filters,
-            ):
+            while page := await self.list(before_id=before, limit=_PAGE, history_only=True, **given):
                 requeued += await self._client.requeue([job.id for job in page])
                 before = page[-1].id
         return requeued
+
+
+F = TypeVar("F", LiveFilter, JobFilter)
+
+
+def _checked(filters: F, known: tuple[str, ...], where: str) -> F:
+    """The filters that are given, with the state as one of JobState.
+
+    Raises:
+        InvalidOption: one that is not known; a state that does not exist.
+    """
+    for name in filters:
+        if name not in known:
+            raise InvalidOption(f"{where}: there is no filter {name!r}; known are {', '.join(known)}")
+    given: Any = {name: value for name, value in filters.items() if value is not None}
+    if "state" in given:
+        given["state"] = _state(given["state"])
+    return cast(F, given)
 
 
 def _id(job: Reference) -> int:

@@ -174,6 +174,37 @@ class EnqueueManyOptions(ManyOptions, total=False):
     connection: Any
 
 
+class LiveFilter(TypedDict, total=False):
+    """Which live jobs: those that fit all that is given.
+
+    Attributes:
+        state: scheduled, waiting, queued, started or executed.
+        queue: name of their queue.
+        worker: name of their worker.
+        tag: their tag.
+        batch_id: their batch.
+    """
+
+    state: JobState | str | None
+    queue: str | None
+    worker: str | None
+    tag: str | None
+    batch_id: str | None
+
+
+class JobFilter(LiveFilter, total=False):
+    """Which jobs, live or in history: those that fit all that is given.
+
+    Attributes:
+        state: any state; finished ones are in the history.
+        command: name of their command.
+        user_id: whom they were enqueued for.
+    """
+
+    command: str | None
+    user_id: str | None
+
+
 class JobRef(msgspec.Struct, Generic[ResponseT], frozen=True):
     """What an enqueue returns; ``JobRef[str]`` if the command's handler returns a str.
 
@@ -192,7 +223,7 @@ class JobError(msgspec.Struct, frozen=True, kw_only=True):
     """One failed attempt, as kept in ``Job.errors``.
 
     Attributes:
-        at: when it failed, in ISO 8601 and UTC.
+        at: when it failed, in UTC by the node's clock; None in a row of an earlier release that did not note it.
         attempt: its number.
         node_id: the node that ran it.
         code: the class of the error, or a word of ours: ``timeout``, ``cancelled``, ``node_lost``, ``retry_after``.
@@ -200,7 +231,7 @@ class JobError(msgspec.Struct, frozen=True, kw_only=True):
         traceback: where it was raised, if it was raised in Python.
     """
 
-    at: str
+    at: datetime | None
     attempt: int
     node_id: int | None
     code: str

@@ -15,7 +15,7 @@ from typing import Any
 from tests.servers.processes import Spawn
 
 APPLICATION = """
-import asyncio, os
+import asyncio, logging, os
 from dataclasses import dataclass
 from pathlib import Path
 from dbjobs import Backoff, JobContext, Jobs
@@ -30,6 +30,7 @@ class Hello:
 @jobs.command
 async def hello(request: Hello, job: JobContext) -> str:
     job.log("saying hello")
+    logging.getLogger("myapp.greetings").info("greeting %s", request.name)
     job.progress(1.0, "said")
     return f"hello {request.name}"
 

@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 
 from tests.conformance.callers import CALLERS
+from tests.conformance.sync_callers import SYNC_CALLERS
 from tests.servers import Fleet, LeftOut, Target, available_targets
 from tests.servers.processes import Processes, Spawn
 from tests.servers.recycling import Recycler
+from tests.skips import fold
 
 FLEET = pytest.StashKey[Fleet]()
 # What became of each database, by name, in this process and in the processes that share the tests (pytest-xdist).
@@ -58,18 +60,26 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     marker = metafunc.definition.get_closest_marker("dialect")
     sources = metafunc.config.stash[FLEET].sources.values()
     wanted = [source for source in sources if marker is None or source.dialect in marker.args]
-    about_us = metafunc.definition.get_closest_marker("about_us") is not None
-    if about_us or "conformance" not in metafunc.definition.path.parts:
-        # Handlers, processes, the command line and the demo are about us: the first server of each kind will do.
+    parts = metafunc.definition.path.parts
+    if {"conformance", "process", "dialects"}.isdisjoint(parts):
+        # The command line and the demo say the same to every server: the first of each dialect will do.
+        wanted = list({source.dialect: source for source in reversed(wanted)}.values())
+    elif metafunc.definition.get_closest_marker("about_us") is not None or "conformance" not in parts:
         wanted = list({source.kind: source for source in reversed(wanted)}.values())
     if "caller_kind" in metafunc.fixturenames:
-        kinds = [(source.name, kind) for source in wanted for kind in CALLERS[source.dialect]]
+        kinds = []
+        first = {source.kind: source for source in reversed(wanted)}
+        for source in wanted:
+            callers = [*CALLERS[source.dialect], *SYNC_CALLERS[source.dialect]]
+            # What the others say is the drivers' own doing: the first server of each kind hears all of them.
+            kinds += [(source.name, kind) for kind in (callers if source is first[source.kind] else callers[:1])]
         metafunc.parametrize(("target", "caller_kind"), kinds, indirect=["target"], scope="session")
         return
     metafunc.parametrize("target", [source.name for source in wanted], indirect=True, scope="session")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    fold(terminalreporter.stats.get("skipped", ()), "tests")
     versions, left_out = config.stash[VERSIONS], config.stash[LEFT_OUT]
     if not versions and not left_out:
         return
@@ -96,10 +106,9 @@ def target(request: pytest.FixtureRequest) -> Target:
         return request.config.stash[FLEET].open(request.param)
     except LeftOut as error:
         # A green run must mean that every database was tested: all of them in CI, elsewhere those that were named.
-        notice = f"{request.param} LEFT OUT: {error}"
         if os.environ.get("CI") or request.config.stash[FLEET].sources[request.param].is_named:
-            pytest.fail(notice, pytrace=False)
-        pytest.skip(notice)
+            pytest.fail(f"{request.param} LEFT OUT: {error}", pytrace=False)
+        pytest.skip(f"{request.param} is left out (see 'databases')")
 
 
 @pytest.fixture

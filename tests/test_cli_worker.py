@@ -27,8 +27,13 @@ def test_a_worker_runs_jobs_until_it_is_told_to_stop(cli: Cli) -> None:
     assert "up to 3 jobs at once, from the queues default, mail" in worker.line_with("commands")
     ran = cli("enqueue", "hello", '{"name": "you"}', "--wait", "--wait-timeout", "30")
     assert (ran.stdout, ran.stderr) == ('"hello you"\n', "job 1\n")
+    assert "] myapp.greetings: job 1: greeting you" in worker.line_with("greeting")
     ended = cli.json("enqueue", "broken", "--app", "myapp:jobs", "--wait", code=1)
     assert (ended["state"], ended["error"]) == ("failed", "ValueError: no \x1b[31mway")
+    assert "ERROR" in worker.line_with(
+        "] dbjobs.attempts: job 2 (broken): attempt 1 failed: ValueError: no \\x1b[31mway; the job has failed for good"
+    )
+    worker.line_with('raise ValueError("no \\x1b[31mway")')
     assert cli.complaints("--app", "myapp:jobs") == []
     shown = cli("show", "2").stdout
     assert "attempt 1 failed at" in shown

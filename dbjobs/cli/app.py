@@ -19,6 +19,7 @@ from dbjobs.cli.migrate import migrate
 from dbjobs.cli.output import prepare_streams
 from dbjobs.cli.queues import limit, pause, queues, resume
 from dbjobs.cli.show import show
+from dbjobs.cli.sql import sql
 from dbjobs.cli.worker import worker
 
 EXIT_CODES = "Exit codes: 0 all went well; 1 an error, or no such job; 2 wrong usage; 130 interrupted (Ctrl+C)."
@@ -59,5 +60,5 @@ def main(
 
 _JOBS = (enqueue, jobs, show, logs, cancel, requeue, history)
 _QUEUES = (queues, pause, resume, limit)
-for command in (demo, migrate, worker, *_JOBS, *_QUEUES, doctor):
+for command in (demo, migrate, worker, *_JOBS, *_QUEUES, doctor, sql):
     app.command(epilog=EXIT_CODES)(command)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
 
 from dbjobs.cli.connection import find, opened, run
 from dbjobs.cli.options import DEFAULT_SCHEMA, AsJson, Reference, Schema, Url
@@ -38,12 +37,12 @@ async def _show(reference: str, url: str | None, schema: str, as_json: bool) -> 
     if job.meta:
         _block("meta", pretty(job.meta))
     for failure in job.errors:
-        at = moment(datetime.fromisoformat(failure.at), millis=True)
+        at = "" if failure.at is None else f" at {moment(failure.at, millis=True)}"
         node = f", node {failure.node_id}" if failure.node_id is not None else ""
         if failure.code == "cancelled":
-            title = f"attempt {failure.attempt} was cancelled at {at}{node}"
+            title = f"attempt {failure.attempt} was cancelled{at}{node}"
         else:
-            title = f"attempt {failure.attempt} failed at {at}{node}: {one_line(failure.code)}"
+            title = f"attempt {failure.attempt} failed{at}{node}: {one_line(failure.code)}"
         _block(title, clean(failure.traceback or failure.message))
     write()
     write(f"what it logged: dbjobs logs {job.id}")

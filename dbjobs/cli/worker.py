@@ -7,12 +7,12 @@ import logging
 import os
 import signal
 import threading
-import time
 from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
 
+from dbjobs.cli import console
 from dbjobs.cli.application import load
 from dbjobs.cli.connection import run
 from dbjobs.cli.options import duration
@@ -65,7 +65,7 @@ def worker(
     served = _served(queues)
     # In the parent too: a name that is wrong is said once, before any process is started.
     jobs = load(app)
-    _set_up_logging(level)
+    console.set_up(level)
     if processes > 1:
         command = [*own_command(), "worker", app, "--log-level", level]
         command += ["--concurrency", str(concurrency), "--threads", str(threads)]
@@ -123,15 +123,3 @@ def _served(queues: Sequence[str] | None) -> dict[str, int | None] | None:
             raise typer.BadParameter(f"{text!r}: {limit!r} is not a number of jobs", param_hint="--queue")
         served[name] = int(limit) if equals else None
     return served
-
-
-def _set_up_logging(level: str) -> None:
-    """Readable lines on stderr, unless the application has set up its own logging."""
-    formatter = logging.Formatter(
-        "%(asctime)s.%(msecs)03dZ %(levelname)-7s [%(process)d] %(message)s", datefmt="%Y-%m-%d %H:%M:%S"
-    )
-    formatter.converter = time.gmtime
-    handler = logging.StreamHandler()
-    handler.setFormatter(formatter)
-    if not logging.getLogger().handlers:
-        logging.basicConfig(level=level.upper(), handlers=[handler])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -12,35 +11,35 @@ from typing import Any
 import anyio
 
 from dbjobs.client.coalescer import Coalescer
+from dbjobs.client.notices import Notices, ready_of, waits
 from dbjobs.client.turns import RefTurns
 from dbjobs.client.waiting import Waits
 from dbjobs.engine.supervisor import Engine
 from dbjobs.errors import DatabaseError, DatabaseUnavailable, NotRunning, SchemaTooOld, WrongLoop
-from dbjobs.models import Job, JobRef
+from dbjobs.models import Job, JobRef, LiveFilter
 from dbjobs.store import repository
 from dbjobs.store.adopting import adopt
 from dbjobs.store.counters import client_counter
 from dbjobs.store.database import Database, Session, missing_file
-from dbjobs.store.notices import CHILDREN, ready_notices
-from dbjobs.store.records import NewJob, Ready
+from dbjobs.store.notices import ready_notices
+from dbjobs.store.records import NewJob
+from dbjobs.store.retrying import without_conflict
+from dbjobs.store.transactions.appending import append_many, append_one, insert_all, learn_queues
 from dbjobs.store.transactions.cancelling import cancel
 from dbjobs.store.transactions.dependencies import Follower
 from dbjobs.store.transactions.enqueueing import (
     Inserted,
     Parent,
-    insert_many,
     insert_one,
     insert_plain,
     is_plain,
     ref_deadline,
 )
 from dbjobs.store.transactions.migrate import LATEST_VERSION, check, migrate
-from dbjobs.store.transactions.retrying import in_transaction, without_conflict
+from dbjobs.store.transactions.retrying import in_transaction
 
 log = logging.getLogger("dbjobs")
 
-# At most one notice per queue in this time: NOTIFY takes a global lock when it commits.
-NOTICE_COOLDOWN_SECONDS = 0.005
 IDS_PER_STATEMENT = 1000
 
 
@@ -48,9 +47,9 @@ class Client:
     """One open database, shared by everything that a Jobs object does."""
 
     def __init__(self, make: Callable[[], Database], *, migrate: bool) -> None:
-        self._make = make
+        self.make = make
         self._db = make()
-        self._migrate = migrate
+        self.migrates = migrate
         self._opened = 0
         self._loop: asyncio.AbstractEventLoop | None = None
         self._begin()
@@ -61,9 +60,7 @@ class Client:
         self._coalescer: Coalescer[NewJob, JobRef] = Coalescer(self._insert)
         self._turns = RefTurns(max(1, self._db.pool_size - 1))
         self._known_queues: set[str] = set()
-        self._noticed: dict[tuple[str, bool], float] = {}
-        self._late_notices: dict[tuple[str, bool], Ready] = {}
-        self._late: asyncio.Task[None] | None = None
+        self._notices = Notices(lambda: self._db)
         self.waits = Waits(lambda: self.db)
         self.engine: Engine | None = None
 
@@ -81,6 +78,11 @@ class Client:
         return self._db
 
     @property
+    def opened(self) -> Database:
+        """The open database, for another thread, which runs what it wants of it in this event loop."""
+        return self._db
+
+    @property
     def is_working(self) -> bool:
         """True while workers run, in an event loop that still lives."""
         return self.engine is not None and self._loop is not None and not self._loop.is_closed()
@@ -94,8 +96,8 @@ class Client:
         if _this_loop() is not self._loop:
             raise WrongLoop(
                 "this Jobs object is open in another event loop. In a plain handler's thread call "
-                "anyio.from_thread.run(jobs.enqueue, command, request), with functools.partial for options, instead "
-                "of asyncio.run(jobs.enqueue(...)); elsewhere open another Jobs object: async with Jobs(url) as own"
+                "jobs.sync.enqueue(command, request) or anyio.from_thread.run(jobs.enqueue, command, request), not "
+                "asyncio.run(jobs.enqueue(...)); elsewhere open another Jobs object: async with Jobs(url) as own"
             )
 
     async def open(self) -> None:
@@ -104,14 +106,14 @@ class Client:
         async with self._opening:
             if not self._opened:
                 self._loop = asyncio.get_running_loop()  # a close, or an opening that failed, may have let go of it
-                if not self._migrate and (path := missing_file(self._db)) is not None:
+                if not self.migrates and (path := missing_file(self._db)) is not None:
                     raise SchemaTooOld(
                         f"there is no file {path}, so the tables have version 0 and this release needs "
                         f"{LATEST_VERSION}; if the path is right, run 'dbjobs migrate'"
                     )
                 try:
                     await self._db.open()
-                    await (migrate if self._migrate else check)(self._db)
+                    await (migrate if self.migrates else check)(self._db)
                 except BaseException:
                     self._loop = None
                     await self._db.close()
@@ -131,7 +133,7 @@ class Client:
             if not self._loop.is_closed() and (self._opened or self._opening.locked()):
                 self._check_loop()
             if self._opened:  # that loop has ended without a close, and its connections with it
-                self._db = self._make()
+                self._db = self.make()
                 self._opened = 0
         self._loop = loop
         self._begin()
@@ -146,8 +148,7 @@ class Client:
             try:
                 await self._coalescer.close()
                 await self.waits.close()
-                if self._late is not None:
-                    await asyncio.wait([self._late])
+                await self._notices.close()
             finally:
                 self._opened = 0
                 self._loop = None
@@ -182,11 +183,11 @@ class Client:
     ) -> JobRef:
         """Insert one job: coalesced if it is plain, else in a transaction, or in the caller's own."""
         db = self.db
-        session = None if connection is None else await adopt(db, connection)
+        if connection is not None:
+            session = await adopt(db, connection)
+            return await append_one(db, session, job, parents, self._known_queues, refuse_existing=refuse_existing)
         if job.queue not in self._known_queues:
-            await self._learn_queues(db, (job.queue,), session)
-        if session is not None:
-            return await self._insert_in(session, job, parents, refuse_existing=refuse_existing)
+            await learn_queues(db, (job.queue,), self._known_queues, None)
         if is_plain(job):
             return await self._coalescer.submit(job)
         inserted = await self._insert_alone(job, parents, refuse_existing=refuse_existing)
@@ -196,22 +197,11 @@ class Client:
             self._wake([job])
         return inserted.ref
 
-    async def _insert_in(
-        self, session: Session, job: NewJob, parents: Sequence[Parent], *, refuse_existing: bool
-    ) -> JobRef:
-        """Insert one job in the caller's transaction, after whose commit the engine's sweep tells its parents of it."""
-        notices = [CHILDREN] if parents else ready_notices([_ready(job)])
-        deadline = ref_deadline()
-        inserted = await insert_one(
-            session, self.db, job, parents, notices, refuse_existing=refuse_existing, deadline=deadline
-        )
-        return inserted.ref
-
     async def _insert_alone(self, job: NewJob, parents: Sequence[Parent], *, refuse_existing: bool) -> Inserted:
         """Insert one job with a ref_id or with parents in a transaction of ours."""
         db = self.db
         deadline = ref_deadline()
-        notices = ready_notices([_ready(job)])
+        notices = ready_notices([ready_of(job)])
 
         async def work(session: Session) -> Inserted:
             return await insert_one(
@@ -239,31 +229,15 @@ class Client:
         db = self.db
         if not jobs:
             return []
-        session = None if connection is None else await adopt(db, connection)
-        await self._learn_queues(db, sorted({job.queue for job in jobs} - self._known_queues), session)
-
-        async def work(session: Session) -> list[JobRef]:
-            refs = await insert_many(session, jobs)
-            await repository.notify(session, ready_notices(_ready(job) for job in (jobs[0], jobs[-1])))
-            return refs
-
-        if session is not None:
-            return await work(session)
-        refs = await in_transaction(db, work)
+        if connection is not None:
+            return await append_many(db, await adopt(db, connection), jobs, self._known_queues)
+        await learn_queues(db, sorted({job.queue for job in jobs} - self._known_queues), self._known_queues, None)
+        refs = await in_transaction(db, lambda session: insert_all(session, jobs))
         self._wake(jobs[:1])
         return refs
 
-    async def _learn_queues(self, db: Database, queues: Sequence[str], callers: Session | None) -> None:
-        """List queues for people, and not in the caller's transaction: it would hold up all that use them first."""
-        new = [queue for queue in queues if queue not in self._known_queues]
-        if new and callers is not None and db.one_writer:
-            await repository.add_queues(callers, new)  # not noted as known: it may be rolled back
-        elif new:
-            await without_conflict(lambda: repository.add_queues(db, new))
-            self._known_queues.update(new)
-
     async def _insert(self, jobs: Sequence[NewJob]) -> list[JobRef]:
-        notices = ready_notices(self._due_notices(jobs))
+        notices = ready_notices(self._notices.due(jobs))
         if any(job.batch_id is not None for job in jobs):
             refs = await in_transaction(self._db, lambda session: insert_plain(session, jobs, notices))
         else:
@@ -277,48 +251,10 @@ class Client:
         """Tell the workers of this process."""
         if self.engine is None:
             return
-        self.engine.waker.ready([_ready(job) for job in jobs if not _waits(job)])
+        self.engine.waker.ready([ready_of(job) for job in jobs if not waits(job)])
         for job in jobs:
             if job.delay_seconds is not None:
                 self.engine.timekeeper.scheduled_in(job.delay_seconds)
-
-    def _due_notices(self, jobs: Sequence[NewJob]) -> list[Ready]:
-        """Which notices may go out with this insert; the others go together when their cooldown is over."""
-        now = time.monotonic()
-        due: dict[tuple[str, bool], Ready] = {}
-        for job in jobs:
-            if _waits(job):
-                continue
-            key = (job.queue, job.worker is not None)
-            if now - self._noticed.get(key, 0.0) >= NOTICE_COOLDOWN_SECONDS:
-                before = due.get(key)
-                if before is None or job.priority < before.priority:
-                    due[key] = _ready(job)
-            else:
-                self._late_notices[key] = _ready(job)
-        for key in due:
-            self._noticed[key] = now
-        if self._late_notices and (self._late is None or self._late.done()):
-            self._late = asyncio.create_task(self._send_late())
-        return list(due.values())
-
-    async def _send_late(self) -> None:
-        while self._late_notices:
-            await asyncio.sleep(NOTICE_COOLDOWN_SECONDS)
-            late, self._late_notices = self._late_notices, {}
-            now = time.monotonic()
-            # If a later insert has carried a notice for the same queue, this one is told already.
-            untold = [job for key, job in late.items() if now - self._noticed.get(key, 0.0) >= NOTICE_COOLDOWN_SECONDS]
-            for key in late:
-                self._noticed[key] = now
-            if untold:
-                await self._notify(ready_notices(untold))
-
-    async def _notify(self, notices: Sequence[str]) -> None:
-        try:
-            await repository.notify(self._db, notices)
-        except Exception:
-            return  # only a hint, whatever is wrong with it: polling finds the jobs
 
     def poke_queues(self) -> None:
         """Settings of queues were changed by this process."""
@@ -347,10 +283,10 @@ class Client:
         self.waits.ended(done.ended)
         return len(done.ended.intersection(ids)) + len(done.asked)
 
-    async def cancel_many(self, reason: str, **where: Any) -> int:
-        """Cancel all live jobs with these options, a page at a time."""
+    async def cancel_many(self, reason: str, filters: LiveFilter) -> int:
+        """Cancel all live jobs that fit, a page at a time."""
         after, reached = 0, 0
-        while ids := await repository.find_live(self.db, after_id=after, limit=IDS_PER_STATEMENT, **where):
+        while ids := await repository.find_live(self.db, after_id=after, limit=IDS_PER_STATEMENT, **filters):
             reached += await self.cancel(ids, reason)
             after = ids[-1]
         return reached
@@ -360,7 +296,7 @@ class Client:
         db = self.db
         revived, waiting = await without_conflict(lambda: repository.requeue_jobs(db, ids, client_counter()))
         if revived:
-            await self._notify(ready_notices(revived))
+            await self._notices.send(ready_notices(revived))
             if self.engine is not None:
                 self.engine.waker.ready(revived)
         if waiting:
@@ -381,12 +317,3 @@ def _this_loop() -> asyncio.AbstractEventLoop:
             "dbjobs runs on asyncio, and no asyncio event loop runs here: start the program with asyncio.run(main()) "
             "or anyio.run(main, backend='asyncio'). Trio, alone or as anyio's backend, cannot run it"
         ) from None
-
-
-def _ready(job: NewJob) -> Ready:
-    return Ready(job.queue, job.priority, job.worker is not None)
-
-
-def _waits(job: NewJob) -> bool:
-    """True if the row will not be ready when it is inserted."""
-    return job.pending > 0 or job.run_after is not None or bool(job.delay_seconds)

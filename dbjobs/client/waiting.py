@@ -13,7 +13,7 @@ from dbjobs.errors import DatabaseUnavailable, NotRunning, UnknownJob
 from dbjobs.models import Job
 from dbjobs.store import repository
 from dbjobs.store.database import Database
-from dbjobs.store.transactions.retrying import without_conflict
+from dbjobs.store.retrying import without_conflict
 
 # How often a job that is waited for is looked at, at first and at last.
 FIRST_PAUSE_SECONDS = 0.01

@@ -6,13 +6,28 @@ import asyncio
 import math
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 import anyio
 import anyio.to_thread
 
-from dbjobs.engine.attempt import Attempt
 from dbjobs.engine.children import Child, Children
+
+
+class Leavable(Protocol):
+    """An attempt, as a call sees it."""
+
+    call: Call | None
+
+    @property
+    def stop(self) -> object | None:
+        """Why it is ended from outside; None while it is not."""
+        ...
+
+    @property
+    def may_be_left(self) -> bool:
+        """True if nobody need wait for a thread that cannot be interrupted."""
+        ...
 
 
 class Call:
@@ -36,7 +51,7 @@ class Call:
         """True until the handler has returned or raised; safe in any thread."""
         return not self._ended.is_set()
 
-    async def run(self, attempt: Attempt) -> Any:
+    async def run(self, attempt: Leavable) -> Any:
         """Call it and wait for its end, or until the attempt is told to stop and may be left."""
         waiting = asyncio.ensure_future(anyio.to_thread.run_sync(self._work, limiter=anyio.CapacityLimiter(math.inf)))
         waiting.add_done_callback(self._over)

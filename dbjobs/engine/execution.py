@@ -20,6 +20,7 @@ from dbjobs.commands import codec
 from dbjobs.commands.registry import Command, Registry
 from dbjobs.context import current_job
 from dbjobs.engine.attempt import Attempt, Stop
+from dbjobs.engine.attempt_log import tell_after_completion
 from dbjobs.engine.blocking import Call, ProcessCall
 from dbjobs.engine.children import Children
 from dbjobs.engine.deadlines import Deadlines
@@ -111,6 +112,8 @@ class Execution:
             duration_ms = (time.monotonic() - began) * 1000
             if attempt.context._settled:
                 self._reports.completed(attempt.context)
+                if error is not None and not _is_cancellation(error):
+                    tell_after_completion(attempt, error)
                 return None
             if attempt.abandoned and attempt.lane_rest is None:
                 return None

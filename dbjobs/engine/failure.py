@@ -14,6 +14,7 @@ import msgspec
 from dbjobs.commands.codec import dumps
 from dbjobs.context import printable
 from dbjobs.engine.attempt import Attempt, Stop
+from dbjobs.engine.attempt_log import tell
 from dbjobs.engine.traces import MAX_TRACEBACK_CHARACTERS, trace_of
 from dbjobs.errors import Cancel, InvalidRequest, InvalidResponse, PayloadTooLarge, RetryAfter, UnknownCommand
 from dbjobs.models import Backoff
@@ -41,7 +42,9 @@ def failed(attempt: Attempt, error: BaseException, duration_ms: float) -> Outcom
         error: whatever the handler, its request, its response or its hooks raised.
     """
     try:
-        return _failed(attempt, error, duration_ms)
+        made = _failed(attempt, error, duration_ms)
+        tell(attempt, made, error)
+        return made
     except BaseException as again:
         log.error("job %s: its error cannot be told: %s", attempt.job.id, _name_of(again))
         return untold(attempt, _name_of(error), duration_ms)
@@ -51,7 +54,9 @@ def untold(attempt: Attempt, code: str, duration_ms: float) -> Outcome:
     """The outcome of an attempt about which nothing but the name of its error can be said."""
     text = f"{code}: (this error cannot be told: telling it raises, too)"
     try:
-        return _again_or_failed(attempt, code, text, duration_ms)
+        made = _again_or_failed(attempt, code, text, duration_ms)
+        tell(attempt, made)
+        return made
     except BaseException:
         return Outcome(id=attempt.job.id, attempt=attempt.job.attempt, kind="failed", error_code=code, error=text)
 
@@ -77,6 +82,13 @@ def _failed(attempt: Attempt, error: BaseException, duration_ms: float) -> Outco
 
 def stopped(attempt: Attempt, duration_ms: float) -> Outcome | None:
     """The outcome of an attempt that was ended from outside; None if it is no longer ours."""
+    made = _stopped(attempt, duration_ms)
+    if made is not None and made.kind != "hand_back":
+        tell(attempt, made)
+    return made
+
+
+def _stopped(attempt: Attempt, duration_ms: float) -> Outcome | None:
     match attempt.stop:
         case Stop.TIMEOUT:
             text = f"timed out after {attempt.job.timeout_seconds:g} s"

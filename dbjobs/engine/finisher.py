@@ -12,6 +12,7 @@ from contextlib import suppress
 import anyio
 
 from dbjobs.engine.attempt import Attempt
+from dbjobs.engine.attempt_log import tell_dropped
 from dbjobs.engine.reporter import Reporter
 from dbjobs.engine.resilience import Backoff
 from dbjobs.engine.waker import Waker
@@ -272,11 +273,7 @@ class Finisher:
         for attempt, outcome in entries:
             ours = outcome.id not in lost
             if not ours:
-                log.warning(
-                    "job %s attempt %s is no longer ours: its outcome was dropped",
-                    outcome.id,
-                    outcome.attempt,
-                )
+                tell_dropped(attempt)
             elif outcome.kind in FINALS:
                 ended.append(outcome.id)
             elif outcome.kind in ("retry", "hand_back"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 
 from dbjobs import clock
+from dbjobs.engine.attempt_log import tell_lost
 from dbjobs.engine.waker import Waker
 from dbjobs.engine.watch import Watch
 from dbjobs.errors import TransactionConflict
@@ -46,7 +47,7 @@ class Janitor:
         for node in nodes:
             is_ours = not node.buried and node.id in dead and await bury(self._db, node.id)
             if is_ours or node.buried:
-                rescued = await take_over(self._db, node.id)
+                rescued = await self._take_over(node.id)
                 if is_ours or rescued.requeued + rescued.ended:  # else somebody else has done it, and told it
                     self._report(rescued)
         return self._pause
@@ -74,7 +75,7 @@ class Janitor:
         for node_id in await repository.find_orphans(self._db):
             if node_id in {node.id for node in await repository.list_nodes(self._db)}:
                 continue
-            rescued = await take_over(self._db, node_id)
+            rescued = await self._take_over(node_id)
             if rescued.requeued + rescued.ended:
                 log.error("node %d had jobs but no row, which should not happen", node_id)
                 self._report(rescued)
@@ -90,8 +91,11 @@ class Janitor:
             # A heartbeat that was held up on the way may have renewed it by mistake.
             await repository.heartbeat(self._db, node_id, 0.0, "{}")
             if await bury(self._db, node_id):
-                self._report(await take_over(self._db, node_id))
+                self._report(await self._take_over(node_id))
             del self._given_up[node_id]  # else others have it, or will
+
+    async def _take_over(self, node_id: int) -> Rescue:
+        return await take_over(self._db, node_id, lambda job, outcome: tell_lost(job, outcome, node_id))
 
     def _report(self, rescued: Rescue) -> None:
         log.warning(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import TypedDict
+from typing import Any, TypedDict, Unpack
 
 import msgspec
 
@@ -14,19 +14,7 @@ from dbjobs.errors import InvalidOption
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """Settings of one node.
-
-    Attributes:
-        concurrency: attempts that run at the same time on this node.
-        queues: queues served, with their own concurrency where it is not None; None serves every queue.
-        lease_seconds: how long this node keeps its jobs after its last sign of life.
-        grace_seconds: how long running handlers may go on when the node is stopped.
-        retention_months: whole months of history kept beside this one; None keeps all.
-        stall_seconds: a handler that blocks the event loop for so long is reported.
-        unresponsive_seconds: a handler that goes on for so long after it was cancelled loses its slot.
-        threads: plain handlers that run in threads at the same time.
-        processes: handlers with ``process=True`` that run, each in a process, at the same time.
-    """
+    """Settings of one node: StartOptions, checked, with their defaults; durations are seconds."""
 
     concurrency: int = 100
     queues: Mapping[str, int | None] | None = None
@@ -53,32 +41,28 @@ class StartOptions(TypedDict, total=False):
     processes: int | None
 
 
-def make_settings(
-    *,
-    concurrency: int = 100,
-    queues: Sequence[str] | Mapping[str, int | None] | None = None,
-    lease_seconds: float | timedelta = 30.0,
-    grace_seconds: float | timedelta = 10.0,
-    retention_months: int | None = 12,
-    stall_seconds: float | timedelta = 2.0,
-    unresponsive_seconds: float | timedelta = 5.0,
-    threads: int = 40,
-    processes: int | None = None,
-) -> Settings:
+_DURATIONS = {"lease_seconds": 1.0, "grace_seconds": 0.0, "stall_seconds": 0.1, "unresponsive_seconds": 0.0}
+
+
+def make_settings(**given: Unpack[StartOptions]) -> Settings:
     """Check the arguments of ``jobs.start``.
 
     Raises:
         InvalidOption: names the argument.
     """
-    if processes is None:
-        processes = os.cpu_count() or 1
-    for name, count in (("concurrency", concurrency), ("threads", threads), ("processes", processes)):
+    settings: dict[str, Any] = msgspec.structs.asdict(Settings())
+    for name, value in given.items():
+        if name not in settings:
+            raise InvalidOption(f"start: there is no setting {name!r}; known are {', '.join(settings)}")
+        if name != "processes" or value is not None:
+            settings[name] = value
+    for name in ("concurrency", "threads", "processes"):
+        count = settings[name]
         if isinstance(count, bool) or not isinstance(count, int) or not 1 <= count <= 100_000:
             raise InvalidOption(f"start: {name}={count!r} must be a whole number between 1 and 100000")
-    lease = options.duration(lease_seconds, "start: lease_seconds", least=1.0)
-    grace = options.duration(grace_seconds, "start: grace_seconds")
-    stall = options.duration(stall_seconds, "start: stall_seconds", least=0.1)
-    unresponsive = options.duration(unresponsive_seconds, "start: unresponsive_seconds")
+    for name, least in _DURATIONS.items():
+        settings[name] = options.duration(settings[name], f"start: {name}", least=least)
+    retention_months, queues = settings["retention_months"], settings["queues"]
     if retention_months is not None and (not isinstance(retention_months, int) or retention_months < 1):
         raise InvalidOption(f"start: retention_months={retention_months!r} must be a whole number >= 1, or None")
     if isinstance(queues, str):
@@ -91,14 +75,5 @@ def make_settings(
             raise InvalidOption(f"start: queues: the concurrency of {queue!r} must be a whole number >= 1")
     if served is not None and not served:
         raise InvalidOption("start: queues=[] serves nothing; leave it out to serve every queue")
-    return Settings(
-        concurrency=concurrency,
-        queues=served,
-        lease_seconds=lease,
-        grace_seconds=grace,
-        retention_months=retention_months,
-        stall_seconds=stall,
-        unresponsive_seconds=unresponsive,
-        threads=threads,
-        processes=processes,
-    )
+    settings["queues"] = served
+    return Settings(**settings)

@@ -1,4 +1,4 @@
-"""Opens the task group, starts the loops in order, and stops them in order. The shutdown order is here only."""
+"""Opens the task group and starts the loops in order."""
 
 from __future__ import annotations
 
@@ -15,17 +15,16 @@ from typing import Any
 import anyio
 from anyio.abc import TaskGroup
 
-from dbjobs import clock
 from dbjobs.commands import codec
 from dbjobs.commands.registry import Registry
 from dbjobs.context import JobContext
-from dbjobs.engine.attempt import Attempt, Stop
-from dbjobs.engine.custody import Custody
+from dbjobs.engine.attempt import Attempt
 from dbjobs.engine.deadlines import Deadlines
 from dbjobs.engine.dependencies import Dependencies
 from dbjobs.engine.dispatcher import Dispatcher
 from dbjobs.engine.finisher import Finisher
 from dbjobs.engine.janitor import Janitor
+from dbjobs.engine.lapse import Lapse
 from dbjobs.engine.node import BEATS_PER_LEASE, Listener, Node
 from dbjobs.engine.queues import Queues
 from dbjobs.engine.reporter import Reporter
@@ -33,11 +32,12 @@ from dbjobs.engine.resilience import Outages, every, speak_through, supervised
 from dbjobs.engine.runner import UNSTARTED_SECONDS, Runners
 from dbjobs.engine.settings import Settings
 from dbjobs.engine.shelter import Shelter
+from dbjobs.engine.shutdown import Shutdown
 from dbjobs.engine.stall import StallWatch
 from dbjobs.engine.timekeeper import Timekeeper
 from dbjobs.engine.vacuum import Vacuum
 from dbjobs.engine.waker import Waker
-from dbjobs.errors import AttemptLost, DatabaseError, InvalidResponse, WorkersStopped
+from dbjobs.errors import AttemptLost, InvalidResponse, WorkersStopped
 from dbjobs.models import Job, JobRef
 from dbjobs.store import repository
 from dbjobs.store.database import Database
@@ -47,12 +47,8 @@ from dbjobs.store.transactions.settlement import settle_in
 
 log = logging.getLogger("dbjobs")
 
-# How long the last writes may take when the database is slow or away; then the lease runs out by itself.
-LAST_WRITES_SECONDS = 10.0
 LONGEST_CANCEL_LOOK_SECONDS = 5.0
 HEARTBEAT = "heartbeat"
-# How long handlers may go on after a lease was found to be over, for the heartbeat to say whether it is.
-LAPSED_SECONDS = 0.4
 
 
 class Engine:
@@ -130,8 +126,8 @@ class Engine:
             describe=self._describe,
             listener=Listener(
                 registered=self.waker.look_everywhere,
-                lost=self._lost,
-                renewed_late=self._renewed_late,
+                lost=lambda node_id, why: self._lapse.lost(node_id, why),
+                renewed_late=lambda: self._lapse.renewed_late(),
                 trouble=lambda error: self._outages.failed(HEARTBEAT, error),
                 answered=self._answered,
                 reconnected=self._reconnected,
@@ -139,9 +135,12 @@ class Engine:
         )
         self._stop_asked = anyio.Event()
         self._stop_now = anyio.Event()
+        self._lapse = Lapse(self._node, self._dispatcher, self._runners, self._finisher, self._janitor)
+        self._shutdown = Shutdown(
+            db, settings, self._dispatcher, self._runners, self._finisher, self.reports, self._node, self._stop_now
+        )
         self._tasks: TaskGroup | None = None
         self._death: BaseException | None = None
-        self._lapsed_at: float | None = None
         self.left: list[Attempt] = []
 
     @property
@@ -183,7 +182,7 @@ class Engine:
                     self._deadlines.run,
                     self._runners.memory.all,
                     self._runners.abandon,
-                    self._check_lease,
+                    self._lapse.look,
                 )
                 loops.start_soon(supervised, "listening", self.waker.listen)
                 loops.start_soon(every, "looking for cancellations", 0.2, self._look_for_cancellations)
@@ -206,7 +205,7 @@ class Engine:
                     try:
                         with anyio.CancelScope(shield=True):
                             self.stop()
-                            await self._shut_down(dispatching)
+                            self.left = await self._shutdown.run(dispatching)
                             await self._runners.close()
                     finally:
                         loops.end()  # shielded as they are, nothing else would end them
@@ -269,98 +268,8 @@ class Engine:
         finally:
             ended.set()
 
-    async def _shut_down(self, dispatching: anyio.Event) -> None:
-        """Claims, then waiting attempts, then running ones, then outcomes, then reports, then the node."""
-        self._dispatcher.stop()
-        with anyio.move_on_after(LAST_WRITES_SECONDS):
-            await dispatching.wait()
-        self._runners.give_back_waiting()
-        await self._grace()
-        self._runners.memory.end_all(Stop.SHUTDOWN, time.monotonic())
-        with anyio.move_on_after(self._settings.unresponsive_seconds + 1.0):
-            await self._runners.memory.quiet()
-        self.left = self._runners.forsake()
-        if not self.left:
-            with anyio.move_on_after(1.0):
-                await self._runners.memory.quiet()  # handlers that had to be closed
-        try:
-            with anyio.fail_after(LAST_WRITES_SECONDS):
-                await self._finisher.flush()
-                await self.reports.flush()
-            node_id = self._node.id
-            if node_id is not None and not self.left:
-                # No beat may find the row gone and register the node once more.
-                await self._node.stop()
-                with anyio.fail_after(LAST_WRITES_SECONDS):
-                    await self._give_back_rest(node_id)
-                    await repository.remove_node(self._db, node_id)
-        except TimeoutError:
-            log.warning("the node could not sign off (no answer in time); its lease will run out")
-        except Exception as error:
-            # Not the database's own error: a fault of ours, or of a driver. Its place tells more.
-            place = None if isinstance(error, DatabaseError) else error
-            log.warning("the node could not sign off (%s); its lease will run out", error, exc_info=place)
-        if self.left and self._node.id is not None:
-            self._leave_in_custody(self._node.id)
-
-    def _leave_in_custody(self, node_id: int) -> None:
-        """Handlers in threads still run: their jobs and lanes stay ours, and the stop need not wait for them."""
-        for attempt in self.left:
-            log.error(
-                "job %s (%s) still runs in a thread, which nobody can stop; it keeps its job%s until it ends (the "
-                "lease of node %s is renewed), or until this process does: end it to hand them over within %g s",
-                attempt.job.id, attempt.job.command,
-                f" and the worker {attempt.job.worker!r}" if attempt.job.worker is not None else "",
-                node_id, self._settings.lease_seconds,
-            )  # fmt: skip
-        Custody(self._db, node_id, self._settings.lease_seconds, self.left).start()
-
-    async def _grace(self) -> None:
-        if not self._runners.memory.held or self._stop_now.is_set():
-            return
-        log.info("stopping: %d jobs are still running", len(self._runners.memory.held))
-        with anyio.move_on_after(self._settings.grace_seconds):
-            async with anyio.create_task_group() as waits:
-
-                async def wait_for(something: Callable[[], Awaitable[Any]]) -> None:
-                    await something()
-                    waits.cancel_scope.cancel()
-
-                waits.start_soon(wait_for, self._runners.memory.quiet)
-                waits.start_soon(wait_for, self._stop_now.wait)
-
-    async def _give_back_rest(self, node_id: int) -> None:
-        held = await repository.find_held(self._db, node_id, 100_000)
-        if held:
-            outcomes = [Outcome(id=job.id, attempt=job.attempt, kind="hand_back") for job in held]
-            await repository.hand_back_jobs(self._db, node_id, outcomes)
-
     def _current_node(self) -> int | None:
         return self._node.id
-
-    def _lost(self, node_id: int, why: str) -> None:
-        """Others may have our jobs: nothing of this node id may go on here."""
-        log.error("the lease of node %d is over: %s; its jobs are stopped here", node_id, why)
-        self._runners.drop_waiting(node_id)
-        self._runners.memory.end_all(Stop.LOST, time.monotonic(), node_id)
-        self._finisher.forget(node_id)
-        self._janitor.give_up(node_id, self._node.lease_ends)
-
-    def _check_lease(self) -> None:
-        """End what runs on a lease that is over: this process was suspended, or its heartbeat stands still.
-
-        A heartbeat that wakes up with us is given a moment to renew the lease, if nobody has taken the jobs. If it does
-        so later, jobs that have been dropped here are found and handed back.
-        """
-        node_id = self._node.id
-        if node_id is None or clock.now() <= self._node.lease_ends:
-            self._lapsed_at = None
-            return
-        self._lapsed_at = self._lapsed_at or time.monotonic()
-        if time.monotonic() - self._lapsed_at >= LAPSED_SECONDS:
-            self._runners.drop_waiting(node_id)
-            self._runners.memory.end_all(Stop.LOST, time.monotonic(), node_id)
-            self._dispatcher.reconcile_soon()
 
     def _die(self, error: BaseException) -> None:
         """A task that should live as long as the node has ended."""
@@ -368,10 +277,6 @@ class Engine:
         self._death = error
         if self._tasks is not None:
             self._tasks.cancel_scope.cancel()
-
-    def _renewed_late(self) -> None:
-        log.warning("this process stood still for longer than its lease; nobody has taken its jobs, and they go on")
-        self._dispatcher.reconcile_soon()  # what was to start meanwhile was left alone
 
     def _answered(self) -> None:
         self._outages.succeeded(HEARTBEAT)

@@ -3,32 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Protocol
-from urllib.parse import SplitResult, parse_qsl, urlsplit
+from typing import Any, Protocol, TypeVar
 
-from dbjobs.errors import InvalidOption, InvalidUrl, MissingDriver
+from dbjobs.errors import InvalidOption, MissingDriver
 from dbjobs.store.records import NewJob
 from dbjobs.store.statements import Statements
+from dbjobs.store.url import SCHEMES, split_url
 
+T = TypeVar("T")
 Row = Any  # a row of any driver: values by position and by column name
 
 _SCHEMA = re.compile(r"[a-z_][a-z0-9_]{0,39}\Z")
-
-# scheme -> (module, class, driver package, extra)
-_DIALECTS = {
-    "postgresql": ("dbjobs.store.postgres.database", "PostgresDatabase", "asyncpg", "postgres"),
-    "postgres": ("dbjobs.store.postgres.database", "PostgresDatabase", "asyncpg", "postgres"),
-    "mysql": ("dbjobs.store.mysql.database", "MysqlDatabase", "aiomysql", "mysql"),
-    "mariadb": ("dbjobs.store.mysql.database", "MysqlDatabase", "aiomysql", "mysql"),
-    "mysql+asyncmy": ("dbjobs.store.mysql.database", "MysqlDatabase", "asyncmy", "mysql"),
-    "mariadb+asyncmy": ("dbjobs.store.mysql.database", "MysqlDatabase", "asyncmy", "mysql"),
-    "mssql": ("dbjobs.store.sqlserver.database", "SqlServerDatabase", "aioodbc", "sqlserver"),
-    "sqlite": ("dbjobs.store.sqlite.database", "SqliteDatabase", "sqlite3", ""),
-}
 
 
 class Session(Protocol):
@@ -80,12 +69,26 @@ class Database(Protocol):
         """A transaction: committed when the block ends, rolled back when it raises."""
         ...
 
+    async def conduct(self, work: Callable[[Session], Coroutine[Any, Any, T]]) -> T:
+        """Run ``work``, which awaits nothing but its session, in a transaction; its result, after the commit."""
+        ...
+
     def handler_transaction(self) -> AbstractAsyncContextManager[Session]:
         """The same for a handler, which may keep it open for long: apart from the engine's own connections."""
         ...
 
     async def adopt(self, connection: Any) -> Session:
         """The caller's own connection as a session. Raises InvalidOption if it is not one of this database."""
+        ...
+
+    async def adopt_blocking(self, connection: Any, wait: Callable[[Coroutine[Any, Any, Any]], Any]) -> Session:
+        """The same for code without an event loop: the connection of a synchronous driver.
+
+        The session never suspends: its ``fetch`` has blocked until the answer was there.
+
+        Args:
+            wait: runs a coroutine in the event loop in which this database is open, and waits for its result.
+        """
         ...
 
     async def listen(self, on_notice: Callable[[str], None], on_ready: Callable[[bool], None]) -> None:
@@ -119,54 +122,10 @@ class Database(Protocol):
         ...
 
 
-def split_url(url: str) -> tuple[SplitResult, dict[str, str]]:
-    """Split a database URL and its query options.
-
-    Raises:
-        InvalidUrl: no scheme, an unknown scheme, or a port that is not a number.
-    """
-    known = ", ".join(f"{scheme}://" for scheme in _DIALECTS)
-    if not isinstance(url, str) or "://" not in url:
-        raise InvalidUrl(f"database URL {_hidden(url)!r} has no scheme; expected one of {known}")
-    try:
-        parts = urlsplit(url)
-        if "," not in parts.netloc or _DIALECTS.get(parts.scheme, ("", ""))[1] != "PostgresDatabase":
-            _ = parts.port  # PostgreSQL's URL may name several hosts, each with a port
-    except ValueError as error:
-        raise InvalidUrl(f"database URL {_hidden(url)!r}: {error}") from None
-    if parts.scheme not in _DIALECTS:
-        plain = parts.scheme.partition("+")[0]
-        hint = f"write {plain}:// (dbjobs picks the driver)" if plain in _DIALECTS else f"expected one of {known}"
-        raise InvalidUrl(f"database URL {_hidden(url)!r}: unknown scheme {parts.scheme!r}; {hint}")
-    options: dict[str, str] = {}
-    for name, value in parse_qsl(parts.query, keep_blank_values=True):
-        if name in options:
-            raise InvalidUrl(f"database URL {_hidden(url)!r}: option {name!r} is given twice")
-        options[name] = value
-    return parts, options
-
-
-def number_option(options: dict[str, str], name: str, default: int) -> int:
-    """A URL option that must be a whole number >= 1.
-
-    Raises:
-        InvalidUrl.
-    """
-    value = options.get(name, str(default))
-    if not value.isdigit() or int(value) < 1:
-        raise InvalidUrl(f"database URL option {name}={value!r} must be a whole number >= 1")
-    return int(value)
-
-
 def missing_file(db: Database) -> Path | None:
     """The file of a database that opening would make anew; None if it is there, or if there is no file at all."""
     path = getattr(db, "path", None)
     return path if isinstance(path, Path) and not path.exists() else None
-
-
-def _hidden(url: object) -> str:
-    """The URL without its password, for messages."""
-    return re.sub(r"(://[^:/@]*):[^@]*@", r"\1:***@", str(url))
 
 
 def make_database(url: str, *, schema: str = "dbjobs", **settings: Any) -> Database:
@@ -186,12 +145,13 @@ def make_database(url: str, *, schema: str = "dbjobs", **settings: Any) -> Datab
         raise InvalidOption(
             f"schema {schema!r} must be at most 40 lower-case letters, digits and underscores, not a digit first"
         )
-    module, name, driver, extra = _DIALECTS[parts.scheme]
+    scheme = SCHEMES[parts.scheme]
     try:
-        import_module(driver)
+        import_module(scheme.driver)
     except ImportError:
         raise MissingDriver(
-            f"{parts.scheme}:// needs the package {driver}, which is not installed: pip install 'dbjobs[{extra}]'"
+            f"{parts.scheme}:// needs the package {scheme.driver}, which is not installed: "
+            f"pip install 'dbjobs[{scheme.extra}]'"
         ) from None
-    database: Database = getattr(import_module(module), name)(url, schema=schema, **settings)
+    database: Database = getattr(import_module(scheme.module), scheme.database)(url, schema=schema, **settings)
     return database

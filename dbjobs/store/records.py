@@ -151,6 +151,8 @@ class Held(msgspec.Struct, frozen=True, gc=False):
     retry_limit: int
     worker: str | None
     cancel_requested: bool
+    command: str
+    queue: str
 
 
 class LogEntry(msgspec.Struct, frozen=True, gc=False):

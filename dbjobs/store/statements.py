@@ -26,7 +26,8 @@ class Parameter(NamedTuple):
 class Statement(NamedTuple):
     """A statement ready for a driver: its text and what to bind, in order.
 
-    ``packed``: its only row holds an array for each column (``-- @packed id x`` in PostgreSQL's files, with their names).
+    Attributes:
+        packed: its only row holds an array for each column (``-- @packed id x`` in PostgreSQL's files names them).
     """
 
     name: str

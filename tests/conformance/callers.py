@@ -19,6 +19,9 @@ from psycopg.rows import dict_row
 from sqlalchemy import URL, make_url, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
 
+from dbjobs import JobRef, Jobs
+from dbjobs.store.adopting import adopt
+from dbjobs.store.database import Session
 from tests.conformance.raw import CallersConnection, Raw
 
 OpenCaller = Callable[[Raw], AbstractAsyncContextManager["Caller"]]
@@ -49,6 +52,17 @@ class Caller:
     async def settings(self) -> object:
         """What the owner has set on the connection, and must find again."""
         return None
+
+    async def enqueue(self, jobs: Jobs, *arguments: Any, **options: Any) -> JobRef:
+        """Enqueue in this transaction."""
+        return await jobs.enqueue(*arguments, connection=self.given, **options)
+
+    async def enqueue_many(self, jobs: Jobs, *arguments: Any, **options: Any) -> list[JobRef]:
+        return await jobs.enqueue_many(*arguments, connection=self.given, **options)
+
+    async def session(self, jobs: Jobs) -> Session:
+        """The transaction as our own code has it."""
+        return await adopt(jobs._client.db, self.given)
 
 
 # --- our own drivers' connections ------------------------------------------------------------------

@@ -10,6 +10,7 @@ from dbjobs import Jobs
 from dbjobs.engine import queues, timekeeper, waker
 from tests.conformance.callers import CALLERS, Caller
 from tests.conformance.raw import Raw
+from tests.conformance.sync_callers import SYNC_CALLERS
 from tests.servers import Target
 
 
@@ -35,7 +36,8 @@ def no_nul_in_json(target: Target) -> None:
 @pytest.fixture
 async def caller(raw: Raw, target: Target, caller_kind: str) -> AsyncIterator[Caller]:
     """An application that holds its own transaction: the test runs once for each kind there is (see ``CALLERS``)."""
-    async with CALLERS[target.dialect][caller_kind](raw) as opened:
+    kinds = {**CALLERS[target.dialect], **SYNC_CALLERS[target.dialect]}
+    async with kinds[caller_kind](raw) as opened:
         yield opened
 
 

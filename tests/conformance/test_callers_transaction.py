@@ -15,7 +15,6 @@ from sqlalchemy.orm import Session
 
 from dbjobs import DatabaseError, DatabaseUnavailable, InvalidOption, Jobs, JobState, RefIdExists, UnknownJob
 from dbjobs.store import repository
-from dbjobs.store.adopting import adopt
 from dbjobs.store.records import NewJob
 from tests.conformance.callers import CALLERS, Caller, engine_for
 from tests.conformance.helpers import whole_list
@@ -34,7 +33,7 @@ async def test_a_commit_brings_the_job_and_the_caller_s_rows(jobs: Jobs, raw: Ra
     async with jobs.start():
         await caller.begin()
         await caller.execute("INSERT INTO note VALUES ('mine')")
-        ref = await jobs.enqueue(echo, AWKWARD, connection=caller.given)
+        ref = await caller.enqueue(jobs, echo, AWKWARD)
         assert await jobs.get(ref) is None, "visible before the commit"
         await caller.commit()
         assert (await jobs.wait(ref, timeout=10)).response == AWKWARD
@@ -47,7 +46,7 @@ async def test_the_job_may_be_all_that_is_committed(jobs: Jobs, caller: Caller) 
     async with jobs.start():
         for commits in (False, True):
             await caller.begin()
-            ref = await jobs.enqueue(echo, commits, connection=caller.given)
+            ref = await caller.enqueue(jobs, echo, commits)
             assert await jobs.get(ref) is None, "visible before the commit"
             await (caller.commit if commits else caller.rollback)()
         assert (await jobs.wait(ref, timeout=10)).response is True
@@ -61,7 +60,7 @@ async def test_a_commit_wakes_the_workers(target: Target, jobs: Jobs, caller: Ca
     jobs.command(echo)
     async with jobs.start():
         await caller.begin()
-        ref = await jobs.enqueue(echo, 5, connection=caller.given)
+        ref = await caller.enqueue(jobs, echo, 5)
         await caller.commit()
         assert (await jobs.wait(ref, timeout=10)).response == 5
 
@@ -71,7 +70,7 @@ async def test_a_rollback_takes_both_away(jobs: Jobs, raw: Raw, caller: Caller) 
     async with jobs:
         await caller.begin()
         await caller.execute("INSERT INTO note VALUES ('mine')")
-        ref = await jobs.enqueue(echo, 5, connection=caller.given, ref_id="r", batch_id="b")
+        ref = await caller.enqueue(jobs, echo, 5, ref_id="r", batch_id="b")
         await caller.rollback()
         assert await jobs.get(ref) is None
         assert await jobs.get_by_ref_id("r") is None
@@ -86,9 +85,9 @@ async def test_a_savepoint_takes_only_its_own_jobs_back(jobs: Jobs, raw: Raw, ca
     async with jobs:
         await caller.begin()
         await caller.execute("INSERT INTO note VALUES ('mine')")
-        kept = await jobs.enqueue(echo, 1, connection=caller.given)
+        kept = await caller.enqueue(jobs, echo, 1)
         await caller.execute("SAVEPOINT mine")
-        await jobs.enqueue(echo, 2, connection=caller.given, ref_id="r")
+        await caller.enqueue(jobs, echo, 2, ref_id="r")
         await caller.execute("ROLLBACK TO SAVEPOINT mine")
         await caller.commit()
         assert [row.id for row in await whole_list(jobs)] == [kept.id]
@@ -105,9 +104,7 @@ async def test_many_jobs_come_or_go_together(
     requests = [f"{number}: {AWKWARD}" for number in range(count)]
     async with jobs:
         await caller.begin()
-        refs = await jobs.enqueue_many(
-            echo, requests, connection=caller.given, tag=tag, args={"a": AWKWARD}, meta={"m": 1}, timeout=2.5
-        )
+        refs = await caller.enqueue_many(jobs, echo, requests, tag=tag, args={"a": AWKWARD}, meta={"m": 1}, timeout=2.5)
         assert len(refs) == count
         assert await whole_list(jobs) == []
         await (caller.commit if commits else caller.rollback)()
@@ -131,7 +128,7 @@ async def test_many_jobs_of_a_batch_are_counted(jobs: Jobs, caller: Caller) -> N
     jobs.command(echo)
     async with jobs:
         await caller.begin()
-        await jobs.enqueue_many(echo, range(120), connection=caller.given, batch_id="b", run_after=3600)
+        await caller.enqueue_many(jobs, echo, range(120), batch_id="b", run_after=3600)
         await caller.commit()
         batch = await jobs.batch("b")
     assert batch is not None
@@ -143,15 +140,15 @@ async def test_every_kind_of_job_takes_part(jobs: Jobs, caller: Caller) -> None:
     async with jobs:
         parent = await jobs.enqueue(echo, ref_id="parent")
         await caller.begin()
-        child = await jobs.enqueue(echo, connection=caller.given, depends_on="parent")
-        late = await jobs.enqueue(echo, connection=caller.given, run_after=3600)
-        lane = await jobs.enqueue(echo, connection=caller.given, worker="w", queue="never used")
-        same = await jobs.enqueue(echo, connection=caller.given, ref_id="parent")
+        child = await caller.enqueue(jobs, echo, depends_on="parent")
+        late = await caller.enqueue(jobs, echo, run_after=3600)
+        lane = await caller.enqueue(jobs, echo, worker="w", queue="never used")
+        same = await caller.enqueue(jobs, echo, ref_id="parent")
         assert (same.id, same.created) == (parent.id, False)
         with pytest.raises(RefIdExists):
-            await jobs.enqueue(echo, connection=caller.given, ref_id="parent", on_conflict="raise")
+            await caller.enqueue(jobs, echo, ref_id="parent", on_conflict="raise")
         with pytest.raises(UnknownJob):
-            await jobs.enqueue(echo, connection=caller.given, depends_on="nobody")
+            await caller.enqueue(jobs, echo, depends_on="nobody")
         await caller.commit()
         states = {row.id: row.state for row in await whole_list(jobs)}
     assert states == {
@@ -166,8 +163,8 @@ async def test_a_child_waits_for_its_parent_in_the_same_transaction(jobs: Jobs, 
     jobs.command(echo)
     async with jobs.start():
         await caller.begin()
-        parent = await jobs.enqueue(echo, 1, connection=caller.given)
-        child = await jobs.enqueue(echo, 2, connection=caller.given, depends_on=parent)
+        parent = await caller.enqueue(jobs, echo, 1)
+        child = await caller.enqueue(jobs, echo, 2, depends_on=parent)
         await caller.commit()
         done = await jobs.wait(child, timeout=10)
     assert (done.state, done.depends_on) == (JobState.COMPLETED, (parent.id,))
@@ -179,7 +176,7 @@ async def test_a_child_of_a_cancelled_job_ends_with_the_commit(jobs: Jobs, calle
         parent = await jobs.enqueue(echo)
         await jobs.cancel(parent)
         await caller.begin()
-        child = await jobs.enqueue(echo, connection=caller.given, depends_on=parent, ref_id="child", batch_id="b")
+        child = await caller.enqueue(jobs, echo, depends_on=parent, ref_id="child", batch_id="b")
         assert await jobs.get(child) is None
         await caller.commit()
         async with jobs.start():
@@ -199,7 +196,7 @@ async def test_every_statement_of_an_enqueue_runs_on_it(jobs: Jobs, caller: Call
         parents = await jobs.enqueue_many(echo, range(2), batch_id="b")
         waiting = await jobs.enqueue(echo, depends_on=parents[1])
         await caller.begin()
-        session = await adopt(jobs._client.db, caller.given)
+        session = await caller.session(jobs)
         assert session.connection is not None
         ((id, _),) = await repository.insert_jobs(
             session, [NewJob(command="echo", queue="default", ref_id="r", batch_id="b", pending=1)], ["ready"]
@@ -227,9 +224,9 @@ async def test_the_caller_s_connection_is_its_own_again(jobs: Jobs, raw: Raw, ca
         for number in range(7):  # more often than psycopg takes to prepare a statement
             await caller.begin()
             before = await caller.settings()
-            await jobs.enqueue(echo, number, connection=caller.given, ref_id=str(number))
+            await caller.enqueue(jobs, echo, number, ref_id=str(number))
             assert await caller.settings() == before
-            await jobs.enqueue_many(echo, range(100), connection=caller.given)
+            await caller.enqueue_many(jobs, echo, range(100))
             assert await caller.settings() == before
             await caller.execute(f"INSERT INTO note VALUES ('{number}')")
             await caller.commit()
@@ -241,7 +238,7 @@ async def test_a_first_job_of_a_queue_does_not_wait_for_an_open_transaction(jobs
     jobs.command(echo)
     async with jobs:
         await caller.begin()
-        await jobs.enqueue(echo, connection=caller.given, queue="new")
+        await caller.enqueue(jobs, echo, queue="new")
         if not jobs._client.db.one_writer:  # else everybody waits for a transaction that has written
             async with asyncio.timeout(5):
                 assert (await jobs.enqueue(echo, queue="new")).created
@@ -364,10 +361,10 @@ async def test_a_failed_transaction_stays_failed(jobs: Jobs, caller: Caller) -> 
         with pytest.raises(Exception, match="nowhere"):
             await caller.execute("SELECT * FROM nowhere")
         with pytest.raises((DatabaseError, InvalidOption)):
-            await jobs.enqueue(echo, connection=caller.given)
+            await caller.enqueue(jobs, echo)
         await caller.rollback()
         await caller.begin()
-        await jobs.enqueue(echo, connection=caller.given)
+        await caller.enqueue(jobs, echo)
         await caller.commit()
         assert len(await whole_list(jobs)) == 1
 
@@ -418,8 +415,8 @@ async def test_a_ref_id_twice_in_one_transaction_is_one_job(jobs: Jobs, caller: 
     jobs.command(echo)
     async with jobs:
         await caller.begin()
-        first = await jobs.enqueue(echo, connection=caller.given, ref_id="the same")
-        second = await jobs.enqueue(echo, connection=caller.given, ref_id="the same")
+        first = await caller.enqueue(jobs, echo, ref_id="the same")
+        second = await caller.enqueue(jobs, echo, ref_id="the same")
         await caller.commit()
         assert (second.id, first.created, second.created) == (first.id, True, False)
         assert [job.ref_id for job in await whole_list(jobs)] == ["the same"]

@@ -11,6 +11,8 @@ from dbjobs.engine import finisher
 from dbjobs.engine.pace import Pace
 from tests.conformance.helpers import Gate, eventually, nodes, wait_all
 
+pytestmark = pytest.mark.about_us
+
 
 @pytest.mark.parametrize("lanes", [False, True], ids=["free jobs", "named workers"])
 async def test_what_gets_no_slot_is_handed_back_and_runs_elsewhere(

@@ -14,6 +14,8 @@ from tests.conformance.helpers import Gate, eventually, nodes, stop_heartbeat
 from tests.conformance.raw import Raw
 from tests.servers import Target
 
+pytestmark = pytest.mark.about_us
+
 LEASE_SECONDS = 1.5
 STEP = timedelta(minutes=10)
 

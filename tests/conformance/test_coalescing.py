@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from dbjobs import DatabaseError, InvalidRequest, JobRef, Jobs
 from tests.conformance.helpers import whole_list
+
+pytestmark = pytest.mark.about_us
 
 
 async def echo(request: int) -> int:

@@ -11,6 +11,8 @@ from dbjobs import Job, JobContext, JobRef, Jobs, JobState, RetryAfter
 from tests.conformance.helpers import Gate, eventually, state_of, wait_all
 from tests.conformance.raw import Raw
 
+pytestmark = pytest.mark.about_us
+
 
 async def echo(request: Any) -> Any:
     return request

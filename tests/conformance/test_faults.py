@@ -16,7 +16,7 @@ from importlib.resources import files
 import pytest
 
 from dbjobs import DatabaseError, Jobs, JobState
-from dbjobs.engine import dependencies, dispatcher, janitor, resilience, supervisor, timekeeper, vacuum, waker
+from dbjobs.engine import dependencies, dispatcher, janitor, resilience, shutdown, timekeeper, vacuum, waker
 from dbjobs.store.database import Database, make_database
 from tests.conformance.helpers import eventually, whole_list
 from tests.conformance.raw import Raw
@@ -93,7 +93,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
         (vacuum, "HELD_SHARE", 1e9),
         (dispatcher, "RECONCILE_SECONDS", 0.5),
         (dispatcher, "UNKNOWN_SECONDS", 0.2),
-        (supervisor, "LAST_WRITES_SECONDS", 1.0),
+        (shutdown, "LAST_WRITES_SECONDS", 1.0),
         (waker, "POLL_WITH_NOTICES_SECONDS", 0.2),
     ):
         monkeypatch.setattr(module, name, value)

@@ -17,6 +17,8 @@ from tests.conformance.helpers import Gate, eventually, nodes
 from tests.conformance.raw import Raw
 from tests.servers import Target
 
+pytestmark = pytest.mark.about_us
+
 LEASE_SECONDS = 1.0
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from datetime import datetime, timedelta
+from datetime import UTC, timedelta
 from typing import Any
 
 import pytest
@@ -322,11 +322,9 @@ async def test_the_entry_of_a_lost_node_has_a_time(url: str, jobs: Jobs) -> None
             assert (ended.state, ended.error_code) == (JobState.FAILED, "node_lost")
             (entry,) = ended.errors
             assert (entry.code, entry.node_id) == ("node_lost", node)
-            assert (
-                ended.created_at - timedelta(hours=1)
-                < datetime.fromisoformat(entry.at)
-                < (ended.created_at + timedelta(hours=1))
-            )
+            assert entry.at is not None
+            assert entry.at.tzinfo is UTC
+            assert ended.created_at - timedelta(hours=1) < entry.at < ended.created_at + timedelta(hours=1)
         finally:
             await db.close()
 

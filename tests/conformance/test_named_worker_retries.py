@@ -7,6 +7,8 @@ import pytest
 from dbjobs import Backoff, JobContext, Jobs, JobState, RetryAfter
 from tests.conformance.helpers import eventually, nodes, state_of, wait_all
 
+pytestmark = pytest.mark.about_us
+
 SOON = Backoff(first_seconds=0.15, jitter=0)
 # Well after the others have had their turn, on a slow machine too.
 LATER = Backoff(first_seconds=3.0, jitter=0)

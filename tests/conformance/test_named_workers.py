@@ -17,6 +17,8 @@ from tests.conformance.helpers import Gate, Runs, nodes, soon, stop_heartbeat, w
 from tests.conformance.raw import Raw
 from tests.servers import Target
 
+pytestmark = pytest.mark.about_us
+
 
 @pytest.mark.parametrize("count", [1, 2, 3])
 async def test_lanes_keep_order_and_never_overlap(url: str, count: int) -> None:

@@ -181,7 +181,7 @@ async def visited(db: PostgresDatabase, statement: str, **parameters: Any) -> in
     """How many rows a statement's scans read, those that a filter threw away included."""
     prepared = db.statements[statement]
     async with db.transaction() as session:
-        values = db._bind(prepared.parameters, parameters)
+        values = db.binding.bind(prepared.parameters, parameters)
         row = await session.connection.fetchval(f"EXPLAIN (ANALYZE, FORMAT JSON) {prepared.text}", *values)
     read = [node for node in nodes(json.loads(row)[0]["Plan"]) if "Relation Name" in node]
     return int(

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from dbjobs import Jobs
 from tests.conformance.helpers import Runs, soon, wait_all
+
+pytestmark = pytest.mark.about_us
 
 
 async def test_jobs_start_by_priority_and_then_by_age(jobs: Jobs) -> None:

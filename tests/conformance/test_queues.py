@@ -9,6 +9,8 @@ import pytest
 from dbjobs import InvalidOption, Jobs, JobState
 from tests.conformance.helpers import Gate, Runs, eventually, soon, state_of, wait_all
 
+pytestmark = pytest.mark.about_us
+
 
 async def work() -> None: ...
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+import json
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from dbjobs import Backoff, Cancel, JobContext, Jobs, JobState, RetryAfter
 from tests.conformance.helpers import eventually, state_of, wait_all
+from tests.conformance.raw import Raw
+
+pytestmark = pytest.mark.about_us
 
 AT_ONCE = Backoff(first_seconds=0.01, max_seconds=0.01, jitter=0)
 
@@ -45,7 +49,30 @@ async def test_every_failed_attempt_is_kept_with_its_traceback(jobs: Jobs) -> No
         assert (error.code, error.message) == ("ValueError", f"ValueError: number {error.attempt}")
         assert "in third_time" in (error.traceback or "")
         assert error.node_id == node_id
-        assert datetime.fromisoformat(error.at).tzinfo is not None
+        assert error.at is not None
+        assert error.at.tzinfo is UTC
+        assert done.created_at - timedelta(minutes=5) < error.at < datetime.now(UTC) + timedelta(minutes=5)
+
+
+async def test_entries_of_earlier_releases_can_be_read(jobs: Jobs, raw: Raw) -> None:
+    """Entries about lost nodes once had an empty time; a time without a zone is in UTC."""
+    entries = [
+        {"at": "", "attempt": 1, "node_id": 7, "code": "node_lost", "message": "gone"},
+        {"at": "2031-05-01T08:00:00.125", "attempt": 2, "node_id": 8, "code": "ValueError", "message": "no"},
+        {"at": "2031-05-01T08:00:00+02:00", "attempt": 3, "code": "ValueError", "message": "no", "traceback": "..."},
+    ]
+    jobs.command(name="work")(lambda: None)
+    async with jobs:
+        ref = await jobs.enqueue("work", run_after=3600)
+        await raw.rows(f"UPDATE dbjobs.background_job SET errors = '{json.dumps(entries)}' WHERE id = {ref.id}")
+        job = await jobs.get(ref)
+    assert job is not None
+    assert [(error.at, error.attempt, error.node_id) for error in job.errors] == [
+        (None, 1, 7),
+        (datetime(2031, 5, 1, 8, 0, 0, 125_000, tzinfo=UTC), 2, 8),
+        (datetime(2031, 5, 1, 6, tzinfo=UTC), 3, None),
+    ]
+    assert [error.traceback for error in job.errors] == [None, None, "..."]
 
 
 async def test_between_attempts_the_job_is_scheduled_by_its_backoff(jobs: Jobs) -> None:

@@ -14,6 +14,8 @@ from dbjobs.store.database import make_database
 from tests.conformance.helpers import nodes, state_of, wait_all
 from tests.servers import Target
 
+pytestmark = pytest.mark.about_us
+
 
 async def work(request: Any) -> None: ...
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
@@ -15,7 +16,10 @@ from tests.conformance.raw import Raw
 from tests.faults.database import FaultyDatabase
 from tests.faults.plan import Plan
 
-EXAMPLES = 100
+pytestmark = pytest.mark.about_us
+
+# More for a night: 100 take MySQL three minutes.
+EXAMPLES = int(os.environ.get("DBJOBS_TEST_EXAMPLES", "25"))
 STEPS = 40
 
 

@@ -14,6 +14,8 @@ import pytest
 from dbjobs import JobContext, Jobs, JobState
 from tests.conformance.helpers import Gate, Runs, assert_each_once, eventually, nodes, state_of, wait_all, whole_list
 
+pytestmark = pytest.mark.about_us
+
 
 async def test_a_running_job_may_end_within_the_grace(jobs: Jobs) -> None:
     gate = Gate()

@@ -10,6 +10,8 @@ from dbjobs import Jobs, JobState
 from dbjobs.engine import dispatcher
 from tests.conformance.helpers import eventually, nodes, state_of, wait_all
 
+pytestmark = pytest.mark.about_us
+
 
 @pytest.mark.parametrize("worker", [None, "lane"])
 async def test_it_stays_queued_is_reported_and_runs_where_it_is_known(

@@ -11,6 +11,8 @@ from dbjobs import InvalidOption, JobFailed, Jobs, JobState, NotRunning, Unknown
 from tests.conformance.helpers import eventually
 from tests.servers import Target
 
+pytestmark = pytest.mark.about_us
+
 
 async def echo(request: Any) -> Any:
     return request

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from functools import partial
 from typing import Any
 from unittest.mock import patch
 
 import dbjobs.jobs
-from dbjobs.store.database import Database, Row, Session, make_database
+from dbjobs.store.database import Database, Row, Session, T, make_database
 from dbjobs.store.records import NewJob
 from tests.faults.plan import Plan
 
@@ -70,6 +70,10 @@ class FaultyDatabase:
     async def transaction(self) -> AsyncIterator[Session]:
         async with self._conducted(self.inner.transaction()) as session:
             yield session
+
+    async def conduct(self, work: Callable[[Session], Coroutine[Any, Any, T]]) -> T:
+        async with self.transaction() as session:
+            return await work(session)
 
     @asynccontextmanager
     async def handler_transaction(self) -> AsyncIterator[Session]:

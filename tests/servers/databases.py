@@ -114,7 +114,7 @@ def server_version(server_url: str) -> str:
 
 def database_url(server_url: str, name: str) -> str:
     """Return ``server_url`` with another database name."""
-    _administration(server_url)
+    _maker(server_url)
     match = re.fullmatch(r"(\w+(?:\+\w+)?://[^/?#]*)(?:/[^?#]*)?(.*)", server_url)
     if match is None:
         raise ValueError("a server's URL looks like scheme://user:password@host:port/database")
@@ -151,9 +151,14 @@ _ADMINISTRATIONS: dict[str, Callable[[], Administration]] = {
 
 
 def _administration(url: str) -> Administration:
+    return _maker(url)()
+
+
+def _maker(url: str) -> Callable[[], Administration]:
+    """What administers the server of a URL, not made yet: its driver may be missing here."""
     scheme = url.partition("://")[0].partition("+")[0]
     if scheme not in _ADMINISTRATIONS:
         expected = ", ".join(f"{known}://" for known in _ADMINISTRATIONS)
         # Not the URL itself: it may hold a password.
         raise ValueError(f"{scheme!r} is not the scheme of a server's URL; expected one of {expected}")
-    return _ADMINISTRATIONS[scheme]()
+    return _ADMINISTRATIONS[scheme]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import select
 import signal
 import time
@@ -151,6 +152,37 @@ def test_targets_follow_the_environment() -> None:
     assert "sqlserver" in names(CI="true", DBJOBS_TEST_SQLSERVER="mssql://sa:secret@localhost/master")
     with pytest.raises(ValueError, match="'oracle'"):
         names(DBJOBS_TEST_TARGETS="oracle")
+
+
+WITHOUT_ODBC = """
+import sys
+
+class WithoutOdbc:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] == "pyodbc":
+            raise ImportError("libodbc.so.2: cannot open shared object file: No such file or directory")
+
+sys.meta_path.insert(0, WithoutOdbc())
+import pytest
+sys.exit(pytest.main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.process
+@pytest.mark.slow
+def test_a_machine_without_unixodbc_runs_the_suite_and_says_once_what_it_left_out(spawn: Spawn) -> None:
+    """Every test file is imported; those run that need no server, and two that need one which is not there."""
+    child = spawn(
+        "-c", WITHOUT_ODBC, "tests", "-p", "no:cacheprovider", "-p", "no:xdist",
+        "-k", "test_database_url or test_priority",
+        env={"DBJOBS_TEST_TARGETS": "sqlserver", "CI": "", "DBJOBS_TEST_SQLSERVER": ""}, cwd=Path(__file__).parents[2],
+    )  # fmt: skip
+    output = child.communicate(timeout=120)[0]
+    assert child.returncode == 0, output
+    assert output.count("sqlserver: LEFT OUT: the tests can start no such server; set DBJOBS_TEST_SQLSERVER=") == 1
+    summary = output.partition("short test summary info")[2]
+    assert len(re.findall(r"SKIPPED \[\d+\] .*sqlserver is left out", summary)) == 1
+    assert len(re.findall(r"SKIPPED \[\d+\] .*SQL Server's driver is not installed", summary)) == 1
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,7 @@ ONLY_IN = {
         "caller_settings",
         "check_transaction",
         "commit",
+        "count_transactions",
         "find_own_parents",
         "find_own_refs",
         "hold_ref",

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import re
+import ssl
+from pathlib import Path
+
 import pytest
 
-from dbjobs import InvalidOption, InvalidUrl, Jobs
-from dbjobs.store.database import make_database, split_url
+from dbjobs import DatabaseError, DatabaseUnavailable, InvalidOption, InvalidUrl, Jobs
+from dbjobs.errors import DataRefused
+from dbjobs.store.database import make_database
+from dbjobs.store.mysql.options import tls_of
+from dbjobs.store.url import split_url
 
 
 @pytest.mark.parametrize(
@@ -25,7 +32,22 @@ from dbjobs.store.database import make_database, split_url
         ("postgresql://[::1/app", "::1"),
         ("mysql://u:secret@host", "names no database"),
         ("mysql://u:secret@host/", "names no database"),
-        ("mysql://u:secret@host/app?charset=latin1", "'charset' is not known"),
+        ("mysql://u:secret@host/app?charset=latin1", "every connection speaks utf8mb4"),
+        ("mysql://u:secret@host/app?sslaccept=strict", "write ssl-mode=VERIFY_IDENTITY"),
+        ("mysql://u:secret@host/app?ssl-mode=PREFERRED", "ssl-mode='PREFERRED' must be one of DISABLED, REQUIRED"),
+        ("mysql://u:secret@host/app?ssl=true&ssl-mode=REQUIRED", "say the same"),
+        ("mysql://u:secret@host/app?pool_sise=3", "did you mean 'pool_size'?"),
+        ("mysql://u:secret@host/app?nothing_like_it=3", "known are charset, command_timeout"),
+        ("postgresql://u:secret@host/app?ssl=true", "write sslmode=require"),
+        ("postgresql://u:secret@host/app?sslmod=require", "'sslmod' is not known; did you mean 'sslmode'?"),
+        ("postgresql://u:secret@host/app?sslmode=no-verify", "sslmode='no-verify' must be one of disable, allow"),
+        ("postgresql://u:secret@host/app?work_mem=5MB", "is written as options=-c%20NAME%3DVALUE"),
+        ("postgresql://u:secret@host/app?pgbouncer=true", "write pooler=transaction"),
+        ("postgresql://u:secret@host/app?schema=public", "give it to Jobs(url, schema=...)"),
+        ("postgresql://u:secret@host/app?gssencmode=require", "gssencmode='require' cannot be had"),
+        ("postgresql://u:secret@host/app?client_encoding=latin1", "the driver speaks UTF-8"),
+        ("postgresql://u:secret@host/app?target_session_attrs=standby", "must be one of any, read-write, primary"),
+        ("postgresql://u:secret@host/app?sslrootcert=system&sslmode=require", "sslmode=verify-full only"),
         ("mysql://u:secret@host/app?ssl=maybe", "ssl='maybe'"),
         ("mariadb://u:secret@host/app?pool_size=x", "pool_size='x'"),
     ],
@@ -35,6 +57,80 @@ def test_a_malformed_url_is_refused_when_it_is_given(url: str, words: str) -> No
         Jobs(url)
     assert words in str(caught.value)
     assert "secret" not in str(caught.value)
+
+
+SCHEMES = ["postgresql", "mysql", "mariadb", "mssql", "mysql+asyncmy", "oracle", "postgresql+asyncpg"]
+# With each of these the host would be looked for in the middle of the password.
+UNESCAPED = [
+    "top/sicret", "top#sicret", "top?sicret", "top@sicret", "12/sicret", "12#sicret", "12?sicret", "top@sicret/x",
+    "top@sicret?x", "top@sicret#x", "top?sicret=x", "top@a?pool_size=sicret&", "top@a?sicret=sicret&b=", "[sicret",
+    "sicret]", "[sicret]", "a:b/sicret", "sicret%zz/", "top?user=sicret",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("password", UNESCAPED)
+async def test_no_part_of_a_password_is_shown_and_the_hint_is_percent_encoding(scheme: str, password: str) -> None:
+    if scheme == "mssql":
+        pytest.importorskip("aioodbc", reason="SQL Server's driver is not installed", exc_type=ImportError)
+    url = f"{scheme}://me:{password}@127.0.0.1:1/app"
+    try:
+        make_database(url)
+    except InvalidUrl as error:
+        told = str(error)
+        assert scheme in ("oracle", "postgresql+asyncpg") or "%2F" in told
+    else:
+        assert password == "top@sicret", "this one can be read: the last '@' ends the login"
+        return
+    assert not {"top", "sicret", "12"} & set(re.split(r"\W+", told)), told
+
+
+async def test_an_at_sign_in_a_password_reaches_the_server_s_login() -> None:
+    """The driver alone would end the login at the first one, and look for the host ``ss@127.0.0.1``."""
+    db = make_database("postgresql://me:p@ss@127.0.0.1:1/app")
+    with pytest.raises(DatabaseUnavailable, match=r"127\.0\.0\.1.*Connect call failed"):
+        await db.open()
+
+
+async def test_a_missing_certificate_is_not_the_data_s_fault(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    db = make_database("postgresql://me@127.0.0.1:1/app?sslmode=verify-full")
+    with pytest.raises(DatabaseError, match="root certificate file") as caught:
+        await db.open()
+    assert not isinstance(caught.value, DataRefused)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://u@h/app?sslmode=require&channel_binding=require",
+        "postgresql://u@h/app?options=endpoint%3Dep-cool-name&application_name=mine@home",
+        "postgresql://u@a,b/app?keepalives=1&keepalives_idle=30&tcp_user_timeout=5000&target_session_attrs=primary",
+        "postgresql://u@h/app?gssencmode=disable&client_encoding=utf8&sslsni=1&sslcompression=0",
+        "postgresql://h/app?user=me@server&password=p@ss&connect_timeout=10&fallback_application_name=x",
+        "postgresql://u@h/app?sslrootcert=system",
+        "postgresql://u@h/app?sslmode=verify-full&sslrootcert=ca.pem&sslcert=c.pem&sslkey=k.pem&sslnegotiation=direct",
+        "mysql://u@h/app?ssl-mode=REQUIRED",
+        "mysql://u@h/app?ssl_mode=verify_identity&charset=utf8mb4",
+    ],
+)
+def test_urls_as_providers_write_them_are_understood(url: str) -> None:
+    make_database(url)
+
+
+@pytest.mark.parametrize(
+    ("query", "mode"),
+    [
+        ("", None), ("ssl=false", None), ("ssl-mode=DISABLED", None),
+        ("ssl=true", (True, ssl.CERT_REQUIRED)), ("ssl_mode=VERIFY_IDENTITY", (True, ssl.CERT_REQUIRED)),
+        ("ssl-mode=verify_ca", (False, ssl.CERT_REQUIRED)),
+        ("ssl=unchecked", (False, ssl.CERT_NONE)), ("ssl-mode=REQUIRED", (False, ssl.CERT_NONE)),
+    ],
+)  # fmt: skip
+def test_mysql_s_words_for_tls(query: str, mode: tuple[bool, ssl.VerifyMode] | None) -> None:
+    arguments = tls_of(split_url(f"mysql://u@h/app?{query}")[1]).arguments()
+    found = arguments.get("ssl")
+    assert mode == (None if found is None else (found.check_hostname, found.verify_mode))
 
 
 @pytest.mark.parametrize("url", [None, 5, b"postgresql://host/app"])

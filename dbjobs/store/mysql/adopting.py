@@ -7,8 +7,8 @@ from weakref import WeakSet
 
 from dbjobs.errors import InvalidOption
 from dbjobs.store.adopting import refused
-from dbjobs.store.mysql.connection import DRIVERS, MysqlConnection
-from dbjobs.store.mysql.script import Run, Scripts
+from dbjobs.store.mysql.connection import DRIVERS
+from dbjobs.store.mysql.script import OpenRuns, Run, Scripts
 
 # Modes in which other words are reserved, or in which an empty text is NULL. In others our statements mean the same,
 # also where quotes and backslashes mean something else: our own texts hold neither, and the driver quotes parameters.
@@ -27,14 +27,28 @@ def check_kind(connection: Any) -> None:
     """
     if type(connection).__module__.partition(".")[0] not in DRIVERS or not hasattr(connection, "escape_string"):
         raise refused(connection, "an aiomysql or asyncmy connection for a MySQL or MariaDB database")
-    if connection.character_set_name() != "utf8mb4":
-        charset = connection.character_set_name()
-        raise InvalidOption(f"connection= has the character set {charset!r}; jobs need utf8mb4")
+    check_charset(connection)
     if connection.get_autocommit() and not connection.get_transaction_status():
-        raise InvalidOption("connection= has no open transaction and commits by itself: begin() one on it first")
+        raise outside()
 
 
-async def check_settings(connection: MysqlConnection, scripts: Scripts) -> None:
+def check_charset(connection: Any) -> None:
+    """Refuse a connection that cannot say every text.
+
+    Raises:
+        InvalidOption.
+    """
+    charset = connection.character_set_name()
+    if charset != "utf8mb4":
+        raise InvalidOption(f"connection= has the character set {charset!r}; jobs need utf8mb4")
+
+
+def outside() -> InvalidOption:
+    """The error for a connection that would commit each statement of an enqueue by itself."""
+    return InvalidOption("connection= has no open transaction and commits by itself: begin() one on it first")
+
+
+async def check_settings(connection: OpenRuns, scripts: Scripts) -> None:
     """Refuse a session in which our statements would mean something else, or give less than there is.
 
     Raises:
@@ -45,7 +59,10 @@ async def check_settings(connection: MysqlConnection, scripts: Scripts) -> None:
         return
     found = await Run(connection, scripts, {}).steps(scripts.steps("caller_settings"), alone=False)
     mode, most_rows, big_selects = found[0]
-    foreign = sorted(_FOREIGN_MODES & set(mode.split(",")))
+    foreign_modes = _FOREIGN_MODES
+    if type(connection.raw).__module__.startswith("MySQLdb"):  # it escapes with backslashes whatever the mode
+        foreign_modes = foreign_modes | {"NO_BACKSLASH_ESCAPES"}
+    foreign = sorted(foreign_modes & set(mode.split(",")))
     if foreign:
         raise InvalidOption(
             f"connection= has sql_mode {foreign[0]}, in which jobs cannot be stored: SET it without on it"

@@ -7,13 +7,11 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
-import anyio
-
 from dbjobs.store.database import Row, Session
-from dbjobs.store.mysql.connection import MysqlConnection
-from dbjobs.store.mysql.script import Run, Scripts
+from dbjobs.store.mysql.script import OpenRuns, Run, Scripts
 from dbjobs.store.records import NewJob
 from dbjobs.store.statements import Table
+from dbjobs.store.synchronous import pause, shielded
 
 # How often and for how long to look whether another transaction that has inserted the same key has ended (seconds).
 LOOK_SECONDS = 0.05
@@ -30,7 +28,7 @@ class CallersSession:
     """
 
     def __init__(
-        self, session: Session, own: Callable[[], AbstractAsyncContextManager[MysqlConnection]], scripts: Scripts
+        self, session: Session, own: Callable[[], AbstractAsyncContextManager[OpenRuns]], scripts: Scripts
     ) -> None:
         self._session = session
         self._own = own
@@ -74,7 +72,7 @@ class CallersSession:
                 is_ours = bool(await self._session.fetch("find_own_refs", ref_ids=[ref_id]))
             if inserted or is_taken or is_ours or time.monotonic() >= until:
                 return inserted
-            await anyio.sleep(LOOK_SECONDS)
+            await pause(LOOK_SECONDS)
 
     async def _try(self, ref_id: str, ref: Table) -> tuple[Sequence[Row], bool]:
         """Insert it if nobody has; the rows inserted, and whether somebody has committed it."""
@@ -87,5 +85,5 @@ class CallersSession:
                 return [], bool(await looking.steps(self._scripts.steps("find_refs"), alone=False))
             finally:
                 if not own.is_closed():
-                    with anyio.CancelScope(shield=True):
+                    with shielded():
                         await Run(own, self._scripts, {}).steps(self._scripts.steps("release_locks"), alone=False)

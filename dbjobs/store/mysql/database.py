@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import ssl
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from functools import lru_cache
 from importlib import import_module
@@ -14,26 +13,27 @@ from urllib.parse import unquote
 import anyio
 
 from dbjobs.errors import DatabaseError, DatabaseUnavailable, InvalidUrl
-from dbjobs.store.database import Row, Session, number_option, split_url
-from dbjobs.store.mysql import adopting
+from dbjobs.store.database import Row, Session, T
+from dbjobs.store.mysql import adopting, blocking
 from dbjobs.store.mysql.callers import CallersSession
 from dbjobs.store.mysql.connection import DRIVERS, MysqlConnection
 from dbjobs.store.mysql.errors import PARTITION_EXISTS, PARTITION_GONE, code_of, translated
 from dbjobs.store.mysql.limits import Limits
-from dbjobs.store.mysql.script import Run, Scripts
+from dbjobs.store.mysql.options import check, tls_of
+from dbjobs.store.mysql.script import OpenRuns, Run, Scripts
 from dbjobs.store.mysql.steps import steps_of
 from dbjobs.store.mysql.values import column_of, in_pieces
 from dbjobs.store.pool import Pool
 from dbjobs.store.records import NewJob
+from dbjobs.store.retrying import without_conflict
 from dbjobs.store.statements import Statements, Table
-from dbjobs.store.transactions.retrying import in_transaction, without_conflict
+from dbjobs.store.synchronous import Wait, lent
+from dbjobs.store.url import number_option, split_url
 
-_OPTIONS = {"pool_size", "connect_timeout", "command_timeout", "unix_socket", "ssl", "ssl_ca", "ssl_cert", "ssl_key"}
 # The collation that compares byte by byte, trailing blanks included: the servers have one name each for it.
 _BYTEWISE = {True: "utf8mb4_nopad_bin", False: "utf8mb4_0900_bin"}
 # The oldest servers with SKIP LOCKED, JSON_TABLE, recursive WITH and defaults that are expressions.
 _OLDEST = {True: (10, 6), False: (8, 0, 14)}
-_TLS_MODES = ("true", "false", "unchecked")
 _ROWS_PER_INSERT = 1000
 
 
@@ -44,7 +44,8 @@ class MysqlDatabase:
         url: ``mysql://user:password@host:3306/database``, or ``mariadb://...``; ``mysql+asyncmy://...`` for that
             driver. It may say ``pool_size`` (connections of one client, default 4), ``connect_timeout`` and
             ``command_timeout`` (seconds; 10 and 60), ``unix_socket=/path``, and for TLS ``ssl=true`` (the server's
-            certificate is checked), ``ssl=unchecked``, ``ssl_ca=``, ``ssl_cert=`` and ``ssl_key=`` (files).
+            certificate is checked), ``ssl=unchecked``, ``ssl_ca=``, ``ssl_cert=`` and ``ssl_key=`` (files), or
+            ``ssl-mode=`` in the words of the server's own clients.
         schema: prefix of the tables' names.
     """
 
@@ -55,11 +56,7 @@ class MysqlDatabase:
         parts, options = split_url(url)
         self.url = url
         self.schema = schema
-        unknown = sorted(set(options) - _OPTIONS)
-        if unknown:
-            raise InvalidUrl(
-                f"database URL option {unknown[0]!r} is not known; known are {', '.join(sorted(_OPTIONS))}"
-            )
+        check(options)
         database = unquote(parts.path.removeprefix("/"))
         if not database:
             raise InvalidUrl("the database URL names no database: mysql://user:password@host:3306/database")
@@ -82,9 +79,7 @@ class MysqlDatabase:
         }
         if socket := options.get("unix_socket"):
             self._arguments["unix_socket"] = socket
-        self._tls = {name: value for name, value in options.items() if name.startswith("ssl")}
-        if self._tls.get("ssl", "true") not in _TLS_MODES:
-            raise InvalidUrl(f"database URL option ssl={options['ssl']!r} must be one of {', '.join(_TLS_MODES)}")
+        self._tls = tls_of(options)
         self._where = f"{options.get('unix_socket') or parts.hostname or 'localhost'}:{parts.port or 3306}/{database}"
         self.scripts = _scripts(schema)
         self.statements = self.scripts.statements
@@ -113,7 +108,12 @@ class MysqlDatabase:
         if len(pieces) > 1 and several:  # each with its own commit: no lock lives from one round trip to the next
             return [row for piece in pieces for row in await self.fetch(statement, **piece)]
         if len(pieces) > 1:
-            return await in_transaction(self, lambda session: session.fetch(statement, **parameters))
+
+            async def together() -> Sequence[Row]:
+                async with self.transaction() as session:
+                    return await session.fetch(statement, **parameters)
+
+            return await without_conflict(together)
 
         async def once() -> Sequence[Row]:
             async with self._opened.connection() as connection:
@@ -129,6 +129,10 @@ class MysqlDatabase:
     async def transaction(self) -> AsyncIterator[Session]:
         async with self._transaction(self._opened) as session:
             yield session
+
+    async def conduct(self, work: Callable[[Session], Coroutine[Any, Any, T]]) -> T:
+        async with self.transaction() as session:
+            return await work(session)
 
     @asynccontextmanager
     async def handler_transaction(self) -> AsyncIterator[Session]:
@@ -163,6 +167,17 @@ class MysqlDatabase:
             MysqlSession(self.scripts, adopted, ours=False), lambda: self._opened.connection(), self.scripts
         )
 
+    async def adopt_blocking(self, connection: Any, wait: Wait) -> Session:
+        given = await blocking.adopted(connection, self._where, self.scripts)
+        pool = self._opened
+
+        @asynccontextmanager
+        async def own() -> AsyncIterator[OpenRuns]:
+            async with lent(pool.acquire, pool.release, wait) as connection:
+                yield blocking.Lent(connection, wait)
+
+        return CallersSession(MysqlSession(self.scripts, given, ours=False), own, self.scripts)
+
     def another(self) -> MysqlDatabase:
         database = MysqlDatabase(self.url, schema=self.schema, pool_size=1)
         database._limits = self._limits
@@ -196,7 +211,7 @@ class MysqlDatabase:
         with translated(self._where):
             try:
                 async with asyncio.timeout(limits.connect):
-                    raw = await self._driver.connect(**self._arguments, **_tls(self._tls))
+                    raw = await self._driver.connect(**self._arguments, **self._tls.arguments())
             except TimeoutError as error:
                 raise TimeoutError(f"no answer within {limits.connect:g} s") from error
         connection = MysqlConnection(raw, self._where, limits, self._kill)
@@ -234,7 +249,7 @@ class MysqlDatabase:
 class MysqlSession:
     """Statements on one connection: ours inside a transaction, or the caller's own."""
 
-    def __init__(self, scripts: Scripts, connection: MysqlConnection, *, ours: bool) -> None:
+    def __init__(self, scripts: Scripts, connection: OpenRuns, *, ours: bool) -> None:
         self._scripts = scripts
         self._connection = connection
         self._ours = ours
@@ -306,18 +321,6 @@ async def _roll_back(connection: MysqlConnection) -> None:
                 await connection.rollback()
         except DatabaseError:
             connection.terminate()
-
-
-def _tls(options: dict[str, str]) -> dict[str, ssl.SSLContext]:
-    mode = options.get("ssl", "true" if options else "false")
-    if mode == "false":
-        return {}
-    context = ssl.create_default_context(cafile=options.get("ssl_ca"))
-    if mode == "unchecked":
-        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    if "ssl_cert" in options:
-        context.load_cert_chain(options["ssl_cert"], options.get("ssl_key"))
-    return {"ssl": context}
 
 
 @lru_cache(maxsize=16)

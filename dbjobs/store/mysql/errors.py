@@ -1,4 +1,4 @@
-"""The exceptions of aiomysql and asyncmy as ours."""
+"""The exceptions of aiomysql, asyncmy, PyMySQL and mysqlclient as ours."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def translated(where: str) -> Iterator[None]:
 
 
 def _is_drivers(error: Exception) -> bool:
-    return any(kind.__module__.partition(".")[0] in ("pymysql", "asyncmy") for kind in type(error).__mro__)
+    return any(kind.__module__.partition(".")[0] in ("pymysql", "asyncmy", "MySQLdb") for kind in type(error).__mro__)
 
 
 def _ours(error: Exception, where: str) -> DatabaseError:

@@ -39,6 +39,17 @@ class Runs(Protocol):
     def escape(self, text: str) -> str: ...
 
 
+class OpenRuns(Runs, Protocol):
+    """The same, of which one can know whether it is open, and whose it is."""
+
+    raw: Any
+
+    @property
+    def is_mariadb(self) -> bool: ...
+
+    def is_closed(self) -> bool: ...
+
+
 class Scripts:
     """The scripts of the dialect's folder, each read once."""
 

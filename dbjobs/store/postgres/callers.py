@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import asyncpg
 
 from dbjobs.errors import DatabaseError, DatabaseUnavailable, InvalidOption
-from dbjobs.store.adopting import is_instance, refused
+from dbjobs.store.adopting import is_instance, refused, refused_blocking
 from dbjobs.store.database import Row, Session
 from dbjobs.store.postgres import copy
+from dbjobs.store.postgres.binding import Binding
 from dbjobs.store.records import NewJob
 
-if TYPE_CHECKING:
-    from dbjobs.store.postgres.database import PostgresDatabase
-
 KINDS = "an asyncpg connection, or psycopg's AsyncConnection"
+BLOCKING_KINDS = "psycopg's Connection, or a psycopg2 connection"
 
 
-def adopted(database: PostgresDatabase, connection: Any) -> Session:
+def adopted(binding: Binding, connection: Any) -> Session:
     """The caller's connection as a session.
 
     A connection outside a transaction would commit each statement of an enqueue by itself: the caller could not take
@@ -37,7 +36,7 @@ def adopted(database: PostgresDatabase, connection: Any) -> Session:
                 raise _outside()
         except asyncpg.InterfaceError as error:  # it was given back to its pool
             raise InvalidOption(f"connection= cannot be used here: {error}") from error
-        return AsyncpgSession(database, connection)
+        return AsyncpgSession(binding, connection)
     if is_instance(connection, "psycopg", "AsyncConnection"):
         # Imported here: psycopg is not a dependency.
         from dbjobs.store.postgres.psycopg_session import PsycopgSession, check_usable, would_commit_each
@@ -45,22 +44,45 @@ def adopted(database: PostgresDatabase, connection: Any) -> Session:
         check_usable(connection)
         if would_commit_each(connection):
             raise _outside()
-        return PsycopgSession(database, connection)
+        return PsycopgSession(binding, connection)
     raise refused(connection, KINDS)
 
 
-def _outside() -> InvalidOption:
+def adopted_blocking(binding: Binding, connection: Any) -> Session:
+    """The same for the connection of a synchronous driver.
+
+    Raises:
+        InvalidOption, DatabaseUnavailable.
+    """
+    if is_instance(connection, "psycopg", "Connection"):
+        from dbjobs.store.postgres.psycopg_session import BlockingPsycopgSession, check_usable, would_commit_each
+
+        check_usable(connection)
+        if would_commit_each(connection):
+            raise _outside("with")
+        return BlockingPsycopgSession(binding, connection)
+    if is_instance(connection, "psycopg2.extensions", "connection"):
+        from dbjobs.store.postgres import psycopg2_session
+
+        psycopg2_session.check_usable(connection)
+        if psycopg2_session.would_commit_each(connection):
+            raise _outside("with")
+        return psycopg2_session.Psycopg2Session(binding, connection)
+    raise refused_blocking(connection, BLOCKING_KINDS)
+
+
+def _outside(block: str = "async with") -> InvalidOption:
     return InvalidOption(
         "connection= is without an open transaction, so there is no commit that the job could wait for: enqueue inside "
-        "'async with connection.transaction():'"
+        f"'{block} connection.transaction():'"
     )
 
 
 class AsyncpgSession:
     """Statements on a caller's asyncpg connection."""
 
-    def __init__(self, database: PostgresDatabase, connection: Any) -> None:
-        self._database = database
+    def __init__(self, binding: Binding, connection: Any) -> None:
+        self._binding = binding
         self._connection = connection
 
     @property
@@ -68,9 +90,9 @@ class AsyncpgSession:
         return self._connection
 
     async def fetch(self, statement: str, /, **parameters: Any) -> Sequence[Row]:
-        prepared = self._database.statements[statement]
-        values = self._database._bind(prepared.parameters, parameters)
-        with self._database._errors():
+        prepared = self._binding.statements[statement]
+        values = self._binding.bind(prepared.parameters, parameters)
+        with self._binding.errors():
             rows: Sequence[Row] = await self._connection.fetch(prepared.text, *values, record_class=asyncpg.Record)
             return prepared.rows(rows)
 
@@ -79,10 +101,10 @@ class AsyncpgSession:
 
     async def insert_bulk(self, jobs: Sequence[NewJob]) -> list[int]:
         ids = [row[0] for row in await self.fetch("allocate_ids", count=len(jobs))]
-        with self._database._errors():
+        with self._binding.errors():
             await self._connection.copy_to_table(
                 "background_job",
-                schema_name=self._database.schema,
+                schema_name=self._binding.schema,
                 columns=copy.COLUMNS,
                 source=_encoded(copy.as_text(copy.records(ids, jobs))),
                 format="text",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+import ssl
 from contextlib import suppress
 from typing import Any
 from urllib.parse import SplitResult, urlencode
@@ -14,6 +14,7 @@ from dbjobs.errors import DatabaseUnavailable
 from dbjobs.store.postgres.connection import Limits, PostgresConnection, Raw, server_settings
 from dbjobs.store.postgres.errors import translated
 from dbjobs.store.postgres.hosts import Address, hosts_of
+from dbjobs.store.postgres.options import Options
 
 
 class Connector:
@@ -21,7 +22,7 @@ class Connector:
 
     Args:
         parts: of the URL.
-        options: the driver's own, of the URL.
+        options: of the URL.
         pooler: the servers are behind a pooler that knows neither prepared statements nor session settings.
 
     Attributes:
@@ -32,19 +33,23 @@ class Connector:
         InvalidUrl.
     """
 
-    def __init__(self, parts: SplitResult, options: Mapping[str, str], *, pooler: bool) -> None:
-        self.hosts = hosts_of(parts, options)
+    def __init__(self, parts: SplitResult, options: Options, *, pooler: bool) -> None:
+        self.hosts = hosts_of(parts, options.driver)
+        self._server_settings = options.server
+        self._tls = ssl.create_default_context() if options.system_certificates else None
         self._pooler = pooler
         self._given_up: set[asyncio.Task[Raw]] = set()
-        options = dict(options)
+        driver = dict(options.driver)
+        login, at, names = parts.netloc.rpartition("@")
         if self.hosts.several:
             # Asked one by one: the driver has one time limit for all of them, and a silent one would use it up.
-            login, at, _ = parts.netloc.rpartition("@")
-            parts = parts._replace(netloc=login + at)
-            options = {"target_session_attrs": "read-write"} | options
-            options.pop("host", None)
-            options.pop("port", None)
-        self._dsn = parts._replace(query=urlencode(options)).geturl()
+            names = ""
+            driver = {"target_session_attrs": "read-write"} | driver
+            driver.pop("host", None)
+            driver.pop("port", None)
+        # The driver would end the login at its first '@'.
+        parts = parts._replace(netloc=login.replace("@", "%40") + at + names)
+        self._dsn = parts._replace(query=urlencode(driver)).geturl()
         places = ",".join(f"{host}:{port}" for host, port in self.hosts.addresses) or "localhost:5432"
         self.where = f"{places}{parts.path}"
 
@@ -87,6 +92,9 @@ class Connector:
         else:
             options |= {"statement_cache_size": 200, "max_cached_statement_lifetime": 0}
             options["server_settings"] = server_settings(limits)
+        options["server_settings"] |= self._server_settings
+        if self._tls is not None:
+            options["ssl"] = self._tls
         # In a task of its own, which goes on when the caller is cancelled: asyncpg, cancelled at a certain moment,
         # leaves an exception behind that nobody can catch. It ends by its own limit.
         connecting: asyncio.Task[Raw] = asyncio.create_task(asyncpg.connect(self._dsn, **options))

@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AbstractContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from contextlib import asynccontextmanager
 from functools import lru_cache
 from typing import Any
 
 import anyio
 
-from dbjobs.errors import DatabaseError, DatabaseUnavailable, InvalidUrl
-from dbjobs.store.database import Row, Session, number_option, split_url
+from dbjobs.errors import DatabaseError, DatabaseUnavailable
+from dbjobs.store.database import Row, Session, T
 from dbjobs.store.pool import Pool
-from dbjobs.store.postgres import copy
-from dbjobs.store.postgres.callers import adopted
-from dbjobs.store.postgres.connection import Limits, PostgresConnection, milliseconds
+from dbjobs.store.postgres.binding import Binding
+from dbjobs.store.postgres.callers import adopted, adopted_blocking
+from dbjobs.store.postgres.connection import Limits, PostgresConnection
 from dbjobs.store.postgres.connector import Connector
-from dbjobs.store.postgres.errors import translated
-from dbjobs.store.records import NewJob
-from dbjobs.store.statements import Statements, Table
+from dbjobs.store.postgres.options import read
+from dbjobs.store.postgres.session import HandlersSession, PostgresSession
+from dbjobs.store.statements import Statements
+from dbjobs.store.synchronous import Wait
+from dbjobs.store.url import number_option, refuse_value, split_url
 
 # How long a connection that listens may hear nothing before it asks whether the server is still there.
 PING_SECONDS = 30.0
@@ -33,15 +35,14 @@ HANDLERS_IDLE_SECONDS = 300.0
 # A node's round trips may take this share of its lease, and at least so long.
 ENGINE_SHARE = 1 / 3
 ENGINE_LEAST_SECONDS = 3.0
-_OWN_OPTIONS = {"pool_size", "pooler", "connect_timeout", "command_timeout"}
 
 
 class PostgresDatabase:
     """A PostgreSQL database (14 and newer).
 
     Args:
-        url: ``postgresql://...``; beside libpq's options it may say ``pool_size`` (connections of one
-            client, default 4), ``connect_timeout`` and ``command_timeout`` (seconds; 10 and 60) and
+        url: ``postgresql://...``; beside libpq's options (see ``options.py``) it may say ``pool_size`` (connections
+            of one client, default 4), ``connect_timeout`` and ``command_timeout`` (seconds; 10 and 60) and
             ``pooler=transaction`` (behind PgBouncer: no prepared statements, no session settings, no LISTEN).
             Several hosts (``//a:5432,b/db`` or ``?host=a,b&port=5432``) are asked one after the other for one that
             can be written to (``target_session_attrs=read-write`` unless the URL says otherwise).
@@ -55,18 +56,17 @@ class PostgresDatabase:
         parts, options = split_url(url)
         self.url = url
         self.schema = schema
-        self._channel = f"dbjobs.{schema}"
         self._pooler = options.get("pooler") == "transaction"
         if "pooler" in options and not self._pooler:
-            raise InvalidUrl(f"pooler={options['pooler']!r} is not known; the only value is 'transaction'")
+            refuse_value("pooler", options["pooler"], "is not known; the only value is 'transaction'")
         self._pool_size = pool_size or number_option(options, "pool_size", 4)
         self.pool_size = self._pool_size
         command = float(number_option(options, "command_timeout", 60))
         self._limits = Limits(float(number_option(options, "connect_timeout", 10)), command, LOCK_SECONDS, IDLE_SECONDS)
         self._handlers_limits = Limits(self._limits.connect, command, 0.0, HANDLERS_IDLE_SECONDS)
-        others = {name: value for name, value in options.items() if name not in _OWN_OPTIONS}
-        self._connector = Connector(parts, others, pooler=self._pooler)
+        self._connector = Connector(parts, read(options), pooler=self._pooler)
         self.statements = _statements(schema)
+        self.binding = Binding(self.statements, schema, self._connector.where)
         self._pool: Pool[PostgresConnection] | None = None
         self._handlers_pool: Pool[PostgresConnection] | None = None
         self._doubts = asyncio.Event()
@@ -86,7 +86,7 @@ class PostgresDatabase:
 
     async def fetch(self, statement: str, /, **parameters: Any) -> Sequence[Row]:
         prepared = self.statements[statement]
-        values = self._bind(prepared.parameters, parameters)
+        values = self.binding.bind(prepared.parameters, parameters)
         pool = self._opened
         left = pool.size
         while True:
@@ -104,24 +104,33 @@ class PostgresDatabase:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Session]:
-        async with self._transaction(self._opened) as session:
+        async with self._transaction(
+            self._opened, lambda connection: PostgresSession(self.binding, connection)
+        ) as session:
             yield session
+
+    async def conduct(self, work: Callable[[Session], Coroutine[Any, Any, T]]) -> T:
+        async with self.transaction() as session:
+            return await work(session)
 
     @asynccontextmanager
     async def handler_transaction(self) -> AsyncIterator[Session]:
         if self._handlers_pool is None:
             self._handlers_pool = self._new_pool(self._handlers_limits)
-        async with self._transaction(self._handlers_pool, HandlersSession) as session:
+        idle = self._limits.idle
+        async with self._transaction(
+            self._handlers_pool, lambda connection: HandlersSession(self.binding, connection, idle)
+        ) as session:
             yield session
 
     @asynccontextmanager
     async def _transaction(
-        self, pool: Pool[PostgresConnection], kind: type[PostgresSession] | None = None
+        self, pool: Pool[PostgresConnection], session_on: Callable[[PostgresConnection], Session]
     ) -> AsyncIterator[Session]:
         connection, transaction = await self._begin(pool)
         try:
             try:
-                yield (kind or PostgresSession)(self, connection)
+                yield session_on(connection)
             except BaseException as error:
                 await connection.roll_back(transaction)
                 if not isinstance(error, Exception):
@@ -149,7 +158,10 @@ class PostgresDatabase:
                     raise
 
     async def adopt(self, connection: Any) -> Session:
-        return adopted(self, connection)
+        return adopted(self.binding, connection)
+
+    async def adopt_blocking(self, connection: Any, wait: Wait) -> Session:
+        return adopted_blocking(self.binding, connection)
 
     def another(self) -> PostgresDatabase:
         return self._like_this(pool_size=1)
@@ -194,8 +206,8 @@ class PostgresDatabase:
     ) -> None:
         """Listen until the connection is lost."""
         connection.raw.add_termination_listener(lambda _: self._doubts.set())
-        with self._errors():
-            await connection.raw.add_listener(self._channel, lambda *notice: on_notice(str(notice[3])))
+        with self.binding.errors():
+            await connection.raw.add_listener(self.binding.channel, lambda *notice: on_notice(str(notice[3])))
         on_ready(True)
         while not connection.is_closed():
             self._doubts.clear()
@@ -233,72 +245,6 @@ class PostgresDatabase:
             self._connector.hosts.failed(connection.host)
         if connection.read_only or connection.timed_out:
             self.distrust()
-
-    # --- for sessions ---------------------------------------------------------------------------
-
-    def _bind(self, wanted: tuple[Any, ...], given: dict[str, Any]) -> list[Any]:
-        values: list[Any] = []
-        tables: dict[str, dict[str, Sequence[Any]]] = {}
-        for name, column in wanted:
-            if column is not None:
-                if name not in tables:
-                    tables[name] = given[name].by_column()
-                array = tables[name][column]
-                # unnest() fills shorter arrays up with NULLs, so a column without values need not be sent.
-                values.append(array if array.count(None) < len(array) else ())
-            elif isinstance(given.get(name), Table):
-                values.append(given[name].as_json())
-            elif name == "channel":
-                values.append(self._channel)
-            elif name == "schema":
-                values.append(self.schema)
-            else:
-                values.append(given[name])
-        return values
-
-    def _errors(self) -> AbstractContextManager[None]:
-        return translated(self._connector.where)
-
-
-class PostgresSession:
-    """Statements on one of our own connections, inside a transaction."""
-
-    def __init__(self, database: PostgresDatabase, connection: PostgresConnection) -> None:
-        self._database = database
-        self._connection = connection
-
-    @property
-    def connection(self) -> Any:
-        return self._connection.raw
-
-    async def fetch(self, statement: str, /, **parameters: Any) -> Sequence[Row]:
-        prepared = self._database.statements[statement]
-        values = self._database._bind(prepared.parameters, parameters)
-        return prepared.rows(await self._connection.fetch(prepared.text, values, in_doubt=False))
-
-    async def script(self, statement: str, /, **words: str) -> None:
-        text = statement if "\n" in statement else self._database.statements.text(statement)
-        for word, value in words.items():
-            text = text.replace("{" + word + "}", value)
-        await self._connection.script(text)
-
-    async def insert_bulk(self, jobs: Sequence[NewJob]) -> list[int]:
-        ids = [row[0] for row in await self.fetch("allocate_ids", count=len(jobs))]
-        records = copy.records(ids, jobs)
-        await self._connection.copy("background_job", self._database.schema, copy.COLUMNS, records)
-        return ids
-
-
-class HandlersSession(PostgresSession):
-    """The same for a handler's transaction: from our first statement on it may not idle for long."""
-
-    _is_limited = False
-
-    async def fetch(self, statement: str, /, **parameters: Any) -> Sequence[Row]:
-        if not self._is_limited:
-            self._is_limited = True
-            await super().fetch("limit_idle", milliseconds=milliseconds(self._database._limits.idle))
-        return await super().fetch(statement, **parameters)
 
 
 @lru_cache(maxsize=16)

@@ -80,6 +80,8 @@ def translate(error: Exception, where: str) -> DatabaseError | None:
         return DatabaseError(str(error))
     if isinstance(error, _REFUSED):
         return DatabaseUnavailable(f"PostgreSQL at {where} refuses us: {error}")
+    if isinstance(error, asyncpg.ClientConfigurationError):  # a ValueError, too, but about the URL
+        return DatabaseError(f"PostgreSQL at {where}: {error}")
     if isinstance(error, (*_DATA, ValueError)):  # the ValueError is the driver's: it could not send an argument
         return DataRefused(f"{type(error).__name__}: {error}")
     if isinstance(error, asyncpg.InterfaceError) and is_mistake(error):

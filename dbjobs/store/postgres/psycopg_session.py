@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import psycopg
 from psycopg.pq import PipelineStatus, TransactionStatus
@@ -20,17 +20,19 @@ from dbjobs.errors import (
     TransactionConflict,
 )
 from dbjobs.store.database import Row
+from dbjobs.store.named_rows import row_type
 from dbjobs.store.postgres import copy
+from dbjobs.store.postgres.binding import Binding
+from dbjobs.store.postgres.cutting import cut_off
+from dbjobs.store.postgres.text import as_text
 from dbjobs.store.records import NewJob
-
-if TYPE_CHECKING:
-    from dbjobs.store.postgres.database import PostgresDatabase
+from dbjobs.store.synchronous import seconds_left
 
 # What the statements of an enqueue return.
 _LOADERS = (("int4", IntLoader), ("int8", IntLoader), ("bool", BoolLoader), ("text", TextLoader))
 
 
-def check_usable(connection: psycopg.AsyncConnection[Any]) -> None:
+def check_usable(connection: psycopg.AsyncConnection[Any] | psycopg.Connection[Any]) -> None:
     """Refuse what cannot work.
 
     Raises:
@@ -43,10 +45,10 @@ def check_usable(connection: psycopg.AsyncConnection[Any]) -> None:
     if connection.closed:
         raise DatabaseUnavailable("connection= is closed")
     if connection.pgconn.pipeline_status != PipelineStatus.OFF:
-        raise InvalidOption("connection= is in pipeline mode: enqueue outside 'async with connection.pipeline():'")
+        raise InvalidOption("connection= is in pipeline mode: enqueue outside its connection.pipeline() block")
 
 
-def would_commit_each(connection: psycopg.AsyncConnection[Any]) -> bool:
+def would_commit_each(connection: psycopg.AsyncConnection[Any] | psycopg.Connection[Any]) -> bool:
     """True in autocommit mode outside a block; otherwise psycopg begins a transaction by itself."""
     return connection.autocommit and connection.info.transaction_status == TransactionStatus.IDLE
 
@@ -60,8 +62,8 @@ class PsycopgSession:
     would choose the smallest type that holds a number, and a list of small numbers would be a smallint[].)
     """
 
-    def __init__(self, database: PostgresDatabase, connection: psycopg.AsyncConnection[Any]) -> None:
-        self._database = database
+    def __init__(self, binding: Binding, connection: psycopg.AsyncConnection[Any]) -> None:
+        self._binding = binding
         self._connection = connection
 
     @property
@@ -69,8 +71,8 @@ class PsycopgSession:
         return self._connection
 
     async def fetch(self, statement: str, /, **parameters: Any) -> Sequence[Row]:
-        prepared = self._database.statements[statement]
-        values = [_as_text(value) for value in self._database._bind(prepared.parameters, parameters)]
+        prepared = self._binding.statements[statement]
+        values = [as_text(value) for value in self._binding.bind(prepared.parameters, parameters)]
         with _translated():
             async with self._cursor() as cursor:
                 await cursor.execute(prepared.text.encode(), values)
@@ -81,7 +83,7 @@ class PsycopgSession:
 
     async def insert_bulk(self, jobs: Sequence[NewJob]) -> list[int]:
         ids = [row[0] for row in await self.fetch("allocate_ids", count=len(jobs))]
-        statement = self._database.statements.text("copy_jobs")
+        statement = self._binding.statements.text("copy_jobs")
         with _translated():
             async with self._cursor() as cursor, cursor.copy(statement.encode()) as sink:
                 for text in copy.as_text(copy.records(ids, jobs)):
@@ -90,43 +92,53 @@ class PsycopgSession:
 
     def _cursor(self) -> psycopg.AsyncRawCursor[Row]:
         cursor = psycopg.AsyncRawCursor(self._connection, row_factory=_named_rows)
-        cursor.adapters.register_dumper(str, StrDumperUnknown)
-        for type_name, loader in _LOADERS:
-            cursor.adapters.register_loader(type_name, loader)
+        _adapt(cursor.adapters)
         return cursor
 
 
-class _NamedRow(tuple[Any, ...]):
-    """Values by position and by column name."""
+class BlockingPsycopgSession:
+    """The same on a synchronous connection: each call has blocked until its answer was there."""
 
-    names: dict[str, int]
+    def __init__(self, binding: Binding, connection: psycopg.Connection[Any]) -> None:
+        self._binding = binding
+        self._connection = connection
 
-    def __getitem__(self, key: Any) -> Any:
-        return super().__getitem__(self.names[key] if isinstance(key, str) else key)
+    @property
+    def connection(self) -> Any:
+        return self._connection
+
+    async def fetch(self, statement: str, /, **parameters: Any) -> Sequence[Row]:
+        prepared = self._binding.statements[statement]
+        values = [as_text(value) for value in self._binding.bind(prepared.parameters, parameters)]
+        with _translated(), cut_off(self._connection.cancel, seconds_left()), self._cursor() as cursor:
+            cursor.execute(prepared.text.encode(), values)
+            return [] if cursor.description is None else cursor.fetchall()
+
+    async def script(self, statement: str, /, **words: str) -> None:
+        raise DatabaseError(f"{statement} does not run on a caller's own connection")
+
+    async def insert_bulk(self, jobs: Sequence[NewJob]) -> list[int]:
+        ids = [row[0] for row in await self.fetch("allocate_ids", count=len(jobs))]
+        statement = self._binding.statements.text("copy_jobs")
+        with _translated(), self._cursor() as cursor, cursor.copy(statement.encode()) as copying:
+            for text in copy.as_text(copy.records(ids, jobs)):
+                copying.write(text)
+        return ids
+
+    def _cursor(self) -> psycopg.RawCursor[Row]:
+        cursor = psycopg.RawCursor(self._connection, row_factory=_named_rows)
+        _adapt(cursor.adapters)
+        return cursor
 
 
-def _named_rows(cursor: psycopg.AsyncCursor[Any]) -> Callable[[Sequence[Any]], Row]:
-    names = {column.name: at for at, column in enumerate(cursor.description or ())}
-
-    def row(values: Sequence[Any]) -> Row:
-        made = _NamedRow(values)
-        made.names = names
-        return made
-
-    return row
+def _adapt(adapters: psycopg.adapt.AdaptersMap) -> None:
+    adapters.register_dumper(str, StrDumperUnknown)
+    for type_name, loader in _LOADERS:
+        adapters.register_loader(type_name, loader)
 
 
-def _as_text(value: Any) -> str | None:
-    """A parameter as the server reads it: an array as its literal, each element in quotes."""
-    if value is None or type(value) is str:
-        return value
-    if isinstance(value, (list, tuple)):
-        return "{" + ",".join(["NULL" if element is None else _quoted(str(element)) for element in value]) + "}"
-    return str(value)
-
-
-def _quoted(text: str) -> str:
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+def _named_rows(cursor: psycopg.AsyncCursor[Any] | psycopg.Cursor[Any]) -> Callable[[Sequence[Any]], Row]:
+    return row_type(tuple([column.name for column in cursor.description or ()]))
 
 
 @contextmanager

@@ -12,7 +12,7 @@ _FINISH = (
     "id", "attempt", "kind", "response", "response_body", "duration_ms", "error_code", "error", "failure",
     "progress", "status", "release_worker",
 )  # fmt: skip
-_FINISH_COLUMNS = tuple("state" if name == "kind" else name for name in _FINISH)
+FINISH_COLUMNS = tuple("state" if name == "kind" else name for name in _FINISH)
 
 
 async def finish_jobs(db: Fetcher, node_id: int, counter: int, outcomes: Sequence[Outcome]) -> list[tuple[int, bool]]:
@@ -24,7 +24,7 @@ async def finish_jobs(db: Fetcher, node_id: int, counter: int, outcomes: Sequenc
         )
         for o in outcomes
     ]  # fmt: skip
-    table = Table(_FINISH_COLUMNS, rows)
+    table = Table(FINISH_COLUMNS, rows)
     moved = await db.fetch("finish_jobs", node_id=node_id, counter=counter, outcomes=table)
     return [(row[0], bool(row[1])) for row in moved]
 

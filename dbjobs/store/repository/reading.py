@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Unpack
 
-from dbjobs.models import Job, JobState, JobSummary
+from dbjobs.models import Job, JobFilter, JobState, JobSummary, LiveFilter
 from dbjobs.store.repository.rows import Fetcher, job_of, maybe_moment_of, moment_of
+
+LIVE_FILTERS = tuple(sorted(LiveFilter.__optional_keys__))
+JOB_FILTERS = tuple(sorted(JobFilter.__optional_keys__))
 
 
 async def get_jobs(db: Fetcher, ids: Sequence[int]) -> dict[int, Job]:
@@ -14,58 +18,25 @@ async def get_jobs(db: Fetcher, ids: Sequence[int]) -> dict[int, Job]:
     return {job.id: job for job in jobs}
 
 
-async def find_live(
-    db: Fetcher,
-    *,
-    after_id: int,
-    limit: int,
-    state: str | None = None,
-    worker: str | None = None,
-    queue: str | None = None,
-    tag: str | None = None,
-    batch_id: str | None = None,
-) -> list[int]:
-    """Ids of live jobs by their options, in id order."""
-    rows = await db.fetch(
-        "find_live",
-        after_id=after_id,
-        limit=limit,
-        state=state,
-        worker=worker,
-        queue=queue,
-        tag=tag,
-        batch_id=batch_id,
-    )
-    return [row[0] for row in rows]
+async def find_live(db: Fetcher, *, after_id: int, limit: int, **filters: Unpack[LiveFilter]) -> list[int]:
+    """Ids of live jobs, in id order."""
+    where = {name: filters.get(name) for name in LIVE_FILTERS}
+    return [row[0] for row in await db.fetch("find_live", after_id=after_id, limit=limit, **where)]
 
 
 async def list_jobs(
-    db: Fetcher,
-    *,
-    before_id: int,
-    limit: int,
-    state: JobState | None = None,
-    queue: str | None = None,
-    worker: str | None = None,
-    command: str | None = None,
-    tag: str | None = None,
-    batch_id: str | None = None,
-    user_id: str | None = None,
-    history_only: bool = False,
+    db: Fetcher, *, before_id: int, limit: int, history_only: bool = False, **filters: Unpack[JobFilter]
 ) -> list[JobSummary]:
     """A page of jobs, newest first."""
-    asked = {
+    state = filters.get("state")
+    asked = {name: filters.get(name) for name in JOB_FILTERS} | {
         "before_id": before_id,
         "limit": limit,
-        "live": not history_only and (state is None or not state.finished),
+        "live": not history_only and (state is None or not JobState(state).finished),
         "completed": state in (None, JobState.COMPLETED),
         "failed": state in (None, JobState.FAILED, JobState.CANCELLED),
-        "state": state,
-        "queue": queue,
-        "worker": worker,
-        "command": command,
-        "user_id": user_id,
     }
+    tag, batch_id = asked.pop("tag"), asked.pop("batch_id")
     # Each goes along an index of its own: a plan that must serve them all would walk the history for a rare tag.
     if tag is not None:
         rows = await db.fetch("list_tagged", tag=tag, batch_id=batch_id, **asked)

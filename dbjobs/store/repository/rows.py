@@ -53,7 +53,7 @@ def job_of(row: Row) -> Job:
         reply_to=row["reply_to"],
         error_code=row["error_code"],
         error=row["error"],
-        errors=_errors_of(row),
+        errors=tuple(_error_of(entry) for entry in json_of(row["errors"]) or ()),
         args=json_of(row["args"]) or {},
         meta=json_of(row["meta"]) or {},
         cancel_requested_at=maybe_moment_of(row["cancel_requested_at"]),
@@ -61,13 +61,24 @@ def job_of(row: Row) -> Job:
     )
 
 
-def _errors_of(row: Row) -> tuple[JobError, ...]:
-    entries = json_of(row["errors"]) or []
-    for entry in entries:
-        # Entries about a lost node once had no time: the latest that is known of the job stands in for it.
-        if not entry["at"]:
-            entry["at"] = moment_of(row["completed_at"] or row["started_at"] or row["created_at"]).isoformat()
-    return tuple(msgspec.convert(entries, list[JobError]))
+def _error_of(entry: dict[str, Any]) -> JobError:
+    """An entry of a job's error list; rows of earlier releases, and of other programs, may lack any part of it."""
+    return JobError(
+        at=_moment_noted(entry.get("at")),
+        attempt=entry.get("attempt") or 0,
+        node_id=entry.get("node_id"),
+        code=entry.get("code") or "",
+        message=entry.get("message") or "",
+        traceback=entry.get("traceback"),
+    )
+
+
+def _moment_noted(text: Any) -> datetime | None:
+    """A time that was stored as text, in UTC; None if it is no time."""
+    try:
+        return moment_of(text).astimezone(UTC)
+    except (TypeError, ValueError, OverflowError):
+        return None
 
 
 def json_of(text: str | None) -> Any:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from dbjobs.errors import InvalidOption
-from dbjobs.store.adopting import is_instance, refused
+from dbjobs.store.adopting import is_instance, refused, refused_blocking
 from dbjobs.store.sqlite.connection import translate
 
 T = TypeVar("T")
@@ -31,7 +31,7 @@ class Callers(Protocol):
 
 
 class Sqlite3Callers:
-    """A ``sqlite3.Connection``: it belongs to the thread of the event loop, like its owner."""
+    """A ``sqlite3.Connection``: it belongs to the thread that calls us, like its owner."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self.given = connection
@@ -74,6 +74,17 @@ def callers(connection: Any) -> Callers:
     if is_instance(connection, "aiosqlite", "Connection"):
         return AiosqliteCallers(connection)
     raise refused(connection, KINDS)
+
+
+def blocking_callers(connection: Any) -> Callers:
+    """The same in code without an event loop.
+
+    Raises:
+        InvalidOption: it is none of sqlite3.
+    """
+    if isinstance(connection, sqlite3.Connection):
+        return Sqlite3Callers(connection)
+    raise refused_blocking(connection, "a sqlite3.Connection")
 
 
 async def check_file(callers: Callers, path: Path) -> None:

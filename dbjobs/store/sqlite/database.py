@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager, closing
 from functools import lru_cache
 from pathlib import Path
@@ -15,15 +15,18 @@ from urllib.parse import unquote
 import anyio
 
 from dbjobs.errors import DatabaseError, InvalidUrl, MissingPermission
-from dbjobs.store.database import Row, Session, number_option, split_url
-from dbjobs.store.sqlite.callers import Callers, Sqlite3Callers, callers, check_file
+from dbjobs.store.database import Row, Session, T
+from dbjobs.store.sqlite.callers import Callers, Sqlite3Callers, blocking_callers, callers, check_file
 from dbjobs.store.sqlite.connection import MINIMUM_VERSION, connect, is_full, make_room, translate
 from dbjobs.store.sqlite.history import History, HistoryFiles
 from dbjobs.store.sqlite.script import Script, Scripts
-from dbjobs.store.sqlite.session import CallerSession, WriterSession
-from dbjobs.store.sqlite.threads import Connected, Desk, Readers
+from dbjobs.store.sqlite.session import CallerSession, InPlaceSession, WriterSession
+from dbjobs.store.sqlite.threads import Connected, Readers
 from dbjobs.store.sqlite.writer import Writer
 from dbjobs.store.statements import Statements
+from dbjobs.store.synchronous import Wait, run
+from dbjobs.store.threads import Inbox
+from dbjobs.store.url import check_known, hidden, number_option, split_url
 
 CHANGED = "changed"  # the notice that some other connection has committed
 _JOIN_SECONDS = 10.0
@@ -54,7 +57,7 @@ class SqliteDatabase:
         self.pool_size = self._pool_size
         self._files = HistoryFiles(path, schema)
         self.statements, self._scripts = _statements(schema)
-        self._desk: Desk | None = None
+        self._inbox: Inbox | None = None
         self._writer: Writer | None = None
         self._readers: Readers | None = None
         self._nodes: Readers | None = None
@@ -65,13 +68,13 @@ class SqliteDatabase:
                 f"dbjobs needs SQLite {'.'.join(map(str, MINIMUM_VERSION))} or newer, and this Python has "
                 f"{sqlite3.sqlite_version}"
             )
-        desk = self._desk = Desk()
+        inbox = self._inbox = Inbox()
         # The nodes' leases have a thread and a file of their own: they wait for nothing that is done with jobs.
-        self._nodes = Readers(desk, 1, self._connect_nodes, "nodes")
-        self._readers = Readers(desk, max(1, self._pool_size), self._connect_reader)
+        self._nodes = Readers(inbox, 1, self._connect_nodes, "nodes")
+        self._readers = Readers(inbox, max(1, self._pool_size), self._connect_reader)
         try:
             if self._pool_size > 0:
-                self._writer = self._new_writer(desk)
+                self._writer = self._new_writer(inbox)
                 await self._writer.opened
             await self._nodes.submit(lambda *_: None)
         except BaseException as error:
@@ -82,7 +85,7 @@ class SqliteDatabase:
 
     async def close(self) -> None:
         threads = [thread for thread in (self._readers, self._nodes, self._writer) if thread is not None]
-        self._desk = self._writer = self._readers = self._nodes = None
+        self._inbox = self._writer = self._readers = self._nodes = None
         for thread in threads:
             thread.stop()
 
@@ -128,6 +131,17 @@ class SqliteDatabase:
         except sqlite3.Error as error:
             raise translate(error, self.path) from error
 
+    async def conduct(self, work: Callable[[Session], Coroutine[Any, Any, T]]) -> T:
+        # As a whole on the writer's thread: an event loop that is blocked meanwhile keeps nobody from the file.
+        def whole(connection: sqlite3.Connection, history: History) -> T:
+            return run(work(InPlaceSession(connection, history, self.statements, self._scripts)))
+
+        try:
+            result: T = await self._opened.submit(whole)
+        except sqlite3.Error as error:
+            raise translate(error, self.path) from error
+        return result
+
     @asynccontextmanager
     async def handler_transaction(self) -> AsyncIterator[Session]:
         # A connection of the event loop's own thread, so that the handler can use it. There is one write lock
@@ -151,6 +165,11 @@ class SqliteDatabase:
 
     async def adopt(self, connection: Any) -> Session:
         given = callers(connection)
+        await check_file(given, self.path)
+        return self._caller_session(given)
+
+    async def adopt_blocking(self, connection: Any, wait: Wait) -> Session:
+        given = blocking_callers(connection)
         await check_file(given, self.path)
         return self._caller_session(given)
 
@@ -178,13 +197,13 @@ class SqliteDatabase:
     @property
     def _opened(self) -> Writer:
         if self._writer is None:
-            if self._desk is None:
+            if self._inbox is None:
                 raise _not_open()
-            self._writer = self._new_writer(self._desk)
+            self._writer = self._new_writer(self._inbox)
         return self._writer
 
-    def _new_writer(self, desk: Desk) -> Writer:
-        return Writer(desk, self._connect_writer, self._busy_seconds, archives=self._pool_size > 0)
+    def _new_writer(self, inbox: Inbox) -> Writer:
+        return Writer(inbox, self._connect_writer, self._busy_seconds, archives=self._pool_size > 0)
 
     def _thread_of(self, script: Script) -> Readers | Writer:
         """Where a statement is run."""
@@ -240,12 +259,15 @@ def _statements(schema: str) -> tuple[Statements, Scripts]:
     return statements, Scripts(statements)
 
 
+_INSTEAD = {"timeout": "write busy_timeout", "mode": "leave it out: jobs are written, too"}
+
+
 def _parse(url: str) -> tuple[Path, dict[str, str]]:
     """The file and the options of a URL."""
     parts, options = split_url(url)
     form = "sqlite:///relative/path.db or sqlite:////absolute/path.db"
     if parts.netloc:
-        raise InvalidUrl(f"database URL {url!r} names a host, {parts.netloc!r}, before the path; expected {form}")
+        raise InvalidUrl(f"database URL {hidden(url)!r} names a host before the path; expected {form}")
     name = unquote(parts.path.removeprefix("/"))
     if not name:
         raise InvalidUrl(f"database URL {url!r} has no path; expected {form}")
@@ -256,7 +278,7 @@ def _parse(url: str) -> tuple[Path, dict[str, str]]:
         )
     if parts.fragment:
         raise InvalidUrl(f"database URL {url!r}: write '#' in a file name as %23")
-    unknown = sorted(set(options) - {"busy_timeout", "pool_size"})
-    if unknown:
-        raise InvalidUrl(f"database URL {url!r}: unknown option {unknown[0]!r}; known are busy_timeout and pool_size")
+    check_known(
+        options, ("busy_timeout", "pool_size"), instead=_INSTEAD, otherwise="known are busy_timeout and pool_size"
+    )
     return Path(name).absolute(), options

@@ -10,7 +10,8 @@ from typing import Any
 
 from dbjobs.errors import DatabaseError, TransactionConflict
 from dbjobs.store.sqlite.connection import roll_back
-from dbjobs.store.sqlite.threads import Connected, Desk, Outcome, Task, Work
+from dbjobs.store.sqlite.threads import Connected, Task, Work
+from dbjobs.store.threads import Done, Inbox
 
 # The writer serves nobody else meanwhile, and no other process can write. An event loop that is blocked in the middle
 # of one loses it after this; it is then repeated as a whole.
@@ -34,9 +35,9 @@ class Hold:
         failure: the error that is to blame, if it is a statement's.
     """
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
-        self.ready = desk.future()
+    def __init__(self, inbox: Inbox) -> None:
+        self._inbox = inbox
+        self.ready = inbox.future()
         self.failed = False
         self.failure: BaseException | None = None
         self._tasks: SimpleQueue[Task | End] = SimpleQueue()
@@ -44,13 +45,13 @@ class Hold:
 
     def submit(self, work: Work) -> asyncio.Future[Any]:
         """Run ``work(connection, history)`` inside the transaction."""
-        future = self._desk.future()
+        future = self._inbox.future()
         self._put(Task(work, future))
         return future
 
     def end(self, *, commit: bool) -> asyncio.Future[Any]:
         """Commit or roll back; the writer is free again."""
-        future = self._desk.future()
+        future = self._inbox.future()
         self._put(End(commit, future))
         return future
 
@@ -77,9 +78,9 @@ class Hold:
             begin()
         except BaseException as error:
             self.failed, self.failure = True, error
-            self._desk.deliver([Outcome(self.ready, None, error)])
+            self._inbox.deliver([Done(self.ready, None, error)])
         else:
-            self._desk.deliver([Outcome(self.ready, None, None)])
+            self._inbox.deliver([Done(self.ready, None, None)])
         while True:
             try:
                 item = self._tasks.get(timeout=PAUSE_SECONDS)
@@ -87,9 +88,9 @@ class Hold:
                 self._give_up(connection)
                 return
             if isinstance(item, End):
-                self._desk.deliver([Outcome(item.future, None, self._end(item, connection))])
+                self._inbox.deliver([Done(item.future, None, self._end(item, connection))])
                 return
-            self._desk.deliver([self._attempt(item, connected)])
+            self._inbox.deliver([self._attempt(item, connected)])
 
     def _give_up(self, connection: sqlite3.Connection) -> None:
         """Roll back, and serve others; what is asked from here on is refused."""
@@ -106,12 +107,12 @@ class Hold:
         self._given_up = error
         self._refuse_rest()
 
-    def _attempt(self, task: Task, connected: Connected) -> Outcome:
+    def _attempt(self, task: Task, connected: Connected) -> Done:
         try:
-            return Outcome(task.future, task.work(*connected), None)
+            return Done(task.future, task.work(*connected), None)
         except BaseException as error:
             self.failed, self.failure = True, error
-            return Outcome(task.future, None, error)
+            return Done(task.future, None, error)
 
     def _end(self, end: End, connection: sqlite3.Connection) -> BaseException | None:
         try:
@@ -133,4 +134,4 @@ class Hold:
             except Empty:
                 return
             undone = isinstance(item, End) and not item.commit
-            self._desk.deliver([Outcome(item.future, None, None if undone else self.refusal)])
+            self._inbox.deliver([Done(item.future, None, None if undone else self.refusal)])

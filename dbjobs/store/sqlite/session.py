@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
 import sqlite3
 import time
@@ -14,7 +13,7 @@ from typing import Any, TypeVar
 from msgspec.structs import astuple
 
 from dbjobs.errors import DatabaseError, InvalidOption
-from dbjobs.store.database import Row
+from dbjobs.store.database import Row, Session
 from dbjobs.store.records import NewJob
 from dbjobs.store.sqlite.callers import Callers, as_made, begins_by_itself, impatient
 from dbjobs.store.sqlite.connection import translate
@@ -22,6 +21,7 @@ from dbjobs.store.sqlite.history import History
 from dbjobs.store.sqlite.hold import Hold
 from dbjobs.store.sqlite.script import Script, Scripts
 from dbjobs.store.statements import Statements, Table
+from dbjobs.store.synchronous import pause
 
 T = TypeVar("T")
 
@@ -68,6 +68,31 @@ class WriterSession:
         except sqlite3.Error as error:
             raise translate(error, self._path) from error
         return result
+
+
+class InPlaceSession:
+    """Statements within one piece of the writer's work, in its thread: nothing waits, so nothing comes between them."""
+
+    def __init__(
+        self, connection: sqlite3.Connection, history: History, statements: Statements, scripts: Scripts
+    ) -> None:
+        self._connected = connection, history
+        self._statements = statements
+        self._scripts = scripts
+
+    @property
+    def connection(self) -> Any:
+        raise DatabaseError("the writer's connection belongs to its thread; use a handler's transaction")
+
+    async def fetch(self, statement: str, /, **parameters: Any) -> Sequence[Row]:
+        script = self._scripts.script(statement)
+        return script.run(*self._connected, parameters) if script.steps else ()
+
+    async def script(self, statement: str, /, **words: str) -> None:
+        raise DatabaseError(f"{statement} does not run amid the writer's work")
+
+    async def insert_bulk(self, jobs: Sequence[NewJob]) -> list[int]:
+        return await insert_bulk(self, jobs)
 
 
 class CallerSession:
@@ -142,14 +167,14 @@ class CallerSession:
                 code = getattr(error, "sqlite_errorcode", None)
                 if code != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
                     raise translate(error, self._path) from error
-            await asyncio.sleep(random.uniform(0.001, 0.005))
+            await pause(random.uniform(0.001, 0.005))
 
 
 def _begin(connection: sqlite3.Connection) -> None:
     connection.execute("BEGIN IMMEDIATE")
 
 
-async def insert_bulk(session: WriterSession | CallerSession, jobs: Sequence[NewJob]) -> list[int]:
+async def insert_bulk(session: Session, jobs: Sequence[NewJob]) -> list[int]:
     """Insert jobs, a bounded number a statement, so that no list of parameters grows with the call."""
     ids: list[int] = []
     for start in range(0, len(jobs), _ROWS_PER_INSERT):

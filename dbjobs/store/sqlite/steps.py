@@ -23,7 +23,7 @@ Values = Mapping[str, Any]
 
 
 class Step(NamedTuple):
-    """One statement of a file; ``script`` says what its directive means."""
+    """One statement of a file; Directive says what most of the fields mean."""
 
     text: str
     parameters: tuple[Parameter, ...]  # one for each placeholder, in order

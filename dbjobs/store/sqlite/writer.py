@@ -21,7 +21,8 @@ from dbjobs.store.sqlite.archiving import Archiving
 from dbjobs.store.sqlite.connection import begin, is_broken, is_full, limit_log, make_room, roll_back
 from dbjobs.store.sqlite.history import History
 from dbjobs.store.sqlite.hold import Hold
-from dbjobs.store.sqlite.threads import Connected, Desk, Outcome, Task, Work, close_quietly, step_aside
+from dbjobs.store.sqlite.threads import Connected, Task, Work, close_quietly
+from dbjobs.store.threads import Done, Inbox, step_aside
 
 log = logging.getLogger("dbjobs")
 
@@ -42,7 +43,7 @@ class Writer:
     """The writing thread.
 
     Args:
-        desk: where results go.
+        inbox: where results go.
         connect: opens the connections; called in the thread.
         busy_seconds: how long to wait for the write lock of the file.
         archives: copy what has ended to the history now and then.
@@ -50,29 +51,29 @@ class Writer:
 
     def __init__(
         self,
-        desk: Desk,
+        inbox: Inbox,
         connect: Callable[[], Connected],
         busy_seconds: float,
         *,
         archives: bool,
     ) -> None:
-        self._desk = desk
+        self._inbox = inbox
         self._connect = connect
         self._busy_seconds = busy_seconds
         self._archiving = Archiving(archives)
-        self._inbox: SimpleQueue[Task | Hold | None] = SimpleQueue()
+        self._queue: SimpleQueue[Task | Hold | None] = SimpleQueue()
         self._following: Task | Hold | None = None
         self._on_change: Callable[[], None] | None = None
         self._idle = False
         self._ended: DatabaseError | None = None
-        self.opened = desk.future()
+        self.opened = inbox.future()
         self.opened.add_done_callback(lambda opened: opened.cancelled() or opened.exception())  # perhaps nobody asks
         self._thread = threading.Thread(target=self._run, name="dbjobs-sqlite-writer", daemon=True)
         self._thread.start()
 
     def submit(self, work: Work) -> asyncio.Future[Any]:
         """Run ``work(connection, history)`` in the next transaction; the result comes after its commit."""
-        future = self._desk.future()
+        future = self._inbox.future()
         self._put(Task(work, future))
         if self._idle:
             step_aside()
@@ -80,39 +81,39 @@ class Writer:
 
     def hold(self) -> Hold:
         """A transaction of the caller's own; wait for ``hold.ready``, and end it whatever happens."""
-        hold = Hold(self._desk)
+        hold = Hold(self._inbox)
         self._put(hold)
         return hold
 
     def watch(self, on_change: Callable[[], None] | None) -> None:
         """Call a function in the event loop after each commit of another connection; None: no more."""
         self._on_change = on_change
-        self._put(Task(_nothing, self._desk.future()))  # wakes the thread up
+        self._put(Task(_nothing, self._inbox.future()))  # wakes the thread up
 
     def stop(self) -> None:
         """Let the thread end after the work that is queued."""
-        self._inbox.put(None)
+        self._queue.put(None)
 
     def join(self, seconds: float) -> None:
         """Wait until it has ended, at most so long."""
         self._thread.join(seconds)
 
     def _put(self, item: Task | Hold) -> None:
-        self._inbox.put(item)
+        self._queue.put(item)
         if self._ended is not None:
             self._refuse_rest(self._ended)
 
     def _refuse_rest(self, error: DatabaseError) -> None:
         while True:
             try:
-                item = self._inbox.get_nowait()
+                item = self._queue.get_nowait()
             except Empty:
                 return
             if isinstance(item, Hold):
-                self._desk.deliver([Outcome(item.ready, None, error)])
+                self._inbox.deliver([Done(item.ready, None, error)])
                 item.refuse(error)
             elif item is not None:
-                self._desk.deliver([Outcome(item.future, None, error)])
+                self._inbox.deliver([Done(item.future, None, error)])
 
     # --- in the thread --------------------------------------------------------------------------
 
@@ -122,11 +123,11 @@ class Writer:
             self._connected: Connected | None = self._connect()
             self._version = self._look()
         except BaseException as error:
-            self._desk.deliver([Outcome(self.opened, None, error)])
+            self._inbox.deliver([Done(self.opened, None, error)])
             self._end(DatabaseUnavailable(f"the database could not be opened: {error}"))
             return
         self._looked = self._rested = self._measured = self._last = time.monotonic()
-        self._desk.deliver([Outcome(self.opened, None, None)])
+        self._inbox.deliver([Done(self.opened, None, None)])
         going_on = True
         while going_on:
             try:
@@ -142,7 +143,7 @@ class Writer:
         if item is None:
             try:
                 self._idle = True
-                item = self._inbox.get(timeout=self._patience())
+                item = self._queue.get(timeout=self._patience())
             except Empty:
                 self._notice_others()
                 if time.monotonic() - self._last >= self._archiving.pause(self._changes()):
@@ -178,7 +179,7 @@ class Writer:
 
     def _get_over(self, error: BaseException) -> None:
         """Something has failed that belongs to no caller: a look at the file, say. The thread goes on."""
-        self._desk.call(log.warning, "SQLite's writer: %s; it goes on", error)
+        self._inbox.call(log.warning, "SQLite's writer: %s; it goes on", error)
         self._undo(error)
         time.sleep(FAILED_SECONDS)
 
@@ -203,7 +204,7 @@ class Writer:
         group = [first]
         while len(group) < WORK_PER_TRANSACTION:
             try:
-                item = self._inbox.get_nowait()
+                item = self._queue.get_nowait()
             except Empty:
                 break
             if item is None:
@@ -214,44 +215,44 @@ class Writer:
         return group, None, False
 
     def _commit_together(self, group: list[Task]) -> None:
-        self._desk.deliver(self._committed(group))
+        self._inbox.deliver(self._committed(group))
 
-    def _committed(self, group: list[Task], *, again: bool = True) -> list[Outcome]:
+    def _committed(self, group: list[Task], *, again: bool = True) -> list[Done]:
         try:
             connected = self._connection_now()
             begin(connected[0], self._busy_seconds)
-            outcomes = [self._attempt(task, connected, alone=len(group) == 1) for task in group]
+            done = [self._attempt(task, connected, alone=len(group) == 1) for task in group]
             connected[0].execute("COMMIT")
         except BaseException as error:
             # Nothing was written; also the work that had succeeded must hear of it.
             self._undo(error)
             if is_full(error) and again and self._make_room():
                 return self._committed(group, again=False)
-            return [Outcome(task.future, None, error) for task in group]
-        return outcomes
+            return [Done(task.future, None, error) for task in group]
+        return done
 
-    def _attempt(self, task: Task, connected: Connected, *, alone: bool) -> Outcome:
+    def _attempt(self, task: Task, connected: Connected, *, alone: bool) -> Done:
         if task.future.cancelled():
-            return Outcome(task.future, None, None)
+            return Done(task.future, None, None)
         if alone:
-            return Outcome(task.future, task.work(*connected), None)
+            return Done(task.future, task.work(*connected), None)
         connection, _ = connected
         connection.execute("SAVEPOINT work")
         try:
-            outcome = Outcome(task.future, task.work(*connected), None)
+            done = Done(task.future, task.work(*connected), None)
         except Exception as error:
             if not connection.in_transaction or is_full(error) or is_broken(error):
                 raise  # too bad for SQLite: it has rolled back everything, or will
             connection.execute("ROLLBACK TO work")
-            outcome = Outcome(task.future, None, error)
+            done = Done(task.future, None, error)
         connection.execute("RELEASE work")
-        return outcome
+        return done
 
     def _serve(self, hold: Hold) -> None:
         try:
             connected = self._connection_now()
         except BaseException as error:
-            self._desk.deliver([Outcome(hold.ready, None, error)])
+            self._inbox.deliver([Done(hold.ready, None, error)])
             hold.refuse(DatabaseUnavailable(f"the file cannot be opened: {error}"))
             return
         hold.serve(connected, lambda: begin(connected[0], self._busy_seconds))
@@ -294,7 +295,7 @@ class Writer:
         version = self._look()
         if version != self._version:
             self._version = version
-            self._desk.call(on_change)
+            self._inbox.call(on_change)
 
     def _archive(self, *, idle: bool) -> None:
         if not self._archiving.is_due(self._changes(), idle=idle):
@@ -308,7 +309,7 @@ class Writer:
             self._undo(error)
             if is_full(error):
                 self._make_room()
-            self._desk.call(log.warning, "finished jobs cannot be copied to the history yet: %s", error)
+            self._inbox.call(log.warning, "finished jobs cannot be copied to the history yet: %s", error)
 
     def _keep_log_small(self) -> None:
         """The less room there is on the disk, the sooner the log is moved into the file."""

@@ -15,12 +15,12 @@ import anyio
 import pyodbc
 
 from dbjobs.errors import DatabaseError, DatabaseUnavailable
-from dbjobs.store.sqlite.threads import Desk, Outcome, step_aside
 from dbjobs.store.sqlserver.driver import is_freetds
 from dbjobs.store.sqlserver.errors import is_lost
 from dbjobs.store.sqlserver.limits import GRACE_SECONDS, Limits
 from dbjobs.store.sqlserver.thread import ConnectionThread
 from dbjobs.store.sqlserver.values import Size, sizes_of
+from dbjobs.store.threads import Done, Inbox, step_aside
 
 
 class Result(NamedTuple):
@@ -52,7 +52,7 @@ class Connection:
             handler's `async with connection.cursor()` does not commit ours.
         raw: the driver's connection that it holds.
         thread: where all its work is done.
-        desk: where results are delivered.
+        inbox: where results are delivered.
         where: host, port and database, for messages.
         limits: how long a round trip may take.
         kill: ends a session on the server; None where the role may not.
@@ -63,7 +63,7 @@ class Connection:
         aio: aioodbc.Connection,
         raw: pyodbc.Connection,
         thread: ConnectionThread,
-        desk: Desk,
+        inbox: Inbox,
         where: str,
         limits: Limits,
         kill: Callable[[ServerSession], Awaitable[None]] | None = None,
@@ -71,7 +71,7 @@ class Connection:
         self.aio = aio
         self._raw = raw
         self._thread = thread
-        self._desk = desk
+        self._inbox = inbox
         self._where = where
         self.limits = limits
         self._kill = kill
@@ -169,7 +169,7 @@ class Connection:
                 await self._kill(session)
 
     async def _in_thread(self, work: Callable[[], Any]) -> Any:
-        future = self._desk.future()
+        future = self._inbox.future()
         self._thread.post(lambda: self._perform(work, future))
         step_aside()
         try:
@@ -177,21 +177,21 @@ class Connection:
         except asyncio.CancelledError:  # by a time limit, too: it may never arrive
             if future.cancelled():
                 self._given_up.add(future)
-                self._desk.take_in([Outcome(future, None, None)])
+                self._inbox.take_in([Done(future, None, None)])
             raise
 
     def _perform(self, work: Callable[[], Any], future: asyncio.Future[Any]) -> None:
         try:
-            outcome = Outcome(future, work(), None)
+            done = Done(future, work(), None)
         except BaseException as error:
-            outcome = Outcome(future, None, error)
-        self._desk.call(self._arrive, outcome)
+            done = Done(future, None, error)
+        self._inbox.call(self._arrive, done)
 
-    def _arrive(self, outcome: Outcome) -> None:
-        if outcome.future in self._given_up:
-            self._given_up.discard(outcome.future)
+    def _arrive(self, done: Done) -> None:
+        if done.future in self._given_up:
+            self._given_up.discard(done.future)
         else:
-            self._desk.take_in([outcome])
+            self._inbox.take_in([done])
 
     def _run_long(self, text: str, seconds: float) -> Result:
         usual, self._raw.timeout = self._raw.timeout, in_whole_seconds(seconds)
@@ -242,7 +242,7 @@ def read(cursor: pyodbc.Cursor) -> Result:
 
 async def connect(
     dsn: str,
-    desk: Desk,
+    inbox: Inbox,
     where: str,
     limits: Limits,
     kill: Callable[[ServerSession], Awaitable[None]] | None = None,
@@ -265,7 +265,7 @@ async def connect(
             aio = await aioodbc.connect(
                 dsn=dsn, autocommit=True, timeout=in_whole_seconds(limits.connect), executor=thread, after_created=hold
             )
-        return Connection(aio, held[0], thread, desk, where, limits, kill)
+        return Connection(aio, held[0], thread, inbox, where, limits, kill)
     except BaseException as error:
         thread.stop()  # when the driver returns, if it does: what it brings is closed with its last reference
         if isinstance(error, TimeoutError):

@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
 import aioodbc
 import anyio
+import pyodbc
 
 from dbjobs.errors import DatabaseError, DatabaseUnavailable, InvalidOption
-from dbjobs.store.adopting import refused
-from dbjobs.store.database import Row, Session
+from dbjobs.store.adopting import refused, refused_blocking
+from dbjobs.store.database import Row, Session, T
 from dbjobs.store.pool import Pool
-from dbjobs.store.sqlite.threads import Desk
 from dbjobs.store.sqlserver.connection import Connection, Result, ServerSession, connect
 from dbjobs.store.sqlserver.driver import find_driver
 from dbjobs.store.sqlserver.errors import nothing_stored, translated
 from dbjobs.store.sqlserver.limits import LOCK_SECONDS, Limits
-from dbjobs.store.sqlserver.session import CallersConnection, SqlServerSession, batches_of, fetch
+from dbjobs.store.sqlserver.session import (
+    BlockingConnection,
+    CallersConnection,
+    Line,
+    SqlServerSession,
+    batches_of,
+    fetch,
+)
 from dbjobs.store.sqlserver.url import connection_string, parse
+from dbjobs.store.synchronous import Wait
+from dbjobs.store.threads import Inbox
 
 CLOSE_SECONDS = 5.0
 # A connection that has lain idle for so long is asked whether it is still there before it is trusted with a statement.
@@ -55,13 +64,13 @@ class SqlServerDatabase:
         self._batches = batches_of(schema)
         self.statements = self._batches.statements
         self._dsn = ""
-        self._desk: Desk | None = None
+        self._inbox: Inbox | None = None
         self._pool: Pool[Connection] | None = None
         self._handlers_pool: Pool[Connection] | None = None
 
     async def open(self) -> None:
         self._dsn = connection_string(self._target, self._target.driver or find_driver())
-        self._desk = Desk()
+        self._inbox = Inbox()
         self._pool = Pool(lambda: self._connect(self._limits), self._pool_size, wait_seconds=self._limits.statement)
         try:
             async with self._connection(self._pool):
@@ -88,6 +97,10 @@ class SqlServerDatabase:
     async def transaction(self) -> AsyncIterator[Session]:
         async with self._transaction(self._opened) as session:
             yield session
+
+    async def conduct(self, work: Callable[[Session], Coroutine[Any, Any, T]]) -> T:
+        async with self.transaction() as session:
+            return await work(session)
 
     @asynccontextmanager
     async def handler_transaction(self) -> AsyncIterator[Session]:
@@ -143,12 +156,26 @@ class SqlServerDatabase:
         if connection.closed:
             raise InvalidOption("connection= is closed")
         line = CallersConnection(connection, self._target.where, self._limits)
-        if connection.autocommit:
-            with translated(self._target.where):
-                result = await line.execute(self.statements.text("count_transactions"))
-            if not result.rows[0][0]:
-                raise InvalidOption("connection= has no open transaction and commits by itself: begin one on it first")
+        await self._check_transaction(line, connection)
         return SqlServerSession(line, self.schema, self._target.where, callers=True)
+
+    async def adopt_blocking(self, connection: Any, wait: Wait) -> Session:
+        if not isinstance(connection, pyodbc.Connection):
+            raise refused_blocking(connection, "a pyodbc connection")
+        if connection.closed:
+            raise InvalidOption("connection= is closed")
+        line = BlockingConnection(connection, self._limits)
+        await self._check_transaction(line, connection)
+        return SqlServerSession(line, self.schema, self._target.where, callers=True)
+
+    async def _check_transaction(self, line: Line, connection: Any) -> None:
+        """Refuse a caller's connection that would commit each statement of an enqueue by itself."""
+        if not connection.autocommit:
+            return
+        with translated(self._target.where):
+            result = await line.execute(self.statements.text("count_transactions"))
+        if not result.rows[0][0]:
+            raise InvalidOption("connection= has no open transaction and commits by itself: begin one on it first")
 
     def another(self) -> SqlServerDatabase:
         return self._like_this(1, self._limits)
@@ -210,10 +237,10 @@ class SqlServerDatabase:
                 return connection
 
     async def _connect(self, limits: Limits, *, may_kill: bool = True) -> Connection:
-        assert self._desk is not None
+        assert self._inbox is not None
         with nothing_stored(), translated(self._target.where):
             kill = self._kill if may_kill else None
-            connection = await connect(self._dsn, self._desk, self._target.where, limits, kill)
+            connection = await connect(self._dsn, self._inbox, self._target.where, limits, kill)
         try:
             text = self.statements.text("open_connection").replace("{lock_milliseconds}", limits.lock_milliseconds)
             with nothing_stored():

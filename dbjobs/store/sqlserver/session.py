@@ -16,7 +16,7 @@ import pyodbc
 from dbjobs.errors import DatabaseUnavailable
 from dbjobs.store.database import Row
 from dbjobs.store.records import NewJob
-from dbjobs.store.sqlserver.connection import Result
+from dbjobs.store.sqlserver.connection import Result, read
 from dbjobs.store.sqlserver.driver import is_freetds
 from dbjobs.store.sqlserver.errors import nothing_stored, translated
 from dbjobs.store.sqlserver.limits import GRACE_SECONDS, Limits
@@ -76,7 +76,7 @@ def batches_of(schema: str, *, callers: bool = False) -> Batches:
 class Line(Protocol):
     """What a session needs of a connection."""
 
-    aio: aioodbc.Connection
+    aio: Any
     limits: Limits
 
     async def execute(self, text: str, values: Sequence[Any] = (), *, seconds: float | None = None) -> Result: ...
@@ -136,6 +136,34 @@ class CallersConnection:
             await cursor.close()
 
 
+class BlockingConnection:
+    """The caller's own pyodbc connection: a batch has blocked until its answer was there, for as long as it lets it.
+
+    Args:
+        limits: as for our own; a batch of an enqueue looks at none of them.
+    """
+
+    def __init__(self, raw: pyodbc.Connection, limits: Limits) -> None:
+        self.aio = raw
+        self.limits = limits
+        self._freetds = is_freetds(raw.getinfo(pyodbc.SQL_DRIVER_NAME))
+
+    async def execute(self, text: str, values: Sequence[Any] = (), *, seconds: float | None = None) -> Result:
+        """Run a batch; the rows of its last result.
+
+        Raises:
+            pyodbc.Error.
+        """
+        cursor = self.aio.cursor()  # not `with`: that would commit
+        try:
+            if values:
+                cursor.setinputsizes(sizes_of(values, freetds=self._freetds))
+            cursor.execute(text, *values)
+            return read(cursor)
+        finally:
+            cursor.close()
+
+
 def _looked_at(work: asyncio.Future[Result]) -> None:
     """An error of what was given up is nobody's."""
     if not work.cancelled():
@@ -158,7 +186,7 @@ class SqlServerSession:
         self.is_changed = False  # a script has failed that may have left settings behind
 
     @property
-    def connection(self) -> aioodbc.Connection:
+    def connection(self) -> Any:
         return self._line.aio
 
     async def fetch(self, statement: str, /, **parameters: Any) -> Sequence[Row]:

@@ -6,8 +6,8 @@ from typing import NamedTuple
 from urllib.parse import unquote
 
 from dbjobs.errors import InvalidUrl
-from dbjobs.store.database import number_option, split_url
 from dbjobs.store.sqlserver.driver import is_freetds
+from dbjobs.store.url import check_known, number_option, split_url
 
 _OWN_OPTIONS = {"driver", "pool_size", "connect_timeout", "command_timeout"}
 # What these words would overrule is in the URL itself.
@@ -17,6 +17,27 @@ _IN_THE_URL = {
     "database": "the path",
     "uid": "the user",
     "pwd": "the password",
+}
+# The words of Microsoft's ODBC driver 17 and 18, and of FreeTDS, that a URL may add.
+_WORDS = """
+    ansinpw app applicationintent attachdbfilename authentication autotranslate clientcertificate clientkey
+    columnencryption concat_null_yields_null connectretrycount connectretryinterval description encrypt
+    failover_partner failoverpartnerspn getdataextensions hostnameincertificate ipaddresspreference keepalive
+    keepaliveinterval keystoreauthentication keystorelocation keystoreprincipalid keystoresecret language
+    longasmax mars_connection multisubnetfailover net network packetsize querylog_on querylogfile
+    querylogtime quotedid regional replication retryexec servercertificate serverspn statslog_on statslogfile
+    transparentnetworkipresolution trusted_connection trustservercertificate useexecutesp usefmtonly wsid
+    clientcharset debugflags dumpfile dumpfileappend enablequotedidentifier encryption mutualauthentication
+    realm readonlyintent tds_version textsize trusted_domain usentlmv2
+"""
+_INSTEAD = {
+    "ssl": "write Encrypt=yes",
+    "sslmode": "write Encrypt=yes",
+    "application_name": "write APP",
+    "charset": "texts are Unicode; leave it out",
+    "timeout": "write connect_timeout or command_timeout",
+    "logintimeout": "write connect_timeout",
+    "connection_timeout": "write connect_timeout",
 }
 
 
@@ -62,6 +83,14 @@ def parse(url: str) -> Target:
             raise InvalidUrl(f"database URL option {name!r} belongs into {_IN_THE_URL[name.lower()]}: expected {form}")
         if not name or any(sign in name for sign in "={};[]"):
             raise InvalidUrl(f"database URL option {name!r} is no word of an ODBC connection string")
+    if own.get("driver") is None or is_freetds(own["driver"]) or "odbc driver" in own["driver"].lower():
+        # The drivers pass a misspelt word by in silence. What another driver knows is its own affair.
+        check_known(
+            [name.lower() for name in others],
+            {*_WORDS.split(), *_OWN_OPTIONS},
+            instead=_INSTEAD,
+            otherwise="it is no word of Microsoft's ODBC driver or of FreeTDS",
+        )
     port = parts.port or 1433
     return Target(
         host=parts.hostname,

@@ -14,8 +14,9 @@ from dbjobs.store import repository
 from dbjobs.store.counters import client_counter
 from dbjobs.store.database import Database
 from dbjobs.store.records import Ready
+from dbjobs.store.retrying import without_conflict
 from dbjobs.store.transactions.dependencies import Follower
-from dbjobs.store.transactions.retrying import with_months, without_conflict
+from dbjobs.store.transactions.retrying import with_months
 
 # How long a job is tried again whose row somebody else has locked (it is being claimed, or written at this moment).
 PATIENCE_SECONDS = 5.0

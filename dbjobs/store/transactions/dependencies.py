@@ -15,7 +15,8 @@ from dbjobs.store.counters import client_counter
 from dbjobs.store.database import Database
 from dbjobs.store.notices import ready_notices
 from dbjobs.store.records import Ready
-from dbjobs.store.transactions.retrying import with_months, without_conflict
+from dbjobs.store.retrying import without_conflict
+from dbjobs.store.transactions.retrying import with_months
 
 # Edges of one statement: what one round of a release may lock and write.
 EDGES_PER_STATEMENT = 1000

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections import Counter
 from collections.abc import Sequence
 
-import anyio
 import msgspec
 from msgspec.structs import replace
 
 from dbjobs.errors import RefIdBusy, RefIdExists, TransactionConflict, UnknownJob
 from dbjobs.models import JobRef, JobState
 from dbjobs.store import repository
-from dbjobs.store.database import Database, Session
+from dbjobs.store.database import Session
 from dbjobs.store.records import NewJob
+from dbjobs.store.synchronous import pause, time_limit
 
 # Rows of one insert statement; larger sets go in several statements of one transaction.
 ROWS_PER_INSERT = 1000
@@ -65,7 +64,7 @@ async def insert_many(session: Session, jobs: Sequence[NewJob]) -> list[JobRef]:
 
 async def insert_one(
     session: Session,
-    db: Database | None,
+    db: repository.Fetcher | None,
     job: NewJob,
     parents: Sequence[Parent],
     notices: Sequence[str],
@@ -110,7 +109,7 @@ async def insert_one(
             return Inserted(_refused(existing, job.ref_id, refuse_existing))
         if time.monotonic() > deadline:
             raise ref_is_busy(job.ref_id)
-        await anyio.sleep(0.01)
+        await pause(0.01)
     if job.batch_id is not None:
         await repository.add_to_batches(session, {job.batch_id: 1})
     if edges:
@@ -125,7 +124,7 @@ class Inserted(msgspec.Struct, frozen=True):
     is_unresolved: bool = False
 
 
-async def _existing(session: Session, db: Database | None, ref_id: str, *, own: bool = False) -> int | None:
+async def _existing(session: Session, db: repository.Fetcher | None, ref_id: str, *, own: bool = False) -> int | None:
     """The job that has this key; with ``own`` also if it is of this very transaction."""
     found = await repository.find_refs(db or session, [ref_id])
     if ref_id not in found and db is not None and own:
@@ -136,7 +135,7 @@ async def _existing(session: Session, db: Database | None, ref_id: str, *, own: 
 async def _add_ref(session: Session, ref_id: str, id: int, deadline: float) -> bool:
     """Take the key; False if it is taken. Waits for another open transaction that has taken it, if there is one."""
     try:
-        async with asyncio.timeout_at(asyncio.get_running_loop().time() + max(deadline - time.monotonic(), 0.0)):
+        async with time_limit(max(deadline - time.monotonic(), 0.0)):
             return bool(await repository.add_refs(session, [(ref_id, id)]))
     except TimeoutError:
         raise ref_is_busy(ref_id) from None
@@ -165,7 +164,7 @@ def _refused(id: int, ref_id: str, refuse_existing: bool) -> JobRef:
 
 
 async def _find_parents(
-    session: Session, db: Database | None, parents: Sequence[Parent], policy: str
+    session: Session, db: repository.Fetcher | None, parents: Sequence[Parent], policy: str
 ) -> tuple[list[int], list[int]]:
     """The ids of these parents, and those of them that the job must hear of: alive, or ended as it does not suit it."""
     ids = await _parent_ids(session, db, parents)
@@ -180,7 +179,7 @@ async def _find_parents(
     return ids, [id for id in ids if states[id] not in suits]
 
 
-async def _parent_ids(session: Session, db: Database | None, parents: Sequence[Parent]) -> list[int]:
+async def _parent_ids(session: Session, db: repository.Fetcher | None, parents: Sequence[Parent]) -> list[int]:
     ref_ids = [parent for parent in parents if isinstance(parent, str)]
     by_ref = await repository.find_refs(db or session, ref_ids) if ref_ids else {}
     missing = [ref_id for ref_id in ref_ids if ref_id not in by_ref]

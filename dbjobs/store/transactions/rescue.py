@@ -8,6 +8,7 @@ stops nobody, and another node goes on.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 
@@ -19,8 +20,8 @@ from dbjobs.store.counters import client_counter
 from dbjobs.store.database import Database
 from dbjobs.store.notices import ready_notices
 from dbjobs.store.records import Held, Outcome, Ready
+from dbjobs.store.retrying import without_conflict
 from dbjobs.store.transactions.dependencies import Follower
-from dbjobs.store.transactions.retrying import without_conflict
 from dbjobs.store.transactions.settlement import Settling
 
 HELD_PER_STATEMENT = 1000
@@ -43,11 +44,16 @@ async def bury(db: Database, node_id: int) -> bool:
     return await without_conflict(lambda: repository.bury_node(db, node_id))
 
 
-async def take_over(db: Database, node_id: int) -> Rescue:
+async def take_over(
+    db: Database, node_id: int, on_written: Callable[[Held, Outcome], None] = lambda job, outcome: None
+) -> Rescue:
     """Requeue or end everything that a buried node holds (or one that has no row), free its lanes and forget it.
 
     It may be called again, and by several nodes at the same time, until the node is gone. What somebody else is
     writing at this moment is left for the next call.
+
+    Args:
+        on_written: told of each job with its outcome, once that is written.
     """
     requeued = ended = 0
     last: list[tuple[int, int]] = []
@@ -61,10 +67,12 @@ async def take_over(db: Database, node_id: int) -> Rescue:
         with suppress(LockTimeout):
             await settling.run(db)
         left, settled = set(settling.left()), settling.so_far()
-        written = [outcome for outcome in outcomes if outcome.id not in settled.lost | left]
-        again = sum(outcome.kind == "retry" for outcome in written)
-        requeued += again
-        ended += len(written) - again
+        for job, outcome in zip(held, outcomes, strict=True):
+            if job.id in settled.lost or job.id in left:
+                continue
+            requeued += outcome.kind == "retry"
+            ended += outcome.kind != "retry"
+            on_written(job, outcome)
         if settled.parents:
             await Follower(db, parents=settled.parents).run()
     await without_conflict(lambda: repository.remove_node(db, node_id))

@@ -2,41 +2,30 @@
 
 from __future__ import annotations
 
-import random
-import time
-from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, TypeVar
 
-import anyio
-
-from dbjobs.errors import LockTimeout, PartitionMissing, TransactionConflict
+from dbjobs.errors import PartitionMissing
 from dbjobs.store.database import Database, Session
+from dbjobs.store.retrying import without_conflict
 from dbjobs.store.transactions.partitions import make_partitions
 
-CONFLICT_RETRIES = 10
-# How long a lock is waited for in all, whatever a connection's own limit is.
-LOCK_SECONDS = 9.0
-_FIRST_DELAY_SECONDS = 0.005
 _MOST_MONTHS = 100  # that one piece of work may need
 
 T = TypeVar("T")
 
 
-async def in_transaction(db: Database, work: Callable[[Session], Awaitable[T]]) -> T:
+async def in_transaction(db: Database, work: Callable[[Session], Coroutine[Any, Any, T]]) -> T:
     """Run ``work`` in a transaction, again as a whole after a deadlock or serialisation failure.
 
     Args:
-        work: gets the session; may run several times, so it must not change anything but the database.
+        work: gets the session, and awaits nothing else; may run several times, so it must not change anything but the
+            database.
 
     Raises:
         TransactionConflict: the last one, after ``CONFLICT_RETRIES`` tries.
     """
-
-    async def once() -> T:
-        async with db.transaction() as session:
-            return await work(session)
-
-    return await with_months(db, lambda: without_conflict(once))
+    return await with_months(db, lambda: without_conflict(lambda: db.conduct(work)))
 
 
 async def with_months(db: Database, work: Callable[[], Awaitable[T]]) -> T:
@@ -48,23 +37,4 @@ async def with_months(db: Database, work: Callable[[], Awaitable[T]]) -> T:
             if missing.month is None:
                 raise
             await make_partitions(db, [missing.month])
-    return await work()
-
-
-async def without_conflict(work: Callable[[], Awaitable[T]]) -> T:
-    """Repeat ``work`` (a transaction of its own) after a conflict, with a jittered, growing delay.
-
-    Raises:
-        TransactionConflict: the last one, after ``CONFLICT_RETRIES`` tries. LockTimeout: after ``LOCK_SECONDS``.
-    """
-    delay = _FIRST_DELAY_SECONDS
-    began = time.monotonic()
-    for _ in range(CONFLICT_RETRIES):
-        try:
-            return await work()
-        except TransactionConflict as error:
-            if isinstance(error, LockTimeout) and time.monotonic() - began >= LOCK_SECONDS:
-                raise  # whoever holds the lock keeps it: another try would be another wait
-            await anyio.sleep(delay * random.uniform(0.5, 1.5))
-            delay = min(delay * 2, 0.5)
     return await work()

@@ -23,8 +23,9 @@ from dbjobs.store import repository
 from dbjobs.store.counters import handler_counter
 from dbjobs.store.database import Database, Session
 from dbjobs.store.records import Outcome, Ready
+from dbjobs.store.retrying import CONFLICT_RETRIES
 from dbjobs.store.transactions.dependencies import Follower
-from dbjobs.store.transactions.retrying import CONFLICT_RETRIES, with_months
+from dbjobs.store.transactions.retrying import with_months
 
 # More jobs than a node ever holds.
 MOST_HELD = 100_000

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from dbjobs import InvalidUrl, Jobs
-from dbjobs.store.database import split_url
 from dbjobs.store.postgres.hosts import Hosts, hosts_of
+from dbjobs.store.url import split_url
 
 
 @pytest.mark.parametrize(

@@ -16,13 +16,14 @@ pytest.importorskip("aioodbc", reason="SQL Server's driver is not installed", ex
 import aioodbc
 import pyodbc  # needs unixODBC's library; without it the line above has skipped this file
 
-from dbjobs.errors import DatabaseError, DatabaseUnavailable, TransactionConflict
+from dbjobs.errors import DatabaseError, DatabaseUnavailable, InvalidOption, TransactionConflict
 from dbjobs.store.sqlserver import connection as sqlserver_connection
 from dbjobs.store.sqlserver import database as sqlserver
 from dbjobs.store.sqlserver import session as sqlserver_session
 from dbjobs.store.sqlserver.database import SqlServerDatabase
 from dbjobs.store.sqlserver.limits import Limits
-from tests.dialects.sqlserver.fake_odbc import FakeServer, broken, error_of_server
+from dbjobs.store.synchronous import run
+from tests.dialects.sqlserver.fake_odbc import FakeConnection, FakeServer, broken, error_of_server
 
 # Short, but long enough for a call that does not hang, on a machine that is busy with other tests.
 STATEMENT_SECONDS = 1.0
@@ -80,8 +81,8 @@ async def test_a_statement_that_hangs_is_given_up_with_its_connection(server: Fa
         gate.open()  # the driver returns at last: its connection is closed, and nobody hears of the rows
         assert await asyncio.to_thread(hung.closed.wait, PATIENCE_SECONDS)
         await works(db)
-        assert db._desk is not None
-        assert db._desk._outstanding == 0
+        assert db._inbox is not None
+        assert db._inbox._outstanding == 0
 
 
 async def test_what_hangs_is_ended_on_the_server(server: FakeServer) -> None:
@@ -234,8 +235,8 @@ async def test_a_cancelled_statement_gives_its_connection_up(server: FakeServer)
         assert server.batches("KILL") == []  # it may finish
         gate.open()
         assert await asyncio.to_thread(server.connections[first - 51].closed.wait, PATIENCE_SECONDS)
-        assert db._desk is not None
-        assert db._desk._outstanding == 0
+        assert db._inbox is not None
+        assert db._inbox._outstanding == 0
 
 
 async def test_connecting_has_a_limit(server: FakeServer) -> None:
@@ -403,6 +404,43 @@ async def test_a_cancelled_call_leaves_a_callers_connection_when_it_has_ended_th
         with pytest.raises(asyncio.CancelledError):
             await task
         await mine.close()
+
+
+class SyncConnection(FakeConnection):
+    """An application's own pyodbc connection, in a transaction."""
+
+    closed = False  # type: ignore[assignment]
+
+    def __init__(self, server: FakeServer) -> None:
+        super().__init__(server, 7)
+        del self.__dict__["closed"]
+        self.autocommit = False
+
+
+async def test_a_synchronous_connection_is_used_in_its_callers_thread(
+    server: FakeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pyodbc, "Connection", SyncConnection)
+    loop = asyncio.get_running_loop()
+
+    def wait(work: Coroutine[Any, Any, Any]) -> Any:
+        return asyncio.run_coroutine_threadsafe(work, loop).result(PATIENCE_SECONDS)
+
+    async with opened() as db:
+
+        def application() -> list[Any]:
+            session = run(db.adopt_blocking(SyncConnection(server), wait))
+            with pytest.raises(InvalidOption, match=r"must be a pyodbc connection, .*: aioodbc"):
+                run(db.adopt_blocking(mine, wait))
+            server.fail("job_queue", error_of_server("40001", "deadlock victim", 1205))
+            with pytest.raises(TransactionConflict):
+                run(session.fetch("list_queues"))
+            return [tuple(row) for row in run(session.fetch("list_queues"))]
+
+        mine = await callers_connection()
+        assert await asyncio.to_thread(application) == [("default", False, None)]
+        await mine.close()
+    assert server.batches("job_queue") == [7, 7]
 
 
 async def doubts(work: Coroutine[Any, Any, Any]) -> bool:

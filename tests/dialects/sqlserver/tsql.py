@@ -111,7 +111,7 @@ def _take_library(folder: Path) -> None:
 def _load(folder: Path) -> tuple[Any, Any]:
     spec = find_spec("dnv")  # the wheel's package, which holds the runtime as it is
     if find_spec("pythonnet") is None or spec is None or not spec.submodule_search_locations:
-        raise Unavailable("no .NET runtime: pip install 'dbjobs[tsql]' (Linux on x86_64)")
+        raise Unavailable("no .NET runtime: pip install --group tsql (Linux on x86_64)")
     root = Path(next(iter(spec.submodule_search_locations)), "net", "runtime", ".net")
     version = max(folder.name for folder in (root / "shared" / "Microsoft.NETCore.App").iterdir())
     major, minor, *_ = version.split(".")

@@ -1,0 +1,270 @@
+"""Jobs for code without an event loop: Django, Flask, scripts, and plain handlers in their threads."""
+
+from __future__ import annotations
+
+import atexit
+import copy
+import os
+import threading
+from collections.abc import Callable, Coroutine, Iterable, Mapping
+from contextlib import suppress
+from datetime import timedelta
+from typing import Any, Literal, Protocol, Unpack, overload
+from weakref import WeakSet
+
+from dbjobs.client.client import Client
+from dbjobs.client.portal import Portal
+from dbjobs.context import AsyncBare, AsyncHandler, Named, P, PlainBare, PlainHandler, Q, R
+from dbjobs.errors import InvalidOption, WrongLoop
+from dbjobs.models import EnqueueManyOptions, EnqueueOptions, Job, JobOptions, JobRef, ManyOptions
+from dbjobs.queues import QueueAdmin
+from dbjobs.store.adopting import adopt_blocking
+from dbjobs.store.records import NewJob
+from dbjobs.store.synchronous import BlockingDatabase, in_event_loop, run
+from dbjobs.store.transactions.appending import append_many, append_one
+from dbjobs.store.transactions.enqueueing import Parent
+
+CLOSE_SECONDS = 10.0
+
+Reference = JobRef[Any] | int
+
+
+class AsyncJobs(Protocol):
+    """A Jobs object, as its blocking twin uses it."""
+
+    _client: Client
+    queues: QueueAdmin
+
+    @property
+    def enqueue(self) -> Callable[..., Coroutine[Any, Any, JobRef]]: ...
+
+    @property
+    def enqueue_many(self) -> Callable[..., Coroutine[Any, Any, list[JobRef]]]: ...
+
+    @property
+    def wait(self) -> Callable[..., Coroutine[Any, Any, Job]]: ...
+
+    @property
+    def get(self) -> Callable[..., Coroutine[Any, Any, Job | None]]: ...
+
+    async def get_by_ref_id(self, ref_id: str) -> Job | None: ...
+
+    async def cancel(self, job: Reference, *, reason: str = "cancelled") -> bool: ...
+
+    def _row(self, wanted: Any, request: Any, options: Mapping[str, Any]) -> tuple[NewJob, tuple[Parent, ...]]: ...
+
+    def _rows(self, command: Any, requests: Iterable[Any], options: Mapping[str, Any]) -> list[NewJob]: ...
+
+
+class SyncJobs:
+    """The calls of Jobs, blocking (``jobs.sync``). Safe in threads.
+
+    The first call opens the database, with connections and an event loop of its own in one thread of ours, and brings
+    the tables up to date; ``open`` does that beforehand. They are closed by ``close``, or at the end of the process. A
+    process that is forked opens its own. With ``connection=`` the job goes through the caller's connection, in the
+    caller's transaction and thread.
+
+    Every call raises WrongLoop in a thread where an event loop runs: it would block that.
+    """
+
+    def __init__(self, jobs: AsyncJobs) -> None:
+        self._jobs = jobs
+        self._lock = threading.Lock()
+        self._portal: Portal | None = None
+        self._inner: AsyncJobs | None = None
+        self._known_queues: set[str] = set()
+
+    # --- enqueue --------------------------------------------------------------------------------
+
+    @overload
+    def enqueue(self, command: str | Named, request: Any = None, /, **how: Unpack[EnqueueOptions]) -> JobRef: ...
+    @overload
+    def enqueue(self, command: AsyncBare[R], request: None = None, /, **how: Unpack[EnqueueOptions]) -> JobRef[R]: ...
+    @overload
+    def enqueue(self, command: AsyncHandler[Q, R], request: Q, /, **how: Unpack[EnqueueOptions]) -> JobRef[R]: ...
+    @overload
+    def enqueue(self, command: PlainBare[P], request: None = None, /, **how: Unpack[EnqueueOptions]) -> JobRef[P]: ...
+    @overload
+    def enqueue(self, command: PlainHandler[Q, P], request: Q, /, **how: Unpack[EnqueueOptions]) -> JobRef[P]: ...
+    def enqueue(
+        self,
+        command: Any,
+        request: Any = None,
+        /,
+        *,
+        connection: Any = None,
+        on_conflict: Literal["return", "raise"] = "return",
+        **options: Unpack[JobOptions],
+    ) -> JobRef[Any]:
+        """Store a job (see ``Jobs.enqueue``).
+
+        Args:
+            connection: the caller's own connection, whose transaction the job becomes part of: psycopg's Connection or
+                psycopg2's; sqlite3's; PyMySQL's or mysqlclient's; pyodbc's; a SQLAlchemy Session or Connection on one
+                of these; Django's ``django.db.connection``. It must have an open transaction, or begin one by itself
+                at its first statement.
+        """
+        jobs, portal = self._opened("enqueue")
+        if connection is None:
+            return portal.wait(jobs.enqueue(command, request, on_conflict=on_conflict, **options))
+        if on_conflict not in ("return", "raise"):
+            raise InvalidOption(f"on_conflict={on_conflict!r} must be 'return' or 'raise'")
+        job, parents = jobs._row(command, request, options)
+
+        async def append() -> JobRef:
+            db = BlockingDatabase(jobs._client.opened, portal.wait)
+            session = await adopt_blocking(db, connection)
+            return await append_one(
+                db, session, job, parents, self._known_queues, refuse_existing=on_conflict == "raise"
+            )
+
+        return run(append())
+
+    @overload
+    def enqueue_many(
+        self, command: str | Named, requests: Iterable[Any], /, **how: Unpack[EnqueueManyOptions]
+    ) -> list[JobRef]: ...
+    @overload
+    def enqueue_many(
+        self, command: AsyncBare[R], requests: Iterable[None], /, **how: Unpack[EnqueueManyOptions]
+    ) -> list[JobRef[R]]: ...
+    @overload
+    def enqueue_many(
+        self, command: AsyncHandler[Q, R], requests: Iterable[Q], /, **how: Unpack[EnqueueManyOptions]
+    ) -> list[JobRef[R]]: ...
+    @overload
+    def enqueue_many(
+        self, command: PlainBare[P], requests: Iterable[None], /, **how: Unpack[EnqueueManyOptions]
+    ) -> list[JobRef[P]]: ...
+    @overload
+    def enqueue_many(
+        self, command: PlainHandler[Q, P], requests: Iterable[Q], /, **how: Unpack[EnqueueManyOptions]
+    ) -> list[JobRef[P]]: ...
+    def enqueue_many(
+        self,
+        command: Any,
+        requests: Iterable[Any],
+        /,
+        *,
+        connection: Any = None,
+        **options: Unpack[ManyOptions],
+    ) -> list[JobRef[Any]]:
+        """Store many jobs of one command in one transaction (see ``Jobs.enqueue_many``)."""
+        jobs, portal = self._opened("enqueue_many")
+        if connection is None:
+            return portal.wait(jobs.enqueue_many(command, requests, **options))
+        rows = jobs._rows(command, requests, options)
+
+        async def append() -> list[JobRef]:
+            db = BlockingDatabase(jobs._client.opened, portal.wait)
+            session = await adopt_blocking(db, connection)
+            return await append_many(db, session, rows, self._known_queues) if rows else []
+
+        return run(append())
+
+    # --- look and intervene ---------------------------------------------------------------------
+
+    @overload
+    def get(self, job: JobRef[R]) -> Job[R] | None: ...
+    @overload
+    def get(self, job: int) -> Job | None: ...
+    def get(self, job: Reference) -> Job[Any] | None:
+        """A job as it is now (see ``Jobs.get``)."""
+        jobs, portal = self._opened("get")
+        return portal.wait(jobs.get(job))
+
+    def get_by_ref_id(self, ref_id: str) -> Job | None:
+        """The job with this ref_id; None if there is none."""
+        jobs, portal = self._opened("get_by_ref_id")
+        return portal.wait(jobs.get_by_ref_id(ref_id))
+
+    @overload
+    def wait(
+        self, job: JobRef[R], *, timeout: float | timedelta | None = None, raise_on_failure: bool = False
+    ) -> Job[R]: ...
+    @overload
+    def wait(self, job: int, *, timeout: float | timedelta | None = None, raise_on_failure: bool = False) -> Job: ...
+    def wait(
+        self, job: Reference, *, timeout: float | timedelta | None = None, raise_on_failure: bool = False
+    ) -> Job[Any]:
+        """Wait until a job has ended (see ``Jobs.wait``)."""
+        jobs, portal = self._opened("wait")
+        return portal.wait(jobs.wait(job, timeout=timeout, raise_on_failure=raise_on_failure))
+
+    def cancel(self, job: Reference, *, reason: str = "cancelled") -> bool:
+        """Cancel a job, with the jobs that depend on it (see ``Jobs.cancel``)."""
+        jobs, portal = self._opened("cancel")
+        return portal.wait(jobs.cancel(job, reason=reason))
+
+    # --- life -----------------------------------------------------------------------------------
+
+    def open(self) -> None:
+        """Open the database now, and bring the tables up to date, instead of at the first call.
+
+        Raises:
+            DatabaseUnavailable, MissingPermission, SchemaTooNew, SchemaTooOld. WrongLoop.
+        """
+        self._opened("open")
+
+    def close(self) -> None:
+        """Close what the first call has opened; the next one opens it again."""
+        with self._lock:
+            portal, inner = self._portal, self._inner
+            self._portal = self._inner = None
+            if portal is None or inner is None:
+                return
+            try:
+                portal.wait(inner._client.close(), CLOSE_SECONDS)
+            finally:
+                portal.stop()
+
+    def _opened(self, name: str) -> tuple[AsyncJobs, Portal]:
+        """The same Jobs with a client of its own, open in an event loop of ours."""
+        if in_event_loop():
+            raise WrongLoop(
+                f"jobs.sync.{name}() would block the event loop that runs in this thread: await jobs.{name}() here, or "
+                "call it in another thread (asyncio.to_thread)"
+            )
+        with self._lock:
+            if self._portal is None or self._inner is None:
+                jobs = self._jobs
+                inner = copy.copy(jobs)
+                inner._client = Client(jobs._client.make, migrate=jobs._client.migrates)
+                inner.queues = QueueAdmin(inner._client)
+                portal = Portal()
+                try:
+                    portal.wait(inner._client.open())
+                except BaseException:
+                    portal.stop()
+                    raise
+                self._portal, self._inner = portal, inner
+                self._known_queues = set()
+                _open.add(self)
+            return self._inner, self._portal
+
+    def _forget(self) -> None:
+        """This process was forked: threads and connections are the other one's."""
+        if self._portal is not None:
+            _inherited.append((self._portal, self._inner))  # nothing closes them here
+        self._lock = threading.Lock()
+        self._portal = self._inner = None
+
+
+_open: WeakSet[SyncJobs] = WeakSet()
+_inherited: list[Any] = []
+
+
+def _close_all() -> None:
+    for one in list(_open):
+        with suppress(Exception):  # the process ends
+            one.close()
+
+
+def _forget_all() -> None:
+    for one in list(_open):
+        one._forget()
+
+
+atexit.register(_close_all)
+if hasattr(os, "register_at_fork"):  # Windows does not fork
+    os.register_at_fork(after_in_child=_forget_all)

@@ -1,0 +1,130 @@
+"""How a node stops. The order is here only."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import anyio
+
+from dbjobs.engine.attempt import Attempt, Stop
+from dbjobs.engine.custody import Custody
+from dbjobs.engine.dispatcher import Dispatcher
+from dbjobs.engine.finisher import Finisher
+from dbjobs.engine.node import Node
+from dbjobs.engine.reporter import Reporter
+from dbjobs.engine.runner import Runners
+from dbjobs.engine.settings import Settings
+from dbjobs.errors import DatabaseError
+from dbjobs.store import repository
+from dbjobs.store.database import Database
+from dbjobs.store.records import Outcome
+
+log = logging.getLogger("dbjobs")
+
+# How long the last writes may take when the database is slow or away; then the lease runs out by itself.
+LAST_WRITES_SECONDS = 10.0
+
+
+class Shutdown:
+    """Stops what a node consists of.
+
+    Args:
+        now: set when running handlers get no grace.
+    """
+
+    def __init__(
+        self,
+        db: Database,
+        settings: Settings,
+        dispatcher: Dispatcher,
+        runners: Runners,
+        finisher: Finisher,
+        reports: Reporter,
+        node: Node,
+        now: anyio.Event,
+    ) -> None:
+        self._db = db
+        self._settings = settings
+        self._dispatcher = dispatcher
+        self._runners = runners
+        self._finisher = finisher
+        self._reports = reports
+        self._node = node
+        self._now = now
+
+    async def run(self, dispatching: anyio.Event) -> list[Attempt]:
+        """Claims, then waiting attempts, then running ones, then outcomes, then reports, then the node.
+
+        Args:
+            dispatching: set once the dispatcher has ended.
+
+        Returns:
+            Attempts whose plain handlers still run in threads.
+        """
+        self._dispatcher.stop()
+        with anyio.move_on_after(LAST_WRITES_SECONDS):
+            await dispatching.wait()
+        self._runners.give_back_waiting()
+        await self._grace()
+        self._runners.memory.end_all(Stop.SHUTDOWN, time.monotonic())
+        with anyio.move_on_after(self._settings.unresponsive_seconds + 1.0):
+            await self._runners.memory.quiet()
+        left = self._runners.forsake()
+        if not left:
+            with anyio.move_on_after(1.0):
+                await self._runners.memory.quiet()  # handlers that had to be closed
+        try:
+            with anyio.fail_after(LAST_WRITES_SECONDS):
+                await self._finisher.flush()
+                await self._reports.flush()
+            node_id = self._node.id
+            if node_id is not None and not left:
+                # No beat may find the row gone and register the node once more.
+                await self._node.stop()
+                with anyio.fail_after(LAST_WRITES_SECONDS):
+                    await self._give_back_rest(node_id)
+                    await repository.remove_node(self._db, node_id)
+        except TimeoutError:
+            log.warning("the node could not sign off (no answer in time); its lease will run out")
+        except Exception as error:
+            # Not the database's own error: a fault of ours, or of a driver. Its place tells more.
+            place = None if isinstance(error, DatabaseError) else error
+            log.warning("the node could not sign off (%s); its lease will run out", error, exc_info=place)
+        if left and self._node.id is not None:
+            self._leave_in_custody(self._node.id, left)
+        return left
+
+    def _leave_in_custody(self, node_id: int, left: list[Attempt]) -> None:
+        """Handlers in threads still run: their jobs and lanes stay ours, and the stop need not wait for them."""
+        for attempt in left:
+            log.error(
+                "job %s (%s) still runs in a thread, which nobody can stop; it keeps its job%s until it ends (the "
+                "lease of node %s is renewed), or until this process does: end it to hand them over within %g s",
+                attempt.job.id, attempt.job.command,
+                f" and the worker {attempt.job.worker!r}" if attempt.job.worker is not None else "",
+                node_id, self._settings.lease_seconds,
+            )  # fmt: skip
+        Custody(self._db, node_id, self._settings.lease_seconds, left).start()
+
+    async def _grace(self) -> None:
+        if not self._runners.memory.held or self._now.is_set():
+            return
+        log.info("stopping: %d jobs are still running", len(self._runners.memory.held))
+        with anyio.move_on_after(self._settings.grace_seconds):
+            async with anyio.create_task_group() as waits:
+
+                async def wait_for(something: Callable[[], Awaitable[Any]]) -> None:
+                    await something()
+                    waits.cancel_scope.cancel()
+
+                waits.start_soon(wait_for, self._runners.memory.quiet)
+                waits.start_soon(wait_for, self._now.wait)
+
+    async def _give_back_rest(self, node_id: int) -> None:
+        held = await repository.find_held(self._db, node_id, 100_000)
+        if held:
+            outcomes = [Outcome(id=job.id, attempt=job.attempt, kind="hand_back") for job in held]
+            await repository.hand_back_jobs(self._db, node_id, outcomes)

@@ -1,0 +1,71 @@
+"""Enqueue in a caller's own transaction: rows are appended to it, and nothing else is done there.
+
+The caller commits when it likes, so the engine hears of the jobs by a notice that comes with the commit, or by looking.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from dbjobs.models import JobRef
+from dbjobs.store import repository
+from dbjobs.store.database import Session
+from dbjobs.store.notices import CHILDREN, ready_notices
+from dbjobs.store.records import NewJob, Ready
+from dbjobs.store.retrying import without_conflict
+from dbjobs.store.transactions.enqueueing import Parent, insert_many, insert_one, ref_deadline
+
+
+class Appender(repository.Fetcher, Protocol):
+    """A database, as an enqueue in a caller's transaction needs it."""
+
+    one_writer: bool
+
+
+async def append_one(
+    db: Appender,
+    session: Session,
+    job: NewJob,
+    parents: Sequence[Parent],
+    known_queues: set[str],
+    *,
+    refuse_existing: bool,
+) -> JobRef:
+    """Insert one job in the caller's transaction, after whose commit the engine's sweep tells its parents of it.
+
+    Args:
+        db: for what does not belong into that transaction.
+        session: the caller's.
+        known_queues: queues that are listed for people; those that are new are added.
+        refuse_existing: raise RefIdExists instead of returning the existing job.
+    """
+    await learn_queues(db, (job.queue,), known_queues, session)
+    notices = [CHILDREN] if parents else ready_notices([Ready(job.queue, job.priority, job.worker is not None)])
+    deadline = ref_deadline()
+    inserted = await insert_one(session, db, job, parents, notices, refuse_existing=refuse_existing, deadline=deadline)
+    return inserted.ref
+
+
+async def append_many(db: Appender, session: Session, jobs: Sequence[NewJob], known_queues: set[str]) -> list[JobRef]:
+    """Insert plain jobs (at least one) in the caller's transaction (see ``append_one``)."""
+    await learn_queues(db, sorted({job.queue for job in jobs}), known_queues, session)
+    return await insert_all(session, jobs)
+
+
+async def insert_all(session: Session, jobs: Sequence[NewJob]) -> list[JobRef]:
+    """Insert plain jobs (at least one) in a transaction, and tell of them when it commits."""
+    refs = await insert_many(session, jobs)
+    ready = [Ready(job.queue, job.priority, job.worker is not None) for job in (jobs[0], jobs[-1])]
+    await repository.notify(session, ready_notices(ready))
+    return refs
+
+
+async def learn_queues(db: Appender, queues: Sequence[str], known: set[str], callers: Session | None) -> None:
+    """List queues for people, and not in the caller's transaction: it would hold up all that use them first."""
+    new = [queue for queue in queues if queue not in known]
+    if new and callers is not None and db.one_writer:
+        await repository.add_queues(callers, new)  # not noted as known: it may be rolled back
+    elif new:
+        await without_conflict(lambda: repository.add_queues(db, new))
+        known.update(new)

@@ -1,0 +1,44 @@
+"""What users are offered: extras that something uses, and a page of the package index without dead links."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+EXTRAS = {"postgres", "mysql", "sqlserver", "cli", "all"}
+
+
+def project() -> dict[str, Any]:
+    return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+
+
+def test_extras_are_for_users_and_install_what_is_imported() -> None:
+    extras: dict[str, list[str]] = project()["project"]["optional-dependencies"]
+    assert set(extras) == EXTRAS
+    source = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "dbjobs").rglob("*.py"))
+    for name, requirements in extras.items():
+        packages = [re.split(r"[<>=\[; ]", requirement)[0] for requirement in requirements]
+        for package in packages:
+            assert package == "dbjobs" or re.search(rf"\b{package}\b", source), f"nothing uses {package} of {name}"
+
+
+def test_developers_packages_are_groups_that_the_makefile_installs() -> None:
+    groups = project()["dependency-groups"]
+    wanted = set(re.findall(r"\.installed-(\w+)$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    assert wanted - {"cli"} == {"test", "dev", "bench"} <= set(groups)
+    included = {entry["include-group"] for group in groups.values() for entry in group if isinstance(entry, dict)}
+    assert included <= set(groups)
+
+
+def test_the_readme_of_the_package_index_has_no_link_into_the_repository() -> None:
+    hook = project()["tool"]["hatch"]["metadata"]["hooks"]["fancy-pypi-readme"]
+    assert [fragment["path"] for fragment in hook["fragments"]] == ["README.md"]
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert re.search(r"\]\(docs/", text), "the README itself has such links"
+    for substitution in hook["substitutions"]:
+        text = re.sub(substitution["pattern"], substitution["replacement"], text)
+    assert re.findall(r"\]\((?!https?://)[^)]*\)", text) == []
+    assert "quickstart; then commands" in " ".join(text.split())
