@@ -176,6 +176,17 @@ async def enqueues() -> None:
     assert_type(await jobs.enqueue_many("send", [{"to": "a"}]), list[JobRef[Any]])
 
 
+def blocks() -> None:
+    """The same calls for code without an event loop."""
+    ref = jobs.sync.enqueue(send, Mail("a"), on_conflict="raise")
+    assert_type(ref, JobRef[str])
+    assert_type(jobs.sync.enqueue(look, tag="x"), JobRef[Mail | None])
+    assert_type(jobs.sync.enqueue("send", {"to": "a"}), JobRef[Any])
+    assert_type(jobs.sync.enqueue_many(resize, [Mail("a")]), list[JobRef[dict[str, Any]]])
+    assert_type(jobs.sync.wait(ref, timeout=timedelta(seconds=5)), Job[str])
+    assert_type(jobs.sync.get(ref), Job[str] | None)
+
+
 async def waits() -> None:
     ref = await jobs.enqueue(send, Mail("a@b.c"))
     done = await jobs.wait(ref, timeout=timedelta(seconds=5), raise_on_failure=True)
