@@ -33,6 +33,9 @@ from dbjobs.log_filter import JobFilter
 from dbjobs.models import (
     Backoff,
     BatchProgress,
+    CommandOptions,
+    EnqueueManyOptions,
+    EnqueueOptions,
     Job,
     JobError,
     JobOptions,
@@ -43,6 +46,7 @@ from dbjobs.models import (
     NodeInfo,
     QueueInfo,
 )
+from dbjobs.transaction import Transaction
 
 __version__ = "0.1.0"
 
@@ -52,9 +56,12 @@ __all__ = [
     "BatchProgress",
     "Cancel",
     "Command",
+    "CommandOptions",
     "DatabaseError",
     "DatabaseUnavailable",
     "DbjobsError",
+    "EnqueueManyOptions",
+    "EnqueueOptions",
     "HandlerProcessError",
     "InvalidOption",
     "InvalidRequest",
@@ -82,6 +89,7 @@ __all__ = [
     "RetryAfter",
     "SchemaTooNew",
     "SchemaTooOld",
+    "Transaction",
     "UnknownCommand",
     "UnknownJob",
     "WorkersStopped",

@@ -15,6 +15,7 @@ from dbjobs.errors import Cancel, InvalidOption
 from dbjobs.models import EnqueueOptions, Job, JobRef
 from dbjobs.store.records import Claimed
 from dbjobs.store.repository.rows import moment_of
+from dbjobs.transaction import Transaction
 
 MAX_STATUS_CHARACTERS = 500
 MAX_LOG_CHARACTERS = 10_000
@@ -41,10 +42,13 @@ PlainHandler = Callable[[Q], P] | Callable[[Q, "JobContext"], P]
 
 
 class Named(Protocol):
-    """A command by its name: a ``Command``."""
+    """A ``Command``: known by name, like a str, whatever its handler takes."""
 
     @property
     def name(self) -> str: ...
+
+    @property
+    def takes_request(self) -> bool: ...
 
 
 class Reports(Protocol):
@@ -64,13 +68,14 @@ class Services(Protocol):
     @property
     def reports(self) -> Reports: ...
 
-    def transaction(self, context: JobContext, /) -> AbstractAsyncContextManager[Any]: ...
+    def transaction(self, context: JobContext, /) -> AbstractAsyncContextManager[Transaction]: ...
 
 
 class JobContext:
     """The job that a handler is running, and what it can tell the world about it.
 
     Attributes:
+        node_id: the node that runs it.
         progress_value: last progress reported, in [0, 1], or None.
         status: last status text reported, or None.
         cancelled: True once somebody asked for cancellation, the timeout passed, or the node is
@@ -228,7 +233,7 @@ class JobContext:
         self._services.reports.progress(self)
 
     def check(self) -> None:
-        """Raise Cancel if the job shall stop: for sync handlers, which cannot be interrupted."""
+        """Raise Cancel if the job should stop: for sync handlers, which cannot be interrupted."""
         if self.cancelled:
             raise Cancel("stopped at a check")
 
@@ -261,15 +266,17 @@ class JobContext:
 
     # --- completion in the handler's own transaction --------------------------------------------
 
-    def transaction(self) -> AbstractAsyncContextManager[Any]:
+    def transaction(self) -> AbstractAsyncContextManager[Transaction]:
         """A transaction in which the handler's own writes and the job's completion commit together.
 
-        Yields the connection of the driver (asyncpg, aiomysql or asyncmy, aioodbc, sqlite3), which ``enqueue`` takes as
-        ``connection=``, too. At the end of the block the job is completed (or, if it has a callback, executed)
-        with the response given to ``respond``; what the handler returns or raises later is ignored, and what it logs
-        later is dropped. Lines logged in the block come with its commit.
+        Yields a Transaction: ``await tx.execute(...)`` and ``await tx.fetch(...)`` on every database, and beside them
+        ``tx.connection``, the driver's own. ``enqueue`` takes it as ``connection=``, too. At the end of the block the
+        job is completed (or, if it has a callback, executed) with the response given to ``respond``; what the handler
+        returns or raises later is ignored, and what it logs later is dropped. Lines logged in the block come with its
+        commit.
 
         Raises:
+            InvalidOption: at the end of the block, if a statement was not awaited; everything is rolled back.
             AttemptLost: at the end of the block, if the attempt is no longer ours; everything is rolled back.
         """
         return self._services.transaction(self)

@@ -6,7 +6,7 @@ import logging
 import math
 import signal
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from datetime import timedelta
 from types import TracebackType
 from typing import Any, Literal, Self, TypeVar, Unpack, cast, overload
@@ -17,9 +17,12 @@ from msgspec.structs import replace
 from dbjobs.client.client import Client
 from dbjobs.client.sync import SyncJobs
 from dbjobs.commands import options as job_options
-from dbjobs.commands.registry import Command, Handler, Registry, ShouldRetry, base_row
+from dbjobs.commands.registry import Command, Registry, ShouldRetry, base_row
+from dbjobs.commands.signature import Handler
 from dbjobs.context import AsyncBare, AsyncHandler, Named, P, PlainBare, PlainHandler, Q, R, current_job
+from dbjobs.engine.children import refusal
 from dbjobs.engine.settings import StartOptions, make_settings
+from dbjobs.engine.signals import signalled
 from dbjobs.engine.supervisor import Engine
 from dbjobs.errors import InvalidOption, JobFailed, UnknownJob, WorkersStopped
 from dbjobs.models import (
@@ -217,6 +220,9 @@ class Jobs:
         if self._client.is_working:
             raise InvalidOption("start: the workers of this Jobs object are running already")
         settings = make_settings(**options)
+        in_processes = [name for name in self.commands if self._registry.find(name).process]
+        if in_processes and (reason := refusal()) is not None:
+            raise InvalidOption(f"start: command {in_processes[0]!r}: {reason}")
         async with self, self._client.engine_database(settings.lease_seconds) as db:
             engine = Engine(
                 db,
@@ -251,24 +257,17 @@ class Jobs:
         Raises:
             WorkersStopped: the workers have ended without having been asked to; and what ``start`` raises.
         """
-        raised: Exception | None = None
         left = 0
         asked = False
-        async with anyio.create_task_group() as tasks:
-            try:
-                async with self.start(**settings) as engine:
-                    if signals:
-                        await tasks.start(_stop_on_signals, engine)
-                    log.info("node %s works on: %s", engine.node_id, ", ".join(self.commands) or "no commands")
-                    await engine.stopping.wait()
-                    asked = True
-                    # The grace is spent at the end of this block, where a second signal still ends it.
-                left = len(engine.left)
-            except Exception as error:
-                raised = error  # goes on below as it is, not wrapped in this task group's ExceptionGroup
-            tasks.cancel_scope.cancel()
-        if raised is not None:
-            raise raised
+        with ExitStack() as stack:
+            async with self.start(**settings) as engine:
+                if signals:
+                    stack.enter_context(signalled(_stops(engine)))
+                log.info("node %s works on: %s", engine.node_id, ", ".join(self.commands) or "no commands")
+                await engine.stopping.wait()
+                asked = True
+                # The grace is spent at the end of this block, where a second signal still ends it.
+            left = len(engine.left)
         if not asked:
             raise WorkersStopped(
                 "the workers of this process have ended without having been asked to: "
@@ -629,11 +628,13 @@ def _state(state: JobState | str) -> JobState:
         raise InvalidOption(f"state={state!r} must be one of {', '.join(JobState)}") from None
 
 
-async def _stop_on_signals(engine: Engine, *, task_status: anyio.abc.TaskStatus[None]) -> None:
-    with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as received:
-        task_status.started()
-        count = 0
-        async for number in received:
-            count += 1
-            log.info("%s: stopping%s", signal.Signals(number).name, "" if count == 1 else " at once")
-            engine.stop(now=count > 1)
+def _stops(engine: Engine) -> Callable[[signal.Signals], None]:
+    """What a signal does: the first one stops claims, a second one ends the grace."""
+    received: list[signal.Signals] = []
+
+    def stop(number: signal.Signals) -> None:
+        received.append(number)
+        log.info("%s: stopping%s", number.name, "" if len(received) == 1 else " at once")
+        engine.stop(now=len(received) > 1)
+
+    return stop

@@ -8,8 +8,8 @@ jobs = Jobs("sqlite:///app.db")
 
 @jobs.command
 async def welcome(name: str, job: JobContext) -> None:
-    async with job.transaction() as connection:  # the row and the job's completion commit together
-        connection.execute("INSERT INTO letter (name) VALUES (?)", (name,))
+    async with job.transaction() as tx:  # the row and the job's completion commit together
+        await tx.execute("INSERT INTO letter (name) VALUES (?)", name)
         job.respond(f"wrote to {name}")
 
 

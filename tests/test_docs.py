@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import re
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,7 @@ PROGRAMS = sorted(ROOT.glob("examples/*.py"))
 LONGEST_SECONDS = 60.0
 
 _PROGRAM = re.compile(r'```python title="examples/(\w+)\.py"\n(.*?)```\n\nIt prints:\n\n```text\n(.*?)```', re.DOTALL)
+_FENCE = re.compile(r"^```python[^\n]*\n(.*?)^```", re.DOTALL | re.MULTILINE)
 _LINK = re.compile(r"\]\(([^)#:]+)(?:#[\w-]+)?\)")
 
 
@@ -42,13 +45,28 @@ def test_a_program_prints_what_its_page_says(program: Path, spawn: Spawn, tmp_pa
     assert printed == output
 
 
+# What sets a program up may be called where it is imported: everything else runs jobs, once in each worker.
+_SETS_UP = {"jobs.command", "settings.configure", "django.setup", "logging.basicConfig"}
+
+
+@pytest.mark.parametrize("page", [*PAGES, *sorted(ROOT.glob("*.md"))], ids=lambda path: path.stem)
+def test_a_worker_may_import_every_program(page: Path) -> None:
+    for program in _FENCE.findall(page.read_text(encoding="utf-8")):
+        calls = [
+            ast.unparse(node.value.func).partition("(")[0]
+            for node in ast.parse(textwrap.dedent(program)).body
+            if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)
+        ]
+        assert set(calls) <= _SETS_UP, "outside of if __name__ == '__main__':"
+
+
 @pytest.mark.parametrize("page", [*PAGES, *sorted(ROOT.glob("*.md"))], ids=lambda path: path.stem)
 def test_links_lead_to_files(page: Path) -> None:
     missing = [link for link in _LINK.findall(page.read_text(encoding="utf-8")) if not (page.parent / link).exists()]
     assert missing == []
 
 
-def test_every_error_is_in_the_table() -> None:
+def test_every_error_is_in_the_table_once() -> None:
     table = (ROOT / "docs" / "errors.md").read_text(encoding="utf-8")
     ours = {name for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, Exception)}
-    assert ours - {"DbjobsError"} - set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)) == set()
+    assert sorted(ours - {"DbjobsError"}) == sorted(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE))

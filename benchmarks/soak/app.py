@@ -15,7 +15,6 @@ import time
 from pathlib import Path
 
 from dbjobs import Backoff, JobContext, Jobs
-from tests.conformance.drivers import driver_of
 
 # Kills, lost leases and restarts use up tries that are no fault of the job's.
 RETRY_LIMIT = 1000
@@ -80,8 +79,8 @@ def make_jobs(url: str, journal: Path) -> Jobs:
     async def own_transaction(request: int, job: JobContext) -> None:
         note("start", job)
         try:
-            async with job.transaction() as connection:
-                await driver_of(connection).execute(connection, f"INSERT INTO note VALUES ('{job.id}')")
+            async with job.transaction() as tx:
+                await tx.execute(f"INSERT INTO note VALUES ('{job.id}')")
                 job.respond(request)
         finally:
             note("end", job)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
 from dbjobs.cli.output import counted
+from dbjobs.engine.signals import signalled
 
 log = logging.getLogger("dbjobs.worker")
 
@@ -21,6 +22,8 @@ LONGEST_DELAY_SECONDS = 30.0
 STEADY_SECONDS = 60.0
 
 PIPE_OPTION = "--parent-pipe"
+# Where process groups are made in this way (Windows), Ctrl+C reaches those of our own group only.
+_NEW_GROUP: int = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)
 
 
 def own_command() -> list[str]:
@@ -35,11 +38,12 @@ class WorkerProcesses:
     """Keeps a number of worker processes running until SIGTERM or SIGINT.
 
     Each child is the leader of a process group of its own, so that Ctrl+C reaches it once, through us,
-    and not a second time from the terminal (the second signal ends its grace). Each holds the reading
-    end of a pipe that only we can write to: if we are killed, it hears that and stops by itself.
+    and not a second time from the terminal (the second signal ends its grace). The standard input of each
+    is a pipe that only we can write to: if we are killed, it hears that and stops by itself. Where a process
+    cannot be sent a signal, closing that pipe is how it is told to stop.
 
     Args:
-        command: program and arguments of one worker process; the pipe's number is added.
+        command: program and arguments of one worker process; what tells it of the pipe is added.
         count: how many to run.
     """
 
@@ -48,37 +52,32 @@ class WorkerProcesses:
         self._count = count
         self._running: dict[int, asyncio.subprocess.Process] = {}
         self._stopping = asyncio.Event()
+        self._can_signal = True
         self._failed = False
 
     async def run(self) -> int:
         """Run until stopped; 0 if every process ended well after that, else 1."""
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._forward, number)
-        reading, writing = os.pipe()
-        try:
+        with signalled(self._forward) as self._can_signal:
             log.info("starting %s", counted(self._count, "worker process"))
             async with asyncio.TaskGroup() as tasks:
                 for index in range(1, self._count + 1):
-                    tasks.create_task(self._keep(index, reading))
-        finally:
-            os.close(writing)
-            os.close(reading)
+                    tasks.create_task(self._keep(index))
         log.info("all worker processes have ended")
         return 1 if self._failed else 0
 
-    def _forward(self, number: int) -> None:
-        log.info("%s: stopping %d worker processes", signal.Signals(number).name, len(self._running))
+    def _forward(self, number: signal.Signals) -> None:
+        log.info("%s: stopping %d worker processes", number.name, len(self._running))
+        again = self._stopping.is_set()
         self._stopping.set()
         for process in self._running.values():
-            _stop(process)
+            self._stop(process, again=again)
 
-    async def _keep(self, index: int, pipe: int) -> None:
-        """One place in the set: whoever dies in it is replaced."""
+    async def _keep(self, index: int) -> None:
+        """One place in the set: a process that dies in it is replaced."""
         delay = FIRST_DELAY_SECONDS
         while not self._stopping.is_set():
             began = time.monotonic()
-            code = await self._live(index, pipe)
+            code = await self._live(index)
             if self._stopping.is_set():
                 self._failed = self._failed or code not in (0, -signal.SIGTERM)
                 return
@@ -91,30 +90,34 @@ class WorkerProcesses:
             except TimeoutError:
                 delay = min(delay * 2, LONGEST_DELAY_SECONDS)
 
-    async def _live(self, index: int, pipe: int) -> int:
+    async def _live(self, index: int) -> int:
         """One process from start to end; its exit code."""
         process = await asyncio.create_subprocess_exec(
             *self._command,
             PIPE_OPTION,
-            str(pipe),
-            stdin=asyncio.subprocess.DEVNULL,
-            pass_fds=(pipe,),
+            stdin=asyncio.subprocess.PIPE,
             process_group=0,
+            creationflags=_NEW_GROUP,
         )
         self._running[index] = process
         try:
             log.info("worker %d has process id %d", index, process.pid)
             if self._stopping.is_set():  # the signal came while the process was being started
-                _stop(process)
+                self._stop(process)
             return await process.wait()
         finally:
             del self._running[index]
 
-
-def _stop(process: asyncio.subprocess.Process) -> None:
-    # SIGTERM for SIGINT as well: a child that is still importing would answer SIGINT with a traceback.
-    if process.returncode is None:
-        process.send_signal(signal.SIGTERM)
+    def _stop(self, process: asyncio.subprocess.Process, *, again: bool = False) -> None:
+        if process.returncode is not None:
+            return
+        if self._can_signal:
+            # SIGTERM for SIGINT as well: a child that is still importing would answer SIGINT with a traceback.
+            process.send_signal(signal.SIGTERM)
+        elif again:
+            process.kill()  # what it runs goes to others when its lease is over
+        elif process.stdin is not None:
+            process.stdin.close()
 
 
 def _told(code: int) -> str:

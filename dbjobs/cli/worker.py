@@ -8,6 +8,7 @@ import os
 import signal
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Annotated, Any
 
 import typer
@@ -47,10 +48,13 @@ def worker(
         typer.Option("--grace", parser=duration, metavar="TIME", help="How long running jobs may go on at the end."),
     ] = "10s",
     lease: Annotated[
-        Any, typer.Option("--lease", parser=duration, metavar="TIME", help="A process silent for so long is dead.")
+        Any,
+        typer.Option(
+            "--lease", parser=duration, metavar="TIME", help="A process that is silent for this long counts as dead."
+        ),
     ] = "30s",
     level: Annotated[str, typer.Option("--log-level", metavar="LEVEL", help=f"One of {', '.join(LEVELS)}.")] = "info",
-    parent_pipe: Annotated[int | None, typer.Option("--parent-pipe", hidden=True)] = None,
+    parent_pipe: Annotated[bool, typer.Option("--parent-pipe", hidden=True)] = False,
 ) -> None:
     """Run jobs until SIGTERM or SIGINT (Ctrl+C).
 
@@ -73,8 +77,8 @@ def worker(
         command += [f"--queue={queue}" for queue in queues or ()]
         command += [] if handler_processes is None else ["--handler-processes", str(handler_processes)]
         raise typer.Exit(asyncio.run(WorkerProcesses(command, processes).run()))
-    if parent_pipe is not None:
-        threading.Thread(target=_stop_with, args=(parent_pipe,), name="dbjobs-parent", daemon=True).start()
+    if parent_pipe:
+        threading.Thread(target=_stop_with, args=(_own_input(),), name="dbjobs-parent", daemon=True).start()
     run(
         _work(
             jobs,
@@ -104,11 +108,21 @@ async def _work(jobs: Jobs, **settings: Any) -> None:
     log.info("stopped")
 
 
+def _own_input() -> int:
+    """Take the parent's pipe away from standard input, where handlers and their programs then find nothing to read."""
+    pipe = os.dup(0)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    return pipe
+
+
 def _stop_with(parent_pipe: int) -> None:
-    """Stop this process when its parent is gone: the parent never writes, so a read returns at its end."""
-    os.read(parent_pipe, 1)
+    """Stop this process when its parent is gone, or wants that: it never writes, so a read returns when it closes."""
+    with suppress(OSError):
+        os.read(parent_pipe, 1)
     log.warning("the parent process is gone")
-    os.kill(os.getpid(), signal.SIGTERM)
+    signal.raise_signal(signal.SIGTERM)
 
 
 def _served(queues: Sequence[str] | None) -> dict[str, int | None] | None:

@@ -37,6 +37,7 @@ from dbjobs.store.transactions.enqueueing import (
 )
 from dbjobs.store.transactions.migrate import LATEST_VERSION, check, migrate
 from dbjobs.store.transactions.retrying import in_transaction
+from dbjobs.transaction import Transaction
 
 log = logging.getLogger("dbjobs")
 
@@ -72,6 +73,7 @@ class Client:
             NotRunning: it is not open. WrongLoop: it is open in another event loop.
         """
         if not self._opened:
+            _this_loop()  # under another library than asyncio, opening it would not help
             raise NotRunning("the database is not open: use 'async with jobs:' or 'async with jobs.start():'")
         self._check_loop()
         return self._db
@@ -92,11 +94,7 @@ class Client:
         Raises:
             WrongLoop: this is not that loop.
         """
-        try:
-            here = asyncio.get_running_loop()
-        except RuntimeError:
-            here = None
-        if here is not self._loop:
+        if _this_loop() is not self._loop:
             raise WrongLoop(
                 "this Jobs object is open in another event loop. In a plain handler's thread call "
                 "jobs.sync.enqueue(command, request) or anyio.from_thread.run(jobs.enqueue, command, request), not "
@@ -127,9 +125,10 @@ class Client:
         """Belong to this event loop from here on.
 
         Raises:
-            WrongLoop: another one that still lives has the database open.
+            WrongLoop: another one that still lives has the database open, or there is none: this is no asyncio.
         """
-        if self._loop is asyncio.get_running_loop():
+        loop = _this_loop()
+        if self._loop is loop:
             return
         if self._loop is not None:
             if not self._loop.is_closed() and (self._opened or self._opening.locked()):
@@ -137,7 +136,7 @@ class Client:
             if self._opened:  # that loop has ended without a close, and its connections with it
                 self._db = self.make()
                 self._opened = 0
-        self._loop = asyncio.get_running_loop()
+        self._loop = loop
         self._begin()
 
     async def close(self) -> None:
@@ -186,7 +185,7 @@ class Client:
         """Insert one job: coalesced if it is plain, else in a transaction, or in the caller's own."""
         db = self.db
         if connection is not None:
-            session = await adopt(db, connection)
+            session = await _adopt(db, connection)
             return await append_one(db, session, job, parents, self._known_queues, refuse_existing=refuse_existing)
         if job.queue not in self._known_queues:
             await learn_queues(db, (job.queue,), self._known_queues, None)
@@ -232,7 +231,7 @@ class Client:
         if not jobs:
             return []
         if connection is not None:
-            return await append_many(db, await adopt(db, connection), jobs, self._known_queues)
+            return await append_many(db, await _adopt(db, connection), jobs, self._known_queues)
         await learn_queues(db, sorted({job.queue for job in jobs} - self._known_queues), self._known_queues, None)
         refs = await in_transaction(db, lambda session: insert_all(session, jobs))
         self._wake(jobs[:1])
@@ -304,3 +303,23 @@ class Client:
         if waiting:
             await self._follow(Follower(db, children=waiting))
         return len(revived) + len(waiting)
+
+
+async def _adopt(db: Database, connection: Any) -> Session:
+    return await adopt(db, connection.connection if isinstance(connection, Transaction) else connection)
+
+
+def _this_loop() -> asyncio.AbstractEventLoop:
+    """The event loop that runs here.
+
+    Raises:
+        WrongLoop: none of asyncio's does.
+    """
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        raise WrongLoop(
+            "dbjobs runs on asyncio (or uvloop), and no asyncio event loop runs here: start the program with "
+            "asyncio.run(main()) or anyio.run(main, backend='asyncio'). Trio, alone or as anyio's backend, cannot run "
+            "it; code without an event loop calls jobs.sync"
+        ) from None

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import threading
 from collections.abc import Coroutine
 from typing import Any, TypeVar
+
+from dbjobs.errors import NotRunning
 
 T = TypeVar("T")
 
@@ -17,6 +20,9 @@ class Portal:
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
+        self._lock = threading.Lock()
+        self._waiting: set[concurrent.futures.Future[Any]] = set()
+        self._has_ended = False
         self._thread = threading.Thread(target=self._run, name="dbjobs-sync", daemon=True)
         self._thread.start()
 
@@ -27,17 +33,35 @@ class Portal:
             seconds: the longest wait; None: for ever.
 
         Raises:
-            TimeoutError: it is cancelled then. What the coroutine raises.
+            NotRunning: the loop has been ended by another thread. TimeoutError: it took longer, and is cancelled. What
+                the coroutine raises.
         """
-        future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+        with self._lock:
+            if self._has_ended:
+                coroutine.close()
+                raise NotRunning("jobs.sync was closed by another thread")
+            future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+            self._waiting.add(future)
         try:
             return future.result(seconds)
+        except concurrent.futures.CancelledError:
+            raise NotRunning("jobs.sync was closed by another thread") from None
         except BaseException:
             future.cancel()  # after Ctrl+C, or the limit, nobody waits for it
             raise
+        finally:
+            with self._lock:
+                self._waiting.discard(future)
 
     def stop(self) -> None:
-        """End the loop and its thread."""
+        """End the loop and its thread; those who still wait hear of it."""
+        with self._lock:
+            if self._has_ended:
+                return
+            self._has_ended = True
+            waiting = list(self._waiting)
+        for future in waiting:
+            future.cancel()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(STOP_SECONDS)
 

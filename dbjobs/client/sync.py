@@ -8,13 +8,15 @@ import os
 import threading
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from contextlib import suppress
-from typing import Any, Protocol, Unpack
+from datetime import timedelta
+from typing import Any, Literal, Protocol, Unpack, overload
 from weakref import WeakSet
 
 from dbjobs.client.client import Client
 from dbjobs.client.portal import Portal
+from dbjobs.context import AsyncBare, AsyncHandler, Named, P, PlainBare, PlainHandler, Q, R
 from dbjobs.errors import InvalidOption, WrongLoop
-from dbjobs.models import Job, JobOptions, JobRef
+from dbjobs.models import EnqueueManyOptions, EnqueueOptions, Job, JobOptions, JobRef, ManyOptions
 from dbjobs.queues import QueueAdmin
 from dbjobs.store.adopting import adopt_blocking
 from dbjobs.store.records import NewJob
@@ -24,7 +26,7 @@ from dbjobs.store.transactions.enqueueing import Parent
 
 CLOSE_SECONDS = 10.0
 
-Reference = JobRef | int
+Reference = JobRef[Any] | int
 
 
 class AsyncJobs(Protocol):
@@ -74,6 +76,16 @@ class SyncJobs:
 
     # --- enqueue --------------------------------------------------------------------------------
 
+    @overload
+    def enqueue(self, command: str | Named, request: Any = None, /, **how: Unpack[EnqueueOptions]) -> JobRef: ...
+    @overload
+    def enqueue(self, command: AsyncBare[R], request: None = None, /, **how: Unpack[EnqueueOptions]) -> JobRef[R]: ...
+    @overload
+    def enqueue(self, command: AsyncHandler[Q, R], request: Q, /, **how: Unpack[EnqueueOptions]) -> JobRef[R]: ...
+    @overload
+    def enqueue(self, command: PlainBare[P], request: None = None, /, **how: Unpack[EnqueueOptions]) -> JobRef[P]: ...
+    @overload
+    def enqueue(self, command: PlainHandler[Q, P], request: Q, /, **how: Unpack[EnqueueOptions]) -> JobRef[P]: ...
     def enqueue(
         self,
         command: Any,
@@ -81,9 +93,9 @@ class SyncJobs:
         /,
         *,
         connection: Any = None,
-        on_conflict: str = "return",
+        on_conflict: Literal["return", "raise"] = "return",
         **options: Unpack[JobOptions],
-    ) -> JobRef:
+    ) -> JobRef[Any]:
         """Store a job (see ``Jobs.enqueue``).
 
         Args:
@@ -108,6 +120,26 @@ class SyncJobs:
 
         return run(append())
 
+    @overload
+    def enqueue_many(
+        self, command: str | Named, requests: Iterable[Any], /, **how: Unpack[EnqueueManyOptions]
+    ) -> list[JobRef]: ...
+    @overload
+    def enqueue_many(
+        self, command: AsyncBare[R], requests: Iterable[None], /, **how: Unpack[EnqueueManyOptions]
+    ) -> list[JobRef[R]]: ...
+    @overload
+    def enqueue_many(
+        self, command: AsyncHandler[Q, R], requests: Iterable[Q], /, **how: Unpack[EnqueueManyOptions]
+    ) -> list[JobRef[R]]: ...
+    @overload
+    def enqueue_many(
+        self, command: PlainBare[P], requests: Iterable[None], /, **how: Unpack[EnqueueManyOptions]
+    ) -> list[JobRef[P]]: ...
+    @overload
+    def enqueue_many(
+        self, command: PlainHandler[Q, P], requests: Iterable[Q], /, **how: Unpack[EnqueueManyOptions]
+    ) -> list[JobRef[P]]: ...
     def enqueue_many(
         self,
         command: Any,
@@ -115,8 +147,8 @@ class SyncJobs:
         /,
         *,
         connection: Any = None,
-        **options: Unpack[JobOptions],
-    ) -> list[JobRef]:
+        **options: Unpack[ManyOptions],
+    ) -> list[JobRef[Any]]:
         """Store many jobs of one command in one transaction (see ``Jobs.enqueue_many``)."""
         jobs, portal = self._opened("enqueue_many")
         if connection is None:
@@ -132,7 +164,11 @@ class SyncJobs:
 
     # --- look and intervene ---------------------------------------------------------------------
 
-    def get(self, job: Reference) -> Job | None:
+    @overload
+    def get(self, job: JobRef[R]) -> Job[R] | None: ...
+    @overload
+    def get(self, job: int) -> Job | None: ...
+    def get(self, job: Reference) -> Job[Any] | None:
         """A job as it is now (see ``Jobs.get``)."""
         jobs, portal = self._opened("get")
         return portal.wait(jobs.get(job))
@@ -142,7 +178,15 @@ class SyncJobs:
         jobs, portal = self._opened("get_by_ref_id")
         return portal.wait(jobs.get_by_ref_id(ref_id))
 
-    def wait(self, job: Reference, *, timeout: float | None = None, raise_on_failure: bool = False) -> Job:
+    @overload
+    def wait(
+        self, job: JobRef[R], *, timeout: float | timedelta | None = None, raise_on_failure: bool = False
+    ) -> Job[R]: ...
+    @overload
+    def wait(self, job: int, *, timeout: float | timedelta | None = None, raise_on_failure: bool = False) -> Job: ...
+    def wait(
+        self, job: Reference, *, timeout: float | timedelta | None = None, raise_on_failure: bool = False
+    ) -> Job[Any]:
         """Wait until a job has ended (see ``Jobs.wait``)."""
         jobs, portal = self._opened("wait")
         return portal.wait(jobs.wait(job, timeout=timeout, raise_on_failure=raise_on_failure))

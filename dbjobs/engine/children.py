@@ -16,8 +16,20 @@ from typing import Any
 from dbjobs.engine import child as child_side
 from dbjobs.errors import HandlerProcessError, InvalidRequest, InvalidResponse
 
+# What a process of a handler is started and ended with: a session of its own, pipes by number, an end for its group.
+_NEEDED = ("killpg", "setsid")
 # A process imports the application before it can run anything.
 START_SECONDS = 120.0
+
+
+def refusal() -> str | None:
+    """Why this system cannot run handlers in processes; None if it can."""
+    if all(hasattr(os, name) for name in _NEEDED):
+        return None
+    return (
+        "process=True needs process groups, which this system does not have (Windows): register the command without it "
+        "here, so that it runs in a thread, as with process=hasattr(os, 'killpg')"
+    )
 
 
 class Children:
@@ -75,10 +87,12 @@ class Child:
     when the node dies it hears the end of its pipe and dies too.
 
     Raises:
-        HandlerProcessError: it did not start.
+        HandlerProcessError: it did not start, or this system cannot start one.
     """
 
     def __init__(self) -> None:
+        if (reason := refusal()) is not None:
+            raise HandlerProcessError(reason)
         theirs_in, ours_out = os.pipe()
         ours_in, theirs_out = os.pipe()
         self._out = Connection(ours_out, readable=False)

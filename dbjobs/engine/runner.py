@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -23,6 +22,7 @@ from dbjobs.engine.settings import Settings
 from dbjobs.engine.slots import Slots
 from dbjobs.engine.steps import Seat
 from dbjobs.engine.waker import Waker
+from dbjobs.store.own_thread import in_own_thread
 from dbjobs.store.records import Outcome
 
 log = logging.getLogger("dbjobs")
@@ -178,7 +178,7 @@ class Runners:
         """End the slots and the idle processes."""
         self._execution.ending = True
         await self._slots.close()
-        await asyncio.to_thread(self._children.close)
+        await in_own_thread(self._children.close)
 
     # --- waiting for a slot ---------------------------------------------------------------------
 

@@ -37,13 +37,14 @@ from dbjobs.engine.stall import StallWatch
 from dbjobs.engine.timekeeper import Timekeeper
 from dbjobs.engine.vacuum import Vacuum
 from dbjobs.engine.waker import Waker
-from dbjobs.errors import AttemptLost, WorkersStopped
+from dbjobs.errors import AttemptLost, InvalidResponse, WorkersStopped
 from dbjobs.models import Job, JobRef
 from dbjobs.store import repository
 from dbjobs.store.database import Database
 from dbjobs.store.records import Outcome
 from dbjobs.store.transactions.partitions import make_partitions
 from dbjobs.store.transactions.settlement import settle_in
+from dbjobs.transaction import Transaction
 
 log = logging.getLogger("dbjobs")
 
@@ -201,7 +202,7 @@ class Engine:
                 except Exception as error:
                     raised = error  # goes on below as it is, not wrapped in this task group's ExceptionGroup
                 finally:
-                    # Whatever ended the block, running jobs get their grace and outcomes are written.
+                    # However the block ended, running jobs get their grace and outcomes are written.
                     try:
                         with anyio.CancelScope(shield=True):
                             self.stop()
@@ -223,15 +224,22 @@ class Engine:
             ) from self._death
 
     @asynccontextmanager
-    async def transaction(self, context: JobContext) -> AsyncIterator[Any]:
+    async def transaction(self, context: JobContext) -> AsyncIterator[Transaction]:
         """The handler's writes and its job's completion in one transaction (see JobContext.transaction)."""
         month = context.created_at.strftime("%Y%m")
         if month != datetime.now(UTC).strftime("%Y%m"):
             await make_partitions(self._db, [month])  # what the handler does cannot be repeated afterwards
         async with self.reports.set_aside(context) as lines, self._db.handler_transaction() as session:
-            yield session.connection
+            transaction = Transaction(session)
+            yield transaction
+            transaction.end()
             response = context.response
-            body = codec.encode_response(response, command=context.command, limit=self._max_payload_bytes)
+            body = codec.encode(
+                response,
+                what=f"the response of {context.command!r}",
+                limit=self._max_payload_bytes,
+                invalid=InvalidResponse,
+            )
             outcome = Outcome(
                 id=context.id,
                 attempt=context.attempt,
@@ -267,7 +275,7 @@ class Engine:
         return self._node.id
 
     def _die(self, error: BaseException) -> None:
-        """A task that should live as long as the node has ended."""
+        """A task has ended that should live as long as the node."""
         log.critical("the workers of this process end: %r", error)
         self._death = error
         if self._tasks is not None:
@@ -282,7 +290,7 @@ class Engine:
         self._on_reconnected(unanswered_seconds)
 
     async def _look_for_cancellations(self) -> float:
-        """Hear which of our jobs shall be cancelled, where no notice has told; seconds until the next look."""
+        """Ask which of our jobs to cancel, for cancellations without a notice; seconds until the next look."""
         # Not the heartbeat's business: somebody may lock the job table, and that is no reason to lose a lease.
         if self._node.id is not None:
             self._runners.cancel(await repository.find_cancel_requests(self._db, self._node.id))

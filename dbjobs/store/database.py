@@ -45,6 +45,18 @@ class Session(Protocol):
         ...
 
 
+class HandlersSession(Session, Protocol):
+    """The same for a handler, whose own statements go to the driver as they are; what it raises comes as it is."""
+
+    async def execute_own(self, statement: str, parameters: Sequence[Any]) -> int:
+        """Run a statement; how many rows it has changed."""
+        ...
+
+    async def fetch_own(self, statement: str, parameters: Sequence[Any]) -> Sequence[Row]:
+        """Run a statement; its rows."""
+        ...
+
+
 class Database(Protocol):
     """A database that holds the job tables. Each event loop has its own instance."""
 
@@ -73,7 +85,7 @@ class Database(Protocol):
         """Run ``work``, which awaits nothing but its session, in a transaction; its result, after the commit."""
         ...
 
-    def handler_transaction(self) -> AbstractAsyncContextManager[Session]:
+    def handler_transaction(self) -> AbstractAsyncContextManager[HandlersSession]:
         """The same for a handler, which may keep it open for long: apart from the engine's own connections."""
         ...
 
@@ -116,7 +128,7 @@ class Database(Protocol):
         """Another connection to this database had to be replaced: do not hand on those that are idle.
 
         Args:
-            unanswered_seconds: the other one got no answer for so long; end what is in use now when it has been for
+            unanswered_seconds: how long the other one waited in vain; end connections in use once they have waited
                 as long.
         """
         ...
@@ -148,10 +160,11 @@ def make_database(url: str, *, schema: str = "dbjobs", **settings: Any) -> Datab
     scheme = SCHEMES[parts.scheme]
     try:
         import_module(scheme.driver)
-    except ImportError:
-        raise MissingDriver(
-            f"{parts.scheme}:// needs the package {scheme.driver}, which is not installed: "
-            f"pip install 'dbjobs[{scheme.extra}]'"
-        ) from None
+    except ImportError as error:
+        if isinstance(error, ModuleNotFoundError) and error.name == scheme.driver:
+            what = f"which is not installed: pip install 'dbjobs[{scheme.extra}]'"
+        else:  # a library of the system that it needs, such as unixODBC's
+            what = f"which cannot be imported: {error}"
+        raise MissingDriver(f"{parts.scheme}:// needs the package {scheme.driver}, {what}") from None
     database: Database = getattr(import_module(scheme.module), scheme.database)(url, schema=schema, **settings)
     return database

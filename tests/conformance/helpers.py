@@ -11,12 +11,17 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequen
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from typing import Any
 
+import pytest
+
 from dbjobs import Job, JobRef, Jobs, JobState, JobSummary
+from dbjobs.engine.children import refusal
 from dbjobs.engine.supervisor import Engine
 
 PATIENCE_SECONDS = 15.0
 START = (-(2**31), 0)  # the (priority, id) after which a claim sees all of a queue
 _LOOK_SECONDS = 0.01
+
+needs_process_groups = pytest.mark.skipif(refusal() is not None, reason="process=True is refused on this system")
 
 
 async def eventually(

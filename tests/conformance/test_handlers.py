@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,6 +15,7 @@ from typing import Any
 import pytest
 
 from dbjobs import Cancel, InvalidOption, JobContext, Jobs, JobState, UnknownCommand
+from tests.conformance.helpers import needs_process_groups
 
 pytestmark = pytest.mark.about_us
 
@@ -161,6 +163,27 @@ async def test_an_async_handler_behind_a_plain_one_can_be_cancelled(jobs: Jobs) 
         assert (await jobs.wait(ref, timeout=20)).state is JobState.CANCELLED
 
 
+async def test_what_a_cancelled_plain_handler_hides_is_not_begun(jobs: Jobs) -> None:
+    inside, begun = threading.Event(), threading.Event()
+
+    async def hidden() -> None:
+        begun.set()
+
+    @jobs.command
+    def hides(job: JobContext) -> Any:
+        inside.set()
+        while not job.cancelled:
+            time.sleep(0.01)
+        return hidden()
+
+    async with jobs.start():
+        ref = await jobs.enqueue(hides, worker="lane")  # a lane waits for its thread
+        assert await asyncio.to_thread(inside.wait, 20)
+        assert await jobs.cancel(ref)
+        assert (await jobs.wait(ref, timeout=20)).state is JobState.CANCELLED
+    assert not begun.is_set()
+
+
 async def test_a_wrapper_that_waits_by_itself_has_the_response(jobs: Jobs) -> None:
     async def work(request: int) -> int:
         return request * 2
@@ -229,11 +252,13 @@ async def test_a_response_of_another_type_than_declared_is_what_it_is(
     assert "the response of 'lies' does not fit the type that it declares" in caplog.text
 
 
+@needs_process_groups
 async def test_a_process_handler_runs_in_another_process(jobs: Jobs) -> None:
     jobs.command(process=True)(process_id)
     assert await run(jobs, process_id, 1) != os.getpid()
 
 
+@needs_process_groups
 async def test_a_process_handler_s_error_is_kept(jobs: Jobs) -> None:
     jobs.command(process=True, retry_limit=0)(fails_in_process)
     async with jobs.start():

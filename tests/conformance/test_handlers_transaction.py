@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Coroutine
 from typing import Any
 
 import pytest
 
-from dbjobs import AttemptLost, Backoff, JobContext, JobRef, Jobs, JobState
+from dbjobs import AttemptLost, Backoff, InvalidOption, JobContext, JobRef, Jobs, JobState
 from tests.conformance.helpers import Gate, eventually, nodes, stop_heartbeat, wait_all, whole_list
 from tests.conformance.raw import CallersConnection, Raw
+from tests.servers import Target
 
 AT_ONCE = Backoff(first_seconds=0.01)
 
@@ -18,8 +20,8 @@ async def test_both_are_there_when_the_block_ends(jobs: Jobs, raw: Raw) -> None:
 
     @jobs.command
     async def work(request: str, job: JobContext) -> str:
-        async with job.transaction() as connection:
-            await CallersConnection(connection).execute(f"INSERT INTO note VALUES ('{request}')")
+        async with job.transaction() as tx:
+            await tx.execute(f"INSERT INTO note VALUES ('{request}')")
             job.respond(f"noted {request}")
         now = await jobs.get(job.id)
         states.append(now and now.state)
@@ -32,11 +34,65 @@ async def test_both_are_there_when_the_block_ends(jobs: Jobs, raw: Raw) -> None:
     assert await raw.notes() == ["hello"]
 
 
+async def test_statements_are_the_same_calls_on_every_database(jobs: Jobs, raw: Raw, target: Target) -> None:
+    place = {"postgres": "$1", "mysql": "%s", "sqlite": "?", "sqlserver": "?"}[target.dialect]
+
+    @jobs.command(retry_limit=0)
+    async def work(job: JobContext) -> Any:
+        async with job.transaction() as tx:
+            inserted = [await tx.execute(f"INSERT INTO note VALUES ({place})", text) for text in ("a", "b", "100%")]
+            changed = await tx.execute(f"UPDATE note SET text = 'c' WHERE text <> {place}", "100%")
+            await CallersConnection(tx.connection).execute("INSERT INTO note VALUES ('by the driver')")
+            rows = await tx.fetch("SELECT text AS said, 7 AS number FROM note WHERE text LIKE 'c' OR text LIKE '1%'")
+            assert await tx.fetch(f"SELECT text FROM note WHERE text = {place}", "nothing") == []
+            said = sorted((row["said"], row[0], row["number"], row[1]) for row in rows)
+            job.respond([inserted, changed, said])
+        with pytest.raises(InvalidOption, match="the transaction has ended"):
+            await tx.execute("INSERT INTO note VALUES ('too late')")
+        with pytest.raises(InvalidOption, match="the transaction has ended"):
+            await jobs.enqueue(work, connection=tx)
+
+    async with raw.connection(), jobs.start():
+        done = await jobs.wait(await jobs.enqueue(work), timeout=20)
+    said = [["100%", "100%", 7, 7], ["c", "c", 7, 7], ["c", "c", 7, 7]]
+    assert (done.state, done.response) == (JobState.COMPLETED, [[1, 1, 1], 2, said])
+    assert await raw.notes() == ["100%", "by the driver", "c", "c"]
+
+
+async def test_a_statement_that_was_not_awaited_fails_the_attempt(jobs: Jobs, raw: Raw) -> None:
+    forgotten: list[Coroutine[Any, Any, int]] = []
+
+    @jobs.command(retry_limit=0)
+    async def work(job: JobContext) -> None:
+        async with job.transaction() as tx:
+            await tx.execute("INSERT INTO note VALUES ('first')")
+            forgotten.append(tx.execute("INSERT INTO note VALUES ('second')"))
+
+    async with raw.connection(), jobs.start():
+        done = await jobs.wait(await jobs.enqueue(work), timeout=20)
+    forgotten[0].close()
+    assert (done.state, done.error_code) == (JobState.FAILED, "InvalidOption")
+    assert "a statement was not awaited" in (done.error or "")
+    assert await raw.notes() == []
+
+
+async def test_the_driver_s_own_error_comes_as_it_is(jobs: Jobs, raw: Raw) -> None:
+    @jobs.command(retry_limit=0)
+    async def work(job: JobContext) -> None:
+        async with job.transaction() as tx:
+            await tx.execute("INSERT INTO nowhere VALUES (1)")
+
+    async with raw.connection(), jobs.start():
+        done = await jobs.wait(await jobs.enqueue(work), timeout=20)
+    assert done.state is JobState.FAILED
+    assert "nowhere" in (done.error or "")
+
+
 async def test_an_error_in_the_block_undoes_the_writes_and_fails_the_attempt(jobs: Jobs, raw: Raw) -> None:
     @jobs.command(retry_limit=1, retry=AT_ONCE)
     async def work(job: JobContext) -> None:
-        async with job.transaction() as connection:
-            await CallersConnection(connection).execute(f"INSERT INTO note VALUES ('attempt {job.attempt}')")
+        async with job.transaction() as tx:
+            await tx.execute(f"INSERT INTO note VALUES ('attempt {job.attempt}')")
             if job.attempt == 1:
                 raise ValueError("not yet")
 
@@ -49,9 +105,9 @@ async def test_an_error_in_the_block_undoes_the_writes_and_fails_the_attempt(job
 async def test_a_job_enqueued_in_the_block_comes_with_its_commit(jobs: Jobs) -> None:
     @jobs.command(retry_limit=1, retry=AT_ONCE)
     async def work(job: JobContext) -> None:
-        async with job.transaction() as connection:
-            await jobs.enqueue(follow, job.attempt, connection=connection)
-            await jobs.enqueue_many(follow, [job.attempt] * 150, connection=connection)
+        async with job.transaction() as tx:
+            await jobs.enqueue(follow, job.attempt, connection=tx)
+            await jobs.enqueue_many(follow, [job.attempt] * 150, connection=tx)
             if job.attempt == 1:
                 raise ValueError("not yet")
 
@@ -69,8 +125,8 @@ async def test_a_job_enqueued_in_the_block_comes_with_its_commit(jobs: Jobs) -> 
 async def test_an_error_after_the_block_changes_nothing(jobs: Jobs, raw: Raw) -> None:
     @jobs.command(retry_limit=3, retry=AT_ONCE)
     async def work(job: JobContext) -> None:
-        async with job.transaction() as connection:
-            await CallersConnection(connection).execute("INSERT INTO note VALUES ('once')")
+        async with job.transaction() as tx:
+            await tx.execute("INSERT INTO note VALUES ('once')")
         raise ValueError("too late")
 
     async with raw.connection(), jobs.start():
@@ -89,8 +145,8 @@ async def test_a_lost_attempt_s_writes_are_undone(url: str, raw: Raw) -> None:
         if job.attempt == 1:
             await gate()
         try:
-            async with job.transaction() as connection:
-                await CallersConnection(connection).execute(f"INSERT INTO note VALUES ('attempt {job.attempt}')")
+            async with job.transaction() as tx:
+                await tx.execute(f"INSERT INTO note VALUES ('attempt {job.attempt}')")
         except AttemptLost:
             lost.append(job.attempt)
             raise
@@ -129,8 +185,8 @@ async def test_the_callback_follows(jobs: Jobs, raw: Raw) -> None:
     @jobs.command
     async def callback(request: str, job: JobContext) -> None:
         calls.append(request)
-        async with job.transaction() as connection:
-            await CallersConnection(connection).execute("INSERT INTO note VALUES ('callback')")
+        async with job.transaction() as tx:
+            await tx.execute("INSERT INTO note VALUES ('callback')")
         if len(calls) == 2:
             raise ValueError("too late")
 

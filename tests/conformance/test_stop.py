@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 import time
 from collections import Counter
@@ -12,6 +13,7 @@ import anyio
 import pytest
 
 from dbjobs import JobContext, Jobs, JobState
+from dbjobs.engine.children import refusal
 from tests.conformance.helpers import Gate, Runs, assert_each_once, eventually, nodes, state_of, wait_all, whole_list
 
 pytestmark = pytest.mark.about_us
@@ -246,6 +248,31 @@ async def test_a_cancellation_waits_for_the_end_of_a_shield(jobs: Jobs) -> None:
     async with jobs.start():
         ended = await jobs.wait(await jobs.enqueue(commits), timeout=10)
     assert (ended.error_code, committed) == ("timeout", ["all of it"])
+
+
+def pid_of() -> int:
+    return os.getpid()
+
+
+@pytest.mark.about_us
+async def test_a_stop_waits_for_nobody_who_fills_the_loop_s_threads(url: str) -> None:
+    """An application may keep every thread of the event loop's default executor busy, for as long as it likes."""
+    released = threading.Event()
+    giving_up = threading.Timer(40, released.set)  # only so that a stop that waits fails, and does not hang
+    giving_up.start()
+    loop = asyncio.get_running_loop()
+    busy: list[asyncio.Future[bool]] = []
+    jobs = Jobs(url)
+    jobs.command(process=refusal() is None)(pid_of)
+    try:
+        async with jobs.start(grace_seconds=0):
+            await jobs.wait(await jobs.enqueue(pid_of), timeout=30)
+            busy += [loop.run_in_executor(None, released.wait) for _ in range(64)]  # it has 32 at most
+        assert not released.is_set(), "it has waited for the application's threads"
+    finally:
+        released.set()
+        giving_up.cancel()
+        await asyncio.gather(*busy)
 
 
 async def test_an_error_in_the_block_comes_out_as_it_is(jobs: Jobs) -> None:

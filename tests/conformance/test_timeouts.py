@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from dbjobs import Backoff, JobContext, Jobs, JobState
-from tests.conformance.helpers import Gate, Runs, eventually, wait_all
+from tests.conformance.helpers import Gate, Runs, eventually, needs_process_groups, wait_all
 
 pytestmark = pytest.mark.about_us
 
@@ -87,6 +87,7 @@ async def test_a_plain_handler_is_left_behind_and_its_late_result_refused(jobs: 
     assert again == done
 
 
+@needs_process_groups
 async def test_a_process_handler_is_killed(jobs: Jobs, tmp_path: Path) -> None:
     jobs.command(process=True, retry_limit=0)(write_down_and_hang)
     file = tmp_path / "pid"

@@ -76,7 +76,7 @@ class FaultyDatabase:
             return await work(session)
 
     @asynccontextmanager
-    async def handler_transaction(self) -> AsyncIterator[Session]:
+    async def handler_transaction(self) -> AsyncIterator[FaultySession]:
         async with self._conducted(self.inner.handler_transaction()) as session:
             yield session
 
@@ -87,7 +87,7 @@ class FaultyDatabase:
         await self._plan.trip("LISTEN", partial(self.inner.listen, on_notice, on_ready))
 
     @asynccontextmanager
-    async def _conducted(self, transaction: AbstractAsyncContextManager[Session]) -> AsyncIterator[Session]:
+    async def _conducted(self, transaction: AbstractAsyncContextManager[Session]) -> AsyncIterator[FaultySession]:
         """A transaction whose BEGIN and COMMIT pass the plan, too."""
         session: Session | None = None
         ended = False

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -36,6 +35,8 @@ def cached(name: str, make: Callable[[Path], None]) -> Path:
     folder = cache_folder() / name
     if (folder / _DONE).exists():
         return folder
+    import fcntl  # not on Windows, where nothing is downloaded
+
     with folder.with_name(f"{name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (folder / _DONE).exists():

@@ -170,7 +170,7 @@ class MysqlServer(ThrowawayServer):
             speed by default: every commit is on disk, as in production.
     """
 
-    quickest_end = signal.SIGKILL
+    quickest_end = getattr(signal, "SIGKILL", signal.SIGTERM)
     ready = "ready for connections"  # what its log says then
     environment: Mapping[str, str] | None = None
 

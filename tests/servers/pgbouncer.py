@@ -64,7 +64,7 @@ class Pgbouncer(ThrowawayServer):
     """
 
     kind = "pgbouncer"
-    quickest_end = signal.SIGKILL
+    quickest_end = getattr(signal, "SIGKILL", signal.SIGTERM)
 
     def __init__(self, program: Sequence[str], server_url: str) -> None:
         answer = subprocess.run([*program, "--version"], check=True, capture_output=True, text=True).stdout

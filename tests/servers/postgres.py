@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pwd
 import signal
 import subprocess
 from collections.abc import Sequence
@@ -17,6 +16,7 @@ from tests.servers.throwaway import (
     StopMode,
     ThrowawayServer,
     as_unprivileged,
+    entry_of,
     is_reachable_by_all,
 )
 
@@ -31,7 +31,7 @@ class PostgresServer(ThrowawayServer):
     """
 
     kind = "postgres"
-    quickest_end = signal.SIGQUIT
+    quickest_end = getattr(signal, "SIGQUIT", signal.SIGTERM)
 
     def __init__(self, binaries: Path, options: Sequence[str] = ()) -> None:
         super().__init__(postgres_version(binaries))
@@ -63,7 +63,7 @@ class PostgresServer(ThrowawayServer):
         password_file = self._directory / "password"
         password_file.write_text(self._password)
         if self._user is not None:
-            os.chown(password_file, pwd.getpwnam(self._user).pw_uid, -1)
+            os.chown(password_file, entry_of(self._user).pw_uid, -1)
         # `password` and not SCRAM: the client's share of SCRAM costs every new connection milliseconds.
         # --no-sync spares only the empty cluster's sync to disk; the server itself syncs as usual.
         self._run(

@@ -34,7 +34,10 @@ class Processes:
             # The group, because a worker command has worker processes of its own, which outlive a killed
             # leader. It is signalled by the leader's id, so nothing that we did not start can be hit.
             with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
+                if hasattr(os, "killpg"):
+                    os.killpg(process.pid, signal.SIGKILL)
+                else:  # Windows has no such groups
+                    process.kill()
             process.wait()
             for pipe in (process.stdin, process.stdout):
                 if pipe is not None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pwd
 import secrets
 import signal
 import socket
@@ -110,7 +109,7 @@ class ThrowawayServer(ABC):
             self._directory = Path(tempfile.mkdtemp(prefix=f"dbjobs-{self.kind}-", dir=self._parent_folder()))
             self._start_guard()
             if self._user is not None:
-                os.chown(self._directory, pwd.getpwnam(self._user).pw_uid, -1)
+                os.chown(self._directory, entry_of(self._user).pw_uid, -1)
             self._create()
             self._start_on_free_port()
         except BaseException:
@@ -191,7 +190,7 @@ class ThrowawayServer(ABC):
 
 def unprivileged_user() -> str | None:
     """The user that servers run as: another one when we are root."""
-    return UNPRIVILEGED_USER if os.geteuid() == 0 else None
+    return UNPRIVILEGED_USER if hasattr(os, "geteuid") and os.geteuid() == 0 else None
 
 
 def as_unprivileged() -> dict[str, Any]:
@@ -199,7 +198,14 @@ def as_unprivileged() -> dict[str, Any]:
     user = unprivileged_user()
     if user is None:
         return {}
-    return {"user": user, "group": pwd.getpwnam(user).pw_gid, "extra_groups": []}
+    return {"user": user, "group": entry_of(user).pw_gid, "extra_groups": []}
+
+
+def entry_of(user: str) -> Any:
+    """What the system knows of a user."""
+    import pwd  # not on Windows, where no server is started
+
+    return pwd.getpwnam(user)
 
 
 def is_reachable_by_all(path: Path) -> bool:
@@ -213,7 +219,7 @@ def give_to_unprivileged(root: Path) -> None:
     user = unprivileged_user()
     if user is None:
         return
-    entry = pwd.getpwnam(user)
+    entry = entry_of(user)
     own: Callable[[Path], None] = lambda path: os.chown(path, entry.pw_uid, entry.pw_gid, follow_symlinks=False)  # noqa: E731
     own(root)
     for path in root.rglob("*"):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import select
 from typing import Any
+
+from dbjobs.store.readable import poll_of
 
 
 class SocketEnd:
@@ -22,9 +23,8 @@ class SocketEnd:
         self._transport = writer.transport if writer is not None else getattr(raw, "_transport", None)
         self._poll: Any = None
         socket = None if self._transport is None else self._transport.get_extra_info("socket")
-        if socket is not None and hasattr(select, "poll"):  # Windows has none; there the reader alone knows
-            self._poll = select.poll()
-            self._poll.register(socket.fileno(), select.POLLIN)
+        if socket is not None:
+            self._poll = poll_of(socket.fileno())
 
     def is_reached(self) -> bool:
         """True if an idle connection is of no use any more."""

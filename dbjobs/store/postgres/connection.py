@@ -6,7 +6,6 @@ state that the driver did not expect) is closed here, at once. It never serves a
 
 from __future__ import annotations
 
-import select
 import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -19,6 +18,7 @@ import asyncpg
 from dbjobs.errors import DatabaseError, DatabaseUnavailable
 from dbjobs.store.database import Row
 from dbjobs.store.postgres.errors import is_mistake, translate
+from dbjobs.store.readable import poll_of
 
 if TYPE_CHECKING:
     Raw = asyncpg.Connection[asyncpg.Record]  # generic in its stubs only
@@ -238,8 +238,6 @@ def _watched(raw: Raw, limits: Limits) -> Any:
             ):
                 if hasattr(socket, name):
                     raw_socket.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
-        poll = select.poll()
-        poll.register(raw_socket.fileno(), select.POLLIN)
-        return poll
-    except (AttributeError, OSError, ValueError):  # another event loop's socket, or a system without poll
+        return poll_of(raw_socket.fileno())
+    except (AttributeError, OSError, ValueError):  # another event loop's socket
         return None

@@ -7,7 +7,7 @@ import random
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 import anyio
 
@@ -32,9 +32,10 @@ CLOSE_SECONDS = 5.0
 LOCK_SECONDS = 2.0
 IDLE_SECONDS = 60.0
 HANDLERS_IDLE_SECONDS = 300.0
-# A node's round trips may take this share of its lease, and at least so long.
+# A node's round trips may take this share of its lease, but at least ENGINE_LEAST_SECONDS.
 ENGINE_SHARE = 1 / 3
 ENGINE_LEAST_SECONDS = 3.0
+S = TypeVar("S", bound=Session)
 
 
 class PostgresDatabase:
@@ -114,7 +115,7 @@ class PostgresDatabase:
             return await work(session)
 
     @asynccontextmanager
-    async def handler_transaction(self) -> AsyncIterator[Session]:
+    async def handler_transaction(self) -> AsyncIterator[HandlersSession]:
         if self._handlers_pool is None:
             self._handlers_pool = self._new_pool(self._handlers_limits)
         idle = self._limits.idle
@@ -125,8 +126,8 @@ class PostgresDatabase:
 
     @asynccontextmanager
     async def _transaction(
-        self, pool: Pool[PostgresConnection], session_on: Callable[[PostgresConnection], Session]
-    ) -> AsyncIterator[Session]:
+        self, pool: Pool[PostgresConnection], session_on: Callable[[PostgresConnection], S]
+    ) -> AsyncIterator[S]:
         connection, transaction = await self._begin(pool)
         try:
             try:

@@ -54,3 +54,14 @@ class HandlersSession(PostgresSession):
             self._is_limited = True
             await super().fetch("limit_idle", milliseconds=milliseconds(self._idle_seconds))
         return await super().fetch(statement, **parameters)
+
+    async def execute_own(self, statement: str, parameters: Sequence[Any]) -> int:
+        """See dbjobs.store.database.HandlersSession."""
+        tag = await self._connection.raw.execute(statement, *parameters)
+        count = tag.rpartition(" ")[2]  # "INSERT 0 1", "CREATE TABLE"
+        return int(count) if count.isdecimal() else 0
+
+    async def fetch_own(self, statement: str, parameters: Sequence[Any]) -> Sequence[Row]:
+        """See dbjobs.store.database.HandlersSession."""
+        rows: Sequence[Row] = await self._connection.raw.fetch(statement, *parameters)
+        return rows

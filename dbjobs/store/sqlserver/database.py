@@ -12,7 +12,7 @@ import pyodbc
 
 from dbjobs.errors import DatabaseError, DatabaseUnavailable, InvalidOption
 from dbjobs.store.adopting import refused, refused_blocking
-from dbjobs.store.database import Row, Session, T
+from dbjobs.store.database import HandlersSession, Row, Session, T
 from dbjobs.store.pool import Pool
 from dbjobs.store.sqlserver.connection import Connection, Result, ServerSession, connect
 from dbjobs.store.sqlserver.driver import find_driver
@@ -31,7 +31,7 @@ from dbjobs.store.synchronous import Wait
 from dbjobs.store.threads import Inbox
 
 CLOSE_SECONDS = 5.0
-# A connection that has lain idle for so long is asked whether it is still there before it is trusted with a statement.
+# Ping a connection that has been idle for this long before trusting it with a statement.
 IDLE_SECONDS = 5.0
 PING_SECONDS = 2.0
 # OPENJSON is there from this compatibility level on, which is SQL Server 2016's own; a database that came from an older
@@ -103,7 +103,7 @@ class SqlServerDatabase:
             return await work(session)
 
     @asynccontextmanager
-    async def handler_transaction(self) -> AsyncIterator[Session]:
+    async def handler_transaction(self) -> AsyncIterator[HandlersSession]:
         _ = self._opened
         if self._handlers_pool is None:
             limits = self._limits.for_handlers(self._target.command_timeout)
@@ -112,7 +112,7 @@ class SqlServerDatabase:
             yield session
 
     @asynccontextmanager
-    async def _transaction(self, pool: Pool[Connection]) -> AsyncIterator[Session]:
+    async def _transaction(self, pool: Pool[Connection]) -> AsyncIterator[SqlServerSession]:
         for again in (True, False):
             async with self._connection(pool) as connection:
                 if not await self._begins(connection, again=again):

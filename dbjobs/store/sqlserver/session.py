@@ -15,6 +15,7 @@ import pyodbc
 
 from dbjobs.errors import DatabaseUnavailable
 from dbjobs.store.database import Row
+from dbjobs.store.named_rows import row_type
 from dbjobs.store.records import NewJob
 from dbjobs.store.sqlserver.connection import Result, read
 from dbjobs.store.sqlserver.driver import is_freetds
@@ -216,6 +217,25 @@ class SqlServerSession:
             chunk = jobs[start : start + ROWS_PER_INSERT]
             ids += [row[0] for row in await self.fetch("insert_jobs", jobs=Table.of(chunk))]
         return ids
+
+    async def execute_own(self, statement: str, parameters: Sequence[Any]) -> int:
+        cursor = await self._line.aio.cursor()
+        try:
+            await cursor.execute(statement, *parameters)
+            return max(int(cursor.rowcount), 0)
+        finally:
+            await cursor.close()
+
+    async def fetch_own(self, statement: str, parameters: Sequence[Any]) -> Sequence[Row]:
+        cursor = await self._line.aio.cursor()
+        try:
+            await cursor.execute(statement, *parameters)
+            if cursor.description is None:
+                return ()
+            kind = row_type(tuple([column[0] for column in cursor.description]))
+            return [kind(row) for row in await cursor.fetchall()]
+        finally:
+            await cursor.close()
 
 
 async def fetch(line: Line, batch: Statement, parameters: dict[str, Any], where: str) -> Sequence[Row]:

@@ -53,8 +53,8 @@ class Ran:
         async def block(request: float, job: JobContext) -> None:
             """The event loop stands still while the handler's transaction is open."""
             self.starts[job.id] += 1
-            async with job.transaction() as connection:
-                connection.execute("CREATE TABLE note (text TEXT)")
+            async with job.transaction() as tx:
+                await tx.execute("CREATE TABLE note (text TEXT)")
                 time.sleep(request)  # noqa: ASYNC251
 
 
