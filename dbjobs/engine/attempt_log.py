@@ -7,10 +7,24 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
+from dbjobs.context import printable
 from dbjobs.engine.attempt import Attempt
+from dbjobs.engine.traces import MAX_TRACEBACK_CHARACTERS, trace_of
 from dbjobs.store.records import Held, Outcome
 
 log = logging.getLogger("dbjobs.attempts")
+
+
+class _Printable(logging.Filter):
+    """Makes the text of a traceback once, so that every stream takes it: a lone surrogate would cost the whole line."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if isinstance(record.exc_info, tuple) and record.exc_info[1] is not None and not record.exc_text:
+            record.exc_text = printable(trace_of(record.exc_info[1]), MAX_TRACEBACK_CHARACTERS).rstrip("\n")
+        return True
+
+
+log.addFilter(_Printable())
 
 # The log gets the beginning of an error's text, on one line; the job's row has more of it.
 MOST_CHARACTERS = 300
