@@ -57,7 +57,24 @@ async def test_a_failed_attempt_warns_and_the_last_one_is_an_error_with_its_trac
     assert last.getMessage().endswith("attempt 2 failed: ValueError: no host 2; the job has failed for good")
     assert fields(last, "attempt", "node_id", "outcome", "retry_in_seconds") == (2, node_id, "failed", None)
     assert last.exc_info is not None
-    assert "in send" in logging.Formatter().formatException(last.exc_info)
+    assert "in send" in logging.Formatter().format(last)
+
+
+@pytest.mark.about_us
+async def test_a_line_with_a_traceback_is_text_for_every_stream(jobs: Jobs, attempts: pytest.LogCaptureFixture) -> None:
+    """A lone surrogate in the error's text would cost a stream in UTF-8 the whole line."""
+
+    @jobs.command(retry_limit=0)
+    async def odd() -> None:
+        raise ValueError(f"odd \0 \ud800 {'x' * 100_000}")
+
+    async with jobs.start():
+        await jobs.wait(await jobs.enqueue(odd), timeout=20)
+    (record,) = records(attempts)
+    line = logging.Formatter().format(record).encode()
+    assert rb"ValueError: odd \0 \ud800 xxx" in line
+    assert b"in odd" in line
+    assert len(line) < 20_000
 
 
 @pytest.mark.about_us
