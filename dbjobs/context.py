@@ -42,10 +42,13 @@ PlainHandler = Callable[[Q], P] | Callable[[Q, "JobContext"], P]
 
 
 class Named(Protocol):
-    """A command by its name: a ``Command``."""
+    """A ``Command``: known by name, like a str, whatever its handler takes."""
 
     @property
     def name(self) -> str: ...
+
+    @property
+    def takes_request(self) -> bool: ...
 
 
 class Reports(Protocol):
@@ -72,6 +75,7 @@ class JobContext:
     """The job that a handler is running, and what it can tell the world about it.
 
     Attributes:
+        node_id: the node that runs it.
         progress_value: last progress reported, in [0, 1], or None.
         status: last status text reported, or None.
         cancelled: True once somebody asked for cancellation, the timeout passed, or the node is
@@ -229,7 +233,7 @@ class JobContext:
         self._services.reports.progress(self)
 
     def check(self) -> None:
-        """Raise Cancel if the job shall stop: for sync handlers, which cannot be interrupted."""
+        """Raise Cancel if the job should stop: for sync handlers, which cannot be interrupted."""
         if self.cancelled:
             raise Cancel("stopped at a check")
 

@@ -73,7 +73,7 @@ class TransactionConflict(DatabaseError):
 
 
 class LockTimeout(TransactionConflict):
-    """A lock that another transaction holds was not to be had in time; nothing was written."""
+    """Another transaction held a lock for too long; nothing was written."""
 
 
 class PartitionMissing(DatabaseError):

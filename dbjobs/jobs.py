@@ -17,7 +17,8 @@ from msgspec.structs import replace
 from dbjobs.client.client import Client
 from dbjobs.client.sync import SyncJobs
 from dbjobs.commands import options as job_options
-from dbjobs.commands.registry import Command, Handler, Registry, ShouldRetry, base_row
+from dbjobs.commands.registry import Command, Registry, ShouldRetry, base_row
+from dbjobs.commands.signature import Handler
 from dbjobs.context import AsyncBare, AsyncHandler, Named, P, PlainBare, PlainHandler, Q, R, current_job
 from dbjobs.engine.children import refusal
 from dbjobs.engine.settings import StartOptions, make_settings

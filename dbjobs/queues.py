@@ -30,7 +30,7 @@ class QueueAdmin:
         self._client.poke_queues()
 
     async def limit(self, queue: str, concurrency: int | None) -> None:
-        """Run at most so many jobs of this queue at the same time on each node; None for no limit of its own."""
+        """Run at most ``concurrency`` jobs of this queue at a time on each node; None for no limit of its own."""
         if concurrency is not None and (isinstance(concurrency, bool) or concurrency < 1):
             raise InvalidOption(f"concurrency={concurrency!r} must be a whole number >= 1, or None")
         await repository.set_queue(self._client.db, _name(queue), concurrency=concurrency or 0)

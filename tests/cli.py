@@ -18,7 +18,7 @@ APPLICATION = """
 import asyncio, logging, os
 from dataclasses import dataclass
 from pathlib import Path
-from dbjobs import Backoff, JobContext, Jobs
+from dbjobs import Backoff, Cancel, JobContext, Jobs
 
 jobs = Jobs(os.environ.get("DBJOBS_URL", "sqlite:///unused.db"))
 other = 5
@@ -37,6 +37,10 @@ async def hello(request: Hello, job: JobContext) -> str:
 @jobs.command(retry_limit=0)
 async def broken() -> None:
     raise ValueError("no \\x1b[31mway")
+
+@jobs.command
+async def give_up() -> None:
+    raise Cancel("no such user")
 
 @jobs.command
 async def pid() -> int:

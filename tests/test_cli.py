@@ -15,7 +15,7 @@ import pytest
 import typer
 
 from dbjobs.cli import options, output
-from dbjobs.cli.checks import Patient, check_durability, examine
+from dbjobs.cli.checks import Examined, check_durability, examine
 from dbjobs.store import repository
 from dbjobs.store.database import make_database
 from tests.cli import Cli
@@ -309,7 +309,7 @@ async def named_risks(url: str) -> set[str]:
     await db.open()
     try:
         findings = [
-            finding async for finding in check_durability(Patient(db=db, commands=None, longest_wait_seconds=1))
+            finding async for finding in check_durability(Examined(db=db, commands=None, longest_wait_seconds=1))
         ]
     finally:
         await db.close()
@@ -323,14 +323,14 @@ async def test_doctor_finds_stranded_jobs_and_paused_queues(cli: Cli, url: str) 
     db = make_database(url)
     await db.open()
     try:
-        patient = Patient(db=db, commands=None, longest_wait_seconds=300)
-        assert [f.message for f in [f async for f in examine(patient)] if f.check == "waiting" and not f.ok] == []
+        examined = Examined(db=db, commands=None, longest_wait_seconds=300)
+        assert [f.message for f in [f async for f in examine(examined)] if f.check == "waiting" and not f.ok] == []
         await repository.set_queue(db, "slow", paused=True)
-        wrong = {f.check: f.message for f in [f async for f in examine(patient)] if not f.ok}
+        wrong = {f.check: f.message for f in [f async for f in examine(examined)] if not f.ok}
         assert wrong["queues"] == "queue 'slow' is paused and has 1 ready job"
         async with db.transaction() as session:
             await repository.discard_jobs(session, [1])
-        wrong = {f.check: f.message for f in [f async for f in examine(patient)] if not f.ok}
+        wrong = {f.check: f.message for f in [f async for f in examine(examined)] if not f.ok}
         assert wrong["waiting"] == "jobs wait for parents that are no longer there: 2"
     finally:
         await db.close()

@@ -38,6 +38,10 @@ def test_a_worker_runs_jobs_until_it_is_told_to_stop(cli: Cli) -> None:
     shown = cli("show", "2").stdout
     assert "attempt 1 failed at" in shown
     assert 'raise ValueError("no \\x1b[31mway")' in shown
+    cli("enqueue", "give_up", "--wait", code=1)
+    shown = cli("show", "3").stdout
+    assert "attempt 1 was cancelled at" in shown
+    assert "failed" not in shown
     assert [line["message"] for line in cli.lines("logs", "1")] == ["saying hello"]
     worker.process.send_signal(signal.SIGTERM)
     assert worker.end() == 0

@@ -48,6 +48,7 @@ def test_the_demo_counts_merges_reports_and_fails_once(cli: Cli, folder: Path, t
     assert "one more job gets a file that is not there: no-such-file.txt" in text
     assert "attempt 1: FileNotFoundError" in text
     assert "it has failed for good" in text
+    assert "Traceback" not in text, "a failure is told once, in the demo's own words"
     assert "305 words in 3 files" in text
     assert [line.split() for line in text.splitlines() if re.match(r" +\d+  \w+$", line)] == [
         ["102", "apple"], ["101", "pear"], ["101", "fig"], ["1", "été"],

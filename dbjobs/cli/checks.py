@@ -42,7 +42,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     advice: str | None = None
 
 
-class Patient(msgspec.Struct, frozen=True, kw_only=True):
+class Examined(msgspec.Struct, frozen=True, kw_only=True):
     """What is examined.
 
     Attributes:
@@ -56,15 +56,15 @@ class Patient(msgspec.Struct, frozen=True, kw_only=True):
     longest_wait_seconds: float
 
 
-async def examine(patient: Patient) -> AsyncIterator[Finding]:
+async def examine(examined: Examined) -> AsyncIterator[Finding]:
     """All findings, in order; only the first few if the tables are missing or of another version."""
-    yield await check_server(patient.db)
-    schema = await check_schema(patient.db)
+    yield await check_server(examined.db)
+    schema = await check_schema(examined.db)
     yield schema
     if not schema.ok:
         return
     for check in _CHECKS:
-        async for finding in check(patient):
+        async for finding in check(examined):
             yield finding
 
 
@@ -95,9 +95,9 @@ async def check_schema(db: Database) -> Finding:
     return _fine("schema", f"the tables in schema {db.schema!r} have version {migrate.LATEST_VERSION}")
 
 
-async def check_durability(patient: Patient) -> AsyncIterator[Finding]:
+async def check_durability(examined: Examined) -> AsyncIterator[Finding]:
     """What was committed survives a crash of the server's machine."""
-    risks = await repository.find_risks(patient.db)
+    risks = await repository.find_risks(examined.db)
     for risk in risks:
         yield _wrong(
             "durability",
@@ -108,10 +108,10 @@ async def check_durability(patient: Patient) -> AsyncIterator[Finding]:
         yield _fine("durability", "a commit that has returned is on the disk")
 
 
-async def check_history(patient: Patient) -> AsyncIterator[Finding]:
+async def check_history(examined: Examined) -> AsyncIterator[Finding]:
     """History has a place for this month and the next."""
-    month = await repository.current_month(patient.db)
-    months = await repository.list_partitions(patient.db)
+    month = await repository.current_month(examined.db)
+    months = await repository.list_partitions(examined.db)
     missing = [wanted for wanted in (month, month_after(month)) if wanted not in months]
     if missing:
         yield _wrong(
@@ -123,11 +123,11 @@ async def check_history(patient: Patient) -> AsyncIterator[Finding]:
         yield _fine("history", f"partitions from {_month(months[0])} to {_month(months[-1])}")
 
 
-async def check_nodes(patient: Patient) -> AsyncIterator[Finding]:
+async def check_nodes(examined: Examined) -> AsyncIterator[Finding]:
     """Somebody runs jobs, and nobody is dead."""
-    nodes = await repository.list_nodes(patient.db)
+    nodes = await repository.list_nodes(examined.db)
     alive = [node for node in nodes if node.alive]
-    live_jobs = sum((await repository.count_live(patient.db, BOUND_JOBS)).values())
+    live_jobs = sum((await repository.count_live(examined.db, BOUND_JOBS)).values())
     if alive:
         yield _fine("nodes", f"{counted(len(alive), 'node')} alive: {', '.join(_named(node) for node in alive)}")
     elif live_jobs:
@@ -143,11 +143,11 @@ async def check_nodes(patient: Patient) -> AsyncIterator[Finding]:
             )
 
 
-async def check_queues(patient: Patient) -> AsyncIterator[Finding]:
+async def check_queues(examined: Examined) -> AsyncIterator[Finding]:
     """Queues with jobs are neither paused nor served by nobody."""
-    counts = await repository.count_live(patient.db, BOUND_JOBS)
-    queues = await repository.list_queues(patient.db)
-    nodes = [node for node in await repository.list_nodes(patient.db) if node.alive]
+    counts = await repository.count_live(examined.db, BOUND_JOBS)
+    queues = await repository.list_queues(examined.db)
+    nodes = [node for node in await repository.list_nodes(examined.db) if node.alive]
     troubles = [trouble for queue in queues for trouble in _queue_troubles(queue, counts, nodes)]
     for trouble in troubles:
         yield trouble
@@ -159,25 +159,25 @@ async def check_queues(patient: Patient) -> AsyncIterator[Finding]:
         )
 
 
-async def check_jobs(patient: Patient) -> AsyncIterator[Finding]:
+async def check_jobs(examined: Examined) -> AsyncIterator[Finding]:
     """How many live jobs there are, by state."""
     states: dict[str, int] = {}
-    for (_, state), count in (await repository.count_live(patient.db, BOUND_JOBS)).items():
+    for (_, state), count in (await repository.count_live(examined.db, BOUND_JOBS)).items():
         states[state] = states.get(state, 0) + count
     told = ", ".join(f"{count} {state}" for state, count in sorted(states.items()))
     full = sum(states.values()) >= BOUND_JOBS
     yield _fine("jobs", (f"{told}" + (f" (counted up to {BOUND_JOBS})" if full else "")) or "none live")
 
 
-async def check_waiting_time(patient: Patient) -> AsyncIterator[Finding]:
+async def check_waiting_time(examined: Examined) -> AsyncIterator[Finding]:
     """No job that may run waits for long."""
-    oldest = await repository.oldest_queued(patient.db, BOUND_JOBS)
+    oldest = await repository.oldest_queued(examined.db, BOUND_JOBS)
     if oldest is None:
         yield _fine("oldest", "no job waits for a free place")
         return
     where = f"queue {oldest.queue!r}" + (f", worker {oldest.worker!r}" if oldest.worker else "")
     message = f"job {oldest.id} ({oldest.command}; {where}) has been ready for {seconds(oldest.age_seconds)}"
-    if oldest.age_seconds > patient.longest_wait_seconds:
+    if oldest.age_seconds > examined.longest_wait_seconds:
         yield _wrong(
             "oldest", message, "run more workers, raise --concurrency, or see the other lines for why it waits"
         )
@@ -185,9 +185,9 @@ async def check_waiting_time(patient: Patient) -> AsyncIterator[Finding]:
         yield _fine("oldest", message)
 
 
-async def check_waiting_jobs(patient: Patient) -> AsyncIterator[Finding]:
+async def check_waiting_jobs(examined: Examined) -> AsyncIterator[Finding]:
     """Every waiting job has a live parent; there should be no exception."""
-    stranded = await repository.find_stranded(patient.db, NAMED_JOBS)
+    stranded = await repository.find_stranded(examined.db, NAMED_JOBS)
     if stranded:
         yield _wrong(
             "waiting",
@@ -198,9 +198,9 @@ async def check_waiting_jobs(patient: Patient) -> AsyncIterator[Finding]:
         yield _fine("waiting", "every waiting job has a live parent")
 
 
-async def check_holders(patient: Patient) -> AsyncIterator[Finding]:
+async def check_holders(examined: Examined) -> AsyncIterator[Finding]:
     """Every job that is being run belongs to a node that exists; there should be no exception."""
-    orphans = await repository.find_orphans(patient.db)
+    orphans = await repository.find_orphans(examined.db)
     if orphans:
         yield _wrong(
             "holders",
@@ -211,12 +211,12 @@ async def check_holders(patient: Patient) -> AsyncIterator[Finding]:
         yield _fine("holders", "every running job belongs to a registered node")
 
 
-async def check_commands(patient: Patient) -> AsyncIterator[Finding]:
+async def check_commands(examined: Examined) -> AsyncIterator[Finding]:
     """The application knows the commands of the jobs that are ready."""
-    if patient.commands is None:
+    if examined.commands is None:
         return
-    queues = await repository.find_ready_queues(patient.db, "", BOUND_QUEUES)
-    unknown = await repository.find_unknown(patient.db, queues, patient.commands, BOUND_COMMANDS)
+    queues = await repository.find_ready_queues(examined.db, "", BOUND_QUEUES)
+    unknown = await repository.find_unknown(examined.db, queues, examined.commands, BOUND_COMMANDS)
     for command, count in sorted(unknown.items()):
         yield _wrong(
             "commands",
@@ -224,10 +224,10 @@ async def check_commands(patient: Patient) -> AsyncIterator[Finding]:
             "deploy a worker that has it, or cancel these jobs (dbjobs jobs --command NAME lists them)",
         )
     if not unknown:
-        yield _fine("commands", f"{counted(len(patient.commands), 'command')} of the application; none is missing")
+        yield _fine("commands", f"{counted(len(examined.commands), 'command')} of the application; none is missing")
 
 
-_CHECKS: tuple[Callable[[Patient], AsyncIterator[Finding]], ...] = (
+_CHECKS: tuple[Callable[[Examined], AsyncIterator[Finding]], ...] = (
     check_durability,
     check_history,
     check_nodes,

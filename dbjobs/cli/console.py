@@ -24,6 +24,7 @@ class ConsoleFormatter(logging.Formatter):
         job_id = getattr(record, "job_id", None)
         ours = record.name.partition(".")[0] == "dbjobs"  # lines of ours name their job in their own words
         record.about = "" if job_id is None or ours else f"job {job_id}: "
+        record.exc_text = record.exc_text or getattr(record, "error_traceback", None)
         return clean(super().format(record))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import shlex
 import shutil
@@ -14,7 +15,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 from urllib.parse import quote
 
-import msgspec
 import typer
 
 from dbjobs.cli.connection import run
@@ -53,6 +53,10 @@ def demo(
     choice = choose(root)
     if not choice.files:
         raise typer.BadParameter(f"{str(root)!r} has no text files", param_hint="FOLDER")
+    # The display tells of failures itself, and once.
+    attempts = logging.getLogger("dbjobs.attempts")
+    attempts.propagate = False
+    attempts.addHandler(logging.NullHandler())
     files = list(choice.files)
     home = _home(db)
     url = f"sqlite:///{quote(str(home))}"
@@ -70,7 +74,7 @@ def demo(
 async def _demo(url: str, files: list[Path], home: Path) -> None:
     # The example takes its database from the environment, as an application would.
     os.environ["DBJOBS_URL"] = url
-    from dbjobs.demo.wordcount import Report, jobs, submit
+    from dbjobs.demo.wordcount import jobs, submit
 
     began = time.monotonic()
     batch_id = f"demo-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
@@ -91,7 +95,7 @@ async def _demo(url: str, files: list[Path], home: Path) -> None:
         complain("the job that writes the report has not completed: see below")
         _print_next(url, report, last.id)
         raise typer.Exit(EXIT_ERROR)
-    _print_report(msgspec.convert(ended.response, Report), time.monotonic() - began)
+    _print_report(ended.response, time.monotonic() - began)
     _print_next(url, report, shown)
 
 

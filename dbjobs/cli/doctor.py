@@ -1,4 +1,4 @@
-"""`dbjobs doctor`: is everything in order, and if not, what is to be done?"""
+"""`dbjobs doctor`: is everything in order, and if not, what helps?"""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from dbjobs.cli.application import load
-from dbjobs.cli.checks import Finding, Patient, engine_found, examine, file_missing
+from dbjobs.cli.checks import Examined, Finding, engine_found, examine, file_missing
 from dbjobs.cli.connection import needed_url, run
 from dbjobs.cli.failures import EXIT_ERROR
 from dbjobs.cli.options import DEFAULT_SCHEMA, Application, AsJson, Schema, Url, duration
@@ -69,8 +69,8 @@ async def _doctor(
             _print(finding)
         return findings
     try:
-        patient = Patient(db=db, commands=commands, longest_wait_seconds=longest_wait_seconds)
-        async for finding in examine(patient):
+        examined = Examined(db=db, commands=commands, longest_wait_seconds=longest_wait_seconds)
+        async for finding in examine(examined):
             findings.append(finding)
             if not as_json:
                 _print(finding)

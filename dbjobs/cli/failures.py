@@ -77,5 +77,5 @@ def _code_of(exit: SystemExit) -> int:
 
 
 def _silence_stdout() -> None:
-    """Whoever read our output has gone (``dbjobs jobs | head``): there is nobody to tell anything."""
+    """Our output has no reader any more (``dbjobs jobs | head``): there is nobody left to tell."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

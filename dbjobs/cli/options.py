@@ -44,7 +44,7 @@ CommandName = Annotated[str | None, typer.Option("--command", metavar="NAME", he
 Tag = Annotated[str | None, typer.Option("--tag", metavar="TEXT", help="Only jobs with this tag.")]
 Batch = Annotated[str | None, typer.Option("--batch", metavar="ID", help="Only jobs of this batch.")]
 User = Annotated[str | None, typer.Option("--user", metavar="ID", help="Only jobs of this user_id.")]
-Limit = Annotated[int, typer.Option("--limit", "-n", min=1, max=1000, help="At most so many jobs.")]
+Limit = Annotated[int, typer.Option("--limit", "-n", min=1, max=1000, help="Show at most this many jobs.")]
 Before = Annotated[
     int | None, typer.Option("--before", metavar="ID", min=1, help="Jobs older than this id: the next page.")
 ]

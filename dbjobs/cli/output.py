@@ -13,6 +13,8 @@ from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 from rich.text import Text
 
+from dbjobs.commands.codec import dumps_typed
+
 # Text of jobs is anybody's: an escape sequence in it must not reach the terminal.
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _SPACE = re.compile(r"\s+")
@@ -66,16 +68,16 @@ def one_line(text: str) -> str:
 
 def write_json(value: Any, *, indent: int | None = None) -> None:
     """One JSON document on stdout: on one line, or indented."""
-    text = msgspec.json.encode(value)
+    text = dumps_typed(value)
     if indent is not None:
         text = msgspec.json.format(text, indent=indent)
     # Flushed, because a program at the other end of a pipe may be waiting for this line.
-    print(text.decode(), flush=True)
+    print(text, flush=True)
 
 
 def pretty(value: Any) -> str:
     """A JSON value for people."""
-    return clean(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
+    return clean(msgspec.json.format(dumps_typed(value), indent=2))
 
 
 def write(text: str = "", style: str | None = None) -> None:

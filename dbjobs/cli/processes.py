@@ -73,7 +73,7 @@ class WorkerProcesses:
             self._stop(process, again=again)
 
     async def _keep(self, index: int) -> None:
-        """One place in the set: whoever dies in it is replaced."""
+        """One place in the set: a process that dies in it is replaced."""
         delay = FIRST_DELAY_SECONDS
         while not self._stopping.is_set():
             began = time.monotonic()

@@ -48,7 +48,10 @@ def worker(
         typer.Option("--grace", parser=duration, metavar="TIME", help="How long running jobs may go on at the end."),
     ] = "10s",
     lease: Annotated[
-        Any, typer.Option("--lease", parser=duration, metavar="TIME", help="A process silent for so long is dead.")
+        Any,
+        typer.Option(
+            "--lease", parser=duration, metavar="TIME", help="A process that is silent for this long counts as dead."
+        ),
     ] = "30s",
     level: Annotated[str, typer.Option("--log-level", metavar="LEVEL", help=f"One of {', '.join(LEVELS)}.")] = "info",
     parent_pipe: Annotated[bool, typer.Option("--parent-pipe", hidden=True)] = False,

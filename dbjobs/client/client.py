@@ -73,6 +73,7 @@ class Client:
             NotRunning: it is not open. WrongLoop: it is open in another event loop.
         """
         if not self._opened:
+            _this_loop()  # under another library than asyncio, opening it would not help
             raise NotRunning("the database is not open: use 'async with jobs:' or 'async with jobs.start():'")
         self._check_loop()
         return self._db
@@ -93,11 +94,7 @@ class Client:
         Raises:
             WrongLoop: this is not that loop.
         """
-        try:
-            here = asyncio.get_running_loop()
-        except RuntimeError:
-            here = None
-        if here is not self._loop:
+        if _this_loop() is not self._loop:
             raise WrongLoop(
                 "this Jobs object is open in another event loop. In a plain handler's thread call "
                 "jobs.sync.enqueue(command, request) or anyio.from_thread.run(jobs.enqueue, command, request), not "
@@ -128,16 +125,10 @@ class Client:
         """Belong to this event loop from here on.
 
         Raises:
-            WrongLoop: another one that still lives has the database open.
+            WrongLoop: another one that still lives has the database open, or there is none: this is no asyncio.
         """
-        try:
-            here = asyncio.get_running_loop()
-        except RuntimeError:
-            raise WrongLoop(
-                "dbjobs runs on asyncio (or uvloop), and there is no asyncio event loop here: use asyncio.run(...), or "
-                "anyio.run(..., backend='asyncio') instead of trio; code without an event loop calls jobs.sync"
-            ) from None
-        if self._loop is here:
+        loop = _this_loop()
+        if self._loop is loop:
             return
         if self._loop is not None:
             if not self._loop.is_closed() and (self._opened or self._opening.locked()):
@@ -145,7 +136,7 @@ class Client:
             if self._opened:  # that loop has ended without a close, and its connections with it
                 self._db = self.make()
                 self._opened = 0
-        self._loop = here
+        self._loop = loop
         self._begin()
 
     async def close(self) -> None:
@@ -316,3 +307,19 @@ class Client:
 
 async def _adopt(db: Database, connection: Any) -> Session:
     return await adopt(db, connection.connection if isinstance(connection, Transaction) else connection)
+
+
+def _this_loop() -> asyncio.AbstractEventLoop:
+    """The event loop that runs here.
+
+    Raises:
+        WrongLoop: none of asyncio's does.
+    """
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        raise WrongLoop(
+            "dbjobs runs on asyncio (or uvloop), and no asyncio event loop runs here: start the program with "
+            "asyncio.run(main()) or anyio.run(main, backend='asyncio'). Trio, alone or as anyio's backend, cannot run "
+            "it; code without an event loop calls jobs.sync"
+        ) from None

@@ -1,4 +1,4 @@
-"""Concurrent enqueues share a statement: the first goes out at once, those that arrive meanwhile go together."""
+"""Concurrent enqueues share a statement: the first goes out at once; those that arrive meanwhile share the next."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ from dbjobs.store.transactions.enqueueing import Parent
 
 CLOSE_SECONDS = 10.0
 
-Reference = JobRef | int
+Reference = JobRef[Any] | int
 
 
 class AsyncJobs(Protocol):

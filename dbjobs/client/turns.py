@@ -1,4 +1,4 @@
-"""Enqueues with a ref_id take turns: those that must wait for another transaction leave room for the others."""
+"""Enqueues with a ref_id take turns: one that waits for another transaction leaves connections for the others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Waiting for jobs to end: one look at the database for everybody in this process who waits."""
+"""Waiting for jobs to end: all callers of this process share one look at the database."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from dbjobs.store.retrying import without_conflict
 # How often a job that is waited for is looked at, at first and at last.
 FIRST_PAUSE_SECONDS = 0.01
 LONGEST_PAUSE_SECONDS = 0.25
-# What is due so soon is looked at together with what is due now.
+# Jobs due within this window share one query.
 TOGETHER_SECONDS = 0.005
 IDS_PER_STATEMENT = 1000
 CLOSE_SECONDS = 5.0
@@ -29,7 +29,7 @@ class _Awaited:
     """A job that somebody waits for.
 
     Attributes:
-        answers: one for each who waits.
+        answers: one for each caller that waits.
         due: when it is looked at next, on the monotonic clock; an entry of the heap with another time is void.
         pause: seconds until the look after that one.
         is_known: it has been seen.
@@ -44,10 +44,10 @@ class _Awaited:
 
 
 class Waits:
-    """Whoever waits for jobs to end, told by this process's own workers, else by looking.
+    """Callers waiting for jobs: woken by this process's workers, otherwise by polling.
 
-    A task of its own looks, as long as somebody waits: a thousand callers cost one statement at a time, and a caller
-    who gives up cancels none.
+    One task polls as long as anybody waits: a thousand callers cost one statement at a time, and a caller who gives up
+    cancels nothing but their own wait.
     """
 
     def __init__(self, db: Callable[[], Database]) -> None:
@@ -83,7 +83,7 @@ class Waits:
                 del self._awaited[id]
 
     def ended(self, ids: Iterable[int]) -> None:
-        """Jobs have ended on this process's workers: whoever waits for them hears at once."""
+        """Jobs have ended on this process's workers: their callers hear at once."""
         if self._awaited:
             for id in ids:
                 awaited = self._awaited.get(id)
@@ -91,7 +91,7 @@ class Waits:
                     self._look_at(id, awaited, 0.0)
 
     async def close(self) -> None:
-        """End; whoever still waits is told that the database is closed."""
+        """End; callers that still wait are told that the database is closed."""
         self._fail(list(self._awaited), NotRunning("the database was closed"))
         self._heap.clear()
         self._sooner.set()
@@ -151,7 +151,7 @@ class Waits:
         for id in ids:
             awaited = self._awaited.get(id)
             if awaited is None:
-                continue  # whoever waited has given up
+                continue  # its callers have given up
             job = found.get(id)
             if job is not None and job.state.finished:
                 self._answer(id, job)

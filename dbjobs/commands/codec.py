@@ -14,7 +14,7 @@ from uuid import UUID
 
 import msgspec
 
-from dbjobs.errors import DbjobsError, InvalidOption, InvalidRequest, InvalidResponse, PayloadTooLarge
+from dbjobs.errors import DbjobsError, InvalidOption, InvalidRequest, PayloadTooLarge
 
 Decode = Callable[[str], Any]
 
@@ -96,15 +96,6 @@ def encode(value: Any, *, what: str, limit: int, invalid: type[DbjobsError] = In
     if len(data) > limit:
         raise PayloadTooLarge(f"{what} has {len(data)} bytes as JSON; the limit is {limit} (max_payload_bytes)")
     return text
-
-
-def encode_response(value: Any, *, command: str, limit: int) -> str | None:
-    """JSON text of what a handler has returned.
-
-    Raises:
-        InvalidResponse: not serialisable. PayloadTooLarge.
-    """
-    return encode(value, what=f"the response of {command!r}", limit=limit, invalid=InvalidResponse)
 
 
 def encode_exact(value: int | str | bool, limit: int) -> str | None:
@@ -196,6 +187,11 @@ def _dec_hook(kind: Any, value: Any) -> Any:
 def dumps(value: Any) -> str:
     """JSON text of plain data of ours."""
     return _encoder.encode(value).decode()
+
+
+def dumps_typed(value: Any) -> str:
+    """JSON text of data in which a response may stand as its handler declares it."""
+    return _hooked.encode(value).decode()
 
 
 def decoder(wanted: Any, *, command: str) -> Decode:

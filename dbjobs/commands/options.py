@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from msgspec.structs import replace
 
@@ -13,6 +14,7 @@ from dbjobs.commands import codec
 from dbjobs.errors import InvalidOption
 from dbjobs.models import Backoff, JobOptions, JobRef
 from dbjobs.store.records import NewJob
+from dbjobs.store.transactions.enqueueing import Parent
 
 OPTION_NAMES = frozenset(JobOptions.__annotations__)
 # Options that make sense for one job only, not as a command's default.
@@ -42,8 +44,6 @@ _MAX_TEXT = 255
 MAX_ID = 2**63 - 1
 _MAX_SECONDS = 100 * 365 * 86400.0
 _MIN_PRIORITY, _MAX_PRIORITY = -(2**31), 2**31 - 1
-
-Parent = int | str
 
 
 def check_names(options: Mapping[str, Any], *, where: str, job_only: bool = True) -> None:
@@ -78,9 +78,7 @@ def apply(job: NewJob, options: Mapping[str, Any], *, where: str) -> tuple[NewJo
     parents: tuple[Parent, ...] = ()
     for name, value in options.items():
         try:
-            if name == "ref_id":
-                changes[name] = ref_id(value)
-            elif name in _TEXT:
+            if name in _TEXT:
                 changes[name] = text(value)
             elif name == "depends_on":
                 parents = _parents(value)
@@ -150,9 +148,10 @@ def ref_id(value: Any) -> str | None:
         InvalidOption: it is not a text; says how a number of another table becomes one.
     """
     if value is not None and not isinstance(value, str):
+        example = f"order-{value}" if isinstance(value, int | UUID) else "order-42"
         raise InvalidOption(
             f"must be a string, not {type(value).__name__}; "
-            f"name what it identifies, so that keys of two tables never meet: 'order-{_short(value)}'"
+            f"name what it identifies, so that keys of two tables never meet: {example!r}"
         )
     return text(value)
 
@@ -204,7 +203,8 @@ def _backoff(value: Any) -> dict[str, Any]:
     for name, low in (("first_seconds", 0), ("factor", 1), ("max_seconds", 0)):
         number = getattr(value, name)
         if isinstance(number, bool) or not isinstance(number, int | float) or not low <= number <= _MAX_SECONDS:
-            raise InvalidOption(f"{name} must be a number >= {low}")
+            kind = "a number of seconds, or a timedelta," if name.endswith("_seconds") else "a number"
+            raise InvalidOption(f"{name} must be {kind} >= {low}")
     if not 0 <= value.jitter <= 1:
         raise InvalidOption("jitter must be between 0 and 1")
     return {"retry": codec.dumps(value)}
@@ -228,6 +228,7 @@ def _object(value: Any, *, texts: bool) -> str | None:
 
 _TEXT = frozenset({"worker", "queue", "user_id", "tag", "batch_id", "created_by", "reply_to"})
 _OTHERS: dict[str, Callable[[Any], dict[str, Any]]] = {
+    "ref_id": lambda value: {"ref_id": ref_id(value)},
     "priority": lambda value: {"priority": _whole(value, _MIN_PRIORITY, _MAX_PRIORITY)},
     "callback": lambda value: {"callback": text(value)},
     "depends_on_policy": lambda value: {"depends_on_policy": _one_of(value, "completed", "finished")},

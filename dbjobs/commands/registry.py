@@ -5,13 +5,14 @@ from __future__ import annotations
 import difflib
 import inspect
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any
 
 import msgspec
 
 from dbjobs.commands import codec, options
+from dbjobs.commands.signature import Handler, first_default, is_coroutine_function, response_type, signature
 from dbjobs.context import JobContext
 from dbjobs.errors import InvalidOption, InvalidRequest, UnknownCommand
 from dbjobs.models import Job, JobState
@@ -19,7 +20,6 @@ from dbjobs.store.records import NewJob
 
 log = logging.getLogger("dbjobs")
 
-Handler = Callable[..., Any]
 # What comes back from JSON as it went in, whatever its value.
 _EXACT = (int, str, bool)
 ShouldRetry = Callable[[JobContext, BaseException], bool]
@@ -143,13 +143,13 @@ class Registry:
         function = handler if inspect.isroutine(handler) or isinstance(handler, partial) else handler.__call__  # type: ignore[operator]
         # A plain wrapper (functools.wraps) around an async function returns what has to be awaited.
         is_async = inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(inspect.unwrap(function))
-        if should_retry is not None and _is_coroutine_function(should_retry):
+        if should_retry is not None and is_coroutine_function(should_retry):
             raise InvalidOption(f"{where}: should_retry must be a plain function; an async one always counts as true")
         if inspect.isasyncgenfunction(function) or inspect.isgeneratorfunction(function):
             raise InvalidOption(f"{where} is a generator; a command returns one response")
         if process and is_async:
             raise InvalidOption(f"{where}: process=True needs a plain function, not an async one")
-        takes_request, takes_context, request_type, request_optional = _signature(function, where)
+        takes_request, takes_context, request_type, request_optional = signature(function, where)
         if process and takes_context:
             raise InvalidOption(f"{where}: process=True handlers take (request) only; the job context stays here")
         template, _ = options.apply(
@@ -167,8 +167,8 @@ class Registry:
             decode=codec.decoder(request_type, command=name),
             should_retry=should_retry,
             request_optional=request_optional,
-            request_default=_first_default(function) if request_optional else None,
-            decode_response=codec.response_decoder(_response_type(function)),
+            request_default=first_default(function) if request_optional else None,
+            decode_response=codec.response_decoder(response_type(function)),
         )
         self._commands[name] = command
         self._by_handler[_key(handler)] = command
@@ -289,92 +289,3 @@ def _checked_name(name: str) -> str:
         return options.text(name) or ""
     except InvalidOption as error:
         raise InvalidOption(f"a command's name {error}: {name!r}") from None
-
-
-_SHAPES = "a handler takes (request), (request, job), (job: JobContext) or nothing"
-
-
-def _signature(function: Handler, where: str) -> tuple[bool, bool, Any, bool]:
-    """(takes a request, takes the context, type of the request, the request has a default).
-
-    Raises:
-        InvalidOption: the handler could not be called with a request and a job context; says what would be right.
-    """
-    try:
-        parameters = list(inspect.signature(function).parameters.values())
-        hints = _hints(function)
-    except (NameError, TypeError, ValueError, AttributeError) as error:
-        raise InvalidOption(f"{where}: its signature cannot be read: {error}") from error
-    for parameter in parameters:
-        if parameter.kind is parameter.VAR_POSITIONAL:
-            raise InvalidOption(
-                f"{where} takes *{parameter.name}, so nobody can tell what it wants; {_SHAPES} "
-                "(a decorator keeps the signature of what it wraps with functools.wraps)"
-            )
-        if parameter.kind is parameter.KEYWORD_ONLY and parameter.default is parameter.empty:
-            raise InvalidOption(
-                f"{where}: the keyword-only parameter {parameter.name!r} has no default and nobody passes it; {_SHAPES}"
-            )
-    positional = [
-        parameter
-        for parameter in parameters
-        if parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD)
-    ]
-    if positional and positional[0].name == "self" and not inspect.ismethod(function):
-        raise InvalidOption(
-            f"{where} is a method without its object, so the request would arrive as 'self'; "
-            "register the bound method: jobs.command(thing.method)"
-        )
-    types = [(parameter, hints.get(parameter.name, Any)) for parameter in positional]
-    contexts = [index for index, (_, hint) in enumerate(types) if _is_context(hint)]
-    required = [index for index, (parameter, _) in enumerate(types) if parameter.default is parameter.empty]
-    if len(required) > 2:
-        raise InvalidOption(f"{where} takes {len(required)} arguments; {_SHAPES}")
-    if len(contexts) > 1:
-        raise InvalidOption(f"{where} takes the job context twice; {_SHAPES}")
-    if contexts == [0] and len(required) > 1:
-        raise InvalidOption(f"{where} takes the job context first; the request comes first: {_SHAPES}")
-    if contexts:
-        if contexts[0] > 1:
-            raise InvalidOption(f"{where}: the job context must be the second argument; {_SHAPES}")
-        if contexts == [0]:
-            return False, True, Any, False
-        return True, True, types[0][1], 0 not in required
-    if len(required) == 2:
-        second, hint = types[1]
-        if hint is not Any:
-            raise InvalidOption(
-                f"{where}: its second argument {second.name!r} would be the job context, but is declared as "
-                f"{codec.told(hint)}; put what the job needs into one request (a dataclass), "
-                f"or declare {second.name}: JobContext"
-            )
-        return True, True, types[0][1], False
-    if types:
-        return True, False, types[0][1], not required
-    return False, False, Any, False
-
-
-def _hints(function: Handler) -> dict[str, Any]:
-    return get_type_hints(inspect.unwrap(function.func if isinstance(function, partial) else function))
-
-
-def _response_type(function: Handler) -> Any:
-    """What the handler declares to return, awaited."""
-    wanted = _hints(function).get("return", Any)
-    if get_origin(wanted) in (Awaitable, Coroutine):
-        return get_args(wanted)[-1]
-    return wanted
-
-
-def _first_default(function: Handler) -> Any:
-    return next(iter(inspect.signature(function).parameters.values())).default
-
-
-def _is_coroutine_function(function: Any) -> bool:
-    """True for an async function, also behind a wrapper that says what it wraps, or for an object with such a call."""
-    forms = (function, getattr(function, "__call__", None))  # noqa: B004
-    return any(inspect.iscoroutinefunction(inspect.unwrap(form)) for form in forms if form is not None)
-
-
-def _is_context(hint: Any) -> bool:
-    return isinstance(hint, type) and issubclass(hint, JobContext)

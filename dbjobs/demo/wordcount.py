@@ -98,7 +98,7 @@ def count_words(file: File, job: JobContext) -> Counts:
 async def merge_counts(request: Merge, job: JobContext) -> int:
     """Read, add, write: no lock is needed, because jobs with the same ``worker`` never run at the same time."""
     (parent,) = await job.parents()
-    file = msgspec.convert(parent.response, Counts)
+    file: Counts = parent.response
     totals = read_totals(request.totals)
     # Jobs run at least once: after a crash the same merge may come again, and must not count twice.
     if file.path not in totals.files:
@@ -128,7 +128,7 @@ async def write_report(request: Write, job: JobContext) -> Report:
     return report
 
 
-async def submit(files: Sequence[Path], *, totals: Path, report: Path, batch_id: str) -> JobRef:
+async def submit(files: Sequence[Path], *, totals: Path, report: Path, batch_id: str) -> JobRef[Report]:
     """Enqueue all jobs at once, each with what it has to wait for; the report's job is returned."""
     requests = [File(str(file)) for file in files]
     counts = await jobs.enqueue_many(count_words, requests, batch_id=batch_id)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
+
+import msgspec
 
 from dbjobs.engine.attempt import Attempt
 from dbjobs.store.records import Held, Outcome
@@ -14,6 +17,16 @@ log = logging.getLogger("dbjobs.attempts")
 
 # The log gets the beginning of an error's text, on one line; the job's row has more of it.
 MOST_CHARACTERS = 300
+# In a row's traceback: what became of half a surrogate pair (or a source line that has such an escape), and the words
+# of traces.py about what was too much.
+_NOT_PLAIN = re.compile(r"\\ud[89a-f]|(?:lines|characters) left out \.\.\.")
+
+
+class _Entry(msgspec.Struct):
+    traceback: str | None = None
+
+
+_entry = msgspec.json.Decoder(_Entry).decode
 
 
 def tell(attempt: Attempt, outcome: Outcome, error: BaseException | None = None) -> None:
@@ -58,17 +71,21 @@ def tell_lost(job: Held, outcome: Outcome, node_id: int) -> None:
     _write(job.command, fields, outcome, None)
 
 
-def tell_after_completion(attempt: Attempt, error: BaseException) -> None:
-    """Tell of a handler that raised after ``job.transaction()`` had completed its job: no row keeps this error."""
+def tell_after_completion(attempt: Attempt, error: BaseException, trace: str) -> None:
+    """Tell of a handler that raised after ``job.transaction()`` had completed its job: no row keeps this error.
+
+    Args:
+        trace: its traceback, as text that can be written anywhere.
+    """
     line = "job %s (%s): its handler raised after job.transaction() had completed the job"
-    _log(logging.WARNING, line, (attempt.job.id, attempt.job.command), _fields_of(attempt), error)
+    _log(logging.WARNING, line, (attempt.job.id, attempt.job.command), _fields_of(attempt), error, trace)
 
 
 def tell_dropped(attempt: Attempt) -> None:
     """Tell of an outcome that the fence has refused: others have the job, or have ended it."""
     line = "job %s (%s): attempt %s is no longer ours: its outcome was dropped"
     job = attempt.job
-    _log(logging.WARNING, line, (job.id, job.command, job.attempt), _fields_of(attempt), None)
+    _log(logging.WARNING, line, (job.id, job.command, job.attempt), _fields_of(attempt))
 
 
 _LEVELS = {
@@ -96,25 +113,47 @@ def _write(name: str, fields: Mapping[str, Any], outcome: Outcome, error: BaseEx
         text = text[:MOST_CHARACTERS] + "…"
     again = outcome.delay_seconds if outcome.kind == "retry" else None
     fields = {**fields, "outcome": outcome.kind, "error_code": outcome.error_code, "retry_in_seconds": again}
-    who = (fields["job_id"], name, fields["attempt"])
+    trace = None
+    if error is not None and outcome.failure is not None:
+        # As the job's row has it: it is made already, and a formatter that knows of it need not make it again.
+        trace = fields["error_traceback"] = _entry(outcome.failure).traceback
+    who = (fields["job_id"], " ".join(name.split()), fields["attempt"])  # a name from elsewhere is one line, too
     match outcome.kind:
         case "retry":
             line = "job %s (%s): attempt %s failed: %s; the job runs again %s"
             when = f"in {again:.1f} s" if again and again >= 0.05 else "at once"
-            _log(logging.WARNING, line, (*who, text, when), fields, error)
+            _log(logging.WARNING, line, (*who, text, when), fields)
         case "failed":
             line = "job %s (%s): attempt %s failed: %s; the job has failed for good"
-            _log(logging.ERROR, line, (*who, text), fields, error)
+            _log(logging.ERROR, line, (*who, text), fields, error, trace)
         case _:
-            _log(logging.INFO, "job %s (%s) was cancelled at attempt %s: %s", (*who, text), fields, error)
+            _log(logging.INFO, "job %s (%s) was cancelled at attempt %s: %s", (*who, text), fields)
 
 
 def _log(
-    level: int, line: str, values: tuple[Any, ...], fields: Mapping[str, Any], error: BaseException | None
+    level: int,
+    line: str,
+    values: tuple[Any, ...],
+    fields: Mapping[str, Any],
+    error: BaseException | None = None,
+    trace: str | None = None,
 ) -> None:
-    """Whatever the application's handlers, filters and record factories raise, the outcome of the job stands."""
+    """Whatever the application's handlers, filters and record factories raise, the outcome of the job stands.
+
+    Args:
+        trace: the error's traceback as the job's row has it; None if it has none, and the log then has none either.
+    """
     try:
-        log.log(level, line, *values, extra=fields, exc_info=error)
+        if error is None or trace is None:
+            log.log(level, line, *values, extra=fields)
+        elif not _NOT_PLAIN.search(trace):
+            log.log(level, line, *values, extra=fields, exc_info=error)
+        else:
+            # A stream would refuse half a character, and the line with it; and no log wants an endless traceback.
+            place = (type(error), error, error.__traceback__)
+            record = log.makeRecord(log.name, level, __file__, 0, line, values, place, None, fields)
+            record.exc_text = trace
+            log.handle(record)
     except Exception as raised:
         # A field that the application's own record factory sets too, or an error whose traceback cannot be told.
         with suppress(Exception):  # else nothing can be said here; the job's row has the error

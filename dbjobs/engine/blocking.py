@@ -20,6 +20,11 @@ class Leavable(Protocol):
     call: Call | None
 
     @property
+    def stop(self) -> object:
+        """Why it is being ended from outside; None if it is not."""
+        ...
+
+    @property
     def may_be_left(self) -> bool:
         """True if nobody need wait for a thread that cannot be interrupted."""
         ...
@@ -66,6 +71,9 @@ class Call:
                 self._error = None  # its traceback holds this frame
         if hasattr(type(self._result), "__await__"):  # an async handler behind a plain one that does not tell so
             attempt.call = None  # from here on it is like any other async one
+            if attempt.stop is not None:  # the thread has gone on past the cancellation, and so must not this
+                getattr(self._result, "close", lambda: None)()
+                raise asyncio.CancelledError
             return await self._result
         return self._result
 

@@ -113,7 +113,7 @@ def _answer(work: bytes, answers: Connection) -> tuple[bytes, bool]:
         answers.send_bytes(STARTED)
         response = function(*arguments)
     except BaseException as error:
-        # Whoever raises SystemExit or the like thinks that this is the end: the next job gets a new process.
+        # A handler that raises SystemExit expects the process to end: the next job gets a new one.
         retires = not isinstance(error, Exception) or isinstance(error, MemoryError)
         return pickle.dumps(("raised", _told(error), retires)), retires
     finally:

@@ -175,7 +175,7 @@ class Claims:
             self.behind = True  # before resting, look from the start once
 
     async def _find_queues(self) -> None:
-        """Look for queues with work from where the last such look ended, so many at a time."""
+        """Look for queues with work, QUEUES_PER_LOOK at a time, from where the last such look ended."""
         after, named = self._after_queue, self._queues.named
         if named is None:
             slice_ = await repository.find_ready_queues(self._db, after, QUEUES_PER_LOOK)

@@ -44,7 +44,7 @@ class Custody(threading.Thread):
         try:
             asyncio.run(self._keep())
         except Exception as error:
-            log.warning("node %s: its last jobs were not handed back (%s); its lease runs out", self._node_id, error)
+            log.warning("node %s could not hand its last jobs back (%s); its lease will run out", self._node_id, error)
 
     async def _keep(self) -> None:
         db = self._db.another()
@@ -89,4 +89,4 @@ class Custody(threading.Thread):
             outcomes = [Outcome(id=job.id, attempt=job.attempt, kind="hand_back") for job in held]
             await repository.hand_back_jobs(db, self._node_id, outcomes)
         await repository.remove_node(db, self._node_id)
-        log.info("node %s: the last handler has ended, and %d jobs are handed back", self._node_id, len(held))
+        log.info("node %s: the last handler has ended; handed %d jobs back", self._node_id, len(held))

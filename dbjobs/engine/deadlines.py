@@ -1,4 +1,4 @@
-"""Ends attempts whose time is over, and notices handlers that do not end."""
+"""Ends attempts that have run out of time, and notices handlers that do not end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tells children what became of their parents. Every node does it, and passes by what others have locked."""
+"""Tells children how their parents ended. Every node does so, and skips rows that others have locked."""
 
 from __future__ import annotations
 

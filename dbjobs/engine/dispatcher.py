@@ -14,7 +14,7 @@ from dbjobs.engine.claims import Claims
 from dbjobs.engine.crews import Kind, kind_of
 from dbjobs.engine.finisher import Finisher
 from dbjobs.engine.queues import Queues
-from dbjobs.engine.resilience import Backoff
+from dbjobs.engine.resilience import LoopDelay
 from dbjobs.engine.runner import Runners
 from dbjobs.engine.waker import Waker
 from dbjobs.store import repository
@@ -72,7 +72,7 @@ class Dispatcher:
 
     async def run(self) -> None:
         """Claim until stopped."""
-        backoff = Backoff("claiming jobs")
+        backoff = LoopDelay("claiming jobs")
         while not self._stopping:
             try:
                 node_id = self._current_node()
@@ -157,7 +157,7 @@ class Dispatcher:
         lanes = {attempt.job.worker for attempt in running} | self._finisher.lanes()
         stray_lanes = [lane for lane in await repository.find_held_workers(self._db, node_id) if lane not in lanes]
         if strays:
-            log.warning("%d jobs were claimed without our knowing (a lost answer); they are given back", len(strays))
+            log.warning("%d jobs were claimed, but the answer got lost; giving them back", len(strays))
             outcomes = [Outcome(id=job.id, attempt=job.attempt, kind="hand_back") for job in strays]
             await repository.hand_back_jobs(self._db, node_id, outcomes)
         if stray_lanes:

@@ -20,15 +20,14 @@ from dbjobs.commands import codec
 from dbjobs.commands.registry import Command, Registry
 from dbjobs.context import current_job
 from dbjobs.engine.attempt import Attempt, Stop
-from dbjobs.engine.attempt_log import tell_after_completion
 from dbjobs.engine.blocking import Call, ProcessCall
 from dbjobs.engine.children import Children
 from dbjobs.engine.deadlines import Deadlines
-from dbjobs.engine.failure import failed, stopped, untold
+from dbjobs.engine.failure import failed, raised_after_completion, stopped, untold
 from dbjobs.engine.finisher import Finisher
 from dbjobs.engine.reporter import Reporter
 from dbjobs.engine.steps import Seat, Steps
-from dbjobs.errors import UnknownCommand
+from dbjobs.errors import InvalidResponse, UnknownCommand
 from dbjobs.store.records import Outcome
 
 log = logging.getLogger("dbjobs")
@@ -113,7 +112,7 @@ class Execution:
             if attempt.context._settled:
                 self._reports.completed(attempt.context)
                 if error is not None and not _is_cancellation(error):
-                    tell_after_completion(attempt, error)
+                    raised_after_completion(attempt, error)
                 return None
             if attempt.abandoned and attempt.lane_rest is None:
                 return None
@@ -182,7 +181,12 @@ class Execution:
         body: str | None = None
         if job.executed_at is None and response is not None:
             try:
-                body = codec.encode_response(response, command=job.command, limit=self._max_payload_bytes)
+                body = codec.encode(
+                    response,
+                    what=f"the response of {job.command!r}",
+                    limit=self._max_payload_bytes,
+                    invalid=InvalidResponse,
+                )
             except BaseException as error:
                 return failed(attempt, error, duration_ms)
         return Outcome(

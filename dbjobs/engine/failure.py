@@ -14,7 +14,7 @@ import msgspec
 from dbjobs.commands.codec import dumps
 from dbjobs.context import printable
 from dbjobs.engine.attempt import Attempt, Stop
-from dbjobs.engine.attempt_log import tell
+from dbjobs.engine.attempt_log import tell, tell_after_completion
 from dbjobs.engine.traces import MAX_TRACEBACK_CHARACTERS, trace_of
 from dbjobs.errors import Cancel, InvalidRequest, InvalidResponse, PayloadTooLarge, RetryAfter, UnknownCommand
 from dbjobs.models import Backoff
@@ -46,13 +46,13 @@ def failed(attempt: Attempt, error: BaseException, duration_ms: float) -> Outcom
         tell(attempt, made, error)
         return made
     except BaseException as again:
-        log.error("job %s: its error cannot be told: %s", attempt.job.id, _name_of(again))
+        log.error("job %s: could not describe its error: %s", attempt.job.id, _name_of(again))
         return untold(attempt, _name_of(error), duration_ms)
 
 
 def untold(attempt: Attempt, code: str, duration_ms: float) -> Outcome:
-    """The outcome of an attempt about which nothing but the name of its error can be said."""
-    text = f"{code}: (this error cannot be told: telling it raises, too)"
+    """The outcome of an attempt whose error has nothing but a name."""
+    text = f"{code}: (no description: describing this error raises one, too)"
     try:
         made = _again_or_failed(attempt, code, text, duration_ms)
         tell(attempt, made)
@@ -78,6 +78,12 @@ def _failed(attempt: Attempt, error: BaseException, duration_ms: float) -> Outco
     if not _should_retry(attempt, error):
         return outcome(attempt, "failed", code, text, duration_ms, trace=trace)
     return _again_or_failed(attempt, code, text, duration_ms, trace=trace)
+
+
+def raised_after_completion(attempt: Attempt, error: BaseException) -> None:
+    """The job is completed, by its own transaction, and its handler has raised all the same: tell of it."""
+    trace = printable(trace_of(error), MAX_TRACEBACK_CHARACTERS)
+    tell_after_completion(attempt, error, trace)
 
 
 def stopped(attempt: Attempt, duration_ms: float) -> Outcome | None:
@@ -157,7 +163,7 @@ def _asked(seconds: float) -> float | None:
 
 
 def backoff_seconds(policy: Backoff, failures: int) -> float:
-    """Delay before the next try after so many failures (from 1), in seconds: a number, at most ten years."""
+    """Delay before the next try, in seconds, after this many failures (from 1): a number, at most ten years."""
     exponent = min(failures - 1, 64)
     try:
         delay = min(policy.first_seconds * policy.factor**exponent, policy.max_seconds)

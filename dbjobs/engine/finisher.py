@@ -14,7 +14,7 @@ import anyio
 from dbjobs.engine.attempt import Attempt
 from dbjobs.engine.attempt_log import tell_dropped
 from dbjobs.engine.reporter import Reporter
-from dbjobs.engine.resilience import Backoff
+from dbjobs.engine.resilience import LoopDelay
 from dbjobs.engine.waker import Waker
 from dbjobs.engine.writing import Entry, Part, Pass, parts_of
 from dbjobs.errors import DatabaseError
@@ -72,7 +72,7 @@ class Finisher:
         self._retry_at = 0.0
         self._pause = 0.0
         self._told: set[str] = set()
-        self._backoff = Backoff("writing outcomes")
+        self._backoff = LoopDelay("writing outcomes")
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()

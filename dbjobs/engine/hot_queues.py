@@ -10,7 +10,7 @@ from dbjobs.store.repository import Wanted
 
 Place = tuple[int, int]  # the (priority, id) of the last job claimed
 START: Place = (-(2**31), 0)
-# Queues of one claim: at most so many, and beside those that should fill the room a few that may.
+# Most queues of one claim: those that should fill the room, and a few more that may.
 MOST_QUEUES = 100
 MORE_QUEUES = 4
 # There may be a queue for each tenant: places of queues that were claimed from longest ago are forgotten.

@@ -20,7 +20,7 @@ HOUSEKEEPING_SECONDS = 600.0
 # Batches are summed up this often, so that a look at one reads few rows.
 FOLD_SECONDS = 5.0
 ROWS_PER_FOLD = 5000
-# A batch in which all jobs have ended is forgotten when nothing has happened in it for so long.
+# Forget a batch in which all jobs have ended after this time without news of it.
 BATCH_SECONDS = 30 * 86400.0
 
 
@@ -56,16 +56,16 @@ class Janitor:
         """Partitions ahead, retention, roll-ups, and a sweep that must find nothing."""
         made = await partitions.make_ahead(self._db)
         if made:
-            log.info("history partitions made: %s", ", ".join(made))
+            log.info("made partitions of the history: %s", ", ".join(made))
         if self._retention_months is not None:
             try:
                 dropped = await partitions.drop_old(self._db, self._retention_months)
             except TransactionConflict as error:
-                log.info("old history is in use and stays for now: %s", error)
+                log.info("old history is in use; keeping it for now: %s", error)
             else:
                 if dropped:
                     log.info(
-                        "history dropped (older than %d months): %s",
+                        "dropped the history older than %d months: %s",
                         self._retention_months,
                         ", ".join(dropped),
                     )
@@ -77,7 +77,7 @@ class Janitor:
                 continue
             rescued = await self._take_over(node_id)
             if rescued.requeued + rescued.ended:
-                log.error("node %d had jobs but no row, which should not happen", node_id)
+                log.error("node %d had jobs but no row; this should not happen", node_id)
                 self._report(rescued)
         return HOUSEKEEPING_SECONDS
 
@@ -99,7 +99,7 @@ class Janitor:
 
     def _report(self, rescued: Rescue) -> None:
         log.warning(
-            "node %d is gone: %d of its jobs run again, %d have ended",
+            "node %d is gone: %d of its jobs will run again, %d have ended",
             rescued.node_id,
             rescued.requeued,
             rescued.ended,

@@ -34,7 +34,7 @@ class Lapse:
 
     def lost(self, node_id: int, why: str) -> None:
         """Others may have our jobs: nothing of this node id may go on here."""
-        log.error("the lease of node %d is over: %s; its jobs are stopped here", node_id, why)
+        log.error("the lease of node %d is over: %s; stopping its jobs here", node_id, why)
         self._runners.drop_waiting(node_id)
         self._runners.memory.end_all(Stop.LOST, time.monotonic(), node_id)
         self._finisher.forget(node_id)
@@ -58,5 +58,5 @@ class Lapse:
 
     def renewed_late(self) -> None:
         """The lease was renewed after it had run out, and nobody has taken the jobs."""
-        log.warning("this process stood still for longer than its lease; nobody has taken its jobs, and they go on")
+        log.warning("this process stood still for longer than its lease; no other node took its jobs, so they go on")
         self._dispatcher.reconcile_soon()  # what was to start meanwhile was left alone

@@ -40,7 +40,7 @@ REGISTER_SECONDS = 10.0
 CLOSE_SECONDS = 2.0
 STOP_SECONDS = 10.0
 _TICK_SECONDS = 0.1
-# A heartbeat that did not come to look for so long, although it looks ten times a second, stood still.
+# The heartbeat looks ten times a second. One that has not looked for this long stood still.
 _STOOD_STILL_SECONDS = 1.0
 
 
@@ -54,7 +54,7 @@ class Listener:
         renewed_late: the lease was over by its length, but nobody had taken it, and it is in force again.
         trouble: the heartbeat has failed with this error and is tried again.
         answered: the database has answered the heartbeat.
-        reconnected: the heartbeat needed a new connection; it had got no answer for so many seconds (None: it broke).
+        reconnected: the heartbeat needed a new connection, after this many seconds without an answer (None: it broke).
     """
 
     registered: Callable[[], None]
@@ -284,7 +284,7 @@ class Node:
 
 
 async def _at_most(seconds: float, work: Coroutine[Any, Any, T]) -> T:
-    """Wait so long and no longer: what is cancelled may take its time to end, and a lease does not wait for that.
+    """Wait for this time and no longer: a cancelled task may take its time to end, and a lease cannot wait for it.
 
     Raises:
         TimeoutError.

@@ -10,8 +10,8 @@ MOST_AHEAD = 1000
 # A lane's run should not take much longer than this.
 RUN_SECONDS = 0.1
 LONGEST_RUN = 500
-# What becomes ready behind the place of the last claim is found by a look from the start, at the latest
-# after this time, unless such looks are slow: they get at most this share of the time, and yet one in so many seconds.
+# A full look, from the start, finds jobs that became ready behind the last claim. It comes at the latest after this
+# time. Slow looks get at most this share of the time, but at least one in LONGEST_PAUSE_SECONDS.
 FULL_LOOK_SECONDS = 0.2
 FULL_LOOK_SHARE = 0.1
 LONGEST_PAUSE_SECONDS = 2.0
@@ -29,7 +29,7 @@ class Pace:
         self._lane_seconds: float | None = None
 
     def ended(self, seconds: float, *, lane: bool) -> None:
-        """An attempt has ended after so many seconds."""
+        """An attempt has ended; it took this many seconds."""
         self._count += 1
         if lane:
             before = self._lane_seconds

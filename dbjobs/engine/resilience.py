@@ -93,14 +93,14 @@ class Outages:
         self._end_if_over()
 
     async def pause(self, seconds: float) -> None:
-        """Wait so long, or until the database answers the heartbeat."""
+        """Wait for this time, or until the database answers the heartbeat."""
         with anyio.move_on_after(seconds):
             await self._answered.wait()
 
     def _note_away(self, name: str, text: str, now: float) -> None:
         if not self._away:
             self._away_since = self._away_told = now
-            log.warning("no database (%s): %s; what is to be done waits, and goes on by itself", name, text)
+            log.warning("no database (%s): %s; work waits, and goes on when it answers", name, text)
         elif now - self._away_told >= REMINDER_SECONDS:
             self._away_told = now
             names = ", ".join(sorted({*self._away, name}))
@@ -131,7 +131,7 @@ def voice() -> Outages:
     return outages
 
 
-class Backoff:
+class LoopDelay:
     """Delays between tries of a loop that fails: growing, jittered, cut short when the database answers again."""
 
     def __init__(self, name: str) -> None:
@@ -163,7 +163,7 @@ async def every(name: str, first_seconds: float, step: Callable[[], Awaitable[fl
         first_seconds: when to run it first: a node that starts has better to do than housekeeping.
     """
     await anyio.sleep(first_seconds)
-    backoff = Backoff(name)
+    backoff = LoopDelay(name)
     while True:
         try:
             pause = await step()
@@ -176,7 +176,7 @@ async def every(name: str, first_seconds: float, step: Callable[[], Awaitable[fl
 
 async def supervised(name: str, run: Callable[..., Awaitable[Any]], *arguments: Any) -> None:
     """Run a loop until it returns; begin it anew when it fails."""
-    backoff = Backoff(name)
+    backoff = LoopDelay(name)
     while True:
         try:
             await run(*arguments)

@@ -88,7 +88,9 @@ class Shutdown:
                     await self._give_back_rest(node_id)
                     await repository.remove_node(self._db, node_id)
         except TimeoutError:
-            log.warning("the node could not sign off (no answer in time); its lease will run out")
+            log.warning(
+                "the node could not sign off (no answer within %g s); its lease will run out", LAST_WRITES_SECONDS
+            )
         except Exception as error:
             # Not the database's own error: a fault of ours, or of a driver. Its place tells more.
             place = None if isinstance(error, DatabaseError) else error
@@ -101,7 +103,7 @@ class Shutdown:
         """Handlers in threads still run: their jobs and lanes stay ours, and the stop need not wait for them."""
         for attempt in left:
             log.error(
-                "job %s (%s) still runs in a thread, which nobody can stop; it keeps its job%s until it ends (the "
+                "job %s (%s) still runs in a thread, which cannot be stopped; it keeps its job%s until it ends (the "
                 "lease of node %s is renewed), or until this process does: end it to hand them over within %g s",
                 attempt.job.id, attempt.job.command,
                 f" and the worker {attempt.job.worker!r}" if attempt.job.worker is not None else "",

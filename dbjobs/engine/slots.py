@@ -1,4 +1,4 @@
-"""The tasks that attempts run in: at most so many, woken one by another, replaced when a job has soiled them."""
+"""The tasks that attempts run in: a limited number. One wakes another; a task that a job has soiled is replaced."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ import traceback
 log = logging.getLogger("dbjobs")
 
 _BEAT_SECONDS = 0.1
-# If the one who looks has slept for so long, the process stood still, and not its loop.
+# If the watching thread itself has slept for this long, the process stood still, not its loop.
 _SLEPT_SECONDS = 1.0
 
 
@@ -24,7 +24,7 @@ class StallWatch:
 
     Args:
         loop: the loop to watch; made on its own thread.
-        limit_seconds: report a loop that has not turned for so long; again each time the stall has doubled.
+        limit_seconds: report a loop that has not turned for this long; again each time the stall has doubled.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, limit_seconds: float) -> None:
@@ -61,7 +61,7 @@ class StallWatch:
                 try:
                     self._look(now - self._mark)
                 except Exception:  # a handler of the application's logging, or a frame that ended meanwhile
-                    log.debug("the event loop could not be looked at", exc_info=True)
+                    log.debug("could not look at the event loop", exc_info=True)
             else:
                 self._report_at = self._limit
             looked = time.monotonic()

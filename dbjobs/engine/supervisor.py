@@ -37,7 +37,7 @@ from dbjobs.engine.stall import StallWatch
 from dbjobs.engine.timekeeper import Timekeeper
 from dbjobs.engine.vacuum import Vacuum
 from dbjobs.engine.waker import Waker
-from dbjobs.errors import AttemptLost, WorkersStopped
+from dbjobs.errors import AttemptLost, InvalidResponse, WorkersStopped
 from dbjobs.models import Job, JobRef
 from dbjobs.store import repository
 from dbjobs.store.database import Database
@@ -202,7 +202,7 @@ class Engine:
                 except Exception as error:
                     raised = error  # goes on below as it is, not wrapped in this task group's ExceptionGroup
                 finally:
-                    # Whatever ended the block, running jobs get their grace and outcomes are written.
+                    # However the block ended, running jobs get their grace and outcomes are written.
                     try:
                         with anyio.CancelScope(shield=True):
                             self.stop()
@@ -234,7 +234,12 @@ class Engine:
             yield transaction
             transaction.end()
             response = context.response
-            body = codec.encode_response(response, command=context.command, limit=self._max_payload_bytes)
+            body = codec.encode(
+                response,
+                what=f"the response of {context.command!r}",
+                limit=self._max_payload_bytes,
+                invalid=InvalidResponse,
+            )
             outcome = Outcome(
                 id=context.id,
                 attempt=context.attempt,
@@ -270,7 +275,7 @@ class Engine:
         return self._node.id
 
     def _die(self, error: BaseException) -> None:
-        """A task that should live as long as the node has ended."""
+        """A task has ended that should live as long as the node."""
         log.critical("the workers of this process end: %r", error)
         self._death = error
         if self._tasks is not None:
@@ -285,7 +290,7 @@ class Engine:
         self._on_reconnected(unanswered_seconds)
 
     async def _look_for_cancellations(self) -> float:
-        """Hear which of our jobs shall be cancelled, where no notice has told; seconds until the next look."""
+        """Ask which of our jobs to cancel, for cancellations without a notice; seconds until the next look."""
         # Not the heartbeat's business: somebody may lock the job table, and that is no reason to lose a lease.
         if self._node.id is not None:
             self._runners.cancel(await repository.find_cancel_requests(self._db, self._node.id))

@@ -1,9 +1,11 @@
-"""Jobs whose time has come become ready; jobs whose time is over are cancelled."""
+"""Makes jobs ready when their time has come, and cancels jobs whose time is over."""
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
+from collections.abc import Collection
 
 import anyio
 
@@ -13,6 +15,10 @@ from dbjobs.store.database import Database
 from dbjobs.store.notices import ready_notices
 from dbjobs.store.transactions.dependencies import Follower, cancel_waiting
 
+log = logging.getLogger("dbjobs")
+
+# Of jobs that expired together, so many are named.
+NAMED_JOBS = 10
 # How late a job that another process has scheduled may be noticed.
 LOOK_SECONDS = 0.5
 EXPIRY_SECONDS = 1.0
@@ -29,7 +35,7 @@ class Timekeeper:
         self._next = 0.0
 
     def scheduled_in(self, seconds: float) -> None:
-        """This process has scheduled a job so many seconds ahead; 0 or less: it may run at once."""
+        """This process has scheduled a job, this many seconds ahead; 0 or less: it may run at once."""
         if seconds <= 0:
             self._waker.look_everywhere()
         elif seconds < LOOK_SECONDS:
@@ -57,7 +63,14 @@ class Timekeeper:
             return EXPIRY_SECONDS
         ended = await cancel_waiting(self._db, ids, "expired", "not started before it expired")
         if ended:
+            log.info("cancelled, because they expired before they started: jobs %s", _told(ended))
             follower = Follower(self._db, parents=ended)
             await follower.run()
             self._waker.ready(follower.ready)
         return 0.0 if len(ended) == JOBS_PER_STATEMENT else EXPIRY_SECONDS
+
+
+def _told(ids: Collection[int]) -> str:
+    named = sorted(ids)[:NAMED_JOBS]
+    more = len(ids) - len(named)
+    return ", ".join(map(str, named)) + (f" and {more} more" if more else "")

@@ -1,4 +1,4 @@
-"""Removes dead rows by count of jobs, where the database leaves that to whoever has the time."""
+"""Vacuums the live tables after a number of jobs, where the database does so only once a minute."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from dbjobs.store.database import Database
 
 log = logging.getLogger("dbjobs")
 
-# A job leaves two dead rows. After so many jobs of this node the live tables are vacuumed...
+# A job leaves two dead rows. Vacuum the live tables after this many jobs of this node...
 JOBS_PER_VACUUM = 4000
-# ...but that gets at most this share of the time, and a vacuum that fails (a limit on statements) has a long pause.
+# ...but spend at most this share of the time on it, and pause long after one that fails (a limit on statements).
 VACUUM_SHARE = 0.05
 FAILED_SECONDS = 600.0
 LOOK_SECONDS = 1.0
-# While somebody's old snapshot keeps most of what has died since the last time, a vacuum would be work for nothing.
+# While an old snapshot holds back most of the rows that died since the last vacuum, another one would be wasted.
 HELD_SHARE = 0.5
 
 

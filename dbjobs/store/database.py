@@ -128,7 +128,7 @@ class Database(Protocol):
         """Another connection to this database had to be replaced: do not hand on those that are idle.
 
         Args:
-            unanswered_seconds: the other one got no answer for so long; end what is in use now when it has been for
+            unanswered_seconds: how long the other one waited in vain; end connections in use once they have waited
                 as long.
         """
         ...
@@ -160,10 +160,11 @@ def make_database(url: str, *, schema: str = "dbjobs", **settings: Any) -> Datab
     scheme = SCHEMES[parts.scheme]
     try:
         import_module(scheme.driver)
-    except ImportError:
-        raise MissingDriver(
-            f"{parts.scheme}:// needs the package {scheme.driver}, which is not installed: "
-            f"pip install 'dbjobs[{scheme.extra}]'"
-        ) from None
+    except ImportError as error:
+        if isinstance(error, ModuleNotFoundError) and error.name == scheme.driver:
+            what = f"which is not installed: pip install 'dbjobs[{scheme.extra}]'"
+        else:  # a library of the system that it needs, such as unixODBC's
+            what = f"which cannot be imported: {error}"
+        raise MissingDriver(f"{parts.scheme}:// needs the package {scheme.driver}, {what}") from None
     database: Database = getattr(import_module(scheme.module), scheme.database)(url, schema=schema, **settings)
     return database

@@ -136,8 +136,8 @@ class Pool(Generic[C]):
         """Connections may be dead without knowing it, because one has been: make new ones.
 
         Args:
-            unanswered_seconds: also end those that are in use now, when they have been for so long: what they wait
-                for will not come.
+            unanswered_seconds: also end connections in use once they have been in use for this long: the answer that
+                they wait for will not come.
         """
         idle, self._idle = self._idle, []
         self._free += len(idle)
@@ -156,7 +156,7 @@ class Pool(Generic[C]):
             connection.terminate()
 
     async def close(self, seconds: float) -> None:
-        """Close the idle connections politely, within so many seconds, and end all others."""
+        """Close the idle connections politely, within this time, and end all others."""
         self._closed = True
         idle, self._idle = self._idle, []
         try:

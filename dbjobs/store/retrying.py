@@ -1,4 +1,4 @@
-"""Repeats a piece of work that another transaction was in the way of."""
+"""Repeats work after a conflict with another transaction."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ async def without_conflict(work: Callable[[], Awaitable[T]]) -> T:
             return await work()
         except TransactionConflict as error:
             if isinstance(error, LockTimeout) and time.monotonic() - began >= LOCK_SECONDS:
-                raise  # whoever holds the lock keeps it: another try would be another wait
+                raise  # its holder keeps the lock: another try would be another wait
             await anyio.sleep(delay * random.uniform(0.5, 1.5))
             delay = min(delay * 2, 0.5)
     return await work()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import timedelta
 from typing import Any
 
@@ -21,7 +22,10 @@ async def echo(request: Any) -> Any:
 @pytest.mark.parametrize(
     "options", [{}, {"run_after": 60}, {"worker": "w"}], ids=["queued", "scheduled", "named worker"]
 )
-async def test_a_job_that_did_not_start_in_time_is_cancelled(jobs: Jobs, options: dict[str, Any]) -> None:
+async def test_a_job_that_did_not_start_in_time_is_cancelled(
+    jobs: Jobs, options: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "dbjobs")
     jobs.command(echo)
     async with jobs.start(queues=["other"]):
         ref = await jobs.enqueue(echo, expires_after=timedelta(seconds=0.1), **options)
@@ -29,6 +33,7 @@ async def test_a_job_that_did_not_start_in_time_is_cancelled(jobs: Jobs, options
         done, after = await wait_all(jobs, [ref, child])
     assert (done.state, done.error_code, done.attempt) == (JobState.CANCELLED, "expired", 0)
     assert after.state is JobState.CANCELLED
+    assert f"cancelled, because they expired before they started: jobs {ref.id}" in caplog.text
 
 
 async def test_a_waiting_child_expires(jobs: Jobs) -> None:

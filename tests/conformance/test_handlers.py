@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -160,6 +161,27 @@ async def test_an_async_handler_behind_a_plain_one_can_be_cancelled(jobs: Jobs) 
             await waiting.wait()
         assert await jobs.cancel(ref)
         assert (await jobs.wait(ref, timeout=20)).state is JobState.CANCELLED
+
+
+async def test_what_a_cancelled_plain_handler_hides_is_not_begun(jobs: Jobs) -> None:
+    inside, begun = threading.Event(), threading.Event()
+
+    async def hidden() -> None:
+        begun.set()
+
+    @jobs.command
+    def hides(job: JobContext) -> Any:
+        inside.set()
+        while not job.cancelled:
+            time.sleep(0.01)
+        return hidden()
+
+    async with jobs.start():
+        ref = await jobs.enqueue(hides, worker="lane")  # a lane waits for its thread
+        assert await asyncio.to_thread(inside.wait, 20)
+        assert await jobs.cancel(ref)
+        assert (await jobs.wait(ref, timeout=20)).state is JobState.CANCELLED
+    assert not begun.is_set()
 
 
 async def test_a_wrapper_that_waits_by_itself_has_the_response(jobs: Jobs) -> None:

@@ -76,6 +76,8 @@ async def test_a_late_finish_changes_nothing(url: str, caplog: pytest.LogCapture
             before = await other.wait(ref, timeout=10)
             gate.open()
             await eventually(lambda: "no longer ours" in caplog.text, "the late finisher is told")
+            (dropped,) = [record for record in caplog.records if "no longer ours" in record.message]
+            assert (vars(dropped)["job_id"], vars(dropped)["command"], vars(dropped)["attempt"]) == (ref.id, "work", 1)
             after = await other.get(ref)
             lines = await other.logs(ref)
             assert await state_of(other, child) is not JobState.CANCELLED

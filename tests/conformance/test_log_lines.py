@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 from typing import Any
 
@@ -184,6 +185,43 @@ async def test_logging_that_raises_changes_no_outcome(
         finally:
             logging.getLogger(LOGGER).removeFilter(broken)
         assert (done.state, done.error) == (JobState.FAILED, "ValueError: no")
+
+
+@pytest.mark.about_us
+async def test_a_failure_whose_text_no_stream_takes_is_written_all_the_same(
+    jobs: Jobs, attempts: pytest.LogCaptureFixture
+) -> None:
+    """A stream that refuses half a surrogate pair would lose the line."""
+    stream = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
+    handler = logging.StreamHandler(stream)
+    texts = ["half a pair: \ud800", "nul: \0", "y" * 100_000, "plain"]
+
+    @jobs.command(retry_limit=0)
+    async def fail(at: int) -> None:
+        raise ValueError(texts[at])
+
+    @jobs.command(retry_limit=0)
+    async def later() -> None:
+        raise RetryAfter(1, "half a pair: \ud800")
+
+    logger = logging.getLogger(LOGGER)
+    logger.addHandler(handler)
+    try:
+        async with jobs.start():
+            for at in range(len(texts)):
+                await jobs.wait(await jobs.enqueue(fail, at), timeout=20)
+            await jobs.wait(await jobs.enqueue(later), timeout=20)
+    finally:
+        logger.removeHandler(handler)
+    stream.flush()
+    written = stream.buffer.getvalue().decode()
+    assert written.count("the job has failed for good") == 5
+    assert r"ValueError: half a pair: \ud800" in written.splitlines()
+    assert "ValueError: plain" in written.splitlines()
+    assert len(written) < 30_000
+    assert all(record.exc_info is not None for record in records(attempts)[:4]), (
+        "a service that groups errors wants them"
+    )
 
 
 async def test_each_job_of_a_lost_node_is_told(url: str, jobs: Jobs, attempts: pytest.LogCaptureFixture) -> None:

@@ -165,8 +165,8 @@ async def test_a_process_that_goes_away_is_told(jobs: Jobs, how: str, words: str
 
 
 async def test_a_response_that_cannot_be_sent_is_told(jobs: Jobs) -> None:
-    ended = await run(jobs, returns_what_cannot_be_sent, retry_limit=0)
-    assert ended.state is JobState.FAILED
+    ended = await run(jobs, returns_what_cannot_be_sent, retry_limit=5)
+    assert (ended.state, ended.error_code, ended.attempt) == (JobState.FAILED, "InvalidResponse", 1)
     assert "ickle" in (ended.error or "")
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from dbjobs import JobRef, Jobs, JobState, RefIdExists
+from dbjobs import InvalidOption, JobRef, Jobs, JobState, RefIdExists
 from dbjobs.store import repository
 from dbjobs.store.database import make_database
 from dbjobs.store.records import Outcome
@@ -19,6 +19,26 @@ from tests.conformance.raw import Raw
 
 async def echo(request: Any) -> Any:
     return request
+
+
+@pytest.mark.about_us
+@pytest.mark.parametrize("key", [42, 2**70, b"a"], ids=repr)
+async def test_a_key_of_another_table_becomes_a_string(jobs: Jobs, key: Any) -> None:
+    """Most applications have a number at hand: the refusal says how it becomes a ref_id."""
+    jobs.command(echo)
+    async with jobs:
+        for call in (jobs.enqueue(echo, ref_id=key), jobs.get_by_ref_id(key)):
+            with pytest.raises(InvalidOption, match=r"ref_id=.* must be a string, not \w+; .* 'order-"):
+                await call
+        assert await jobs.list() == []
+
+
+async def test_a_number_that_is_no_job_s_is_refused(jobs: Jobs) -> None:
+    async with jobs:
+        for call in (jobs.get(2**63), jobs.wait(2**63), jobs.cancel(2**63)):
+            with pytest.raises(InvalidOption, match="is not the id of a job"):
+                await call
+        assert await jobs.get(2**63 - 1) is None
 
 
 async def fail() -> None:

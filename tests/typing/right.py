@@ -1,16 +1,18 @@
 """Programs that mypy --strict and pyright accept, and what they find each response to be."""
 
+# pyright: strict
+
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
-from typing import Any, TypedDict, assert_type
+from typing import Any, TypedDict, Unpack, assert_type
 
 import msgspec
 
-from dbjobs import Backoff, Command, Job, JobContext, JobRef, Jobs, RetryAfter
+from dbjobs import Backoff, Command, EnqueueOptions, Job, JobContext, JobRef, Jobs, RetryAfter
 
 jobs = Jobs("sqlite:///jobs.db", timeout=timedelta(minutes=5))
 
@@ -174,6 +176,17 @@ async def enqueues() -> None:
     assert_type(await jobs.enqueue_many("send", [{"to": "a"}]), list[JobRef[Any]])
 
 
+def blocks() -> None:
+    """The same calls for code without an event loop."""
+    ref = jobs.sync.enqueue(send, Mail("a"), on_conflict="raise")
+    assert_type(ref, JobRef[str])
+    assert_type(jobs.sync.enqueue(look, tag="x"), JobRef[Mail | None])
+    assert_type(jobs.sync.enqueue("send", {"to": "a"}), JobRef[Any])
+    assert_type(jobs.sync.enqueue_many(resize, [Mail("a")]), list[JobRef[dict[str, Any]]])
+    assert_type(jobs.sync.wait(ref, timeout=timedelta(seconds=5)), Job[str])
+    assert_type(jobs.sync.get(ref), Job[str] | None)
+
+
 async def waits() -> None:
     ref = await jobs.enqueue(send, Mail("a@b.c"))
     done = await jobs.wait(ref, timeout=timedelta(seconds=5), raise_on_failure=True)
@@ -186,6 +199,10 @@ async def waits() -> None:
     await jobs.cancel(ref)
 
 
+async def either(job: JobRef[str] | int) -> None:
+    print(await jobs.get(job), (await jobs.wait(job)).state, await jobs.cancel(job))
+
+
 async def keeps(plain: JobRef, several: list[JobRef[str]]) -> JobRef:
     """An annotation without a parameter takes any reference, and gives Any."""
     assert_type(plain, JobRef[Any])
@@ -195,6 +212,11 @@ async def keeps(plain: JobRef, several: list[JobRef[str]]) -> JobRef:
     job: Job = await jobs.wait(wide)
     assert_type(job.response, Any)
     return several[0]
+
+
+async def sends(to: str, **how: Unpack[EnqueueOptions]) -> JobRef[str]:
+    """An application's own function hands the options on, and they stay checked."""
+    return await jobs.enqueue(send, Mail(to), **how)
 
 
 @jobs.command

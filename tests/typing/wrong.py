@@ -1,5 +1,7 @@
 """Programs with one mistake a line: mypy --strict and pyright refuse each line that says so, and no other."""
 
+# pyright: strict
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -60,6 +62,14 @@ async def requests() -> None:
     await jobs.enqueue_many(tidy, [5])  # refused
 
 
+def blocking_requests() -> None:
+    jobs.sync.enqueue(send, 5)  # refused
+    jobs.sync.enqueue(look, mail)  # refused
+    jobs.sync.enqueue(send, mail, tga="x")  # refused
+    jobs.sync.enqueue_many(resize, [5])  # refused
+    print(jobs.sync.wait(jobs.sync.enqueue(send, mail)).response + 5)  # refused: it is a str
+
+
 async def options() -> None:
     await jobs.enqueue(send, mail, tga="x")  # refused: no such option
     await jobs.enqueue(send, mail, tag=5)  # refused
@@ -76,6 +86,7 @@ async def options() -> None:
     await jobs.run_forever(conurrency=5)  # refused: no such setting
     await jobs.run_forever(threads="many")  # refused
     jobs.start(lease_seconds="30")  # refused
+    jobs.start(leese_seconds=30)  # refused: no such setting
 
 
 @jobs.command
@@ -86,6 +97,7 @@ async def parent(request: Mail, job: JobContext) -> None:
     await job.enqueue(send, mail, tga="x")  # refused
     print(job.settled)  # refused: of the engine
     print(job.executed_body)  # refused: of the engine
+    print(job.callback_pending)  # refused: of the engine
 
 
 async def asked(job: JobContext, error: BaseException) -> bool:

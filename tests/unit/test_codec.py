@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, TypedDict
+from datetime import datetime
+from typing import Any, NoReturn, TypedDict
 
 import msgspec
 import pydantic
@@ -102,3 +103,33 @@ def test_null_and_the_word_null_are_fine() -> None:
 def test_a_type_without_a_decoder_is_refused_when_a_request_is_read() -> None:
     with pytest.raises(InvalidRequest, match="complex"):
         codec.decode_request(codec.decoder(list[complex], command="c"), "[1]", command="c")
+
+
+def test_a_response_as_its_handler_declares_it_can_be_shown() -> None:
+    assert codec.dumps_typed({"response": [Model(a=1)]}) == '{"response":[{"a":1}]}'
+
+
+@pytest.mark.parametrize("kind", [Any, object, None, type(None), NoReturn], ids=str)
+def test_what_says_nothing_of_a_response_leaves_it_alone(kind: Any) -> None:
+    assert codec.response_decoder(kind) is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "plain", "response"),
+    [
+        (str, "a", "a"),
+        (float, 5, 5.0),
+        (tuple[int, ...], [1, 2], (1, 2)),
+        (Plain, {"a": 1}, Plain(1)),
+        (Model, {"a": 1}, Model(a=1)),
+        (list[Model] | None, [{"a": 1}], [Model(a=1)]),
+        (dict[int, str], {"1": "a"}, {1: "a"}),
+        (datetime, "2026-05-01T12:30:00", datetime(2026, 5, 1, 12, 30)),
+    ],
+    ids=str,
+)
+def test_a_response_is_read_as_its_declared_type(kind: Any, plain: Any, response: Any) -> None:
+    decode = codec.response_decoder(kind)
+    assert decode is not None
+    assert decode(plain) == response
+    assert type(decode(plain)) is type(response)

@@ -19,7 +19,7 @@ LAYERS = (
     ("store",),
     (*DIALECTS, "store.repository"),
     ("store.transactions",),
-    ("context", "commands", "transaction"),
+    ("context", "transaction", "commands"),
     ("engine",),
     ("client", "queues"),
     ("",),  # what users import: everything else that stands in dbjobs/ itself
@@ -76,6 +76,13 @@ def test_no_dialect_knows_another_nor_what_stands_beside_it(dialect: str) -> Non
     own = {module: others for module, others in IMPORTS.items() if _layer(module) == dialect}
     assert own, f"no module is in {dialect}"
     assert {_layer(imported) for others in own.values() for imported in others} <= {dialect, "store", "errors"}
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_every_dialect_has_the_same_names_for_the_same_roles(dialect: str) -> None:
+    roles = {module.removeprefix(f"{dialect}.") for module in IMPORTS if module.startswith(f"{dialect}.")}
+    assert roles >= {"database", "connection", "session", "errors"}
+    assert not [role for role in roles if role.startswith(dialect.removeprefix("store."))]
 
 
 def test_only_a_url_names_a_dialect() -> None:

@@ -39,7 +39,7 @@ def test_without_asyncio_there_is_one_clear_error(tmp_path: Path) -> None:
         async with jobs:
             pass
 
-    with pytest.raises(WrongLoop, match=r"dbjobs runs on asyncio \(or uvloop\).*trio.*jobs\.sync"):
+    with pytest.raises(WrongLoop, match=r"dbjobs runs on asyncio \(or uvloop\).*Trio.*jobs\.sync"):
         main().send(None)
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from dbjobs import DatabaseError, DatabaseUnavailable
 from dbjobs.engine import resilience
-from dbjobs.engine.resilience import Backoff, Outages, every, speak_through, supervised
+from dbjobs.engine.resilience import LoopDelay, Outages, every, speak_through, supervised
 
 
 def lines(caplog: pytest.LogCaptureFixture) -> list[str]:
@@ -29,7 +29,7 @@ def test_an_outage_is_told_once_by_all_loops(outages: Outages, caplog: pytest.Lo
     for _ in range(50):
         for name in ("heartbeat", "claiming jobs", "writing outcomes"):
             outages.failed(name, DatabaseUnavailable("refused"))
-    assert lines(caplog) == ["no database (heartbeat): refused; what is to be done waits, and goes on by itself"]
+    assert lines(caplog) == ["no database (heartbeat): refused; work waits, and goes on when it answers"]
     outages.succeeded("heartbeat")
     outages.answered()
     outages.succeeded("claiming jobs")
@@ -113,6 +113,6 @@ def test_a_loop_that_has_given_up_does_not_keep_the_outage_open(
 
 
 async def test_a_backoff_without_a_node_speaks_for_itself(caplog: pytest.LogCaptureFixture) -> None:
-    backoff = Backoff("alone")
+    backoff = LoopDelay("alone")
     await backoff.failed(DatabaseUnavailable("refused"))
     assert "no database (alone): refused" in caplog.text

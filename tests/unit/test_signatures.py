@@ -27,6 +27,10 @@ async def optional(request: int = 5) -> None: ...
 async def optional_with_context(request: int = 5, job: JobContext = None) -> None: ...  # type: ignore[assignment]
 
 
+async def perhaps_with_context(request: int = 5, job: JobContext | None = None) -> None: ...
+async def perhaps_context(job: JobContext | None = None) -> None: ...
+
+
 def logged(function: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(function)
     def wrapper(*args: Any, **more: Any) -> Any:
@@ -65,6 +69,8 @@ class Greeter:
         (optional, (True, False), int, True),
         (optional_with_context, (True, True), int, True),
         (logged(both), (True, True), int, True),
+        (perhaps_with_context, (True, True), int, True),
+        (perhaps_context, (False, True), Any, True),
     ],
     ids=lambda value: getattr(value, "__name__", type(value).__name__),
 )
@@ -76,10 +82,31 @@ def test_a_signature_says_it(handler: Any, takes: tuple[bool, bool], kind: Any, 
     assert command.is_async is is_async
 
 
-def test_a_request_with_a_default_may_be_left_out() -> None:
+class Counter:
+    async def method(self, request: int = 5) -> None: ...
+
+    @logged
+    async def __call__(self, request: int = 5, job: JobContext | None = None) -> None: ...
+
+
+@pytest.mark.parametrize(
+    "handler",
+    [
+        optional,
+        perhaps_with_context,
+        logged(optional),
+        partial(optional),
+        partial(logged(optional)),
+        Counter(),
+        Counter().method,
+    ],
+    ids=["plain", "with context", "wraps", "partial", "partial of wraps", "call", "method"],
+)
+def test_a_request_with_a_default_may_be_left_out(handler: Any) -> None:
     registry = Registry(base_row(retry_limit=0, timeout_seconds=0))
-    command = registry.add(optional, name="c", process=False, should_retry=None, defaults={})
+    command = registry.add(handler, name="c", process=False, should_retry=None, defaults={})
     assert command.request_optional
+    assert command.request_default == 5
     assert command.encode_request(None, 100) is None
 
 
@@ -116,7 +143,17 @@ async def ask(job: JobContext, error: BaseException) -> bool:
     return False
 
 
-def test_an_async_should_retry_is_refused() -> None:
+class Asker:
+    async def __call__(self, job: JobContext, error: BaseException) -> bool:
+        return False
+
+
+@pytest.mark.parametrize(
+    "hook",
+    [ask, logged(ask), partial(ask), Asker(), Asker().__call__],
+    ids=["async", "wraps", "partial", "call", "method"],
+)
+def test_an_async_should_retry_is_refused(hook: Any) -> None:
     registry = Registry(base_row(retry_limit=0, timeout_seconds=0))
     with pytest.raises(InvalidOption, match="should_retry must be a plain function"):
-        registry.add(plain, name="c", process=False, should_retry=ask, defaults={})  # type: ignore[arg-type]
+        registry.add(plain, name="c", process=False, should_retry=hook, defaults={})

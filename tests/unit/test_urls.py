@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import re
 import ssl
+import sys
 from pathlib import Path
 
 import pytest
 
 from dbjobs import DatabaseError, DatabaseUnavailable, InvalidOption, InvalidUrl, Jobs
-from dbjobs.errors import DataRefused
+from dbjobs.errors import DataRefused, MissingDriver
+from dbjobs.store import database
 from dbjobs.store.database import make_database
 from dbjobs.store.mysql.options import tls_of
+from dbjobs.store.postgres import options
 from dbjobs.store.url import split_url
 
 
@@ -118,6 +121,12 @@ def test_urls_as_providers_write_them_are_understood(url: str) -> None:
     make_database(url)
 
 
+def test_the_page_about_databases_names_every_option_of_a_postgresql_url() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "databases.md").read_text(encoding="utf-8")
+    known = {*options._DRIVER, *options._SERVER, *options._WITHOUT_EFFECT} - {"database"}
+    assert {name for name in known if f"`{name}`" not in page} == set()
+
+
 @pytest.mark.parametrize(
     ("query", "mode"),
     [
@@ -143,6 +152,20 @@ def test_options_are_split_off() -> None:
     parts, options = split_url("postgresql://u:p%40ss@host:5433/app?pool_size=3&sslmode=require&empty=")
     assert (parts.hostname, parts.port, parts.path) == ("host", 5433, "/app")
     assert options == {"pool_size": "3", "sslmode": "require", "empty": ""}
+
+
+def test_a_driver_that_is_missing_is_told_from_one_that_cannot_be_imported(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "aiomysql", None)
+    with pytest.raises(MissingDriver, match=r"needs the package aiomysql, which is not installed: pip install 'dbjobs"):
+        make_database("mysql://host/app")
+
+    def without_its_library(name: str) -> None:
+        raise ImportError("libodbc.so.2: cannot open shared object file")
+
+    monkeypatch.setattr(database, "import_module", without_its_library)
+    with pytest.raises(MissingDriver, match=r"aioodbc, which cannot be imported: libodbc\.so\.2") as caught:
+        make_database("mssql://host/app")
+    assert "pip install" not in str(caught.value)
 
 
 @pytest.mark.parametrize("scheme", ["postgresql", "postgres"])

@@ -32,10 +32,10 @@ CLOSE_SECONDS = 5.0
 LOCK_SECONDS = 2.0
 IDLE_SECONDS = 60.0
 HANDLERS_IDLE_SECONDS = 300.0
-# A node's round trips may take this share of its lease, and at least so long.
+# A node's round trips may take this share of its lease, but at least ENGINE_LEAST_SECONDS.
 ENGINE_SHARE = 1 / 3
 ENGINE_LEAST_SECONDS = 3.0
-S = TypeVar("S", bound="PostgresSession")
+S = TypeVar("S", bound=Session)
 
 
 class PostgresDatabase:

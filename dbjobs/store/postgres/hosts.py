@@ -38,7 +38,7 @@ class Hosts:
             yield number, self.addresses[number]
 
     def failed(self, number: int) -> None:
-        """This server cannot be used now: whoever asks next begins with the one after it."""
+        """This server cannot be used now: the next caller begins with the one after it."""
         if self.several and self._first == number:
             self._first = (number + 1) % len(self.addresses)
 

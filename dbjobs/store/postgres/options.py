@@ -1,4 +1,4 @@
-"""The options of a PostgreSQL URL: libpq's, as providers write them, and what becomes of each."""
+"""The options of a PostgreSQL URL: libpq's, as providers write them, and what each of them does."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ async def claim_lanes(
 
 
 async def skip_lanes(db: Fetcher, after_worker: str, scan_limit: int) -> str | None:
-    """The lane at which a look over so many lanes ends; None if there are fewer."""
+    """The lane at which a look over ``scan_limit`` lanes ends; None if there are fewer."""
     rows = await db.fetch("skip_lanes", after_worker=after_worker, scan_limit=scan_limit)
     return rows[0][0] if rows else None
 

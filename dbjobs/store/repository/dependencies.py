@@ -1,4 +1,4 @@
-"""Parents and children: who is to be told of what."""
+"""Parents and children: which of them to tell."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Told(msgspec.Struct, frozen=True):
 
 
 async def find_dependency_work(db: Fetcher, limit: int) -> tuple[list[int], list[int]]:
-    """Parents that have ended with children to be told, and children to be resolved; at most so many of each."""
+    """Ended parents whose children must be told, and unresolved children; at most ``limit`` of each."""
     rows = await db.fetch("find_dependency_work", limit=limit)
     return [row[1] for row in rows if row[0] == "parent"], [row[1] for row in rows if row[0] == "child"]
 

@@ -1,4 +1,4 @@
-"""Jobs whose time has come, or is over."""
+"""Jobs that are due, and jobs that have expired."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What becomes of claimed jobs, and of those that never start."""
+"""Outcomes of claimed jobs, and ends of those that never start."""
 
 from __future__ import annotations
 

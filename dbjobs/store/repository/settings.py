@@ -46,7 +46,7 @@ async def fold_batches(db: Fetcher, limit: int) -> int:
 
 
 async def drop_batches(db: Fetcher, seconds: float) -> int:
-    """Forget batches in which all have ended and nothing has happened for so long, some at a time; how many."""
+    """Forget batches in which all have ended, after this time without news, some at a time; how many."""
     return int((await db.fetch("drop_batches", seconds=seconds))[0][0])
 
 

@@ -9,7 +9,7 @@ IDLE_SECONDS = 0.1
 # ... or takes a short pause for breath after more than a few changes of rows ...
 SOON_CHANGES = 2_000
 SOON_SECONDS = 0.01
-# ... or has made so many without any pause: about 6,000 jobs.
+# ... or has made this many without any pause: about 6,000 jobs.
 MOST_CHANGES = 20_000
 RETRY_SECONDS = 5.0
 

@@ -10,7 +10,7 @@ from typing import Any, Protocol, TypeVar
 
 from dbjobs.errors import InvalidOption
 from dbjobs.store.adopting import is_instance, refused, refused_blocking
-from dbjobs.store.sqlite.connection import translate
+from dbjobs.store.sqlite.errors import translate
 
 T = TypeVar("T")
 

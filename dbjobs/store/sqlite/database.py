@@ -17,7 +17,8 @@ from dbjobs.errors import DatabaseError, InvalidUrl, MissingPermission
 from dbjobs.store.database import HandlersSession, Row, Session, T
 from dbjobs.store.own_thread import in_own_thread
 from dbjobs.store.sqlite.callers import Callers, Sqlite3Callers, blocking_callers, callers, check_file
-from dbjobs.store.sqlite.connection import MINIMUM_VERSION, connect, is_full, make_room, translate
+from dbjobs.store.sqlite.connection import MINIMUM_VERSION, connect, make_room
+from dbjobs.store.sqlite.errors import is_full, translate
 from dbjobs.store.sqlite.history import History, HistoryFiles
 from dbjobs.store.sqlite.script import Script, Scripts
 from dbjobs.store.sqlite.session import CallerSession, InPlaceSession, WriterSession
@@ -111,23 +112,23 @@ class SqliteDatabase:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Session]:
-        hold = self._opened.hold()
+        held = self._opened.hold()
         try:
             try:
-                await hold.ready
+                await held.ready
             except BaseException:
-                hold.end(commit=False)  # for the writer, when it comes to it; nobody waits for that
+                held.end(commit=False)  # for the writer, when it comes to it; nobody waits for that
                 raise
             try:
-                yield WriterSession(hold, self.statements, self._scripts, self.path)
+                yield WriterSession(held, self.statements, self._scripts, self.path)
             except BaseException:
                 # Told at once: the writer serves nobody else until it hears of the end.
-                ended = hold.end(commit=False)
+                ended = held.end(commit=False)
                 with anyio.CancelScope(shield=True):
                     await ended
                 raise
             with anyio.CancelScope(shield=True):
-                await hold.end(commit=True)
+                await held.end(commit=True)
         except sqlite3.Error as error:
             raise translate(error, self.path) from error
 
@@ -145,7 +146,7 @@ class SqliteDatabase:
     @asynccontextmanager
     async def handler_transaction(self) -> AsyncIterator[HandlersSession]:
         # A connection of the event loop's own thread, so that the handler can use it. There is one write lock
-        # for a file, whoever holds it: everybody else's writes wait for the end of this block.
+        # for a file, and this block holds the one writer: all other writes wait for its end.
         _ = self._opened
         try:
             connection = self._connect(self.path)

@@ -9,7 +9,8 @@ from collections import OrderedDict
 from pathlib import Path
 
 from dbjobs.errors import DatabaseError
-from dbjobs.store.sqlite.connection import begin, connect, make_room, translate
+from dbjobs.store.sqlite.connection import begin, connect, make_room
+from dbjobs.store.sqlite.errors import translate
 from dbjobs.store.sqlite.nodes import NodesFile
 from dbjobs.store.sqlite.script import Scripts
 from dbjobs.store.statements import Statements

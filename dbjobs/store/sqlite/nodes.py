@@ -5,7 +5,8 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
-from dbjobs.store.sqlite.connection import connect, make_room, retry_busy, translate
+from dbjobs.store.sqlite.connection import connect, make_room, retry_busy
+from dbjobs.store.sqlite.errors import translate
 from dbjobs.store.statements import Statements
 
 SUFFIX = "-nodes"

@@ -17,10 +17,10 @@ from dbjobs.store.database import Row, Session
 from dbjobs.store.named_rows import row_type
 from dbjobs.store.records import NewJob
 from dbjobs.store.sqlite.callers import Callers, as_made, begins_by_itself, impatient
-from dbjobs.store.sqlite.connection import translate
+from dbjobs.store.sqlite.errors import translate
 from dbjobs.store.sqlite.history import History
-from dbjobs.store.sqlite.hold import Hold
 from dbjobs.store.sqlite.script import Script, Scripts
+from dbjobs.store.sqlite.transaction import HeldTransaction
 from dbjobs.store.statements import Statements, Table
 from dbjobs.store.synchronous import pause
 
@@ -30,8 +30,8 @@ T = TypeVar("T")
 class WriterSession:
     """Statements in a transaction of the writer."""
 
-    def __init__(self, hold: Hold, statements: Statements, scripts: Scripts, path: Path) -> None:
-        self._hold = hold
+    def __init__(self, held: HeldTransaction, statements: Statements, scripts: Scripts, path: Path) -> None:
+        self._held = held
         self._statements = statements
         self._scripts = scripts
         self._path = path
@@ -62,10 +62,10 @@ class WriterSession:
         return await insert_bulk(self, jobs)
 
     async def _run(self, work: Callable[[sqlite3.Connection, History], T]) -> T:
-        if self._hold.refusal is not None:
-            raise self._hold.refusal
+        if self._held.refusal is not None:
+            raise self._held.refusal
         try:
-            result: T = await self._hold.submit(work)
+            result: T = await self._held.submit(work)
         except sqlite3.Error as error:
             raise translate(error, self._path) from error
         return result

@@ -10,7 +10,7 @@ from contextlib import suppress
 from queue import SimpleQueue
 from typing import Any, NamedTuple
 
-from dbjobs.store.sqlite.connection import is_broken
+from dbjobs.store.sqlite.errors import is_broken
 from dbjobs.store.sqlite.history import History
 from dbjobs.store.threads import Done, Inbox
 
@@ -66,7 +66,7 @@ class Readers:
             self._tasks.put(None)
 
     def join(self, seconds: float) -> None:
-        """Wait until they have ended, at most so long for each."""
+        """Wait until they have ended, at most this time for each."""
         for thread in self._threads:
             thread.join(seconds)
 

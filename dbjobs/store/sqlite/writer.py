@@ -18,10 +18,11 @@ from typing import Any
 
 from dbjobs.errors import DatabaseError, DatabaseUnavailable
 from dbjobs.store.sqlite.archiving import Archiving
-from dbjobs.store.sqlite.connection import begin, is_broken, is_full, limit_log, make_room, roll_back
+from dbjobs.store.sqlite.connection import begin, limit_log, make_room, roll_back
+from dbjobs.store.sqlite.errors import is_broken, is_full
 from dbjobs.store.sqlite.history import History
-from dbjobs.store.sqlite.hold import Hold
 from dbjobs.store.sqlite.threads import Connected, Task, Work, close_quietly
+from dbjobs.store.sqlite.transaction import HeldTransaction
 from dbjobs.store.threads import Done, Inbox, step_aside
 
 log = logging.getLogger("dbjobs")
@@ -61,8 +62,8 @@ class Writer:
         self._connect = connect
         self._busy_seconds = busy_seconds
         self._archiving = Archiving(archives)
-        self._queue: SimpleQueue[Task | Hold | None] = SimpleQueue()
-        self._following: Task | Hold | None = None
+        self._queue: SimpleQueue[Task | HeldTransaction | None] = SimpleQueue()
+        self._following: Task | HeldTransaction | None = None
         self._on_change: Callable[[], None] | None = None
         self._idle = False
         self._ended: DatabaseError | None = None
@@ -79,11 +80,11 @@ class Writer:
             step_aside()
         return future
 
-    def hold(self) -> Hold:
-        """A transaction of the caller's own; wait for ``hold.ready``, and end it whatever happens."""
-        hold = Hold(self._inbox)
-        self._put(hold)
-        return hold
+    def hold(self) -> HeldTransaction:
+        """A transaction of the caller's own; wait for ``held.ready``, and end it whatever happens."""
+        held = HeldTransaction(self._inbox)
+        self._put(held)
+        return held
 
     def watch(self, on_change: Callable[[], None] | None) -> None:
         """Call a function in the event loop after each commit of another connection; None: no more."""
@@ -95,10 +96,10 @@ class Writer:
         self._queue.put(None)
 
     def join(self, seconds: float) -> None:
-        """Wait until it has ended, at most so long."""
+        """Wait until it has ended, at most this time."""
         self._thread.join(seconds)
 
-    def _put(self, item: Task | Hold) -> None:
+    def _put(self, item: Task | HeldTransaction) -> None:
         self._queue.put(item)
         if self._ended is not None:
             self._refuse_rest(self._ended)
@@ -109,7 +110,7 @@ class Writer:
                 item = self._queue.get_nowait()
             except Empty:
                 return
-            if isinstance(item, Hold):
+            if isinstance(item, HeldTransaction):
                 self._inbox.deliver([Done(item.ready, None, error)])
                 item.refuse(error)
             elif item is not None:
@@ -118,7 +119,7 @@ class Writer:
     # --- in the thread --------------------------------------------------------------------------
 
     def _run(self) -> None:
-        """Whatever happens here, everybody who waits for this thread is told."""
+        """Tell every caller that waits for this thread, whatever happens here."""
         try:
             self._connected: Connected | None = self._connect()
             self._version = self._look()
@@ -154,7 +155,7 @@ class Writer:
         if item is None:
             return False
         stopping = False
-        if isinstance(item, Hold):
+        if isinstance(item, HeldTransaction):
             self._serve(item)
         else:
             group, self._following, stopping = self._gather(item)
@@ -199,7 +200,7 @@ class Writer:
             close_quietly(self._connected)
             self._connected = None
 
-    def _gather(self, first: Task) -> tuple[list[Task], Hold | None, bool]:
+    def _gather(self, first: Task) -> tuple[list[Task], HeldTransaction | None, bool]:
         """What else is there by now: (tasks for one transaction, what comes after them, whether to stop)."""
         group = [first]
         while len(group) < WORK_PER_TRANSACTION:
@@ -209,7 +210,7 @@ class Writer:
                 break
             if item is None:
                 return group, None, True
-            if isinstance(item, Hold):
+            if isinstance(item, HeldTransaction):
                 return group, item, False
             group.append(item)
         return group, None, False
@@ -248,17 +249,17 @@ class Writer:
         connection.execute("RELEASE work")
         return done
 
-    def _serve(self, hold: Hold) -> None:
+    def _serve(self, held: HeldTransaction) -> None:
         try:
             connected = self._connection_now()
         except BaseException as error:
-            self._inbox.deliver([Done(hold.ready, None, error)])
-            hold.refuse(DatabaseUnavailable(f"the file cannot be opened: {error}"))
+            self._inbox.deliver([Done(held.ready, None, error)])
+            held.refuse(DatabaseUnavailable(f"the file cannot be opened: {error}"))
             return
-        hold.serve(connected, lambda: begin(connected[0], self._busy_seconds))
-        if hold.failure is not None:
-            self._undo(hold.failure)
-            if is_full(hold.failure):
+        held.serve(connected, lambda: begin(connected[0], self._busy_seconds))
+        if held.failure is not None:
+            self._undo(held.failure)
+            if is_full(held.failure):
                 self._make_room()
 
     def _make_room(self) -> bool:

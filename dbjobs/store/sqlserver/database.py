@@ -31,7 +31,7 @@ from dbjobs.store.synchronous import Wait
 from dbjobs.store.threads import Inbox
 
 CLOSE_SECONDS = 5.0
-# A connection that has lain idle for so long is asked whether it is still there before it is trusted with a statement.
+# Ping a connection that has been idle for this long before trusting it with a statement.
 IDLE_SECONDS = 5.0
 PING_SECONDS = 2.0
 # OPENJSON is there from this compatibility level on, which is SQL Server 2016's own; a database that came from an older

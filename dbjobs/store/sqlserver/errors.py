@@ -72,7 +72,7 @@ def translated(where: str) -> Iterator[None]:
     except pyodbc.Error as error:
         raise translate(error, where) from error
     except UnicodeEncodeError as error:
-        raise DataRefused(f"a text has signs that SQL Server cannot store: {error}") from error
+        raise DataRefused(f"text contains characters that SQL Server cannot store: {error}") from error
 
 
 @contextmanager

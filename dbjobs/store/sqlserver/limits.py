@@ -47,7 +47,7 @@ class Limits(NamedTuple):
         )
 
     def for_handlers(self, seconds: float) -> Limits:
-        """The limits for handlers' transactions: their own statements may take so long, and wait as long for a lock."""
+        """The limits for handlers' transactions: how long their own statements may take, and wait for a lock."""
         return self._replace(lock=seconds, handler=seconds)
 
     @property

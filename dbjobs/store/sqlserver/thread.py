@@ -41,7 +41,7 @@ class ConnectionThread:
         self._tasks.put(None)
 
     def join(self, seconds: float) -> bool:
-        """Wait until it has ended; False if it has not in so long."""
+        """Wait until it has ended; False if this time was not enough."""
         self._thread.join(seconds)
         return not self._thread.is_alive()
 

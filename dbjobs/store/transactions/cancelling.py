@@ -1,4 +1,4 @@
-"""Cancels jobs, their descendants, and asks the nodes of running ones."""
+"""Cancels jobs with their descendants, and asks nodes to stop those that run."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from dbjobs.store.retrying import without_conflict
 from dbjobs.store.transactions.dependencies import Follower
 from dbjobs.store.transactions.retrying import with_months
 
-# How long a job is tried again whose row somebody else has locked (it is being claimed, or written at this moment).
+# How long to retry a job whose row is locked: it is being claimed, or written, at this moment.
 PATIENCE_SECONDS = 5.0
 _PAUSE_SECONDS = 0.01
 

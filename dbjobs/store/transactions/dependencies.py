@@ -1,4 +1,4 @@
-"""Tells children what became of their parents: resolve, release, cancel the doomed, until nothing is left to do.
+"""Tells children how their parents ended: resolves, releases and cancels them until nothing is left to do.
 
 Each step is one statement with its own commit. A row that somebody else has locked is passed by, and the engine's sweep
 comes back for it (``find_dependency_work``): any node can go on where another one has stopped.

@@ -45,7 +45,7 @@ async def make_ahead(db: Database) -> list[str]:
 
 
 class _EndedLately(Exception):
-    """A job of a month that was to be dropped has ended meanwhile; rolls the drop back where that can be done."""
+    """A job of a month has ended while the month was being dropped; rolls the drop back where DDL can be undone."""
 
 
 async def drop_old(db: Database, keep_months: int) -> list[str]:

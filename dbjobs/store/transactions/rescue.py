@@ -1,4 +1,4 @@
-"""Takes over what a dead node has left behind: in steps, of which any node may do the next one.
+"""Takes over the jobs and lanes of a dead node, in steps; any node may do the next one.
 
 First the node is buried: from then on it can neither claim nor renew its lease. Then its jobs are requeued or ended
 in its name, a page at a time, by the ordinary statements, whose fence makes each of them harmless to repeat. At last

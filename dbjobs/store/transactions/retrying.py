@@ -1,4 +1,4 @@
-"""Runs a piece of work in a transaction until nothing is in its way: no other transaction, no missing month."""
+"""Runs work in a transaction, retrying conflicts and making missing months of the history."""
 
 from __future__ import annotations
 

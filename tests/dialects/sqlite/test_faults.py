@@ -16,10 +16,10 @@ import pytest
 from dbjobs import Jobs, JobState
 from dbjobs.errors import DatabaseError, DatabaseUnavailable, TransactionConflict
 from dbjobs.store import repository
-from dbjobs.store.sqlite import hold as sqlite_hold
+from dbjobs.store.sqlite import transaction
 from dbjobs.store.sqlite import writer as sqlite_writer
-from dbjobs.store.sqlite.connection import translate
 from dbjobs.store.sqlite.database import SqliteDatabase
+from dbjobs.store.sqlite.errors import translate
 from dbjobs.store.transactions import migrate
 from dbjobs.store.transactions.retrying import in_transaction
 from tests.conformance.helpers import eventually, wait_all
@@ -106,7 +106,7 @@ async def test_what_is_asked_of_a_writer_that_has_ended_is_refused(db: SqliteDat
 async def test_a_transaction_whose_loop_is_blocked_gives_the_file_back_and_is_repeated(
     db: SqliteDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sqlite_hold, "PAUSE_SECONDS", 0.2)
+    monkeypatch.setattr(transaction, "PAUSE_SECONDS", 0.2)
     tries: list[float] = []
 
     async def pause_at_first(session: Any) -> None:

@@ -26,7 +26,7 @@ class End:
         self.future = future
 
 
-class Hold:
+class HeldTransaction:
     """The transaction, as both sides see it: the event loop hands work over, the writer does it.
 
     Attributes:
@@ -72,7 +72,7 @@ class Hold:
     # --- in the writer's thread -----------------------------------------------------------------
 
     def serve(self, connected: Connected, begin: Callable[[], None]) -> None:
-        """Begin, do what comes, and end; whatever happens, everybody who waits is told."""
+        """Begin, do what comes, and end. Every caller that waits is told, whatever happens."""
         connection, _ = connected
         try:
             begin()
