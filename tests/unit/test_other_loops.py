@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import anyio
 import pytest
 
 from dbjobs import Jobs, WrongLoop
@@ -40,3 +41,15 @@ def test_without_asyncio_there_is_one_clear_error(tmp_path: Path) -> None:
 
     with pytest.raises(WrongLoop, match=r"dbjobs runs on asyncio \(or uvloop\).*Trio.*jobs\.sync"):
         main().send(None)
+
+
+def test_under_trio_itself_too(tmp_path: Path) -> None:
+    pytest.importorskip("trio", reason="trio is not installed")
+    jobs = Jobs(f"sqlite:///{tmp_path}/jobs.db")
+
+    async def main() -> None:
+        async with jobs.start():
+            pass
+
+    with pytest.raises(WrongLoop, match="instead of trio"):
+        anyio.run(main, backend="trio")
