@@ -17,7 +17,7 @@ from dbjobs.store.transactions.dependencies import Follower, cancel_waiting
 
 log = logging.getLogger("dbjobs")
 
-# Of jobs that expired together, so many are named.
+# Name this many of the jobs that expired together.
 NAMED_JOBS = 10
 # How late a job that another process has scheduled may be noticed.
 LOOK_SECONDS = 0.5

@@ -1,4 +1,4 @@
--- Replaces changes of batches by their sum, so many at a time, in one transaction and one round trip: those that are not
+-- Replaces changes of batches by their sum, `limit` at a time, in one transaction and one round trip: those that are not
 -- folded yet (the index `folded` finds them, batch by batch), and the sums that their batches have. Changes of transactions
 -- that are still open are not seen, and rows that another node is folding are passed by: both are left for the next time,
 -- and a batch with two sums is as true as one with one.

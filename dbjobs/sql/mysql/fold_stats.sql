@@ -1,4 +1,4 @@
--- Minutes older than two days become hours, of everybody together (counter 0), so many rows at a time. In one transaction
+-- Sums minutes older than two days up to hours, all counters together (counter 0), a bounded number of rows at a time. In one transaction
 -- and one round trip: found without locks, locked by key (what another node is folding is passed by), and then only what
 -- is locked is put together.
 SELECT DATE_FORMAT(UTC_TIMESTAMP() - INTERVAL 48 HOUR, '%Y-%m-%d %H:00:00') INTO @hour;

@@ -1,4 +1,4 @@
--- Where does a look over so many lanes end (claim_lanes)? No row: there are fewer. Asked only when a look found
+-- Where does a look over `scan_limit` lanes end (claim_lanes)? No row: there are fewer. Asked only when a look found
 -- less than it wanted: when all of those lanes are held, blocked or unknown here, the next look goes on behind them.
 SELECT SUBSTRING(MAX(line), 3) AS worker
 FROM (

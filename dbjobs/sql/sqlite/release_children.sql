@@ -1,4 +1,4 @@
--- Parents have ended: their children have one parent less to wait for, so many edges at a time. A child whose parent did
+-- Parents have ended: their children have one parent less to wait for, `limit` edges at a time. A child whose parent did
 -- not complete is named as doomed, unless it takes any end, and keeps its edges: the caller cancels it, which removes
 -- them. Edges of children that are not alive any more go. An ended_parent row goes when no edge of it is left.
 -- @as edge

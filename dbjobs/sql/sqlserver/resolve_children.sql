@@ -3,7 +3,7 @@
 -- * One batch with its own commit. Children and live parents are locked, and passed by where somebody else has them
 --   (READPAST): what is undecided stays as it is, and the next sweep comes back for it.
 -- * A parent is flagged (has_dependents) under its row's lock. Its finish reads the flag from the row that it has locked
---   and then writes ended_parent; whoever sees that row sees our edges too. So a child is resolved once each of its
+--   and then writes ended_parent; a reader that sees that row sees our edges too. So a child is resolved once each of its
 --   remaining parents is alive and flagged.
 -- * A parent that could not be locked is in somebody's hands, has ended, or is gone for good (its month was dropped, which
 --   counts as cancelled). The looks that tell follow the way that a job takes, as in find_parents: alive (NOLOCK), ended
