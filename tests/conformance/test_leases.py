@@ -350,3 +350,24 @@ async def test_a_node_ends_its_own_old_lease_when_it_is_over_on_its_own_clock(ur
             assert holds in {node.id for node in await repository.list_nodes(db)}
         finally:
             await db.close()
+
+
+async def test_a_rescue_tells_the_children_of_what_it_ends(url: str, jobs: Jobs) -> None:
+    """No worker runs here, so nobody sweeps."""
+    jobs.command(name="work")(lambda: None)
+    db = make_database(url)
+    async with jobs:
+        await db.open()
+        try:
+            node = await repository.register_node(db, "node", 60.0, "{}")
+            parent = await jobs.enqueue("work", retry_limit=0)
+            anyhow = await jobs.enqueue("work", depends_on=parent, depends_on_policy="finished")
+            doomed = await jobs.enqueue("work", depends_on=parent)
+            assert len(await repository.claim_jobs(db, node, [("default", 1, *START)], 1, ["work"])) == 1
+            assert await repository.heartbeat(db, node, -1.0, "{}")
+            assert await rescue_one(db) is not None
+            found = await repository.get_jobs(db, [parent.id, anyhow.id, doomed.id])
+            states = [found[ref.id].state for ref in (parent, anyhow, doomed)]
+            assert states == [JobState.FAILED, JobState.QUEUED, JobState.CANCELLED]
+        finally:
+            await db.close()

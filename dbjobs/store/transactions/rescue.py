@@ -9,7 +9,6 @@ stops nobody, and another node goes on.
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
 from datetime import UTC, datetime
 
 import msgspec
@@ -64,9 +63,11 @@ async def take_over(
         last = page
         outcomes = [_outcome(job, node_id) for job in held]
         settling = Settling(node_id, client_counter(), outcomes)
-        with suppress(LockTimeout):
-            await settling.run(db)
-        left, settled = set(settling.left()), settling.so_far()
+        try:
+            settled = await settling.run(db)
+        except LockTimeout:
+            settled = settling.so_far()
+        left = set(settling.left())
         for job, outcome in zip(held, outcomes, strict=True):
             if job.id in settled.lost or job.id in left:
                 continue
