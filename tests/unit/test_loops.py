@@ -35,9 +35,7 @@ def test_under_trio_one_clear_error_is_raised(name: str, tmp_path: Path) -> None
     jobs.declare("work")
 
     async def main() -> None:
-        with pytest.raises(
-            WrongLoop, match=r"\(or uvloop\), and no asyncio event loop runs here"
-        ):
+        with pytest.raises(WrongLoop, match=r"\(or uvloop\), and no asyncio event loop runs here"):
             await CALLS[name](jobs)
 
     trio.run(main)

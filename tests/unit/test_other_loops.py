@@ -51,5 +51,5 @@ def test_under_trio_itself_too(tmp_path: Path) -> None:
         async with jobs.start():
             pass
 
-    with pytest.raises(WrongLoop, match="instead of trio"):
+    with pytest.raises(WrongLoop, match="Trio, alone or as anyio's backend"):
         anyio.run(main, backend="trio")
