@@ -75,6 +75,8 @@ async def test_no_job_is_lost_or_run_by_two_nodes(cluster: GaleraCluster, spawn:
         for line in journal.lines("start"):
             pids[line.job].add(line.pid)
         assert {job: nodes for job, nodes in pids.items() if len(nodes) > 1} == {}, "jobs were run by two nodes"
+        (nodes,) = await Raw("mysql", urls[0]).rows("SELECT COUNT(DISTINCT node_id) FROM dbjobs_completed_job")
+        assert nodes[0] == 3, "a node has lost its lease"
         assert {pid for nodes in pids.values() for pid in nodes} == {process.pid for process in processes}
         assert [process.poll() for process in processes] == [None] * 3, "a worker ended"
     assert await status(urls, "wsrep_cluster_size") == [3, 3, 3]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from importlib.resources import files
 from typing import Any
 
 import pytest
@@ -277,3 +278,10 @@ def test_a_set_too_large_for_one_packet_goes_in_parts() -> None:
     assert all(len(piece["jobs"].rows) <= 3 for piece in pieces)
     assert all(piece["notices"] == () for piece in pieces)
     assert in_pieces({"ids": [1]}) == [{"ids": [1]}]
+
+
+def test_nothing_relies_on_what_a_guard_between_two_statements_resets() -> None:
+    for file in (files("dbjobs.sql") / "mysql").iterdir():
+        if file.name.endswith(".sql"):
+            statements = re.sub(r"--[^\n]*", "", file.read_text(encoding="utf-8"))
+            assert not re.search(r"ROW_COUNT|FOUND_ROWS|@@(error|warning)_count", statements, re.IGNORECASE), file.name
