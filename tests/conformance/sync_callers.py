@@ -308,6 +308,8 @@ def _django(raw: Raw, engine: str) -> Application:
         database |= {"NAME": parts.path[1:], "HOST": parts.hostname, "PORT": parts.port}
         database |= {"USER": unquote(parts.username or ""), "PASSWORD": unquote(parts.password or "")}
     else:
+        if not has("MySQLdb"):
+            pymysql.install_as_MySQLdb()
         words = _mysql_words(raw)
         database |= {"NAME": words["database"], "HOST": words.get("unix_socket") or words["host"]}
         database |= {"PORT": words.get("port", 3306), "USER": words["user"], "PASSWORD": words.get("password", "")}
@@ -357,7 +359,7 @@ SYNC_HOLDERS: Mapping[str, Mapping[str, OpenCaller]] = {
     },
     "mysql": {
         "sync-session-pymysql": _kind(partial(_alchemy, driver="mysql+pymysql")),
-        **({"sync-django-mysqlclient": _kind(partial(_django, engine="mysql"))} if has("MySQLdb") else {}),
+        f"sync-django-{'mysqlclient' if has('MySQLdb') else 'pymysql'}": _kind(partial(_django, engine="mysql")),
     },
     "sqlserver": {"sync-session-pyodbc": _kind(partial(_alchemy, driver="mssql+pyodbc"))},
 }

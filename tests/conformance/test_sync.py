@@ -94,7 +94,13 @@ async def test_what_would_commit_at_once_is_refused(jobs: Jobs, raw: Raw, target
     jobs.command(echo)
     kinds = {**SYNC_CALLERS[target.dialect], **SYNC_HOLDERS[target.dialect]}
     async with jobs:
-        for kind in ("sync-psycopg-block", "sync-django-psycopg", "sync-django-sqlite3", "sync-mysqlclient"):
+        for kind in (
+            "sync-psycopg-block",
+            "sync-django-psycopg",
+            "sync-django-sqlite3",
+            "sync-mysqlclient",
+            "sync-django-pymysql",
+        ):
             if kind in kinds:
                 async with kinds[kind](raw) as caller:
                     for _ in range(2):
