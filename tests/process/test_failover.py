@@ -77,7 +77,7 @@ async def test_a_server_that_is_read_only_for_ten_seconds_costs_no_job(
 ) -> None:
     url = server.create_database("app")
     workers = Workers(spawn, url, tmp_path)
-    lease_seconds = 15.0
+    lease_seconds = 40.0
     async with Jobs(url) as jobs:
         jobs.declare("work", retry_limit=0)
         short = await jobs.enqueue_many("work", [Work(0.05)] * 200)

@@ -29,7 +29,7 @@ class Cleaner(Protocol):
     """How databases of one dialect are looked at and emptied; each call is a connection of its own."""
 
     def shape(self, url: str) -> Shape:
-        """All that is in a database but rows, to be compared."""
+        """All that is in a database but rows of jobs, to be compared."""
         ...
 
     def empty(self, url: str) -> None:
@@ -89,6 +89,8 @@ def _in_thread(work: Callable[[], Any]) -> Any:
 
 class _Postgres:
     _SHAPE = """
+        SELECT 'version', version::text, '', '', '', '' FROM dbjobs.schema_version
+        UNION ALL
         SELECT 'relation', c.oid::regclass::text, c.relkind::text, c.reloptions::text, c.relacl::text, c.relowner::text
         FROM pg_class c WHERE c.relnamespace::regnamespace::text !~ '^pg_|^information_schema' AND c.relkind <> 't'
         UNION ALL
@@ -169,6 +171,7 @@ class _Mysql:
         "WHERE table_schema = DATABASE()",
         "SELECT trigger_name FROM information_schema.triggers WHERE trigger_schema = DATABASE()",
         "SELECT routine_name FROM information_schema.routines WHERE routine_schema = DATABASE()",
+        "SELECT version FROM dbjobs_schema_version",
         "SELECT default_character_set_name, default_collation_name FROM information_schema.schemata "
         "WHERE schema_name = DATABASE()",
     )

@@ -120,7 +120,8 @@ def _open_sqlite(name: str, closing: ExitStack) -> Target:
         return f"{prefix}{tempfile.mkdtemp(dir=root)}/jobs.db"
 
     def discard(url: str) -> None:
-        shutil.rmtree(Path(url.removeprefix(prefix)).parent)
+        # A connection that is being closed at this moment removes its own files.
+        shutil.rmtree(Path(url.removeprefix(prefix)).parent, ignore_errors=True)
 
     return Target(name, "sqlite", sqlite3.sqlite_version, new_url, discard)
 
