@@ -63,7 +63,6 @@ WHEN_IDLE = {"find_unknown"}
 
 
 EXEMPT = ASKED_BY_PEOPLE | MAKING_TABLES | PARTS | SELDOM
-# Servers that are asked in the words of another one, which takes the whole course.
 # Only there.
 POSTGRES_ALONE = {"vacuum"}
 
