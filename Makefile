@@ -1,6 +1,7 @@
 # Everything a newcomer needs, from a fresh clone with only Python (3.11 or newer), git and make:
 #   make demo    watch jobs run           make test    run the test suite
 #   make lint    ruff and mypy            make bench   measure, with other libraries beside us
+#   make docs    build the site of docs/
 # `make demo PYTHON=python3.13` picks the interpreter; ARGS="..." is handed to pytest and to the benchmarks.
 
 PYTHON ?= python3
@@ -10,7 +11,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SOURCES = $(wildcard dbjobs tests benchmarks examples)
 
-.PHONY: demo test lint format bench clean
+.PHONY: demo test lint format bench docs clean
 
 demo: $(VENV)/.installed-cli
 	@$(BIN)/dbjobs demo
@@ -26,6 +27,11 @@ lint: $(VENV)/.installed-dev
 format: $(VENV)/.installed-dev
 	$(BIN)/ruff check --fix $(SOURCES)
 	$(BIN)/ruff format $(SOURCES)
+
+# The site, in build/site; a dead link fails, and so does a program of examples/ that does not print what its page says.
+docs: $(VENV)/.installed-test $(VENV)/.installed-docs
+	@$(BIN)/python -m pytest -q tests/test_docs.py
+	@$(BIN)/zensical build --clean --strict
 
 bench: $(VENV)/.installed-bench
 	@$(BIN)/python -m benchmarks $(ARGS)

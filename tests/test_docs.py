@@ -5,10 +5,12 @@ from __future__ import annotations
 import ast
 import re
 import textwrap
+import tomllib
 from pathlib import Path
 
 import pytest
 
+import dbjobs
 from dbjobs import errors
 from tests.servers.processes import Spawn
 
@@ -70,3 +72,17 @@ def test_every_error_is_in_the_table_once() -> None:
     table = (ROOT / "docs" / "errors.md").read_text(encoding="utf-8")
     ours = {name for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, Exception)}
     assert sorted(ours - {"DbjobsError"}) == sorted(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE))
+
+
+def test_the_reference_has_every_public_name_that_is_no_error() -> None:
+    told = re.findall(r"^::: dbjobs\.(\w+)$", (ROOT / "docs/api.md").read_text(encoding="utf-8"), re.MULTILINE)
+    public = {name: getattr(dbjobs, name) for name in dbjobs.__all__}
+    errors_ = {name for name, kind in public.items() if isinstance(kind, type) and issubclass(kind, errors.DbjobsError)}
+    # Handlers raise these two to say something.
+    assert sorted(told) == sorted(public.keys() - errors_ | {"Cancel", "RetryAfter"})
+
+
+def test_the_site_leads_to_every_page() -> None:
+    site = tomllib.loads((ROOT / "zensical.toml").read_text(encoding="utf-8"))
+    listed = [page for section in site["project"]["nav"] for pages in section.values() for page in pages]
+    assert sorted(listed) == [page.name for page in PAGES]

@@ -28,7 +28,7 @@ def test_extras_are_for_users_and_install_what_is_imported() -> None:
 def test_developers_packages_are_groups_that_the_makefile_installs() -> None:
     groups = project()["dependency-groups"]
     wanted = set(re.findall(r"\.installed-(\w+)$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
-    assert wanted - {"cli"} == {"test", "dev", "bench"} <= set(groups)
+    assert wanted - {"cli"} == {"test", "dev", "docs", "bench"} <= set(groups)
     included = {entry["include-group"] for group in groups.values() for entry in group if isinstance(entry, dict)}
     assert included <= set(groups)
 
