@@ -13,9 +13,9 @@ log = logging.getLogger("dbjobs")
 # A job leaves two dead rows. Vacuum the live tables after this many jobs of this node...
 JOBS_PER_VACUUM = 4000
 # ...but spend at most this share of the time on it, and pause long after one that fails (a limit on statements).
-VACUUM_SHARE = 0.05
+VACUUM_SHARE = 0.03
 FAILED_SECONDS = 600.0
-LOOK_SECONDS = 1.0
+LOOK_SECONDS = 3.0
 # While an old snapshot holds back most of the rows that died since the last vacuum, another one would be wasted.
 HELD_SHARE = 0.5
 

@@ -33,7 +33,8 @@ STRAIGHT_JOIN dbjobs_background_job head FORCE INDEX (PRIMARY) ON head.id = (
 )
 WHERE head.command IN (:commands)
   AND COALESCE(head.queue IN (:queues), 0) <> :all_but
-  AND NOT EXISTS (SELECT 1 FROM dbjobs_job_worker w WHERE w.worker = head.worker)
+  -- A scalar subquery: always one probe for each lane looked at, never a join with all leases.
+  AND (SELECT w.worker FROM dbjobs_job_worker w FORCE INDEX (PRIMARY) WHERE w.worker = head.worker) IS NULL
 LIMIT :lanes;
 
 -- @union idle as head packed worker id place mine

@@ -11,7 +11,7 @@ WHERE j.line IS NULL
           FROM dbjobs_job_dependency d
           WHERE d.child_id = j.id
             AND (
-                EXISTS (SELECT 1 FROM dbjobs_background_job p WHERE p.id = d.parent_id)
+                EXISTS (SELECT 1 FROM dbjobs_background_job p FORCE INDEX (PRIMARY) WHERE p.id = d.parent_id)
                 OR EXISTS (SELECT 1 FROM dbjobs_ended_parent e WHERE e.parent_id = d.parent_id)
             )
       )

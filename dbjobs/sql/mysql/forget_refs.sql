@@ -8,7 +8,7 @@ FROM (
     FROM dbjobs_job_ref r FORCE INDEX (month)
     WHERE r.month <= :month
       AND COALESCE(r.month IN (:kept), 0) = 0
-      AND NOT EXISTS (SELECT 1 FROM dbjobs_background_job j WHERE j.id = r.job_id)
+      AND (SELECT j.id FROM dbjobs_background_job j FORCE INDEX (PRIMARY) WHERE j.id = r.job_id) IS NULL
     LIMIT :limit
 ) old;
 

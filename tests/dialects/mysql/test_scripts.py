@@ -285,3 +285,13 @@ def test_nothing_relies_on_what_a_guard_between_two_statements_resets() -> None:
         if file.name.endswith(".sql"):
             statements = re.sub(r"--[^\n]*", "", file.read_text(encoding="utf-8"))
             assert not re.search(r"ROW_COUNT|FOUND_ROWS|@@(error|warning)_count", statements, re.IGNORECASE), file.name
+
+
+def test_no_subquery_may_become_a_join_with_a_whole_table() -> None:
+    """MySQL turns NOT EXISTS into one where its statistics say so; a scalar subquery stays a probe."""
+    grows = r"dbjobs_(background_job|job_dependency|job_worker|job_ref)"
+    for file in (files("dbjobs.sql") / "mysql").iterdir():
+        if file.name.endswith(".sql"):
+            statements = re.sub(r"--[^\n]*", "", file.read_text(encoding="utf-8"))
+            found = re.findall(rf"EXISTS \(\s*SELECT 1\s+FROM {grows}(?! (?:\w+ )?FORCE INDEX)", statements)
+            assert found == [], file.name
