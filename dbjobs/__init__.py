@@ -2,6 +2,7 @@
 
 from dbjobs.commands.registry import Command
 from dbjobs.context import JobContext
+from dbjobs.engine.transient.run import Run
 from dbjobs.errors import (
     AttemptLost,
     Cancel,
@@ -17,12 +18,15 @@ from dbjobs.errors import (
     MissingDriver,
     MissingPermission,
     NotRunning,
+    NotStored,
     PayloadTooLarge,
     RefIdBusy,
     RefIdExists,
     RetryAfter,
+    RunCancelled,
     SchemaTooNew,
     SchemaTooOld,
+    TooManyRuns,
     UnknownCommand,
     UnknownJob,
     WorkersStopped,
@@ -45,6 +49,11 @@ from dbjobs.models import (
     LogLine,
     NodeInfo,
     QueueInfo,
+    RunLine,
+    RunOptions,
+    RunRecord,
+    RunTimings,
+    SubmitOptions,
 )
 from dbjobs.transaction import Transaction
 
@@ -82,13 +91,22 @@ __all__ = [
     "MissingPermission",
     "NodeInfo",
     "NotRunning",
+    "NotStored",
     "PayloadTooLarge",
     "QueueInfo",
     "RefIdBusy",
     "RefIdExists",
     "RetryAfter",
+    "Run",
+    "RunCancelled",
+    "RunLine",
+    "RunOptions",
+    "RunRecord",
+    "RunTimings",
     "SchemaTooNew",
     "SchemaTooOld",
+    "SubmitOptions",
+    "TooManyRuns",
     "Transaction",
     "UnknownCommand",
     "UnknownJob",

@@ -43,6 +43,7 @@ from dbjobs.models import (
     NodeInfo,
 )
 from dbjobs.queues import QueueAdmin
+from dbjobs.runs import DEFAULT_MAX_TRANSIENT, RunsAdmin, TransientCalls
 from dbjobs.store import repository
 from dbjobs.store.database import make_database
 from dbjobs.store.records import NewJob
@@ -59,7 +60,7 @@ _PAGE = 500
 list_ = list  # `Jobs.list` hides the builtin in the annotations below it
 
 
-class Jobs:
+class Jobs(TransientCalls):
     """Background jobs in one database.
 
     Args:
@@ -75,6 +76,7 @@ class Jobs:
             take, as many for the transactions of its handlers (``job.transaction()``), one for its heartbeat and,
             on PostgreSQL, one for notices: at most 3 * pool_size + 2, and 2 * pool_size + 2 where no handler
             opens a transaction. SQLite: the same threads serve the client and the node; the heartbeat has its own.
+        max_transient: transient runs that wait or run at the same time (see ``run``).
 
     Raises:
         InvalidUrl, InvalidOption, MissingDriver: at once, nothing is connected yet.
@@ -90,6 +92,7 @@ class Jobs:
         max_payload_bytes: int = 1_048_576,
         migrate: bool = True,
         pool_size: int | None = None,
+        max_transient: int = DEFAULT_MAX_TRANSIENT,
     ) -> None:
         if pool_size is not None and (not isinstance(pool_size, int) or pool_size < 2):
             raise InvalidOption(f"pool_size={pool_size!r} must be a whole number >= 2")
@@ -104,6 +107,8 @@ class Jobs:
         self._client = Client(lambda: make_database(url, schema=schema, pool_size=pool_size), migrate=migrate)
         self.queues = QueueAdmin(self._client)
         self.sync = SyncJobs(self)
+        self.runs = RunsAdmin(self, most=max_transient)
+        self._client.before_close = self.runs.transients.close
 
     # --- commands -------------------------------------------------------------------------------
 
@@ -233,6 +238,7 @@ class Jobs:
                 get_many=self._get_many,
                 on_finished=self._client.waits.ended,
                 on_reconnected=self._client.distrust,
+                transients=self.runs.transients,
             )
             async with engine.running():
                 self._client.engine = engine
@@ -380,16 +386,17 @@ class Jobs:
         return [self._with_request(known, template, request) for request in requests]
 
     def _row(
-        self, wanted: Any, request: Any, options: Mapping[str, Any], *, checked: bool = True
+        self, wanted: Any, request: Any, options: Mapping[str, Any], *, checked: bool = True, where: str | None = None
     ) -> tuple[NewJob, tuple[Parent, ...]]:
         command = self._registry.find(wanted)
         job = command.template
         parents: tuple[Parent, ...] = ()
         parent = current_job.get()
         if parent is not None and "parent_id" not in options:
-            options = {**options, "parent_id": parent.id}
+            options = {**options, "parent_id": parent.parent_of_children}
         if options:
-            job, parents = job_options.apply(job, self._registry.named(options), where=f"enqueue of {command.name!r}")
+            where = where or f"enqueue of {command.name!r}"
+            job, parents = job_options.apply(job, self._registry.named(options), where=where)
         return (self._with_request(command, job, request) if checked else job), parents
 
     def _with_request(self, command: Command, job: NewJob, request: Any) -> NewJob:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -172,6 +172,43 @@ class EnqueueManyOptions(ManyOptions, total=False):
     """
 
     connection: Any
+
+
+class RunOptions(TypedDict, total=False):
+    """Options of a transient run (``Jobs.run``); those of stored jobs make no sense here.
+
+    Attributes:
+        worker: name of a serial lane: not beside this node's jobs and runs of the same name.
+        exclusive: take the lane over all nodes; needs ``worker`` and a started node.
+        timeout: seconds (or timedelta) that the handler may run, its waiting not counted; 0 for no limit.
+        callback: command (name or handler) run with the response after success, before the run is over.
+        user_id: whom it runs for.
+        tag, created_by: free text.
+        args: small text parameters, dict[str, str].
+        meta: any JSON object.
+    """
+
+    worker: str | None
+    exclusive: bool
+    timeout: float | timedelta
+    callback: Any
+    user_id: str | None
+    tag: str | None
+    created_by: str | None
+    args: Mapping[str, str]
+    meta: Mapping[str, Any]
+
+
+class SubmitOptions(RunOptions, total=False):
+    """What ``submit`` takes beside the command and its request.
+
+    Attributes:
+        on_success: called with the response; plain or async.
+        on_failed: called with the error, a cancellation included; plain or async.
+    """
+
+    on_success: Callable[[Any], Any] | None
+    on_failed: Callable[[BaseException], Any] | None
 
 
 class LiveFilter(TypedDict, total=False):
@@ -375,3 +412,64 @@ class MinuteStat(msgspec.Struct, frozen=True, kw_only=True):
     cancelled: int
     retried: int
     duration_ms: float
+
+
+class RunLine(msgspec.Struct, frozen=True, kw_only=True):
+    """One line that the handler of a transient run logged."""
+
+    at: datetime
+    level: str
+    message: str
+
+
+class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """A transient run that has ended, as this process remembers it.
+
+    Attributes:
+        id: its number in this process.
+        worker: the lane it ran in, if any.
+        state: completed, failed or cancelled.
+        submitted_at, started_at, ended_at: in UTC by this process's clock; it may have ended before it started.
+        duration_ms: how long its handler ran.
+        request: its JSON; None if there was none, or it was longer than 10,000 characters.
+        error_code: the class of the error, or a word of ours: ``timeout``, ``cancelled``.
+    """
+
+    id: int
+    command: str
+    worker: str | None
+    tag: str | None
+    user_id: str | None
+    state: JobState
+    submitted_at: datetime
+    started_at: datetime | None
+    ended_at: datetime
+    duration_ms: float | None
+    request: str | None
+    error_code: str | None
+    error: str | None
+    traceback: str | None
+
+
+class RunTimings(msgspec.Struct, frozen=True, kw_only=True):
+    """What the transient runs of one command took, since the process began.
+
+    Attributes:
+        count: runs that have started and ended, however they ended.
+        failed: those that failed.
+        cancelled: those that were cancelled.
+        total_ms, min_ms, max_ms, mean_ms: of all of them.
+        median_ms: of the latest 1,000.
+        last_error: text of the latest failure.
+    """
+
+    command: str
+    count: int
+    failed: int
+    cancelled: int
+    total_ms: float
+    min_ms: float
+    max_ms: float
+    mean_ms: float
+    median_ms: float
+    last_error: str | None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -51,6 +51,7 @@ class Client:
         self.make = make
         self._db = make()
         self.migrates = migrate
+        self.before_close: Callable[[], Awaitable[None]] | None = None
         self._opened = 0
         self._loop: asyncio.AbstractEventLoop | None = None
         self._begin()
@@ -147,6 +148,8 @@ class Client:
                 return
             self._opened = 1  # what still has to be written needs the database
             try:
+                if self.before_close is not None:
+                    await self.before_close()
                 await self._coalescer.close()
                 await self.waits.close()
                 await self._notices.close()
