@@ -116,7 +116,13 @@ class TransientCalls:
             NotRunning: this object is not open; with ``exclusive``, no workers run here.
             UnknownCommand, InvalidRequest, PayloadTooLarge, InvalidOption: nothing was run.
         """
-        return await self.runs.submit(command, request, how, "run")
+        run = self.runs.submit(command, request, how, "run")
+        try:
+            run.refuse_to_wait_for_oneself()
+        except InvalidOption:
+            run.cancel()
+            raise
+        return await run
 
     @overload
     def submit(self, command: str | Named, request: Any = None, /, **how: Unpack[SubmitOptions]) -> Run[Any]: ...

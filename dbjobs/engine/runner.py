@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -48,6 +49,8 @@ class Runners:
         memory: every attempt, waiting ones included.
         crews: the places for each kind of handler.
         wants_room: the dispatcher waits for a free slot.
+        leasing: held while leases on lanes are taken: a claim may take several round trips, and would find a lane that
+            a transient run has leased meanwhile to be its own.
     """
 
     def __init__(
@@ -95,6 +98,7 @@ class Runners:
         self._left: dict[Attempt, Crew] = {}
         self._stopping = False
         self.memory = Memory(waker.look_on)
+        self.leasing = asyncio.Lock()
         self._turns = turns
         self._wait_for_lanes = turns.waiting
         self.wants_room = False

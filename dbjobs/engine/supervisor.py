@@ -293,6 +293,8 @@ class Engine:
             has_lane=runners.memory.has_lane,
             yield_lane=runners.yield_lane,
             leased=runners.memory.leased,
+            leasing=runners.leasing,
+            takers=set(),
             look_for_lanes=self.waker.look_for_lanes,
             on_stray_lane=self._dispatcher.reconcile_soon,
             threads=self._settings.threads,

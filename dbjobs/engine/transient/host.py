@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -20,6 +21,8 @@ class Host:
         has_lane: whether an attempt of a lane is in memory.
         yield_lane: hand back what waits in memory for a run of this lane; True if the node holds the lane through it.
         leased: lanes that the node holds for runs.
+        leasing: held while leases on lanes are taken.
+        takers: lanes that runs of this node want over all nodes and do not have yet.
         look_for_lanes: a lane is free again.
         on_stray_lane: a lane may be held in the node's name without anybody's knowing.
         threads, processes: plain handlers that run at the same time.
@@ -33,6 +36,8 @@ class Host:
     has_lane: Callable[[str], bool]
     yield_lane: Callable[[str], bool]
     leased: set[str]
+    leasing: asyncio.Lock
+    takers: set[str]
     look_for_lanes: Callable[[], None]
     on_stray_lane: Callable[[], None]
     threads: int

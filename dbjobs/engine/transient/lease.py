@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import random
 import time
@@ -15,7 +16,8 @@ from dbjobs.store import repository
 log = logging.getLogger("dbjobs")
 
 # A lane that is taken is asked for again. Another node that has a backlog for it leaves it free for a moment between
-# two runs of jobs; looks at random moments meet one of these sooner or later.
+# two runs of jobs; looks at random moments meet one of these sooner or later. The pauses grow with the number of lanes
+# that are asked for: all of them together cost the database about 40 looks a second.
 SHORTEST_PAUSE_SECONDS = 0.005
 LONGEST_PAUSE_SECONDS = 0.05
 # After this long the lane is held by something long, which may well take a little longer.
@@ -40,6 +42,13 @@ class LaneLease:
             pause: waits so many seconds, or until then.
         """
         host = self._host
+        host.takers.add(self._worker)
+        try:
+            await self._take(host, attempt, pause)
+        finally:
+            host.takers.discard(self._worker)
+
+    async def _take(self, host: Host, attempt: Attempt, pause: Callable[[float], Awaitable[None]]) -> None:
         began = time.monotonic()
         told = False
         while attempt.stop is None:
@@ -60,7 +69,7 @@ class LaneLease:
             longest = LONGEST_PAUSE_SECONDS
             if time.monotonic() - began > PATIENT_AFTER_SECONDS:
                 longest = PATIENT_PAUSE_SECONDS
-            await pause(random.uniform(SHORTEST_PAUSE_SECONDS, longest))
+            await pause(random.uniform(SHORTEST_PAUSE_SECONDS, longest) * len(host.takers))
 
     async def _try(self, node_id: int) -> bool:
         host = self._host
@@ -68,7 +77,8 @@ class LaneLease:
             return True  # this node has claimed jobs of the lane, which now wait for the run to end
         if self._worker in host.lanes_to_write():
             return False  # it has it still, and will give it back
-        return await repository.take_worker(host.db, node_id, self._worker)
+        async with host.leasing:
+            return await repository.take_worker(host.db, node_id, self._worker)
 
     async def give_back(self) -> None:
         """Let others have it, unless jobs of this node wait for it."""
@@ -76,6 +86,9 @@ class LaneLease:
         if node_id is None:
             return
         host = self._host
+        # Jobs that were handed back come first: they are ahead of what another node would take.
+        while node_id == host.current_node() and self._worker in host.lanes_to_write():  # noqa: ASYNC110
+            await asyncio.sleep(SHORTEST_PAUSE_SECONDS)
         host.leased.discard(self._worker)
         if node_id != host.current_node() or host.has_lane(self._worker):
             return  # the node's lease is lost, and the lane with it; or it goes back with the outcomes of these jobs

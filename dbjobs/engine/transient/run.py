@@ -180,7 +180,7 @@ class Run(Generic[ResponseT]):
         return self._result().__await__()
 
     async def _result(self) -> ResponseT:
-        self._refuse_to_wait_for_oneself()
+        self.refuse_to_wait_for_oneself()
         self._waiters += 1
         try:
             await self._ended.wait()
@@ -205,12 +205,13 @@ class Run(Generic[ResponseT]):
         Raises:
             TimeoutError: it has not ended in this time; it goes on.
         """
-        self._refuse_to_wait_for_oneself()
+        self.refuse_to_wait_for_oneself()
         async with asyncio.timeout(timeout):
             await self._ended.wait()
         return self
 
-    def _refuse_to_wait_for_oneself(self) -> None:
+    def refuse_to_wait_for_oneself(self) -> None:
+        """Raise InvalidOption if the handler that would wait here has the lane that this waits for."""
         if self.worker is None or self._state is not JobState.QUEUED:
             return
         context = current_job.get()
