@@ -149,7 +149,7 @@ async def test_an_exclusive_run_keeps_the_lane_from_other_nodes_until_it_ends(ur
 
 
 async def test_a_lane_that_is_held_for_a_run_is_no_stray(jobs: Jobs) -> None:
-    """The node compares what the database says it holds with what is in memory, and gives back what it does not know."""
+    """A node compares what the database says it holds with what is in memory, and gives back what it does not know."""
     gate = Gate()
     jobs.command(name="run")(gate)
     async with jobs.start() as engine:
