@@ -24,6 +24,7 @@ from dbjobs.engine.children import refusal
 from dbjobs.engine.settings import StartOptions, make_settings
 from dbjobs.engine.signals import signalled
 from dbjobs.engine.supervisor import Engine
+from dbjobs.engine.transient.run import Calls
 from dbjobs.errors import InvalidOption, JobFailed, UnknownJob, WorkersStopped
 from dbjobs.models import (
     BatchProgress,
@@ -107,7 +108,14 @@ class Jobs(TransientCalls):
         self._client = Client(lambda: make_database(url, schema=schema, pool_size=pool_size), migrate=migrate)
         self.queues = QueueAdmin(self._client)
         self.sync = SyncJobs(self)
-        self.runs = RunsAdmin(self, most=max_transient)
+        self.runs = RunsAdmin(
+            self._client,
+            self._registry,
+            Calls(self.enqueue, self._get_many),
+            self._row,
+            most=max_transient,
+            max_payload_bytes=max_payload_bytes,
+        )
         self._client.before_close = self.runs.transients.close
 
     # --- commands -------------------------------------------------------------------------------

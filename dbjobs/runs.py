@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING, Any, Unpack, overload
+from collections.abc import Callable, Mapping
+from typing import Any, Unpack, overload
 
+from dbjobs.client.client import Client
 from dbjobs.commands.options import OPTION_NAMES
+from dbjobs.commands.registry import Registry
 from dbjobs.context import AsyncBare, AsyncHandler, Named, P, PlainBare, PlainHandler, Q, R
-from dbjobs.engine.transient.run import Run
+from dbjobs.engine.transient.run import Calls, Run
 from dbjobs.engine.transient.runs import Transients
 from dbjobs.errors import InvalidOption
-from dbjobs.models import Job, JobRef, RunOptions, RunRecord, RunTimings, SubmitOptions
-
-if TYPE_CHECKING:
-    from dbjobs.jobs import Jobs
+from dbjobs.models import RunOptions, RunRecord, RunTimings, SubmitOptions
+from dbjobs.store.records import NewJob
+from dbjobs.store.transactions.enqueueing import Parent
 
 DEFAULT_MAX_TRANSIENT = 1000
 _MOST_RECORDS = 250
@@ -23,14 +24,27 @@ class RunsAdmin:
     """What this process runs, and has run, transiently. In memory, bounded, and gone with the process.
 
     Args:
+        calls: the Jobs object, as handlers call it.
+        row: a command's row with options and request, and the parents it names (``Jobs._row``).
         most: how many may wait and run at the same time.
     """
 
-    def __init__(self, jobs: Jobs, *, most: int) -> None:
+    def __init__(
+        self,
+        client: Client,
+        registry: Registry,
+        calls: Calls,
+        row: Callable[..., tuple[NewJob, tuple[Parent, ...]]],
+        *,
+        most: int,
+        max_payload_bytes: int,
+    ) -> None:
         if isinstance(most, bool) or not isinstance(most, int) or most < 1:
             raise InvalidOption(f"max_transient={most!r} must be a whole number >= 1")
-        self._jobs = jobs
-        self.transients = Transients(jobs._registry, _Calls(jobs), most=most, max_payload_bytes=jobs._max_payload_bytes)
+        self._client = client
+        self._registry = registry
+        self._row = row
+        self.transients = Transients(registry, calls, most=most, max_payload_bytes=max_payload_bytes)
 
     def running(self) -> list[Run[Any]]:
         """Runs that wait or run now, oldest first."""
@@ -66,11 +80,10 @@ class RunsAdmin:
         on_success, on_failed = rest.pop("on_success", None), rest.pop("on_failed", None)
         if not isinstance(exclusive, bool):
             raise InvalidOption(f"{where}: exclusive={exclusive!r} must be True or False")
-        jobs = self._jobs
-        _ = jobs._client.db  # open, and in this event loop
+        _ = self._client.db  # open, and in this event loop
         self.transients.enter_loop()
-        known = jobs._registry.find(command)
-        row, _parents = jobs._row(known, request, rest, where=f"{where} of {known.name!r}")
+        known = self._registry.find(command)
+        row, _parents = self._row(known, request, rest, where=f"{where} of {known.name!r}")
         run = self.transients.submit(known, row, exclusive=exclusive)
         if on_success is not None:
             run.on_success(on_success)
@@ -147,14 +160,6 @@ class TransientCalls:
                 started.
         """
         return self.runs.submit(command, request, how, "submit")
-
-
-class _Calls:
-    """What handlers of transient runs call: looked up when they do."""
-
-    def __init__(self, jobs: Jobs) -> None:
-        self.enqueue: Callable[..., Awaitable[JobRef]] = jobs.enqueue
-        self.get_many: Callable[..., Awaitable[dict[int, Job]]] = jobs._get_many
 
 
 def _checked(limit: int, where: str) -> int:

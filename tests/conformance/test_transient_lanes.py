@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from datetime import timedelta
 from typing import Any
 
@@ -199,6 +200,36 @@ async def test_an_exclusive_run_waits_for_the_job_of_another_node_and_can_be_can
             gate.open()
             assert await asyncio.wait_for(asyncio.shield(waiting), 20) == "quick"
         await other.wait(ref, timeout=20)
+
+
+@pytest.mark.parametrize("exclusive", [False, True])
+async def test_a_thread_that_outlasts_its_run_keeps_the_lane(jobs: Jobs, exclusive: bool) -> None:
+    released = threading.Event()
+    seen = Runs()
+
+    @jobs.command
+    def hang() -> None:
+        with seen.run("hang"):
+            released.wait(30)
+
+    @jobs.command
+    async def work() -> None:
+        with seen.run("work"):
+            pass
+
+    async with jobs.start():
+        try:
+            with pytest.raises(TimeoutError, match="transient run 1 of 'hang' timed out"):
+                await jobs.run(hang, worker="w", exclusive=exclusive, timeout=0.05)
+            ref = await jobs.enqueue(work, worker="w")
+            behind = jobs.submit(work, worker="w")
+            await wait_all(jobs, [await jobs.enqueue(work, worker="v") for _ in range(3)])
+            assert (behind.state, seen.now()) == (JobState.QUEUED, 1)
+        finally:
+            released.set()
+        await behind
+        assert (await jobs.wait(ref, timeout=20)).state is JobState.COMPLETED
+    assert seen.order[0] == "hang"
 
 
 async def test_the_lane_of_a_node_that_dies_in_an_exclusive_run_falls_to_others(url: str) -> None:

@@ -12,7 +12,7 @@ from typing import Any, TypedDict, Unpack, assert_type
 
 import msgspec
 
-from dbjobs import Backoff, Command, EnqueueOptions, Job, JobContext, JobRef, Jobs, RetryAfter
+from dbjobs import Backoff, Command, EnqueueOptions, Job, JobContext, JobRef, Jobs, RetryAfter, Run
 
 jobs = Jobs("sqlite:///jobs.db", timeout=timedelta(minutes=5))
 
@@ -174,6 +174,21 @@ async def enqueues() -> None:
     assert_type(await jobs.enqueue_many(post, (Letter(to) for to in "abc")), list[JobRef[Parcel]])
     assert_type(await jobs.enqueue_many(tidy, [None, None]), list[JobRef[None]])
     assert_type(await jobs.enqueue_many("send", [{"to": "a"}]), list[JobRef[Any]])
+
+
+async def runs_now() -> None:
+    mail = Mail("a@b.c")
+    assert_type(await jobs.run(send, mail), str)
+    assert_type(await jobs.run(resize, mail, worker="w", exclusive=True, timeout=5), dict[str, Any])
+    assert_type(await jobs.run(tidy), None)
+    assert_type(await jobs.run(count), int)
+    assert_type(await jobs.run("send", {"to": "a@b.c"}), Any)
+    run = jobs.submit(post, Letter("a"), on_success=print)
+    assert_type(run, Run[Parcel])
+    assert_type(await run, Parcel)
+    assert_type(await run.wait(5), Run[Parcel])
+    assert_type(jobs.submit(look), Run[Mail | None])
+    assert_type(jobs.submit("send", {"to": "a"}), Run[Any])
 
 
 def blocks() -> None:

@@ -596,6 +596,31 @@ async def test_a_run_that_outlasts_the_grace_is_cancelled_with_the_reason(jobs: 
         assert await jobs.run(quick) == "quick", "the client is still open"
 
 
+async def test_a_stop_leaves_a_thread_that_does_not_end(jobs: Jobs, caplog: pytest.LogCaptureFixture) -> None:
+    released = threading.Event()
+    started = threading.Event()
+
+    @jobs.command
+    def hang() -> None:
+        started.set()
+        released.wait(30)
+
+    try:
+        async with jobs.start(grace_seconds=0, unresponsive_seconds=0.1) as engine:
+            run = jobs.submit(hang, worker="w")
+            await eventually(started.is_set, "it has started")
+        assert [attempt.job.command for attempt in engine.left] == ["hang"]
+        with pytest.raises(RunCancelled) as caught:
+            await run
+        assert caught.value.reason == "shutdown"
+        assert "transient run 1 (hang) still runs in a thread" in caplog.text
+    finally:
+        released.set()
+    [custody] = [thread for thread in threading.enumerate() if thread.name == "dbjobs-custody"]
+    custody.join(20)
+    assert not custody.is_alive()
+
+
 async def test_the_close_of_a_client_waits_for_its_runs(jobs: Jobs) -> None:
     gate = Gate()
     jobs.command(name="work")(gate)

@@ -9,8 +9,9 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Generic, Protocol
+from typing import Any, Generic
 
 import anyio
 
@@ -26,7 +27,8 @@ log = logging.getLogger("dbjobs")
 LINES_KEPT = 1000
 
 
-class Calls(Protocol):
+@dataclass(frozen=True, slots=True)
+class Calls:
     """What the handlers of transient runs call of the application's Jobs."""
 
     enqueue: Callable[..., Awaitable[JobRef]]
