@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
-from functools import lru_cache
+from functools import lru_cache, partial
 from importlib import import_module
 from typing import Any
 from urllib.parse import unquote
@@ -102,7 +102,8 @@ class MysqlDatabase:
         several = self.scripts.several(statement)
         pieces = in_pieces(parameters)
         if len(pieces) > 1 and several:  # each with its own commit: no lock lives from one round trip to the next
-            return [row for piece in pieces for row in await self.fetch(statement, **piece)]
+            works = [partial(self.fetch, statement, **piece) for piece in pieces]
+            return [row for work in works for row in await without_conflict(work, is_part=True)]
         if len(pieces) > 1:
 
             async def together() -> Sequence[Row]:
