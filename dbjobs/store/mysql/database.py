@@ -25,6 +25,7 @@ from dbjobs.store.mysql.session import MysqlSession
 from dbjobs.store.mysql.values import in_pieces
 from dbjobs.store.pool import Pool
 from dbjobs.store.retrying import without_conflict
+from dbjobs.store.schemas import in_schema
 from dbjobs.store.statements import Statements
 from dbjobs.store.synchronous import Wait, lent
 from dbjobs.store.url import number_option, split_url
@@ -271,7 +272,7 @@ def _scripts(schema: str) -> Scripts:
     return Scripts(
         Statements(
             "mysql",
-            lambda text: text.replace("dbjobs_", f"{schema}_"),
+            in_schema("mysql", schema),
             lambda number, parameter: f":{parameter.name}",
         )
     )
