@@ -279,9 +279,9 @@ class JobError(msgspec.Struct, frozen=True, kw_only=True):
 class Job(msgspec.Struct, Generic[ResponseT], frozen=True, kw_only=True):
     """A job as the database holds it; see JobOptions for the caller's options.
 
-    Times are UTC by the database's clock. ``request`` is decoded JSON. ``response`` is None unless the job completed;
-    where its command is registered in this process, it is of the type that the handler declares to return, else
-    decoded JSON.
+    Times are UTC by the database's clock. ``request`` is decoded JSON. ``response`` is None unless the handler has
+    succeeded (a job whose callback has given up keeps it); where its command is registered in this process, it is of
+    the type that the handler declares to return, else decoded JSON.
     """
 
     id: int
@@ -326,6 +326,11 @@ class Job(msgspec.Struct, Generic[ResponseT], frozen=True, kw_only=True):
     def finished(self) -> bool:
         """True once the job is completed, failed or cancelled."""
         return self.state.finished
+
+    @property
+    def notified_at(self) -> datetime | None:
+        """When its callback had succeeded, which completed the job; None without a callback, or before."""
+        return self.completed_at if self.callback is not None and self.state is JobState.COMPLETED else None
 
 
 class JobSummary(msgspec.Struct, frozen=True, kw_only=True):

@@ -18,7 +18,7 @@ from dbjobs.engine.attempt_log import tell, tell_after_completion
 from dbjobs.engine.traces import MAX_TRACEBACK_CHARACTERS, trace_of
 from dbjobs.errors import Cancel, InvalidRequest, InvalidResponse, PayloadTooLarge, RetryAfter, UnknownCommand
 from dbjobs.models import Backoff
-from dbjobs.store.records import Claimed, Outcome, OutcomeKind
+from dbjobs.store.records import CALLBACK_FAILED, Claimed, Outcome, OutcomeKind
 
 log = logging.getLogger("dbjobs")
 
@@ -133,7 +133,7 @@ def outcome(
         kind=kind,
         duration_ms=duration_ms,
         delay_seconds=delay,
-        error_code=code,
+        error_code=CALLBACK_FAILED if kind == "failed" and attempt.job.executed_at is not None else code,
         error=message,
         failure=dumps(entry),
         progress=attempt.context.progress_value,

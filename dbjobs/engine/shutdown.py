@@ -22,6 +22,7 @@ from dbjobs.errors import DatabaseError
 from dbjobs.store import repository
 from dbjobs.store.database import Database
 from dbjobs.store.records import Outcome
+from dbjobs.wording import counted
 
 log = logging.getLogger("dbjobs")
 
@@ -119,7 +120,7 @@ class Shutdown:
         running = len(self._runners.memory.held) + self._transients.busy
         if not running or self._now.is_set():
             return
-        log.info("stopping: %d jobs are still running", running)
+        log.info("stopping: waiting for %s", counted(running, "running job"))
         with anyio.move_on_after(self._settings.grace_seconds):
             async with anyio.create_task_group() as waits:
 
