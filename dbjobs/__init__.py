@@ -32,6 +32,7 @@ from dbjobs.errors import (
     WorkersStopped,
     WrongLoop,
 )
+from dbjobs.graphs import Batch, Graph, GraphJob
 from dbjobs.jobs import Jobs
 from dbjobs.log_filter import JobFilter
 from dbjobs.models import (
@@ -62,6 +63,7 @@ __version__ = "0.1.0"
 __all__ = [
     "AttemptLost",
     "Backoff",
+    "Batch",
     "BatchProgress",
     "Cancel",
     "Command",
@@ -71,6 +73,8 @@ __all__ = [
     "DbjobsError",
     "EnqueueManyOptions",
     "EnqueueOptions",
+    "Graph",
+    "GraphJob",
     "HandlerProcessError",
     "InvalidOption",
     "InvalidRequest",

@@ -26,8 +26,8 @@ from dbjobs.engine.signals import signalled
 from dbjobs.engine.supervisor import Engine
 from dbjobs.engine.transient.run import Calls
 from dbjobs.errors import InvalidOption, JobFailed, UnknownJob, WorkersStopped
+from dbjobs.graphs import Batch, Graph
 from dbjobs.models import (
-    BatchProgress,
     CommandOptions,
     EnqueueManyOptions,
     EnqueueOptions,
@@ -510,9 +510,44 @@ class Jobs(TransientCalls):
         """Log lines of a job, oldest first, after a line's id."""
         return await repository.list_logs(self._client.db, _id(job), after_id, limit)
 
-    async def batch(self, batch_id: str) -> BatchProgress | None:
-        """Counts of a batch; None if no job was ever enqueued with this batch_id."""
-        return await repository.get_batch(self._client.db, batch_id)
+    def graph(self, *, connection: Any = None) -> Graph:
+        """Jobs that depend on each other, stored in one transaction when its block ends (see Graph).
+
+        ::
+
+            async with jobs.graph() as graph:
+                first = graph.add(fetch, "a")
+                graph.add(merge, after=[first, graph.add(fetch, "b")])
+
+        Args:
+            connection: the caller's own, whose transaction the jobs become part of.
+        """
+        return Graph(self._client, self._row, connection)
+
+    def batch(self, batch_id: str, *, callback: Any = None, connection: Any = None) -> Batch:
+        """A batch: ``await jobs.batch(id)`` gives its counts (None if it has no jobs), its block stores members.
+
+        ::
+
+            async with jobs.batch("import-7", callback=report) as batch:
+                batch.add_many(load, files)
+
+        Args:
+            batch_id: free text that its jobs share.
+            callback: a command that runs once, on one node, when all members that the block stores have ended, however
+                they did. Its request is the batch_id, if it takes one.
+            connection: the caller's own, whose transaction the jobs become part of.
+        """
+        return Batch(
+            self._client,
+            self._registry,
+            self._row,
+            batch_id,
+            callback,
+            connection,
+            cancel=self.cancel_many,
+            requeue=self.requeue_many,
+        )
 
     async def nodes(self) -> list_[NodeInfo]:
         """The processes that work on jobs."""
