@@ -54,7 +54,7 @@ async def _doctor(
 ) -> list[Finding]:
     db = make_database(url, schema=schema)
     findings: list[Finding] = []
-    if (path := missing_file(db)) is not None:  # to open it would make it, and find it in order
+    if (path := missing_file(db)) is not None:  # opening it would create it, and then find it in order
         findings = [engine_found(), file_missing(path)]
         if not as_json:
             for finding in findings:

@@ -30,7 +30,7 @@ Reference = JobRef[Any] | int
 
 
 class AsyncJobs(Protocol):
-    """A Jobs object, as its blocking twin uses it."""
+    """The part of Jobs that its blocking twin uses."""
 
     _client: Client
     queues: QueueAdmin
@@ -61,7 +61,7 @@ class SyncJobs:
 
     The first call opens the database, with connections and an event loop of its own in one thread of ours, and brings
     the tables up to date; ``open`` does that beforehand. They are closed by ``close``, or at the end of the process. A
-    process that is forked opens its own. With ``connection=`` the job goes through the caller's connection, in the
+    forked process opens its own. With ``connection=`` the job goes through the caller's connection, in the
     caller's transaction and thread.
 
     Every call raises WrongLoop in a thread where an event loop runs: it would block that.
@@ -219,7 +219,7 @@ class SyncJobs:
                 portal.stop()
 
     def _opened(self, name: str) -> tuple[AsyncJobs, Portal]:
-        """The same Jobs with a client of its own, open in an event loop of ours."""
+        """The same Jobs with its own client, open in the portal's event loop."""
         if in_event_loop():
             raise WrongLoop(
                 f"jobs.sync.{name}() would block the event loop that runs in this thread: await jobs.{name}() here, or "
@@ -243,7 +243,7 @@ class SyncJobs:
             return self._inner, self._portal
 
     def _forget(self) -> None:
-        """This process was forked: threads and connections are the other one's."""
+        """This process was forked: the threads and connections belong to its parent."""
         if self._portal is not None:
             _inherited.append((self._portal, self._inner))  # nothing closes them here
         self._lock = threading.Lock()

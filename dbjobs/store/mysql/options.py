@@ -1,4 +1,4 @@
-"""The options of a MySQL URL, and TLS in the words of those who write them."""
+"""The options of a MySQL URL, with TLS in the words that clients and providers use."""
 
 from __future__ import annotations
 

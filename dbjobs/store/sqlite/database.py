@@ -123,7 +123,7 @@ class SqliteDatabase:
             try:
                 yield WriterSession(held, self.statements, self._scripts, self.path)
             except BaseException:
-                # Told at once: the writer serves nobody else until it hears of the end.
+                # Tell it at once: the writer serves nobody else until it hears of the end.
                 ended = held.end(commit=False)
                 with anyio.CancelScope(shield=True):
                     await ended
@@ -182,7 +182,7 @@ class SqliteDatabase:
         return self
 
     def distrust(self, unanswered_seconds: float | None = None) -> None:
-        pass  # a file does not go away behind a connection
+        pass  # a file cannot vanish behind a connection as a server can
 
     async def listen(self, on_notice: Callable[[str], None], on_ready: Callable[[bool], None]) -> None:
         writer = self._opened
@@ -220,7 +220,7 @@ class SqliteDatabase:
 
     def _connect_writer(self) -> Connected:
         connection = self._connect(self.path)
-        if not os.access(self.path, os.W_OK):  # SQLite itself would only say so at the first write
+        if not os.access(self.path, os.W_OK):  # SQLite itself would report it only at the first write
             connection.close()
             raise MissingPermission(f"{self.path}: this user may not write the file")
         return connection, self._history()
