@@ -34,7 +34,7 @@ def needed_url(url: str | None) -> str:
         BadParameter: none was.
     """
     if not url:
-        raise typer.BadParameter("no database is named: give --url or set DBJOBS_URL", param_hint="--url")
+        raise typer.BadParameter("no database: give --url or set DBJOBS_URL", param_hint="--url")
     return url
 
 

@@ -45,7 +45,9 @@ def worker(
     ] = None,
     grace: Annotated[
         Any,
-        typer.Option("--grace", parser=duration, metavar="TIME", help="How long running jobs may go on at the end."),
+        typer.Option(
+            "--grace", parser=duration, metavar="TIME", help="How long running jobs may take to finish at a stop."
+        ),
     ] = "10s",
     lease: Annotated[
         Any,
@@ -102,7 +104,9 @@ async def _work(jobs: Jobs, **settings: Any) -> None:
     )
     left = await jobs.run_forever(**settings)
     if left:
-        log.error("stopped beside %s: others take their jobs when the lease is over", counted(left, "running handler"))
+        log.error(
+            "stopped with %s left; others take their jobs when the lease is over", counted(left, "running handler")
+        )
         logging.shutdown()
         os._exit(1)  # a normal exit would wait for the threads
     log.info("stopped")

@@ -219,7 +219,7 @@ class Client:
         try:
             await follower.run()
         except DatabaseError as error:
-            log.info("children are told later: %s", error)
+            log.info("could not tell the children now; the sweep will: %s", error)
         if self.engine is not None:
             self.engine.waker.ready(follower.ready)
             self.engine.dependencies.poke()

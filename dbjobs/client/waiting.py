@@ -114,7 +114,7 @@ class Waits:
                     self._fail(due or list(self._awaited), error)
         finally:
             # This task was cancelled; its callers must not wait for ever.
-            self._fail(list(self._awaited), DatabaseUnavailable("the look for the ends of jobs was interrupted"))
+            self._fail(list(self._awaited), DatabaseUnavailable("the wait for jobs to end was interrupted"))
 
     def _look_at(self, id: int, awaited: _Awaited, pause: float) -> None:
         awaited.due = time.monotonic() + pause

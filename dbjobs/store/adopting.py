@@ -142,7 +142,7 @@ def _below_django(connection: Any) -> Any:
         connection.validate_no_broken_transaction()
         if connection.get_autocommit() and not connection.in_atomic_block:
             raise InvalidOption(
-                "connection= is without an open transaction, so there is no commit that the job could wait for: "
+                "connection= has no open transaction, so the job would have no commit to wait for: "
                 "enqueue inside 'with transaction.atomic():'"
             )
     except django.OperationalError as error:

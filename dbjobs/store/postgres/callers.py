@@ -73,7 +73,7 @@ def adopted_blocking(binding: Binding, connection: Any) -> Session:
 
 def _outside(block: str = "async with") -> InvalidOption:
     return InvalidOption(
-        "connection= is without an open transaction, so there is no commit that the job could wait for: enqueue inside "
+        "connection= has no open transaction, so the job would have no commit to wait for: enqueue inside "
         f"'{block} connection.transaction():'"
     )
 

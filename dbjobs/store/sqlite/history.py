@@ -101,7 +101,7 @@ class History:
             _sync(path.parent)
             connection = self.connection(month)
             if connection is None:
-                raise DatabaseError(f"{path} has just been made and is gone again")
+                raise DatabaseError(f"{path} was created a moment ago and has vanished")
         return connection
 
     def drop(self, month: str) -> None:

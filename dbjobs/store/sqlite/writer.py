@@ -181,7 +181,7 @@ class Writer:
 
     def _get_over(self, error: BaseException) -> None:
         """Handle a failure that belongs to no caller, such as a look at the file. The thread goes on."""
-        self._inbox.call(log.warning, "SQLite's writer: %s; it goes on", error)
+        self._inbox.call(log.warning, "SQLite's writer goes on after an error: %s", error)
         self._undo(error)
         time.sleep(FAILED_SECONDS)
 

@@ -110,7 +110,7 @@ def translate(error: pyodbc.Error, where: str) -> DatabaseError | MissingDriver:
         return MissingDriver(f"the ODBC driver for SQL Server cannot be loaded: {message}")
     if numbers & _UNAVAILABLE or state.startswith(_UNAVAILABLE_STATES) or "closed connection" in message:
         unavailable = DatabaseUnavailable(
-            f"SQL Server at {where} cannot be reached or refuses us: {message}{_advice(message)}"
+            f"SQL Server at {where} cannot be reached or refused the connection: {message}{_advice(message)}"
         )
         unavailable.in_doubt = is_lost(error)  # a refusal undoes what it refuses
         return unavailable
