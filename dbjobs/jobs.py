@@ -556,8 +556,8 @@ class Jobs:
             raise InvalidOption(f"get_by_ref_id: ref_id={ref_id!r} {error} (by a job's id: jobs.get)") from None
         if wanted is None:
             raise InvalidOption("get_by_ref_id: ref_id must not be None")
-        found = await repository.find_refs(self._client.db, [ref_id])
-        return await self.get(found[ref_id]) if ref_id in found else None
+        found = await self._client.find_ref(ref_id)
+        return None if found is None else await self.get(found)
 
     @overload
     async def wait(

@@ -33,6 +33,7 @@ class Timekeeper:
         self._waker = waker
         self._sooner = asyncio.Event()
         self._next = 0.0
+        self._promoting = 0
 
     def scheduled_in(self, seconds: float) -> None:
         """This process has scheduled a job, this many seconds ahead; 0 or less: it may run at once."""
@@ -44,17 +45,34 @@ class Timekeeper:
     async def promote(self) -> float:
         """Promote what is due; seconds until the next look."""
         self._sooner.clear()
-        ready = await repository.promote_jobs(self._db, JOBS_PER_STATEMENT)
-        if ready:
-            self._waker.ready(ready)
-            await repository.notify(self._db, ready_notices(ready))
-        if len(ready) == JOBS_PER_STATEMENT:
+        if not await self.promote_some():
             return 0.0
         due = await repository.next_due(self._db)
         pause = LOOK_SECONDS if due is None else min(max(due, 0.001), LOOK_SECONDS)
         with anyio.move_on_after(pause * random.uniform(0.95, 1.0) if pause == LOOK_SECONDS else pause):
             await self._sooner.wait()
         return 0.0
+
+    @property
+    def is_quiet(self) -> bool:
+        """No promotion is on its way."""
+        return not self._promoting
+
+    async def promote_some(self) -> bool:
+        """Promote what is due, as much as one statement takes; True if that was all."""
+        self._promoting += 1
+        try:
+            ready = await repository.promote_jobs(self._db, JOBS_PER_STATEMENT)
+            if ready:
+                self._waker.ready(ready)
+                await repository.notify(self._db, ready_notices(ready))
+        finally:
+            self._promoting -= 1
+        return len(ready) < JOBS_PER_STATEMENT
+
+    def look_now(self) -> None:
+        """The clock has moved: look without waiting."""
+        self._sooner.set()
 
     async def expire(self) -> float:
         """Cancel what was not started in time; seconds until the next look."""
