@@ -80,7 +80,7 @@ async def assert_not_enqueued(
     found, _ = await wanted.look()
     if found:
         named = "".join(f"\n  {wanted.told(job)}" for job in found[:NAMED_JOBS])
-        raise AssertionError(f"{len(found)} were enqueued: {wanted}{named}")
+        raise AssertionError(f"{len(found)} {'was' if len(found) == 1 else 'were'} enqueued: {wanted}{named}")
 
 
 class _Wanted:
@@ -122,9 +122,7 @@ class _Wanted:
     async def instead(self, others: list[Job]) -> str:
         """What was enqueued that does not fit."""
         if others:
-            named = "".join(
-                f"\n  {self.told(job)}   <- {', '.join(self._differs(job))} differs" for job in others[:NAMED_JOBS]
-            )
+            named = "".join(f"\n  {self.told(job)}   <- {self._told_differences(job)}" for job in others[:NAMED_JOBS])
             more = len(others) - NAMED_JOBS
             return f"\nof this command there are:{named}" + (f"\n  and {more} more" if more > 0 else "")
         counts = Counter(job.command for job in await _all(self._jobs, None))
@@ -136,6 +134,10 @@ class _Wanted:
         parts = [f"job {job.id} ({job.state}): request={job.request!r}"]
         parts += [f"{name}={_value(job, name)!r}" for name in self._options]
         return ", ".join(parts)
+
+    def _told_differences(self, job: Job) -> str:
+        parts = self._differs(job)
+        return f"{', '.join(parts)} differ{'s' if len(parts) == 1 else ''}"
 
     def _differs(self, job: Job) -> list[str]:
         """The parts in which a job is another one."""

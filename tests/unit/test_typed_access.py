@@ -11,8 +11,6 @@ import pytest
 
 from dbjobs import InvalidOption, InvalidRequest, InvalidResponse, Jobs
 
-pytestmark = pytest.mark.about_us
-
 
 @dataclass
 class Order:
@@ -29,13 +27,13 @@ class Model(pydantic.BaseModel, strict=True):
     at: datetime
 
 
-async def test_a_request_and_a_response_come_as_the_type_that_is_asked_for(url: str, jobs: Jobs) -> None:
+async def test_a_request_and_a_response_come_as_the_type_that_is_asked_for(jobs: Jobs) -> None:
     @jobs.command
     async def buy(request: Order) -> Receipt:
         return Receipt(request.number)
 
     at = datetime(2031, 5, 1, tzinfo=UTC)
-    elsewhere = Jobs(url)  # which knows nothing of the command
+    elsewhere = Jobs(jobs.url)  # which knows nothing of the command
     async with jobs.start(), elsewhere:
         ref = await jobs.enqueue(buy, Order(7, at))
         here = await jobs.wait(ref, timeout=30)
