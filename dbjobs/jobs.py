@@ -219,6 +219,11 @@ class Jobs:
         """Names of the commands that this process can run."""
         return self._registry.names()
 
+    @property
+    def stored_commands(self) -> list_[str]:
+        """The names that their jobs are stored under: one for each version of a request that is known here."""
+        return self._registry.runnable()
+
     def tagged(self, *tags: str) -> list_[str]:
         """Names of the commands that this process can run and that have all these tags."""
         return self._registry.names(tags)

@@ -39,7 +39,6 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         should_retry: asked after a failure, beside the retry limit.
         decode_response: gives a response, which is decoded JSON, the type that the handler declares; None if it
             declares none.
-        own_name: the name without a version.
         version: of the request.
         upgrade: makes the JSON of the current version of a request of this older one.
         tags: labels to find it by.
@@ -59,11 +58,15 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     request_optional: bool = False
     request_default: Any = None
     decode_response: Callable[[Any], Any] | None = None
-    own_name: str = ""
     version: int = 1
     upgrade: versions.Upgrade | None = None
     tags: tuple[str, ...] = ()
     wanted: tuple[Wanted, ...] = ()
+
+    @property
+    def own_name(self) -> str:
+        """The name without a version."""
+        return self.name if self.version == 1 else self.name.rpartition("@")[0]
 
     def typed(self, job: Job[Any]) -> Job[Any]:
         """The job with its response as the type that the handler declares to return, and a request of today's version.

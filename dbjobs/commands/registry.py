@@ -35,7 +35,7 @@ class Registry:
         self.dependencies = Dependencies() if dependencies is None else dependencies
         self._commands: dict[str, Command] = {}  # by the name that jobs are stored under
         self._current: dict[str, Command] = {}  # by their own names: what is enqueued
-        self._own_name: dict[object, str] = {}  # by handler
+        self._by_handler: dict[object, Command] = {}  # the same
         self._steps: dict[str, dict[int, versions.Upgrade]] = {}
 
     def add(
@@ -95,7 +95,6 @@ class Registry:
         )
         command = Command(
             name=name,
-            own_name=name,
             handler=call,
             request_type=request_type,
             takes_request=takes_request,
@@ -112,7 +111,7 @@ class Registry:
             wanted=wanted,
         )
         command = self._take(command, versions.checked_version(version, where))
-        self._own_name[_key(handler)] = name
+        self._by_handler[_key(handler)] = command
         return command
 
     def upcast(self, wanted: Any, function: Callable[[Any], Any], *, from_version: int) -> None:
@@ -163,6 +162,9 @@ class Registry:
                 raise InvalidOption(f"command {name!r}: its version has the name of another command, {one.name!r}")
             self._commands[one.name] = one
         self._current[name] = current
+        for handler, known in self._by_handler.items():
+            if known.own_name == name:
+                self._by_handler[handler] = current
         return current
 
     def declare(self, name: str, defaults: Mapping[str, Any], version: int = 1) -> Command:
@@ -177,7 +179,6 @@ class Registry:
         )
         command = Command(
             name=name,
-            own_name=name,
             handler=None,
             request_type=Any,
             takes_request=True,
@@ -202,7 +203,7 @@ class Registry:
             command = self._current.get(wanted) or self._commands.get(wanted)
             name = wanted
         else:
-            command = self._current.get(self._own_name.get(_key(wanted), ""))
+            command = self._by_handler.get(_key(wanted))
             name = getattr(wanted, "__name__", type(wanted).__name__)
         if command is not None:
             return command

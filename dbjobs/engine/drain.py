@@ -57,8 +57,7 @@ class Drain:
             while True:
                 claims = self._claims
                 await self._dependencies.catch_up()
-                while not await self._timekeeper.promote_some():
-                    pass
+                self._timekeeper.look_now()
                 while await self._timekeeper.expire() == 0.0:
                     pass
                 self._dispatcher.look_now()

@@ -71,6 +71,7 @@ def test_wrong_uses_are_refused() -> None:
     with pytest.raises(InvalidOption, match="version=0 must be a whole number"):
         jobs.declare("other", version=0)
     assert jobs.commands == ["send", "nothing"]
+    assert jobs.stored_commands == ["send@3", "send@2", "send", "nothing"]
 
 
 async def test_a_step_that_is_missing_is_refused_at_the_start() -> None:
