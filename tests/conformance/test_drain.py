@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import timedelta
 
 import pytest
 
-from dbjobs import Backoff, InvalidOption, JobContext, JobFailed, Jobs, JobState
+from dbjobs import Backoff, JobContext, Jobs, JobState
 from dbjobs.testing import drain
 
 LATER = timedelta(hours=1)
@@ -55,47 +54,6 @@ async def test_it_runs_what_is_due_and_what_follows_from_it(jobs: Jobs) -> None:
         ["parent", "told parent", "child", "after", "again", "again", *(f"lane {number}" for number in range(3))]
     )
     assert [name for name in order if name.startswith("lane")] == ["lane 0", "lane 1", "lane 2"]
-
-
-@pytest.mark.about_us
-async def test_workers_that_run_already_do_it(jobs: Jobs) -> None:
-    gate = asyncio.Event()
-
-    @jobs.command
-    async def work(number: int) -> int:
-        await gate.wait()
-        return number
-
-    async with jobs.start():
-        ref = await jobs.enqueue(work, 1)
-        draining = asyncio.create_task(drain(jobs))
-        await jobs.enqueue(work, 2)
-        gate.set()
-        ran = await asyncio.wait_for(draining, 30)
-        done = await jobs.get(ref)
-    assert [job.response for job in ran] == [1, 2]
-    assert done in ran
-
-
-@pytest.mark.about_us
-async def test_a_failure_may_be_raised_and_what_hangs_is_named(jobs: Jobs) -> None:
-    @jobs.command(retry_limit=0)
-    async def fails() -> None:
-        raise ValueError("no such order")
-
-    @jobs.command
-    async def hangs() -> None:
-        await asyncio.sleep(3600)
-
-    async with jobs:
-        await jobs.enqueue(fails)
-        with pytest.raises(JobFailed, match=r"job \d+ \(fails\) failed: ValueError: no such order"):
-            await drain(jobs, raise_on_failure=True)
-        ref = await jobs.enqueue(hangs)
-        with pytest.raises(TimeoutError, match=rf"drain: not done within 0\.5 s; job {ref.id} \(hangs\) still runs"):
-            await drain(jobs, timeout=0.5)
-        with pytest.raises(InvalidOption, match="drain: timeout='long'"):
-            await drain(jobs, timeout="long")  # type: ignore[arg-type]
 
 
 @pytest.mark.about_us

@@ -14,25 +14,21 @@ pytestmark = pytest.mark.about_us
 AT_ONCE = QuickRetry(times=3, base_seconds=0)
 
 
-@pytest.mark.parametrize("is_async", [True, False])
 async def test_it_is_called_again_in_the_same_attempt_and_the_tries_are_logged(
-    jobs: Jobs, caplog: pytest.LogCaptureFixture, is_async: bool
+    jobs: Jobs, caplog: pytest.LogCaptureFixture
 ) -> None:
     calls: list[int] = []
 
+    @jobs.command(quick_retry=AT_ONCE)
     def work(number: int) -> str:
         calls.append(number)
         if len(calls) < 3:
             raise ConnectionError("reset")
         return "done"
 
-    async def awaited(number: int) -> str:
-        return work(number)
-
-    jobs.command(awaited if is_async else work, name="work", quick_retry=AT_ONCE)
     with caplog.at_level(logging.INFO, "dbjobs"):
         async with jobs.start():
-            done = await jobs.wait(await jobs.enqueue("work", 7), timeout=30)
+            done = await jobs.wait(await jobs.enqueue(work, 7), timeout=30)
             lines = await eventually(lambda: jobs.logs(done.id), "the lines are written")
     assert (done.state, done.response, done.attempt, done.errors) == (JobState.COMPLETED, "done", 1, ())
     assert calls == [7, 7, 7]

@@ -83,16 +83,15 @@ async def test_an_old_request_goes_through_every_step(jobs: Jobs, url: str) -> N
         assert await jobs.requeue_many(command="send") == 1
 
 
-@pytest.mark.parametrize("worker", [None, "lane"])
 async def test_a_newer_request_is_left_to_a_node_that_knows_it(
-    url: str, jobs: Jobs, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, worker: str | None
+    url: str, jobs: Jobs, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(dispatcher, "UNKNOWN_SECONDS", 0.1)
     register_first(jobs)
     new = Jobs(url)
     register_third(new)
     async with new, jobs.start():
-        ref = await new.enqueue("send", Mail(["a@b.c"], "new"), worker=worker)
+        ref = await new.enqueue("send", Mail(["a@b.c"], "new"))
         await jobs.wait(await jobs.enqueue("send", "old"), timeout=30)
         await eventually(lambda: "command 'send@3' is not registered on this node" in caplog.text, "it is reported")
         assert await state_of(jobs, ref) is JobState.QUEUED
