@@ -153,18 +153,18 @@ class Registry:
     def _take(self, command: Command, version: int) -> Command:
         """Make a command known under the name of its version, and under those of the older ones it can read."""
         name = command.own_name
-        for old in [stored for stored, known in self._commands.items() if known.own_name == name]:
-            del self._commands[old]
+        # A copy: the loop that claims may be going through the commands in another thread.
+        commands = {stored: known for stored, known in self._commands.items() if known.own_name != name}
         current = _in_version(command, version)
         ways = versions.ways(self._steps.get(name, {}), version)
         for one in (current, *(_older(current, older, way) for older, way in ways.items())):
-            if one.name in self._commands:
+            if one.name in commands:
                 raise InvalidOption(f"command {name!r}: its version has the name of another command, {one.name!r}")
-            self._commands[one.name] = one
-        self._current[name] = current
-        for handler, known in self._by_handler.items():
-            if known.own_name == name:
-                self._by_handler[handler] = current
+            commands[one.name] = one
+        self._commands = commands
+        self._current = {**self._current, name: current}
+        same = [handler for handler, known in self._by_handler.items() if known.own_name == name]
+        self._by_handler.update(dict.fromkeys(same, current))
         return current
 
     def declare(self, name: str, defaults: Mapping[str, Any], version: int = 1) -> Command:

@@ -50,7 +50,5 @@ async def test_a_failure_may_be_raised_and_what_hangs_is_named(jobs: Jobs) -> No
         async with jobs.start(grace_seconds=0):
             ref = await jobs.enqueue(hangs)
             await gate.wait_entered()
-            with pytest.raises(
-                TimeoutError, match=rf"drain: not done within 0\.1 s; job {ref.id} \(hangs\) st"
-            ):
+            with pytest.raises(TimeoutError, match=rf"drain: not done within 0\.1 s; job {ref.id} \(hangs\) st"):
                 await drain(jobs, timeout=0.1)

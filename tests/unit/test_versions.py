@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from dbjobs import InvalidOption, InvalidRequest, Jobs, JobState
+from dbjobs.testing import drain
+from tests.conformance.helpers import state_of
 from tests.conformance.test_versions import Mail, register_third
 
 
@@ -92,3 +94,22 @@ async def test_a_request_of_todays_version_is_checked_as_ever(jobs: Jobs) -> Non
     async with jobs:
         with pytest.raises(InvalidRequest, match="does not fit its declared type Mail"):
             await jobs.enqueue("send", "a@b.c")
+
+
+async def test_steps_are_taken_out_when_no_old_job_is_left(jobs: Jobs) -> None:
+    @jobs.command(version=2)
+    async def send(request: Mail) -> str:
+        return request.subject
+
+    other = Jobs(jobs.url)
+    register_third(other)
+    async with jobs, other:
+        ref = await jobs.enqueue(send, Mail(["a@b.c"], "two"))
+        newer = await other.enqueue("send", Mail(["a@b.c"], "three"))
+        [done] = await drain(jobs)
+        assert (done.id, done.command, done.response) == (ref.id, "send@2", "two")
+        assert await state_of(jobs, newer) is JobState.QUEUED
+    assert jobs.stored_commands == ["send@2"]
+    jobs.command(name="send@3")(send)
+    with pytest.raises(InvalidOption, match="its version has the name of another command, 'send@3'"):
+        jobs.upcast("send", from_version=2)(lambda old: old)
