@@ -6,13 +6,13 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Unpack
 
 from dbjobs.commands import codec
 from dbjobs.commands import options as job_options
 from dbjobs.errors import InvalidOption
 from dbjobs.jobs import Jobs
-from dbjobs.models import Job
+from dbjobs.models import Job, JobOptions
 from dbjobs.store.repository.rows import json_of
 from dbjobs.testing.inline_client import InlineClient
 
@@ -43,7 +43,7 @@ async def assert_enqueued(
     request: Any = ANY,
     count: int | None = None,
     where: Where | None = None,
-    **options: Any,
+    **options: Unpack[JobOptions],
 ) -> Job:
     """A job of this command was enqueued, whatever became of it since; the newest of those that fit.
 
@@ -59,7 +59,7 @@ async def assert_enqueued(
         AssertionError: says what was enqueued instead.
         InvalidOption, UnknownCommand: there is no such option or command.
     """
-    wanted = _Wanted(jobs, command, request, where, options)
+    wanted = _Wanted(jobs, command, request, where, dict(options))
     found, others = await wanted.look()
     if count is not None and len(found) != count:
         raise AssertionError(f"{len(found)}, not {count}, jobs were enqueued: {wanted}{await wanted.instead(others)}")
@@ -69,14 +69,14 @@ async def assert_enqueued(
 
 
 async def assert_not_enqueued(
-    jobs: Jobs, command: Any, *, request: Any = ANY, where: Where | None = None, **options: Any
+    jobs: Jobs, command: Any, *, request: Any = ANY, where: Where | None = None, **options: Unpack[JobOptions]
 ) -> None:
     """No job of this command that fits was enqueued (see ``assert_enqueued``).
 
     Raises:
         AssertionError: names those that were.
     """
-    wanted = _Wanted(jobs, command, request, where, options)
+    wanted = _Wanted(jobs, command, request, where, dict(options))
     found, _ = await wanted.look()
     if found:
         named = "".join(f"\n  {wanted.told(job)}" for job in found[:NAMED_JOBS])

@@ -13,6 +13,14 @@ from typing import Any, TypedDict, Unpack, assert_type
 import msgspec
 
 from dbjobs import Backoff, Command, EnqueueOptions, Job, JobContext, JobRef, Jobs, QuickRetry, RetryAfter
+from dbjobs.testing import (
+    assert_enqueued,
+    assert_not_enqueued,
+    drain,
+    frozen_time,
+    inline,
+    temporary_database,
+)
 
 jobs = Jobs("sqlite:///jobs.db", timeout=timedelta(minutes=5))
 
@@ -258,6 +266,19 @@ async def waits() -> None:
     assert_type((await jobs.wait(ref.id)).response, Any)
     assert_type(await jobs.get_by_ref_id("a"), Job[Any] | None)
     await jobs.cancel(ref)
+
+
+async def tests() -> None:
+    with temporary_database(jobs) as url, frozen_time(jobs) as clock:
+        assert_type(url, str)
+        clock.move(timedelta(hours=1))
+        assert_type(await drain(jobs, timeout=5), list[Job])
+        assert_type(await assert_enqueued(jobs, send, request=Mail("a"), tag="x", count=1), Job)
+        await assert_not_enqueued(jobs, "send", where=lambda job: job.attempt > 1)
+    async with inline(jobs, errors="record") as ran:
+        assert_type(ran.jobs, list[Job])
+    with jobs.override(Mailer, Mailer()):
+        pass
 
 
 async def either(job: JobRef[str] | int) -> None:

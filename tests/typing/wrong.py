@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import assert_type
 
 from dbjobs import Job, JobContext, JobRef, Jobs
+from dbjobs.testing import assert_enqueued, drain, inline
 from tests.typing.right import (
     Card,
     Greeter,
@@ -135,6 +136,12 @@ async def responses() -> None:
     await jobs.wait("order-1")  # refused
     await jobs.wait(ref, timeout="5")  # refused
     await send(5)  # refused: the decorator keeps the handler's type
+
+
+async def tests() -> None:
+    await drain(jobs, timeout="5")  # refused
+    await assert_enqueued(jobs, send, tga="x")  # refused: no such option
+    inline(jobs, errors="ignore")  # refused
 
 
 def without_an_event_loop() -> None:

@@ -211,7 +211,7 @@ async def test_a_failed_assertion_shows_what_there_is_instead(mailing: Jobs) -> 
         with pytest.raises(AssertionError) as there:
             await assert_not_enqueued(jobs, "send", tag="x")
         with pytest.raises(InvalidOption, match="assert_enqueued: unknown option 'tga'; did you mean 'tag'"):
-            await assert_enqueued(jobs, "send", tga="x")
+            await assert_enqueued(jobs, "send", tga="x")  # type: ignore[call-arg]
         with pytest.raises(InvalidOption, match="a stored job does not tell its option 'on_failure'"):
             await assert_enqueued(jobs, "send", on_failure="skip")
         with pytest.raises(UnknownCommand, match="did you mean 'send'"):
