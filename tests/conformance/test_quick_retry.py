@@ -9,7 +9,7 @@ import pytest
 from dbjobs import Jobs, JobState, QuickRetry
 from tests.conformance.helpers import eventually
 
-pytestmark = pytest.mark.about_us
+pytestmark = pytest.mark.once
 
 AT_ONCE = QuickRetry(times=3, base_seconds=0)
 
