@@ -45,6 +45,7 @@ from dbjobs.models import (
     LogLine,
     NodeInfo,
     QueueInfo,
+    QuickRetry,
 )
 from dbjobs.transaction import Transaction
 
@@ -84,6 +85,7 @@ __all__ = [
     "NotRunning",
     "PayloadTooLarge",
     "QueueInfo",
+    "QuickRetry",
     "RefIdBusy",
     "RefIdExists",
     "RetryAfter",

@@ -15,7 +15,7 @@ from dbjobs.client.notices import Notices, ready_of, waits
 from dbjobs.client.turns import RefTurns
 from dbjobs.client.waiting import Waits
 from dbjobs.engine.supervisor import Engine
-from dbjobs.errors import DatabaseError, DatabaseUnavailable, NotRunning, SchemaTooOld, WrongLoop
+from dbjobs.errors import DatabaseError, DatabaseUnavailable, InvalidOption, NotRunning, SchemaTooOld, WrongLoop
 from dbjobs.models import Job, JobRef, LiveFilter
 from dbjobs.store import repository
 from dbjobs.store.adopting import adopt
@@ -55,6 +55,18 @@ class Client:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._begin()
 
+    def rebind(self, make: Callable[[], Database], *, migrate: bool) -> None:
+        """Belong to another database from here on.
+
+        Raises:
+            InvalidOption: this one is open.
+        """
+        if self.is_open:
+            raise InvalidOption("the database of a Jobs object that is open cannot be exchanged: leave its block first")
+        self.make, self._db, self.migrates = make, make(), migrate
+        self._opened, self._loop = 0, None
+        self._begin()
+
     def _begin(self) -> None:
         """Create what belongs to one event loop. Nothing of it may outlive the last close."""
         self._opening = asyncio.Lock()
@@ -82,6 +94,11 @@ class Client:
     def opened(self) -> Database:
         """The open database, for another thread that runs coroutines in this event loop."""
         return self._db
+
+    @property
+    def is_open(self) -> bool:
+        """True while it is open, in an event loop that still lives."""
+        return self._opened > 0 and self._loop is not None and not self._loop.is_closed()
 
     @property
     def is_working(self) -> bool:
@@ -272,6 +289,10 @@ class Client:
         for start in range(0, len(wanted), IDS_PER_STATEMENT):
             jobs |= await repository.get_jobs(self.db, wanted[start : start + IDS_PER_STATEMENT])
         return jobs
+
+    async def find_ref(self, ref_id: str) -> int | None:
+        """The id of the job with this ref_id; None if there is none."""
+        return (await repository.find_refs(self.db, [ref_id])).get(ref_id)
 
     # --- intervene ------------------------------------------------------------------------------
 

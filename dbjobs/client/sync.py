@@ -14,7 +14,20 @@ from weakref import WeakSet
 
 from dbjobs.client.client import Client
 from dbjobs.client.portal import Portal
-from dbjobs.context import AsyncBare, AsyncHandler, Named, P, PlainBare, PlainHandler, Q, R
+from dbjobs.context import (
+    AsyncBare,
+    AsyncBareClass,
+    AsyncClass,
+    AsyncHandler,
+    Named,
+    P,
+    PlainBare,
+    PlainBareClass,
+    PlainClass,
+    PlainHandler,
+    Q,
+    R,
+)
 from dbjobs.errors import InvalidOption, WrongLoop
 from dbjobs.models import EnqueueManyOptions, EnqueueOptions, Job, JobOptions, JobRef, ManyOptions
 from dbjobs.queues import QueueAdmin
@@ -79,6 +92,18 @@ class SyncJobs:
     @overload
     def enqueue(self, command: str | Named, request: Any = None, /, **how: Unpack[EnqueueOptions]) -> JobRef: ...
     @overload
+    def enqueue(
+        self, command: AsyncBareClass[R], request: None = None, /, **how: Unpack[EnqueueOptions]
+    ) -> JobRef[R]: ...
+    @overload
+    def enqueue(self, command: AsyncClass[Q, R], request: Q, /, **how: Unpack[EnqueueOptions]) -> JobRef[R]: ...
+    @overload
+    def enqueue(
+        self, command: PlainBareClass[P], request: None = None, /, **how: Unpack[EnqueueOptions]
+    ) -> JobRef[P]: ...
+    @overload
+    def enqueue(self, command: PlainClass[Q, P], request: Q, /, **how: Unpack[EnqueueOptions]) -> JobRef[P]: ...
+    @overload
     def enqueue(self, command: AsyncBare[R], request: None = None, /, **how: Unpack[EnqueueOptions]) -> JobRef[R]: ...
     @overload
     def enqueue(self, command: AsyncHandler[Q, R], request: Q, /, **how: Unpack[EnqueueOptions]) -> JobRef[R]: ...
@@ -124,6 +149,22 @@ class SyncJobs:
     def enqueue_many(
         self, command: str | Named, requests: Iterable[Any], /, **how: Unpack[EnqueueManyOptions]
     ) -> list[JobRef]: ...
+    @overload
+    def enqueue_many(
+        self, command: AsyncBareClass[R], requests: Iterable[None], /, **how: Unpack[EnqueueManyOptions]
+    ) -> list[JobRef[R]]: ...
+    @overload
+    def enqueue_many(
+        self, command: AsyncClass[Q, R], requests: Iterable[Q], /, **how: Unpack[EnqueueManyOptions]
+    ) -> list[JobRef[R]]: ...
+    @overload
+    def enqueue_many(
+        self, command: PlainBareClass[P], requests: Iterable[None], /, **how: Unpack[EnqueueManyOptions]
+    ) -> list[JobRef[P]]: ...
+    @overload
+    def enqueue_many(
+        self, command: PlainClass[Q, P], requests: Iterable[Q], /, **how: Unpack[EnqueueManyOptions]
+    ) -> list[JobRef[P]]: ...
     @overload
     def enqueue_many(
         self, command: AsyncBare[R], requests: Iterable[None], /, **how: Unpack[EnqueueManyOptions]

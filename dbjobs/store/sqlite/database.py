@@ -15,6 +15,7 @@ import anyio
 
 from dbjobs.errors import DatabaseError, InvalidUrl, MissingPermission
 from dbjobs.store.database import HandlersSession, Row, Session, T
+from dbjobs.store.frozen import frozen_clocks
 from dbjobs.store.own_thread import in_own_thread
 from dbjobs.store.schemas import in_schema
 from dbjobs.store.sqlite.callers import Callers, Sqlite3Callers, blocking_callers, callers, check_file
@@ -24,6 +25,7 @@ from dbjobs.store.sqlite.history import History, HistoryFiles
 from dbjobs.store.sqlite.script import Script, Scripts
 from dbjobs.store.sqlite.session import CallerSession, InPlaceSession, WriterSession
 from dbjobs.store.sqlite.threads import Connected, Readers
+from dbjobs.store.sqlite.time import install
 from dbjobs.store.sqlite.writer import Writer
 from dbjobs.store.statements import Statements
 from dbjobs.store.synchronous import Wait, run
@@ -216,7 +218,10 @@ class SqliteDatabase:
         return self._readers if script.reads_only else self._opened
 
     def _connect(self, path: Path) -> sqlite3.Connection:
-        return connect(path, self.statements.text("open_connection"), self._busy_seconds, create=True)
+        connection = connect(path, self.statements.text("open_connection"), self._busy_seconds, create=True)
+        if (clock := frozen_clocks.get(path)) is not None:
+            install(connection, clock)
+        return connection
 
     def _connect_writer(self) -> Connected:
         connection = self._connect(self.path)
