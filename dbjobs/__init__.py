@@ -25,6 +25,7 @@ from dbjobs.errors import (
     SchemaTooOld,
     UnknownCommand,
     UnknownJob,
+    UnknownTask,
     WorkersStopped,
     WrongLoop,
 )
@@ -45,7 +46,11 @@ from dbjobs.models import (
     LogLine,
     NodeInfo,
     QueueInfo,
+    RecurringOptions,
+    TaskOptions,
 )
+from dbjobs.schedule import Schedule
+from dbjobs.scheduled import ScheduledTask, TaskRun
 from dbjobs.transaction import Transaction
 
 __version__ = "0.1.0"
@@ -84,14 +89,20 @@ __all__ = [
     "NotRunning",
     "PayloadTooLarge",
     "QueueInfo",
+    "RecurringOptions",
     "RefIdBusy",
     "RefIdExists",
     "RetryAfter",
+    "Schedule",
+    "ScheduledTask",
     "SchemaTooNew",
     "SchemaTooOld",
+    "TaskOptions",
+    "TaskRun",
     "Transaction",
     "UnknownCommand",
     "UnknownJob",
+    "UnknownTask",
     "WorkersStopped",
     "WrongLoop",
 ]

@@ -84,6 +84,11 @@ class Client:
         return self._db
 
     @property
+    def is_open(self) -> bool:
+        """True while the database is open."""
+        return self._opened > 0
+
+    @property
     def is_working(self) -> bool:
         """True while workers run, in an event loop that still lives."""
         return self.engine is not None and self._loop is not None and not self._loop.is_closed()
@@ -256,6 +261,16 @@ class Client:
         for job in jobs:
             if job.delay_seconds is not None:
                 self.engine.timekeeper.scheduled_in(job.delay_seconds)
+
+    async def tell(self, jobs: Sequence[NewJob]) -> None:
+        """Jobs were stored by a statement of their own: tell the workers, here and elsewhere."""
+        self._wake(jobs)
+        await self._notices.send(ready_notices([ready_of(job) for job in jobs if not waits(job)]))
+
+    def tasks_changed(self) -> None:
+        """A scheduled task was changed by this process."""
+        if self.engine is not None:
+            self.engine.timekeeper.tasks_changed()
 
     def poke_queues(self) -> None:
         """Settings of queues were changed by this process."""
