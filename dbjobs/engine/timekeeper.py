@@ -61,7 +61,7 @@ class Timekeeper:
             if await self._tasks.fire():
                 return 0.0
             task_due = None
-        pause = min(LOOK_SECONDS, *(max(due, 0.001) for due in (job_due, task_due) if due is not None))
+        pause = min([LOOK_SECONDS, *(max(due, 0.001) for due in (job_due, task_due) if due is not None)])
         with anyio.move_on_after(pause * random.uniform(0.95, 1.0) if pause == LOOK_SECONDS else pause):
             await self._sooner.wait()
         return 0.0

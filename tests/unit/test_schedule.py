@@ -185,7 +185,7 @@ def test_what_was_missed(schedule: Schedule) -> None:
 def test_what_is_merely_late_is_made_once_for_each_time() -> None:
     second = Schedule.every(1)
     for misfire in ("one", "all", "none"):
-        due = due_runs(second, NOON, NOON + timedelta(seconds=3.4), misfire=misfire)  # type: ignore[arg-type]
+        due = due_runs(second, NOON, NOON + timedelta(seconds=3.4), misfire=misfire)
         assert due.runs == tuple(NOON + timedelta(seconds=n) for n in range(4))
         assert (due.missed, due.following) == (0, NOON + timedelta(seconds=4))
 
