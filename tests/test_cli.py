@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import shlex
@@ -14,6 +15,7 @@ from urllib.parse import urlsplit
 import pytest
 import typer
 
+from dbjobs import Jobs, Schedule
 from dbjobs.cli import options, output
 from dbjobs.cli.checks import Examined, check_durability, examine
 from dbjobs.store import repository
@@ -58,7 +60,7 @@ def test_help_names_every_command_and_the_exit_codes(bare: Cli) -> None:
     text = bare("--help").stdout
     commands = re.findall(r"^  ([a-z]+)  ", text, re.MULTILINE)
     assert {*commands} >= {"demo", "migrate", "worker", "enqueue", "jobs", "show", "logs", "cancel", "requeue"}
-    assert {*commands} >= {"history", "doctor", "queues", "pause", "resume", "limit"}
+    assert {*commands} >= {"history", "doctor", "queues", "pause", "resume", "limit", "schedules"}
     assert "Exit codes: 0 all went well" in text
     assert "Exit codes: 0 all went well" in bare("cancel", "--help").stdout
 
@@ -110,7 +112,7 @@ def test_a_database_that_is_not_there_is_one_line(bare: Cli) -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["jobs", "show 1", "logs 1", "cancel 1", "requeue 1", "history", "queues", "doctor"]
+    "command", ["jobs", "show 1", "logs 1", "cancel 1", "requeue 1", "history", "queues", "schedules list", "doctor"]
 )
 def test_a_mistyped_path_is_no_new_database(bare: Cli, command: str) -> None:
     done = bare(*command.split(), "--url", "sqlite:///typo.db", code=1)
@@ -126,7 +128,7 @@ def test_only_migrate_makes_the_tables(empty: Cli) -> None:
     assert "run 'dbjobs migrate'" in empty("enqueue", "hello", code=1).stderr
     assert "applied 0001_initial.sql" in empty("migrate").stdout
     assert empty("jobs").stdout == "no jobs\n"
-    assert empty.json("migrate") == {"applied": [], "version": 1}
+    assert empty.json("migrate") == {"applied": [], "version": 2}
 
 
 def test_the_schema_option_is_another_set_of_tables(cli: Cli) -> None:
@@ -226,6 +228,46 @@ def test_queues_are_paused_resumed_and_limited(cli: Cli) -> None:
     cli("resume", "mail")
     cli("limit", "mail", "none")
     assert {"queue": "mail", "paused": False, "concurrency": None} in cli.lines("queues")
+
+
+def test_schedules_are_listed_paused_run_and_removed(cli: Cli, url: str) -> None:
+    assert cli("schedules", "list").stdout == "no scheduled tasks\n"
+
+    async def put() -> None:
+        async with Jobs(url) as jobs:
+            jobs.declare("report")
+            schedule = Schedule.cron("0 9 * * 1-5", tz="Europe/Paris")
+            await jobs.schedules.put("nightly", schedule, "report", {"day": 1}, user_id="u1")
+
+    asyncio.run(put())
+    (task,) = cli.lines("schedules", "list")
+    assert (task["name"], task["status"], task["schedule"]) == ("nightly", "active", "0 9 * * 1-5 (Europe/Paris)")
+    assert "is paused; to go on: dbjobs schedules resume nightly" in cli("schedules", "pause", "nightly").stdout
+    ref = cli.json("schedules", "run", "nightly")
+    shown = cli("schedules", "show", "nightly").stdout
+    for words in (
+        "task nightly  paused",
+        "At 09:00 on Monday through Friday",
+        "at run time",
+        "u1",
+        f"{ref['id']}  queued",
+    ):
+        assert words in shown
+    assert len(cli.json("schedules", "show", "nightly")["next_runs"]) == 5
+    assert "goes on; next at " in cli("schedules", "resume", "nightly").stdout
+    assert cli("schedules", "remove", "nightly").stdout == "task nightly is removed\n"
+    for wrong in ("show", "run"):
+        assert "there is no scheduled task 'nightly'" in cli("schedules", wrong, "nightly", code=1).stderr
+    assert cli.lines("jobs")[0]["ref_id"].startswith("task:nightly:now:")
+
+
+def test_an_expression_is_told_without_a_database(bare: Cli) -> None:
+    said = bare("schedules", "next", "30 2 29 2 *", "--tz", "Europe/Paris", "-n", "2").stdout.splitlines()
+    assert said[0] == "At 02:30 on February 29 (Europe/Paris)"
+    assert len(said) == 3
+    assert "-02-29 01:30:00 UTC  " in said[1]
+    assert "-02-29 02:30:00+01:00 Europe/Paris" in said[1]
+    assert "'61 * * * *': Bad minute" in bare("schedules", "next", "61 * * * *", code=2).stderr
 
 
 def test_show_says_what_can_be_done_next(cli: Cli) -> None:
