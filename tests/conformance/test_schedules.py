@@ -12,10 +12,21 @@ from typing import Any
 
 import pytest
 
-from dbjobs import JobContext, Jobs, JobState, Schedule
+from dbjobs import (
+    InvalidOption,
+    JobContext,
+    Jobs,
+    JobState,
+    Schedule,
+    SchemaTooNew,
+    SchemaTooOld,
+    UnknownCommand,
+    UnknownTask,
+)
 from dbjobs.store import repository
 from dbjobs.store.repository.tasks import TaskRow
-from dbjobs.store.transactions import scheduling
+from dbjobs.store.statements import Statements
+from dbjobs.store.transactions import migrate, scheduling
 from tests.conformance.helpers import Gate, eventually, nodes
 from tests.conformance.raw import Raw
 
@@ -454,3 +465,80 @@ async def test_an_idle_node_asks_nothing_more_for_tasks(jobs: Jobs, monkeypatch:
     async with jobs.start():
         await eventually(lambda: looks >= 3, "it has looked three times")
     assert asked == []
+
+
+async def test_what_is_wrong_with_a_call_is_said(jobs: Jobs) -> None:
+    jobs.command(tick)
+    jobs.recurring(YEARLY, name="declared")(tick)
+    async with jobs.start():
+        schedules = jobs.schedules
+        await schedules.put("nightly", YEARLY, tick)
+        for call in (schedules.pause, schedules.resume, schedules.run_now, schedules.runs, schedules.next_runs):
+            with pytest.raises(UnknownTask, match="there is no scheduled task 'nightli'; did you mean 'nightly'"):
+                await call("nightli")
+        assert await schedules.get("nightli") is None
+        assert await schedules.remove("nightli") is False
+        with pytest.raises(InvalidOption, match="is declared in code"):
+            await schedules.put("declared", YEARLY, tick)
+        with pytest.raises(UnknownCommand, match="no command named 'tik'"):
+            await schedules.put("task", YEARLY, "tik")
+        with pytest.raises(InvalidOption, match="unknown option 'retries'; did you mean 'retry_limit'"):
+            await schedules.put("task", YEARLY, tick, retries=3)  # type: ignore[call-arg]
+        with pytest.raises(InvalidOption, match="is no schedule"):
+            await schedules.put("task", "0 0 * * *", tick)  # type: ignore[arg-type]
+        assert [task.name for task in await schedules.list()] == ["declared", "nightly"]
+
+
+async def test_a_task_that_cannot_be_fired_does_not_keep_the_others_from_it(
+    jobs: Jobs, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A node of an older system does not know the zone: it says so once, and fires the rest."""
+    ran = asyncio.Event()
+
+    @jobs.command
+    async def work() -> None:
+        ran.set()
+
+    async with jobs.start():
+        await jobs.schedules.put("strange", YEARLY, work)
+        await jobs.schedules.put("plain", YEARLY, work)
+        strange = await row(jobs, "strange")
+        moment = await repository.database_time(jobs._client.db) - timedelta(seconds=1)
+        fields = {field: getattr(strange, field) for field in TaskRow.__struct_fields__}
+        assert await repository.update_task(
+            jobs._client.db, TaskRow(**fields | {"zone": "Mars/Phobos", "next_run_at": moment})
+        )
+        await set_next(jobs, "plain", -timedelta(seconds=1))
+        await asyncio.wait_for(ran.wait(), 20)
+        assert [run.state for run in await jobs.schedules.runs("plain")] != []
+    told = [record for record in caplog.records if "cannot be fired" in record.getMessage()]
+    assert ["there is no time zone 'Mars/Phobos'" in record.getMessage() for record in told] == [True]
+
+
+@pytest.mark.fresh
+async def test_tables_of_the_release_before_are_brought_up_to_date_with_their_jobs(
+    url: str, raw: Raw, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Version 1 with a job in it: refused without migrate, migrated with it; the job runs, and tasks can be stored."""
+    every = Statements.migrations
+    with monkeypatch.context() as earlier:
+        earlier.setattr(migrate, "LATEST_VERSION", 1)
+        earlier.setattr(Statements, "migrations", lambda self: (step for step in every(self) if step[0] == 1))
+        async with Jobs(url) as old:
+            old.declare("tick")
+            ref = await old.enqueue("tick", 1)
+            assert await migrate.schema_version(old._client.db) == 1
+    with pytest.raises(SchemaTooOld, match="have version 1 and this release needs 2: run 'dbjobs migrate'"):
+        async with Jobs(url, migrate=False):
+            pass
+    jobs = Jobs(url)
+    jobs.command(tick)
+    jobs.recurring(YEARLY)(tick)
+    async with jobs.start():
+        assert (await jobs.wait(ref, timeout=20)).state is JobState.COMPLETED
+        assert [task.name for task in await jobs.schedules.list()] == ["tick"]
+    assert [row[0] for row in await raw.rows("SELECT version FROM dbjobs.schema_version ORDER BY version")] == [1, 2]
+    monkeypatch.setattr(migrate, "LATEST_VERSION", 1)
+    with pytest.raises(SchemaTooNew, match="have version 2, made by a newer release"):
+        async with Jobs(url):
+            pass
