@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import re
 import shlex
@@ -12,11 +13,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import msgspec
 import pytest
 import typer
+from typer.testing import CliRunner
 
-from dbjobs import Jobs, Schedule
+from dbjobs import Jobs, Schedule, UnknownTask
 from dbjobs.cli import options, output
+from dbjobs.cli.app import app
 from dbjobs.cli.checks import Examined, check_durability, examine
 from dbjobs.store import repository
 from dbjobs.store.database import make_database
@@ -112,7 +116,7 @@ def test_a_database_that_is_not_there_is_one_line(bare: Cli) -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["jobs", "show 1", "logs 1", "cancel 1", "requeue 1", "history", "queues", "schedules list", "doctor"]
+    "command", ["jobs", "show 1", "logs 1", "cancel 1", "requeue 1", "history", "queues", "doctor"]
 )
 def test_a_mistyped_path_is_no_new_database(bare: Cli, command: str) -> None:
     done = bare(*command.split(), "--url", "sqlite:///typo.db", code=1)
@@ -230,8 +234,9 @@ def test_queues_are_paused_resumed_and_limited(cli: Cli) -> None:
     assert {"queue": "mail", "paused": False, "concurrency": None} in cli.lines("queues")
 
 
-def test_schedules_are_listed_paused_run_and_removed(cli: Cli, url: str) -> None:
-    assert cli("schedules", "list").stdout == "no scheduled tasks\n"
+def test_schedules_are_listed_paused_run_and_removed(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In this process: a new one for each of so many commands would take a minute on a busy machine."""
+    monkeypatch.setenv("DBJOBS_URL", url)
 
     async def put() -> None:
         async with Jobs(url) as jobs:
@@ -239,26 +244,35 @@ def test_schedules_are_listed_paused_run_and_removed(cli: Cli, url: str) -> None
             schedule = Schedule.cron("0 9 * * 1-5", tz="Europe/Paris")
             await jobs.schedules.put("nightly", schedule, "report", {"day": 1}, user_id="u1")
 
+    def said(*arguments: str) -> str:
+        done = CliRunner().invoke(app, ["schedules", *arguments])
+        if done.exception is not None:
+            raise done.exception
+        return done.stdout
+
+    async def tables() -> None:
+        async with Jobs(url):
+            pass
+
+    asyncio.run(tables())
+    assert said("list") == "no scheduled tasks\n"
     asyncio.run(put())
-    (task,) = cli.lines("schedules", "list")
+    task = json.loads(said("list", "--json"))
     assert (task["name"], task["status"], task["schedule"]) == ("nightly", "active", "0 9 * * 1-5 (Europe/Paris)")
-    assert "is paused; to go on: dbjobs schedules resume nightly" in cli("schedules", "pause", "nightly").stdout
-    ref = cli.json("schedules", "run", "nightly")
-    shown = cli("schedules", "show", "nightly").stdout
-    for words in (
-        "task nightly  paused",
-        "At 09:00 on Monday through Friday",
-        "at run time",
-        "u1",
-        f"{ref['id']}  queued",
-    ):
+    assert "nightly  0 9 * * 1-5 (Europe/Paris)  report   active" in said("list")
+    assert "is paused; to go on: dbjobs schedules resume nightly" in said("pause", "nightly")
+    ref = json.loads(said("run", "nightly", "--json"))
+    assert ref["ref_id"].startswith("task:nightly:now:")
+    shown = said("show", "nightly")
+    for words in ("task nightly  paused", "At 09:00 on Monday through Friday", "at run time", "u1", '"day": 1'):
         assert words in shown
-    assert len(cli.json("schedules", "show", "nightly")["next_runs"]) == 5
-    assert "goes on; next at " in cli("schedules", "resume", "nightly").stdout
-    assert cli("schedules", "remove", "nightly").stdout == "task nightly is removed\n"
-    for wrong in ("show", "run"):
-        assert "there is no scheduled task 'nightly'" in cli("schedules", wrong, "nightly", code=1).stderr
-    assert cli.lines("jobs")[0]["ref_id"].startswith("task:nightly:now:")
+    assert f"{ref['id']}  queued" in shown
+    assert len(json.loads(said("show", "nightly", "--json"))["next_runs"]) == 5
+    assert "goes on; next at " in said("resume", "nightly")
+    assert said("remove", "nightly") == "task nightly is removed\n"
+    for wrong in ("show", "pause", "resume", "run", "remove"):
+        with pytest.raises(UnknownTask, match="there is no scheduled task 'nightly'"):
+            said(wrong, "nightly")
 
 
 def test_an_expression_is_told_without_a_database(bare: Cli) -> None:
@@ -379,6 +393,28 @@ async def test_doctor_finds_stranded_jobs_and_paused_queues(cli: Cli, url: str) 
 
 
 # --- values -------------------------------------------------------------------------------------
+
+
+async def test_doctor_finds_a_task_that_nobody_fires(url: str) -> None:
+    async with Jobs(url) as jobs:
+        jobs.declare("report")
+        await jobs.schedules.put("nightly", Schedule.daily, "report", run_at_once=True)
+        await jobs.schedules.put("paused", Schedule.daily, "report", run_at_once=True)
+        await jobs.schedules.pause("paused")
+        db = jobs._client.db
+        (task,) = await repository.list_tasks(db, "nightly")
+        earlier = await repository.database_time(db) - timedelta(minutes=5)
+        assert await repository.update_task(db, msgspec.structs.replace(task, next_run_at=earlier))
+        found = [finding async for finding in examine(Examined(db=db, commands=None, longest_wait_seconds=60))]
+        (late,) = [finding for finding in found if finding.check == "schedules"]
+        assert late.message.startswith("task 'nightly' was to run 5 min")
+        assert late.advice is not None
+        assert "start a worker that has its command 'report'" in late.advice
+        await jobs.schedules.remove("nightly")
+        found = [finding async for finding in examine(Examined(db=db, commands=None, longest_wait_seconds=60))]
+        assert [finding.message for finding in found if finding.check == "schedules"] == [
+            "1 scheduled task, paused: paused"
+        ]
 
 
 def test_durations_and_times_are_read() -> None:

@@ -85,8 +85,8 @@ class Client:
 
     @property
     def is_open(self) -> bool:
-        """True while the database is open."""
-        return self._opened > 0
+        """True while it is open, in an event loop that still lives."""
+        return self._opened > 0 and self._loop is not None and not self._loop.is_closed()
 
     @property
     def is_working(self) -> bool:

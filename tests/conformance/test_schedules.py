@@ -23,6 +23,7 @@ from dbjobs import (
     UnknownCommand,
     UnknownTask,
 )
+from dbjobs.errors import LockTimeout
 from dbjobs.store import repository
 from dbjobs.store.repository.tasks import TaskRow
 from dbjobs.store.statements import Statements
@@ -542,3 +543,32 @@ async def test_tables_of_the_release_before_are_brought_up_to_date_with_their_jo
     with pytest.raises(SchemaTooNew, match="have version 2, made by a newer release"):
         async with Jobs(url):
             pass
+
+
+@pytest.mark.dialect("postgres", "mysql", "sqlserver")
+async def test_a_task_that_somebody_holds_locked_keeps_nobody_waiting(
+    jobs: Jobs, raw: Raw, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A node passes it by, fires the others, and fires it when it is free; a caller gives up with one clear error."""
+    monkeypatch.setattr(scheduling, "TRY_SECONDS", 0.3)
+    jobs.command(tick)
+    async with jobs.start():
+        for name in ("held", "free"):
+            await jobs.schedules.put(name, YEARLY, tick)
+        async with raw.connection() as own:
+            await own.begin()
+            # Both become due in the same moment, and one of them stays in this transaction's hands.
+            await set_next(jobs, "held", timedelta(seconds=1))
+            table = "dbjobs_scheduled_task" if raw.dialect == "mysql" else "dbjobs.scheduled_task"
+            await own.execute(f"UPDATE {table} SET skipped = skipped + 1 WHERE name = 'held'")
+            await set_next(jobs, "free", timedelta(seconds=1))
+
+            async def fired(name: str) -> bool:
+                return bool(await jobs.schedules.runs(name))
+
+            await eventually(partial(fired, "free"), "the other one is fired")
+            with pytest.raises(LockTimeout, match="'held' is being changed in a transaction that stays open"):
+                await jobs.schedules.run_now("held")
+            assert not await fired("held")
+            await own.rollback()
+            await eventually(partial(fired, "held"), "it is fired when it is free")

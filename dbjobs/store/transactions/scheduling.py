@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import random
 import secrets
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
 import msgspec
 from msgspec.structs import replace
 
+from dbjobs.errors import LockTimeout
 from dbjobs.models import JobRef
 from dbjobs.schedule import Schedule, due_runs
 from dbjobs.schedule.due import Misfire, Overlap
@@ -18,9 +20,13 @@ from dbjobs.store import repository
 from dbjobs.store.records import NewJob
 from dbjobs.store.repository.rows import Fetcher
 from dbjobs.store.repository.tasks import TaskRow
+from dbjobs.store.synchronous import pause
 
 # Runs that a task remembers.
 RUNS_KEPT = 20
+# The longest wait for somebody who has a task's row in hand.
+TRY_SECONDS = 10.0
+_PAUSE_SECONDS = 0.01
 _NOW = "now:"
 _MOMENT = timedelta(microseconds=1)
 
@@ -96,7 +102,7 @@ async def put(db: Fetcher, task: TaskRow, *, at_once: bool = False) -> bool:
     Args:
         at_once: if it is new, it runs at once.
     """
-    while True:
+    async for _ in _tries(task.name):
         stored = await repository.list_tasks(db, task.name)
         if not stored:
             first = first_run(task, await repository.database_time(db), at_once=at_once)
@@ -119,7 +125,8 @@ async def put(db: Fetcher, task: TaskRow, *, at_once: bool = False) -> bool:
         if _times(old) != _times(task):
             new = replace(new, next_run_at=first_run(task, await repository.database_time(db)))
         if await repository.update_task(db, new):
-            return True
+            break
+    return True
 
 
 async def declare(db: Fetcher, tasks: Sequence[tuple[TaskRow, bool]]) -> list[str]:
@@ -135,11 +142,14 @@ async def change(db: Fetcher, name: str, how: Callable[[TaskRow, datetime], Task
     Args:
         how: from the task as it is, and the database's clock, to what it is to be; the same if there is nothing to do.
     """
-    while stored := await repository.list_tasks(db, name):
+    async for _ in _tries(name):
+        stored = await repository.list_tasks(db, name)
+        if not stored:
+            return False
         new = how(stored[0], await repository.database_time(db))
         if new == stored[0] or await repository.update_task(db, new):
-            return True
-    return False
+            break
+    return True
 
 
 def paused(task: TaskRow, _: datetime) -> TaskRow:
@@ -186,7 +196,10 @@ async def fire(db: Fetcher, task: TaskRow, now: datetime) -> list[NewJob] | None
 
 async def run_now(db: Fetcher, name: str) -> tuple[JobRef, NewJob] | None:
     """Run a task now, beside its schedule, even if it is paused; None if there is none of this name."""
-    while stored := await repository.list_tasks(db, name):
+    async for _ in _tries(name):
+        stored = await repository.list_tasks(db, name)
+        if not stored:
+            break
         (task,) = stored
         now = await repository.database_time(db)
         key = f"{_NOW}{stamp(now)}-{secrets.token_hex(3)}"
@@ -215,6 +228,22 @@ def runs_of(task: TaskRow) -> list[tuple[str, datetime, bool]]:
         moment = key.removeprefix(_NOW).partition("Z")[0]
         found.append((ref_id_of(task.name, key), datetime.fromisoformat(moment).replace(tzinfo=UTC), asked))
     return found
+
+
+async def _tries(name: str) -> AsyncIterator[None]:
+    """Tries to write a task that others write, too; they give way to each other for no longer than TRY_SECONDS.
+
+    Raises:
+        LockTimeout.
+    """
+    until = time.monotonic() + TRY_SECONDS
+    while True:
+        yield
+        if time.monotonic() > until:
+            raise LockTimeout(
+                f"scheduled task {name!r} is being changed in a transaction that stays open; waited {TRY_SECONDS:g} s"
+            )
+        await pause(_PAUSE_SECONDS)
 
 
 def _times(task: TaskRow) -> tuple[object, ...]:
