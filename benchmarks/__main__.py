@@ -10,9 +10,9 @@ from typing import get_args
 from benchmarks.peers import Dialect
 from benchmarks.run import Run, run
 from benchmarks.scenarios import SCENARIOS
-from benchmarks.schedules import main as schedules
 from benchmarks.server import NoServer
 from benchmarks.soak.run import main as soak
+from benchmarks.soak.schedules import main as schedules
 
 
 def main() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.schedules import measure
+from benchmarks.soak.schedules import measure
 
 pytestmark = [pytest.mark.process, pytest.mark.slow, pytest.mark.dialect("sqlite", "postgres")]
 

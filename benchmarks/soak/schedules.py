@@ -27,7 +27,7 @@ from benchmarks.server import fresh_database, running_server
 from dbjobs import Jobs, JobState, JobSummary, Schedule
 from tests.servers.processes import Processes
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 LEASE_SECONDS = 4.0
 START_SECONDS = 120.0
 FINISH_SECONDS = 60.0
@@ -93,7 +93,7 @@ async def measure(url: str, *, processes: int, tasks: int, seconds: float, kill_
 
 
 def _start(started: Processes, url: str, tasks: int) -> Popen[str]:
-    return started.spawn("-m", "benchmarks.schedules", url, str(tasks), cwd=ROOT, env={"PYTHONPATH": str(ROOT)})
+    return started.spawn("-m", "benchmarks.soak.schedules", url, str(tasks), cwd=ROOT, env={"PYTHONPATH": str(ROOT)})
 
 
 def _wait_ready(process: Popen[str]) -> None:
