@@ -280,6 +280,7 @@ def test_schedules_are_listed_paused_run_and_removed(url: str, monkeypatch: pyte
             said(wrong, "nightly")
 
 
+@pytest.mark.once
 def test_an_expression_is_told_without_a_database(bare: Cli) -> None:
     said = bare("schedules", "next", "30 2 29 2 *", "--tz", "Europe/Paris", "-n", "2").stdout.splitlines()
     assert said[0] == "At 02:30 on February 29 (Europe/Paris)"
