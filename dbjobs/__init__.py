@@ -25,6 +25,7 @@ from dbjobs.errors import (
     SchemaTooOld,
     UnknownCommand,
     UnknownJob,
+    UnknownTask,
     WorkersStopped,
     WrongLoop,
 )
@@ -46,7 +47,11 @@ from dbjobs.models import (
     NodeInfo,
     QueueInfo,
     QuickRetry,
+    RecurringOptions,
+    TaskOptions,
 )
+from dbjobs.schedule import Schedule
+from dbjobs.scheduled import ScheduledTask, TaskRun
 from dbjobs.transaction import Transaction
 
 __version__ = "0.1.0"
@@ -86,14 +91,20 @@ __all__ = [
     "PayloadTooLarge",
     "QueueInfo",
     "QuickRetry",
+    "RecurringOptions",
     "RefIdBusy",
     "RefIdExists",
     "RetryAfter",
+    "Schedule",
+    "ScheduledTask",
     "SchemaTooNew",
     "SchemaTooOld",
+    "TaskOptions",
+    "TaskRun",
     "Transaction",
     "UnknownCommand",
     "UnknownJob",
+    "UnknownTask",
     "WorkersStopped",
     "WrongLoop",
 ]
