@@ -29,6 +29,7 @@ from dbjobs.errors import (
     TooManyRuns,
     UnknownCommand,
     UnknownJob,
+    UnknownTask,
     WorkersStopped,
     WrongLoop,
 )
@@ -50,12 +51,17 @@ from dbjobs.models import (
     LogLine,
     NodeInfo,
     QueueInfo,
+    QuickRetry,
+    RecurringOptions,
     RunLine,
     RunOptions,
     RunRecord,
     RunTimings,
     SubmitOptions,
+    TaskOptions,
 )
+from dbjobs.schedule import Schedule
+from dbjobs.scheduled import ScheduledTask, TaskRun
 from dbjobs.transaction import Transaction
 
 __version__ = "0.1.0"
@@ -98,6 +104,8 @@ __all__ = [
     "NotStored",
     "PayloadTooLarge",
     "QueueInfo",
+    "QuickRetry",
+    "RecurringOptions",
     "RefIdBusy",
     "RefIdExists",
     "RetryAfter",
@@ -107,13 +115,18 @@ __all__ = [
     "RunOptions",
     "RunRecord",
     "RunTimings",
+    "Schedule",
+    "ScheduledTask",
     "SchemaTooNew",
     "SchemaTooOld",
     "SubmitOptions",
+    "TaskOptions",
+    "TaskRun",
     "TooManyRuns",
     "Transaction",
     "UnknownCommand",
     "UnknownJob",
+    "UnknownTask",
     "WorkersStopped",
     "WrongLoop",
 ]

@@ -22,6 +22,7 @@ from dbjobs.engine.attempt import Attempt
 from dbjobs.engine.deadlines import Deadlines
 from dbjobs.engine.dependencies import Dependencies
 from dbjobs.engine.dispatcher import Dispatcher
+from dbjobs.engine.drain import Drain
 from dbjobs.engine.finisher import Finisher
 from dbjobs.engine.janitor import Janitor
 from dbjobs.engine.lapse import Lapse
@@ -34,6 +35,7 @@ from dbjobs.engine.settings import Settings
 from dbjobs.engine.shelter import Shelter
 from dbjobs.engine.shutdown import Shutdown
 from dbjobs.engine.stall import StallWatch
+from dbjobs.engine.tasks import Tasks
 from dbjobs.engine.timekeeper import Timekeeper
 from dbjobs.engine.transient.host import Host
 from dbjobs.engine.transient.runs import Transients
@@ -73,6 +75,7 @@ class Engine:
         on_finished: Callable[[Sequence[int]], None],
         on_reconnected: Callable[[float | None], None],
         transients: Transients,
+        tasks: Sequence[str] = (),
     ) -> None:
         self._db = db
         self._settings = settings
@@ -91,7 +94,8 @@ class Engine:
         self.get_many = get_many
         self.waker = Waker(db, lambda id: self._runners.cancel((id,)), lambda: self.dependencies.poke())
         self.dependencies = Dependencies(db, self.waker, on_finished)
-        self.timekeeper = Timekeeper(db, self.waker)
+        self._scheduled = Tasks(db, registry, self.waker, tasks)
+        self.timekeeper = Timekeeper(db, self.waker, self._scheduled)
         self.reports = Reporter(db, self._current_node)
         self._finisher = Finisher(
             db,
@@ -168,6 +172,12 @@ class Engine:
         self._stop_asked.set()
         if now:
             self._stop_now.set()
+
+    def drain(self) -> Drain:
+        """A run of all that may run now (see Drain)."""
+        return Drain(
+            self._dispatcher, self._runners.memory, self._finisher, self.timekeeper, self.dependencies, self.reports
+        )
 
     @property
     def stopping(self) -> anyio.Event:
@@ -341,4 +351,5 @@ class Engine:
             "running": self._runners.busy,
             "queues": list(self._settings.queues) if self._settings.queues is not None else None,
             "uptime_seconds": round(time.monotonic() - self._began, 1),
+            **({"tasks": self._scheduled.names} if self._scheduled.names else {}),
         }

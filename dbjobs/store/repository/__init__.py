@@ -1,7 +1,7 @@
 """The thin repository: one typed function per statement, the same for every dialect.
 
 Functions take a *session* (one transaction) or the *database* itself (a transaction of its own): both
-have ``fetch``. What belongs together in one transaction is put together in ``enqueueing``,
+have ``fetch``. Statements that belong in one transaction are combined in ``enqueueing``,
 ``settlement``, ``cancelling`` and ``rescue``, next to this folder.
 """
 
@@ -74,9 +74,20 @@ from dbjobs.store.repository.settings import (
     list_stats,
     set_queue,
 )
+from dbjobs.store.repository.tasks import (
+    TaskRow,
+    database_time,
+    find_due_tasks,
+    fire_task,
+    insert_task,
+    list_tasks,
+    remove_task,
+    update_task,
+)
 
 __all__ = [
     "Fetcher",
+    "TaskRow",
     "Told",
     "Wanted",
     "add_dependencies",
@@ -89,11 +100,13 @@ __all__ = [
     "claim_lanes",
     "count_live",
     "current_month",
+    "database_time",
     "discard_jobs",
     "drop_batches",
     "execute_jobs",
     "find_cancel_requests",
     "find_dependency_work",
+    "find_due_tasks",
     "find_ends",
     "find_expired",
     "find_held",
@@ -107,6 +120,7 @@ __all__ = [
     "find_stranded",
     "find_unknown",
     "finish_jobs",
+    "fire_task",
     "fold_batches",
     "fold_stats",
     "forget_refs",
@@ -116,6 +130,7 @@ __all__ = [
     "heartbeat",
     "insert_jobs",
     "insert_logs",
+    "insert_task",
     "list_jobs",
     "list_late_ends",
     "list_logs",
@@ -124,6 +139,7 @@ __all__ = [
     "list_queue_settings",
     "list_queues",
     "list_stats",
+    "list_tasks",
     "may_vacuum",
     "next_due",
     "notify",
@@ -133,6 +149,7 @@ __all__ = [
     "release_children",
     "release_workers",
     "remove_node",
+    "remove_task",
     "requeue_jobs",
     "resolve_children",
     "retry_jobs",
@@ -141,5 +158,6 @@ __all__ = [
     "skip_lanes",
     "take_worker",
     "update_progress",
+    "update_task",
     "vacuum",
 ]
