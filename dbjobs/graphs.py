@@ -10,7 +10,20 @@ from msgspec.structs import replace
 
 from dbjobs.client.client import Client
 from dbjobs.commands.registry import Registry
-from dbjobs.context import AsyncBare, AsyncHandler, Named, P, PlainBare, PlainHandler, Q, R
+from dbjobs.context import (
+    AsyncBare,
+    AsyncBareClass,
+    AsyncClass,
+    AsyncHandler,
+    Named,
+    P,
+    PlainBare,
+    PlainBareClass,
+    PlainClass,
+    PlainHandler,
+    Q,
+    R,
+)
 from dbjobs.errors import InvalidOption, NotRunning
 from dbjobs.models import BatchProgress, JobOptions, JobRef, ResponseT
 from dbjobs.store import repository
@@ -106,6 +119,46 @@ class Graph:
         after: Sequence[GraphJob[Any]] = (),
         **how: Unpack[JobOptions],
     ) -> GraphJob[Any]: ...
+    @overload
+    def add(
+        self,
+        command: AsyncBareClass[R],
+        request: None = None,
+        /,
+        *,
+        after: Sequence[GraphJob[Any]] = (),
+        **how: Unpack[JobOptions],
+    ) -> GraphJob[R]: ...
+    @overload
+    def add(
+        self,
+        command: AsyncClass[Q, R],
+        request: Q,
+        /,
+        *,
+        after: Sequence[GraphJob[Any]] = (),
+        **how: Unpack[JobOptions],
+    ) -> GraphJob[R]: ...
+    @overload
+    def add(
+        self,
+        command: PlainBareClass[P],
+        request: None = None,
+        /,
+        *,
+        after: Sequence[GraphJob[Any]] = (),
+        **how: Unpack[JobOptions],
+    ) -> GraphJob[P]: ...
+    @overload
+    def add(
+        self,
+        command: PlainClass[Q, P],
+        request: Q,
+        /,
+        *,
+        after: Sequence[GraphJob[Any]] = (),
+        **how: Unpack[JobOptions],
+    ) -> GraphJob[P]: ...
     @overload
     def add(
         self,

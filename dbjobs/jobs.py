@@ -133,7 +133,7 @@ class Jobs(TransientCalls):
         self.schedules = Schedules(self._client, self._registry, max_payload_bytes)
         self.sync = SyncJobs(self)
         self.runs = RunsAdmin(
-            self._client,
+            lambda: self._client,
             self._registry,
             Calls(self.enqueue, self._get_many),
             self._row,

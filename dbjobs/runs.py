@@ -8,7 +8,20 @@ from typing import Any, Unpack, overload
 from dbjobs.client.client import Client
 from dbjobs.commands.options import OPTION_NAMES
 from dbjobs.commands.registry import Registry
-from dbjobs.context import AsyncBare, AsyncHandler, Named, P, PlainBare, PlainHandler, Q, R
+from dbjobs.context import (
+    AsyncBare,
+    AsyncBareClass,
+    AsyncClass,
+    AsyncHandler,
+    Named,
+    P,
+    PlainBare,
+    PlainBareClass,
+    PlainClass,
+    PlainHandler,
+    Q,
+    R,
+)
 from dbjobs.engine.transient.run import Calls, Run
 from dbjobs.engine.transient.runs import Transients
 from dbjobs.errors import InvalidOption
@@ -24,6 +37,7 @@ class RunsAdmin:
     """What this process runs, and has run, transiently. In memory, bounded, and gone with the process.
 
     Args:
+        client: the open database in force.
         calls: the Jobs object, as handlers call it.
         row: a command's row with options and request, and the parents it names (``Jobs._row``).
         most: how many may wait and run at the same time.
@@ -31,7 +45,7 @@ class RunsAdmin:
 
     def __init__(
         self,
-        client: Client,
+        client: Callable[[], Client],
         registry: Registry,
         calls: Calls,
         row: Callable[..., tuple[NewJob, tuple[Parent, ...]]],
@@ -80,7 +94,7 @@ class RunsAdmin:
         on_success, on_failed = rest.pop("on_success", None), rest.pop("on_failed", None)
         if not isinstance(exclusive, bool):
             raise InvalidOption(f"{where}: exclusive={exclusive!r} must be True or False")
-        _ = self._client.db  # open, and in this event loop
+        self._client().check_open()
         self.transients.enter_loop()
         known = self._registry.find(command)
         row, _parents = self._row(known, request, rest, where=f"{where} of {known.name!r}")
@@ -99,6 +113,14 @@ class TransientCalls:
 
     @overload
     async def run(self, command: str | Named, request: Any = None, /, **how: Unpack[RunOptions]) -> Any: ...
+    @overload
+    async def run(self, command: AsyncBareClass[R], request: None = None, /, **how: Unpack[RunOptions]) -> R: ...
+    @overload
+    async def run(self, command: AsyncClass[Q, R], request: Q, /, **how: Unpack[RunOptions]) -> R: ...
+    @overload
+    async def run(self, command: PlainBareClass[P], request: None = None, /, **how: Unpack[RunOptions]) -> P: ...
+    @overload
+    async def run(self, command: PlainClass[Q, P], request: Q, /, **how: Unpack[RunOptions]) -> P: ...
     @overload
     async def run(self, command: AsyncBare[R], request: None = None, /, **how: Unpack[RunOptions]) -> R: ...
     @overload
@@ -139,6 +161,14 @@ class TransientCalls:
 
     @overload
     def submit(self, command: str | Named, request: Any = None, /, **how: Unpack[SubmitOptions]) -> Run[Any]: ...
+    @overload
+    def submit(self, command: AsyncBareClass[R], request: None = None, /, **how: Unpack[SubmitOptions]) -> Run[R]: ...
+    @overload
+    def submit(self, command: AsyncClass[Q, R], request: Q, /, **how: Unpack[SubmitOptions]) -> Run[R]: ...
+    @overload
+    def submit(self, command: PlainBareClass[P], request: None = None, /, **how: Unpack[SubmitOptions]) -> Run[P]: ...
+    @overload
+    def submit(self, command: PlainClass[Q, P], request: Q, /, **how: Unpack[SubmitOptions]) -> Run[P]: ...
     @overload
     def submit(self, command: AsyncBare[R], request: None = None, /, **how: Unpack[SubmitOptions]) -> Run[R]: ...
     @overload

@@ -92,6 +92,10 @@ class Client:
         self._check_loop()
         return self._db
 
+    def check_open(self) -> None:
+        """Raise NotRunning or WrongLoop unless it is open, and in this event loop."""
+        _ = self.db
+
     @property
     def opened(self) -> Database:
         """The open database, for another thread that runs coroutines in this event loop."""

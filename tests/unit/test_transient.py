@@ -21,6 +21,7 @@ import pytest
 
 from dbjobs import (
     Cancel,
+    DbjobsError,
     InvalidOption,
     InvalidRequest,
     JobContext,
@@ -35,6 +36,7 @@ from dbjobs import (
     TooManyRuns,
     UnknownCommand,
 )
+from dbjobs.testing import inline
 from tests.conformance.helpers import Gate, eventually, needs_process_groups
 
 QUICK = {"unresponsive_seconds": 0.2, "grace_seconds": 20.0}
@@ -44,6 +46,17 @@ caller_name: contextvars.ContextVar[str] = contextvars.ContextVar("caller_name",
 @dataclass
 class Order:
     number: int
+
+
+class Tool: ...
+
+
+class Use:
+    def __init__(self, tool: Tool) -> None:
+        self.tool = tool
+
+    async def run(self, request: int) -> tuple[Tool, int]:
+        return self.tool, request
 
 
 @pytest.fixture
@@ -536,6 +549,20 @@ async def test_each_wrong_use_has_one_clear_error(jobs: Jobs) -> None:
             await jobs.run("work", 1, worker="w", exclusive=True)
         with pytest.raises(InvalidOption, match="calls a function at its end"):
             jobs.submit("work", 1, on_failed="me")  # type: ignore[call-overload]
+
+
+async def test_class_commands_and_inline_tests(jobs: Jobs) -> None:
+    jobs.command(Use)
+    jobs.provide(Tool, Tool)
+    async with jobs.start():
+        tool, number = await jobs.run(Use, 5)
+        assert (type(tool), number) == (Tool, 5)
+    async with jobs:
+        with pytest.raises(DbjobsError, match="Tool"):  # nothing has opened what it needs
+            await jobs.run(Use, 5)
+    async with inline(jobs):
+        tool, number = await jobs.submit("Use", 6)
+        assert (type(tool), number) == (Tool, 6)
 
 
 # --- the end ----------------------------------------------------------------------------------------
