@@ -22,7 +22,6 @@ class Mailer:
         self.name = name
 
 
-@pytest.mark.once
 async def test_its_constructor_gets_what_the_node_has_opened(jobs: Jobs) -> None:
     told: list[str] = []
     made: list[object] = []
