@@ -1,8 +1,10 @@
 """dbjobs: durable background jobs in the database you already have."""
 
+from dbjobs.asgi.response import ApiResponse
 from dbjobs.commands.registry import Command
 from dbjobs.context import JobContext
 from dbjobs.errors import (
+    ApiFailed,
     AttemptLost,
     Cancel,
     DatabaseError,
@@ -25,12 +27,15 @@ from dbjobs.errors import (
     SchemaTooOld,
     UnknownCommand,
     UnknownJob,
+    UnknownUser,
     WorkersStopped,
     WrongLoop,
 )
 from dbjobs.jobs import Jobs
 from dbjobs.log_filter import JobFilter
 from dbjobs.models import (
+    ApiCommandOptions,
+    ApiOptions,
     Backoff,
     BatchProgress,
     CommandOptions,
@@ -47,10 +52,15 @@ from dbjobs.models import (
     QueueInfo,
 )
 from dbjobs.transaction import Transaction
+from dbjobs.users import current_user
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "ApiCommandOptions",
+    "ApiFailed",
+    "ApiOptions",
+    "ApiResponse",
     "AttemptLost",
     "Backoff",
     "BatchProgress",
@@ -92,6 +102,8 @@ __all__ = [
     "Transaction",
     "UnknownCommand",
     "UnknownJob",
+    "UnknownUser",
     "WorkersStopped",
     "WrongLoop",
+    "current_user",
 ]

@@ -14,18 +14,24 @@ from typing import Any, Literal, Self, TypeVar, Unpack, cast, overload
 import anyio
 from msgspec.structs import replace
 
+from dbjobs.asgi.api_jobs import REQUEST_TYPE, ApiJobs
+from dbjobs.asgi.application import Application, UserHeaders
+from dbjobs.asgi.exchange import AsgiApp
+from dbjobs.asgi.response import ApiResponse
 from dbjobs.client.client import Client
 from dbjobs.client.sync import SyncJobs
 from dbjobs.commands import options as job_options
 from dbjobs.commands.registry import Command, Registry, ShouldRetry, base_row
 from dbjobs.commands.signature import Handler
-from dbjobs.context import AsyncBare, AsyncHandler, Named, P, PlainBare, PlainHandler, Q, R, current_job
+from dbjobs.context import AsyncBare, AsyncHandler, JobContext, Named, P, PlainBare, PlainHandler, Q, R, current_job
 from dbjobs.engine.children import refusal
 from dbjobs.engine.settings import StartOptions, make_settings
 from dbjobs.engine.signals import signalled
 from dbjobs.engine.supervisor import Engine
 from dbjobs.errors import InvalidOption, JobFailed, UnknownJob, WorkersStopped
 from dbjobs.models import (
+    ApiCommandOptions,
+    ApiOptions,
     BatchProgress,
     CommandOptions,
     EnqueueManyOptions,
@@ -48,6 +54,7 @@ from dbjobs.store.database import make_database
 from dbjobs.store.records import NewJob
 from dbjobs.store.repository.reading import JOB_FILTERS, LIVE_FILTERS
 from dbjobs.store.transactions.enqueueing import Parent
+from dbjobs.users import UserResolver, Users
 
 log = logging.getLogger("dbjobs")
 
@@ -75,6 +82,10 @@ class Jobs:
             take, as many for the transactions of its handlers (``job.transaction()``), one for its heartbeat and,
             on PostgreSQL, one for notices: at most 3 * pool_size + 2, and 2 * pool_size + 2 where no handler
             opens a transaction. SQLite: the same threads serve the client and the node; the heartbeat has its own.
+        user_resolver: ``(user_id) -> user``, async or plain, called before the handler of a job that has a
+            ``user_id``, once an attempt; None means that there is no such user, and the job fails. What it gives is
+            ``current_user()`` and ``job.user``. A plain one is called in the event loop, so it must not wait.
+        user_resolver_in_thread: call a plain one in a thread, because it waits (for a database, say).
 
     Raises:
         InvalidUrl, InvalidOption, MissingDriver: at once, nothing is connected yet.
@@ -90,6 +101,8 @@ class Jobs:
         max_payload_bytes: int = 1_048_576,
         migrate: bool = True,
         pool_size: int | None = None,
+        user_resolver: UserResolver | None = None,
+        user_resolver_in_thread: bool = False,
     ) -> None:
         if pool_size is not None and (not isinstance(pool_size, int) or pool_size < 2):
             raise InvalidOption(f"pool_size={pool_size!r} must be a whole number >= 2")
@@ -100,6 +113,8 @@ class Jobs:
         self.url = url
         self.schema = schema
         self._registry = Registry(base)
+        self._api = ApiJobs(self._registry, max_payload_bytes=max_payload_bytes)
+        self._users = None if user_resolver is None else Users(user_resolver, in_thread=user_resolver_in_thread)
         self._max_payload_bytes = max_payload_bytes
         self._client = Client(lambda: make_database(url, schema=schema, pool_size=pool_size), migrate=migrate)
         self.queues = QueueAdmin(self._client)
@@ -172,6 +187,141 @@ class Jobs:
         """Names of the commands that this process can run."""
         return self._registry.runnable()
 
+    # --- API jobs -------------------------------------------------------------------------------
+
+    @overload
+    def api(self, handler: H, /) -> H: ...
+
+    @overload
+    def api(
+        self,
+        handler: None = None,
+        /,
+        *,
+        name: str | None = None,
+        process: bool = False,
+        should_retry: ShouldRetry | None = None,
+        **defaults: Unpack[CommandOptions],
+    ) -> Callable[[H], H]: ...
+
+    def api(
+        self,
+        handler: Any = None,
+        /,
+        *,
+        name: str | None = None,
+        process: bool = False,
+        should_retry: ShouldRetry | None = None,
+        **defaults: Unpack[CommandOptions],
+    ) -> Any:
+        """Register a handler that ``enqueue_api`` finds by the type of its request; use as a decorator.
+
+        Args:
+            handler: ``(request)`` or ``(request, job)``, whose request is a class of its own.
+            name: what its jobs are listed by; the name of the request's class if it is left out.
+            process, should_retry, defaults: as for ``command``.
+
+        Raises:
+            InvalidOption: the request has no class of its own, or that has a handler already; and as ``command``.
+        """
+
+        def register(function: H) -> H:
+            self._api.add(function, name=name, process=process, should_retry=should_retry, defaults=dict(defaults))
+            return function
+
+        return register if handler is None else register(handler)
+
+    def mount_api(
+        self,
+        app: AsgiApp,
+        *,
+        base_url: str = "http://localhost",
+        client: tuple[str, int] | None = ("dbjobs", 0),
+        state: Mapping[str, Any] | Callable[[], Mapping[str, Any]] | None = None,
+        user_headers: UserHeaders | None = None,
+    ) -> None:
+        """Let API jobs call this ASGI application, in this process; only nodes that have one run them.
+
+        Its lifespan is not run: that is up to the program that the workers run in.
+
+        Args:
+            base_url: scheme, host and root path that requests seem to come in by, for links and host checks.
+            client: the peer that they seem to come from.
+            state: the state that the application's lifespan gave (``request.state``), or a function that gives it.
+            user_headers: ``(user) -> headers``, async or plain: what the application's own authentication wants to
+                see of the user of a job (``Authorization``, ``Cookie``). They are made for each attempt, not stored.
+
+        Raises:
+            InvalidOption: an argument is wrong, or another application is mounted.
+        """
+        self._api.mount(Application(app, base_url=base_url, client=client, state=state, user_headers=user_headers))
+
+    @overload
+    def api_options(self, what: None = None, /, **defaults: Unpack[ApiCommandOptions]) -> Callable[[H], H]: ...
+    @overload
+    def api_options(self, what: Any, path: str | None = None, /, **defaults: Unpack[ApiCommandOptions]) -> None: ...
+    def api_options(
+        self, what: Any = None, path: str | None = None, /, **defaults: Unpack[ApiCommandOptions]
+    ) -> Callable[[H], H] | None:
+        """Set default options for the jobs of one route or request type; later calls add to earlier ones.
+
+        Args:
+            what: a method (with the route's template as ``path``), a route's function, or a type of request; without
+                it this is a decorator for a route's function.
+            path: as the application has it: ``"/orders/{order_id}"``.
+            defaults: see ApiCommandOptions.
+
+        Raises:
+            InvalidOption.
+        """
+
+        def register(function: H) -> H:
+            self._api.options(function, None, dict(defaults))
+            return function
+
+        if what is None:
+            return register
+        self._api.options(what, path, dict(defaults))
+        return None
+
+    @overload
+    async def enqueue_api(self, method: str, path: str, /, **how: Unpack[ApiOptions]) -> JobRef[ApiResponse]: ...
+    @overload
+    async def enqueue_api(self, what: Any, /, **how: Any) -> JobRef[Any]: ...
+    async def enqueue_api(
+        self,
+        what: Any,
+        path: str | None = None,
+        /,
+        *,
+        connection: Any = None,
+        on_conflict: Literal["return", "raise"] = "return",
+        **how: Any,
+    ) -> JobRef[Any]:
+        """Store a job that calls an API: a route of the mounted application, or a handler of ``@jobs.api``.
+
+        ``enqueue_api("POST", "/orders", json=...)``, ``enqueue_api(ship_order, order_id=7)`` with a route's own
+        function and its path parameters, or ``enqueue_api(SendEmail(...))``.
+
+        Args:
+            what: a method (with ``path``), a route's function, or a request.
+            path: may have a query.
+            connection, on_conflict: as for ``enqueue``.
+            how: ``json``, ``form`` or ``body``, ``query`` and ``headers`` (see ApiOptions), the options of the job (see
+                JobOptions), and with a function its path parameters; those that have the name of an option stand in
+                ``path_params={"user_id": 7}``.
+
+        Returns:
+            A reference to the job. The response of one that called a route is an ApiResponse.
+
+        Raises:
+            UnknownCommand: no handler takes this request, or the function is no route. And as ``enqueue``.
+        """
+        command, request, options = self._api.job(what, path, how)
+        return await self.enqueue(
+            command, request, connection=connection, on_conflict=on_conflict, **cast(JobOptions, options)
+        )
+
     # --- life -----------------------------------------------------------------------------------
 
     async def __aenter__(self) -> Self:
@@ -220,6 +370,7 @@ class Jobs:
         if self._client.is_working:
             raise InvalidOption("start: the workers of this Jobs object are running already")
         settings = make_settings(**options)
+        self._api.refresh()
         in_processes = [name for name in self.commands if self._registry.find(name).process]
         if in_processes and (reason := refusal()) is not None:
             raise InvalidOption(f"start: command {in_processes[0]!r}: {reason}")
@@ -233,6 +384,7 @@ class Jobs:
                 get_many=self._get_many,
                 on_finished=self._client.waits.ended,
                 on_reconnected=self._client.distrust,
+                users=self._users,
             )
             async with engine.running():
                 self._client.engine = engine
@@ -386,8 +538,8 @@ class Jobs:
         job = command.template
         parents: tuple[Parent, ...] = ()
         parent = current_job.get()
-        if parent is not None and "parent_id" not in options:
-            options = {**options, "parent_id": parent.id}
+        if parent is not None:
+            options = _inherited(parent, job, options)
         if options:
             job, parents = job_options.apply(job, self._registry.named(options), where=f"enqueue of {command.name!r}")
         return (self._with_request(command, job, request) if checked else job), parents
@@ -414,7 +566,9 @@ class Jobs:
 
     def _typed(self, job: Job) -> Job:
         command = self._registry.get(job.command)
-        return job if command is None else command.typed(job)
+        if command is None:
+            return self._api.typed(job) if job.request_type == REQUEST_TYPE else job
+        return command.typed(job)
 
     async def get_by_ref_id(self, ref_id: str) -> Job | None:
         """The job with this ref_id; None if there is none.
@@ -609,6 +763,14 @@ def _checked(filters: F, known: tuple[str, ...], where: str) -> F:
     if "state" in given:
         given["state"] = _state(given["state"])
     return cast(F, given)
+
+
+def _inherited(parent: JobContext, job: NewJob, options: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Options of a job that the handler of another one enqueues: its parent, and its user unless one is given."""
+    inherited: dict[str, Any] = {"parent_id": parent.id}
+    if parent.user_id is not None and job.user_id is None:
+        inherited["user_id"] = parent.user_id
+    return {**inherited, **options}
 
 
 def _id(job: Reference) -> int:

@@ -12,11 +12,13 @@ from datetime import timedelta
 from typing import Any, Literal, Protocol, Unpack, overload
 from weakref import WeakSet
 
+from dbjobs.asgi.api_jobs import ApiJobs
+from dbjobs.asgi.response import ApiResponse
 from dbjobs.client.client import Client
 from dbjobs.client.portal import Portal
 from dbjobs.context import AsyncBare, AsyncHandler, Named, P, PlainBare, PlainHandler, Q, R
 from dbjobs.errors import InvalidOption, WrongLoop
-from dbjobs.models import EnqueueManyOptions, EnqueueOptions, Job, JobOptions, JobRef, ManyOptions
+from dbjobs.models import ApiOptions, EnqueueManyOptions, EnqueueOptions, Job, JobOptions, JobRef, ManyOptions
 from dbjobs.queues import QueueAdmin
 from dbjobs.store.adopting import adopt_blocking
 from dbjobs.store.records import NewJob
@@ -33,6 +35,7 @@ class AsyncJobs(Protocol):
     """A Jobs object, as its blocking twin uses it."""
 
     _client: Client
+    _api: ApiJobs
     queues: QueueAdmin
 
     @property
@@ -161,6 +164,24 @@ class SyncJobs:
             return await append_many(db, session, rows, self._known_queues) if rows else []
 
         return run(append())
+
+    @overload
+    def enqueue_api(self, method: str, path: str, /, **how: Unpack[ApiOptions]) -> JobRef[ApiResponse]: ...
+    @overload
+    def enqueue_api(self, what: Any, /, **how: Any) -> JobRef[Any]: ...
+    def enqueue_api(
+        self,
+        what: Any,
+        path: str | None = None,
+        /,
+        *,
+        connection: Any = None,
+        on_conflict: Literal["return", "raise"] = "return",
+        **how: Any,
+    ) -> JobRef[Any]:
+        """Store a job that calls an API (see ``Jobs.enqueue_api``)."""
+        command, request, options = self._jobs._api.job(what, path, how)
+        return self.enqueue(command, request, connection=connection, on_conflict=on_conflict, **options)
 
     # --- look and intervene ---------------------------------------------------------------------
 

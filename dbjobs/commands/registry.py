@@ -199,6 +199,23 @@ class Registry:
         self._commands[name] = command
         return command
 
+    def template(self, name: str, defaults: Mapping[str, Any], *, where: str, request_type: str) -> NewJob:
+        """A row for jobs of this name, with default options.
+
+        Raises:
+            InvalidOption: one of them is wrong, or the name is.
+        """
+        options.check_names(defaults, where=where, job_only=False)
+        base = msgspec.structs.replace(self._base, command=_checked_name(name), request_type=request_type)
+        return options.apply(base, self.named(defaults), where=where)[0]
+
+    def put(self, command: Command) -> None:
+        """Add a command that was made elsewhere, or put it in place of the one of its name."""
+        # A copy: the loop that claims may be going through the commands in another thread.
+        self._commands = {**self._commands, command.name: command}
+        if command.handler is not None:
+            self._by_handler[_key(command.handler)] = command
+
     def find(self, wanted: Any) -> Command:
         """The command for a name, a Command or a handler.
 
