@@ -180,7 +180,8 @@ class SyncJobs:
         **how: Any,
     ) -> JobRef[Any]:
         """Store a job that calls an API (see ``Jobs.enqueue_api``)."""
-        command, request, options = self._jobs._api.job(what, path, how)
+        jobs, _ = self._opened("enqueue_api")
+        command, request, options = jobs._api.job(what, path, how)
         return self.enqueue(command, request, connection=connection, on_conflict=on_conflict, **options)
 
     # --- look and intervene ---------------------------------------------------------------------
