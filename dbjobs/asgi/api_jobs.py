@@ -76,7 +76,8 @@ class ApiJobs:
             )
         known = self._by_type.get(kind)
         if known is not None and known.handler is not None:
-            raise InvalidOption(f"jobs.api: {kind.__name__} has a handler already: {codec.told(known.handler)}")
+            other = getattr(known.handler, "__qualname__", type(known.handler).__name__)
+            raise InvalidOption(f"jobs.api: {kind.__name__} has a handler already: {other}")
         given = {**defaults, **self._of_types.get(kind, {})}
         should_retry = given.pop("should_retry", should_retry)
         command = self._registry.add(

@@ -19,6 +19,8 @@ from starlette.routing import Route
 from dbjobs import Backoff, InvalidOption, JobContext, Jobs, UnknownUser, current_user
 from tests.conformance.helpers import wait_all
 
+pytestmark = pytest.mark.about_us
+
 NO_WAIT = Backoff(first_seconds=0, max_seconds=0)
 
 
