@@ -67,7 +67,8 @@ async def test_a_refusal_fails_at_once_and_keeps_what_it_says_of_fields(jobs: Jo
     jobs.mount_api(application(refuse=refuse))
     async with jobs.start():
         job = await jobs.wait(await jobs.enqueue_api("POST", "/refuse", json={}), timeout=20)
-    assert (job.state, job.error_code, calls, job.response) == ("failed", "http_422", 1, None)
+    assert (str(job.state), job.error_code, calls) == ("failed", "http_422", 1)
+    assert job.response is None
     assert job.error is not None
     assert "body.email: is no address" in job.error
     [error] = job.errors

@@ -140,7 +140,7 @@ async def test_an_api_job_is_authenticated_as_its_user(app: Jobs) -> None:
     middleware = [Middleware(AuthenticationMiddleware, backend=ByHeader())]
     app.mount_api(Starlette(routes=[Route("/private", private)], middleware=middleware), user_headers=headers)
     async with app.start():
-        refs = [await app.enqueue_api("GET", "/private", **more) for more in ({"user_id": "7"}, {})]
+        refs = [await app.enqueue_api("GET", "/private", user_id=user_id) for user_id in ("7", None)]
         forged = await app.enqueue_api("GET", "/private", user_id="8", headers={"authorization": "Bearer name-7"})
         known, stranger, as_8 = await wait_all(app, [*refs, forged])
     assert known.response.json() == ["name-7", "dark", "7"]

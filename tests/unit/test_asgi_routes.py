@@ -124,7 +124,7 @@ def test_litestar() -> None:
     routes = routes_of(app)
     for wanted, path in [(order, "/orders/{order_id}"), (order.fn, "/orders/{order_id}")]:
         assert [route.path for route in routes if is_endpoint(route, wanted)] == [path]
-    for wanted in (Users.make, Users.make.fn):  # type: ignore[attr-defined]
+    for wanted in (Users.make, Users.make.fn):
         assert [route.path for route in routes if is_endpoint(route, wanted)] == ["/v1/users/{name}"]
 
 
