@@ -19,6 +19,7 @@ from dbjobs.errors import InvalidOption
 
 # The version of ASGI's HTTP messages: with it frameworks watch for the disconnect while they stream.
 SPEC_VERSION = "2.3"
+_TRACE_HEADERS = ("traceparent", "tracestate")
 _PORTS = {"http": 80, "https": 443}
 UserHeaders = Callable[[Any], Any]
 
@@ -111,7 +112,7 @@ class Application:
 
     def _scope(self, request: ApiRequest, job: JobContext, of_user: list[tuple[bytes, bytes]]) -> dict[str, Any]:
         state = self._state() if callable(self._state) else self._state
-        trace = _trace_of(job)
+        trace = _trace_of(job) or {name: value for name, value in request.headers if name in _TRACE_HEADERS}
         headers = [
             (b"dbjobs-job-id", str(job.id).encode()),
             (b"dbjobs-attempt", str(job.attempt).encode()),

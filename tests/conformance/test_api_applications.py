@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import httpx
@@ -10,6 +11,7 @@ from fastapi import FastAPI
 from fastapi.responses import StreamingResponse
 
 from dbjobs import Job, Jobs
+from dbjobs.asgi import exchange
 from tests.conformance.api_apps import SAMPLES, Call, effects
 
 pytestmark = pytest.mark.dialect("sqlite")
@@ -96,3 +98,30 @@ async def test_a_stream_over_the_limit_fails_the_job_and_one_that_is_not_kept_do
     assert (whole.state, whole.response.status, whole.response.body) == ("completed", 200, b"")
     assert ended[-1] == "b all"
     assert "a all" not in ended
+
+
+async def test_a_plain_route_that_blocks_its_thread_costs_nobody_else(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exchange, "DISCONNECT_SECONDS", 0.05)
+    jobs = Jobs(url, retry_limit=0)
+    app = FastAPI()
+    jobs.mount_api(app)
+    released = threading.Event()
+
+    @app.get("/block")
+    def block() -> None:
+        released.wait(60)
+
+    @app.get("/other")
+    async def other() -> str:
+        return "fine"
+
+    async with jobs.start(concurrency=1, unresponsive_seconds=0.2):
+        try:
+            blocked = await jobs.enqueue_api("GET", "/block", timeout=0.1)
+            fine = await jobs.enqueue_api("GET", "/other")
+            assert (await jobs.wait(fine, timeout=30)).response.json() == "fine"
+            assert (await jobs.wait(blocked, timeout=30)).error_code == "timeout"
+        finally:
+            released.set()

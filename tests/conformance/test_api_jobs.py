@@ -198,7 +198,9 @@ async def test_the_job_and_its_trace_reach_the_application(jobs: Jobs) -> None:
     async def look(request: Request) -> Response:
         about = request.scope["dbjobs"]
         seen.append((about["job_id"], about["attempt"], about["job"].tag, request.headers["dbjobs-job-id"]))
-        seen.append((request.headers["traceparent"], str(request.url), request.client, request.state.pool))
+        seen.append(
+            (request.headers["traceparent"], about["trace"], str(request.url), request.client, request.state.pool)
+        )
         about["job"].log("from the route")
         return Response()
 
@@ -209,7 +211,7 @@ async def test_the_job_and_its_trace_reach_the_application(jobs: Jobs) -> None:
         await jobs.wait(ref, timeout=20, raise_on_failure=True)
     assert seen == [
         (ref.id, 1, "t", str(ref.id)),
-        (trace, "https://example.com:8443/root/look", ("dbjobs", 0), 5),
+        (trace, {"traceparent": trace}, "https://example.com:8443/root/look", ("dbjobs", 0), 5),
     ]
 
 
