@@ -22,11 +22,14 @@ from dbjobs.store import repository
 from dbjobs.store.database import Database
 from dbjobs.store.records import Outcome
 from dbjobs.store.transactions.settlement import FINALS, Settlement
+from dbjobs.wording import counted
 
 log = logging.getLogger("dbjobs")
 
 # Outcomes of one transaction.
 LARGEST_BATCH = 1000
+# How long the first outcome of a burst waits for the others, at most.
+LONGEST_GATHERING_SECONDS = 0.005
 # Outcomes that may wait to be written before claims stop: a slow database must not fill the memory.
 MOST_WAITING = 4000
 
@@ -143,6 +146,7 @@ class Finisher:
         while True:
             await self._wait()
             while self._waiting or self._lanes_back:
+                await self._gather()
                 if self._lanes_back:
                     with anyio.CancelScope(shield=True):
                         await self._give_back_lanes()
@@ -165,6 +169,17 @@ class Finisher:
                     await self._write_refused(current_node)
             if not self._refused and not self._waiting and not self._lanes_back:
                 self._idle.set()
+
+    async def _gather(self) -> None:
+        """Let a burst come together: each statement costs something, and a commit a write to the disk.
+
+        An outcome that is alone waits one turn of the event loop for others.
+        """
+        until = time.monotonic() + LONGEST_GATHERING_SECONDS
+        waiting = 0
+        while waiting < len(self._waiting) < LARGEST_BATCH and time.monotonic() < until:
+            waiting = len(self._waiting)
+            await asyncio.sleep(0)
 
     async def _wait(self) -> None:
         """Wait for outcomes, or until those that were refused are tried again."""
@@ -212,9 +227,9 @@ class Finisher:
         if str(error) not in self._told:
             self._told.add(str(error))
             log.error(
-                "outcomes of %d jobs are refused by the database, and not for what they hold: %s; they are kept and "
+                "outcomes of %s are refused by the database, and not for what they hold: %s; they are kept and "
                 "tried again",
-                sum(len(part.entries) for part in parts), error,
+                counted(sum(len(part.entries) for part in parts), "job"), error,
             )  # fmt: skip
         self._refused += parts
         self._pause = min(self._pause * 2 or FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS)

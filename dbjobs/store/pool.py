@@ -38,7 +38,9 @@ C = TypeVar("C", bound=Closable)
 
 
 class Pool(Generic[C]):
-    """At most ``size`` connections, made when they are needed; the one used last is used next.
+    """At most ``size`` connections, made when they are needed; of those that are idle the oldest is used next.
+
+    So the same few do nearly all the work, and have its statements planned. After a rush, the others rest.
 
     Args:
         connect: makes a connection.
@@ -59,7 +61,9 @@ class Pool(Generic[C]):
         self._size = self._free = size
         self._wait_seconds = wait_seconds
         self._has_news = has_news
-        self._idle: list[C] = []
+        self._idle: list[C] = []  # the oldest comes last
+        self._ages: dict[C, int] = {}  # in the order in which they were made
+        self._made = 0
         self._waiters: deque[asyncio.Future[C | None]] = deque()
         self._used: dict[C, float] = {}  # since when, by time.monotonic()
         self._closed = False
@@ -96,8 +100,7 @@ class Pool(Generic[C]):
                     connection.terminate()  # nobody has asked it anything: these are most likely its last words
                 if not connection.is_closed():
                     return connection
-                del self._used[connection]
-                self._free += 1
+                self._lose(connection)
             if self._free:
                 return await self._make()
             waiter: asyncio.Future[C | None] = asyncio.get_running_loop().create_future()
@@ -118,18 +121,17 @@ class Pool(Generic[C]):
             if handed is not None:
                 if not handed.is_closed():
                     return handed
-                self._used.pop(handed, None)
-                self._free += 1
+                self._lose(handed)
 
     def release(self, connection: C) -> None:
         """Give a connection back; a closed one makes room for a new one."""
-        self._used.pop(connection, None)
         if self._closed and not connection.is_closed():
             connection.terminate()
         if connection.is_closed():
-            self._free += 1
+            self._lose(connection)
             self._pass_on(None)
         else:
+            self._used.pop(connection, None)
             self._pass_on(connection)
 
     def distrust(self, unanswered_seconds: float | None = None) -> None:
@@ -140,8 +142,8 @@ class Pool(Generic[C]):
                 they wait for will not come.
         """
         idle, self._idle = self._idle, []
-        self._free += len(idle)
         for connection in idle:
+            self._lose(connection)
             connection.terminate()
         if unanswered_seconds is not None and self._used:
             now, loop = time.monotonic(), asyncio.get_running_loop()
@@ -178,6 +180,8 @@ class Pool(Generic[C]):
             self._pass_on(None)
             raise
         self._used[connection] = time.monotonic()
+        self._made += 1
+        self._ages[connection] = self._made
         if self._closed:
             self.release(connection)
             raise DatabaseError("the database was closed")
@@ -201,3 +205,11 @@ class Pool(Generic[C]):
                 return
         if connection is not None:
             self._idle.append(connection)
+            if len(self._idle) > 1:
+                self._idle.sort(key=self._ages.__getitem__, reverse=True)
+
+    def _lose(self, connection: C) -> None:
+        """A connection that can be used no more makes room for a new one."""
+        self._used.pop(connection, None)
+        self._ages.pop(connection, None)
+        self._free += 1

@@ -120,3 +120,16 @@ async def test_what_comes_after_the_end_is_ended() -> None:
     connecting.set()
     with pytest.raises(DatabaseError, match="closed"):
         await late
+
+
+async def test_the_oldest_idle_connection_is_used_next() -> None:
+    pool = make_pool(3)
+    first, second, third = [await pool.acquire() for _ in range(3)]
+    for connection in (second, first, third):
+        pool.release(connection)
+    assert [await pool.acquire() for _ in range(3)] == [first, second, third]
+    first.terminate()
+    for connection in (third, first, second):
+        pool.release(connection)
+    assert [await pool.acquire(), await pool.acquire()] == [second, third]
+    assert await pool.acquire() is not first

@@ -209,8 +209,10 @@ class PostgresConnection:
             # A call that the driver refuses has not been sent, and a statement that the server refuses is undone. So is
             # one that comes to a session which an administrator has ended: a session that has committed says so
             # before it says that it ends (a wait for a standby that is cut off by it ends without a word).
-            self.unsent = isinstance(error, asyncpg.InterfaceError | asyncpg.InternalClientError) or isinstance(
-                error.__cause__, asyncpg.AdminShutdownError
+            self.unsent = (
+                isinstance(error, asyncpg.InterfaceError | asyncpg.InternalClientError)
+                or isinstance(error.__cause__, asyncpg.AdminShutdownError)
+                or _is_poolers_refusal(error.__cause__)
             )
             is_refusal = isinstance(error, asyncpg.PostgresError)
             is_refusal = is_refusal and not isinstance(error, asyncpg.PostgresConnectionError)
@@ -220,6 +222,15 @@ class PostgresConnection:
         elif not isinstance(error, asyncpg.PostgresError) and not is_mistake(error):
             self.terminate()
         return translation
+
+
+def _is_poolers_refusal(cause: BaseException | None) -> bool:
+    """True if PgBouncer has dropped us before it passed the statement on.
+
+    Its server connection ended while it set the client's parameters there, which it does before the client's first
+    packet goes through. (Its "server conn crashed?" comes later: then the statement may have been carried out.)
+    """
+    return isinstance(cause, asyncpg.ProtocolViolationError) and "invalid server parameter" in str(cause)
 
 
 def _watched(raw: Raw, limits: Limits) -> Any:

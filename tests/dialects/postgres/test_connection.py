@@ -55,7 +55,10 @@ def lost(cause: BaseException | None = None) -> Exception:
         (ConnectionResetError("reset"), True, DatabaseUnavailable, True, False, True),
         (lost(), True, DatabaseUnavailable, True, False, True),
         (lost(asyncpg.CrashShutdownError("crash")), True, DatabaseUnavailable, True, False, True),
+        (lost(asyncpg.ProtocolViolationError("server conn crashed?")), True, DatabaseUnavailable, True, False, True),
         # nothing was done
+        (lost(asyncpg.ProtocolViolationError("invalid server parameter")), True,
+         DatabaseUnavailable, True, True, False),
         (lost(asyncpg.AdminShutdownError("bye")), True, DatabaseUnavailable, True, True, False),
         (asyncpg.InterfaceError("connection is closed"), True, DatabaseUnavailable, True, True, False),
         (asyncpg.InterfaceError("cannot perform operation: another operation is in progress"), False,
