@@ -14,9 +14,10 @@ from typing import Any, Literal, Self, TypeVar, Unpack, cast, overload
 import anyio
 from msgspec.structs import replace
 
-from dbjobs.asgi.api_jobs import REQUEST_TYPE, ApiJobs
+from dbjobs.asgi.api_jobs import ApiJobs
 from dbjobs.asgi.application import Application, UserHeaders
 from dbjobs.asgi.exchange import AsgiApp
+from dbjobs.asgi.handlers import REQUEST_TYPE
 from dbjobs.asgi.response import ApiResponse
 from dbjobs.client.client import Client
 from dbjobs.client.sync import SyncJobs
@@ -226,7 +227,9 @@ class Jobs:
         """
 
         def register(function: H) -> H:
-            self._api.add(function, name=name, process=process, should_retry=should_retry, defaults=dict(defaults))
+            self._api.handlers.add(
+                function, name=name, process=process, should_retry=should_retry, defaults=dict(defaults)
+            )
             return function
 
         return register if handler is None else register(handler)

@@ -1,4 +1,4 @@
-"""API jobs of one Jobs object: handlers by the type of their request, and routes of the mounted application."""
+"""API jobs of one Jobs object: the routes of the mounted application, and what callers name to call them."""
 
 from __future__ import annotations
 
@@ -10,24 +10,23 @@ from typing import Any
 import msgspec
 
 from dbjobs.asgi.application import Application, CallSettings
+from dbjobs.asgi.handlers import REQUEST_TYPE, Handlers, is_record
 from dbjobs.asgi.request import METHODS, ApiRequest, checked_method, checked_path, decoded, make_request
 from dbjobs.asgi.response import ApiResponse
 from dbjobs.asgi.routes import ANY, Route, find, is_endpoint, label, make_route, routes_of
 from dbjobs.commands import codec
 from dbjobs.commands.options import OPTION_NAMES
-from dbjobs.commands.registry import Command, Registry, ShouldRetry
-from dbjobs.commands.signature import Handler, signature
+from dbjobs.commands.registry import Command, Registry
 from dbjobs.context import JobContext
 from dbjobs.errors import InvalidOption, UnknownCommand
 from dbjobs.models import Job
 
-REQUEST_TYPE = "api"
 _CALL_NAMES = ("json", "form", "body", "query", "headers")
 _SETTINGS = ("keep_body", "max_response_bytes", "should_retry")
 
 
 class ApiJobs:
-    """What ``Jobs.api``, ``mount_api``, ``api_options`` and ``enqueue_api`` do, but for the database.
+    """What ``mount_api``, ``api_options`` and ``enqueue_api`` do, but for the database.
 
     Each route has a command of its own name (``POST /orders/{id}``), so jobs are claimed, counted and given options by
     route. A request that no route takes, or an application whose routes cannot be seen, has ``POST *``.
@@ -35,12 +34,11 @@ class ApiJobs:
 
     def __init__(self, registry: Registry, *, max_payload_bytes: int) -> None:
         self._registry = registry
+        self.handlers = Handlers(registry)
         self._limit = max_payload_bytes
         self._application: Application | None = None
         self._routes: list[Route] = []
         self._declared: list[Route] = []
-        self._of_types: dict[type, dict[str, Any]] = {}
-        self._by_type: dict[type, Command] = {}
         self._of_labels: dict[str, dict[str, Any]] = {}
         self._of_functions: list[tuple[Any, dict[str, Any]]] = []
         self._by_function: dict[str, dict[str, Any]] = {}
@@ -48,48 +46,6 @@ class ApiJobs:
         self._is_stale = False
         self._decode = codec.decoder(ApiRequest, command="enqueue_api")
         self._decode_response = codec.response_decoder(ApiResponse)
-
-    # --- handlers by the type of their request --------------------------------------------------
-
-    def add(
-        self,
-        handler: Handler,
-        *,
-        name: str | None,
-        process: bool,
-        should_retry: ShouldRetry | None,
-        defaults: Mapping[str, Any],
-    ) -> None:
-        """Register a handler, found by the type of its request.
-
-        Raises:
-            InvalidOption: its request has no type of its own, or that type has a handler already.
-        """
-        told = getattr(handler, "__name__", type(handler).__name__)
-        parameters = _hinted(handler)
-        kind = parameters[0] if parameters else None
-        if not isinstance(kind, type) or not _is_record(kind):
-            shown = "takes no request" if kind is None else f"takes {codec.told(kind)}"
-            raise InvalidOption(
-                f"jobs.api: {told} {shown}; an API handler is found by the type of its request, so that must be a "
-                "class of its own: a dataclass, msgspec Struct, pydantic model or attrs class"
-            )
-        known = self._by_type.get(kind)
-        if known is not None and known.handler is not None:
-            other = getattr(known.handler, "__qualname__", type(known.handler).__name__)
-            raise InvalidOption(f"jobs.api: {kind.__name__} has a handler already: {other}")
-        given = {**defaults, **self._of_types.get(kind, {})}
-        should_retry = given.pop("should_retry", should_retry)
-        command = self._registry.add(
-            handler, name=name or kind.__name__, process=process, should_retry=should_retry, defaults=given
-        )
-        template = msgspec.structs.replace(command.template, request_type=REQUEST_TYPE)
-        self._of_types[kind] = given
-        self._put_type(kind, msgspec.structs.replace(command, template=template))
-
-    def _put_type(self, kind: type, command: Command) -> None:
-        self._by_type[kind] = command
-        self._registry.put(command)
 
     # --- the application ------------------------------------------------------------------------
 
@@ -190,34 +146,13 @@ class ApiJobs:
             self._put_label(route.labels()[0])
         elif path is not None:
             raise InvalidOption(f"{where}: a path goes with a method: api_options('POST', '/orders', ...)")
-        elif isinstance(what, type) and _is_record(what):
-            self._options_of_type(what, given)
+        elif is_record(what):
+            self.handlers.options(what, given)
         elif callable(what):
             self._of_functions.append((what, given))
             self._is_stale = True
         else:
             raise InvalidOption(f"{where}: {what!r} is neither a method, nor a request type, nor a route's function")
-
-    def _options_of_type(self, kind: type, given: dict[str, Any]) -> None:
-        for name in ("keep_body", "max_response_bytes"):
-            if name in given:
-                raise InvalidOption(
-                    f"api_options of {kind.__name__}: {name} is about routes; a handler has no HTTP answer"
-                )
-        merged = self._of_types[kind] = {**self._of_types.get(kind, {}), **given}
-        plain = {name: value for name, value in merged.items() if name != "should_retry"}
-        known = self._by_type.get(kind)
-        name = kind.__name__ if known is None else known.name
-        template = self._registry.template(name, plain, where=f"api_options of {name}", request_type=REQUEST_TYPE)
-        if known is None:  # handled by other processes: its requests are checked here all the same
-            if self._registry.get(name) is not None:
-                raise InvalidOption(f"api_options of {name}: a command has this name already")
-            known = Command(
-                name=name, handler=None, request_type=kind, takes_request=True, takes_context=False, is_async=True,
-                process=False, template=template, decode=codec.decoder(kind, command=name), should_retry=None,
-            )  # fmt: skip
-        retry = merged.get("should_retry", known.should_retry)
-        self._put_type(kind, msgspec.structs.replace(known, template=template, should_retry=retry))
 
     # --- jobs -----------------------------------------------------------------------------------
 
@@ -238,7 +173,7 @@ class ApiJobs:
             return self._of_path(method, path), make_request(method, path, call, limit=self._limit), options
         if path is not None:
             raise InvalidOption("enqueue_api: a path goes with a method: enqueue_api('POST', '/orders', ...)")
-        command = self._by_type.get(type(what))
+        command = self.handlers.of(what)
         if command is not None:
             for name in (*call, *(("path_params",) if "path_params" in given else ())):
                 raise InvalidOption(
@@ -246,7 +181,7 @@ class ApiJobs:
                 )
             return command, what, options
         if isinstance(what, type) or not callable(what):
-            raise UnknownCommand(self._unknown_type(what))
+            raise UnknownCommand(self.handlers.unknown(what))
         return self._of_function(what, given, call, options)
 
     def _of_path(self, method: str, path: str) -> Command:
@@ -262,11 +197,10 @@ class ApiJobs:
         self, function: Any, given: Mapping[str, Any], call: Mapping[str, Any], options: dict[str, Any]
     ) -> tuple[Command, Any, dict[str, Any]]:
         told = getattr(function, "__qualname__", None) or getattr(function, "__name__", None) or repr(function)
-        for kind, known in self._by_type.items():
-            if known.handler is function:
-                raise UnknownCommand(
-                    f"enqueue_api: {told} is the API handler of {kind.__name__}: enqueue_api({kind.__name__}(...))"
-                )
+        if (kind := self.handlers.kind_of(function)) is not None:
+            raise UnknownCommand(
+                f"enqueue_api: {told} is the API handler of {kind.__name__}: enqueue_api({kind.__name__}(...))"
+            )
         if self._application is None:
             raise UnknownCommand(
                 f"enqueue_api: which route {told} is, only its application knows: jobs.mount_api(app) first"
@@ -310,16 +244,6 @@ class ApiJobs:
     def _routes_to(self, function: Any) -> list[Route]:
         return [route for route in self._routes if is_endpoint(route, function)]
 
-    def _unknown_type(self, what: Any) -> str:
-        if isinstance(what, type) and what in self._by_type:
-            return f"enqueue_api: give a request, {what.__name__}(...), not its class"
-        kind = what if isinstance(what, type) else type(what)
-        known = ", ".join(sorted(one.__name__ for one in self._by_type)) or "none"
-        return (
-            f"enqueue_api: no API handler takes a {kind.__name__}; registered are: {known}. Register one with "
-            "@jobs.api, or, if other processes handle it, name the type with jobs.api_options"
-        )
-
     def typed(self, job: Job[Any]) -> Job[Any]:
         """The answer of an API job whose route this process does not know as what it is, an ApiResponse."""
         if self._decode_response is None or not isinstance(job.response, dict) or " " not in job.command:
@@ -328,14 +252,3 @@ class ApiJobs:
             return msgspec.structs.replace(job, response=self._decode_response(job.response))
         except (msgspec.ValidationError, msgspec.DecodeError):
             return job
-
-
-def _hinted(handler: Any) -> list[Any]:
-    """The declared types of a handler's arguments, but for the job's context."""
-    function = handler if inspect.isroutine(handler) else getattr(handler, "__call__", handler)  # noqa: B004
-    taken = signature(function, f"jobs.api: {getattr(handler, '__name__', type(handler).__name__)}")
-    return [taken.request_type] if taken.takes_request else []
-
-
-def _is_record(kind: type) -> bool:
-    return codec._is_record(kind) or hasattr(kind, "__attrs_attrs__")

@@ -150,6 +150,31 @@ async def test_an_end_from_outside_reaches_the_application_as_a_disconnect(jobs:
     )
 
 
+async def test_a_node_that_stops_disconnects_and_hands_the_job_back(jobs: Jobs) -> None:
+    ready = asyncio.Event()
+    calls: list[int] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        calls.append(scope["dbjobs"]["attempt"])
+        if len(calls) == 1:
+            ready.set()
+            assert (await receive())["type"] == "http.disconnect"
+            return  # an answer that was not given
+        await send({"type": "http.response.start", "status": 200})
+        await send({"type": "http.response.body"})
+
+    jobs.mount_api(app)
+    async with jobs:
+        async with jobs.start(grace_seconds=0):
+            ref = await jobs.enqueue_api("GET", "/", retry_limit=0)
+            await soon(ready, "the application is called")
+        assert await state_of(jobs, ref) is JobState.QUEUED
+        async with jobs.start():
+            job = await jobs.wait(ref, timeout=20)
+    assert (job.state, calls, job.errors) == ("completed", [1, 2], ())
+
+
 @dataclass
 class SendEmail:
     to: str
