@@ -9,8 +9,9 @@ from dbjobs.asgi.api_jobs import ApiJobs
 from dbjobs.asgi.application import Application, UserHeaders
 from dbjobs.asgi.exchange import AsgiApp
 from dbjobs.asgi.response import ApiResponse
-from dbjobs.commands.registry import ShouldRetry
+from dbjobs.commands.registry import Command, ShouldRetry
 from dbjobs.commands.signature import Handler
+from dbjobs.errors import InvalidOption
 from dbjobs.models import ApiCommandOptions, ApiOptions, CommandOptions, JobRef
 
 H = TypeVar("H", bound=Handler)
@@ -154,3 +155,20 @@ class ApiCalls:
         command, request, options = self._api.job(what, path, how)
         enqueue: Callable[..., Awaitable[JobRef[Any]]] = self.enqueue  # type: ignore[attr-defined]
         return await enqueue(command, request, connection=connection, on_conflict=on_conflict, **options)
+
+    def api_call(self, what: Any, path: str | None = None, /, **how: Any) -> tuple[Command, Any]:
+        """What ``enqueue_api`` would store, as a command and its request, for calls that take these.
+
+        ``await jobs.enqueue(*jobs.api_call("GET", "/report"))`` is ``await jobs.enqueue_api("GET", "/report")``.
+
+        Args:
+            what, path: as for ``enqueue_api``.
+            how: the same, without options of the job: they go to the call that takes the result.
+
+        Raises:
+            As ``enqueue_api``. InvalidOption: an option of the job was given.
+        """
+        command, request, options = self._api.job(what, path, how)
+        for name in options:
+            raise InvalidOption(f"api_call: {name!r} goes to the call that takes its result, or is unknown")
+        return command, request

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 
-from dbjobs import InvalidRequest, JobContext, Jobs
+from dbjobs import InvalidOption, InvalidRequest, JobContext, Jobs
 from dbjobs.store.records import NewJob
 
 
@@ -120,6 +120,13 @@ def test_an_application_makes_this_process_run_its_routes(jobs: Jobs) -> None:
     jobs._api.refresh()
     methods = ("DELETE", "GET", "OPTIONS", "PATCH", "POST", "PUT", "QUERY")
     assert sorted(jobs.commands) == sorted(["GET /x", "POST /declared", *(f"{method} *" for method in methods)])
+
+
+def test_a_call_is_a_command_and_its_request(jobs: Jobs) -> None:
+    command, request = jobs.api_call("POST", "/x?a=1", json=[1])
+    assert (command.name, request.method, request.path, request.query) == ("POST *", "POST", "/x", "a=1")
+    with pytest.raises(InvalidOption, match="api_call: 'tag' goes to the call that takes its result"):
+        jobs.api_call("POST", "/x", tag="t")
 
 
 def test_reading_the_routes_again_makes_nothing_anew(jobs: Jobs) -> None:
