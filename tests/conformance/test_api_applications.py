@@ -14,7 +14,7 @@ from dbjobs import Job, Jobs
 from dbjobs.asgi import exchange
 from tests.conformance.api_apps import SAMPLES, Call, effects
 
-pytestmark = pytest.mark.dialect("sqlite")
+pytestmark = pytest.mark.once
 
 # Each is in one place only: what the client and the server agree on for the way, and what we do not keep.
 NOT_COMPARED = {"date", "server", "set-cookie", "content-length", "transfer-encoding", "content-encoding", "vary"}

@@ -19,8 +19,6 @@ from dbjobs import ApiResponse, Backoff, InvalidRequest, JobContext, Jobs, JobSt
 from dbjobs.engine import dispatcher
 from tests.conformance.helpers import eventually, soon, state_of
 
-pytestmark = pytest.mark.about_us
-
 Handler = Callable[[Request], Awaitable[Response]]
 NO_WAIT = Backoff(first_seconds=0, max_seconds=0)
 
@@ -78,6 +76,7 @@ async def test_a_refusal_fails_at_once_and_keeps_what_it_says_of_fields(jobs: Jo
     assert '"loc":["body","email"]' in error.body
 
 
+@pytest.mark.once
 async def test_what_may_go_away_is_tried_again(jobs: Jobs) -> None:
     statuses = [408, 423, 425, 429, 500, 503, 204]
 
@@ -113,6 +112,7 @@ async def _is_scheduled(jobs: Jobs, ref: Any) -> bool:
     return await state_of(jobs, ref) is JobState.SCHEDULED
 
 
+@pytest.mark.once
 async def test_an_error_that_leaves_the_application_is_a_failed_attempt_with_its_traceback(jobs: Jobs) -> None:
     async def fail(request: Request) -> Response:
         raise LookupError("the reason")
@@ -125,6 +125,7 @@ async def test_an_error_that_leaves_the_application_is_a_failed_attempt_with_its
     assert 'raise LookupError("the reason")' in (job.errors[0].traceback or "")
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("ended_by", ["cancel", "timeout"])
 async def test_an_end_from_outside_reaches_the_application_as_a_disconnect(jobs: Jobs, ended_by: str) -> None:
     ready, heard = asyncio.Event(), asyncio.Event()
@@ -150,6 +151,7 @@ async def test_an_end_from_outside_reaches_the_application_as_a_disconnect(jobs:
     )
 
 
+@pytest.mark.once
 async def test_a_node_that_stops_disconnects_and_hands_the_job_back(jobs: Jobs) -> None:
     ready = asyncio.Event()
     calls: list[int] = []
@@ -181,6 +183,7 @@ class SendEmail:
     subject: str = ""
 
 
+@pytest.mark.once
 async def test_a_handler_is_found_by_the_type_of_its_request(jobs: Jobs) -> None:
     @jobs.api(queue="mail")
     async def send(request: SendEmail, job: JobContext) -> str:
@@ -194,6 +197,7 @@ async def test_a_handler_is_found_by_the_type_of_its_request(jobs: Jobs) -> None
     assert (job.request_type, job.command, job.request_name) == ("api", "SendEmail", "SendEmail")
 
 
+@pytest.mark.once
 async def test_only_a_node_with_the_application_runs_it(
     url: str, jobs: Jobs, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -217,6 +221,7 @@ async def test_only_a_node_with_the_application_runs_it(
 async def order_less() -> None: ...
 
 
+@pytest.mark.once
 async def test_the_job_and_its_trace_reach_the_application(jobs: Jobs) -> None:
     seen: list[Any] = []
 
@@ -240,6 +245,7 @@ async def test_the_job_and_its_trace_reach_the_application(jobs: Jobs) -> None:
     ]
 
 
+@pytest.mark.once
 async def test_code_without_an_event_loop_enqueues_too(jobs: Jobs) -> None:
     jobs.mount_api(application(order=order))
     async with jobs.start():

@@ -19,8 +19,6 @@ from starlette.routing import Route
 from dbjobs import Backoff, InvalidOption, JobContext, Jobs, UnknownUser, current_user
 from tests.conformance.helpers import wait_all
 
-pytestmark = pytest.mark.about_us
-
 NO_WAIT = Backoff(first_seconds=0, max_seconds=0)
 
 
@@ -133,6 +131,7 @@ async def private(request: Request) -> Response:
     return JSONResponse([request.user.display_name, request.cookies.get("theme"), current_user().id])
 
 
+@pytest.mark.once
 async def test_an_api_job_is_authenticated_as_its_user(app: Jobs) -> None:
     async def headers(user: User) -> dict[str, str]:
         return {"Authorization": f"Bearer name-{user.id}", "Cookie": "theme=dark"}
@@ -161,7 +160,7 @@ async def _as_7(app: Jobs, **options: Any) -> Any:
         return await app.wait(await app.enqueue(who, user_id="7"), timeout=20)
 
 
-@pytest.mark.dialect("sqlite")
+@pytest.mark.once
 @pytest.mark.parametrize("in_thread", [False, True])
 async def test_a_plain_resolver_runs_in_the_event_loop_or_in_a_thread_if_it_waits(url: str, in_thread: bool) -> None:
     threads: list[bool] = []
@@ -174,14 +173,14 @@ async def test_a_plain_resolver_runs_in_the_event_loop_or_in_a_thread_if_it_wait
     assert (job.response, threads) == ("7", [in_thread])
 
 
-@pytest.mark.dialect("sqlite")
+@pytest.mark.once
 async def test_without_a_resolver_a_user_id_is_a_text_and_nobody_is_the_user(url: str) -> None:
     job = await _as_7(Jobs(url))
     assert (job.state, job.user_id, job.response) == ("completed", "7", None)
     assert current_user() is None
 
 
-@pytest.mark.dialect("sqlite")
+@pytest.mark.once
 async def test_a_resolver_that_raises_fails_the_attempt_and_one_that_knows_a_reason_the_job(url: str) -> None:
     calls = 0
 
@@ -197,7 +196,7 @@ async def test_a_resolver_that_raises_fails_the_attempt_and_one_that_knows_a_rea
     assert [error.code for error in job.errors] == ["ConnectionError", "UnknownUser"]
 
 
-@pytest.mark.dialect("sqlite")
+@pytest.mark.once
 async def test_a_resolver_that_hangs_is_ended_by_the_timeout(url: str) -> None:
     async def find(user_id: str) -> None:
         await asyncio.sleep(3600)
@@ -206,7 +205,7 @@ async def test_a_resolver_that_hangs_is_ended_by_the_timeout(url: str) -> None:
     assert (job.state, job.error_code) == ("failed", "timeout")
 
 
-@pytest.mark.dialect("sqlite")
+@pytest.mark.once
 def test_a_resolver_that_cannot_be_one_is_refused(url: str) -> None:
     async def find(user_id: str) -> None: ...
 
