@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from contextvars import ContextVar
 from datetime import datetime
@@ -59,20 +59,11 @@ class Reports(Protocol):
     def progress(self, context: JobContext) -> None: ...
 
 
-class UserSource(Protocol):
-    """Makes users of user ids."""
-
-    def then(self, attempt: Any, begin: Callable[[], Coroutine[Any, Any, Any]]) -> Coroutine[Any, Any, Any]: ...
-
-
 class Services(Protocol):
     """What a context needs from the engine around it."""
 
     enqueue: Callable[..., Awaitable[JobRef]]
     get_many: Callable[..., Awaitable[dict[int, Job]]]
-
-    @property
-    def users(self) -> UserSource | None: ...
 
     @property
     def reports(self) -> Reports: ...

@@ -111,7 +111,8 @@ class Jobs(ApiCalls):
         self.schema = schema
         self._registry = Registry(base)
         self._api = ApiJobs(self._registry, max_payload_bytes=max_payload_bytes)
-        self._users = None if user_resolver is None else Users(user_resolver, in_thread=user_resolver_in_thread)
+        if user_resolver is not None:
+            self._registry.users = Users(user_resolver, in_thread=user_resolver_in_thread)
         self._max_payload_bytes = max_payload_bytes
         self._client = Client(lambda: make_database(url, schema=schema, pool_size=pool_size), migrate=migrate)
         self.queues = QueueAdmin(self._client)
@@ -246,7 +247,6 @@ class Jobs(ApiCalls):
                 get_many=self._get_many,
                 on_finished=self._client.waits.ended,
                 on_reconnected=self._client.distrust,
-                users=self._users,
             )
             async with engine.running():
                 self._client.engine = engine

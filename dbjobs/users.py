@@ -9,7 +9,7 @@ from typing import Any
 import anyio
 import anyio.to_thread
 
-from dbjobs.context import current_job
+from dbjobs.context import JobContext, current_job
 from dbjobs.errors import InvalidOption, UnknownUser
 
 UserResolver = Callable[[str], Any]
@@ -54,13 +54,20 @@ class Users:
         Raises:
             UnknownUser: there is no such user. What the resolver or the handler raises.
         """
-        context = attempt.context
-        if not hasattr(context, "_user"):
-            # A handler in a process has its time from when it starts there, so nothing else would end this.
-            limit = attempt.job.timeout_seconds if attempt.deadline == float("inf") else 0
-            with anyio.fail_after(limit or None):
-                context._user = await self._user(attempt.job.user_id)
+        # A handler in a process has its time from when it starts there, so nothing else would end this.
+        limit = attempt.job.timeout_seconds if attempt.deadline == float("inf") else 0
+        with anyio.fail_after(limit or None):
+            await self.know(attempt.context)
         return await begin()
+
+    async def know(self, context: JobContext) -> None:
+        """Resolve the user of a job, unless that was done before or it has none.
+
+        Raises:
+            UnknownUser: there is no such user. What the resolver raises.
+        """
+        if context.user_id is not None and not hasattr(context, "_user"):
+            context._user = await self._user(context.user_id)
 
     async def _user(self, user_id: str) -> Any:
         if self._in_thread:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import difflib
 import inspect
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
@@ -102,12 +102,25 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         return text
 
 
+class UserSource(Protocol):
+    """Resolves the user of an attempt, then runs its handler (see Users)."""
+
+    def then(self, attempt: Any, begin: Callable[[], Coroutine[Any, Any, Any]]) -> Coroutine[Any, Any, Any]: ...
+
+    async def know(self, context: JobContext) -> None: ...
+
+
 class Registry:
     """The commands of one application.
 
     Args:
         base: the row that all commands start from (the application's own defaults).
+
+    Attributes:
+        users: whom jobs run for; None if nobody resolves a ``user_id``.
     """
+
+    users: UserSource | None = None
 
     def __init__(self, base: NewJob) -> None:
         self._base = base

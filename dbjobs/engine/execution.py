@@ -151,7 +151,7 @@ class Execution:
             context: to call it in; None: it is the current one, and the user is known.
         """
         job = attempt.job
-        if job.user_id is not None and context is not None and (users := attempt.context._services.users) is not None:
+        if job.user_id is not None and context is not None and (users := self._registry.users) is not None:
             return users.then(attempt, lambda: self._body(attempt, command, None))
         if command is None or command.handler is None:
             raise UnknownCommand(f"callback {job.callback!r} is not registered on this node")

@@ -17,7 +17,7 @@ from anyio.abc import TaskGroup
 
 from dbjobs.commands import codec
 from dbjobs.commands.registry import Registry
-from dbjobs.context import JobContext, UserSource
+from dbjobs.context import JobContext
 from dbjobs.engine.attempt import Attempt
 from dbjobs.engine.deadlines import Deadlines
 from dbjobs.engine.dependencies import Dependencies
@@ -70,7 +70,6 @@ class Engine:
         get_many: Callable[..., Awaitable[dict[int, Job]]],
         on_finished: Callable[[Sequence[int]], None],
         on_reconnected: Callable[[float | None], None],
-        users: UserSource | None = None,
     ) -> None:
         self._db = db
         self._settings = settings
@@ -85,7 +84,6 @@ class Engine:
         self._began = time.monotonic()
         self.enqueue = enqueue
         self.get_many = get_many
-        self.users = users
         self.waker = Waker(db, lambda id: self._runners.cancel((id,)), lambda: self.dependencies.poke())
         self.dependencies = Dependencies(db, self.waker, on_finished)
         self.timekeeper = Timekeeper(db, self.waker)
