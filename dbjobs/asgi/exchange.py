@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
@@ -66,7 +67,8 @@ class Exchange:
                 not answer as ASGI wants it. asyncio.CancelledError. What leaves the application.
         """
         interrupted = False
-        task = asyncio.create_task(self._conduct())
+        conduct = self._conduct()
+        task = asyncio.create_task(conduct)
         try:
             try:
                 await asyncio.wait({task, self._cut}, return_when=asyncio.FIRST_COMPLETED)
@@ -74,8 +76,13 @@ class Exchange:
                 interrupted = True
             if not task.done():
                 interrupted = await self._disconnect(task) or interrupted
-        finally:
-            task.cancel()  # only where this is closed while it waits: nothing may be left behind
+        except GeneratorExit:
+            # The engine closes this where it waits, because the application goes on after its cancellation: so is that.
+            with contextlib.suppress(BaseException):
+                conduct.close()
+            task.add_done_callback(_forget)
+            task.cancel()
+            raise
         error, self._error = self._error, None
         try:
             if self._cut.done():
@@ -154,3 +161,8 @@ class Exchange:
             self._cut.set_result(None)
             raise ClientGone(f"more than {self._limit} bytes")
         self._chunks.append(chunk)
+
+
+def _forget(task: asyncio.Task[None]) -> None:
+    if not task.cancelled():
+        task.exception()  # that its coroutine was closed is no news

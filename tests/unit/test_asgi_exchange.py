@@ -246,6 +246,29 @@ async def test_a_call_that_is_closed_where_it_waits_leaves_nothing_running() -> 
     await asyncio.wait_for(ended.wait(), PATIENCE_SECONDS)
 
 
+async def test_one_that_swallows_its_cancellation_is_closed_for_good() -> None:
+    ready = asyncio.Event()
+    swallowed: list[bool] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        ready.set()
+        while True:
+            try:
+                await asyncio.sleep(0.001)
+            except asyncio.CancelledError:
+                swallowed.append(True)
+
+    before = asyncio.all_tasks()
+    coroutine = make(app).run()
+    coroutine.send(None)
+    await asyncio.wait_for(ready.wait(), PATIENCE_SECONDS)
+    coroutine.close()
+    left = asyncio.all_tasks() - before
+    await asyncio.wait(left, timeout=PATIENCE_SECONDS)
+    assert all(task.done() for task in left)
+    assert not swallowed
+
+
 async def _nothing(scope: Any, receive: Any, send: Any) -> None: ...
 
 
