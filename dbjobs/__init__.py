@@ -50,6 +50,7 @@ from dbjobs.models import (
     LogLine,
     NodeInfo,
     QueueInfo,
+    QuickRetry,
 )
 from dbjobs.transaction import Transaction
 from dbjobs.users import current_user
@@ -94,6 +95,7 @@ __all__ = [
     "NotRunning",
     "PayloadTooLarge",
     "QueueInfo",
+    "QuickRetry",
     "RefIdBusy",
     "RefIdExists",
     "RetryAfter",

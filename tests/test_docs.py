@@ -50,6 +50,7 @@ def test_a_program_prints_what_its_page_says(program: Path, spawn: Spawn, tmp_pa
 # What sets a program up may be called where it is imported: everything else runs jobs, once in each worker.
 _SETS_UP = {
     "jobs.command",
+    "jobs.provide",
     "jobs.mount_api",
     "jobs.api_options",
     "settings.configure",
