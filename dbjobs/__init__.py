@@ -27,6 +27,7 @@ from dbjobs.errors import (
     SchemaTooOld,
     UnknownCommand,
     UnknownJob,
+    UnknownTask,
     UnknownUser,
     WorkersStopped,
     WrongLoop,
@@ -51,7 +52,11 @@ from dbjobs.models import (
     NodeInfo,
     QueueInfo,
     QuickRetry,
+    RecurringOptions,
+    TaskOptions,
 )
+from dbjobs.schedule import Schedule
+from dbjobs.scheduled import ScheduledTask, TaskRun
 from dbjobs.transaction import Transaction
 from dbjobs.users import current_user
 
@@ -96,14 +101,20 @@ __all__ = [
     "PayloadTooLarge",
     "QueueInfo",
     "QuickRetry",
+    "RecurringOptions",
     "RefIdBusy",
     "RefIdExists",
     "RetryAfter",
+    "Schedule",
+    "ScheduledTask",
     "SchemaTooNew",
     "SchemaTooOld",
+    "TaskOptions",
+    "TaskRun",
     "Transaction",
     "UnknownCommand",
     "UnknownJob",
+    "UnknownTask",
     "UnknownUser",
     "WorkersStopped",
     "WrongLoop",

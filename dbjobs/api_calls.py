@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Literal, TypeVar, Unpack, overload
 
 from dbjobs.asgi.api_jobs import ApiJobs
@@ -12,7 +12,7 @@ from dbjobs.asgi.response import ApiResponse
 from dbjobs.commands.registry import Command, ShouldRetry
 from dbjobs.commands.signature import Handler
 from dbjobs.errors import InvalidOption
-from dbjobs.models import ApiCommandOptions, ApiOptions, CommandOptions, JobRef
+from dbjobs.models import ApiCommandOptions, ApiOptions, CommandOptions, JobRef, QuickRetry
 
 H = TypeVar("H", bound=Handler)
 
@@ -34,6 +34,9 @@ class ApiCalls:
         name: str | None = None,
         process: bool = False,
         should_retry: ShouldRetry | None = None,
+        quick_retry: QuickRetry | None = None,
+        tags: Sequence[str] = (),
+        version: int = 1,
         **defaults: Unpack[CommandOptions],
     ) -> Callable[[H], H]: ...
 
@@ -45,14 +48,18 @@ class ApiCalls:
         name: str | None = None,
         process: bool = False,
         should_retry: ShouldRetry | None = None,
+        quick_retry: QuickRetry | None = None,
+        tags: Sequence[str] = (),
+        version: int = 1,
         **defaults: Unpack[CommandOptions],
     ) -> Any:
         """Register a handler that ``enqueue_api`` finds by the type of its request; use as a decorator.
 
         Args:
-            handler: ``(request)`` or ``(request, job)``, whose request is a class of its own.
+            handler: ``(request)`` or ``(request, job)``, whose request is a class of its own; or a class with such a
+                method ``run``.
             name: what its jobs are listed by; the name of the request's class if it is left out.
-            process, should_retry, defaults: as for ``command``.
+            process, should_retry, quick_retry, tags, version, defaults: as for ``command``.
 
         Raises:
             InvalidOption: the request has no class of its own, or that has a handler already; and as ``command``.
@@ -60,7 +67,14 @@ class ApiCalls:
 
         def register(function: H) -> H:
             self._api.handlers.add(
-                function, name=name, process=process, should_retry=should_retry, defaults=dict(defaults)
+                function,
+                name=name,
+                process=process,
+                should_retry=should_retry,
+                quick_retry=quick_retry,
+                tags=tags,
+                version=version,
+                defaults=dict(defaults),
             )
             return function
 

@@ -40,6 +40,10 @@ class UnknownJob(DbjobsError):
     """No job, live or in history, has this id or ref_id."""
 
 
+class UnknownTask(DbjobsError):
+    """No scheduled task has this name."""
+
+
 class RefIdExists(DbjobsError):
     """The ref_id is taken and the caller asked for ``on_conflict="raise"``."""
 

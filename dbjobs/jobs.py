@@ -61,8 +61,11 @@ from dbjobs.models import (
     MinuteStat,
     NodeInfo,
     QuickRetry,
+    RecurringOptions,
 )
 from dbjobs.queues import QueueAdmin
+from dbjobs.schedule import Schedule
+from dbjobs.schedules import Schedules
 from dbjobs.store import repository
 from dbjobs.store.database import make_database
 from dbjobs.store.records import NewJob
@@ -137,6 +140,7 @@ class Jobs(ApiCalls):
         self._max_payload_bytes = max_payload_bytes
         self._client = Client(lambda: make_database(url, schema=schema, pool_size=pool_size), migrate=migrate)
         self.queues = QueueAdmin(self._client)
+        self.schedules = Schedules(self._client, self._registry, max_payload_bytes)
         self.sync = SyncJobs(self)
 
     # --- commands -------------------------------------------------------------------------------
@@ -227,6 +231,24 @@ class Jobs(ApiCalls):
             version: of the requests that are enqueued here.
         """
         return self._registry.declare(name, dict(defaults), version)
+
+    def recurring(self, schedule: Schedule, **how: Unpack[RecurringOptions]) -> Callable[[H], H]:
+        """Run a command again and again; use as a decorator beside ``@jobs.command``, also several times.
+
+        The task is stored when a node starts. A start that changes nothing writes nothing: not the task's last run, not
+        its pause. It is fired by nodes that declare it, once for each of its times, on however many nodes.
+
+        Args:
+            schedule: ``Schedule.cron("0 9 * * 1-5", tz="Europe/Paris")``, ``Schedule.every(60)``, ``Schedule.daily``.
+            how: see RecurringOptions, TaskOptions and CommandOptions.
+
+        Returns:
+            The handler itself, unchanged.
+
+        Raises:
+            InvalidOption: the name is taken, an option is unknown or of the wrong type. InvalidRequest.
+        """
+        return self.schedules.declare(schedule, **how)
 
     @property
     def commands(self) -> list_[str]:
@@ -353,7 +375,9 @@ class Jobs(ApiCalls):
                 get_many=self._get_many,
                 on_finished=self._client.waits.ended,
                 on_reconnected=self._client.distrust,
+                tasks=self.schedules.names,
             )
+            await self.schedules.register()
             async with engine.running():
                 self._client.engine = engine
                 try:

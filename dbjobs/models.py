@@ -176,6 +176,40 @@ class CommandOptions(TypedDict, total=False):
     meta: Mapping[str, Any]
 
 
+class TaskOptions(CommandOptions, total=False):
+    """Options of a scheduled task, beside those of its jobs.
+
+    Attributes:
+        misfire: what to do about runs that were missed because nobody was there: ``"one"`` (default) makes up for all
+            of them by one, ``"all"`` by one for each (the latest 100), ``"none"`` lets them be.
+        overlap: ``"allow"`` (default), or ``"skip"``: a run is left out while one before it has not ended.
+        jitter: each run is put off by up to this many seconds (or timedelta), at random.
+        start, end: aware datetimes; no run is earlier, or later. An interval is counted from ``start``.
+        run_at_once: when it is first stored, it runs at once, too.
+        transient: each run is a transient one, which is not stored as a job.
+    """
+
+    misfire: Literal["one", "all", "none"]
+    overlap: Literal["allow", "skip"]
+    jitter: float | timedelta
+    start: datetime | None
+    end: datetime | None
+    run_at_once: bool
+    transient: bool
+
+
+class RecurringOptions(TaskOptions, total=False):
+    """What ``recurring`` takes beside the schedule.
+
+    Attributes:
+        name: of the task; by default that of its command.
+        request: what each of its jobs gets; must fit the type that the command declares.
+    """
+
+    name: str
+    request: Any
+
+
 class ManyOptions(CommandOptions, total=False):
     """Options of ``enqueue_many``: the same for all its jobs.
 

@@ -51,6 +51,7 @@ def test_a_program_prints_what_its_page_says(program: Path, spawn: Spawn, tmp_pa
 _SETS_UP = {
     "jobs.command",
     "jobs.provide",
+    "jobs.recurring",
     "jobs.mount_api",
     "jobs.api_options",
     "settings.configure",

@@ -32,11 +32,14 @@ class Handlers:
         handler: Handler,
         *,
         name: str | None,
-        process: bool,
         should_retry: ShouldRetry | None,
         defaults: Mapping[str, Any],
+        **more: Any,
     ) -> None:
         """Register a handler.
+
+        Args:
+            more: as for a command.
 
         Raises:
             InvalidOption: its request has no type of its own, or that type has a handler already.
@@ -54,13 +57,11 @@ class Handlers:
             raise InvalidOption(f"jobs.api: {kind.__name__} has a handler already: {name_of}")
         given = {**defaults, **self._options.get(kind, {})}
         retry = given.pop("should_retry", should_retry)
-        command = self._registry.add(
-            handler, name=name or kind.__name__, process=process, should_retry=retry, defaults=given
-        )
+        command = self._registry.add(handler, name=name or kind.__name__, should_retry=retry, defaults=given, **more)
         template = msgspec.structs.replace(command.template, request_type=REQUEST_TYPE)
         self._registry.put(msgspec.structs.replace(command, template=template))
         self._options[kind] = given
-        self._names[kind], self._functions[kind] = command.name, handler
+        self._names[kind], self._functions[kind] = command.own_name, handler
 
     def options(self, kind: type, given: Mapping[str, Any]) -> None:
         """Set default options of the jobs of a type, whether it has a handler here or not.

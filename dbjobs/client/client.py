@@ -274,6 +274,16 @@ class Client:
             if job.delay_seconds is not None:
                 self.engine.timekeeper.scheduled_in(job.delay_seconds)
 
+    async def tell(self, jobs: Sequence[NewJob]) -> None:
+        """Jobs were stored by a statement of their own: tell the workers, here and elsewhere."""
+        self._wake(jobs)
+        await self._notices.send(ready_notices([ready_of(job) for job in jobs if not waits(job)]))
+
+    def tasks_changed(self) -> None:
+        """A scheduled task was changed by this process."""
+        if self.engine is not None:
+            self.engine.timekeeper.tasks_changed()
+
     def poke_queues(self) -> None:
         """This process has changed settings of queues."""
         if self.engine is not None:

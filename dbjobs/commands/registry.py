@@ -239,6 +239,14 @@ class Registry:
         hint = f"did you mean {near[0]!r}?" if near else "register it with @jobs.command, or jobs.declare(name)"
         raise UnknownCommand(f"no command named {name!r} is registered in this process; {hint}")
 
+    def knows(self, wanted: Any) -> bool:
+        """Whether ``find`` finds it."""
+        try:
+            self.find(wanted)
+        except UnknownCommand:
+            return False
+        return True
+
     def named(self, given: Mapping[str, Any]) -> Mapping[str, Any]:
         """Options in which the callback is a name.
 

@@ -35,6 +35,7 @@ from dbjobs.engine.settings import Settings
 from dbjobs.engine.shelter import Shelter
 from dbjobs.engine.shutdown import Shutdown
 from dbjobs.engine.stall import StallWatch
+from dbjobs.engine.tasks import Tasks
 from dbjobs.engine.timekeeper import Timekeeper
 from dbjobs.engine.vacuum import Vacuum
 from dbjobs.engine.waker import Waker
@@ -71,6 +72,7 @@ class Engine:
         get_many: Callable[..., Awaitable[dict[int, Job]]],
         on_finished: Callable[[Sequence[int]], None],
         on_reconnected: Callable[[float | None], None],
+        tasks: Sequence[str] = (),
     ) -> None:
         self._db = db
         self._settings = settings
@@ -87,7 +89,8 @@ class Engine:
         self.get_many = get_many
         self.waker = Waker(db, lambda id: self._runners.cancel((id,)), lambda: self.dependencies.poke())
         self.dependencies = Dependencies(db, self.waker, on_finished)
-        self.timekeeper = Timekeeper(db, self.waker)
+        self._scheduled = Tasks(db, registry, self.waker, tasks)
+        self.timekeeper = Timekeeper(db, self.waker, self._scheduled)
         self.reports = Reporter(db, self._current_node)
         self._finisher = Finisher(
             db,
@@ -311,4 +314,5 @@ class Engine:
             "running": self._runners.busy,
             "queues": list(self._settings.queues) if self._settings.queues is not None else None,
             "uptime_seconds": round(time.monotonic() - self._began, 1),
+            **({"tasks": self._scheduled.names} if self._scheduled.names else {}),
         }

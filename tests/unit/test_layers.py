@@ -15,7 +15,7 @@ DIALECTS = ("store.postgres", "store.mysql", "store.sqlserver", "store.sqlite")
 # From the ground up: a module imports from its own line and from those above it here.
 LAYERS = (
     ("errors", "clock", "wording"),
-    ("models",),
+    ("models", "schedule"),
     ("store",),
     (*DIALECTS, "store.repository"),
     ("store.transactions",),
