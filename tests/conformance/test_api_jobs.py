@@ -15,8 +15,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from dbjobs import ApiResponse, Backoff, InvalidRequest, JobContext, Jobs, JobState
+from dbjobs import ApiResponse, Backoff, InvalidRequest, JobContext, Jobs, JobState, QuickRetry, Schedule, current_user
 from dbjobs.engine import dispatcher
+from dbjobs.testing import inline
 from tests.conformance.helpers import eventually, soon, state_of
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -253,3 +254,59 @@ async def test_code_without_an_event_loop_enqueues_too(jobs: Jobs) -> None:
         job = await jobs.wait(ref, timeout=20)
     await asyncio.to_thread(jobs.sync.close)
     assert (job.state, job.command, job.response.json()["body"]) == ("completed", "POST /orders/{id}", 1)
+
+
+async def test_a_schedule_may_call_a_route_or_an_api_handler(jobs: Jobs) -> None:
+    @jobs.recurring(Schedule.yearly, name="mail", request=SendEmail("a@b.c"), user_id="7")
+    @jobs.api
+    async def send(request: SendEmail) -> str:
+        return request.to
+
+    jobs.mount_api(application(order=order))
+    async with jobs.start():
+        await jobs.schedules.put("order", Schedule.yearly, *jobs.api_call("POST", "/orders/5", json=1))
+        mail, called = [await jobs.wait(await jobs.schedules.run_now(name), timeout=20) for name in ("mail", "order")]
+    assert (mail.request_type, mail.command, mail.user_id, mail.response) == ("api", "SendEmail", "7", "a@b.c")
+    assert (called.request_type, called.command, called.response.json()["id"]) == ("api", "POST /orders/{id}", 5)
+
+
+class Outbox:
+    def __init__(self) -> None:
+        self.sent: list[str] = []
+
+
+class Send:
+    def __init__(self, outbox: Outbox) -> None:
+        self.outbox = outbox
+
+    async def run(self, request: SendEmail) -> int:
+        self.outbox.sent.append(request.to)
+        if len(self.outbox.sent) < 2:
+            raise ConnectionError
+        return len(self.outbox.sent)
+
+
+@pytest.mark.once
+async def test_an_api_handler_may_be_a_class_with_dependencies_and_quick_retries(jobs: Jobs) -> None:
+    jobs.provide(Outbox, Outbox)
+    jobs.api(quick_retry=QuickRetry(times=1, first_seconds=0), tags=["mail"])(Send)
+    async with jobs.start():
+        job = await jobs.wait(await jobs.enqueue_api(SendEmail("a@b.c")), timeout=20)
+    assert (job.response, job.attempt, job.request_type) == (2, 1, "api")
+    assert jobs.tagged("mail") == ["SendEmail"]
+
+
+@pytest.mark.once
+async def test_an_api_job_runs_in_line(url: str) -> None:
+    async def find(user_id: str) -> str:
+        return f"user {user_id}"
+
+    async def whose(request: Request) -> Response:
+        return JSONResponse([request.user, current_user()])
+
+    jobs = Jobs(url, user_resolver=find)
+    jobs.mount_api(application(whose=whose))
+    async with inline(jobs):
+        job = await jobs.get(await jobs.enqueue_api("GET", "/whose", user_id="7"))
+    assert job is not None
+    assert job.response.json() == ["user 7"] * 2
