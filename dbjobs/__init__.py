@@ -46,6 +46,7 @@ from dbjobs.models import (
     LogLine,
     NodeInfo,
     QueueInfo,
+    QuickRetry,
     RecurringOptions,
     TaskOptions,
 )
@@ -89,6 +90,7 @@ __all__ = [
     "NotRunning",
     "PayloadTooLarge",
     "QueueInfo",
+    "QuickRetry",
     "RecurringOptions",
     "RefIdBusy",
     "RefIdExists",

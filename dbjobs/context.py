@@ -40,6 +40,32 @@ AsyncHandler = Callable[[Q], Awaitable[R]] | Callable[[Q, "JobContext"], Awaitab
 PlainBare = Callable[[], P] | Callable[["JobContext"], P] | Callable[[None], P] | Callable[[None, "JobContext"], P]
 PlainHandler = Callable[[Q], P] | Callable[[Q, "JobContext"], P]
 
+# Class commands: a class whose objects have a method ``run`` of one of these shapes.
+_Request = TypeVar("_Request", contravariant=True)
+_Response = TypeVar("_Response", covariant=True)
+
+
+class _Runs(Protocol[_Response]):
+    def run(self, /) -> _Response: ...
+
+
+class _RunsInJob(Protocol[_Response]):
+    def run(self, job: JobContext, /) -> _Response: ...
+
+
+class _Takes(Protocol[_Request, _Response]):
+    def run(self, request: _Request, /) -> _Response: ...
+
+
+class _TakesInJob(Protocol[_Request, _Response]):
+    def run(self, request: _Request, job: JobContext, /) -> _Response: ...
+
+
+AsyncBareClass = type[_Runs[Awaitable[R]]] | type[_RunsInJob[Awaitable[R]]]
+AsyncClass = type[_Takes[Q, Awaitable[R]]] | type[_TakesInJob[Q, Awaitable[R]]]
+PlainBareClass = type[_Runs[P]] | type[_RunsInJob[P]]
+PlainClass = type[_Takes[Q, P]] | type[_TakesInJob[Q, P]]
+
 
 class Named(Protocol):
     """A ``Command``: known by name, like a str, whatever its handler takes."""
@@ -241,6 +267,18 @@ class JobContext:
 
     @overload
     async def enqueue(self, command: str | Named, request: Any = None, /, **how: Unpack[EnqueueOptions]) -> JobRef: ...
+    @overload
+    async def enqueue(
+        self, command: AsyncBareClass[R], request: None = None, /, **how: Unpack[EnqueueOptions]
+    ) -> JobRef[R]: ...
+    @overload
+    async def enqueue(self, command: AsyncClass[Q, R], request: Q, /, **how: Unpack[EnqueueOptions]) -> JobRef[R]: ...
+    @overload
+    async def enqueue(
+        self, command: PlainBareClass[P], request: None = None, /, **how: Unpack[EnqueueOptions]
+    ) -> JobRef[P]: ...
+    @overload
+    async def enqueue(self, command: PlainClass[Q, P], request: Q, /, **how: Unpack[EnqueueOptions]) -> JobRef[P]: ...
     @overload
     async def enqueue(
         self, command: AsyncBare[R], request: None = None, /, **how: Unpack[EnqueueOptions]

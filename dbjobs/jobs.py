@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 import math
 import signal
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
-from contextlib import ExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, asynccontextmanager
 from datetime import timedelta
 from types import TracebackType
 from typing import Any, Literal, Self, TypeVar, Unpack, cast, overload
@@ -17,9 +17,24 @@ from msgspec.structs import replace
 from dbjobs.client.client import Client
 from dbjobs.client.sync import SyncJobs
 from dbjobs.commands import options as job_options
+from dbjobs.commands.dependencies import Dependencies, Resolve
 from dbjobs.commands.registry import Command, Registry, ShouldRetry, base_row
 from dbjobs.commands.signature import Handler
-from dbjobs.context import AsyncBare, AsyncHandler, Named, P, PlainBare, PlainHandler, Q, R, current_job
+from dbjobs.context import (
+    AsyncBare,
+    AsyncBareClass,
+    AsyncClass,
+    AsyncHandler,
+    Named,
+    P,
+    PlainBare,
+    PlainBareClass,
+    PlainClass,
+    PlainHandler,
+    Q,
+    R,
+    current_job,
+)
 from dbjobs.engine.children import refusal
 from dbjobs.engine.settings import StartOptions, make_settings
 from dbjobs.engine.signals import signalled
@@ -41,6 +56,7 @@ from dbjobs.models import (
     ManyOptions,
     MinuteStat,
     NodeInfo,
+    QuickRetry,
     RecurringOptions,
 )
 from dbjobs.queues import QueueAdmin
@@ -55,6 +71,7 @@ from dbjobs.store.transactions.enqueueing import Parent
 log = logging.getLogger("dbjobs")
 
 H = TypeVar("H", bound=Handler)
+U = TypeVar("U", bound=Callable[[Any], Any])
 
 Reference = JobRef[Any] | int
 # Jobs that one statement requeues.
@@ -78,6 +95,8 @@ class Jobs:
             take, as many for the transactions of its handlers (``job.transaction()``), one for its heartbeat and,
             on PostgreSQL, one for notices: at most 3 * pool_size + 2, and 2 * pool_size + 2 where no handler
             opens a transaction. SQLite: the same threads serve the client and the node; the heartbeat has its own.
+        resolve: any container's look-up, plain or async: it is asked, when a node starts, for each type that a class
+            command needs and ``provide`` has not been told of.
 
     Raises:
         InvalidUrl, InvalidOption, MissingDriver: at once, nothing is connected yet.
@@ -93,6 +112,7 @@ class Jobs:
         max_payload_bytes: int = 1_048_576,
         migrate: bool = True,
         pool_size: int | None = None,
+        resolve: Resolve | None = None,
     ) -> None:
         if pool_size is not None and (not isinstance(pool_size, int) or pool_size < 2):
             raise InvalidOption(f"pool_size={pool_size!r} must be a whole number >= 2")
@@ -102,7 +122,7 @@ class Jobs:
         base, _ = job_options.apply(base, {"retry_limit": retry_limit, "timeout": timeout}, where="Jobs")
         self.url = url
         self.schema = schema
-        self._registry = Registry(base)
+        self._registry = Registry(base, Dependencies(resolve))
         self._max_payload_bytes = max_payload_bytes
         self._client = Client(lambda: make_database(url, schema=schema, pool_size=pool_size), migrate=migrate)
         self.queues = QueueAdmin(self._client)
@@ -120,6 +140,9 @@ class Jobs:
         name: str | None = None,
         process: bool = False,
         should_retry: ShouldRetry | None = None,
+        quick_retry: QuickRetry | None = None,
+        tags: Sequence[str] = (),
+        version: int = 1,
         **defaults: Unpack[CommandOptions],
     ) -> H: ...
 
@@ -132,6 +155,9 @@ class Jobs:
         name: str | None = None,
         process: bool = False,
         should_retry: ShouldRetry | None = None,
+        quick_retry: QuickRetry | None = None,
+        tags: Sequence[str] = (),
+        version: int = 1,
         **defaults: Unpack[CommandOptions],
     ) -> Callable[[H], H]: ...
 
@@ -143,15 +169,23 @@ class Jobs:
         name: str | None = None,
         process: bool = False,
         should_retry: ShouldRetry | None = None,
+        quick_retry: QuickRetry | None = None,
+        tags: Sequence[str] = (),
+        version: int = 1,
         **defaults: Unpack[CommandOptions],
     ) -> Any:
         """Register a handler as a command; use as a decorator, with or without arguments.
 
         Args:
-            handler: ``(request)``, ``(request, job)``, ``(job: JobContext)`` or no arguments; async or not.
+            handler: ``(request)``, ``(request, job)``, ``(job: JobContext)`` or no arguments; async or not. Or a class
+                with such a method ``run``: each attempt makes an object of it, whose constructor gets what it asks
+                for by type (see ``provide``).
             name: by default the function's or the class's name.
             process: run a plain function in a worker process, which a timeout really kills.
             should_retry: ``(job, error) -> bool``, asked after a failure beside the retry limit.
+            quick_retry: try again at once, inside the same attempt (see QuickRetry).
+            tags: labels to find the command by (see ``tagged``).
+            version: of its requests; each ``upcast`` from a version makes it at least the next one.
             defaults: default options of its jobs (see CommandOptions).
 
         Returns:
@@ -162,14 +196,27 @@ class Jobs:
         """
 
         def register(function: H) -> H:
-            self._registry.add(function, name=name, process=process, should_retry=should_retry, defaults=dict(defaults))
+            self._registry.add(
+                function,
+                name=name,
+                process=process,
+                should_retry=should_retry,
+                quick_retry=quick_retry,
+                tags=tags,
+                version=version,
+                defaults=dict(defaults),
+            )
             return function
 
         return register if handler is None else register(handler)
 
-    def declare(self, name: str, **defaults: Unpack[CommandOptions]) -> Command:
-        """Make a command known that only other processes can run, so that it can be enqueued here by name."""
-        return self._registry.declare(name, dict(defaults))
+    def declare(self, name: str, *, version: int = 1, **defaults: Unpack[CommandOptions]) -> Command:
+        """Make a command known that only other processes can run, so that it can be enqueued here by name.
+
+        Args:
+            version: of the requests that are enqueued here.
+        """
+        return self._registry.declare(name, dict(defaults), version)
 
     def recurring(self, schedule: Schedule, **how: Unpack[RecurringOptions]) -> Callable[[H], H]:
         """Run a command again and again; use as a decorator beside ``@jobs.command``, also several times.
@@ -192,7 +239,60 @@ class Jobs:
     @property
     def commands(self) -> list_[str]:
         """Names of the commands that this process can run."""
+        return self._registry.names()
+
+    @property
+    def stored_commands(self) -> list_[str]:
+        """The names that their jobs are stored under: one for each version of a request that is known here."""
         return self._registry.runnable()
+
+    def tagged(self, *tags: str) -> list_[str]:
+        """Names of the commands that this process can run and that have all these tags."""
+        return self._registry.names(tags)
+
+    def upcast(self, command: Any, *, from_version: int) -> Callable[[U], U]:
+        """Register how a request of an old version of a command becomes one of the next; use as a decorator.
+
+        The function takes the old request, as the type that it declares for it or as decoded JSON, and returns the
+        new one, or plain data for it. From here on the command's requests have at least version ``from_version + 1``,
+        and jobs are stored under a name that says so (``send@2``): a node that does not know it leaves them to one
+        that does. What was stored before goes through all the steps when its job runs.
+
+        Args:
+            command: the handler, or the command's name.
+            from_version: what the function takes; requests from before the first upcast have version 1.
+
+        Raises:
+            UnknownCommand. InvalidOption: there is such a step already, or the function cannot be used.
+        """
+
+        def register(function: U) -> U:
+            self._registry.upcast(command, function, from_version=from_version)
+            return function
+
+        return register
+
+    # --- dependencies ---------------------------------------------------------------------------
+
+    def provide(self, kind: Any, factory: Callable[..., Any]) -> None:
+        """Say how a type is made that constructors of class commands ask for.
+
+        It is made once for each node, when that starts, if a command of it needs the type; what is a context manager
+        is entered, and left when the node stops, in reverse order.
+
+        Args:
+            kind: the type.
+            factory: a plain or async function, a generator with one yield, or anything that returns a (async) context
+                manager. Its own parameters are found by type, too.
+
+        Raises:
+            InvalidOption: the type is provided already, or a parameter of the factory has no type.
+        """
+        self._registry.dependencies.provide(kind, factory)
+
+    def override(self, kind: Any, value: Any) -> AbstractContextManager[None]:
+        """Give this value to constructors that ask for a type while the block runs: for tests."""
+        return self._registry.dependencies.override(kind, value)
 
     # --- life -----------------------------------------------------------------------------------
 
@@ -245,7 +345,12 @@ class Jobs:
         in_processes = [name for name in self.commands if self._registry.find(name).process]
         if in_processes and (reason := refusal()) is not None:
             raise InvalidOption(f"start: command {in_processes[0]!r}: {reason}")
-        async with self, self._client.engine_database(settings.lease_seconds) as db:
+        self._registry.check_versions()
+        async with (
+            self,
+            self._registry.dependencies.opened(self._registry.wanted()),
+            self._client.engine_database(settings.lease_seconds) as db,
+        ):
             engine = Engine(
                 db,
                 self._registry,
@@ -305,6 +410,18 @@ class Jobs:
     async def enqueue(self, command: str | Named, request: Any = None, /, **how: Unpack[EnqueueOptions]) -> JobRef: ...
     @overload
     async def enqueue(
+        self, command: AsyncBareClass[R], request: None = None, /, **how: Unpack[EnqueueOptions]
+    ) -> JobRef[R]: ...
+    @overload
+    async def enqueue(self, command: AsyncClass[Q, R], request: Q, /, **how: Unpack[EnqueueOptions]) -> JobRef[R]: ...
+    @overload
+    async def enqueue(
+        self, command: PlainBareClass[P], request: None = None, /, **how: Unpack[EnqueueOptions]
+    ) -> JobRef[P]: ...
+    @overload
+    async def enqueue(self, command: PlainClass[Q, P], request: Q, /, **how: Unpack[EnqueueOptions]) -> JobRef[P]: ...
+    @overload
+    async def enqueue(
         self, command: AsyncBare[R], request: None = None, /, **how: Unpack[EnqueueOptions]
     ) -> JobRef[R]: ...
     @overload
@@ -356,6 +473,22 @@ class Jobs:
     async def enqueue_many(
         self, command: str | Named, requests: Iterable[Any], /, **how: Unpack[EnqueueManyOptions]
     ) -> list[JobRef]: ...
+    @overload
+    async def enqueue_many(
+        self, command: AsyncBareClass[R], requests: Iterable[None], /, **how: Unpack[EnqueueManyOptions]
+    ) -> list[JobRef[R]]: ...
+    @overload
+    async def enqueue_many(
+        self, command: AsyncClass[Q, R], requests: Iterable[Q], /, **how: Unpack[EnqueueManyOptions]
+    ) -> list[JobRef[R]]: ...
+    @overload
+    async def enqueue_many(
+        self, command: PlainBareClass[P], requests: Iterable[None], /, **how: Unpack[EnqueueManyOptions]
+    ) -> list[JobRef[P]]: ...
+    @overload
+    async def enqueue_many(
+        self, command: PlainClass[Q, P], requests: Iterable[Q], /, **how: Unpack[EnqueueManyOptions]
+    ) -> list[JobRef[P]]: ...
     @overload
     async def enqueue_many(
         self, command: AsyncBare[R], requests: Iterable[None], /, **how: Unpack[EnqueueManyOptions]
@@ -452,8 +585,8 @@ class Jobs:
             raise InvalidOption(f"get_by_ref_id: ref_id={ref_id!r} {error} (by a job's id: jobs.get)") from None
         if wanted is None:
             raise InvalidOption("get_by_ref_id: ref_id must not be None")
-        found = await repository.find_refs(self._client.db, [ref_id])
-        return await self.get(found[ref_id]) if ref_id in found else None
+        found = await self._client.find_ref(ref_id)
+        return None if found is None else await self.get(found)
 
     @overload
     async def wait(
@@ -511,9 +644,15 @@ class Jobs:
             raise InvalidOption(f"list: limit={limit!r} must be between 1 and 1000")
         before = 2**63 - 1 if before_id is None else before_id
         given = _checked(filters, JOB_FILTERS, "list")
-        return await repository.list_jobs(
-            self._client.db, before_id=before, limit=limit, history_only=history_only, **given
-        )
+        page: list[JobSummary] = []
+        command = given.get("command")
+        for name in [None] if command is None else self._registry.stored_names(command):
+            if name is not None:
+                given["command"] = name
+            page += await repository.list_jobs(
+                self._client.db, before_id=before, limit=limit, history_only=history_only, **given
+            )
+        return sorted(page, key=lambda job: job.id, reverse=True)[:limit]
 
     async def logs(self, job: Reference, *, after_id: int = 0, limit: int = 1000) -> list_[LogLine]:
         """Log lines of a job, oldest first, after a line's id."""

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
+import math
+import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Generic, Literal, Self, TypedDict
+from typing import TYPE_CHECKING, Any, Generic, Literal, Self, TypedDict, cast
 
 import msgspec
 
-from dbjobs.errors import InvalidOption
+from dbjobs.errors import InvalidOption, InvalidRequest, InvalidResponse
 
 if TYPE_CHECKING:
     # Type checkers know this module without its being installed; a plain ``JobRef`` is then a ``JobRef[Any]``.
     from typing_extensions import TypeVar
 
     ResponseT = TypeVar("ResponseT", covariant=True, default=Any)
+    T = TypeVar("T")
 else:
     from typing import TypeVar
 
     ResponseT = TypeVar("ResponseT", covariant=True)
+    T = TypeVar("T")
 
 
 class JobState(StrEnum):
@@ -85,6 +89,50 @@ class Backoff:
         given = {"first_seconds": first_seconds, "factor": factor, "max_seconds": max_seconds, "jitter": jitter}
         for name, value in given.items():
             object.__setattr__(self, name, value.total_seconds() if isinstance(value, timedelta) else value)
+
+
+@dataclass(frozen=True, kw_only=True)
+class QuickRetry:
+    """Tries again at once, inside the same attempt: for the errors that are over in a moment.
+
+    The pause before the second retry is a random part (full jitter) of ``base_seconds``, before the third of twice as
+    much, and so on. The job's timeout is for all tries together.
+
+    Attributes:
+        times: how often it is tried again, at least 1.
+        first_seconds: the pause before the first retry is a random part of it; 0: at once.
+        base_seconds: see above.
+        max_seconds: no pause is longer.
+        never: errors that would only come again.
+
+    Raises:
+        InvalidOption: a setting is out of range.
+    """
+
+    times: int = 3
+    first_seconds: float = 0.0
+    base_seconds: float = 0.1
+    max_seconds: float = 60.0
+    never: tuple[type[Exception], ...] = (ValueError, TypeError)
+
+    def __post_init__(self) -> None:
+        if isinstance(self.times, bool) or not isinstance(self.times, int) or not 1 <= self.times <= 1000:
+            raise InvalidOption(f"QuickRetry: times={self.times!r} must be a whole number between 1 and 1000")
+        for name in ("first_seconds", "base_seconds", "max_seconds"):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
+                raise InvalidOption(f"QuickRetry: {name}={value!r} must be a number of seconds >= 0")
+        if not isinstance(self.never, tuple) or not all(_is_error(kind) for kind in self.never):
+            raise InvalidOption(f"QuickRetry: never={self.never!r} must be a tuple of classes of errors")
+
+    def pause(self, retry: int) -> float:
+        """Seconds to wait before a retry, counted from 1."""
+        longest = self.first_seconds if retry == 1 else self.base_seconds * 2.0 ** min(retry - 2, 64)
+        return random.uniform(0.0, min(longest, self.max_seconds))
+
+
+def _is_error(kind: object) -> bool:
+    return isinstance(kind, type) and issubclass(kind, Exception)
 
 
 class CommandOptions(TypedDict, total=False):
@@ -323,6 +371,53 @@ class Job(msgspec.Struct, Generic[ResponseT], frozen=True, kw_only=True):
     def finished(self) -> bool:
         """True once the job is completed, failed or cancelled."""
         return self.state.finished
+
+    def request_as(self, kind: type[T]) -> T:
+        """The request as a type: a dataclass, a Struct, a pydantic model, or a plain one such as ``list[int]``.
+
+        Raises:
+            InvalidRequest: it does not fit.
+        """
+        try:
+            return _as(self.request, kind)
+        except Exception as error:  # msgspec's and pydantic's have different roots
+            raise InvalidRequest(f"job {self.id} ({self.command}): its request does not fit {kind}: {error}") from error
+
+    def response_as(self, kind: type[T]) -> T:
+        """The response as a type (see ``request_as``); None, where there is none, fits no type but an optional one.
+
+        Raises:
+            InvalidResponse: it does not fit.
+        """
+        try:
+            return _as(self.response, kind)
+        except Exception as error:
+            raise InvalidResponse(
+                f"job {self.id} ({self.command}, {self.state}): its response does not fit {kind}: {error}"
+            ) from error
+
+
+def _as(value: Any, kind: type[T]) -> T:
+    """A value from JSON, or one that has its declared type already, as a type."""
+    if type(value) is kind:
+        return value
+    plain = msgspec.to_builtins(value, enc_hook=_plain_model, str_keys=True)
+    if hasattr(kind, "model_validate"):
+        return cast(T, _model(kind, plain))
+    return msgspec.convert(plain, kind, dec_hook=_model, str_keys=True)
+
+
+def _plain_model(value: Any) -> Any:
+    if hasattr(type(value), "model_dump"):  # pydantic
+        return value.model_dump(mode="json")
+    raise NotImplementedError(f"a value of type {type(value).__name__} cannot be converted")
+
+
+def _model(kind: Any, value: Any) -> Any:
+    if hasattr(kind, "model_validate"):
+        # As JSON, so that a strict model takes a date's text, too.
+        return kind.model_validate_json(msgspec.json.encode(value))
+    raise NotImplementedError(f"{kind} cannot be read from JSON")
 
 
 class JobSummary(msgspec.Struct, frozen=True, kw_only=True):

@@ -18,14 +18,14 @@ from dbjobs.store.transactions import migrate
 from dbjobs.store.transactions.partitions import month_after
 from dbjobs.wording import counted
 
-# Live jobs that are counted, and queued ones among which the oldest is sought.
+# How many live jobs to count, and among how many queued ones to look for the oldest.
 BOUND_JOBS = 100_000
-# Ready jobs at the front of each queue whose commands are looked at.
+# How many ready jobs at the front of each queue to check for unknown commands.
 BOUND_COMMANDS = 1_000
 BOUND_QUEUES = 100
 # A scheduled task that is later than this is fired by nobody.
 LATE_SECONDS = 60.0
-# Stranded jobs that are named.
+# How many stranded jobs to name.
 NAMED_JOBS = 10
 
 

@@ -15,7 +15,7 @@ from dbjobs.client.notices import Notices, ready_of, waits
 from dbjobs.client.turns import RefTurns
 from dbjobs.client.waiting import Waits
 from dbjobs.engine.supervisor import Engine
-from dbjobs.errors import DatabaseError, DatabaseUnavailable, NotRunning, SchemaTooOld, WrongLoop
+from dbjobs.errors import DatabaseError, DatabaseUnavailable, InvalidOption, NotRunning, SchemaTooOld, WrongLoop
 from dbjobs.models import Job, JobRef, LiveFilter
 from dbjobs.store import repository
 from dbjobs.store.adopting import adopt
@@ -55,8 +55,20 @@ class Client:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._begin()
 
+    def rebind(self, make: Callable[[], Database], *, migrate: bool) -> None:
+        """Belong to another database from here on.
+
+        Raises:
+            InvalidOption: this one is open.
+        """
+        if self.is_open:
+            raise InvalidOption("the database of a Jobs object that is open cannot be exchanged: leave its block first")
+        self.make, self._db, self.migrates = make, make(), migrate
+        self._opened, self._loop = 0, None
+        self._begin()
+
     def _begin(self) -> None:
-        """Take up what belongs to one event loop: nothing of it may outlive the last close."""
+        """Create what belongs to one event loop. Nothing of it may outlive the last close."""
         self._opening = asyncio.Lock()
         self._coalescer: Coalescer[NewJob, JobRef] = Coalescer(self._insert)
         self._turns = RefTurns(max(1, self._db.pool_size - 1))
@@ -80,7 +92,7 @@ class Client:
 
     @property
     def opened(self) -> Database:
-        """The open database, for another thread, which runs what it wants of it in this event loop."""
+        """The open database, for another thread that runs coroutines in this event loop."""
         return self._db
 
     @property
@@ -107,11 +119,11 @@ class Client:
             )
 
     async def open(self) -> None:
-        """Open (once, however often it is asked for) and bring the tables up to date."""
+        """Open the database once, however many callers ask, and bring the tables up to date."""
         self._enter_loop()
         async with self._opening:
             if not self._opened:
-                self._loop = asyncio.get_running_loop()  # a close, or an opening that failed, may have let go of it
+                self._loop = asyncio.get_running_loop()  # a close or a failed opening may have dropped it
                 if not self.migrates and (path := missing_file(self._db)) is not None:
                     raise SchemaTooOld(
                         f"there is no file {path}, so the tables have version 0 and this release needs "
@@ -145,12 +157,12 @@ class Client:
         self._begin()
 
     async def close(self) -> None:
-        """Close when everybody has closed."""
+        """Close the database when the last user closes."""
         async with self._opening:
             self._opened -= 1
             if self._opened:
                 return
-            self._opened = 1  # what still has to be written needs the database
+            self._opened = 1  # pending writes need the database
             try:
                 await self._coalescer.close()
                 await self.waits.close()
@@ -162,7 +174,7 @@ class Client:
 
     @asynccontextmanager
     async def engine_database(self, lease_seconds: float) -> AsyncIterator[Database]:
-        """The database with connections that no caller can take, for the workers of this process."""
+        """The workers' own database object: callers cannot take its connections."""
         db = self.db.for_engine(lease_seconds)
         if db is self._db:
             yield db
@@ -171,7 +183,7 @@ class Client:
             try:
                 await db.open()
             except DatabaseUnavailable:
-                self._db.distrust()  # ours may be as dead, and not know it yet
+                self._db.distrust()  # ours may be dead as well
                 raise
             yield db
         finally:
@@ -187,7 +199,7 @@ class Client:
     async def enqueue(
         self, job: NewJob, parents: Sequence[Parent], *, connection: Any, refuse_existing: bool
     ) -> JobRef:
-        """Insert one job: coalesced if it is plain, else in a transaction, or in the caller's own."""
+        """Insert one job: a plain one in a shared statement, others in a transaction of ours or the caller's."""
         db = self.db
         if connection is not None:
             session = await _adopt(db, connection)
@@ -220,11 +232,11 @@ class Client:
             return await in_transaction(db, work)
 
     async def _follow(self, follower: Follower) -> None:
-        """Tell parents and children of each other now; what this does not get done is left to the engine's sweep."""
+        """Tell parents and children of each other now; the engine's sweep finds what this leaves undone."""
         try:
             await follower.run()
         except DatabaseError as error:
-            log.info("children are told later: %s", error)
+            log.info("could not tell the children now; the sweep will: %s", error)
         if self.engine is not None:
             self.engine.waker.ready(follower.ready)
             self.engine.dependencies.poke()
@@ -273,7 +285,7 @@ class Client:
             self.engine.timekeeper.tasks_changed()
 
     def poke_queues(self) -> None:
-        """Settings of queues were changed by this process."""
+        """This process has changed settings of queues."""
         if self.engine is not None:
             self.engine.waker.queues_changed = True
             self.engine.waker.poke()
@@ -288,10 +300,14 @@ class Client:
             jobs |= await repository.get_jobs(self.db, wanted[start : start + IDS_PER_STATEMENT])
         return jobs
 
+    async def find_ref(self, ref_id: str) -> int | None:
+        """The id of the job with this ref_id; None if there is none."""
+        return (await repository.find_refs(self.db, [ref_id])).get(ref_id)
+
     # --- intervene ------------------------------------------------------------------------------
 
     async def cancel(self, ids: Sequence[int], reason: str) -> int:
-        """Cancel live jobs; how many were reached (running ones are asked)."""
+        """Cancel live jobs (running ones are asked to stop); returns how many were reached."""
         done = await cancel(self.db, ids, "cancelled", reason)
         if self.engine is not None:
             self.engine.cancel(done.asked)
@@ -308,7 +324,7 @@ class Client:
         return reached
 
     async def requeue(self, ids: Sequence[int]) -> int:
-        """Bring failed or cancelled jobs back; how many came."""
+        """Bring failed or cancelled jobs back; returns how many."""
         db = self.db
         revived, waiting = await without_conflict(lambda: repository.requeue_jobs(db, ids, client_counter()))
         if revived:
@@ -325,10 +341,10 @@ async def _adopt(db: Database, connection: Any) -> Session:
 
 
 def _this_loop() -> asyncio.AbstractEventLoop:
-    """The event loop that runs here.
+    """The event loop that runs in this thread.
 
     Raises:
-        WrongLoop: none of asyncio's does.
+        WrongLoop: no asyncio event loop runs here.
     """
     try:
         return asyncio.get_running_loop()

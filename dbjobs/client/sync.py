@@ -14,7 +14,20 @@ from weakref import WeakSet
 
 from dbjobs.client.client import Client
 from dbjobs.client.portal import Portal
-from dbjobs.context import AsyncBare, AsyncHandler, Named, P, PlainBare, PlainHandler, Q, R
+from dbjobs.context import (
+    AsyncBare,
+    AsyncBareClass,
+    AsyncClass,
+    AsyncHandler,
+    Named,
+    P,
+    PlainBare,
+    PlainBareClass,
+    PlainClass,
+    PlainHandler,
+    Q,
+    R,
+)
 from dbjobs.errors import InvalidOption, WrongLoop
 from dbjobs.models import EnqueueManyOptions, EnqueueOptions, Job, JobOptions, JobRef, ManyOptions
 from dbjobs.queues import QueueAdmin
@@ -30,7 +43,7 @@ Reference = JobRef[Any] | int
 
 
 class AsyncJobs(Protocol):
-    """A Jobs object, as its blocking twin uses it."""
+    """The part of Jobs that its blocking twin uses."""
 
     _client: Client
     queues: QueueAdmin
@@ -61,7 +74,7 @@ class SyncJobs:
 
     The first call opens the database, with connections and an event loop of its own in one thread of ours, and brings
     the tables up to date; ``open`` does that beforehand. They are closed by ``close``, or at the end of the process. A
-    process that is forked opens its own. With ``connection=`` the job goes through the caller's connection, in the
+    forked process opens its own. With ``connection=`` the job goes through the caller's connection, in the
     caller's transaction and thread.
 
     Every call raises WrongLoop in a thread where an event loop runs: it would block that.
@@ -78,6 +91,18 @@ class SyncJobs:
 
     @overload
     def enqueue(self, command: str | Named, request: Any = None, /, **how: Unpack[EnqueueOptions]) -> JobRef: ...
+    @overload
+    def enqueue(
+        self, command: AsyncBareClass[R], request: None = None, /, **how: Unpack[EnqueueOptions]
+    ) -> JobRef[R]: ...
+    @overload
+    def enqueue(self, command: AsyncClass[Q, R], request: Q, /, **how: Unpack[EnqueueOptions]) -> JobRef[R]: ...
+    @overload
+    def enqueue(
+        self, command: PlainBareClass[P], request: None = None, /, **how: Unpack[EnqueueOptions]
+    ) -> JobRef[P]: ...
+    @overload
+    def enqueue(self, command: PlainClass[Q, P], request: Q, /, **how: Unpack[EnqueueOptions]) -> JobRef[P]: ...
     @overload
     def enqueue(self, command: AsyncBare[R], request: None = None, /, **how: Unpack[EnqueueOptions]) -> JobRef[R]: ...
     @overload
@@ -124,6 +149,22 @@ class SyncJobs:
     def enqueue_many(
         self, command: str | Named, requests: Iterable[Any], /, **how: Unpack[EnqueueManyOptions]
     ) -> list[JobRef]: ...
+    @overload
+    def enqueue_many(
+        self, command: AsyncBareClass[R], requests: Iterable[None], /, **how: Unpack[EnqueueManyOptions]
+    ) -> list[JobRef[R]]: ...
+    @overload
+    def enqueue_many(
+        self, command: AsyncClass[Q, R], requests: Iterable[Q], /, **how: Unpack[EnqueueManyOptions]
+    ) -> list[JobRef[R]]: ...
+    @overload
+    def enqueue_many(
+        self, command: PlainBareClass[P], requests: Iterable[None], /, **how: Unpack[EnqueueManyOptions]
+    ) -> list[JobRef[P]]: ...
+    @overload
+    def enqueue_many(
+        self, command: PlainClass[Q, P], requests: Iterable[Q], /, **how: Unpack[EnqueueManyOptions]
+    ) -> list[JobRef[P]]: ...
     @overload
     def enqueue_many(
         self, command: AsyncBare[R], requests: Iterable[None], /, **how: Unpack[EnqueueManyOptions]
@@ -219,7 +260,7 @@ class SyncJobs:
                 portal.stop()
 
     def _opened(self, name: str) -> tuple[AsyncJobs, Portal]:
-        """The same Jobs with a client of its own, open in an event loop of ours."""
+        """The same Jobs with its own client, open in the portal's event loop."""
         if in_event_loop():
             raise WrongLoop(
                 f"jobs.sync.{name}() would block the event loop that runs in this thread: await jobs.{name}() here, or "
@@ -243,7 +284,7 @@ class SyncJobs:
             return self._inner, self._portal
 
     def _forget(self) -> None:
-        """This process was forked: threads and connections are the other one's."""
+        """This process was forked: the threads and connections belong to its parent."""
         if self._portal is not None:
             _inherited.append((self._portal, self._inner))  # nothing closes them here
         self._lock = threading.Lock()

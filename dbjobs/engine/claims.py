@@ -90,6 +90,17 @@ class Claims:
         """Forget queues that are not served (any more)."""
         self._hot.keep(served)
 
+    def hurry(self) -> None:
+        """The next look need not keep to its share of the time."""
+        self._full_looks.hurry()
+        self._restarts.hurry()
+        self._not_before = 0.0
+
+    @property
+    def is_content(self) -> bool:
+        """The last looks have found nothing that was left where it is, and nothing has been told since."""
+        return not (self.jobs or self.lanes or self.looks_again)
+
     @property
     def looks_again(self) -> bool:
         """It is known that there is more to look for, as soon as that is allowed."""

@@ -22,6 +22,7 @@ from dbjobs.engine.attempt import Attempt
 from dbjobs.engine.deadlines import Deadlines
 from dbjobs.engine.dependencies import Dependencies
 from dbjobs.engine.dispatcher import Dispatcher
+from dbjobs.engine.drain import Drain
 from dbjobs.engine.finisher import Finisher
 from dbjobs.engine.janitor import Janitor
 from dbjobs.engine.lapse import Lapse
@@ -157,6 +158,12 @@ class Engine:
         self._stop_asked.set()
         if now:
             self._stop_now.set()
+
+    def drain(self) -> Drain:
+        """A run of all that may run now (see Drain)."""
+        return Drain(
+            self._dispatcher, self._runners.memory, self._finisher, self.timekeeper, self.dependencies, self.reports
+        )
 
     @property
     def stopping(self) -> anyio.Event:

@@ -35,6 +35,7 @@ class Timekeeper:
         self._tasks = tasks
         self._sooner = asyncio.Event()
         self._next = 0.0
+        self._asked = self._answered = 0
 
     def scheduled_in(self, seconds: float) -> None:
         """This process has scheduled a job, this many seconds ahead; 0 or less: it may run at once."""
@@ -47,9 +48,20 @@ class Timekeeper:
         """This process has changed a scheduled task."""
         self._sooner.set()
 
+    def look_now(self) -> None:
+        """Look at once for everything that is due: the clock has moved, or somebody waits for the end of a look."""
+        self._asked += 1
+        self._sooner.set()
+
+    @property
+    def is_quiet(self) -> bool:
+        """A look that began after the last ``look_now`` has found nothing more that is due."""
+        return self._answered == self._asked
+
     async def promote(self) -> float:
         """Promote what is due and fire the tasks that are; seconds until the next look."""
         self._sooner.clear()
+        asked = self._asked
         ready = await repository.promote_jobs(self._db, JOBS_PER_STATEMENT)
         if ready:
             self._waker.ready(ready)
@@ -62,6 +74,7 @@ class Timekeeper:
                 return 0.0
             task_due = None
         pause = min([LOOK_SECONDS, *(max(due, 0.001) for due in (job_due, task_due) if due is not None)])
+        self._answered = asked
         with anyio.move_on_after(pause * random.uniform(0.95, 1.0) if pause == LOOK_SECONDS else pause):
             await self._sooner.wait()
         return 0.0

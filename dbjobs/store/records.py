@@ -88,7 +88,7 @@ OutcomeKind = Literal["completed", "failed", "cancelled", "retry", "hand_back", 
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What became of one attempt: everything that ``settle`` needs to write it down.
+    """The outcome of one attempt: all that ``settle`` needs to write it.
 
     Attributes:
         failure: JSON of one entry of the job's error list.
@@ -118,7 +118,7 @@ class DeadRows(msgspec.Struct, frozen=True, gc=False):
     Attributes:
         allowed: this role may vacuum the live tables.
         place: the number of the next transaction.
-        held_back: of how many transactions before it somebody may still want to see the rows.
+        held_back: how many transactions before it still keep dead rows, because a snapshot may need them.
     """
 
     allowed: bool

@@ -1,5 +1,5 @@
--- What a node holds, a page at a time; the index `line` serves it. What somebody has locked at this moment is left out: a
--- rescue goes on with the rest, and comes again while a suspended process keeps its own job's row. Found without locks,
+-- What a node holds, a page at a time; the index `line` serves it. It skips rows that somebody has locked: a rescue
+-- goes on with the others, and comes again while a suspended process keeps its own job's row. Found without locks,
 -- locked by key, and let go with this round trip.
 SELECT COALESCE(JSON_ARRAYAGG(id), '[]')
 INTO @held

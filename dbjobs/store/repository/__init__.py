@@ -1,7 +1,7 @@
 """The thin repository: one typed function per statement, the same for every dialect.
 
 Functions take a *session* (one transaction) or the *database* itself (a transaction of its own): both
-have ``fetch``. What belongs together in one transaction is put together in ``enqueueing``,
+have ``fetch``. Statements that belong in one transaction are combined in ``enqueueing``,
 ``settlement``, ``cancelling`` and ``rescue``, next to this folder.
 """
 

@@ -37,7 +37,7 @@ async def claim_lanes(
     commands: Sequence[str],
     all_but: bool = False,
 ) -> tuple[list[Claimed], list[str]]:
-    """Lease idle lanes and claim the head of each; the jobs, and leased lanes that yielded none.
+    """Lease idle lanes and claim the head of each; returns the jobs, and the leased lanes that yielded none.
 
     Args:
         all_but: ``queues`` are those that are not served.

@@ -26,7 +26,7 @@ async def find_cancel_requests(db: Fetcher, node_id: int) -> set[int]:
 
 
 async def bury_node(db: Fetcher, node_id: int) -> bool:
-    """Take the right to its lease from a node whose lease is over; False if it holds, or somebody was faster."""
+    """Revoke the lease of a node if it has run out; False if it still holds, or if another node was faster."""
     return bool(await db.fetch("bury_node", node_id=node_id))
 
 
@@ -48,7 +48,7 @@ async def find_unknown(db: Fetcher, queues: Sequence[str], commands: Sequence[st
 
 
 async def remove_node(db: Fetcher, node_id: int) -> bool:
-    """Free the lanes of a node that holds no job any more, and forget it; False if it has no row, or still holds one.
+    """Free the lanes of a node that holds no more jobs, and delete it; False if it has no row or still holds a job.
 
     Only for a node that is buried, or for our own when it has stopped.
     """
