@@ -221,7 +221,9 @@ class Traffic:
         """A scheduled task that runs at once; its job is found by the time that the task says it was for."""
         schedules, name = self.jobs.schedules, f"task {n}"
         await schedules.put(name, Schedule.every(FAR_SECONDS), "work", n, run_at_once=True)
-        while not (runs := await schedules.runs(name)):
+        while True:
+            if runs := await schedules.runs(name):
+                break
             await asyncio.sleep(PAUSE_SECONDS)
         (run,) = runs
         assert run.job_id is not None, f"{name} has a run without a job"
