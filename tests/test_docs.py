@@ -52,6 +52,8 @@ _SETS_UP = {
     "jobs.command",
     "jobs.provide",
     "jobs.recurring",
+    "jobs.mount_api",
+    "jobs.api_options",
     "settings.configure",
     "django.setup",
     "logging.basicConfig",

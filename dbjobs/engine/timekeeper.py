@@ -44,10 +44,6 @@ class Timekeeper:
         elif seconds < LOOK_SECONDS:
             self._sooner.set()
 
-    def tasks_changed(self) -> None:
-        """This process has changed a scheduled task."""
-        self._sooner.set()
-
     def look_now(self) -> None:
         """Look at once for everything that is due: the clock has moved, or somebody waits for the end of a look."""
         self._asked += 1
@@ -57,6 +53,10 @@ class Timekeeper:
     def is_quiet(self) -> bool:
         """A look that began after the last ``look_now`` has found nothing more that is due."""
         return self._answered == self._asked
+
+    def tasks_changed(self) -> None:
+        """This process has changed a scheduled task."""
+        self._sooner.set()
 
     async def promote(self) -> float:
         """Promote what is due and fire the tasks that are; seconds until the next look."""
@@ -73,8 +73,8 @@ class Timekeeper:
             if await self._tasks.fire():
                 return 0.0
             task_due = None
-        pause = min([LOOK_SECONDS, *(max(due, 0.001) for due in (job_due, task_due) if due is not None)])
         self._answered = asked
+        pause = min([LOOK_SECONDS, *(max(due, 0.001) for due in (job_due, task_due) if due is not None)])
         with anyio.move_on_after(pause * random.uniform(0.95, 1.0) if pause == LOOK_SECONDS else pause):
             await self._sooner.wait()
         return 0.0

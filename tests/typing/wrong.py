@@ -67,6 +67,10 @@ async def requests() -> None:
     await jobs.enqueue(Other, mail)  # refused: it has no run
     await jobs.enqueue_many(PostInJob, [5])  # refused
     await jobs.enqueue(5, mail)  # refused: not a handler
+    await jobs.run(send)  # refused: no request
+    await jobs.run(send, 5)  # refused
+    await jobs.run(send, mail, run_after=5)  # refused: an option of stored jobs
+    jobs.submit(tidy, 5)  # refused: it takes no request
     await jobs.enqueue_many(send, [mail, 5])  # refused
     await jobs.enqueue_many(send, mail)  # refused: not several
     await jobs.enqueue_many(post, [mail])  # refused
@@ -99,6 +103,15 @@ async def options() -> None:
     await jobs.run_forever(threads="many")  # refused
     jobs.start(lease_seconds="30")  # refused
     jobs.start(leese_seconds=30)  # refused: no such setting
+
+
+async def calls() -> None:
+    await jobs.enqueue_api("POST", "/orders", jsn=1)  # refused: no such option
+    await jobs.enqueue_api("POST", "/orders", body=5)  # refused
+    jobs.api_options("POST", "/orders", keep_body="no")  # refused
+    jobs.api_options(send, depends_on=5)  # refused: no default
+    jobs.api(5)  # refused
+    jobs.mount_api("myapp:app")  # refused
 
 
 @jobs.command

@@ -17,6 +17,7 @@ SOURCES = available_targets({"DBJOBS_TEST_TARGETS": "sqlite,postgres18,pgbouncer
 PYTHON_ALONE = {
     "test_places": "test_stop",
     "test_process_handlers": "test_timeouts",
+    "test_quick_retry": "test_retry",
     "test_stall": "test_heartbeat",
 }
 
