@@ -1,8 +1,10 @@
 """dbjobs: durable background jobs in the database you already have."""
 
+from dbjobs.asgi.response import ApiResponse
 from dbjobs.commands.registry import Command
 from dbjobs.context import JobContext
 from dbjobs.errors import (
+    ApiFailed,
     AttemptLost,
     Cancel,
     DatabaseError,
@@ -26,12 +28,15 @@ from dbjobs.errors import (
     UnknownCommand,
     UnknownJob,
     UnknownTask,
+    UnknownUser,
     WorkersStopped,
     WrongLoop,
 )
 from dbjobs.jobs import Jobs
 from dbjobs.log_filter import JobFilter
 from dbjobs.models import (
+    ApiCommandOptions,
+    ApiOptions,
     Backoff,
     BatchProgress,
     CommandOptions,
@@ -53,10 +58,15 @@ from dbjobs.models import (
 from dbjobs.schedule import Schedule
 from dbjobs.scheduled import ScheduledTask, TaskRun
 from dbjobs.transaction import Transaction
+from dbjobs.users import current_user
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "ApiCommandOptions",
+    "ApiFailed",
+    "ApiOptions",
+    "ApiResponse",
     "AttemptLost",
     "Backoff",
     "BatchProgress",
@@ -105,6 +115,8 @@ __all__ = [
     "UnknownCommand",
     "UnknownJob",
     "UnknownTask",
+    "UnknownUser",
     "WorkersStopped",
     "WrongLoop",
+    "current_user",
 ]

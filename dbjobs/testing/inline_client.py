@@ -148,6 +148,8 @@ class InlineClient(Client):
     async def _call(self, command: Command, body: str | None, context: JobContext) -> Any:
         handler = command.handler
         assert handler is not None
+        if self._registry.users is not None:
+            await self._registry.users.know(context)
         arguments: tuple[Any, ...] = (context,) if command.takes_context else ()
         if command.takes_request:
             if body is None and command.request_optional:

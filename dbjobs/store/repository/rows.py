@@ -70,6 +70,9 @@ def _error_of(entry: dict[str, Any]) -> JobError:
         code=entry.get("code") or "",
         message=entry.get("message") or "",
         traceback=entry.get("traceback"),
+        status=entry.get("status"),
+        body=entry.get("body"),
+        fields=entry.get("fields") or {},
     )
 
 
