@@ -3,6 +3,7 @@
 from dbjobs.asgi.response import ApiResponse
 from dbjobs.commands.registry import Command
 from dbjobs.context import JobContext
+from dbjobs.engine.transient.run import Run
 from dbjobs.errors import (
     ApiFailed,
     AttemptLost,
@@ -19,12 +20,15 @@ from dbjobs.errors import (
     MissingDriver,
     MissingPermission,
     NotRunning,
+    NotStored,
     PayloadTooLarge,
     RefIdBusy,
     RefIdExists,
     RetryAfter,
+    RunCancelled,
     SchemaTooNew,
     SchemaTooOld,
+    TooManyRuns,
     UnknownCommand,
     UnknownJob,
     UnknownTask,
@@ -32,6 +36,7 @@ from dbjobs.errors import (
     WorkersStopped,
     WrongLoop,
 )
+from dbjobs.graphs import Batch, Graph, GraphJob
 from dbjobs.jobs import Jobs
 from dbjobs.log_filter import JobFilter
 from dbjobs.models import (
@@ -53,6 +58,11 @@ from dbjobs.models import (
     QueueInfo,
     QuickRetry,
     RecurringOptions,
+    RunLine,
+    RunOptions,
+    RunRecord,
+    RunTimings,
+    SubmitOptions,
     TaskOptions,
 )
 from dbjobs.schedule import Schedule
@@ -69,6 +79,7 @@ __all__ = [
     "ApiResponse",
     "AttemptLost",
     "Backoff",
+    "Batch",
     "BatchProgress",
     "Cancel",
     "Command",
@@ -78,6 +89,8 @@ __all__ = [
     "DbjobsError",
     "EnqueueManyOptions",
     "EnqueueOptions",
+    "Graph",
+    "GraphJob",
     "HandlerProcessError",
     "InvalidOption",
     "InvalidRequest",
@@ -98,6 +111,7 @@ __all__ = [
     "MissingPermission",
     "NodeInfo",
     "NotRunning",
+    "NotStored",
     "PayloadTooLarge",
     "QueueInfo",
     "QuickRetry",
@@ -105,12 +119,20 @@ __all__ = [
     "RefIdBusy",
     "RefIdExists",
     "RetryAfter",
+    "Run",
+    "RunCancelled",
+    "RunLine",
+    "RunOptions",
+    "RunRecord",
+    "RunTimings",
     "Schedule",
     "ScheduledTask",
     "SchemaTooNew",
     "SchemaTooOld",
+    "SubmitOptions",
     "TaskOptions",
     "TaskRun",
+    "TooManyRuns",
     "Transaction",
     "UnknownCommand",
     "UnknownJob",

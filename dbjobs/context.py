@@ -11,7 +11,7 @@ from typing import Any, Protocol, TypeVar, Unpack, overload
 import msgspec
 
 from dbjobs.commands.codec import Storable
-from dbjobs.errors import Cancel, InvalidOption
+from dbjobs.errors import Cancel, InvalidOption, NotStored
 from dbjobs.models import EnqueueOptions, Job, JobRef
 from dbjobs.store.records import Claimed
 from dbjobs.store.repository.rows import moment_of
@@ -144,12 +144,23 @@ class JobContext:
 
     @property
     def id(self) -> int:
-        """The job's number."""
+        """The job's number; below zero for a transient run (``-run.id``)."""
         return self._job.id
 
     @property
+    def is_transient(self) -> bool:
+        """True if this is a transient run (``Jobs.run``), which is not stored."""
+        return self._job.id < 0
+
+    @property
     def ref(self) -> JobRef:
-        """A reference to this job, as ``enqueue`` returned it."""
+        """A reference to this job, as ``enqueue`` returned it.
+
+        Raises:
+            NotStored: this is a transient run.
+        """
+        if self.is_transient:
+            raise NotStored("job.ref: a transient run is not stored, so nothing can refer to it; enqueue it instead")
         return JobRef(self._job.id, self._job.ref_id)
 
     @property
@@ -216,6 +227,11 @@ class JobContext:
     def parent_id(self) -> int | None:
         """The job that enqueued this one."""
         return self._job.parent_id
+
+    @property
+    def parent_of_children(self) -> int | None:
+        """The parent of what this handler enqueues: its job; in a transient run the job that has called it, if any."""
+        return self._job.parent_id if self.is_transient else self._job.id
 
     @property
     def _callback_pending(self) -> bool:
@@ -331,6 +347,7 @@ class JobContext:
         Raises:
             InvalidOption: at the end of the block, if a statement was not awaited; everything is rolled back.
             AttemptLost: at the end of the block, if the attempt is no longer ours; everything is rolled back.
+            NotStored: this is a transient run.
         """
         return self._services.transaction(self)
 

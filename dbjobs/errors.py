@@ -148,6 +148,26 @@ class JobFailed(DbjobsError):
     """A transient run, or a job waited for with ``raise_on_failure=True``, ended without success."""
 
 
+class RunCancelled(JobFailed):
+    """A transient run was ended from outside: by ``cancel``, by the stop of its node, or with its node's lease.
+
+    Args:
+        reason: ``"cancel"``, ``"shutdown"`` or ``"lost"``.
+    """
+
+    def __init__(self, message: str, reason: str = "cancel") -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class TooManyRuns(DbjobsError):
+    """As many transient runs wait or run in this process as ``max_transient`` allows; this one was not taken."""
+
+
+class NotStored(DbjobsError):
+    """The handler asked for what only a stored job has, and this is a transient run."""
+
+
 class NotRunning(DbjobsError):
     """The call needs an opened client or started workers."""
 

@@ -43,9 +43,10 @@ from dbjobs.engine.children import refusal
 from dbjobs.engine.settings import StartOptions, make_settings
 from dbjobs.engine.signals import signalled
 from dbjobs.engine.supervisor import Engine
+from dbjobs.engine.transient.run import Calls
 from dbjobs.errors import InvalidOption, JobFailed, UnknownJob, WorkersStopped
+from dbjobs.graphs import Batch, Graph
 from dbjobs.models import (
-    BatchProgress,
     CommandOptions,
     EnqueueManyOptions,
     EnqueueOptions,
@@ -64,6 +65,7 @@ from dbjobs.models import (
     RecurringOptions,
 )
 from dbjobs.queues import QueueAdmin
+from dbjobs.runs import DEFAULT_MAX_TRANSIENT, RunsAdmin, TransientCalls
 from dbjobs.schedule import Schedule
 from dbjobs.schedules import Schedules
 from dbjobs.store import repository
@@ -84,7 +86,7 @@ _PAGE = 500
 list_ = list  # `Jobs.list` hides the builtin in the annotations below it
 
 
-class Jobs(ApiCalls):
+class Jobs(ApiCalls, TransientCalls):
     """Background jobs in one database.
 
     Args:
@@ -104,6 +106,7 @@ class Jobs(ApiCalls):
             ``user_id``, once an attempt; None means that there is no such user, and the job fails. What it gives is
             ``current_user()`` and ``job.user``. A plain one is called in the event loop, so it must not wait.
         user_resolver_in_thread: call a plain one in a thread, because it waits (for a database, say).
+        max_transient: transient runs that wait or run at the same time (see ``run``).
         resolve: any container's look-up, plain or async: it is asked, when a node starts, for each type that a class
             command needs and ``provide`` has not been told of.
 
@@ -123,6 +126,7 @@ class Jobs(ApiCalls):
         pool_size: int | None = None,
         user_resolver: UserResolver | None = None,
         user_resolver_in_thread: bool = False,
+        max_transient: int = DEFAULT_MAX_TRANSIENT,
         resolve: Resolve | None = None,
     ) -> None:
         if pool_size is not None and (not isinstance(pool_size, int) or pool_size < 2):
@@ -142,6 +146,15 @@ class Jobs(ApiCalls):
         self.queues = QueueAdmin(self._client)
         self.schedules = Schedules(self._client, self._registry, max_payload_bytes)
         self.sync = SyncJobs(self)
+        self.runs = RunsAdmin(
+            lambda: self._client,
+            self._registry,
+            Calls(self.enqueue, self._get_many),
+            self._row,
+            most=max_transient,
+            max_payload_bytes=max_payload_bytes,
+        )
+        self._client.before_close = self.runs.transients.close
 
     # --- commands -------------------------------------------------------------------------------
 
@@ -375,6 +388,7 @@ class Jobs(ApiCalls):
                 get_many=self._get_many,
                 on_finished=self._client.waits.ended,
                 on_reconnected=self._client.distrust,
+                transients=self.runs.transients,
                 tasks=self.schedules.names,
             )
             await self.schedules.register()
@@ -552,7 +566,7 @@ class Jobs(ApiCalls):
         return [self._with_request(known, template, request) for request in requests]
 
     def _row(
-        self, wanted: Any, request: Any, options: Mapping[str, Any], *, checked: bool = True
+        self, wanted: Any, request: Any, options: Mapping[str, Any], *, checked: bool = True, where: str | None = None
     ) -> tuple[NewJob, tuple[Parent, ...]]:
         command = self._registry.find(wanted)
         job = command.template
@@ -561,7 +575,8 @@ class Jobs(ApiCalls):
         if parent is not None:
             options = _inherited(parent, job, options)
         if options:
-            job, parents = job_options.apply(job, self._registry.named(options), where=f"enqueue of {command.name!r}")
+            where = where or f"enqueue of {command.name!r}"
+            job, parents = job_options.apply(job, self._registry.named(options), where=where)
         return (self._with_request(command, job, request) if checked else job), parents
 
     def _with_request(self, command: Command, job: NewJob, request: Any) -> NewJob:
@@ -675,9 +690,44 @@ class Jobs(ApiCalls):
         """Log lines of a job, oldest first, after a line's id."""
         return await repository.list_logs(self._client.db, _id(job), after_id, limit)
 
-    async def batch(self, batch_id: str) -> BatchProgress | None:
-        """Counts of a batch; None if no job was ever enqueued with this batch_id."""
-        return await repository.get_batch(self._client.db, batch_id)
+    def graph(self, *, connection: Any = None) -> Graph:
+        """Jobs that depend on each other, stored in one transaction when its block ends (see Graph).
+
+        ::
+
+            async with jobs.graph() as graph:
+                first = graph.add(fetch, "a")
+                graph.add(merge, after=[first, graph.add(fetch, "b")])
+
+        Args:
+            connection: the caller's own, whose transaction the jobs become part of.
+        """
+        return Graph(self._client, self._row, connection)
+
+    def batch(self, batch_id: str, *, callback: Any = None, connection: Any = None) -> Batch:
+        """A batch: ``await jobs.batch(id)`` gives its counts (None if it has no jobs), its block stores members.
+
+        ::
+
+            async with jobs.batch("import-7", callback=report) as batch:
+                batch.add_many(load, files)
+
+        Args:
+            batch_id: free text that its jobs share.
+            callback: a command that runs once, on one node, when all members that the block stores have ended, however
+                they did. Its request is the batch_id, if it takes one.
+            connection: the caller's own, whose transaction the jobs become part of.
+        """
+        return Batch(
+            self._client,
+            self._registry,
+            self._row,
+            batch_id,
+            callback,
+            connection,
+            cancel=self.cancel_many,
+            requeue=self.requeue_many,
+        )
 
     async def nodes(self) -> list_[NodeInfo]:
         """The processes that work on jobs."""
@@ -793,7 +843,7 @@ def _checked(filters: F, known: tuple[str, ...], where: str) -> F:
 
 def _inherited(parent: JobContext, job: NewJob, options: Mapping[str, Any]) -> Mapping[str, Any]:
     """Options of a job that the handler of another one enqueues: its parent, and its user unless one is given."""
-    inherited: dict[str, Any] = {"parent_id": parent.id}
+    inherited: dict[str, Any] = {"parent_id": parent.parent_of_children}
     if parent.user_id is not None and job.user_id is None:
         inherited["user_id"] = parent.user_id
     return {**inherited, **options}

@@ -288,6 +288,43 @@ class ApiCommandOptions(CommandOptions, total=False):
     max_response_bytes: int
 
 
+class RunOptions(TypedDict, total=False):
+    """Options of a transient run (``Jobs.run``); those of stored jobs make no sense here.
+
+    Attributes:
+        worker: name of a serial lane: not beside this node's jobs and runs of the same name.
+        exclusive: take the lane over all nodes; needs ``worker`` and a started node.
+        timeout: seconds (or timedelta) that the handler may run, its waiting not counted; 0 for no limit.
+        callback: command (name or handler) run with the response after success, before the run is over.
+        user_id: whom it runs for.
+        tag, created_by: free text.
+        args: small text parameters, dict[str, str].
+        meta: any JSON object.
+    """
+
+    worker: str | None
+    exclusive: bool
+    timeout: float | timedelta
+    callback: Any
+    user_id: str | None
+    tag: str | None
+    created_by: str | None
+    args: Mapping[str, str]
+    meta: Mapping[str, Any]
+
+
+class SubmitOptions(RunOptions, total=False):
+    """What ``submit`` takes beside the command and its request.
+
+    Attributes:
+        on_success: called with the response; plain or async.
+        on_failed: called with the error, a cancellation included; plain or async.
+    """
+
+    on_success: Callable[[Any], Any] | None
+    on_failed: Callable[[BaseException], Any] | None
+
+
 class LiveFilter(TypedDict, total=False):
     """Which live jobs: those that fit all that is given.
 
@@ -362,9 +399,9 @@ class JobError(msgspec.Struct, frozen=True, kw_only=True):
 class Job(msgspec.Struct, Generic[ResponseT], frozen=True, kw_only=True):
     """A job as the database holds it; see JobOptions for the caller's options.
 
-    Times are UTC by the database's clock. ``request`` is decoded JSON. ``response`` is None unless the job completed;
-    where its command is registered in this process, it is of the type that the handler declares to return, else
-    decoded JSON.
+    Times are UTC by the database's clock. ``request`` is decoded JSON. ``response`` is None unless the handler has
+    succeeded (a job whose callback has given up keeps it); where its command is registered in this process, it is of
+    the type that the handler declares to return, else decoded JSON.
     """
 
     id: int
@@ -409,6 +446,11 @@ class Job(msgspec.Struct, Generic[ResponseT], frozen=True, kw_only=True):
     def finished(self) -> bool:
         """True once the job is completed, failed or cancelled."""
         return self.state.finished
+
+    @property
+    def notified_at(self) -> datetime | None:
+        """When its callback had succeeded, which completed the job; None without a callback, or before."""
+        return self.completed_at if self.callback is not None and self.state is JobState.COMPLETED else None
 
     def request_as(self, kind: type[T]) -> T:
         """The request as a type: a dataclass, a Struct, a pydantic model, or a plain one such as ``list[int]``.
@@ -542,3 +584,64 @@ class MinuteStat(msgspec.Struct, frozen=True, kw_only=True):
     cancelled: int
     retried: int
     duration_ms: float
+
+
+class RunLine(msgspec.Struct, frozen=True, kw_only=True):
+    """One line that the handler of a transient run logged."""
+
+    at: datetime
+    level: str
+    message: str
+
+
+class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """A transient run that has ended, as this process remembers it.
+
+    Attributes:
+        id: its number in this process.
+        worker: the lane it ran in, if any.
+        state: completed, failed or cancelled.
+        submitted_at, started_at, ended_at: in UTC by this process's clock; it may have ended before it started.
+        duration_ms: how long its handler ran.
+        request: its JSON; None if there was none, or it was longer than 10,000 characters.
+        error_code: the class of the error, or a word of ours: ``timeout``, ``cancelled``.
+    """
+
+    id: int
+    command: str
+    worker: str | None
+    tag: str | None
+    user_id: str | None
+    state: JobState
+    submitted_at: datetime
+    started_at: datetime | None
+    ended_at: datetime
+    duration_ms: float | None
+    request: str | None
+    error_code: str | None
+    error: str | None
+    traceback: str | None
+
+
+class RunTimings(msgspec.Struct, frozen=True, kw_only=True):
+    """What the transient runs of one command took, since the process began.
+
+    Attributes:
+        count: runs that have started and ended, however they ended.
+        failed: those that failed.
+        cancelled: those that were cancelled.
+        total_ms, min_ms, max_ms, mean_ms: of all of them.
+        median_ms: of the latest 1,000.
+        last_error: text of the latest failure.
+    """
+
+    command: str
+    count: int
+    failed: int
+    cancelled: int
+    total_ms: float
+    min_ms: float
+    max_ms: float
+    mean_ms: float
+    median_ms: float
+    last_error: str | None

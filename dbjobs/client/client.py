@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -21,7 +21,7 @@ from dbjobs.store import repository
 from dbjobs.store.adopting import adopt
 from dbjobs.store.counters import client_counter
 from dbjobs.store.database import Database, Session, missing_file
-from dbjobs.store.notices import ready_notices
+from dbjobs.store.notices import CHILDREN, ready_notices
 from dbjobs.store.records import NewJob
 from dbjobs.store.retrying import without_conflict
 from dbjobs.store.transactions.appending import append_many, append_one, insert_all, learn_queues
@@ -35,6 +35,7 @@ from dbjobs.store.transactions.enqueueing import (
     is_plain,
     ref_deadline,
 )
+from dbjobs.store.transactions.graphing import Planned, insert_graph
 from dbjobs.store.transactions.migrate import LATEST_VERSION, check, migrate
 from dbjobs.store.transactions.retrying import in_transaction
 from dbjobs.transaction import Transaction
@@ -51,6 +52,7 @@ class Client:
         self.make = make
         self._db = make()
         self.migrates = migrate
+        self.before_close: Callable[[], Awaitable[None]] | None = None
         self._opened = 0
         self._loop: asyncio.AbstractEventLoop | None = None
         self._begin()
@@ -89,6 +91,10 @@ class Client:
             raise NotRunning("the database is not open: use 'async with jobs:' or 'async with jobs.start():'")
         self._check_loop()
         return self._db
+
+    def check_open(self) -> None:
+        """Raise NotRunning or WrongLoop unless it is open, and in this event loop."""
+        _ = self.db
 
     @property
     def opened(self) -> Database:
@@ -164,6 +170,8 @@ class Client:
                 return
             self._opened = 1  # pending writes need the database
             try:
+                if self.before_close is not None:
+                    await self.before_close()
                 await self._coalescer.close()
                 await self.waits.close()
                 await self._notices.close()
@@ -253,6 +261,32 @@ class Client:
         refs = await in_transaction(db, lambda session: insert_all(session, jobs))
         self._wake(jobs[:1])
         return refs
+
+    async def enqueue_graph(self, jobs: Sequence[Planned], *, connection: Any) -> list[JobRef]:
+        """Insert jobs that depend on each other, parents first, in one transaction; references in this order."""
+        db = self.db
+        if not jobs:
+            return []
+        rows = [job.row for job in jobs]
+        queues = sorted({row.queue for row in rows})
+        notices = [*ready_notices([ready_of(row) for row in rows[:1]]), CHILDREN]
+
+        async def work(session: Session, first: Database | None) -> list[Inserted]:
+            inserted = await insert_graph(session, first, jobs)
+            await repository.notify(session, notices)
+            return inserted
+
+        if connection is not None:
+            session = await _adopt(db, connection)
+            await learn_queues(db, queues, self._known_queues, session)
+            return [one.ref for one in await work(session, db)]
+        await learn_queues(db, queues, self._known_queues, None)
+        inserted = await in_transaction(db, lambda session: work(session, None))
+        self._wake([row for row, one in zip(rows, inserted, strict=True) if not one.is_unresolved][:1])
+        unresolved = [one.ref.id for one in inserted if one.is_unresolved]
+        if unresolved:
+            await self._follow(Follower(db, children=unresolved))
+        return [one.ref for one in inserted]
 
     async def _insert(self, jobs: Sequence[NewJob]) -> list[JobRef]:
         notices = ready_notices(self._notices.due(jobs))

@@ -233,7 +233,8 @@ class Claims:
             self._lanes.clear()
         looker = self._lanes.setdefault(key, Lanes(self._db))
         news = self._waker.lane_news
-        runs, more = await looker.claim(node_id, lanes, run_length, queues, self.commands, all_but=all_but)
+        async with self._runners.leasing:
+            runs, more = await looker.claim(node_id, lanes, run_length, queues, self.commands, all_but=all_but)
         if more:
             self.lanes = True
         firsts: list[Attempt] = []

@@ -186,7 +186,7 @@ class Dispatcher:
         running = self._runners.memory.running()
         known = {attempt.job.id for attempt in running} | self._finisher.holds()
         strays = [job for job in held if job.id not in known]
-        lanes = {attempt.job.worker for attempt in running} | self._finisher.lanes()
+        lanes = {attempt.job.worker for attempt in running} | self._finisher.lanes() | self._runners.memory.leased
         stray_lanes = [lane for lane in await repository.find_held_workers(self._db, node_id) if lane not in lanes]
         if strays:
             log.warning("the answer to a claim got lost; giving back %s", counted(len(strays), "job"))

@@ -11,26 +11,36 @@ import threading
 import time
 from collections.abc import Callable, Coroutine
 from types import CodeType, CoroutineType
-from typing import Any
+from typing import Any, Protocol
 
 from msgspec.structs import replace
 
 from dbjobs import clock
 from dbjobs.commands import codec
 from dbjobs.commands.registry import Command, Registry
-from dbjobs.context import current_job
+from dbjobs.context import JobContext, current_job
 from dbjobs.engine.attempt import Attempt, Stop
 from dbjobs.engine.blocking import Call, ProcessCall
 from dbjobs.engine.children import Children
 from dbjobs.engine.deadlines import Deadlines
 from dbjobs.engine.failure import failed, raised_after_completion, stopped, untold
-from dbjobs.engine.finisher import Finisher
-from dbjobs.engine.reporter import Reporter
 from dbjobs.engine.steps import Seat, Steps
 from dbjobs.errors import InvalidResponse, UnknownCommand
 from dbjobs.store.records import Outcome
 
 log = logging.getLogger("dbjobs")
+
+
+class Writes(Protocol):
+    """Where an outcome is written before the attempt goes on (see Finisher)."""
+
+    async def durably(self, attempt: Attempt, outcome: Outcome) -> bool: ...
+
+
+class Reported(Protocol):
+    """Who is told that a handler has completed its job in a transaction of its own (see Reporter)."""
+
+    def completed(self, context: JobContext) -> None: ...
 
 
 class Execution:
@@ -45,10 +55,10 @@ class Execution:
     def __init__(
         self,
         registry: Registry,
-        finisher: Finisher,
+        finisher: Writes,
         deadlines: Deadlines,
         children: Children,
-        reports: Reporter,
+        reports: Reported,
         *,
         max_payload_bytes: int,
         lease_ends: Callable[[], float],

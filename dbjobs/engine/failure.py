@@ -27,7 +27,7 @@ from dbjobs.errors import (
     UnknownUser,
 )
 from dbjobs.models import Backoff
-from dbjobs.store.records import Claimed, Outcome, OutcomeKind
+from dbjobs.store.records import CALLBACK_FAILED, Claimed, Outcome, OutcomeKind
 
 log = logging.getLogger("dbjobs")
 
@@ -154,7 +154,7 @@ def outcome(
         kind=kind,
         duration_ms=duration_ms,
         delay_seconds=delay,
-        error_code=code,
+        error_code=CALLBACK_FAILED if kind == "failed" and attempt.job.executed_at is not None else code,
         error=message,
         failure=dumps(entry),
         progress=attempt.context.progress_value,

@@ -37,6 +37,8 @@ from dbjobs.engine.shutdown import Shutdown
 from dbjobs.engine.stall import StallWatch
 from dbjobs.engine.tasks import Tasks
 from dbjobs.engine.timekeeper import Timekeeper
+from dbjobs.engine.transient.host import Host
+from dbjobs.engine.transient.runs import Transients
 from dbjobs.engine.vacuum import Vacuum
 from dbjobs.engine.waker import Waker
 from dbjobs.errors import AttemptLost, InvalidResponse, WorkersStopped
@@ -72,6 +74,7 @@ class Engine:
         get_many: Callable[..., Awaitable[dict[int, Job]]],
         on_finished: Callable[[Sequence[int]], None],
         on_reconnected: Callable[[float | None], None],
+        transients: Transients,
         tasks: Sequence[str] = (),
     ) -> None:
         self._db = db
@@ -85,6 +88,8 @@ class Engine:
 
         self._on_finished = ended
         self._began = time.monotonic()
+        transients.enter_loop()
+        self._transients = transients
         self.enqueue = enqueue
         self.get_many = get_many
         self.waker = Waker(db, lambda id: self._runners.cancel((id,)), lambda: self.dependencies.poke())
@@ -115,6 +120,7 @@ class Engine:
             current_node=self._current_node,
             is_served=self._queues.serves,
             on_death=self._die,
+            turns=transients.turns,
         )
         self._dispatcher = Dispatcher(
             db, registry, self._runners, self._finisher, self.waker, self._queues, self, self._current_node
@@ -140,9 +146,17 @@ class Engine:
         )
         self._stop_asked = anyio.Event()
         self._stop_now = anyio.Event()
-        self._lapse = Lapse(self._node, self._dispatcher, self._runners, self._finisher, self._janitor)
+        self._lapse = Lapse(self._node, self._dispatcher, self._runners, self._finisher, self._janitor, transients)
         self._shutdown = Shutdown(
-            db, settings, self._dispatcher, self._runners, self._finisher, self.reports, self._node, self._stop_now
+            db,
+            settings,
+            self._dispatcher,
+            self._runners,
+            self._finisher,
+            self.reports,
+            self._node,
+            self._stop_now,
+            transients,
         )
         self._tasks: TaskGroup | None = None
         self._death: BaseException | None = None
@@ -205,6 +219,7 @@ class Engine:
                 loops.start_soon(every, "housekeeping", 0.5, self._janitor.housekeep)
                 loops.start_soon(every, "folding batches", 1.0, self._janitor.fold)
                 loops.start_soon(every, "vacuuming", 1.0, self._vacuum.look)
+                self._transients.attach(self._host())
                 dispatching = anyio.Event()
                 loops.start_soon(self._dispatch, dispatching)
                 try:
@@ -219,6 +234,7 @@ class Engine:
                             self.left = await self._shutdown.run(dispatching)
                             await self._runners.close()
                     finally:
+                        self._transients.detach(self.left)
                         loops.end()  # shielded as they are, nothing else would end them
         finally:
             with anyio.CancelScope(shield=True):
@@ -274,6 +290,27 @@ class Engine:
         if settlement.parents:
             self.dependencies.ended(settlement.parents)
         self._on_finished([context.id])
+
+    def _host(self) -> Host:
+        """This node, for transient runs."""
+        runners = self._runners
+        self._transients.turns.attach(runners.memory, runners.undefer)
+        return Host(
+            db=self._db,
+            current_node=self._current_node,
+            lease_ends=lambda: self._node.lease_ends,
+            lanes_to_write=self._finisher.lanes,
+            has_lane=runners.memory.has_lane,
+            yield_lane=runners.yield_lane,
+            leased=runners.memory.leased,
+            leasing=runners.leasing,
+            takers=set(),
+            look_for_lanes=self.waker.look_for_lanes,
+            on_stray_lane=self._dispatcher.reconcile_soon,
+            threads=self._settings.threads,
+            processes=self._settings.processes,
+            unresponsive_seconds=self._settings.unresponsive_seconds,
+        )
 
     async def _dispatch(self, ended: anyio.Event) -> None:
         try:

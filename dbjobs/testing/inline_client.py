@@ -55,6 +55,9 @@ class InlineClient(Client):
     def db(self) -> Database:
         _refuse()
 
+    def check_open(self) -> None:
+        """Transient runs need no database."""
+
     @property
     def opened(self) -> Database:
         _refuse()

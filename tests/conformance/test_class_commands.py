@@ -6,8 +6,6 @@ import threading
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
-import pytest
-
 from dbjobs import Backoff, JobContext, Jobs
 from tests.conformance.helpers import wait_all
 

@@ -23,6 +23,7 @@ from dbjobs import (
     Jobs,
     QuickRetry,
     RetryAfter,
+    Run,
     current_user,
 )
 from dbjobs.testing import (
@@ -279,6 +280,21 @@ async def calls() -> None:
     assert_type(await jobs.enqueue_api(Mail("a"), run_after=5, connection=None), JobRef[Any])
     assert_type(await mail_api(Mail("a"), cast(JobContext, current_user())), str)
     assert_type(await ship(5), bool)
+
+
+async def runs_now() -> None:
+    mail = Mail("a@b.c")
+    assert_type(await jobs.run(send, mail), str)
+    assert_type(await jobs.run(resize, mail, worker="w", exclusive=True, timeout=5), dict[str, Any])
+    assert_type(await jobs.run(tidy), None)
+    assert_type(await jobs.run(count), int)
+    assert_type(await jobs.run("send", {"to": "a@b.c"}), Any)
+    run = jobs.submit(post, Letter("a"), on_success=print)
+    assert_type(run, Run[Parcel])
+    assert_type(await run, Parcel)
+    assert_type(await run.wait(5), Run[Parcel])
+    assert_type(jobs.submit(look), Run[Mail | None])
+    assert_type(jobs.submit("send", {"to": "a"}), Run[Any])
 
 
 def blocks() -> None:

@@ -67,6 +67,10 @@ async def requests() -> None:
     await jobs.enqueue(Other, mail)  # refused: it has no run
     await jobs.enqueue_many(PostInJob, [5])  # refused
     await jobs.enqueue(5, mail)  # refused: not a handler
+    await jobs.run(send)  # refused: no request
+    await jobs.run(send, 5)  # refused
+    await jobs.run(send, mail, run_after=5)  # refused: an option of stored jobs
+    jobs.submit(tidy, 5)  # refused: it takes no request
     await jobs.enqueue_many(send, [mail, 5])  # refused
     await jobs.enqueue_many(send, mail)  # refused: not several
     await jobs.enqueue_many(post, [mail])  # refused

@@ -23,6 +23,7 @@ from dbjobs.store.repository.claims import (
     find_ready_queues,
     release_workers,
     skip_lanes,
+    take_worker,
 )
 from dbjobs.store.repository.dependencies import Told, find_dependency_work, release_children, resolve_children
 from dbjobs.store.repository.due import find_expired, next_due, promote_jobs
@@ -155,6 +156,7 @@ __all__ = [
     "server_version",
     "set_queue",
     "skip_lanes",
+    "take_worker",
     "update_progress",
     "update_task",
     "vacuum",
