@@ -421,7 +421,7 @@ class Jobs(ApiCalls, TransientCalls):
             async with self.start(**settings) as engine:
                 if signals:
                     stack.enter_context(signalled(_stops(engine)))
-                log.info("node %s works on: %s", engine.node_id, ", ".join(self.commands) or "no commands")
+                log.info("node %s works on: %s", engine.node_id, self._api.summary(self.commands))
                 await engine.stopping.wait()
                 asked = True
                 # The grace is spent at the end of this block, where a second signal still ends it.

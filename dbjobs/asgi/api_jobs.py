@@ -20,6 +20,7 @@ from dbjobs.commands.registry import Command, Registry
 from dbjobs.context import JobContext
 from dbjobs.errors import InvalidOption, UnknownCommand
 from dbjobs.models import Job
+from dbjobs.wording import counted
 
 _CALL_NAMES = ("json", "form", "body", "query", "headers")
 _SETTINGS = ("keep_body", "max_response_bytes", "should_retry")
@@ -75,6 +76,14 @@ class ApiJobs:
                     self._by_function[name] = {**self._by_function.get(name, {}), **given}
         for name in self._labels():
             self._put_label(name)
+
+    def summary(self, commands: Iterable[str]) -> str:
+        """What this process works on, for people: commands by name, and the routes of its application as a number."""
+        parts = [name for name in commands if name not in self._made]
+        if self._application is not None:
+            routes = {name for route in self._routes for name in route.labels()}
+            parts.append(f"an application with {counted(len(routes), 'route')}")
+        return ", ".join(parts) or "no commands"
 
     def _labels(self) -> Iterable[str]:
         names = [name for route in (*self._routes, *self._declared) for name in route.labels()]

@@ -129,6 +129,19 @@ def test_a_call_is_a_command_and_its_request(jobs: Jobs) -> None:
         jobs.api_call("POST", "/x", tag="t")
 
 
+def test_what_a_process_works_on_is_told_with_its_routes_as_a_number(jobs: Jobs) -> None:
+    assert jobs._api.summary(jobs.commands) == "no commands"
+
+    @jobs.command
+    async def sweep() -> None: ...
+
+    app = FastAPI(openapi_url=None)
+    app.get("/x")(lambda: None)
+    jobs.mount_api(app)
+    jobs._api.refresh()
+    assert jobs._api.summary(jobs.commands) == "sweep, an application with 1 route"
+
+
 def test_reading_the_routes_again_makes_nothing_anew(jobs: Jobs) -> None:
     app = FastAPI()
     app.get("/x")(lambda: None)
