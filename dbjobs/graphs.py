@@ -30,6 +30,7 @@ from dbjobs.store import repository
 from dbjobs.store.records import NewJob
 from dbjobs.store.transactions.enqueueing import Parent
 from dbjobs.store.transactions.graphing import Planned
+from dbjobs.wording import counted
 
 # Jobs of one batch with a callback, which waits for each of them.
 MOST_MEMBERS = 10_000
@@ -349,8 +350,8 @@ class Batch(Graph):
             raise InvalidOption(f"batch {self.batch_id!r}: it has a callback and no jobs, so it would never be done")
         if len(self._jobs) > MOST_MEMBERS:
             raise InvalidOption(
-                f"batch {self.batch_id!r}: {len(self._jobs)} jobs; a batch with a callback has at most {MOST_MEMBERS}: "
-                "divide it"
+                f"batch {self.batch_id!r}: {counted(len(self._jobs), 'job')}; a batch with a callback has at most "
+                f"{MOST_MEMBERS}: divide it"
             )
         request = self.batch_id if self._callback.takes_request else None
         how = {"ref_id": f"batch:{self.batch_id}", "depends_on_policy": "finished"}

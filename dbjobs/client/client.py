@@ -269,7 +269,8 @@ class Client:
             return []
         rows = [job.row for job in jobs]
         queues = sorted({row.queue for row in rows})
-        notices = [*ready_notices([ready_of(row) for row in rows[:1]]), CHILDREN]
+        roots = [job.row for job in jobs if not job.after and not job.parents and not waits(job.row)]
+        notices = [*ready_notices(map(ready_of, roots)), CHILDREN]
 
         async def work(session: Session, first: Database | None) -> list[Inserted]:
             inserted = await insert_graph(session, first, jobs)
@@ -282,7 +283,7 @@ class Client:
             return [one.ref for one in await work(session, db)]
         await learn_queues(db, queues, self._known_queues, None)
         inserted = await in_transaction(db, lambda session: work(session, None))
-        self._wake([row for row, one in zip(rows, inserted, strict=True) if not one.is_unresolved][:1])
+        self._wake([row for row, one in zip(rows, inserted, strict=True) if not one.is_unresolved])
         unresolved = [one.ref.id for one in inserted if one.is_unresolved]
         if unresolved:
             await self._follow(Follower(db, children=unresolved))

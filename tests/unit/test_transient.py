@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -292,8 +293,10 @@ async def test_a_handle_tells_of_state_progress_and_log(jobs: Jobs) -> None:
         await gate.wait_entered()
         assert (run.state, run.progress, run.status) == (JobState.STARTED, 0.25, "a quarter")
         assert jobs.runs.running() == [run]
-        with pytest.raises(TimeoutError):
-            await run.wait(0.01)
+        with pytest.raises(TimeoutError, match=r"transient run 1 of 'work' has not ended within 0\.01 s"):
+            await run.wait(timedelta(seconds=0.01))
+        with pytest.raises(InvalidOption, match="wait: timeout='soon'"):
+            await run.wait("soon")  # type: ignore[arg-type]
         assert run.state is JobState.STARTED, "who gives up waiting cancels nothing"
         gate.open()
         assert (await run.wait(20)) is run

@@ -10,11 +10,12 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Generic
 
 import anyio
 
+from dbjobs.commands import options
 from dbjobs.context import JobContext, current_job
 from dbjobs.engine.attempt import Attempt, Stop
 from dbjobs.errors import InvalidOption, NotStored
@@ -198,18 +199,25 @@ class Run(Generic[ResponseT]):
         response: ResponseT = self._response
         return response
 
-    async def wait(self, timeout: float | None = None) -> Run[ResponseT]:
+    async def wait(self, timeout: float | timedelta | None = None) -> Run[ResponseT]:
         """Wait for its end, whatever that is. To give up waiting does not cancel it.
 
         Args:
-            timeout: seconds; None for no limit.
+            timeout: seconds (or timedelta); None for no limit.
 
         Raises:
             TimeoutError: it has not ended in this time; it goes on.
+            InvalidOption: the timeout is no duration; or this would wait for itself.
         """
         self.refuse_to_wait_for_oneself()
-        async with asyncio.timeout(timeout):
-            await self._ended.wait()
+        seconds = None if timeout is None else options.duration(timeout, "wait: timeout")
+        try:
+            async with asyncio.timeout(seconds):
+                await self._ended.wait()
+        except TimeoutError:
+            raise TimeoutError(
+                f"transient run {self.id} of {self.command!r} has not ended within {seconds:g} s"
+            ) from None
         return self
 
     def refuse_to_wait_for_oneself(self) -> None:

@@ -219,9 +219,11 @@ class Transients:
                 self.turns.give_back(attempt, worker)
             if places is not None and has_asked:
                 places.give_back(place)
-            await run.tell()
-            self._runs.pop(run, None)
-            self._release(run)
+            try:
+                await run.tell()
+            finally:
+                self._runs.pop(run, None)
+                self._release(run)
 
     async def _execute(self, execution: RunExecution, attempt: Attempt) -> Outcome | None:
         seat = Seat()
