@@ -1,9 +1,11 @@
 """dbjobs: durable background jobs in the database you already have."""
 
+from dbjobs.asgi.response import ApiResponse
 from dbjobs.commands.registry import Command
 from dbjobs.context import JobContext
 from dbjobs.engine.transient.run import Run
 from dbjobs.errors import (
+    ApiFailed,
     AttemptLost,
     Cancel,
     DatabaseError,
@@ -30,6 +32,7 @@ from dbjobs.errors import (
     UnknownCommand,
     UnknownJob,
     UnknownTask,
+    UnknownUser,
     WorkersStopped,
     WrongLoop,
 )
@@ -37,6 +40,8 @@ from dbjobs.graphs import Batch, Graph, GraphJob
 from dbjobs.jobs import Jobs
 from dbjobs.log_filter import JobFilter
 from dbjobs.models import (
+    ApiCommandOptions,
+    ApiOptions,
     Backoff,
     BatchProgress,
     CommandOptions,
@@ -63,10 +68,15 @@ from dbjobs.models import (
 from dbjobs.schedule import Schedule
 from dbjobs.scheduled import ScheduledTask, TaskRun
 from dbjobs.transaction import Transaction
+from dbjobs.users import current_user
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "ApiCommandOptions",
+    "ApiFailed",
+    "ApiOptions",
+    "ApiResponse",
     "AttemptLost",
     "Backoff",
     "Batch",
@@ -127,6 +137,8 @@ __all__ = [
     "UnknownCommand",
     "UnknownJob",
     "UnknownTask",
+    "UnknownUser",
     "WorkersStopped",
     "WrongLoop",
+    "current_user",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from contextvars import ContextVar
 from datetime import datetime
@@ -110,16 +110,23 @@ class JobContext:
     """
 
     __slots__ = (
+        # The two that have no value yet cost a job nothing: what an error entry says beside the error (see asgi), and
+        # the user, once resolved (see users).
+        "_details",
         "_executed_body",
         "_job",
         "_response",
         "_services",
         "_settled",
+        "_user",
         "cancelled",
         "node_id",
         "progress_value",
         "status",
     )
+
+    _details: Mapping[str, Any]
+    _user: Any
 
     def __init__(self, job: Claimed, services: Services, node_id: int) -> None:
         self._job = job
@@ -200,6 +207,11 @@ class JobContext:
     def user_id(self) -> str | None:
         """Whom the job runs for."""
         return self._job.user_id
+
+    @property
+    def user(self) -> Any:
+        """What the application's ``user_resolver`` has made of ``user_id``; None without one."""
+        return getattr(self, "_user", None)
 
     @property
     def created_by(self) -> str | None:
@@ -309,8 +321,11 @@ class JobContext:
     async def enqueue(self, command: PlainHandler[Q, P], request: Q, /, **how: Unpack[EnqueueOptions]) -> JobRef[P]: ...
     async def enqueue(self, command: Any, request: Any = None, /, **how: Any) -> JobRef[Any]:
         """Enqueue another job with this one as its parent (see ``Jobs.enqueue``)."""
-        how.setdefault("parent_id", self.parent_of_children)
-        return await self._services.enqueue(command, request, **how)
+        token = current_job.set(self)  # it gets this parent and this user, wherever this is called
+        try:
+            return await self._services.enqueue(command, request, **how)
+        finally:
+            current_job.reset(token)
 
     async def parents(self) -> list[Job]:
         """The jobs that this one depended on, as they ended, in the order given at enqueue."""

@@ -123,6 +123,27 @@ class AttemptLost(DbjobsError):
     """This attempt is no longer ours: its lease ran out, or another node finished the job."""
 
 
+class UnknownUser(DbjobsError):
+    """The ``user_resolver`` knows no user for a job's ``user_id``; the job has failed, and is not tried again."""
+
+
+class ApiFailed(DbjobsError):
+    """An application has answered an API job with a status that is no success.
+
+    Args:
+        status: the HTTP status.
+        message: the status, and what the answer says.
+        retry: the job may be tried again (408, 423, 425, 429 and 5xx).
+        retry_after_seconds: what the answer's Retry-After asks for; None without one.
+    """
+
+    def __init__(self, status: int, message: str, *, retry: bool, retry_after_seconds: float | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.retry = retry
+        self.retry_after_seconds = retry_after_seconds
+
+
 class JobFailed(DbjobsError):
     """A transient run, or a job waited for with ``raise_on_failure=True``, ended without success."""
 

@@ -14,6 +14,9 @@ from typing import Any, Literal, Self, TypeVar, Unpack, cast, overload
 import anyio
 from msgspec.structs import replace
 
+from dbjobs.api_calls import ApiCalls
+from dbjobs.asgi.api_jobs import ApiJobs
+from dbjobs.asgi.handlers import REQUEST_TYPE
 from dbjobs.client.client import Client
 from dbjobs.client.sync import SyncJobs
 from dbjobs.commands import options as job_options
@@ -25,6 +28,7 @@ from dbjobs.context import (
     AsyncBareClass,
     AsyncClass,
     AsyncHandler,
+    JobContext,
     Named,
     P,
     PlainBare,
@@ -69,6 +73,7 @@ from dbjobs.store.database import make_database
 from dbjobs.store.records import NewJob
 from dbjobs.store.repository.reading import JOB_FILTERS, LIVE_FILTERS
 from dbjobs.store.transactions.enqueueing import Parent
+from dbjobs.users import UserResolver, Users
 
 log = logging.getLogger("dbjobs")
 
@@ -81,7 +86,7 @@ _PAGE = 500
 list_ = list  # `Jobs.list` hides the builtin in the annotations below it
 
 
-class Jobs(TransientCalls):
+class Jobs(ApiCalls, TransientCalls):
     """Background jobs in one database.
 
     Args:
@@ -97,6 +102,10 @@ class Jobs(TransientCalls):
             take, as many for the transactions of its handlers (``job.transaction()``), one for its heartbeat and,
             on PostgreSQL, one for notices: at most 3 * pool_size + 2, and 2 * pool_size + 2 where no handler
             opens a transaction. SQLite: the same threads serve the client and the node; the heartbeat has its own.
+        user_resolver: ``(user_id) -> user``, async or plain, called before the handler of a job that has a
+            ``user_id``, once an attempt; None means that there is no such user, and the job fails. What it gives is
+            ``current_user()`` and ``job.user``. A plain one is called in the event loop, so it must not wait.
+        user_resolver_in_thread: call a plain one in a thread, because it waits (for a database, say).
         max_transient: transient runs that wait or run at the same time (see ``run``).
         resolve: any container's look-up, plain or async: it is asked, when a node starts, for each type that a class
             command needs and ``provide`` has not been told of.
@@ -115,6 +124,8 @@ class Jobs(TransientCalls):
         max_payload_bytes: int = 1_048_576,
         migrate: bool = True,
         pool_size: int | None = None,
+        user_resolver: UserResolver | None = None,
+        user_resolver_in_thread: bool = False,
         max_transient: int = DEFAULT_MAX_TRANSIENT,
         resolve: Resolve | None = None,
     ) -> None:
@@ -127,6 +138,9 @@ class Jobs(TransientCalls):
         self.url = url
         self.schema = schema
         self._registry = Registry(base, Dependencies(resolve))
+        self._api = ApiJobs(self._registry, max_payload_bytes=max_payload_bytes)
+        if user_resolver is not None:
+            self._registry.users = Users(user_resolver, in_thread=user_resolver_in_thread)
         self._max_payload_bytes = max_payload_bytes
         self._client = Client(lambda: make_database(url, schema=schema, pool_size=pool_size), migrate=migrate)
         self.queues = QueueAdmin(self._client)
@@ -355,6 +369,7 @@ class Jobs(TransientCalls):
         if self._client.is_working:
             raise InvalidOption("start: the workers of this Jobs object are running already")
         settings = make_settings(**options)
+        self._api.refresh()
         in_processes = [name for name in self.commands if self._registry.find(name).process]
         if in_processes and (reason := refusal()) is not None:
             raise InvalidOption(f"start: command {in_processes[0]!r}: {reason}")
@@ -406,7 +421,7 @@ class Jobs(TransientCalls):
             async with self.start(**settings) as engine:
                 if signals:
                     stack.enter_context(signalled(_stops(engine)))
-                log.info("node %s works on: %s", engine.node_id, ", ".join(self.commands) or "no commands")
+                log.info("node %s works on: %s", engine.node_id, self._api.summary(self.commands))
                 await engine.stopping.wait()
                 asked = True
                 # The grace is spent at the end of this block, where a second signal still ends it.
@@ -557,8 +572,8 @@ class Jobs(TransientCalls):
         job = command.template
         parents: tuple[Parent, ...] = ()
         parent = current_job.get()
-        if parent is not None and "parent_id" not in options:
-            options = {**options, "parent_id": parent.parent_of_children}
+        if parent is not None:
+            options = _inherited(parent, job, options)
         if options:
             where = where or f"enqueue of {command.name!r}"
             job, parents = job_options.apply(job, self._registry.named(options), where=where)
@@ -586,7 +601,9 @@ class Jobs(TransientCalls):
 
     def _typed(self, job: Job) -> Job:
         command = self._registry.get(job.command)
-        return job if command is None else command.typed(job)
+        if command is None:
+            return self._api.typed(job) if job.request_type == REQUEST_TYPE else job
+        return command.typed(job)
 
     async def get_by_ref_id(self, ref_id: str) -> Job | None:
         """The job with this ref_id; None if there is none.
@@ -822,6 +839,14 @@ def _checked(filters: F, known: tuple[str, ...], where: str) -> F:
     if "state" in given:
         given["state"] = _state(given["state"])
     return cast(F, given)
+
+
+def _inherited(parent: JobContext, job: NewJob, options: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Options of a job that the handler of another one enqueues: its parent, and its user unless one is given."""
+    inherited: dict[str, Any] = {"parent_id": parent.parent_of_children}
+    if parent.user_id is not None and job.user_id is None:
+        inherited["user_id"] = parent.user_id
+    return {**inherited, **options}
 
 
 def _id(job: Reference) -> int:

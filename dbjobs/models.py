@@ -256,6 +256,38 @@ class EnqueueManyOptions(ManyOptions, total=False):
     connection: Any
 
 
+class ApiOptions(EnqueueOptions, total=False):
+    """What ``enqueue_api`` takes beside a method and a path.
+
+    Attributes:
+        json: the body, as anything that can be written as JSON.
+        form: the body, as the fields of a form.
+        body: the body, as text or bytes.
+        query: the query string, or its names and values (a sequence for one that comes several times).
+        headers: names and values. They are stored with the job: no secrets (see ``mount_api``).
+    """
+
+    json: Any
+    form: Mapping[str, Any]
+    body: str | bytes
+    query: str | Mapping[str, Any] | Sequence[tuple[str, Any]]
+    headers: Mapping[str, str] | Sequence[tuple[str, str]]
+
+
+class ApiCommandOptions(CommandOptions, total=False):
+    """What ``api_options`` takes: options that all jobs of a route or request type share.
+
+    Attributes:
+        should_retry: ``(job, error) -> bool``, asked after a failure beside the retry limit.
+        keep_body: keep the bodies of a route's answers; without them an answer may have any size.
+        max_response_bytes: the largest one; at most, and by default, ``max_payload_bytes``.
+    """
+
+    should_retry: Callable[[Any, BaseException], bool]
+    keep_body: bool
+    max_response_bytes: int
+
+
 class RunOptions(TypedDict, total=False):
     """Options of a transient run (``Jobs.run``); those of stored jobs make no sense here.
 
@@ -348,6 +380,9 @@ class JobError(msgspec.Struct, frozen=True, kw_only=True):
         code: the class of the error, or a word of ours: ``timeout``, ``cancelled``, ``node_lost``, ``retry_after``.
         message: the error's text.
         traceback: where it was raised, if it was raised in Python.
+        status: the HTTP status that an API job was answered with.
+        body: the beginning of that answer's body, as text.
+        fields: what the answer says of single fields of the request (of a 422, for example), by field.
     """
 
     at: datetime | None
@@ -356,6 +391,9 @@ class JobError(msgspec.Struct, frozen=True, kw_only=True):
     code: str
     message: str
     traceback: str | None = None
+    status: int | None = None
+    body: str | None = None
+    fields: dict[str, str] = msgspec.field(default_factory=dict)
 
 
 class Job(msgspec.Struct, Generic[ResponseT], frozen=True, kw_only=True):

@@ -315,7 +315,7 @@ def _name(value: Any, where: str) -> str:
 
 def _name_of(handler: Any, registry: Registry) -> str:
     if registry.knows(handler):
-        return registry.find(handler).name
+        return registry.find(handler).own_name
     return cast(str, getattr(handler, "__name__", type(handler).__name__))
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import difflib
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
@@ -17,9 +17,18 @@ from dbjobs.commands.command import ShouldRetry as ShouldRetry
 from dbjobs.commands.dependencies import Dependencies, Wanted
 from dbjobs.commands.quick import retrying
 from dbjobs.commands.signature import Handler, first_default, is_coroutine_function, response_type, signature
+from dbjobs.context import JobContext
 from dbjobs.errors import InvalidOption, UnknownCommand
 from dbjobs.models import JobState, QuickRetry
 from dbjobs.store.records import NewJob
+
+
+class UserSource(Protocol):
+    """Resolves the user of an attempt, then runs its handler (see Users)."""
+
+    def then(self, attempt: Any, begin: Callable[[], Coroutine[Any, Any, Any]]) -> Coroutine[Any, Any, Any]: ...
+
+    async def know(self, context: JobContext) -> None: ...
 
 
 class Registry:
@@ -28,7 +37,12 @@ class Registry:
     Args:
         base: the row that all commands start from (the application's own defaults).
         dependencies: where class commands get theirs.
+
+    Attributes:
+        users: whom jobs run for; None if nobody resolves a ``user_id``.
     """
+
+    users: UserSource | None = None
 
     def __init__(self, base: NewJob, dependencies: Dependencies | None = None) -> None:
         self._base = base
@@ -190,6 +204,20 @@ class Registry:
             should_retry=None,
         )
         return self._take(command, versions.checked_version(version, where))
+
+    def template(self, name: str, defaults: Mapping[str, Any], *, where: str, request_type: str) -> NewJob:
+        """A row for jobs of this name, with default options.
+
+        Raises:
+            InvalidOption: one of them is wrong, or the name is.
+        """
+        options.check_names(defaults, where=where, job_only=False)
+        base = msgspec.structs.replace(self._base, command=_checked_name(name), request_type=request_type)
+        return options.apply(base, self.named(defaults), where=where)[0]
+
+    def put(self, command: Command) -> None:
+        """Add a command that was made elsewhere, or put it in place of the one of its name."""
+        self._take(command, command.version)
 
     def find(self, wanted: Any) -> Command:
         """The command for a name, a Command or a handler.

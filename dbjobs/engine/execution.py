@@ -153,10 +153,16 @@ class Execution:
             self._deadlines.watch(attempt.deadline)
 
     def _body(
-        self, attempt: Attempt, command: Command | None, context: contextvars.Context
+        self, attempt: Attempt, command: Command | None, context: contextvars.Context | None
     ) -> Coroutine[Any, Any, Any]:
-        """The command's handler, or the callback's if the command's has been run, called and not yet awaited."""
+        """The command's handler, or the callback's if the command's has been run, called and not yet awaited.
+
+        Args:
+            context: to call it in; None: it is the current one, and the user is known.
+        """
         job = attempt.job
+        if job.user_id is not None and context is not None and (users := self._registry.users) is not None:
+            return users.then(attempt, lambda: self._body(attempt, command, None))
         if command is None or command.handler is None:
             raise UnknownCommand(f"callback {job.callback!r} is not registered on this node")
         handler: Any = command.handler
@@ -171,7 +177,7 @@ class Execution:
         else:
             arguments = (attempt.context,) if command.takes_context else ()
         if command.is_async:
-            coroutine = context.run(handler, *arguments)
+            coroutine = handler(*arguments) if context is None else context.run(handler, *arguments)
             return coroutine if type(coroutine) is CoroutineType else _awaiting(coroutine)
         if command.process:
             attempt.call = ProcessCall(

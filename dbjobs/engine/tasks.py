@@ -11,9 +11,11 @@ import random
 import time
 from collections.abc import Sequence
 
+import msgspec
+
 from dbjobs.commands.registry import Registry
 from dbjobs.engine.waker import Waker
-from dbjobs.errors import DatabaseUnavailable, TransactionConflict
+from dbjobs.errors import DataRefused, InvalidOption
 from dbjobs.store import repository
 from dbjobs.store.database import Database
 from dbjobs.store.notices import ready_notices
@@ -23,8 +25,11 @@ from dbjobs.store.transactions import scheduling
 log = logging.getLogger("dbjobs")
 
 TASKS_PER_LOOK = 100
-# A task that cannot be fired (a zone that this system does not know) is left alone for this long.
+# A task that cannot be fired is left alone for this long.
 ASIDE_SECONDS = 60.0
+# What is wrong with the task, not with the database: a zone that this system does not know, a row of a newer release, a
+# job that the server cannot store. Whatever else is raised is tried again by the loop.
+_ITS_OWN_FAULT = (InvalidOption, DataRefused, msgspec.MsgspecError)
 
 
 class Tasks:
@@ -61,9 +66,7 @@ class Tasks:
                     continue
                 try:
                     fired = await scheduling.fire(self._db, task, now)
-                except (DatabaseUnavailable, TransactionConflict):
-                    raise
-                except Exception as error:
+                except _ITS_OWN_FAULT as error:
                     self._aside[task.name] = time.monotonic() + ASIDE_SECONDS
                     log.exception("scheduled task %r cannot be fired: %s", task.name, error)
                     continue

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
@@ -16,13 +17,14 @@ from dbjobs.client.client import Client
 from dbjobs.commands import codec
 from dbjobs.commands.registry import Command, Registry
 from dbjobs.context import JobContext, current_job
-from dbjobs.engine.traces import trace_of
-from dbjobs.errors import Cancel, InvalidResponse, NotRunning, RefIdExists, RetryAfter, UnknownCommand, UnknownJob
+from dbjobs.engine.attempt import Attempt, Stop
+from dbjobs.engine.failure import failed, stopped
+from dbjobs.errors import InvalidResponse, NotRunning, RefIdExists, RetryAfter, UnknownCommand, UnknownJob
 from dbjobs.jobs import Jobs
-from dbjobs.models import Job, JobError, JobRef, JobState, LiveFilter
+from dbjobs.models import Job, JobRef, JobState, LiveFilter
 from dbjobs.store.database import Database
-from dbjobs.store.records import NewJob
-from dbjobs.store.repository.rows import json_of
+from dbjobs.store.records import NewJob, Outcome
+from dbjobs.store.repository.rows import error_of, json_of
 from dbjobs.store.transactions.enqueueing import Parent
 from dbjobs.testing.rows import claimed_job, stored_job
 from dbjobs.transaction import Transaction
@@ -121,8 +123,10 @@ class InlineClient(Client):
     # --- run ------------------------------------------------------------------------------------
 
     async def _run(self, stored: Job, row: NewJob, command: Command) -> None:
-        context = JobContext(claimed_job(stored, row), self._services, 0)
+        job = claimed_job(stored, row)
+        context = JobContext(job, self._services, 0)
         token = current_job.set(context)
+        began = time.monotonic()
         try:
             with anyio.move_on_after(row.timeout_seconds or None) as limit:
                 response = await self._call(command, row.request_body, context)
@@ -132,18 +136,21 @@ class InlineClient(Client):
                     await self._call(self._callback(row.callback), body, context)
             if limit.cancelled_caught:
                 raise TimeoutError(f"timed out after {row.timeout_seconds:g} s")
-        except Cancel as error:
-            self._ended(stored, context, JobState.CANCELLED, error, "cancelled", str(error.reason))
-        except RetryAfter as error:
-            self._ended(stored, context, JobState.SCHEDULED, error, "retry_after", str(error.reason))
         except Exception as error:
-            code = "timeout" if limit.cancelled_caught else type(error).__name__
-            text = str(error) if limit.cancelled_caught else f"{code}: {error}"
-            self._ended(stored, context, JobState.FAILED, error, code, text)
-            if self._errors == "raise":
+            # The engine's own words for it; there are no tries but this one.
+            again = 1 if isinstance(error, RetryAfter) else 0
+            attempt = Attempt(msgspec.structs.replace(job, retry_limit=again), command, 0, context)
+            attempt.stop = Stop.TIMEOUT if limit.cancelled_caught else None
+            duration_ms = (time.monotonic() - began) * 1000
+            outcome = stopped(attempt, duration_ms) if attempt.stop is not None else failed(attempt, error, duration_ms)
+            assert outcome is not None
+            self._ended(stored, context, outcome)
+            if outcome.kind == "failed" and self._errors == "raise":
                 raise
         else:
-            self._ended(stored, context, JobState.COMPLETED, None, None, None, response=json_of(body))
+            duration_ms = (time.monotonic() - began) * 1000
+            outcome = Outcome(id=stored.id, attempt=1, kind="completed", duration_ms=duration_ms)
+            self._ended(stored, context, outcome, response=json_of(body))
         finally:
             context._settled = True
             current_job.reset(token)
@@ -151,6 +158,8 @@ class InlineClient(Client):
     async def _call(self, command: Command, body: str | None, context: JobContext) -> Any:
         handler = command.handler
         assert handler is not None
+        if self._registry.users is not None:
+            await self._registry.users.know(context)
         arguments: tuple[Any, ...] = (context,) if command.takes_context else ()
         if command.takes_request:
             if body is None and command.request_optional:
@@ -170,37 +179,18 @@ class InlineClient(Client):
             raise UnknownCommand(f"callback {name!r} is not registered here")
         return command
 
-    def _ended(
-        self,
-        stored: Job,
-        context: JobContext,
-        state: JobState,
-        error: Exception | None,
-        code: str | None,
-        text: str | None,
-        **changes: Any,
-    ) -> None:
-        failures: tuple[JobError, ...] = ()
-        if error is not None:
-            failures = (
-                JobError(
-                    at=datetime.now(UTC),
-                    attempt=1,
-                    node_id=None,
-                    code=code or "",
-                    message=text or "",
-                    traceback=trace_of(error) if state is JobState.FAILED else None,
-                ),
-            )
+    def _ended(self, stored: Job, context: JobContext, outcome: Outcome, **changes: Any) -> None:
+        state = JobState.SCHEDULED if outcome.kind == "retry" else JobState(outcome.kind)
         self._change(
             stored,
             state=state,
             attempt=1,
             started_at=stored.created_at,
             completed_at=datetime.now(UTC) if state.finished else None,
-            error_code=code,
-            error=text,
-            errors=failures,
+            duration_ms=outcome.duration_ms,
+            error_code=outcome.error_code,
+            error=outcome.error,
+            errors=() if outcome.failure is None else (error_of(json_of(outcome.failure)),),
             progress=context.progress_value,
             status=context.status,
             **changes,

@@ -6,8 +6,6 @@ import threading
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
-import pytest
-
 from dbjobs import Backoff, JobContext, Jobs
 from tests.conformance.helpers import wait_all
 
@@ -22,7 +20,6 @@ class Mailer:
         self.name = name
 
 
-@pytest.mark.once
 async def test_its_constructor_gets_what_the_node_has_opened(jobs: Jobs) -> None:
     told: list[str] = []
     made: list[object] = []

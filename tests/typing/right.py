@@ -8,11 +8,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
-from typing import Any, TypedDict, Unpack, assert_type
+from typing import Any, TypedDict, Unpack, assert_type, cast
 
 import msgspec
 
-from dbjobs import Backoff, Command, EnqueueOptions, Job, JobContext, JobRef, Jobs, QuickRetry, RetryAfter, Run
+from dbjobs import (
+    ApiResponse,
+    Backoff,
+    Command,
+    EnqueueOptions,
+    Job,
+    JobContext,
+    JobRef,
+    Jobs,
+    QuickRetry,
+    RetryAfter,
+    Run,
+    current_user,
+)
 from dbjobs.testing import (
     assert_enqueued,
     assert_not_enqueued,
@@ -240,6 +253,35 @@ async def enqueues() -> None:
     assert_type(await jobs.enqueue_many("send", [{"to": "a"}]), list[JobRef[Any]])
 
 
+@jobs.api
+async def mail_api(request: Mail, job: JobContext) -> str:
+    return request.to
+
+
+@jobs.api_options(queue="orders", keep_body=False, should_retry=lambda job, error: False)
+async def ship(order_id: int) -> bool:
+    return True
+
+
+async def app(scope: Any, receive: Any, send: Any) -> None: ...
+
+
+jobs.api(name="letters", queue="mail")(post)
+jobs.mount_api(app, base_url="https://example.com", state={"pool": 5}, user_headers=lambda user: {"Cookie": user})
+jobs.api_options("POST", "/orders", timeout=timedelta(seconds=5))
+jobs.api_options(Mail, retry_limit=3)
+
+
+async def calls() -> None:
+    ref = await jobs.enqueue_api("POST", "/orders", json=Mail("a"), query={"a": [1, 2]}, tag="x", user_id="7")
+    assert_type(ref, JobRef[ApiResponse])
+    assert_type((await jobs.wait(ref)).response.status, int)
+    assert_type(await jobs.enqueue_api(ship, order_id=5, path_params={"user_id": 7}), JobRef[Any])
+    assert_type(await jobs.enqueue_api(Mail("a"), run_after=5, connection=None), JobRef[Any])
+    assert_type(await mail_api(Mail("a"), cast(JobContext, current_user())), str)
+    assert_type(await ship(5), bool)
+
+
 async def runs_now() -> None:
     mail = Mail("a@b.c")
     assert_type(await jobs.run(send, mail), str)
@@ -264,6 +306,7 @@ def blocks() -> None:
     assert_type(jobs.sync.enqueue(SweepInJob), JobRef[float])
     assert_type(jobs.sync.enqueue_many(Print, [Letter("a")]), list[JobRef[Parcel]])
     assert_type(jobs.sync.enqueue("send", {"to": "a"}), JobRef[Any])
+    assert_type(jobs.sync.enqueue_api("GET", "/", headers=[("a", "b")]), JobRef[ApiResponse])
     assert_type(jobs.sync.enqueue_many(resize, [Mail("a")]), list[JobRef[dict[str, Any]]])
     assert_type(jobs.sync.wait(ref, timeout=timedelta(seconds=5)), Job[str])
     assert_type(jobs.sync.get(ref), Job[str] | None)

@@ -105,6 +105,15 @@ async def options() -> None:
     jobs.start(leese_seconds=30)  # refused: no such setting
 
 
+async def calls() -> None:
+    await jobs.enqueue_api("POST", "/orders", jsn=1)  # refused: no such option
+    await jobs.enqueue_api("POST", "/orders", body=5)  # refused
+    jobs.api_options("POST", "/orders", keep_body="no")  # refused
+    jobs.api_options(send, depends_on=5)  # refused: no default
+    jobs.api(5)  # refused
+    jobs.mount_api("myapp:app")  # refused
+
+
 @jobs.command
 async def parent(request: Mail, job: JobContext) -> None:
     await job.enqueue(send, 5)  # refused

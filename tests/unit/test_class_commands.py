@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from dbjobs import InvalidOption, Jobs, JobState
+from dbjobs import InvalidOption, Jobs, JobState, NotRunning
+from dbjobs.testing import inline
 from tests.conformance.helpers import wait_all
 
 
@@ -54,3 +55,23 @@ async def test_a_constructor_that_raises_fails_its_attempt_alone(jobs: Jobs) -> 
         broken, fine = await wait_all(jobs, [await jobs.enqueue(Breaks), await jobs.enqueue(Works)], timeout=30)
     assert (broken.state, broken.error) == (JobState.FAILED, "RuntimeError: no licence")
     assert fine.response == 1
+
+
+async def test_a_transient_run_gets_what_workers_have_opened(jobs: Jobs) -> None:
+    jobs.provide(Mailer, lambda: Mailer("real"))
+
+    @jobs.command
+    class SendInvoice:
+        def __init__(self, mailer: Mailer) -> None:
+            self.mailer = mailer
+
+        async def run(self, request: Invoice) -> str:
+            return f"{self.mailer.name} {request.number}"
+
+    async with jobs:
+        with pytest.raises(NotRunning, match="command 'SendInvoice' needs a Mailer, and dependencies are open while"):
+            await jobs.run(SendInvoice, Invoice(1))
+        async with jobs.start():
+            assert await jobs.run(SendInvoice, Invoice(2)) == "real 2"
+    async with inline(jobs):
+        assert await jobs.run(SendInvoice, Invoice(3), worker="lane") == "real 3"

@@ -226,3 +226,25 @@ async def test_what_needs_a_database_is_refused_with_what_to_use(jobs: Jobs) -> 
     with pytest.raises(InvalidOption, match="inline: errors='ignore' must be 'raise' or 'record'"):
         async with inline(jobs, errors="ignore"):  # type: ignore[arg-type]
             pass
+
+
+async def test_api_jobs_and_users_are_what_they_are_to_workers() -> None:
+    async def application(scope: Any, receive: Any, send: Any) -> None:
+        status = 200 if scope["path"] == "/fine" else 422
+        await send({"type": "http.response.start", "status": status, "headers": [(b"content-type", b"text/plain")]})
+        await send({"type": "http.response.body", "body": str(scope.get("user")).encode()})
+
+    jobs = Jobs("postgresql://nobody@never-asked.invalid/db", user_resolver=lambda id: f"user {id}")
+    jobs.mount_api(application)
+
+    @jobs.api
+    async def send(request: Mail, job: JobContext) -> str:
+        return f"{request.to} for {job.user}"
+
+    async with inline(jobs, errors="record"):
+        handled = await jobs.wait(await jobs.enqueue_api(Mail("a"), user_id="7"))
+        fine = await jobs.wait(await jobs.enqueue_api("GET", "/fine", user_id="8"))
+        refused = await jobs.wait(await jobs.enqueue_api("POST", "/other"))
+    assert handled.response == "a for user 7"
+    assert (fine.state, fine.response.status, fine.response.text) == (JobState.COMPLETED, 200, "user 8")
+    assert (refused.state, refused.error_code, refused.errors[0].status) == (JobState.FAILED, "http_422", 422)

@@ -19,7 +19,8 @@ LAYERS = (
     ("store",),
     (*DIALECTS, "store.repository"),
     ("store.transactions",),
-    ("context", "transaction", "commands"),
+    ("context", "transaction", "commands", "users"),
+    ("asgi",),
     ("engine",),
     ("client", "queues"),
     ("",),  # what users import: everything else that stands in dbjobs/ itself

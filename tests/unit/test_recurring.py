@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from dbjobs import InvalidOption, InvalidRequest, Jobs, NotRunning, Schedule, UnknownCommand
+from dbjobs.testing import drain, frozen_time, temporary_database
 
 DAILY = Schedule.daily
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -115,3 +116,22 @@ async def test_the_next_times_of_a_schedule_need_no_database(jobs: Jobs) -> None
     for wrong in (0, -1, 1001, True, "5"):
         with pytest.raises(InvalidOption, match="must be between 1 and 1000"):
             await jobs.schedules.next_runs(DAILY, wrong)  # type: ignore[arg-type]
+
+
+async def test_frozen_time_moves_tasks_on() -> None:
+    """Over the night in which half past two does not exist in Paris."""
+    jobs = Jobs("sqlite:///not-opened.db")
+
+    @jobs.recurring(Schedule.cron("30 2 * * *", tz="Europe/Paris"))
+    @jobs.command
+    async def nightly() -> None: ...
+
+    with temporary_database(jobs), frozen_time(jobs, datetime(2026, 3, 28, 12, tzinfo=UTC)) as clock:
+        async with jobs.start():
+            assert await drain(jobs) == []
+            for shown in ("2026-03-29T01:00:00Z", "2026-03-30T00:30:00Z"):
+                clock.move(timedelta(days=1))
+                assert [job.meta["scheduled_for"] for job in await drain(jobs)] == [shown]
+            task = await jobs.schedules.get("nightly")
+            assert task is not None
+            assert task.missed == 0

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from dbjobs import Backoff, InvalidOption, JobContext, Jobs, JobState, NotRunning, UnknownCommand
+from dbjobs import Backoff, InvalidOption, JobContext, Jobs, JobState, NotRunning, Schedule, UnknownCommand
 from dbjobs.testing import assert_enqueued, assert_not_enqueued, drain, frozen_time, temporary_database
 from tests.conformance.helpers import state_of
 
@@ -114,6 +114,23 @@ async def test_workers_that_run_see_the_clock_move_and_keep_their_lease(jobs: Jo
         job = await jobs.get(await jobs.enqueue(work))
         assert job is not None
         assert abs((job.created_at - datetime.now(UTC)).total_seconds()) < 60  # it runs again
+
+
+async def test_a_scheduled_task_fires_when_the_clock_says_so(jobs: Jobs) -> None:
+    @jobs.recurring(Schedule.cron("0 9 * * *", tz="Europe/Paris"), name="report")
+    @jobs.command
+    async def report() -> None: ...
+
+    nine = NEW_YEAR + timedelta(hours=8)  # in Paris
+    with frozen_time(jobs, NEW_YEAR) as clock:
+        async with jobs:
+            assert await drain(jobs) == []  # it is stored when workers start for the first time
+            clock.move_to(nine - timedelta(seconds=1))
+            assert await drain(jobs) == []
+            for day in range(2):
+                clock.move_to(nine + timedelta(days=day))
+                [job] = await drain(jobs)
+                assert (job.command, job.state, job.created_at) == ("report", JobState.COMPLETED, clock.now)
 
 
 def test_time_is_frozen_where_that_can_be_done() -> None:

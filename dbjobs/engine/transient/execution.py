@@ -64,7 +64,7 @@ class RunExecution(Execution):
         self.error: BaseException | None = None
 
     def _body(
-        self, attempt: Attempt, command: Command | None, context: contextvars.Context
+        self, attempt: Attempt, command: Command | None, context: contextvars.Context | None
     ) -> Coroutine[Any, Any, Any]:
         try:
             body = super()._body(attempt, command, context)
