@@ -60,6 +60,16 @@ from dbjobs.store.repository.outcomes import (
 )
 from dbjobs.store.repository.reading import find_live, get_jobs, list_jobs
 from dbjobs.store.repository.reports import insert_logs, list_logs, update_progress
+from dbjobs.store.repository.requests import (
+    current_moment,
+    fold_request_hour,
+    get_request,
+    insert_requests,
+    list_request_months,
+    list_request_stats,
+    list_requests,
+    oldest_request_hour,
+)
 from dbjobs.store.repository.rows import Fetcher
 from dbjobs.store.repository.settings import (
     count_live,
@@ -87,6 +97,7 @@ __all__ = [
     "claim_jobs",
     "claim_lanes",
     "count_live",
+    "current_moment",
     "current_month",
     "discard_jobs",
     "drop_batches",
@@ -107,14 +118,17 @@ __all__ = [
     "find_unknown",
     "finish_jobs",
     "fold_batches",
+    "fold_request_hour",
     "fold_stats",
     "forget_refs",
     "get_batch",
     "get_jobs",
+    "get_request",
     "hand_back_jobs",
     "heartbeat",
     "insert_jobs",
     "insert_logs",
+    "insert_requests",
     "list_jobs",
     "list_late_ends",
     "list_logs",
@@ -122,11 +136,15 @@ __all__ = [
     "list_partitions",
     "list_queue_settings",
     "list_queues",
+    "list_request_months",
+    "list_request_stats",
+    "list_requests",
     "list_stats",
     "may_vacuum",
     "next_due",
     "notify",
     "oldest_queued",
+    "oldest_request_hour",
     "promote_jobs",
     "register_node",
     "release_children",

@@ -41,7 +41,9 @@ class Batches:
 
     def __init__(self, schema: str, *, callers: bool = False) -> None:
         def named(text: str) -> str:
-            return text.replace("dbjobs.", f"[{schema}].").replace("dbjobs_history", f"{schema}_history")
+            return text.replace("dbjobs.", f"[{schema}].").replace("dbjobs_history", f"{schema}_history").replace(
+                "dbjobs_requests", f"{schema}_requests"
+            )
 
         self.statements = Statements("sqlserver", named, lambda number, parameter: "?")
         opening = self.statements.text("open_callers_batch") if callers else self.statements.text("open_batch")
