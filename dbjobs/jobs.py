@@ -43,6 +43,7 @@ from dbjobs.models import (
     NodeInfo,
 )
 from dbjobs.queues import QueueAdmin
+from dbjobs.requests import RequestAdmin
 from dbjobs.store import repository
 from dbjobs.store.database import make_database
 from dbjobs.store.records import NewJob
@@ -103,6 +104,7 @@ class Jobs:
         self._max_payload_bytes = max_payload_bytes
         self._client = Client(lambda: make_database(url, schema=schema, pool_size=pool_size), migrate=migrate)
         self.queues = QueueAdmin(self._client)
+        self.requests = RequestAdmin(self._client)
         self.sync = SyncJobs(self)
 
     # --- commands -------------------------------------------------------------------------------

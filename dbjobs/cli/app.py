@@ -18,6 +18,7 @@ from dbjobs.cli.logs import logs
 from dbjobs.cli.migrate import migrate
 from dbjobs.cli.output import prepare_streams
 from dbjobs.cli.queues import limit, pause, queues, resume
+from dbjobs.cli.requests import requests
 from dbjobs.cli.show import show
 from dbjobs.cli.sql import sql
 from dbjobs.cli.worker import worker
@@ -62,3 +63,4 @@ _JOBS = (enqueue, jobs, show, logs, cancel, requeue, history)
 _QUEUES = (queues, pause, resume, limit)
 for command in (demo, migrate, worker, *_JOBS, *_QUEUES, doctor, sql):
     app.command(epilog=EXIT_CODES)(command)
+app.add_typer(requests, name="requests", epilog=EXIT_CODES)

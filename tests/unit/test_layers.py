@@ -21,8 +21,9 @@ LAYERS = (
     ("store.transactions",),
     ("context", "transaction", "commands"),
     ("engine",),
-    ("client", "queues"),
+    ("client", "queues", "requests"),
     ("",),  # what users import: everything else that stands in dbjobs/ itself
+    ("requestlog",),
     ("demo",),
     ("cli", "__main__"),
 )

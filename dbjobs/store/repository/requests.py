@@ -17,8 +17,8 @@ LOG_COLUMNS = (
 )  # fmt: skip
 SUMS = (
     "requests", "errors", "request_bytes", "request_bytes_min", "request_bytes_max", "response_bytes", "duration_ms",
-    "duration_min", "duration_max", "under_ten_ms", "under_fifty_ms", "under_hundred_ms", "under_half_second", "under_one_second", "under_two_seconds",
-    "under_five_seconds", "under_half_minute", "slower",
+    "duration_min", "duration_max", "under_ten_ms", "under_fifty_ms", "under_hundred_ms", "under_half_second",
+    "under_one_second", "under_two_seconds", "under_five_seconds", "under_half_minute", "slower",
 )  # fmt: skip
 STAT_COLUMNS = ("kind", "detail_kind", "hour", "name", "detail", *SUMS)
 

@@ -20,7 +20,9 @@ from dbjobs.store.sqlite.connection import roll_back
 from dbjobs.store.sqlite.steps import Files, Step, run_step, search
 from dbjobs.store.statements import PARAMETER, Parameter, Statements, Table
 
-_KNOWN = frozenset(("each", "where", "rows", "months", "order", "of", "within", "nodes", "requests", "name", "packed", "columns"))
+_KNOWN = frozenset(
+    ("each", "where", "rows", "months", "order", "of", "within", "nodes", "requests", "name", "packed", "columns")
+)
 _TEMPLATE = re.compile(r"(?<=VALUES )\([^()]*\)")
 
 

@@ -41,8 +41,10 @@ class Batches:
 
     def __init__(self, schema: str, *, callers: bool = False) -> None:
         def named(text: str) -> str:
-            return text.replace("dbjobs.", f"[{schema}].").replace("dbjobs_history", f"{schema}_history").replace(
-                "dbjobs_requests", f"{schema}_requests"
+            return (
+                text.replace("dbjobs.", f"[{schema}].")
+                .replace("dbjobs_history", f"{schema}_history")
+                .replace("dbjobs_requests", f"{schema}_requests")
             )
 
         self.statements = Statements("sqlserver", named, lambda number, parameter: "?")

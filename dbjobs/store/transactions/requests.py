@@ -28,7 +28,7 @@ async def make_request_months(db: Database, months: Iterable[str]) -> list[str]:
 
 
 async def make_ahead(db: Database) -> list[str]:
-    """Make last month, this month and the next ``MONTHS_AHEAD``: a record may be written some time after its request."""
+    """Make last month, this month and the next ``MONTHS_AHEAD``: a record may be written late."""
     month = await repository.current_month(db)
     return await make_request_months(db, [month_after(month, ahead) for ahead in range(-1, MONTHS_AHEAD + 1)])
 
