@@ -27,7 +27,7 @@ from dbjobs.errors import (
 from dbjobs.jobs import Jobs
 from dbjobs.requestlog.agents import Agent
 from dbjobs.requestlog.buffer import Buffer
-from dbjobs.requestlog.rollup import RollUp
+from dbjobs.requestlog.rollup import RollUp, Sums, rows_of
 from dbjobs.requestlog.seen import Seen
 from dbjobs.requestlog.settings import Settings
 from dbjobs.requests import META, MOMENT
@@ -57,8 +57,8 @@ class Batch(msgspec.Struct):
     """Records of one month on their way: the rows are made once, so that a second try writes the same."""
 
     month: str
-    requests: list[tuple[Any, ...]]
-    stats: list[tuple[Any, ...]]
+    requests: list[tuple[Any, ...]] = msgspec.field(default_factory=list)
+    stats: list[tuple[Any, ...]] = msgspec.field(default_factory=list)
     in_doubt: bool = False  # an earlier try may have been committed
     tries: int = 0  # that ended in an error which is not the database's being away
 
@@ -206,21 +206,26 @@ class Flusher:
     def _made(self, taken: Sequence[Seen]) -> list[Batch]:
         """Rows of these records, by month."""
         oldest = time.monotonic() - OLDEST_SECONDS
-        by_month: dict[str, list[tuple[datetime, Seen, Agent]]] = {}
+        by_month: dict[str, Batch] = {}
+        sums: dict[str, Sums] = {}
         for seen in taken:
             if seen.began < oldest:
                 self._drop(1)
                 continue
             at = self._clock[1] + timedelta(seconds=seen.began - self._clock[0])
-            by_month.setdefault(f"{at:%Y%m}", []).append((at, seen, self._agent(seen.user_agent)))
-        return [
-            Batch(
-                month,
-                [_row(at, seen, agent) for at, seen, agent in records],
-                self._rollup.rows([(f"{at:%Y-%m-%d %H}:00:00", seen, agent) for at, seen, agent in records]),
-            )
-            for month, records in sorted(by_month.items())
-        ]
+            agent = self._agent(seen.user_agent)
+            month = f"{at:%Y%m}"
+            try:
+                row = _row(at, seen, agent)
+                self._rollup.add(sums.setdefault(month, {}), f"{at:%Y-%m-%d %H}:00:00", seen, agent)
+            except Exception:  # the application's own function has made it something that is no record
+                self._counts.failed += 1
+                self._counts.buffered -= 1
+            else:
+                by_month.setdefault(month, Batch(month)).requests.append(row)
+        for month, batch in by_month.items():
+            batch.stats = rows_of(sums[month])
+        return [by_month[month] for month in sorted(by_month)]
 
     def _agent(self, text: str | None) -> Agent:
         try:

@@ -26,7 +26,7 @@ _ENDS = ("lifespan.shutdown.complete", "lifespan.shutdown.failed")
 class RequestLog:
     """An ASGI middleware that logs an application's requests to the database.
 
-    ``app.add_middleware(RequestLog, jobs=jobs)`` in Starlette and FastAPI; anywhere, ``app = RequestLog(app, jobs=jobs)``.
+    Starlette and FastAPI: ``app.add_middleware(RequestLog, jobs=jobs)``. Others: ``app = RequestLog(app, jobs=jobs)``.
     A request hands over a small record and goes on. A task in the background writes the records, in batches, over a
     connection of its own. When the database is slow or away, the buffer fills up and then drops; ``counts`` tells.
 

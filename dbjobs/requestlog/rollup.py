@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 from dbjobs.requestlog.agents import Agent
@@ -20,6 +20,7 @@ _SUMS = 9  # before the buckets
 _HOURS_KEPT = 3
 
 Key = tuple[str, str, str, str, str]  # kind, detail_kind, hour, name, detail
+Sums = dict[Key, list[Any]]
 
 
 class RollUp:
@@ -28,17 +29,10 @@ class RollUp:
     def __init__(self) -> None:
         self._known: dict[str, dict[tuple[str, str], set[Any]]] = {}
 
-    def rows(self, batch: Sequence[tuple[str, Seen, Agent]]) -> list[tuple[Any, ...]]:
-        """Rows for ``request_stat`` (kind, detail_kind, hour, name, detail, sums).
-
-        Args:
-            batch: (hour, request, its agent).
-        """
-        sums: dict[Key, list[Any]] = {}
-        for hour, seen, agent in batch:
-            for key in self._keys(hour, seen, agent):
-                _add(sums, key, seen)
-        return [(*key, *values) for key, values in sums.items()]
+    def add(self, sums: Sums, hour: str, seen: Seen, agent: Agent) -> None:
+        """Add a request of this hour ('YYYY-MM-DD HH:00:00') to the sums of a batch."""
+        for key in self._keys(hour, seen, agent):
+            _add(sums, key, seen)
 
     def _keys(self, hour: str, seen: Seen, agent: Agent) -> Iterator[Key]:
         status = str(seen.status)
@@ -95,11 +89,16 @@ class RollUp:
         return self._known.get(hour, {}).setdefault((kind, other), set())
 
 
+def rows_of(sums: Sums) -> list[tuple[Any, ...]]:
+    """Rows of ``request_stat``: kind, detail_kind, hour, name, detail, and the sums."""
+    return [(*key, *values) for key, values in sums.items()]
+
+
 def _bucket(duration_ms: float) -> int:
     return next((at for at, limit in enumerate(BUCKETS_MS) if duration_ms < limit), len(BUCKETS_MS))
 
 
-def _add(sums: dict[Key, list[Any]], key: Key, seen: Seen) -> None:
+def _add(sums: Sums, key: Key, seen: Seen) -> None:
     size, took = seen.request_bytes, seen.duration_ms
     row = sums.get(key)
     if row is None:

@@ -24,6 +24,8 @@ def route_of(scope: Scope, root_path: str, status: int) -> str | None:
     path = getattr(route, "path", None)
     if isinstance(path, str):
         mounted = str(scope.get("root_path") or "")[len(root_path) :]
+        if not hasattr(route, "methods"):  # a mount, and nothing that is known within it
+            return _with_names(mounted, params) + "/*"
         return _with_names(mounted, params) + path or "/"
     if "endpoint" in scope and status not in _NOT_FOUND:  # an older Starlette: the path with its values put back
         return _with_names(str(scope.get("path", ""))[len(root_path) :], params) or "/"
