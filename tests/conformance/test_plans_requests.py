@@ -123,8 +123,8 @@ async def test_a_look_enters_by_one_index_and_reads_no_more_than_it_may(url: str
                 assert len(await repository.list_request_stats(session, **sums)) == ROWS // 1000
                 assert await rows_read(session) - before < 500
         elif isinstance(db, PostgresDatabase):
-            plan = await plan_of(db, "list_request_stats", sums)
-            [scan] = [node for node in nodes(plan) if str(node.get("Relation Name", "")).startswith("request_stat")]
+            chosen = await plan_of(db, "list_request_stats", sums)
+            [scan] = [node for node in nodes(chosen) if str(node.get("Relation Name", "")).startswith("request_stat")]
             assert scan["Index Name"] == f"request_stat_{MONTH}_pkey"
             assert "kind" in scan["Index Cond"]
             assert "hour" in scan["Index Cond"]

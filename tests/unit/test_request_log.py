@@ -140,11 +140,14 @@ async def test_a_stream_is_counted_as_it_goes_by(tmp_path: Any) -> None:
         return StreamingResponse(chunks(), media_type="text/plain")
 
     log, seen = log_of(Starlette(routes=[Route("/", answer, methods=["POST"])]), tmp_path)
-    body = [{"type": "http.request", "body": b"ab", "more_body": True}, {"type": "http.request", "body": b"c"}]
+    body: list[dict[str, Any]] = [
+        {"type": "http.request", "body": b"ab", "more_body": True},
+        {"type": "http.request", "body": b"c"},
+    ]
     sent = await call(log, scope_of(method="POST"), *body)
     assert len(sent) == 102
     assert (seen[0].request_bytes, seen[0].response_bytes, seen[0].disconnected) == (3, 100_000, False)
-    assert seen[0].request_body is seen[0].response_body is seen[0].request_headers is None
+    assert (seen[0].request_body, seen[0].response_body, seen[0].request_headers) == (None, None, None)
 
 
 @pytest.mark.parametrize(("begun", "status"), [(False, 499), (True, 200)])
@@ -308,7 +311,8 @@ def test_a_wrong_option_is_named(tmp_path: Any, options: dict[str, Any], match: 
 
 def test_the_database_is_named_once(tmp_path: Any) -> None:
     jobs = Jobs(f"sqlite:///{tmp_path}/jobs.db")
-    for given in ({}, {"jobs": jobs, "url": jobs.url}):
+    neither: dict[str, Any] = {}
+    for given in (neither, {"jobs": jobs, "url": jobs.url}):
         with pytest.raises(InvalidOption, match="give either jobs="):
             RequestLog(Starlette(), **given)
     with pytest.raises(InvalidOption, match=r"is no dbjobs\.Jobs"):
