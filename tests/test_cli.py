@@ -162,6 +162,7 @@ def test_enqueue_takes_every_option(cli: Cli) -> None:
     assert (job["user_id"], job["created_by"], job["args"]) == ("u", "me", {"k": "v=w"})
 
 
+@pytest.mark.once
 def test_a_request_is_checked_where_the_mistake_is_made(cli: Cli) -> None:
     assert "is not JSON" in cli("enqueue", "hello", "{name}", code=1).stderr
     assert "missing required field `name`" in cli("enqueue", "hello", "{}", "--app", "myapp:jobs", code=1).stderr
@@ -170,6 +171,7 @@ def test_a_request_is_checked_where_the_mistake_is_made(cli: Cli) -> None:
     assert cli.lines("jobs") == []
 
 
+@pytest.mark.once
 def test_jobs_filters_and_pages(cli: Cli) -> None:
     for n in range(5):
         cli("enqueue", "odd" if n % 2 else "even", "--tag", f"t{n}", "--queue", "q", "--worker", f"w{n // 2}")
@@ -182,6 +184,7 @@ def test_jobs_filters_and_pages(cli: Cli) -> None:
     assert cli("history").stdout == "no jobs\n"
 
 
+@pytest.mark.once
 def test_a_pipe_gets_plain_text_and_whole_values(cli: Cli, target: Target) -> None:
     if target.is_babelfish:
         pytest.skip("its OPENJSON leaves JSON's escapes in a name")
@@ -209,6 +212,7 @@ def test_cancel_and_requeue(cli: Cli) -> None:
     assert cli.json("show", "1")["state"] == "queued"
 
 
+@pytest.mark.once
 def test_requeue_by_what_jobs_have_in_common(cli: Cli) -> None:
     for tag in ("a", "b", "a"):
         cli("enqueue", "hello", "--tag", tag)
@@ -219,6 +223,7 @@ def test_requeue_by_what_jobs_have_in_common(cli: Cli) -> None:
     assert [job["state"] for job in cli.lines("jobs")] == ["queued"] * 3
 
 
+@pytest.mark.once
 def test_queues_are_paused_resumed_and_limited(cli: Cli) -> None:
     assert "queue mail is paused" in cli("pause", "mail").stdout
     assert cli("limit", "mail", "3").stdout == "queue mail runs at most 3 jobs at the same time on each node\n"
@@ -228,6 +233,7 @@ def test_queues_are_paused_resumed_and_limited(cli: Cli) -> None:
     assert {"queue": "mail", "paused": False, "concurrency": None} in cli.lines("queues")
 
 
+@pytest.mark.once
 def test_show_says_what_can_be_done_next(cli: Cli) -> None:
     cli("enqueue", "hello")
     assert "dbjobs requeue" not in cli("show", "1").stdout
@@ -238,6 +244,7 @@ def test_show_says_what_can_be_done_next(cli: Cli) -> None:
     ]
 
 
+@pytest.mark.once
 def test_a_reader_that_has_enough_is_no_error(cli: Cli) -> None:
     for _ in range(3):
         cli("enqueue", "hello", "--queue", "q" * 200)
@@ -317,6 +324,7 @@ async def named_risks(url: str) -> set[str]:
     return {finding.message.partition(":")[0] for finding in findings if not finding.ok}
 
 
+@pytest.mark.once
 async def test_doctor_finds_stranded_jobs_and_paused_queues(cli: Cli, url: str) -> None:
     cli("enqueue", "parent", "--queue", "slow")
     cli("enqueue", "child", "--depends-on", "1", "--queue", "slow")

@@ -9,13 +9,14 @@ from pathlib import Path
 
 import msgspec
 
-from dbjobs.cli.output import counted, seconds
+from dbjobs.cli.output import seconds
 from dbjobs.errors import SchemaTooNew, SchemaTooOld
 from dbjobs.models import NodeInfo, QueueInfo
 from dbjobs.store import repository
 from dbjobs.store.database import Database
 from dbjobs.store.transactions import migrate
 from dbjobs.store.transactions.partitions import month_after
+from dbjobs.wording import counted
 
 # Live jobs that are counted, and queued ones among which the oldest is sought.
 BOUND_JOBS = 100_000

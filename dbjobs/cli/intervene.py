@@ -23,10 +23,11 @@ from dbjobs.cli.options import (
     Url,
     Worker,
 )
-from dbjobs.cli.output import counted, one_line, write, write_json
+from dbjobs.cli.output import one_line, write, write_json
 from dbjobs.errors import UnknownJob
 from dbjobs.jobs import Jobs
 from dbjobs.models import JobState
+from dbjobs.wording import counted
 
 Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Kept as the job's error text.")]
 

@@ -155,10 +155,3 @@ def seconds(value: float) -> str:
     if hours < 48:
         return f"{hours} h" + (f" {minutes} min" if minutes else "")
     return f"{hours // 24} days"
-
-
-def counted(count: int, noun: str) -> str:
-    """``1 job``, ``2 jobs``, ``2 processes``."""
-    if count == 1:
-        return f"1 {noun}"
-    return f"{count} {noun}es" if noun.endswith("s") else f"{count} {noun}s"

@@ -11,8 +11,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from dbjobs.cli.output import counted
 from dbjobs.engine.signals import signalled
+from dbjobs.wording import counted
 
 log = logging.getLogger("dbjobs.worker")
 
@@ -66,7 +66,7 @@ class WorkerProcesses:
         return 1 if self._failed else 0
 
     def _forward(self, number: signal.Signals) -> None:
-        log.info("%s: stopping %d worker processes", number.name, len(self._running))
+        log.info("%s: stopping %s", number.name, counted(len(self._running), "worker process"))
         again = self._stopping.is_set()
         self._stopping.set()
         for process in self._running.values():

@@ -17,9 +17,9 @@ from dbjobs.cli import console
 from dbjobs.cli.application import load
 from dbjobs.cli.connection import run
 from dbjobs.cli.options import duration
-from dbjobs.cli.output import counted
 from dbjobs.cli.processes import WorkerProcesses, own_command
 from dbjobs.jobs import Jobs
+from dbjobs.wording import counted
 
 log = logging.getLogger("dbjobs.worker")
 

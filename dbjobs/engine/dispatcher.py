@@ -20,6 +20,7 @@ from dbjobs.engine.waker import Waker
 from dbjobs.store import repository
 from dbjobs.store.database import Database
 from dbjobs.store.records import Claimed, Outcome
+from dbjobs.wording import counted
 
 log = logging.getLogger("dbjobs")
 
@@ -157,7 +158,7 @@ class Dispatcher:
         lanes = {attempt.job.worker for attempt in running} | self._finisher.lanes()
         stray_lanes = [lane for lane in await repository.find_held_workers(self._db, node_id) if lane not in lanes]
         if strays:
-            log.warning("%d jobs were claimed, but the answer got lost; giving them back", len(strays))
+            log.warning("the answer to a claim got lost; giving back %s", counted(len(strays), "job"))
             outcomes = [Outcome(id=job.id, attempt=job.attempt, kind="hand_back") for job in strays]
             await repository.hand_back_jobs(self._db, node_id, outcomes)
         if stray_lanes:
@@ -177,6 +178,6 @@ class Dispatcher:
             if command not in self._reported:
                 self._reported.add(command)
                 log.warning(
-                    "command %r is not registered on this node; %d%s jobs of it stay queued for a node that knows it",
-                    command, count, "+" if count >= UNKNOWN_LOOK_ROWS else "",
+                    "command %r is not registered on this node; queued for a node that knows it: %s",
+                    command, f"{count}+ jobs" if count >= UNKNOWN_LOOK_ROWS else counted(count, "job"),
                 )  # fmt: skip

@@ -22,6 +22,7 @@ from dbjobs.store import repository
 from dbjobs.store.database import Database
 from dbjobs.store.records import Outcome
 from dbjobs.store.transactions.settlement import FINALS, Settlement
+from dbjobs.wording import counted
 
 log = logging.getLogger("dbjobs")
 
@@ -226,9 +227,9 @@ class Finisher:
         if str(error) not in self._told:
             self._told.add(str(error))
             log.error(
-                "outcomes of %d jobs are refused by the database, and not for what they hold: %s; they are kept and "
+                "outcomes of %s are refused by the database, and not for what they hold: %s; they are kept and "
                 "tried again",
-                sum(len(part.entries) for part in parts), error,
+                counted(sum(len(part.entries) for part in parts), "job"), error,
             )  # fmt: skip
         self._refused += parts
         self._pause = min(self._pause * 2 or FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS)

@@ -21,6 +21,7 @@ from dbjobs.errors import DatabaseError
 from dbjobs.store import repository
 from dbjobs.store.database import Database
 from dbjobs.store.records import Outcome
+from dbjobs.wording import counted
 
 log = logging.getLogger("dbjobs")
 
@@ -114,7 +115,7 @@ class Shutdown:
     async def _grace(self) -> None:
         if not self._runners.memory.held or self._now.is_set():
             return
-        log.info("stopping: %d jobs are still running", len(self._runners.memory.held))
+        log.info("stopping: waiting for %s", counted(len(self._runners.memory.held), "running job"))
         with anyio.move_on_after(self._settings.grace_seconds):
             async with anyio.create_task_group() as waits:
 

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from dbjobs.errors import InvalidOption, MissingDriver
+from dbjobs.errors import MissingDriver
 from dbjobs.store.records import NewJob
+from dbjobs.store.schemas import check_schema
 from dbjobs.store.statements import Statements
 from dbjobs.store.url import SCHEMES, split_url
 
 T = TypeVar("T")
 Row = Any  # a row of any driver: values by position and by column name
-
-_SCHEMA = re.compile(r"[a-z_][a-z0-9_]{0,39}\Z")
 
 
 class Session(Protocol):
@@ -153,10 +151,7 @@ def make_database(url: str, *, schema: str = "dbjobs", **settings: Any) -> Datab
         InvalidUrl, InvalidOption, MissingDriver.
     """
     parts, _ = split_url(url)
-    if not _SCHEMA.match(schema):
-        raise InvalidOption(
-            f"schema {schema!r} must be at most 40 lower-case letters, digits and underscores, not a digit first"
-        )
+    check_schema(schema)
     scheme = SCHEMES[parts.scheme]
     try:
         import_module(scheme.driver)

@@ -18,7 +18,7 @@ from dbjobs.store.mysql.database import MysqlDatabase
 from dbjobs.store.records import LogEntry, NewJob, Outcome, ProgressReport
 from tests.conformance.raw import Raw
 
-pytestmark = pytest.mark.dialect("mysql")
+pytestmark = [pytest.mark.dialect("mysql"), pytest.mark.fresh]
 
 ROWS = 50_000
 HANDLED = 100

@@ -138,7 +138,7 @@ async def check_reads(db: Database, by: str) -> None:
                 f"EXPLAIN QUERY PLAN {db.statements.text('list_requests')}",
                 {name: int(value) if isinstance(value, bool) else value for name, value in wanted.items()},
             ).fetchall()
-        entered = [row[3] for row in plan if "request_log" in row[3]]
+        entered = [row[3] for row in steps if "request_log" in row[3]]
         assert len(entered) == len(LOOKS)
         assert all(" USING INDEX request_log_" in one and "(" in one for one in entered), entered
     elif isinstance(db, PostgresDatabase):

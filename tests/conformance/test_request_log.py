@@ -21,8 +21,6 @@ from tests.conformance.helpers import eventually
 from tests.request_application import application, ask
 from tests.servers import Target
 
-pytestmark = pytest.mark.anyio
-
 
 async def asked(log: RequestLog) -> None:
     """Some requests of every kind, written."""

@@ -20,6 +20,7 @@ from dbjobs.store.postgres.connection import Limits, PostgresConnection
 from dbjobs.store.postgres.connector import Connector
 from dbjobs.store.postgres.options import read
 from dbjobs.store.postgres.session import HandlersSession, PostgresSession
+from dbjobs.store.schemas import in_schema
 from dbjobs.store.statements import Statements
 from dbjobs.store.synchronous import Wait
 from dbjobs.store.url import number_option, refuse_value, split_url
@@ -250,4 +251,4 @@ class PostgresDatabase:
 
 @lru_cache(maxsize=16)
 def _statements(schema: str) -> Statements:
-    return Statements("postgres", lambda text: text.replace("dbjobs.", f'"{schema}".'), lambda number, _: f"${number}")
+    return Statements("postgres", in_schema("postgres", schema), lambda number, _: f"${number}")

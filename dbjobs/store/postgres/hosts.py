@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from urllib.parse import SplitResult, unquote
 
 from dbjobs.errors import InvalidUrl
+from dbjobs.wording import counted
 
 DEFAULT_PORT = 5432
 Address = tuple[str, int]
@@ -65,7 +66,7 @@ def hosts_of(parts: SplitResult, options: Mapping[str, str]) -> Hosts:
     if len(numbers) == 1:
         numbers *= len(found)
     if numbers and len(numbers) != len(found):
-        raise InvalidUrl(f"the database URL names {len(found)} hosts and {len(numbers)} ports")
+        raise InvalidUrl(f"the database URL names {counted(len(found), 'host')} and {counted(len(numbers), 'port')}")
     return Hosts(
         tuple(
             (host, (numbers[number] if numbers else None) or port or DEFAULT_PORT)

@@ -16,6 +16,7 @@ import anyio
 from dbjobs.errors import DatabaseError, InvalidUrl, MissingPermission
 from dbjobs.store.database import HandlersSession, Row, Session, T
 from dbjobs.store.own_thread import in_own_thread
+from dbjobs.store.schemas import in_schema
 from dbjobs.store.sqlite.callers import Callers, Sqlite3Callers, blocking_callers, callers, check_file
 from dbjobs.store.sqlite.connection import MINIMUM_VERSION, connect, make_room
 from dbjobs.store.sqlite.errors import is_full, translate
@@ -262,7 +263,7 @@ def _not_open() -> DatabaseError:
 
 @lru_cache(maxsize=16)
 def _statements(schema: str) -> tuple[Statements, Scripts]:
-    statements = Statements("sqlite", lambda text: text.replace("dbjobs_", f"{schema}_"), lambda number, _: "?")
+    statements = Statements("sqlite", in_schema("sqlite", schema), lambda number, _: "?")
     return statements, Scripts(statements)
 
 

@@ -392,7 +392,7 @@ async def test_a_busy_event_loop_does_not_starve_the_writer(db: SqliteDatabase) 
         await enqueue(db)
     stop = True
     await asyncio.gather(*spinning)
-    assert time.monotonic() - began < 5  # without stepping aside: minutes
+    assert time.monotonic() - began < 20  # without stepping aside: minutes
 
 
 async def test_a_lock_held_by_another_process_is_waited_for_and_then_reported(url: str) -> None:

@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from benchmarks.acceptance import Line
-from benchmarks.figures import Figures
+from benchmarks.report.acceptance import Line
+from benchmarks.report.figures import Figures
 
-FOLDER = Path(__file__).parent / "results"
+FOLDER = Path(__file__).parents[1] / "results"
 
 
 def write_results(

@@ -12,8 +12,8 @@ import time
 from typing import Any
 
 from benchmarks.peers import timing
-from benchmarks.site import Site
-from benchmarks.sqlserver_tables import Connection, connected
+from benchmarks.tables.site import Site
+from benchmarks.tables.sqlserver import Connection, connected
 
 CLAIM_SIZE = 200
 # As many connections as served 50 callers best on the other databases; each size is tried in every round.

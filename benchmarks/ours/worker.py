@@ -1,4 +1,4 @@
-"""A worker in a process of its own: ``python -m benchmarks.worker URL``.
+"""A worker in a process of its own: ``python -m benchmarks.ours.worker URL``.
 
 It opens the database, says ``ready`` and then obeys its standard input, a word a line: ``go`` starts the
 workers, ``report`` prints what was seen so far as JSON; the end of the input stops the process.
@@ -12,7 +12,7 @@ import sys
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-from benchmarks.workload import CONCURRENCY, Workload
+from benchmarks.ours.workload import CONCURRENCY, Workload
 
 
 def resident_bytes() -> int:

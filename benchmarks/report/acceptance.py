@@ -6,8 +6,8 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from benchmarks.figures import DRAIN, OURS, RAW, RAW_ONE, Figures
 from benchmarks.peers import Dialect
+from benchmarks.report.figures import DRAIN, OURS, RAW, RAW_ONE, Figures
 
 _LARGEST_GROWTH = 1.05
 

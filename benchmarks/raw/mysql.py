@@ -7,9 +7,9 @@ import json
 import time
 from typing import Any
 
-from benchmarks.mysql_tables import connect, fetch
 from benchmarks.peers import timing
-from benchmarks.site import Site
+from benchmarks.tables.mysql import connect, fetch
+from benchmarks.tables.site import Site
 
 CLAIM_SIZE = 200
 # As many connections as served 50 callers best; each size is tried in every round.

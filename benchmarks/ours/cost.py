@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
 
-from benchmarks.counting import counted_calls, counted_sqlite_commits
-from benchmarks.ours import Ours
-from benchmarks.site import Site
+from benchmarks.ours.contestant import Ours
+from benchmarks.ours.counting import counted_calls, counted_sqlite_commits
+from benchmarks.tables.site import Site
 
 _CLASSES = {
     "postgres": ("dbjobs.store.postgres.database", "PostgresDatabase", "PostgresSession"),

@@ -9,10 +9,11 @@ from collections.abc import AsyncIterator, Coroutine
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from typing import Any
 
-from benchmarks.job_tables import NOOP
+from benchmarks.ours.draining import drain, drain_rate, fill
+from benchmarks.ours.workload import CONCURRENCY, Workload
 from benchmarks.peers import timing
-from benchmarks.site import Site
-from benchmarks.workload import CONCURRENCY, Workload
+from benchmarks.tables.job_tables import NOOP
+from benchmarks.tables.site import Site
 from dbjobs import Jobs
 
 JOBS_PER_SECOND = 800
@@ -45,21 +46,17 @@ async def steady(site: Site, seconds: float, *, pinned: bool = False) -> float:
 
 async def saturated(site: Site, jobs: int, *, pinned: bool = False) -> float:
     """The same while a long queue is drained as fast as it goes."""
-    await site.tables.fill(jobs)
-    await site.tables.analyze()
+    await fill(site, jobs)
     async with _pin(site, pinned), _watched(site) as seen:
-        await Workload(site.url).run(site, jobs)
+        await drain(site, jobs)
     return max(seen)
 
 
 async def polled(site: Site, jobs: int, *, pinned: bool = False) -> float:
     """Jobs per second of a drain while somebody looks at the counts and at the list twice a second."""
-    await site.tables.fill(jobs)
-    await site.tables.analyze()
+    await fill(site, jobs)
     async with _pin(site, pinned), _looks(site):
-        began = await Workload(site.url).run(site, jobs)
-    _, end = await site.tables.completion(jobs)
-    return jobs / (end - began)
+        return await drain_rate(site, jobs)
 
 
 async def _enqueue_evenly(jobs: Jobs, count: int) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pyodbc
 
-from benchmarks.job_tables import LARGEST_BATCH, NOOP
+from benchmarks.tables.job_tables import LARGEST_BATCH, NOOP
 from dbjobs.store.sqlserver.driver import find_driver, is_freetds
 from dbjobs.store.sqlserver.url import connection_string, parse
 from dbjobs.store.sqlserver.values import sizes_of

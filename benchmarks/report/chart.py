@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from html import escape
 from pathlib import Path
 
-from benchmarks.figures import DRAIN, OURS, RAW, RAW_ONE, Figures, median
-from benchmarks.table import number
+from benchmarks.report.figures import DRAIN, OURS, RAW, RAW_ONE, Figures, median
+from benchmarks.report.table import number
 
 _WIDTH, _LEFT, _RIGHT = 860, 290, 90
 _BAR, _GAP, _ROW_GAP, _TOP, _BOTTOM = 14, 3, 20, 56, 16

@@ -1,4 +1,4 @@
-"""The other end of ``benchmarks.worker``: starts the process, tells it what to do, and ends it."""
+"""The other end of ``benchmarks.ours.worker``: starts the process, tells it what to do, and ends it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self
 
-_ROOT = Path(__file__).parents[1]
+_ROOT = Path(__file__).parents[2]
 _LONGEST_ANSWER_SECONDS = 30
 
 
@@ -35,7 +35,7 @@ class WorkerProcess:
 
     async def __aenter__(self) -> Self:
         self._process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "benchmarks.worker", self._url),
+            *(sys.executable, "-m", "benchmarks.ours.worker", self._url),
             cwd=_ROOT,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,

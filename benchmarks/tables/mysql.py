@@ -9,7 +9,7 @@ from urllib.parse import unquote, urlsplit
 
 import aiomysql
 
-from benchmarks.job_tables import LARGEST_BATCH, NOOP
+from benchmarks.tables.job_tables import LARGEST_BATCH, NOOP
 
 _LIVE = "dbjobs_background_job"
 _HISTORY = ("completed_job", "failed_job", "job_log")

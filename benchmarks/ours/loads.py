@@ -9,11 +9,12 @@ import asyncio
 import math
 from collections.abc import Mapping
 
-from benchmarks.job_tables import HOLD, NAP, NOOP
+from benchmarks.ours.draining import drain, drain_rate, fill
+from benchmarks.ours.worker_process import WorkerProcess
+from benchmarks.ours.workload import CONCURRENCY, NAP_SECONDS, Workload
 from benchmarks.peers import timing
-from benchmarks.site import Site
-from benchmarks.worker_process import WorkerProcess
-from benchmarks.workload import CONCURRENCY, NAP_SECONDS, Workload
+from benchmarks.tables.job_tables import HOLD, NAP, NOOP
+from benchmarks.tables.site import Site
 from dbjobs.store import repository
 from dbjobs.store.transactions import partitions
 
@@ -22,15 +23,15 @@ _MEMORY_SLICES = 10
 _AT_ONCE = 200
 
 
-async def drain(site: Site, jobs: int) -> float:
+async def plain(site: Site, jobs: int) -> float:
     """Jobs per second of a plain drain, measured as the loads are: what they are compared with."""
-    return await _drained(site, jobs)
+    await fill(site, jobs)
+    return await drain_rate(site, jobs)
 
 
 async def drain_two(site: Site, jobs: int) -> float:
     """Jobs per second by two worker processes."""
-    await site.tables.fill(jobs)
-    await site.tables.analyze()
+    await fill(site, jobs)
     async with WorkerProcess(site.url) as one, WorkerProcess(site.url) as other:
         began = await site.tables.now()
         await asyncio.gather(one.go(), other.go())
@@ -43,9 +44,8 @@ async def drain_two(site: Site, jobs: int) -> float:
 
 async def backlog(site: Site, jobs: int, part: int) -> Mapping[str, float]:
     """Jobs per second over the first two parts of a long queue."""
-    await site.tables.fill(jobs)
-    await site.tables.analyze()
-    began = await Workload(site.url).run(site, 2 * part)
+    await fill(site, jobs)
+    began = (await drain(site, 2 * part)).began
     first, middle = await site.tables.completion(part)
     both, end = await site.tables.completion(2 * part)
     return {"first": _rate(first, middle - began), "next": _rate(both - first, end - middle)}
@@ -54,15 +54,15 @@ async def backlog(site: Site, jobs: int, part: int) -> Mapping[str, float]:
 async def scheduled(site: Site, waiting: int, jobs: int) -> float:
     """Jobs per second while many others are scheduled."""
     await site.tables.fill_scheduled(waiting)
-    return await _drained(site, jobs)
+    await fill(site, jobs)
+    return await drain_rate(site, jobs)
 
 
 async def pinned(site: Site, jobs: int, last: int) -> Mapping[str, float]:
     """Jobs per second while another session holds the snapshot from before the first."""
-    await site.tables.fill(jobs)
-    await site.tables.analyze()
+    await fill(site, jobs)
     async with site.tables.pin():
-        began = await Workload(site.url).run(site, jobs)
+        began = (await drain(site, jobs)).began
     before, middle = await site.tables.completion(jobs - last)
     _, end = await site.tables.completion(jobs)
     return {"all": _rate(jobs, end - began), "last": _rate(jobs - before, end - middle)}
@@ -81,7 +81,8 @@ async def names(site: Site, jobs: int, *, queues: int, batches: int, months: int
                 for n in range(start, min(start + _AT_ONCE, jobs))
             ))  # fmt: skip
         try:
-            return await _drained(site, 0, workload, of_lanes=jobs)
+            await site.tables.analyze()
+            return await drain_rate(site, jobs, workload)
         finally:
             await site.tables.reset()
             await partitions.drop_old(db, 0)
@@ -91,7 +92,8 @@ async def lanes(site: Site, stuck: int, jobs: int) -> float:
     """Jobs per second while many others wait for two named workers that are busy."""
     await site.tables.fill_lanes(2, stuck // 2, head=HOLD)
     workload = Workload(site.url)
-    value = await _drained(site, jobs, workload)
+    await fill(site, jobs)
+    value = await drain_rate(site, jobs, workload)
     if workload.held != 2:
         raise RuntimeError(f"{workload.held} named workers were busy instead of 2")
     return value
@@ -100,14 +102,14 @@ async def lanes(site: Site, stuck: int, jobs: int) -> float:
 async def many_lanes(site: Site, workers: int, jobs_each: int) -> float:
     """Jobs per second when each named worker has only a few."""
     await site.tables.fill_lanes(workers, jobs_each)
-    return await _drained(site, 0, of_lanes=workers * jobs_each)
+    await site.tables.analyze()
+    return await drain_rate(site, workers * jobs_each)
 
 
 async def io_bound(site: Site, jobs: int) -> float:
     """Seconds for handlers that wait."""
-    await site.tables.fill(jobs, command=NAP)
-    await site.tables.analyze()
-    began = await Workload(site.url).run(site, jobs)
+    await fill(site, jobs, command=NAP)
+    began = (await drain(site, jobs)).began
     _, end = await site.tables.completion(jobs)
     return end - began
 
@@ -131,16 +133,6 @@ async def memory(site: Site, jobs: int) -> Mapping[str, float]:
             await _until_completed(site, number * slice_size)
             sizes.append((await worker.report()).rss / _MEGABYTE)
     return {"before": sizes[0], "half": sizes[_MEMORY_SLICES // 2 - 1], "after": sizes[-1]}
-
-
-async def _drained(site: Site, jobs: int, workload: Workload | None = None, *, of_lanes: int = 0) -> float:
-    if jobs:
-        await site.tables.fill(jobs)
-    await site.tables.analyze()
-    jobs += of_lanes
-    began = await (workload or Workload(site.url)).run(site, jobs)
-    _, end = await site.tables.completion(jobs)
-    return jobs / (end - began)
 
 
 def _rate(jobs: int, seconds: float) -> float:

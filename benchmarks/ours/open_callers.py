@@ -9,10 +9,10 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
 
-from benchmarks.job_tables import HOLD, NOOP
+from benchmarks.ours.workload import CONCURRENCY, Workload
 from benchmarks.peers import timing
-from benchmarks.site import Site
-from benchmarks.workload import CONCURRENCY, Workload
+from benchmarks.tables.job_tables import HOLD, NOOP
+from benchmarks.tables.site import Site
 from dbjobs import JobRef, Jobs
 from tests.conformance.isolation import LEVELS, begin_at
 from tests.conformance.raw import Raw

@@ -10,7 +10,7 @@ from typing import Any
 import asyncpg
 
 from benchmarks.peers import timing
-from benchmarks.site import Site
+from benchmarks.tables.site import Site
 
 CLAIM_SIZE = 200
 # As many connections as served 50 callers best; each size is tried in every round.

@@ -9,7 +9,7 @@ from contextlib import closing
 from typing import Any
 
 from benchmarks.peers import timing
-from benchmarks.sqlite_tables import SqliteTables
+from benchmarks.tables.sqlite import SqliteTables
 
 BATCH_SIZE = 200
 

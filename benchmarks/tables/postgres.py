@@ -9,7 +9,7 @@ from typing import Any
 
 import asyncpg
 
-from benchmarks.job_tables import LARGEST_BATCH, NOOP
+from benchmarks.tables.job_tables import LARGEST_BATCH, NOOP
 
 _LIVE = "dbjobs.background_job"
 _TABLES = (

@@ -8,8 +8,8 @@ from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
 
-from benchmarks.job_tables import LARGEST_BATCH, NOOP
 from benchmarks.peers.sqlite_file import path_of
+from benchmarks.tables.job_tables import LARGEST_BATCH, NOOP
 
 # What the library sets on its own connections.
 SETTINGS = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 4000;"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Sequence
 
-from benchmarks.acceptance import Line
-from benchmarks.figures import DRAIN, OURS, RAW, RAW_ONE, Figures
+from benchmarks.report.acceptance import Line
+from benchmarks.report.figures import DRAIN, OURS, RAW, RAW_ONE, Figures
 
 _NONE = "-"
 

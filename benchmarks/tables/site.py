@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from benchmarks.job_tables import JobTables
 from benchmarks.peers import Dialect
+from benchmarks.tables.job_tables import JobTables
 
 
 @dataclass(frozen=True)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import time
 
-from benchmarks.job_tables import NOOP, STAMP
+from benchmarks.ours.draining import drain, fill
+from benchmarks.ours.worker_process import WorkerProcess
+from benchmarks.ours.workload import CONCURRENCY, Workload
 from benchmarks.peers import timing
-from benchmarks.site import Site
-from benchmarks.worker_process import WorkerProcess
-from benchmarks.workload import CONCURRENCY, Workload
+from benchmarks.tables.job_tables import NOOP, STAMP
+from benchmarks.tables.site import Site
 from dbjobs import Jobs
 
 
@@ -74,19 +75,10 @@ class Ours:
     async def drain(self, jobs: int) -> float:
         """Jobs per second from the start of a worker in this process to the last row in history."""
         workload = Workload(self._site.url)
-        tally = workload.tally
-        async with workload.jobs:
-            await self._tables.fill(jobs)
-            await self._tables.analyze()
-            tally.expect(jobs)
-            began = time.perf_counter()
-            async with asyncio.timeout(timing.patience(jobs)):
-                async with workload.jobs.start(concurrency=CONCURRENCY):
-                    await tally.reached.wait()
-                    await timing.until_finished(self._tables.moving)
-                    seconds = time.perf_counter() - began
-        timing.check_once_each(self.name, jobs, tally.runs, await self._tables.completed())
-        return jobs / seconds
+        await fill(self._site, jobs)
+        drained = await drain(self._site, jobs, workload, unfinished=self._tables.moving)
+        timing.check_once_each(self.name, jobs, workload.tally.runs, await self._tables.completed())
+        return jobs / drained.seconds
 
     async def latency(self, jobs: int) -> list[float]:
         """Milliseconds from the enqueue call to the start of the handler.
