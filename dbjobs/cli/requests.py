@@ -42,7 +42,7 @@ _STAT_COLUMNS = (
 )
 
 
-def _since(value: str | timedelta | datetime) -> timedelta | datetime:
+def since(value: str | timedelta | datetime) -> timedelta | datetime:
     """Read how long ago (2h), or a moment."""
     if not isinstance(value, str):
         return value
@@ -52,7 +52,7 @@ def _since(value: str | timedelta | datetime) -> timedelta | datetime:
         raise typer.BadParameter(f"{value!r} is neither how long ago (2h, 7d) nor a time (2031-05-01T08:00)") from None
 
 
-def _slow(value: str | timedelta) -> timedelta:
+def slow(value: str | timedelta) -> timedelta:
     """Read a duration; 250ms, too."""
     if isinstance(value, str) and value.endswith("ms") and value[:-2].isdecimal():
         return timedelta(milliseconds=int(value[:-2]))
@@ -60,7 +60,7 @@ def _slow(value: str | timedelta) -> timedelta:
 
 
 Since = Annotated[
-    Any, typer.Option("--since", parser=_since, metavar="TIME", help="Since then: 2h, 7d, or 2031-05-01T08:00 (UTC).")
+    Any, typer.Option("--since", parser=since, metavar="TIME", help="Since then: 2h, 7d, or 2031-05-01T08:00 (UTC).")
 ]
 Route = Annotated[str | None, typer.Option("--route", metavar="ROUTE", help="Only this route: '/users/{user_id}'.")]
 User = Annotated[str | None, typer.Option("--user", metavar="ID", help="Only this user.")]
@@ -84,7 +84,7 @@ def latest(
     trace: Annotated[str | None, typer.Option("--trace", metavar="ID", help="Only this trace.")] = None,
     since: Since = None,
     slow: Annotated[
-        Any, typer.Option("--slow", parser=_slow, metavar="TIME", help="Only what took so long: 250ms, 2s.")
+        Any, typer.Option("--slow", parser=slow, metavar="TIME", help="Only what took so long: 250ms, 2s.")
     ] = None,
     failed: Annotated[bool, typer.Option("--failed", help="Only requests with an exception.")] = False,
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=1000, help="Show at most this many.")] = 50,

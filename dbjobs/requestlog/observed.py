@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 import traceback
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, MutableMapping
 from http.cookies import CookieError, SimpleCookie
 from typing import Any
 
@@ -14,7 +14,7 @@ from dbjobs.requestlog.routes import Scope, endpoint_of, route_of, user_of
 from dbjobs.requestlog.seen import LONGEST_NAME, Seen, plain
 from dbjobs.requestlog.settings import Settings
 
-Message = dict[str, Any]
+Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, MutableMapping
 from typing import Any
 
-Scope = dict[str, Any]
+Scope = MutableMapping[str, Any]
 _NOT_FOUND = (404, 405)
 
 
@@ -32,7 +33,7 @@ def route_of(scope: Scope, root_path: str, status: int) -> str | None:
     return None
 
 
-def _with_names(path: str, params: dict[str, Any]) -> str:
+def _with_names(path: str, params: Mapping[str, Any]) -> str:
     """A path with the values of parameters replaced by their names."""
     if not params:
         return path

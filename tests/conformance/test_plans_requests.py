@@ -134,7 +134,7 @@ async def check_reads(db: Database, by: str) -> None:
     wanted = msgspec.structs.asdict(look(by))
     if isinstance(db, SqliteDatabase):
         with closing(sqlite3.connect(month_file(db))) as connection:
-            plan = connection.execute(
+            steps = connection.execute(
                 f"EXPLAIN QUERY PLAN {db.statements.text('list_requests')}",
                 {name: int(value) if isinstance(value, bool) else value for name, value in wanted.items()},
             ).fetchall()
