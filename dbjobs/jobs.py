@@ -65,6 +65,7 @@ from dbjobs.models import (
     RecurringOptions,
 )
 from dbjobs.queues import QueueAdmin
+from dbjobs.requests import RequestAdmin
 from dbjobs.runs import DEFAULT_MAX_TRANSIENT, RunsAdmin, TransientCalls
 from dbjobs.schedule import Schedule
 from dbjobs.schedules import Schedules
@@ -145,6 +146,7 @@ class Jobs(ApiCalls, TransientCalls):
         self._client = Client(lambda: make_database(url, schema=schema, pool_size=pool_size), migrate=migrate)
         self.queues = QueueAdmin(self._client)
         self.schedules = Schedules(self._client, self._registry, max_payload_bytes)
+        self.requests = RequestAdmin(self._client)
         self.sync = SyncJobs(self)
         self.runs = RunsAdmin(
             lambda: self._client,
