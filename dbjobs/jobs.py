@@ -145,7 +145,7 @@ class Jobs(ApiCalls, TransientCalls):
         self._max_payload_bytes = max_payload_bytes
         self._client = Client(lambda: make_database(url, schema=schema, pool_size=pool_size), migrate=migrate)
         self.queues = QueueAdmin(self._client)
-        self.schedules = Schedules(self._client, self._registry, max_payload_bytes)
+        self.schedules = Schedules(self._client, self._registry, self._api, max_payload_bytes)
         self.requests = RequestAdmin(self._client)
         self.sync = SyncJobs(self)
         self.runs = RunsAdmin(

@@ -94,7 +94,7 @@ class Engine:
         self.get_many = get_many
         self.waker = Waker(db, lambda id: self._runners.cancel((id,)), lambda: self.dependencies.poke())
         self.dependencies = Dependencies(db, self.waker, on_finished)
-        self._scheduled = Tasks(db, registry, self.waker, tasks)
+        self._scheduled = Tasks(db, registry, self.waker, transients, tasks)
         self.timekeeper = Timekeeper(db, self.waker, self._scheduled)
         self.reports = Reporter(db, self._current_node)
         self._finisher = Finisher(
