@@ -1,8 +1,11 @@
 """dbjobs: durable background jobs in the database you already have."""
 
+from dbjobs.asgi.response import ApiResponse
 from dbjobs.commands.registry import Command
 from dbjobs.context import JobContext
+from dbjobs.engine.transient.run import Run
 from dbjobs.errors import (
+    ApiFailed,
     AttemptLost,
     Cancel,
     DatabaseError,
@@ -17,20 +20,28 @@ from dbjobs.errors import (
     MissingDriver,
     MissingPermission,
     NotRunning,
+    NotStored,
     PayloadTooLarge,
     RefIdBusy,
     RefIdExists,
     RetryAfter,
+    RunCancelled,
     SchemaTooNew,
     SchemaTooOld,
+    TooManyRuns,
     UnknownCommand,
     UnknownJob,
+    UnknownTask,
+    UnknownUser,
     WorkersStopped,
     WrongLoop,
 )
+from dbjobs.graphs import Batch, Graph, GraphJob
 from dbjobs.jobs import Jobs
 from dbjobs.log_filter import JobFilter
 from dbjobs.models import (
+    ApiCommandOptions,
+    ApiOptions,
     Backoff,
     BatchProgress,
     CommandOptions,
@@ -45,14 +56,30 @@ from dbjobs.models import (
     LogLine,
     NodeInfo,
     QueueInfo,
+    QuickRetry,
+    RecurringOptions,
+    RunLine,
+    RunOptions,
+    RunRecord,
+    RunTimings,
+    SubmitOptions,
+    TaskOptions,
 )
+from dbjobs.schedule import Schedule
+from dbjobs.scheduled import ScheduledTask, TaskRun
 from dbjobs.transaction import Transaction
+from dbjobs.users import current_user
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "ApiCommandOptions",
+    "ApiFailed",
+    "ApiOptions",
+    "ApiResponse",
     "AttemptLost",
     "Backoff",
+    "Batch",
     "BatchProgress",
     "Cancel",
     "Command",
@@ -62,6 +89,8 @@ __all__ = [
     "DbjobsError",
     "EnqueueManyOptions",
     "EnqueueOptions",
+    "Graph",
+    "GraphJob",
     "HandlerProcessError",
     "InvalidOption",
     "InvalidRequest",
@@ -82,16 +111,34 @@ __all__ = [
     "MissingPermission",
     "NodeInfo",
     "NotRunning",
+    "NotStored",
     "PayloadTooLarge",
     "QueueInfo",
+    "QuickRetry",
+    "RecurringOptions",
     "RefIdBusy",
     "RefIdExists",
     "RetryAfter",
+    "Run",
+    "RunCancelled",
+    "RunLine",
+    "RunOptions",
+    "RunRecord",
+    "RunTimings",
+    "Schedule",
+    "ScheduledTask",
     "SchemaTooNew",
     "SchemaTooOld",
+    "SubmitOptions",
+    "TaskOptions",
+    "TaskRun",
+    "TooManyRuns",
     "Transaction",
     "UnknownCommand",
     "UnknownJob",
+    "UnknownTask",
+    "UnknownUser",
     "WorkersStopped",
     "WrongLoop",
+    "current_user",
 ]

@@ -88,4 +88,5 @@ def _beside(source: TargetSource) -> Iterable[str]:
 
 
 def _firsts(sources: Sequence[TargetSource], key: Callable[[TargetSource], str]) -> list[TargetSource]:
-    return list({key(source): source for source in reversed(sources)}.values())
+    firsts = {key(source): source for source in reversed(sources)}
+    return [source for source in sources if firsts[key(source)] is source]

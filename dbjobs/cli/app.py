@@ -19,6 +19,7 @@ from dbjobs.cli.migrate import migrate
 from dbjobs.cli.output import prepare_streams
 from dbjobs.cli.queues import limit, pause, queues, resume
 from dbjobs.cli.requests import requests
+from dbjobs.cli.schedules import app as schedules
 from dbjobs.cli.show import show
 from dbjobs.cli.sql import sql
 from dbjobs.cli.worker import worker
@@ -64,3 +65,5 @@ _QUEUES = (queues, pause, resume, limit)
 for command in (demo, migrate, worker, *_JOBS, *_QUEUES, doctor, sql):
     app.command(epilog=EXIT_CODES)(command)
 app.add_typer(requests, name="requests", epilog=EXIT_CODES)
+schedules.info.epilog = EXIT_CODES
+app.add_typer(schedules)

@@ -54,7 +54,7 @@ def demo(
     choice = choose(root)
     if not choice.files:
         raise typer.BadParameter(f"{str(root)!r} has no text files", param_hint="FOLDER")
-    # The display tells of failures itself, and once.
+    # The display reports failures itself.
     attempts = logging.getLogger("dbjobs.attempts")
     attempts.propagate = False
     attempts.addHandler(logging.NullHandler())

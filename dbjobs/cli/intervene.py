@@ -33,7 +33,7 @@ Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Kept as t
 
 
 class Done(msgspec.Struct, frozen=True):
-    """What became of one job: ``done`` is False when there was nothing to do."""
+    """What happened to one job; ``done`` is False if there was nothing to do."""
 
     id: int
     done: bool
@@ -138,7 +138,7 @@ async def _each(
     otherwise: str,
     as_json: bool,
 ) -> None:
-    """Do it to every job named, tell of each, and end with an error if one of them was not reached."""
+    """Apply the action to every named job, report each, and exit with an error if one was not reached."""
     missed = False
     for reference in references:
         try:

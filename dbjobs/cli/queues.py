@@ -25,7 +25,7 @@ def queues(url: Url = None, schema: Schema = DEFAULT_SCHEMA, as_json: AsJson = F
 
 
 def pause(queue: QueueName, url: Url = None, schema: Schema = DEFAULT_SCHEMA) -> None:
-    """Start nothing more from a queue; what runs goes on."""
+    """Start no more jobs of a queue; running ones go on."""
     run(_pause(queue, url, schema))
 
 

@@ -85,6 +85,11 @@ class Finisher:
         return len(self._waiting) + len(self._in_flight) + refused
 
     @property
+    def is_idle(self) -> bool:
+        """Everything is written."""
+        return self._idle.is_set()
+
+    @property
     def full(self) -> bool:
         """So many outcomes wait that nothing more should be claimed."""
         return len(self) > MOST_WAITING

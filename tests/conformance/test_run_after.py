@@ -29,7 +29,7 @@ async def work(request: Any) -> None: ...
     ],
     ids=str,
 )
-async def test_it_starts_at_its_time(jobs: Jobs, after: Any, no_polling: None) -> None:
+async def test_it_starts_at_its_time(jobs: Jobs, after: Any) -> None:
     jobs.command(work)
     async with jobs.start():
         await jobs.wait(await jobs.enqueue(work), timeout=10)

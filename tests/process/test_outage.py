@@ -17,7 +17,8 @@ from tests.servers.processes import Spawn
 
 pytestmark = [pytest.mark.process, pytest.mark.slow, pytest.mark.dialect("postgres", "mysql")]
 
-LONG_SECONDS = 5.0
+# They would run for longer than a test, unless they are stopped; then they are run again, which takes a moment.
+LONG = Work(600.0, again_seconds=0.2)
 
 
 async def start_long_jobs(
@@ -25,8 +26,8 @@ async def start_long_jobs(
 ) -> tuple[list[JobRef], list[JobRef]]:
     """Free jobs and a lane, longer than a lease; returns when two workers are at it."""
     jobs.declare("work", retry_limit=20)
-    lane = await jobs.enqueue_many("work", [Work(LONG_SECONDS), Work(0.01), Work(0.01)], worker="w")
-    free = await jobs.enqueue_many("work", [Work(LONG_SECONDS)] * 5)
+    lane = await jobs.enqueue_many("work", [LONG, Work(0.01), Work(0.01)], worker="w")
+    free = await jobs.enqueue_many("work", [LONG] * 5)
     for _ in range(2):
         workers.start("concurrency=5", f"lease_seconds={lease_seconds}")
     await workers.wait_lines("start", 6)

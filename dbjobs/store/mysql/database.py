@@ -257,7 +257,7 @@ async def _begins(connection: MysqlConnection, *, again: bool) -> bool:
 
 
 async def _roll_back(connection: MysqlConnection) -> None:
-    """Leave no transaction open; in doubt, a new connection is cheaper than a broken one."""
+    """Leave no transaction open. In doubt close the connection: a new one is cheaper than a broken one."""
     with anyio.CancelScope(shield=True):
         try:
             if not connection.is_closed():

@@ -1,4 +1,4 @@
-"""Which servers a PostgreSQL URL names, and which of them to ask first."""
+"""The servers of a PostgreSQL URL, and the order in which to try them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Hosts:
 
     @property
     def several(self) -> bool:
-        """True if there is a choice."""
+        """True if there are several servers."""
         return len(self.addresses) > 1
 
     def in_turn(self) -> Iterator[tuple[int, Address]]:
@@ -39,7 +39,7 @@ class Hosts:
             yield number, self.addresses[number]
 
     def failed(self, number: int) -> None:
-        """This server cannot be used now: the next caller begins with the one after it."""
+        """Note that this server cannot be used now; the next caller begins with the one after it."""
         if self.several and self._first == number:
             self._first = (number + 1) % len(self.addresses)
 

@@ -15,6 +15,7 @@ import anyio
 
 from dbjobs.errors import DatabaseError, InvalidUrl, MissingPermission
 from dbjobs.store.database import HandlersSession, Row, Session, T
+from dbjobs.store.frozen import frozen_clocks
 from dbjobs.store.own_thread import in_own_thread
 from dbjobs.store.schemas import in_schema
 from dbjobs.store.sqlite.callers import Callers, Sqlite3Callers, blocking_callers, callers, check_file
@@ -24,6 +25,7 @@ from dbjobs.store.sqlite.history import History, HistoryFiles
 from dbjobs.store.sqlite.script import Script, Scripts
 from dbjobs.store.sqlite.session import CallerSession, InPlaceSession, WriterSession
 from dbjobs.store.sqlite.threads import Connected, Readers
+from dbjobs.store.sqlite.time import install
 from dbjobs.store.sqlite.writer import Writer
 from dbjobs.store.statements import Statements
 from dbjobs.store.synchronous import Wait, run
@@ -124,7 +126,7 @@ class SqliteDatabase:
             try:
                 yield WriterSession(held, self.statements, self._scripts, self.path)
             except BaseException:
-                # Told at once: the writer serves nobody else until it hears of the end.
+                # Tell it at once: the writer serves nobody else until it hears of the end.
                 ended = held.end(commit=False)
                 with anyio.CancelScope(shield=True):
                     await ended
@@ -183,7 +185,7 @@ class SqliteDatabase:
         return self
 
     def distrust(self, unanswered_seconds: float | None = None) -> None:
-        pass  # a file does not go away behind a connection
+        pass  # a file cannot vanish behind a connection as a server can
 
     async def listen(self, on_notice: Callable[[str], None], on_ready: Callable[[bool], None]) -> None:
         writer = self._opened
@@ -222,11 +224,14 @@ class SqliteDatabase:
         return self._readers if script.reads_only else self._opened
 
     def _connect(self, path: Path) -> sqlite3.Connection:
-        return connect(path, self.statements.text("open_connection"), self._busy_seconds, create=True)
+        connection = connect(path, self.statements.text("open_connection"), self._busy_seconds, create=True)
+        if (clock := frozen_clocks.get(path)) is not None:
+            install(connection, clock)
+        return connection
 
     def _connect_writer(self) -> Connected:
         connection = self._connect(self.path)
-        if not os.access(self.path, os.W_OK):  # SQLite itself would only say so at the first write
+        if not os.access(self.path, os.W_OK):  # SQLite itself would report it only at the first write
             connection.close()
             raise MissingPermission(f"{self.path}: this user may not write the file")
         return connection, self._history()

@@ -110,11 +110,11 @@ class History:
             _sync(path.parent)
             connection = self.connection(month)
             if connection is None:
-                raise DatabaseError(f"{path} has just been made and is gone again")
+                raise DatabaseError(f"{path} was created a moment ago and has vanished")
         return connection
 
     def drop(self, month: str) -> None:
-        """Remove the file of a month. The caller holds the write lock."""
+        """Delete a month's file. The caller holds the write lock."""
         self._forget(month)
         path = self._files.path(month)
         for suffix in ("", "-wal", "-shm"):
@@ -152,7 +152,7 @@ class History:
         return True
 
     def make_room(self) -> None:
-        """The disk is full: cut the logs of the months off."""
+        """The disk is full: truncate the write-ahead logs of the months."""
         for connection, _ in self._open.values():
             make_room(connection)
 

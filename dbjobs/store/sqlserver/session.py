@@ -164,7 +164,7 @@ class BlockingConnection:
 
 
 def _looked_at(work: asyncio.Future[Result]) -> None:
-    """An error of what was given up is nobody's."""
+    """Ignore the error of a call that was given up."""
     if not work.cancelled():
         work.exception()
 

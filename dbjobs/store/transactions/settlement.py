@@ -252,7 +252,7 @@ def _frees_a_lane(outcome: Outcome) -> bool:
 
 
 def _cancelled(outcome: Outcome) -> Outcome:
-    """A job that was to run again, but is lost or shall be cancelled: the fence tells which."""
+    """Turn a retry or hand-back that did not apply into a cancellation; the fence rejects it if the attempt is lost."""
     return replace(
         outcome,
         kind="cancelled",
