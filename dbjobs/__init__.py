@@ -28,6 +28,7 @@ from dbjobs.errors import (
     WorkersStopped,
     WrongLoop,
 )
+from dbjobs.inspect.reasons import Explanation, Reason, ReasonCode
 from dbjobs.jobs import Jobs
 from dbjobs.log_filter import JobFilter
 from dbjobs.models import (
@@ -62,6 +63,7 @@ __all__ = [
     "DbjobsError",
     "EnqueueManyOptions",
     "EnqueueOptions",
+    "Explanation",
     "HandlerProcessError",
     "InvalidOption",
     "InvalidRequest",
@@ -84,6 +86,8 @@ __all__ = [
     "NotRunning",
     "PayloadTooLarge",
     "QueueInfo",
+    "Reason",
+    "ReasonCode",
     "RefIdBusy",
     "RefIdExists",
     "RetryAfter",

@@ -25,6 +25,8 @@ from dbjobs.engine.settings import StartOptions, make_settings
 from dbjobs.engine.signals import signalled
 from dbjobs.engine.supervisor import Engine
 from dbjobs.errors import InvalidOption, JobFailed, UnknownJob, WorkersStopped
+from dbjobs.inspect import explain as explaining
+from dbjobs.inspect.reasons import Explanation
 from dbjobs.models import (
     BatchProgress,
     CommandOptions,
@@ -490,6 +492,26 @@ class Jobs:
         return await repository.list_jobs(
             self._client.db, before_id=before, limit=limit, history_only=history_only, **given
         )
+
+    async def explain(self, job: Reference | str) -> Explanation:
+        """Why a job does not run, or what it does or did.
+
+        Args:
+            job: a JobRef, its id, or its ref_id.
+
+        Returns:
+            Reasons with their codes, sentences and facts; what must change first comes first.
+
+        Raises:
+            UnknownJob: there is no such job.
+        """
+        if isinstance(job, str):
+            found = await self.get_by_ref_id(job)
+        else:
+            found = await self.get(_id(job))
+        if found is None:
+            raise UnknownJob(f"there is no job {job!r}")
+        return await explaining.explain(self._client.db, found)
 
     async def logs(self, job: Reference, *, after_id: int = 0, limit: int = 1000) -> list_[LogLine]:
         """Log lines of a job, oldest first, after a line's id."""

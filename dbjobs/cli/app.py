@@ -11,6 +11,7 @@ import dbjobs
 from dbjobs.cli.demo import demo
 from dbjobs.cli.doctor import doctor
 from dbjobs.cli.enqueue import enqueue
+from dbjobs.cli.explain import explain
 from dbjobs.cli.failures import TRACEBACK_VARIABLE
 from dbjobs.cli.intervene import cancel, requeue
 from dbjobs.cli.listing import history, jobs
@@ -58,7 +59,7 @@ def main(
         os.environ[TRACEBACK_VARIABLE] = "1"
 
 
-_JOBS = (enqueue, jobs, show, logs, cancel, requeue, history)
+_JOBS = (enqueue, jobs, show, explain, logs, cancel, requeue, history)
 _QUEUES = (queues, pause, resume, limit)
 for command in (demo, migrate, worker, *_JOBS, *_QUEUES, doctor, sql):
     app.command(epilog=EXIT_CODES)(command)

@@ -19,6 +19,7 @@ from dbjobs.commands import codec
 from dbjobs.commands.registry import Registry
 from dbjobs.context import JobContext
 from dbjobs.engine.attempt import Attempt
+from dbjobs.engine.crews import Kind, kind_of
 from dbjobs.engine.deadlines import Deadlines
 from dbjobs.engine.dependencies import Dependencies
 from dbjobs.engine.dispatcher import Dispatcher
@@ -73,6 +74,7 @@ class Engine:
     ) -> None:
         self._db = db
         self._settings = settings
+        self._registry = registry
         self._max_payload_bytes = max_payload_bytes
         self._vacuum = Vacuum(db)
 
@@ -296,6 +298,12 @@ class Engine:
             self._runners.cancel(await repository.find_cancel_requests(self._db, self._node.id))
         return min(self._settings.lease_seconds / BEATS_PER_LEASE, LONGEST_CANCEL_LOOK_SECONDS)
 
+    def _commands(self) -> dict[Kind, list[str]]:
+        names: dict[Kind, list[str]] = {}
+        for command in self._registry.runnable_commands():
+            names.setdefault(kind_of(command), []).append(command.name)
+        return names
+
     def _describe(self) -> dict[str, Any]:
         return {
             "host": socket.gethostname(),
@@ -303,5 +311,8 @@ class Engine:
             "concurrency": self._settings.concurrency,
             "running": self._runners.busy,
             "queues": list(self._settings.queues) if self._settings.queues is not None else None,
+            "limits": {queue: limit for queue, limit in (self._settings.queues or {}).items() if limit is not None},
+            "commands": self._commands(),
+            "places": {kind: (crew.busy, crew.limit) for kind, crew in self._runners.crews.items()},
             "uptime_seconds": round(time.monotonic() - self._began, 1),
         }

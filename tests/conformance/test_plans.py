@@ -51,6 +51,7 @@ GUARDED = {
     "release_children": {"background_job_pkey"},
     "resolve_children": {"background_job_pkey", "background_job_unresolved"},
     "find_dependency_work": {"background_job_unresolved"},
+    "explain_job": {f"background_job_{index}" for index in ("ready", "lane", "node")},
     "list_jobs": {"background_job_pkey"},
     "list_tagged": {"background_job_tag"},
     "list_batch": {"background_job_batch"},
@@ -220,6 +221,14 @@ async def test_a_count_visits_no_more_rows_than_its_bound(url: str) -> None:
     async with opened(url) as db:
         await Raw("postgres", url).rows(FILL)
         assert await visited(db, "count_live", bound=100) <= 5 * 100
+
+
+async def test_an_explanation_visits_no_more_rows_than_its_bound(url: str) -> None:
+    async with opened(url) as db:
+        await Raw("postgres", url).rows(FILL)
+        for worker in (None, "lane 5"):
+            asked = {"id": ROWS, "queue": "default", "priority": 5, "worker": worker, "bound": 100}
+            assert await visited(db, "explain_job", **asked) <= 4 * 100
 
 
 async def test_a_count_of_nothing_does_not_read_the_dead(url: str) -> None:

@@ -149,6 +149,9 @@ async def test_hot_statements_read_what_they_handle(url: str, analyzed: bool) ->
         await count("list_tagged", lambda s: repository.list_jobs(s, before_id=2**62, limit=HANDLED, tag="none"))
         await count("list_batch", lambda s: repository.list_jobs(s, before_id=2**62, limit=HANDLED, batch_id="none"))
         await count("count_live", lambda s: repository.count_live(s, HANDLED))
+        for worker in (None, "lane 6"):
+            await count("explain_job", lambda s, w=worker: repository.explain_job(
+                s, id=ROWS, queue="default", priority=5, worker=w, bound=HANDLED))  # fmt: skip
         await count("find_ready_queues", lambda s: repository.find_ready_queues(s, "", 500))
     too_many = {name: number for name, number in reads.items() if number > READS_PER_ROW * HANDLED + FIXED_READS}
     assert too_many == {}, f"rows read: {reads}"

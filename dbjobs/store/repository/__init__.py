@@ -38,6 +38,7 @@ from dbjobs.store.repository.enqueue import (
     insert_jobs,
     notify,
 )
+from dbjobs.store.repository.explaining import explain_job
 from dbjobs.store.repository.nodes import (
     bury_node,
     find_cancel_requests,
@@ -91,6 +92,7 @@ __all__ = [
     "discard_jobs",
     "drop_batches",
     "execute_jobs",
+    "explain_job",
     "find_cancel_requests",
     "find_dependency_work",
     "find_ends",
