@@ -28,7 +28,9 @@ from dbjobs.errors import (
     WorkersStopped,
     WrongLoop,
 )
+from dbjobs.inspect.conditions import JobSearch, Where
 from dbjobs.inspect.reasons import Explanation, Reason, ReasonCode
+from dbjobs.inspect.search import Found
 from dbjobs.jobs import Jobs
 from dbjobs.log_filter import JobFilter
 from dbjobs.models import (
@@ -64,6 +66,7 @@ __all__ = [
     "EnqueueManyOptions",
     "EnqueueOptions",
     "Explanation",
+    "Found",
     "HandlerProcessError",
     "InvalidOption",
     "InvalidRequest",
@@ -76,6 +79,7 @@ __all__ = [
     "JobFilter",
     "JobOptions",
     "JobRef",
+    "JobSearch",
     "JobState",
     "JobSummary",
     "Jobs",
@@ -96,6 +100,7 @@ __all__ = [
     "Transaction",
     "UnknownCommand",
     "UnknownJob",
+    "Where",
     "WorkersStopped",
     "WrongLoop",
 ]

@@ -25,8 +25,12 @@ from dbjobs.engine.settings import StartOptions, make_settings
 from dbjobs.engine.signals import signalled
 from dbjobs.engine.supervisor import Engine
 from dbjobs.errors import InvalidOption, JobFailed, UnknownJob, WorkersStopped
+from dbjobs.inspect import acting
 from dbjobs.inspect import explain as explaining
+from dbjobs.inspect import search as searching
+from dbjobs.inspect.conditions import JobSearch
 from dbjobs.inspect.reasons import Explanation
+from dbjobs.inspect.search import Found
 from dbjobs.models import (
     BatchProgress,
     CommandOptions,
@@ -38,7 +42,6 @@ from dbjobs.models import (
     JobRef,
     JobState,
     JobSummary,
-    LiveFilter,
     LogLine,
     ManyOptions,
     MinuteStat,
@@ -48,7 +51,7 @@ from dbjobs.queues import QueueAdmin
 from dbjobs.store import repository
 from dbjobs.store.database import make_database
 from dbjobs.store.records import NewJob
-from dbjobs.store.repository.reading import JOB_FILTERS, LIVE_FILTERS
+from dbjobs.store.repository.reading import JOB_FILTERS
 from dbjobs.store.transactions.enqueueing import Parent
 
 log = logging.getLogger("dbjobs")
@@ -56,8 +59,6 @@ log = logging.getLogger("dbjobs")
 H = TypeVar("H", bound=Handler)
 
 Reference = JobRef[Any] | int
-# Jobs that one statement requeues.
-_PAGE = 500
 list_ = list  # `Jobs.list` hides the builtin in the annotations below it
 
 
@@ -493,6 +494,31 @@ class Jobs:
             self._client.db, before_id=before, limit=limit, history_only=history_only, **given
         )
 
+    async def find(
+        self,
+        *,
+        limit: int = 50,
+        before_id: int | None = None,
+        seconds: float | timedelta = searching.LOOK_SECONDS,
+        **search: Unpack[JobSearch],
+    ) -> Found:
+        """Look for jobs, live and in history, newest first: one bounded look, whatever is asked.
+
+        Args:
+            limit: jobs that one look returns, 1 to 1000.
+            before_id: ``Found.before_id`` of the look before, to go on from there.
+            seconds: how long it may look, about; it then says how far back it got.
+            search: conditions on any column (see JobSearch); ``**search`` passes one that is kept.
+
+        Raises:
+            InvalidOption: a column that does not exist, or a value that does not fit it.
+        """
+        if not 1 <= limit <= 1000:
+            raise InvalidOption(f"find: limit={limit!r} must be between 1 and 1000")
+        asked = searching.make(search, "find")
+        longest = job_options.duration(seconds, "find: seconds")
+        return await searching.look(self._client.db, asked, before_id, limit, longest)
+
     async def explain(self, job: Reference | str) -> Explanation:
         """Why a job does not run, or what it does or did.
 
@@ -558,21 +584,27 @@ class Jobs:
             raise UnknownJob(f"there is no job {id}")
         return False
 
-    async def cancel_many(self, *, reason: str = "cancelled", **filters: Unpack[LiveFilter]) -> int:
+    async def cancel_many(
+        self,
+        *,
+        reason: str = "cancelled",
+        at_most: int | None = None,
+        preview: bool = False,
+        **search: Unpack[JobSearch],
+    ) -> int:
         """Cancel all live jobs that fit all that is given; how many it reached.
 
         Args:
             reason: kept as the error text of those that had not started.
-            filters: ``state``, ``queue``, ``worker``, ``tag``, ``batch_id``.
+            at_most: reach no more than so many, the newest first.
+            preview: change nothing; how many there are, counted up to ``at_most`` or 100,000.
+            search: see JobSearch; the same as for ``find``.
 
         Raises:
             InvalidOption: no filter was given (to cancel everything, name a queue or a state), or one that is not
                 known.
         """
-        given = _checked(filters, LIVE_FILTERS, "cancel_many")
-        if not given:
-            raise InvalidOption("cancel_many: give at least one of state, worker, queue, tag, batch_id")
-        return await self._client.cancel_many(reason, given)
+        return await acting.cancel_many(self._client, search, reason, at_most, preview)
 
     async def cancel_worker(self, worker: str, *, reason: str = "cancelled") -> int:
         """Cancel all jobs of a named worker, the running one included; how many it reached."""
@@ -586,39 +618,45 @@ class Jobs:
         """
         return await self._client.requeue((_id(job),)) == 1
 
-    async def requeue_many(self, **filters: Unpack[JobFilter]) -> int:
+    async def requeue_many(
+        self, *, at_most: int | None = None, preview: bool = False, **search: Unpack[JobSearch]
+    ) -> int:
         """Run all failed or cancelled jobs that fit all that is given again; how many came back.
 
         Args:
-            filters: ``state`` (``failed`` or ``cancelled``; both if it is left out), ``queue``, ``worker``,
-                ``command``, ``tag``, ``batch_id``, ``user_id``.
+            at_most: bring no more than so many back, the newest first.
+            preview: change nothing; how many there are, counted up to ``at_most`` or 100,000.
+            search: see JobSearch; the same as for ``find``.
 
         Raises:
             InvalidOption: no filter was given (to requeue everything that failed, say ``state="failed"``), one that
                 is not known, or another state.
         """
-        given = _checked(filters, JOB_FILTERS, "requeue_many")
-        if not given:
-            raise InvalidOption(
-                "requeue_many: give at least one of state, queue, worker, command, tag, batch_id, user_id"
-            )
-        state = given.get("state")
-        if state not in (None, JobState.FAILED, JobState.CANCELLED):
-            raise InvalidOption(f"requeue_many: state={state!r} must be 'failed' or 'cancelled'")
-        requeued = 0
-        for wanted in [JobState.FAILED, JobState.CANCELLED] if state is None else [state]:
-            given["state"] = wanted
-            before: int | None = None
-            while page := await self.list(before_id=before, limit=_PAGE, history_only=True, **given):
-                requeued += await self._client.requeue([job.id for job in page])
-                before = page[-1].id
-        return requeued
+        return await acting.requeue_many(self._client, search, at_most, preview)
+
+    async def replay(self, job: Reference, request: Any = None, /, **options: Unpack[JobOptions]) -> JobRef:
+        """Run a job that has ended once more, as a new job; the old one stays as it is.
+
+        Args:
+            job: completed, failed or cancelled.
+            request: a changed request; the same if it is left out.
+            options: what is to be other than in the original. Its ref_id, batch and parents are not taken over.
+
+        Returns:
+            The new job, whose ``parent_id`` and ``meta["replay_of"]`` name the old one.
+
+        Raises:
+            UnknownJob. InvalidOption: it has not ended. And what ``enqueue`` raises.
+        """
+        id = _id(job)
+        original = await self._client.get_many((id,))
+        if id not in original:
+            raise UnknownJob(f"there is no job {id}")
+        asked, kept = acting.replay_of(original[id], request, options)
+        return await self.enqueue(original[id].command, asked, **kept)
 
 
-F = TypeVar("F", LiveFilter, JobFilter)
-
-
-def _checked(filters: F, known: tuple[str, ...], where: str) -> F:
+def _checked(filters: JobFilter, known: tuple[str, ...], where: str) -> JobFilter:
     """The filters that are given, with the state as one of JobState.
 
     Raises:
@@ -630,7 +668,7 @@ def _checked(filters: F, known: tuple[str, ...], where: str) -> F:
     given: Any = {name: value for name, value in filters.items() if value is not None}
     if "state" in given:
         given["state"] = _state(given["state"])
-    return cast(F, given)
+    return cast(JobFilter, given)
 
 
 def _id(job: Reference) -> int:

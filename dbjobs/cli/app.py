@@ -19,6 +19,7 @@ from dbjobs.cli.logs import logs
 from dbjobs.cli.migrate import migrate
 from dbjobs.cli.output import prepare_streams
 from dbjobs.cli.queues import limit, pause, queues, resume
+from dbjobs.cli.search import find, replay
 from dbjobs.cli.show import show
 from dbjobs.cli.sql import sql
 from dbjobs.cli.worker import worker
@@ -59,7 +60,7 @@ def main(
         os.environ[TRACEBACK_VARIABLE] = "1"
 
 
-_JOBS = (enqueue, jobs, show, explain, logs, cancel, requeue, history)
+_JOBS = (enqueue, jobs, find, show, explain, logs, cancel, requeue, replay, history)
 _QUEUES = (queues, pause, resume, limit)
 for command in (demo, migrate, worker, *_JOBS, *_QUEUES, doctor, sql):
     app.command(epilog=EXIT_CODES)(command)

@@ -34,7 +34,7 @@ async def explain(db: Database, job: Job) -> Explanation:
         return _told(job, around.now, [*_running(job, nodes, around)])
     ids = job.depends_on if job.state is JobState.WAITING else ()
     if around.blocked_by not in (None, job.id):
-        ids = (*ids, around.blocked_by)  # type: ignore[arg-type]  # not None
+        ids = (*ids, around.blocked_by)
     others: dict[int, Job] = {}
     for start in range(0, len(ids), 1000):
         others |= await repository.get_jobs(db, ids[start : start + 1000])

@@ -233,10 +233,10 @@ async def situation(url: str, order: list[str]) -> None:
         left = set(order)
         # Two places: the job's, and one for what holds its lane.
         holders = [holder for holder in ("lane", "slots") if holder in left]
-        starts = {"concurrency": len(holders) + (0 if "slots" in left else 1)}
+        places = len(holders) + (0 if "slots" in left else 1)
         parent = None
         if "no node" not in left:
-            await stack.enter_async_context(app.start(**starts))
+            await stack.enter_async_context(app.start(concurrency=places))
         if "parent" in left:
             parent = await client.enqueue("work", run_after=3600)
         if "lane" in left and "no node" not in left:

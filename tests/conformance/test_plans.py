@@ -52,6 +52,7 @@ GUARDED = {
     "resolve_children": {"background_job_pkey", "background_job_unresolved"},
     "find_dependency_work": {"background_job_unresolved"},
     "explain_job": {f"background_job_{index}" for index in ("ready", "lane", "node")},
+    "find_jobs": {"background_job_pkey"},
     "list_jobs": {"background_job_pkey"},
     "list_tagged": {"background_job_tag"},
     "list_batch": {"background_job_batch"},
@@ -221,6 +222,19 @@ async def test_a_count_visits_no_more_rows_than_its_bound(url: str) -> None:
     async with opened(url) as db:
         await Raw("postgres", url).rows(FILL)
         assert await visited(db, "count_live", bound=100) <= 5 * 100
+
+
+@pytest.mark.parametrize("asked", [{}, {"command": "rare"}, {"error_has": "x"}, {"args_has": "x"}, {"state": "failed"}])
+async def test_a_slice_of_a_search_visits_its_ids(url: str, asked: dict[str, Any]) -> None:
+    everything = ASKED | dict.fromkeys(("error_code", "created_by", "parent_id"))
+    everything |= dict.fromkeys(("error_has", "request_has", "response_has", "args_has", "meta_has"))
+    async with with_history(url) as db:
+        slice_ = {"from_id": ROWS // 2, "before_id": ROWS // 2 + 300, "most": 500}
+        assert await visited(db, "find_jobs", **{**everything, **asked, **slice_}) <= 300
+        for node in nodes(await generic_plan(db, "find_jobs")):
+            if node.get("Relation Name", "").startswith(("completed_job", "failed_job")):
+                assert node["Node Type"] == "Index Scan"
+                assert "Index Cond" in node
 
 
 async def test_an_explanation_visits_no_more_rows_than_its_bound(url: str) -> None:

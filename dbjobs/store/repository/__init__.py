@@ -62,6 +62,7 @@ from dbjobs.store.repository.outcomes import (
 from dbjobs.store.repository.reading import find_live, get_jobs, list_jobs
 from dbjobs.store.repository.reports import insert_logs, list_logs, update_progress
 from dbjobs.store.repository.rows import Fetcher
+from dbjobs.store.repository.searching import PUSHED, find_jobs, list_page
 from dbjobs.store.repository.settings import (
     count_live,
     drop_batches,
@@ -76,6 +77,7 @@ from dbjobs.store.repository.settings import (
 )
 
 __all__ = [
+    "PUSHED",
     "Fetcher",
     "Told",
     "Wanted",
@@ -99,6 +101,7 @@ __all__ = [
     "find_expired",
     "find_held",
     "find_held_workers",
+    "find_jobs",
     "find_live",
     "find_orphans",
     "find_parents",
@@ -121,6 +124,7 @@ __all__ = [
     "list_late_ends",
     "list_logs",
     "list_nodes",
+    "list_page",
     "list_partitions",
     "list_queue_settings",
     "list_queues",
