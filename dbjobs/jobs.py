@@ -25,12 +25,14 @@ from dbjobs.engine.settings import StartOptions, make_settings
 from dbjobs.engine.signals import signalled
 from dbjobs.engine.supervisor import Engine
 from dbjobs.errors import InvalidOption, JobFailed, UnknownJob, WorkersStopped
-from dbjobs.inspect import acting
+from dbjobs.inspect import acting, numbers
 from dbjobs.inspect import explain as explaining
 from dbjobs.inspect import search as searching
 from dbjobs.inspect.conditions import JobSearch
+from dbjobs.inspect.numbers import By, Stat
 from dbjobs.inspect.reasons import Explanation
 from dbjobs.inspect.search import Found
+from dbjobs.inspect.workers import WorkerAdmin
 from dbjobs.models import (
     BatchProgress,
     CommandOptions,
@@ -106,6 +108,7 @@ class Jobs:
         self._max_payload_bytes = max_payload_bytes
         self._client = Client(lambda: make_database(url, schema=schema, pool_size=pool_size), migrate=migrate)
         self.queues = QueueAdmin(self._client)
+        self.workers = WorkerAdmin(self._client)
         self.sync = SyncJobs(self)
 
     # --- commands -------------------------------------------------------------------------------
@@ -551,13 +554,25 @@ class Jobs:
         """The processes that work on jobs."""
         return await repository.list_nodes(self._client.db)
 
-    async def stats(self, *, seconds: float | timedelta = 3600) -> list_[MinuteStat]:
-        """Outcomes per minute, queue and command, from the roll-ups.
+    @overload
+    async def stats(self, *, seconds: float | timedelta = 3600) -> list_[MinuteStat]: ...
+    @overload
+    async def stats(self, *, by: By | None, seconds: float | timedelta = 3600) -> list_[Stat]: ...
+    async def stats(self, *, by: Any = "minute", seconds: float | timedelta = 3600) -> list_[Any]:
+        """What ended, and how long it waited and ran, from the roll-ups: no job is counted for it.
 
         Args:
+            by: ``"queue"``, ``"command"`` or ``"worker"``; None for all together. Left out: counts of each minute (an
+                hour, for what is older than two days), queue and command.
             seconds: how far back, in seconds or as a timedelta.
+
+        Raises:
+            InvalidOption: ``by`` is none of these.
         """
-        return await repository.list_stats(self._client.db, job_options.duration(seconds, "stats: seconds"))
+        longest = job_options.duration(seconds, "stats: seconds")
+        if by == "minute":
+            return await repository.list_stats(self._client.db, longest)
+        return await numbers.stats(self._client.db, by, longest)
 
     async def counts(self, *, bound: int = 10_000) -> dict[tuple[str, str], int]:
         """Live jobs by (queue, state), each state counted over at most ``bound`` rows, queue by queue."""

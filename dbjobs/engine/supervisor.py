@@ -35,10 +35,11 @@ from dbjobs.engine.settings import Settings
 from dbjobs.engine.shelter import Shelter
 from dbjobs.engine.shutdown import Shutdown
 from dbjobs.engine.stall import StallWatch
+from dbjobs.engine.tally import FLUSH_SECONDS, Tally
 from dbjobs.engine.timekeeper import Timekeeper
 from dbjobs.engine.vacuum import Vacuum
 from dbjobs.engine.waker import Waker
-from dbjobs.errors import AttemptLost, InvalidResponse, WorkersStopped
+from dbjobs.errors import AttemptLost, DatabaseError, InvalidResponse, WorkersStopped
 from dbjobs.models import Job, JobRef
 from dbjobs.store import repository
 from dbjobs.store.database import Database
@@ -51,6 +52,8 @@ log = logging.getLogger("dbjobs")
 
 LONGEST_CANCEL_LOOK_SECONDS = 5.0
 HEARTBEAT = "heartbeat"
+COUNTING = "writing statistics"
+LAST_COUNT_SECONDS = 2.0
 
 
 class Engine:
@@ -99,6 +102,8 @@ class Engine:
             lambda: self._dispatcher.reconcile_soon(),
             self.dependencies.ended,
         )
+        self._tally = Tally(db, self._current_node)
+        self._finisher.count = self._tally.count
         self._deadlines = Deadlines(settings.unresponsive_seconds)
         self._queues = Queues(settings.queues)
         self._runners = Runners(
@@ -197,6 +202,7 @@ class Engine:
                 loops.start_soon(every, "housekeeping", 0.5, self._janitor.housekeep)
                 loops.start_soon(every, "folding batches", 1.0, self._janitor.fold)
                 loops.start_soon(every, "vacuuming", 1.0, self._vacuum.look)
+                loops.start_soon(every, COUNTING, FLUSH_SECONDS, self._tally.flush)
                 dispatching = anyio.Event()
                 loops.start_soon(self._dispatch, dispatching)
                 try:
@@ -209,6 +215,7 @@ class Engine:
                         with anyio.CancelScope(shield=True):
                             self.stop()
                             self.left = await self._shutdown.run(dispatching)
+                            await self._count_last()
                             await self._runners.close()
                     finally:
                         loops.end()  # shielded as they are, nothing else would end them
@@ -263,9 +270,18 @@ class Engine:
             self.reports.go_on(context)
             return
         context._settled = True
+        self._tally.add(context._job, "completed", None, time.monotonic())
         if settlement.parents:
             self.dependencies.ended(settlement.parents)
         self._on_finished([context.id])
+
+    async def _count_last(self) -> None:
+        """Write what was counted since the last time; statistics must hold up no stop."""
+        try:
+            with anyio.move_on_after(LAST_COUNT_SECONDS):
+                await self._tally.flush()
+        except DatabaseError as error:
+            log.info("the last statistics of this node are lost: %s", error)
 
     async def _dispatch(self, ended: anyio.Event) -> None:
         try:

@@ -61,6 +61,14 @@ from dbjobs.store.repository.outcomes import (
 )
 from dbjobs.store.repository.reading import find_live, get_jobs, list_jobs
 from dbjobs.store.repository.reports import insert_logs, list_logs, update_progress
+from dbjobs.store.repository.rollups import (
+    list_rollups,
+    list_workers,
+    read_clock,
+    sample_waits,
+    take_rollups,
+    write_rollups,
+)
 from dbjobs.store.repository.rows import Fetcher
 from dbjobs.store.repository.searching import PUSHED, find_jobs, list_page
 from dbjobs.store.repository.settings import (
@@ -128,12 +136,15 @@ __all__ = [
     "list_partitions",
     "list_queue_settings",
     "list_queues",
+    "list_rollups",
     "list_stats",
+    "list_workers",
     "may_vacuum",
     "next_due",
     "notify",
     "oldest_queued",
     "promote_jobs",
+    "read_clock",
     "register_node",
     "release_children",
     "release_workers",
@@ -141,9 +152,12 @@ __all__ = [
     "requeue_jobs",
     "resolve_children",
     "retry_jobs",
+    "sample_waits",
     "server_version",
     "set_queue",
     "skip_lanes",
+    "take_rollups",
     "update_progress",
     "vacuum",
+    "write_rollups",
 ]
