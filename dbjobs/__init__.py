@@ -29,8 +29,10 @@ from dbjobs.errors import (
     WrongLoop,
 )
 from dbjobs.inspect.conditions import JobSearch, Where
+from dbjobs.inspect.numbers import Counts, NodeStat, Spread, Stat, WorkerStat, WorkerStats
 from dbjobs.inspect.reasons import Explanation, Reason, ReasonCode
 from dbjobs.inspect.search import Found
+from dbjobs.inspect.workers import WorkerAdmin
 from dbjobs.jobs import Jobs
 from dbjobs.log_filter import JobFilter
 from dbjobs.models import (
@@ -60,6 +62,7 @@ __all__ = [
     "Cancel",
     "Command",
     "CommandOptions",
+    "Counts",
     "DatabaseError",
     "DatabaseUnavailable",
     "DbjobsError",
@@ -87,6 +90,7 @@ __all__ = [
     "MissingDriver",
     "MissingPermission",
     "NodeInfo",
+    "NodeStat",
     "NotRunning",
     "PayloadTooLarge",
     "QueueInfo",
@@ -97,10 +101,15 @@ __all__ = [
     "RetryAfter",
     "SchemaTooNew",
     "SchemaTooOld",
+    "Spread",
+    "Stat",
     "Transaction",
     "UnknownCommand",
     "UnknownJob",
     "Where",
+    "WorkerAdmin",
+    "WorkerStat",
+    "WorkerStats",
     "WorkersStopped",
     "WrongLoop",
 ]

@@ -36,5 +36,11 @@ def test_jobs_are_found_explained_and_run_once_more(tmp_path: Path, url: str, sp
     assert cli.json("cancel", "--where", "command^=bro") == {"cancelled": 1}
     assert cli.json("replay", "1", '{"name": "again"}') == {"id": 4, "replay_of": 1}
     assert cli.json("explain", "4")["reasons"][0]["code"] == "no_node"
+    (greeted,) = [one for one in cli.lines("stats") if one["name"] == "hello"]
+    assert (greeted["completed"], greeted["run"]["count"]) == (2, 2)
+    assert cli("stats", "queue", "--since", "2h").stdout.splitlines()[1].split()[:3] == ["default", "2", "1"]
+    assert cli.json("workers")["together"]["received"] == 3
+    assert "no named worker" in cli("workers").stdout
+    assert "'hour' is not one of queue" in cli("stats", "hour", code=2).stderr
     refused = cli("find", "colour=red", code=2).stderr
     assert refused.startswith("dbjobs: find: there is no filter 'colour'; known are args")

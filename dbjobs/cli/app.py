@@ -17,6 +17,7 @@ from dbjobs.cli.intervene import cancel, requeue
 from dbjobs.cli.listing import history, jobs
 from dbjobs.cli.logs import logs
 from dbjobs.cli.migrate import migrate
+from dbjobs.cli.numbers import stats, workers
 from dbjobs.cli.output import prepare_streams
 from dbjobs.cli.queues import limit, pause, queues, resume
 from dbjobs.cli.search import find, replay
@@ -61,6 +62,7 @@ def main(
 
 
 _JOBS = (enqueue, jobs, find, show, explain, logs, cancel, requeue, replay, history)
+_NUMBERS = (stats, workers)
 _QUEUES = (queues, pause, resume, limit)
-for command in (demo, migrate, worker, *_JOBS, *_QUEUES, doctor, sql):
+for command in (demo, migrate, worker, *_JOBS, *_QUEUES, *_NUMBERS, doctor, sql):
     app.command(epilog=EXIT_CODES)(command)

@@ -101,10 +101,10 @@ class Tally:
 
     def _named(self, key: Key) -> tuple[Key, Sums]:
         queue, command, _ = key
-        for named in (key, (queue, command, OTHERS), (OTHERS, OTHERS, OTHERS)):
-            key = named
-            if key in self._counts or len(self._counts) < MOST_NAMES or named[0] == OTHERS:
-                break
+        if len(self._counts) >= MOST_NAMES:
+            key = (queue, command, OTHERS)
+            if key not in self._counts and len(self._counts) >= 2 * MOST_NAMES:
+                key = (OTHERS, OTHERS, OTHERS)
         return key, self._counts.setdefault(key, Sums())
 
     async def flush(self) -> float:

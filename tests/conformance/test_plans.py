@@ -53,6 +53,8 @@ GUARDED = {
     "find_dependency_work": {"background_job_unresolved"},
     "explain_job": {f"background_job_{index}" for index in ("ready", "lane", "node")},
     "find_jobs": {"background_job_pkey"},
+    "sample_waits": {"background_job_pkey"},
+    "list_workers": {"background_job_node", "background_job_lane"},
     "list_jobs": {"background_job_pkey"},
     "list_tagged": {"background_job_tag"},
     "list_batch": {"background_job_batch"},

@@ -153,6 +153,8 @@ async def test_hot_statements_read_what_they_handle(url: str, analyzed: bool) ->
         everything = Slice(live=True, completed=True, failed=True, state="failed", exact={}, has={"args_has": "x"})
         await count("find_jobs", lambda s: repository.find_jobs(
             s, everything, from_id=ROWS // 2, before_id=ROWS // 2 + HANDLED, most=500))  # fmt: skip
+        await count("sample_waits", lambda s: repository.sample_waits(s, ids))
+        await count("list_workers", lambda s: repository.list_workers(s, HANDLED))
         around = {"id": ROWS, "queue": "default", "priority": 5, "worker": "lane 6", "bound": HANDLED}
         await count("explain_job", lambda s: repository.explain_job(s, **around))  # type: ignore[arg-type]
         await count("find_ready_queues", lambda s: repository.find_ready_queues(s, "", 500))
