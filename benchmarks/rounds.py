@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 
-from benchmarks.figures import Figures
 from benchmarks.peers import NotOffered
+from benchmarks.report.figures import Figures
+from benchmarks.report.table import number
 from benchmarks.scenarios import Field, Measured, Scenario, Turn
-from benchmarks.table import number
 
 
 async def run_rounds(field: Field, scenarios: Iterable[Scenario], repeat: int) -> Figures:

@@ -11,27 +11,27 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from benchmarks import peers as libraries
-from benchmarks import table
-from benchmarks.acceptance import acceptance
-from benchmarks.chart import write_chart
-from benchmarks.figures import OURS, RAW, Figures
-from benchmarks.machine import machine_facts
-from benchmarks.mysql_tables import MysqlTables
-from benchmarks.ours import Ours
+from benchmarks.ours.contestant import Ours
 from benchmarks.peers import Dialect, Peer, Unavailable
-from benchmarks.postgres_tables import PostgresTables
-from benchmarks.raw_mysql import RawMysql
-from benchmarks.raw_postgres import RawPostgres
-from benchmarks.raw_sqlite import RawSqlite
-from benchmarks.results import write_results
+from benchmarks.raw.mysql import RawMysql
+from benchmarks.raw.postgres import RawPostgres
+from benchmarks.raw.sqlite import RawSqlite
+from benchmarks.report import table
+from benchmarks.report.acceptance import acceptance
+from benchmarks.report.chart import write_chart
+from benchmarks.report.figures import OURS, RAW, Figures
+from benchmarks.report.machine import machine_facts
+from benchmarks.report.results import write_results
 from benchmarks.rounds import run_rounds
 from benchmarks.scenarios import SCENARIOS, Field
 from benchmarks.server import fresh_database, running_server
-from benchmarks.site import Site
-from benchmarks.sqlite_tables import SqliteTables
+from benchmarks.tables.mysql import MysqlTables
+from benchmarks.tables.postgres import PostgresTables
+from benchmarks.tables.site import Site
+from benchmarks.tables.sqlite import SqliteTables
 
 if TYPE_CHECKING:
-    from benchmarks.raw_sqlserver import RawSqlServer
+    from benchmarks.raw.sqlserver import RawSqlServer
 
 Raw: TypeAlias = "RawPostgres | RawSqlite | RawMysql | RawSqlServer"
 
@@ -76,8 +76,8 @@ def run(chosen: Run) -> bool:
 
 def _sqlserver(url: str) -> tuple[Site, RawSqlServer]:
     # Not at the top: its driver needs a library of the system's, which the other databases can do without.
-    from benchmarks.raw_sqlserver import RawSqlServer
-    from benchmarks.sqlserver_tables import SqlServerTables
+    from benchmarks.raw.sqlserver import RawSqlServer
+    from benchmarks.tables.sqlserver import SqlServerTables
 
     site = Site("sqlserver", url, SqlServerTables(url))
     return site, RawSqlServer(site)

@@ -6,13 +6,13 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from benchmarks import bloat, loads
-from benchmarks.cost import drain_cost
-from benchmarks.figures import DRAIN, OURS, RAW, RAW_ONE, percentiles
-from benchmarks.open_callers import open_callers
-from benchmarks.ours import Ours
+from benchmarks.ours import bloat, loads
+from benchmarks.ours.contestant import Ours
+from benchmarks.ours.cost import drain_cost
+from benchmarks.ours.open_callers import open_callers
 from benchmarks.peers import Peer
-from benchmarks.site import Site
+from benchmarks.report.figures import DRAIN, OURS, RAW, RAW_ONE, percentiles
+from benchmarks.tables.site import Site
 
 TASKS = 50
 STEADY_SECONDS = 180
@@ -121,7 +121,7 @@ def _beside_drain(measure: Callable[[Field], Awaitable[Measured]]) -> Callable[[
     def turns(field: Field) -> list[Turn]:
         jobs = field.scaled(20_000)
         return [
-            Turn(DRAIN, lambda: loads.drain(field.site, jobs)),
+            Turn(DRAIN, lambda: loads.plain(field.site, jobs)),
             Turn(OURS, lambda: measure(field)),
             Turn(RAW, lambda: field.raw.drain(jobs)),
         ]

@@ -1,8 +1,11 @@
 """dbjobs: durable background jobs in the database you already have."""
 
+from dbjobs.asgi.response import ApiResponse
 from dbjobs.commands.registry import Command
 from dbjobs.context import JobContext
+from dbjobs.engine.transient.run import Run
 from dbjobs.errors import (
+    ApiFailed,
     AttemptLost,
     Cancel,
     DatabaseError,
@@ -17,17 +20,23 @@ from dbjobs.errors import (
     MissingDriver,
     MissingPermission,
     NotRunning,
+    NotStored,
     PayloadTooLarge,
     RefIdBusy,
     RefIdExists,
     RetryAfter,
+    RunCancelled,
     SchemaTooNew,
     SchemaTooOld,
+    TooManyRuns,
     UnknownCommand,
     UnknownJob,
+    UnknownTask,
+    UnknownUser,
     WorkersStopped,
     WrongLoop,
 )
+from dbjobs.graphs import Batch, Graph, GraphJob
 from dbjobs.inspect.conditions import JobSearch, Where
 from dbjobs.inspect.numbers import Counts, NodeStat, Spread, Stat, WorkerStat, WorkerStats
 from dbjobs.inspect.reasons import Explanation, Reason, ReasonCode
@@ -36,6 +45,8 @@ from dbjobs.inspect.workers import WorkerAdmin
 from dbjobs.jobs import Jobs
 from dbjobs.log_filter import JobFilter
 from dbjobs.models import (
+    ApiCommandOptions,
+    ApiOptions,
     Backoff,
     BatchProgress,
     CommandOptions,
@@ -50,14 +61,30 @@ from dbjobs.models import (
     LogLine,
     NodeInfo,
     QueueInfo,
+    QuickRetry,
+    RecurringOptions,
+    RunLine,
+    RunOptions,
+    RunRecord,
+    RunTimings,
+    SubmitOptions,
+    TaskOptions,
 )
+from dbjobs.schedule import Schedule
+from dbjobs.scheduled import ScheduledTask, TaskRun
 from dbjobs.transaction import Transaction
+from dbjobs.users import current_user
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "ApiCommandOptions",
+    "ApiFailed",
+    "ApiOptions",
+    "ApiResponse",
     "AttemptLost",
     "Backoff",
+    "Batch",
     "BatchProgress",
     "Cancel",
     "Command",
@@ -70,6 +97,8 @@ __all__ = [
     "EnqueueOptions",
     "Explanation",
     "Found",
+    "Graph",
+    "GraphJob",
     "HandlerProcessError",
     "InvalidOption",
     "InvalidRequest",
@@ -92,24 +121,42 @@ __all__ = [
     "NodeInfo",
     "NodeStat",
     "NotRunning",
+    "NotStored",
     "PayloadTooLarge",
     "QueueInfo",
+    "QuickRetry",
     "Reason",
     "ReasonCode",
+    "RecurringOptions",
     "RefIdBusy",
     "RefIdExists",
     "RetryAfter",
+    "Run",
+    "RunCancelled",
+    "RunLine",
+    "RunOptions",
+    "RunRecord",
+    "RunTimings",
+    "Schedule",
+    "ScheduledTask",
     "SchemaTooNew",
     "SchemaTooOld",
     "Spread",
     "Stat",
+    "SubmitOptions",
+    "TaskOptions",
+    "TaskRun",
+    "TooManyRuns",
     "Transaction",
     "UnknownCommand",
     "UnknownJob",
+    "UnknownTask",
+    "UnknownUser",
     "Where",
     "WorkerAdmin",
     "WorkerStat",
     "WorkerStats",
     "WorkersStopped",
     "WrongLoop",
+    "current_user",
 ]

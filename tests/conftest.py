@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.choice import chosen, runs_in_full
 from tests.conformance.callers import CALLERS
 from tests.conformance.sync_callers import SYNC_CALLERS
 from tests.servers import Fleet, LeftOut, Target, available_targets
@@ -57,18 +58,15 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "target" not in metafunc.fixturenames:
         return
-    marker = metafunc.definition.get_closest_marker("dialect")
+    dialects = metafunc.definition.get_closest_marker("dialect")
     sources = metafunc.config.stash[FLEET].sources.values()
-    wanted = [source for source in sources if marker is None or source.dialect in marker.args]
-    parts = metafunc.definition.path.parts
-    if {"conformance", "process", "dialects"}.isdisjoint(parts):
-        # The command line and the demo say the same to every server: the first of each dialect will do.
-        wanted = list({source.dialect: source for source in reversed(wanted)}.values())
-    elif metafunc.definition.get_closest_marker("about_us") is not None or "conformance" not in parts:
-        wanted = list({source.kind: source for source in reversed(wanted)}.values())
+    wanted = [source for source in sources if dialects is None or source.dialect in dialects.args]
+    first = {source.kind: source for source in reversed(wanted)}
+    if not runs_in_full():
+        path = metafunc.definition.path.relative_to(metafunc.config.rootpath)
+        wanted = chosen(path, {mark.name for mark in metafunc.definition.iter_markers()}, wanted)
     if "caller_kind" in metafunc.fixturenames:
         kinds = []
-        first = {source.kind: source for source in reversed(wanted)}
         for source in wanted:
             callers = [*CALLERS[source.dialect], *SYNC_CALLERS[source.dialect]]
             # What the others say is the drivers' own doing: the first server of each kind hears all of them.
@@ -115,10 +113,10 @@ def target(request: pytest.FixtureRequest) -> Target:
 def url(target: Target, request: pytest.FixtureRequest) -> Iterator[str]:
     """The URL of an empty database of this test's own.
 
-    A test that asks for ``jobs`` gets one that has its tables, which may be handed on (unless marked ``fresh``); others
-    get one that has nothing, removed afterwards.
+    In the conformance suite and the tests of a dialect it has its tables and may be handed on from test to test, unless
+    the test is marked ``fresh``. Elsewhere it has nothing and is removed afterwards: processes may outlive their test.
     """
-    if "jobs" not in request.fixturenames or request.node.get_closest_marker("fresh"):
+    if {"conformance", "dialects"}.isdisjoint(request.node.path.parts) or request.node.get_closest_marker("fresh"):
         fresh = target.new_url()
         yield fresh
         target.discard(fresh)

@@ -48,6 +48,7 @@ def test_a_worker_runs_jobs_until_it_is_told_to_stop(cli: Cli) -> None:
     assert worker.seen[-1].endswith("stopped\n")
 
 
+@pytest.mark.once
 def test_logs_follow_a_job_to_its_end(cli: Cli) -> None:
     cli.start("worker", "myapp:jobs")
     cli("enqueue", "until_file", '"flag"')
@@ -59,11 +60,13 @@ def test_logs_follow_a_job_to_its_end(cli: Cli) -> None:
     assert following.seen[-1] == "job 1 completed\n"
 
 
+@pytest.mark.once
 def test_a_wait_that_is_over_leaves_the_job_alone(cli: Cli) -> None:
     assert "has not ended within 0.1 s" in cli("enqueue", "hello", "--wait", "--wait-timeout", "0.1", code=1).stderr
     assert cli.json("show", "1")["state"] == "queued"
 
 
+@pytest.mark.once
 def test_worker_processes_are_replaced_when_they_die_and_stopped_together(cli: Cli) -> None:
     parent = cli.start("worker", "myapp:jobs", "--processes", "2")
     for index in (1, 2):
@@ -79,6 +82,7 @@ def test_worker_processes_are_replaced_when_they_die_and_stopped_together(cli: C
     assert parent.seen[-1].endswith("all worker processes have ended\n")
 
 
+@pytest.mark.once
 def test_worker_processes_stop_when_their_parent_is_killed(cli: Cli) -> None:
     parent = cli.start("worker", "myapp:jobs", "--processes", "2")
     cli("enqueue", "hello", '{"name": "you"}', "--wait")

@@ -1,4 +1,4 @@
-"""Where the command `dbjobs` starts."""
+"""The entry point of the command `dbjobs`."""
 
 from __future__ import annotations
 

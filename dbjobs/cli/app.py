@@ -20,6 +20,8 @@ from dbjobs.cli.migrate import migrate
 from dbjobs.cli.numbers import stats, workers
 from dbjobs.cli.output import prepare_streams
 from dbjobs.cli.queues import limit, pause, queues, resume
+from dbjobs.cli.requests import requests
+from dbjobs.cli.schedules import app as schedules
 from dbjobs.cli.search import find, replay
 from dbjobs.cli.show import show
 from dbjobs.cli.sql import sql
@@ -66,3 +68,6 @@ _NUMBERS = (stats, workers)
 _QUEUES = (queues, pause, resume, limit)
 for command in (demo, migrate, worker, *_JOBS, *_QUEUES, *_NUMBERS, doctor, sql):
     app.command(epilog=EXIT_CODES)(command)
+schedules.info.epilog = EXIT_CODES
+app.add_typer(schedules)
+app.add_typer(requests, name="requests", epilog=EXIT_CODES)

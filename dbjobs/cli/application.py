@@ -13,7 +13,7 @@ from dbjobs.jobs import Jobs
 
 
 class ApplicationBroken(DbjobsError):
-    """The application's module raises when it is imported."""
+    """Importing the application's module failed."""
 
 
 def load(name: str) -> Jobs:
@@ -59,7 +59,7 @@ def _import(name: str) -> ModuleType:
             ) from error
         raise ApplicationBroken(_told(name, error)) from error
     except DbjobsError:
-        raise  # it names the thing itself
+        raise  # its text names the module
     except Exception as error:
         raise ApplicationBroken(_told(name, error)) from error
 

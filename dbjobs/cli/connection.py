@@ -34,13 +34,13 @@ def needed_url(url: str | None) -> str:
         BadParameter: none was.
     """
     if not url:
-        raise typer.BadParameter("no database is named: give --url or set DBJOBS_URL", param_hint="--url")
+        raise typer.BadParameter("no database: give --url or set DBJOBS_URL", param_hint="--url")
     return url
 
 
 @contextlib.asynccontextmanager
 async def opened(url: str | None, schema: str) -> AsyncIterator[Jobs]:
-    """A client that looks and intervenes, and never changes the tables' version.
+    """A client that reads and intervenes but never migrates the tables.
 
     Raises:
         DbjobsError: SchemaTooOld names ``dbjobs migrate``.
@@ -50,7 +50,7 @@ async def opened(url: str | None, schema: str) -> AsyncIterator[Jobs]:
 
 
 async def find(jobs: Jobs, reference: str) -> Job:
-    """A job by what a person typed: an id, a ref_id, or ``ref:`` and a ref_id.
+    """Find a job by what a person typed: an id, a ref_id, or ``ref:`` and a ref_id.
 
     Raises:
         UnknownJob.

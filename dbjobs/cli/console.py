@@ -20,7 +20,7 @@ class ConsoleFormatter(logging.Formatter):
         self.converter = time.gmtime
 
     def format(self, record: logging.LogRecord) -> str:
-        """The line and its traceback, without control characters: text of jobs is anybody's."""
+        """The line and its traceback without control characters: jobs may contain anybody's text."""
         job_id = getattr(record, "job_id", None)
         ours = record.name.partition(".")[0] == "dbjobs"  # lines of ours name their job in their own words
         record.about = "" if job_id is None or ours else f"job {job_id}: "
@@ -29,7 +29,7 @@ class ConsoleFormatter(logging.Formatter):
 
 
 def set_up(level: str) -> None:
-    """Write readable lines to stderr, unless the application has set up its own logging.
+    """Write readable log lines to stderr unless the application has set up logging itself.
 
     Args:
         level: of all loggers: debug, info, warning or error.

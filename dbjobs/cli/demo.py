@@ -19,11 +19,12 @@ import typer
 
 from dbjobs.cli.connection import run
 from dbjobs.cli.failures import EXIT_ERROR, complain
-from dbjobs.cli.output import clean, counted, write
+from dbjobs.cli.output import clean, write
 from dbjobs.demo.display import display
 from dbjobs.demo.files import MAX_BYTES, MAX_FILES, Choice, choose, missing_file, own_folder
 from dbjobs.demo.follow import follow
 from dbjobs.models import JobState
+from dbjobs.wording import counted
 
 if TYPE_CHECKING:
     from dbjobs.demo.wordcount import Report
@@ -53,7 +54,7 @@ def demo(
     choice = choose(root)
     if not choice.files:
         raise typer.BadParameter(f"{str(root)!r} has no text files", param_hint="FOLDER")
-    # The display tells of failures itself, and once.
+    # The display reports failures itself.
     attempts = logging.getLogger("dbjobs.attempts")
     attempts.propagate = False
     attempts.addHandler(logging.NullHandler())
@@ -101,7 +102,7 @@ async def _demo(url: str, files: list[Path], home: Path) -> None:
 
 def _print_report(report: Report, took_seconds: float) -> None:
     write()
-    write(f"{report.words} words in {counted(report.files, 'file')}, in {took_seconds:.1f} s", "bold")
+    write(f"{counted(report.words, 'word')} in {counted(report.files, 'file')}, in {took_seconds:.1f} s", "bold")
     for word, count in report.most_common:
         write(f"{count:>9}  {word}")
     if report.missing:

@@ -39,7 +39,7 @@ def doctor(
     commands: list[str] | None = None
     if app is not None:
         jobs = load(app)
-        commands = jobs.commands
+        commands = jobs.stored_commands
         if not url:
             url, schema = jobs.url, jobs.schema
     findings = run(_doctor(needed_url(url), schema, commands, longest_wait.total_seconds(), as_json))
@@ -54,7 +54,7 @@ async def _doctor(
 ) -> list[Finding]:
     db = make_database(url, schema=schema)
     findings: list[Finding] = []
-    if (path := missing_file(db)) is not None:  # to open it would make it, and find it in order
+    if (path := missing_file(db)) is not None:  # opening it would create it, and then find it in order
         findings = [engine_found(), file_missing(path)]
         if not as_json:
             for finding in findings:

@@ -75,7 +75,13 @@ def enqueue(
     args: Annotated[list[str] | None, typer.Option("--arg", metavar="NAME=VALUE", help="Repeat for several.")] = None,
     wait: Annotated[bool, typer.Option("--wait", help="Wait until it has ended and print its response.")] = False,
     wait_timeout: Annotated[
-        Any, typer.Option("--wait-timeout", parser=duration, metavar="TIME", help="Longest wait; it runs on after it.")
+        Any,
+        typer.Option(
+            "--wait-timeout",
+            parser=duration,
+            metavar="TIME",
+            help="Stop waiting after this long; the job keeps running.",
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:

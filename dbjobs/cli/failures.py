@@ -1,4 +1,4 @@
-"""What people see when something goes wrong: one line on stderr that names the thing, and an exit code."""
+"""What people see when something goes wrong: one line on stderr that names the cause, and an exit code."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TRACEBACK_VARIABLE = "DBJOBS_TRACEBACK"
 def run_app(app: Callable[[], object]) -> int:
     """Run a command line and turn what it raises into a line and an exit code.
 
-    With ``--traceback`` (or the variable DBJOBS_TRACEBACK) the exception goes up as it is.
+    With ``--traceback`` (or the variable DBJOBS_TRACEBACK) the exception is raised unchanged.
     """
     try:
         app()
@@ -67,7 +67,7 @@ def _code_of(exit: SystemExit) -> int:
         sys.stdout.flush()
     except BrokenPipeError:
         _silence_stdout()
-    if isinstance(exit.__context__, BrokenPipeError):  # the framework has made an exit of it
+    if isinstance(exit.__context__, BrokenPipeError):  # typer has turned it into an exit
         _silence_stdout()
         return 0
     if exit.code is None or isinstance(exit.code, int):
@@ -77,5 +77,5 @@ def _code_of(exit: SystemExit) -> int:
 
 
 def _silence_stdout() -> None:
-    """Our output has no reader any more (``dbjobs jobs | head``): there is nobody left to tell."""
+    """The reader of our output has closed the pipe (``dbjobs jobs | head``)."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

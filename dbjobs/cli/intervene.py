@@ -23,11 +23,12 @@ from dbjobs.cli.options import (
     Url,
     Worker,
 )
-from dbjobs.cli.output import counted, one_line, write, write_json
+from dbjobs.cli.output import one_line, write, write_json
 from dbjobs.errors import UnknownJob
 from dbjobs.inspect.terms import parse
 from dbjobs.jobs import Jobs
 from dbjobs.models import JobState
+from dbjobs.wording import counted
 
 WhereTerms = Annotated[
     list[str] | None,
@@ -41,7 +42,7 @@ Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Kept as t
 
 
 class Done(msgspec.Struct, frozen=True):
-    """What became of one job: ``done`` is False when there was nothing to do."""
+    """What happened to one job; ``done`` is False if there was nothing to do."""
 
     id: int
     done: bool
@@ -178,7 +179,7 @@ async def _each(
     otherwise: str,
     as_json: bool,
 ) -> None:
-    """Do it to every job named, tell of each, and end with an error if one of them was not reached."""
+    """Apply the action to every named job, report each, and exit with an error if one was not reached."""
     missed = False
     for reference in references:
         try:

@@ -23,17 +23,9 @@ from dbjobs.cli.options import (
     Worker,
     state,
 )
-from dbjobs.cli.output import (
-    STATE_STYLES,
-    Column,
-    counted,
-    milliseconds,
-    moment,
-    write,
-    write_json,
-    write_table,
-)
+from dbjobs.cli.output import STATE_STYLES, Column, milliseconds, moment, write, write_json, write_table
 from dbjobs.models import JobState, JobSummary
+from dbjobs.wording import counted
 
 _COLUMNS = (
     Column("ID", right=True),

@@ -38,7 +38,7 @@ async def _logs(reference: str, url: str | None, schema: str, follow: bool, as_j
         id = (await find(jobs, reference)).id
         last = 0
         while True:
-            # Asked before the lines are read: lines written before the end are then all seen.
+            # Ask before reading the lines, so that all lines written before the job's end are seen.
             job = await jobs.get(id)
             last = await _print_new(jobs, id, last, as_json)
             if not follow or job is None or job.finished:
@@ -49,7 +49,7 @@ async def _logs(reference: str, url: str | None, schema: str, follow: bool, as_j
 
 
 async def _print_new(jobs: Jobs, id: int, after_id: int, as_json: bool) -> int:
-    """Print the lines after one; the id of the last line printed."""
+    """Print the lines after ``after_id``; returns the id of the last one printed."""
     while lines := await jobs.logs(id, after_id=after_id, limit=LINES_PER_PAGE):
         for line in lines:
             if as_json:

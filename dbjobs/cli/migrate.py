@@ -13,7 +13,7 @@ from dbjobs.store.transactions.migrate import schema_version
 
 
 class Migrated(msgspec.Struct, frozen=True):
-    """What was done: the migrations applied, in order, and the version that the tables have now."""
+    """The migrations applied, in order, and the version that the tables have now."""
 
     applied: list[str]
     version: int

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from dbjobs.models import JobState
+from dbjobs.store import schemas
 
 Url = Annotated[
     str | None,
@@ -53,7 +54,7 @@ Application = Annotated[
     typer.Option("--app", metavar="MODULE:NAME", help="Your application's Jobs object, such as myapp:jobs."),
 ]
 
-DEFAULT_SCHEMA = "dbjobs"
+DEFAULT_SCHEMA = schemas.DEFAULT
 
 _DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)d)?(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s?)?\Z")
 

@@ -15,7 +15,7 @@ from rich.text import Text
 
 from dbjobs.commands.codec import dumps_typed
 
-# Text of jobs is anybody's: an escape sequence in it must not reach the terminal.
+# Jobs may contain anybody's text: no escape sequence in it may reach the terminal.
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _SPACE = re.compile(r"\s+")
 _GAP = "  "
@@ -49,7 +49,7 @@ class Column(NamedTuple):
 
 
 def prepare_streams() -> None:
-    """A character that the terminal's encoding lacks is written as an escape, not answered with an error."""
+    """Write a character that the terminal's encoding lacks as an escape instead of raising an error."""
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
@@ -155,10 +155,3 @@ def seconds(value: float) -> str:
     if hours < 48:
         return f"{hours} h" + (f" {minutes} min" if minutes else "")
     return f"{hours // 24} days"
-
-
-def counted(count: int, noun: str) -> str:
-    """``1 job``, ``2 jobs``, ``2 processes``."""
-    if count == 1:
-        return f"1 {noun}"
-    return f"{count} {noun}es" if noun.endswith("s") else f"{count} {noun}s"

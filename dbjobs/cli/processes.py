@@ -11,12 +11,12 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from dbjobs.cli.output import counted
 from dbjobs.engine.signals import signalled
+from dbjobs.wording import counted
 
 log = logging.getLogger("dbjobs.worker")
 
-# Delay before a process that died is started again: doubled each time, until one has lived long enough.
+# Delay before a dead process is restarted; it doubles each time until a process lives long enough.
 FIRST_DELAY_SECONDS = 0.5
 LONGEST_DELAY_SECONDS = 30.0
 STEADY_SECONDS = 60.0
@@ -27,7 +27,7 @@ _NEW_GROUP: int = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)
 
 
 def own_command() -> list[str]:
-    """How this program was started, so that a child finds the same modules in the same places."""
+    """The command that started this program, so that a child finds the same modules."""
     script = Path(sys.argv[0])
     if script.name == "dbjobs" and script.is_file():
         return [sys.executable, str(script)]
@@ -66,14 +66,14 @@ class WorkerProcesses:
         return 1 if self._failed else 0
 
     def _forward(self, number: signal.Signals) -> None:
-        log.info("%s: stopping %d worker processes", number.name, len(self._running))
+        log.info("%s: stopping %s", number.name, counted(len(self._running), "worker process"))
         again = self._stopping.is_set()
         self._stopping.set()
         for process in self._running.values():
             self._stop(process, again=again)
 
     async def _keep(self, index: int) -> None:
-        """One place in the set: a process that dies in it is replaced."""
+        """One slot of the set: its process is replaced when it dies."""
         delay = FIRST_DELAY_SECONDS
         while not self._stopping.is_set():
             began = time.monotonic()
@@ -91,7 +91,7 @@ class WorkerProcesses:
                 delay = min(delay * 2, LONGEST_DELAY_SECONDS)
 
     async def _live(self, index: int) -> int:
-        """One process from start to end; its exit code."""
+        """Run one process from start to end; returns its exit code."""
         process = await asyncio.create_subprocess_exec(
             *self._command,
             PIPE_OPTION,
@@ -102,7 +102,7 @@ class WorkerProcesses:
         self._running[index] = process
         try:
             log.info("worker %d has process id %d", index, process.pid)
-            if self._stopping.is_set():  # the signal came while the process was being started
+            if self._stopping.is_set():  # the signal came during the start
                 self._stop(process)
             return await process.wait()
         finally:
@@ -115,7 +115,7 @@ class WorkerProcesses:
             # SIGTERM for SIGINT as well: a child that is still importing would answer SIGINT with a traceback.
             process.send_signal(signal.SIGTERM)
         elif again:
-            process.kill()  # what it runs goes to others when its lease is over
+            process.kill()  # others take its jobs when its lease is over
         elif process.stdin is not None:
             process.stdin.close()
 

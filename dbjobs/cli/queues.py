@@ -8,7 +8,8 @@ import typer
 
 from dbjobs.cli.connection import opened, run
 from dbjobs.cli.options import DEFAULT_SCHEMA, AsJson, Schema, Url
-from dbjobs.cli.output import Column, counted, one_line, write, write_json, write_table
+from dbjobs.cli.output import Column, one_line, write, write_json, write_table
+from dbjobs.wording import counted
 
 QueueName = Annotated[str, typer.Argument(metavar="QUEUE", help="Its name.")]
 
@@ -24,7 +25,7 @@ def queues(url: Url = None, schema: Schema = DEFAULT_SCHEMA, as_json: AsJson = F
 
 
 def pause(queue: QueueName, url: Url = None, schema: Schema = DEFAULT_SCHEMA) -> None:
-    """Start nothing more from a queue; what runs goes on."""
+    """Start no more jobs of a queue; running ones go on."""
     run(_pause(queue, url, schema))
 
 

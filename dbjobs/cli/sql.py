@@ -10,7 +10,10 @@ from typing import Annotated
 
 import typer
 
+from dbjobs.cli.options import DEFAULT_SCHEMA, Schema
 from dbjobs.cli.output import Column, write, write_table
+from dbjobs.errors import InvalidOption
+from dbjobs.store.schemas import check_schema, in_schema
 from dbjobs.store.statements import PARAMETER
 
 MIGRATIONS = "migrations"
@@ -21,12 +24,16 @@ Dialect = Annotated[
 ]
 
 
-def sql(name: Name = None, dialect: Dialect = "postgres") -> None:
+def sql(name: Name = None, dialect: Dialect = "postgres", schema: Schema = DEFAULT_SCHEMA) -> None:
     """List the SQL statements of a database, or print one.
 
-    Needs no database. A printed statement is the file as it is run, with :name where a value goes; its tables are
-    those of the schema dbjobs. How to read and run one: dbjobs/sql/README.md.
+    Needs no database. A printed statement is the file as it is run, with :name where a value goes and the tables of
+    your schema. How to read and run one: dbjobs/sql/README.md.
     """
+    try:
+        check_schema(schema)
+    except InvalidOption as error:
+        raise typer.BadParameter(str(error), param_hint="--schema") from None
     found = _statements(dialect)
     if name is None:
         write_table(
@@ -41,6 +48,8 @@ def sql(name: Name = None, dialect: Dialect = "postgres") -> None:
         raise typer.BadParameter(f"there is no statement {name!r} for {dialect}; {hint}", param_hint="NAME")
     text = found[name].read_text(encoding="utf-8")
     write(f"-- {name}, as {dialect} runs it. {_parameters_of(text)}")
+    if schema != DEFAULT_SCHEMA:
+        text = in_schema(dialect, schema)(text).replace("{schema}", f'"{schema}"')
     write(text.rstrip("\n"))
 
 

@@ -17,9 +17,9 @@ from dbjobs.cli import console
 from dbjobs.cli.application import load
 from dbjobs.cli.connection import run
 from dbjobs.cli.options import duration
-from dbjobs.cli.output import counted
 from dbjobs.cli.processes import WorkerProcesses, own_command
 from dbjobs.jobs import Jobs
+from dbjobs.wording import counted
 
 log = logging.getLogger("dbjobs.worker")
 
@@ -45,7 +45,9 @@ def worker(
     ] = None,
     grace: Annotated[
         Any,
-        typer.Option("--grace", parser=duration, metavar="TIME", help="How long running jobs may go on at the end."),
+        typer.Option(
+            "--grace", parser=duration, metavar="TIME", help="How long running jobs may take to finish at a stop."
+        ),
     ] = "10s",
     lease: Annotated[
         Any,
@@ -67,7 +69,7 @@ def worker(
     if level not in LEVELS:
         raise typer.BadParameter(f"{level!r} is not one of {', '.join(LEVELS)}", param_hint="--log-level")
     served = _served(queues)
-    # In the parent too: a name that is wrong is said once, before any process is started.
+    # In the parent, too: a wrong name is reported once, before any process starts.
     jobs = load(app)
     console.set_up(level)
     if processes > 1:
@@ -102,14 +104,16 @@ async def _work(jobs: Jobs, **settings: Any) -> None:
     )
     left = await jobs.run_forever(**settings)
     if left:
-        log.error("stopped beside %s: others take their jobs when the lease is over", counted(left, "running handler"))
+        log.error(
+            "stopped with %s left; others take their jobs when the lease is over", counted(left, "running handler")
+        )
         logging.shutdown()
-        os._exit(1)  # Python itself would wait for the threads
+        os._exit(1)  # a normal exit would wait for the threads
     log.info("stopped")
 
 
 def _own_input() -> int:
-    """Take the parent's pipe away from standard input, where handlers and their programs then find nothing to read."""
+    """Move the parent's pipe away from standard input: handlers and their programs find nothing to read there."""
     pipe = os.dup(0)
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
@@ -118,7 +122,7 @@ def _own_input() -> int:
 
 
 def _stop_with(parent_pipe: int) -> None:
-    """Stop this process when its parent is gone, or wants that: it never writes, so a read returns when it closes."""
+    """Stop this process when its parent closes the pipe or dies: it never writes, so a read returns only then."""
     with suppress(OSError):
         os.read(parent_pipe, 1)
     log.warning("the parent process is gone")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -15,13 +15,13 @@ from dbjobs.client.notices import Notices, ready_of, waits
 from dbjobs.client.turns import RefTurns
 from dbjobs.client.waiting import Waits
 from dbjobs.engine.supervisor import Engine
-from dbjobs.errors import DatabaseError, DatabaseUnavailable, NotRunning, SchemaTooOld, WrongLoop
+from dbjobs.errors import DatabaseError, DatabaseUnavailable, InvalidOption, NotRunning, SchemaTooOld, WrongLoop
 from dbjobs.models import Job, JobRef, LiveFilter
 from dbjobs.store import repository
 from dbjobs.store.adopting import adopt
 from dbjobs.store.counters import client_counter
 from dbjobs.store.database import Database, Session, missing_file
-from dbjobs.store.notices import ready_notices
+from dbjobs.store.notices import CHILDREN, ready_notices
 from dbjobs.store.records import NewJob
 from dbjobs.store.retrying import without_conflict
 from dbjobs.store.transactions.appending import append_many, append_one, insert_all, learn_queues
@@ -35,6 +35,7 @@ from dbjobs.store.transactions.enqueueing import (
     is_plain,
     ref_deadline,
 )
+from dbjobs.store.transactions.graphing import Planned, insert_graph
 from dbjobs.store.transactions.migrate import LATEST_VERSION, check, migrate
 from dbjobs.store.transactions.retrying import in_transaction
 from dbjobs.transaction import Transaction
@@ -51,12 +52,25 @@ class Client:
         self.make = make
         self._db = make()
         self.migrates = migrate
+        self.before_close: Callable[[], Awaitable[None]] | None = None
         self._opened = 0
         self._loop: asyncio.AbstractEventLoop | None = None
         self._begin()
 
+    def rebind(self, make: Callable[[], Database], *, migrate: bool) -> None:
+        """Belong to another database from here on.
+
+        Raises:
+            InvalidOption: this one is open.
+        """
+        if self.is_open:
+            raise InvalidOption("the database of a Jobs object that is open cannot be exchanged: leave its block first")
+        self.make, self._db, self.migrates = make, make(), migrate
+        self._opened, self._loop = 0, None
+        self._begin()
+
     def _begin(self) -> None:
-        """Take up what belongs to one event loop: nothing of it may outlive the last close."""
+        """Create what belongs to one event loop. Nothing of it may outlive the last close."""
         self._opening = asyncio.Lock()
         self._coalescer: Coalescer[NewJob, JobRef] = Coalescer(self._insert)
         self._turns = RefTurns(max(1, self._db.pool_size - 1))
@@ -78,10 +92,19 @@ class Client:
         self._check_loop()
         return self._db
 
+    def check_open(self) -> None:
+        """Raise NotRunning or WrongLoop unless it is open, and in this event loop."""
+        _ = self.db
+
     @property
     def opened(self) -> Database:
-        """The open database, for another thread, which runs what it wants of it in this event loop."""
+        """The open database, for another thread that runs coroutines in this event loop."""
         return self._db
+
+    @property
+    def is_open(self) -> bool:
+        """True while it is open, in an event loop that still lives."""
+        return self._opened > 0 and self._loop is not None and not self._loop.is_closed()
 
     @property
     def is_working(self) -> bool:
@@ -102,11 +125,11 @@ class Client:
             )
 
     async def open(self) -> None:
-        """Open (once, however often it is asked for) and bring the tables up to date."""
+        """Open the database once, however many callers ask, and bring the tables up to date."""
         self._enter_loop()
         async with self._opening:
             if not self._opened:
-                self._loop = asyncio.get_running_loop()  # a close, or an opening that failed, may have let go of it
+                self._loop = asyncio.get_running_loop()  # a close or a failed opening may have dropped it
                 if not self.migrates and (path := missing_file(self._db)) is not None:
                     raise SchemaTooOld(
                         f"there is no file {path}, so the tables have version 0 and this release needs "
@@ -140,13 +163,15 @@ class Client:
         self._begin()
 
     async def close(self) -> None:
-        """Close when everybody has closed."""
+        """Close the database when the last user closes."""
         async with self._opening:
             self._opened -= 1
             if self._opened:
                 return
-            self._opened = 1  # what still has to be written needs the database
+            self._opened = 1  # pending writes need the database
             try:
+                if self.before_close is not None:
+                    await self.before_close()
                 await self._coalescer.close()
                 await self.waits.close()
                 await self._notices.close()
@@ -157,7 +182,7 @@ class Client:
 
     @asynccontextmanager
     async def engine_database(self, lease_seconds: float) -> AsyncIterator[Database]:
-        """The database with connections that no caller can take, for the workers of this process."""
+        """The workers' own database object: callers cannot take its connections."""
         db = self.db.for_engine(lease_seconds)
         if db is self._db:
             yield db
@@ -166,7 +191,7 @@ class Client:
             try:
                 await db.open()
             except DatabaseUnavailable:
-                self._db.distrust()  # ours may be as dead, and not know it yet
+                self._db.distrust()  # ours may be dead as well
                 raise
             yield db
         finally:
@@ -182,7 +207,7 @@ class Client:
     async def enqueue(
         self, job: NewJob, parents: Sequence[Parent], *, connection: Any, refuse_existing: bool
     ) -> JobRef:
-        """Insert one job: coalesced if it is plain, else in a transaction, or in the caller's own."""
+        """Insert one job: a plain one in a shared statement, others in a transaction of ours or the caller's."""
         db = self.db
         if connection is not None:
             session = await _adopt(db, connection)
@@ -215,11 +240,11 @@ class Client:
             return await in_transaction(db, work)
 
     async def _follow(self, follower: Follower) -> None:
-        """Tell parents and children of each other now; what this does not get done is left to the engine's sweep."""
+        """Tell parents and children of each other now; the engine's sweep finds what this leaves undone."""
         try:
             await follower.run()
         except DatabaseError as error:
-            log.info("children are told later: %s", error)
+            log.info("could not tell the children now; the sweep will: %s", error)
         if self.engine is not None:
             self.engine.waker.ready(follower.ready)
             self.engine.dependencies.poke()
@@ -236,6 +261,33 @@ class Client:
         refs = await in_transaction(db, lambda session: insert_all(session, jobs))
         self._wake(jobs[:1])
         return refs
+
+    async def enqueue_graph(self, jobs: Sequence[Planned], *, connection: Any) -> list[JobRef]:
+        """Insert jobs that depend on each other, parents first, in one transaction; references in this order."""
+        db = self.db
+        if not jobs:
+            return []
+        rows = [job.row for job in jobs]
+        queues = sorted({row.queue for row in rows})
+        roots = [job.row for job in jobs if not job.after and not job.parents and not waits(job.row)]
+        notices = [*ready_notices(map(ready_of, roots)), CHILDREN]
+
+        async def work(session: Session, first: Database | None) -> list[Inserted]:
+            inserted = await insert_graph(session, first, jobs)
+            await repository.notify(session, notices)
+            return inserted
+
+        if connection is not None:
+            session = await _adopt(db, connection)
+            await learn_queues(db, queues, self._known_queues, session)
+            return [one.ref for one in await work(session, db)]
+        await learn_queues(db, queues, self._known_queues, None)
+        inserted = await in_transaction(db, lambda session: work(session, None))
+        self._wake([row for row, one in zip(rows, inserted, strict=True) if not one.is_unresolved])
+        unresolved = [one.ref.id for one in inserted if one.is_unresolved]
+        if unresolved:
+            await self._follow(Follower(db, children=unresolved))
+        return [one.ref for one in inserted]
 
     async def _insert(self, jobs: Sequence[NewJob]) -> list[JobRef]:
         notices = ready_notices(self._notices.due(jobs))
@@ -257,8 +309,18 @@ class Client:
             if job.delay_seconds is not None:
                 self.engine.timekeeper.scheduled_in(job.delay_seconds)
 
+    async def tell(self, jobs: Sequence[NewJob]) -> None:
+        """Jobs were stored by a statement of their own: tell the workers, here and elsewhere."""
+        self._wake(jobs)
+        await self._notices.send(ready_notices([ready_of(job) for job in jobs if not waits(job)]))
+
+    def tasks_changed(self) -> None:
+        """A scheduled task was changed by this process."""
+        if self.engine is not None:
+            self.engine.timekeeper.tasks_changed()
+
     def poke_queues(self) -> None:
-        """Settings of queues were changed by this process."""
+        """This process has changed settings of queues."""
         if self.engine is not None:
             self.engine.waker.queues_changed = True
             self.engine.waker.poke()
@@ -273,10 +335,14 @@ class Client:
             jobs |= await repository.get_jobs(self.db, wanted[start : start + IDS_PER_STATEMENT])
         return jobs
 
+    async def find_ref(self, ref_id: str) -> int | None:
+        """The id of the job with this ref_id; None if there is none."""
+        return (await repository.find_refs(self.db, [ref_id])).get(ref_id)
+
     # --- intervene ------------------------------------------------------------------------------
 
     async def cancel(self, ids: Sequence[int], reason: str) -> int:
-        """Cancel live jobs; how many were reached (running ones are asked)."""
+        """Cancel live jobs (running ones are asked to stop); returns how many were reached."""
         done = await cancel(self.db, ids, "cancelled", reason)
         if self.engine is not None:
             self.engine.cancel(done.asked)
@@ -293,7 +359,7 @@ class Client:
         return reached
 
     async def requeue(self, ids: Sequence[int]) -> int:
-        """Bring failed or cancelled jobs back; how many came."""
+        """Bring failed or cancelled jobs back; returns how many."""
         db = self.db
         revived, waiting = await without_conflict(lambda: repository.requeue_jobs(db, ids, client_counter()))
         if revived:
@@ -310,10 +376,10 @@ async def _adopt(db: Database, connection: Any) -> Session:
 
 
 def _this_loop() -> asyncio.AbstractEventLoop:
-    """The event loop that runs here.
+    """The event loop that runs in this thread.
 
     Raises:
-        WrongLoop: none of asyncio's does.
+        WrongLoop: no asyncio event loop runs here.
     """
     try:
         return asyncio.get_running_loop()

@@ -1,4 +1,4 @@
-"""Concurrent enqueues share a statement: the first goes out at once; those that arrive meanwhile share the next."""
+"""Concurrent enqueues share a statement: the first goes out at once, and those that arrive meanwhile share the next."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ class Coalescer(Generic[Item, Result]):
         self._busy = False
 
     async def submit(self, item: Item) -> Result:
-        """Write one item; its own result, or its own error.
+        """Write one item; returns its own result or raises its own error.
 
         A caller that is cancelled while it waits may still have its item written.
         """
         if not self._busy:
-            # Nobody is in front: no task, no future, just the write.
+            # No batch is in flight: write at once, without a task or a future.
             self._busy = True
             try:
                 return (await self._write((item,)))[0]
@@ -72,7 +72,7 @@ class Coalescer(Generic[Item, Result]):
             if len(batch) == 1:
                 _fail(batch, error)
                 return
-            for one in batch:  # one of them is to blame; the others must not suffer for it
+            for one in batch:  # one item is at fault; the others must not fail with it
                 await self._write_batch([one])
         except BaseException as error:
             _fail(

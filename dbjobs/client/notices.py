@@ -16,7 +16,7 @@ NOTICE_COOLDOWN_SECONDS = 0.005
 
 
 class Notices:
-    """What one client has told lately, and what it still has to tell. It belongs to one event loop."""
+    """The notices that one client has sent lately, and those still to be sent. Belongs to one event loop."""
 
     def __init__(self, db: Callable[[], Database]) -> None:
         self._db = db
@@ -25,7 +25,7 @@ class Notices:
         self._late: asyncio.Task[None] | None = None
 
     def due(self, jobs: Sequence[NewJob]) -> list[Ready]:
-        """Which notices may go out with this insert; the others go together when their cooldown is over."""
+        """The notices to send with this insert; the others go out together after their cooldown."""
         now = time.monotonic()
         due: dict[tuple[str, bool], Ready] = {}
         for job in jobs:
@@ -49,7 +49,7 @@ class Notices:
             await asyncio.sleep(NOTICE_COOLDOWN_SECONDS)
             late, self._later = self._later, {}
             now = time.monotonic()
-            # If a later insert has carried a notice for the same queue, this one is told already.
+            # A later insert may have carried a notice for the same queue already.
             untold = [job for key, job in late.items() if now - self._noticed.get(key, 0.0) >= NOTICE_COOLDOWN_SECONDS]
             for key in late:
                 self._noticed[key] = now
@@ -57,11 +57,11 @@ class Notices:
                 await self.send(ready_notices(untold))
 
     async def send(self, notices: Sequence[str]) -> None:
-        """Send these now, if that can be done: they are only a hint."""
+        """Try to send these now: they are only hints."""
         try:
             await repository.notify(self._db(), notices)
         except Exception:
-            return  # whatever is wrong: polling finds the jobs
+            return  # polling finds the jobs anyway
 
     async def close(self) -> None:
         """Send what is left."""

@@ -16,7 +16,7 @@ STOP_SECONDS = 5.0
 
 
 class Portal:
-    """The loop and its thread, a daemon: it keeps no process from ending."""
+    """The loop and its thread, a daemon that does not keep the process alive."""
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
@@ -47,14 +47,14 @@ class Portal:
         except concurrent.futures.CancelledError:
             raise NotRunning("jobs.sync was closed by another thread") from None
         except BaseException:
-            future.cancel()  # after Ctrl+C, or the limit, nobody waits for it
+            future.cancel()  # nobody waits for it after Ctrl+C or the time limit
             raise
         finally:
             with self._lock:
                 self._waiting.discard(future)
 
     def stop(self) -> None:
-        """End the loop and its thread; those who still wait hear of it."""
+        """End the loop and its thread; pending waits are told."""
         with self._lock:
             if self._has_ended:
                 return

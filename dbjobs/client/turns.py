@@ -1,4 +1,4 @@
-"""Enqueues with a ref_id take turns: one that waits for another transaction leaves connections for the others."""
+"""Enqueues with a ref_id take turns, so that those waiting for another transaction leave connections to the others."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class RefTurns:
             deadline: until when to wait for it, by ``time.monotonic()``.
 
         Raises:
-            RefIdBusy: it has not come by then.
+            RefIdBusy: the turn did not come by then.
         """
         lock, users = self._turns.get(ref_id, (asyncio.Lock(), 0))
         self._turns[ref_id] = (lock, users + 1)

@@ -15,7 +15,7 @@ from dbjobs.store import repository
 from dbjobs.store.database import Database
 from dbjobs.store.retrying import without_conflict
 
-# How often a job that is waited for is looked at, at first and at last.
+# Pause between two looks at a job: the first one, and the longest.
 FIRST_PAUSE_SECONDS = 0.01
 LONGEST_PAUSE_SECONDS = 0.25
 # Jobs due within this window share one query.
@@ -26,14 +26,14 @@ CLOSE_SECONDS = 5.0
 
 @dataclass(slots=True)
 class _Awaited:
-    """A job that somebody waits for.
+    """A job that at least one caller waits for.
 
     Attributes:
         answers: one for each caller that waits.
         due: when it is looked at next, on the monotonic clock; an entry of the heap with another time is void.
         pause: seconds until the look after that one.
         is_known: it has been seen.
-        is_missing: the last look did not find it. One look more decides: a job may move while it is looked for.
+        is_missing: the last look did not find it. A second look decides, because a job may be moving during the first.
     """
 
     answers: set[asyncio.Future[Job]] = field(default_factory=set)
@@ -46,8 +46,8 @@ class _Awaited:
 class Waits:
     """Callers waiting for jobs: woken by this process's workers, otherwise by polling.
 
-    One task polls as long as anybody waits: a thousand callers cost one statement at a time, and a caller who gives up
-    cancels nothing but their own wait.
+    One task polls while anybody waits: a thousand callers cost one statement at a time, and a caller who gives up
+    cancels only their own wait.
     """
 
     def __init__(self, db: Callable[[], Database]) -> None:
@@ -71,14 +71,14 @@ class Waits:
         answer: asyncio.Future[Job] = asyncio.get_running_loop().create_future()
         awaited.answers.add(answer)
         if self._looking is None or self._looking.done():
-            self._sooner = asyncio.Event()  # of this event loop; the one before may have been another
+            self._sooner = asyncio.Event()  # belongs to this event loop; an earlier one may have had another
             self._looking = asyncio.create_task(self._run())
         try:
             return await answer
         finally:
             awaited.answers.discard(answer)
             if answer.done() and not answer.cancelled():
-                answer.exception()  # if the caller gave up at this moment, nobody else reads it
+                answer.exception()  # mark the exception as read: the caller may have given up
             if not awaited.answers and self._awaited.get(id) is awaited:
                 del self._awaited[id]
 
@@ -91,7 +91,7 @@ class Waits:
                     self._look_at(id, awaited, 0.0)
 
     async def close(self) -> None:
-        """End; callers that still wait are told that the database is closed."""
+        """Stop; callers that still wait get an error: the database is closed."""
         self._fail(list(self._awaited), NotRunning("the database was closed"))
         self._heap.clear()
         self._sooner.set()
@@ -110,11 +110,11 @@ class Waits:
                 due = self._take_due()
                 try:
                     await (self._look(due) if due else self._until_due())
-                except Exception as error:  # nobody else could tell those who wait
+                except Exception as error:  # only this task can tell the callers that wait
                     self._fail(due or list(self._awaited), error)
         finally:
-            # Somebody has cancelled this task: callers who wait must not wait for ever.
-            self._fail(list(self._awaited), DatabaseUnavailable("the look for the ends of jobs was interrupted"))
+            # This task was cancelled; its callers must not wait for ever.
+            self._fail(list(self._awaited), DatabaseUnavailable("the wait for jobs to end was interrupted"))
 
     def _look_at(self, id: int, awaited: _Awaited, pause: float) -> None:
         awaited.due = time.monotonic() + pause
@@ -129,7 +129,7 @@ class Waits:
             moment, id = heapq.heappop(self._heap)
             awaited = self._awaited.get(id)
             if awaited is not None and awaited.due == moment:
-                awaited.due = 0.0  # in hand: what changes it from here on asks for another look
+                awaited.due = 0.0  # being looked at: a change from here on needs another look
                 due.append(id)
         return due
 
@@ -165,7 +165,7 @@ class Waits:
                     awaited.pause = min(awaited.pause * 1.5, LONGEST_PAUSE_SECONDS)
 
     def _is_seen(self, id: int) -> bool:
-        """True if the job was there at the last look: then it is enough to ask history for it."""
+        """True if the last look found the job: then asking history for it is enough."""
         awaited = self._awaited.get(id)
         return awaited is not None and awaited.is_known and not awaited.is_missing
 

@@ -13,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.text import Text
 
 from dbjobs.models import BatchProgress
+from dbjobs.wording import counted
 
 SECONDS_BETWEEN_LINES = 0.5
 
@@ -63,7 +64,7 @@ class Lines:
         now = time.monotonic()
         if batch != self._last and (batch.finished or now - self._at >= SECONDS_BETWEEN_LINES):
             self._last, self._at = batch, now
-            print(f"{_ended(batch)} of {batch.total} jobs: {_told(batch)}", flush=True)
+            print(f"{_ended(batch)} of {counted(batch.total, 'job')}: {_told(batch)}", flush=True)
 
     def note(self, text: str) -> None:
         print(text, flush=True)

@@ -19,6 +19,7 @@ from pathlib import Path
 import msgspec
 
 from dbjobs import Backoff, JobContext, JobRef, Jobs
+from dbjobs.wording import counted
 
 jobs = Jobs(os.environ.get("DBJOBS_URL", "sqlite:///wordcount.db"))
 
@@ -89,8 +90,8 @@ def count_words(file: File, job: JobContext) -> Counts:
             read += len(line)
             if number % LINES_PER_REPORT == 0:
                 job.progress(min(read / size, 1.0))
-    job.log(f"{counts.total()} words, {len(counts)} different ones")
-    job.progress(1.0, f"{file.path}: {counts.total()} words")
+    job.log(f"{counted(counts.total(), 'word')}, {len(counts)} different")
+    job.progress(1.0, f"{file.path}: {counted(counts.total(), 'word')}")
     return Counts(file.path, counts.total(), dict(counts))
 
 
@@ -106,7 +107,7 @@ async def merge_counts(request: Merge, job: JobContext) -> int:
         for word, count in file.counts.items():
             totals.counts[word] = totals.counts.get(word, 0) + count
         _replace(request.totals, msgspec.json.encode(totals))
-    job.progress(1.0, f"{len(totals.files)} files so far")
+    job.progress(1.0, f"{counted(len(totals.files), 'file')} so far")
     return len(totals.files)
 
 
@@ -121,7 +122,11 @@ async def write_report(request: Write, job: JobContext) -> Report:
         words=sum(totals.files.values()),
         most_common=Counter(totals.counts).most_common(MOST_COMMON),
     )
-    lines = [f"{report.words} words in {report.files} files; {report.missing} files could not be counted", ""]
+    lines = [
+        f"{counted(report.words, 'word')} in {counted(report.files, 'file')}; "
+        f"{counted(report.missing, 'file')} could not be counted",
+        "",
+    ]
     lines += [f"{count:>9}  {word}" for word, count in report.most_common]
     lines += ["", *(f"{words:>9}  {path}" for path, words in sorted(totals.files.items()))]
     _replace(request.report, "\n".join([*lines, ""]).encode())

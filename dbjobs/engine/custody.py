@@ -14,6 +14,7 @@ from dbjobs.errors import DatabaseError
 from dbjobs.store import repository
 from dbjobs.store.database import Database
 from dbjobs.store.records import Outcome
+from dbjobs.wording import counted
 
 log = logging.getLogger("dbjobs")
 
@@ -89,4 +90,4 @@ class Custody(threading.Thread):
             outcomes = [Outcome(id=job.id, attempt=job.attempt, kind="hand_back") for job in held]
             await repository.hand_back_jobs(db, self._node_id, outcomes)
         await repository.remove_node(db, self._node_id)
-        log.info("node %s: the last handler has ended; handed %d jobs back", self._node_id, len(held))
+        log.info("node %s: the last handler has ended; handed %s back", self._node_id, counted(len(held), "job"))

@@ -22,6 +22,7 @@ from dbjobs.store import repository
 from dbjobs.store.database import Database
 from dbjobs.store.records import Outcome
 from dbjobs.store.transactions.settlement import FINALS, Settlement
+from dbjobs.wording import counted
 
 log = logging.getLogger("dbjobs")
 
@@ -83,6 +84,11 @@ class Finisher:
     def __len__(self) -> int:
         refused = sum(len(part.entries) for part in (*self._refused, *self._trying)) if self._told else 0
         return len(self._waiting) + len(self._in_flight) + refused
+
+    @property
+    def is_idle(self) -> bool:
+        """Everything is written."""
+        return self._idle.is_set()
 
     @property
     def full(self) -> bool:
@@ -227,9 +233,9 @@ class Finisher:
         if str(error) not in self._told:
             self._told.add(str(error))
             log.error(
-                "outcomes of %d jobs are refused by the database, and not for what they hold: %s; they are kept and "
+                "outcomes of %s are refused by the database, and not for what they hold: %s; they are kept and "
                 "tried again",
-                sum(len(part.entries) for part in parts), error,
+                counted(sum(len(part.entries) for part in parts), "job"), error,
             )  # fmt: skip
         self._refused += parts
         self._pause = min(self._pause * 2 or FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS)

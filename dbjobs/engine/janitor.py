@@ -14,6 +14,7 @@ from dbjobs.store import repository
 from dbjobs.store.database import Database
 from dbjobs.store.transactions import partitions
 from dbjobs.store.transactions.rescue import Rescue, bury, take_over
+from dbjobs.wording import counted
 
 log = logging.getLogger("dbjobs")
 
@@ -66,8 +67,8 @@ class Janitor:
             else:
                 if dropped:
                     log.info(
-                        "dropped the history older than %d months: %s",
-                        self._retention_months,
+                        "dropped the history older than %s: %s",
+                        counted(self._retention_months, "month"),
                         ", ".join(dropped),
                     )
         await repository.fold_stats(self._db)
@@ -79,7 +80,7 @@ class Janitor:
                 continue
             rescued = await self._take_over(node_id)
             if rescued.requeued + rescued.ended:
-                log.error("node %d had jobs but no row; this should not happen", node_id)
+                log.error("node %s had jobs but no row; this should not happen", node_id)
                 self._report(rescued)
         return HOUSEKEEPING_SECONDS
 

@@ -1,7 +1,7 @@
-"""The caller's own connection, however the application holds it, as a session of the database.
+"""The caller's own connection, in whatever form the application holds it, as a session.
 
-SQLAlchemy and Django are not dependencies of ours: who has one of their objects in hand has imported them already, so
-they are looked for among the imported modules and never imported here. Drivers that are not ours are found likewise.
+SQLAlchemy and Django are not our dependencies. An application that passes one of their objects has imported them, so we
+look for them among the imported modules and never import them here. The same goes for drivers that are not ours.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _ASYNCHRONOUS = (
 
 
 async def adopt(database: Database, connection: Any) -> Session:
-    """What ``connection=`` was given, as a session whose transaction is the caller's.
+    """The value of ``connection=`` as a session in the caller's transaction.
 
     Raises:
         InvalidOption: it is not a connection to this database, or has no transaction that the job could be part of.
@@ -58,13 +58,13 @@ async def adopt_blocking(database: BlockingDatabase, connection: Any) -> Session
 
 
 def is_instance(value: object, module: str, *names: str) -> bool:
-    """Is it one of these classes of a module that may not even be installed?"""
+    """True if it is of one of these classes, whose module may not be installed."""
     loaded = sys.modules.get(module)
     return loaded is not None and isinstance(value, tuple(getattr(loaded, name) for name in names))
 
 
 def refused(connection: object, kinds: str) -> InvalidOption:
-    """The error for what is not a connection of this database.
+    """The error for an object that is no connection to this database.
 
     Args:
         connection: what was given.
@@ -142,7 +142,7 @@ def _below_django(connection: Any) -> Any:
         connection.validate_no_broken_transaction()
         if connection.get_autocommit() and not connection.in_atomic_block:
             raise InvalidOption(
-                "connection= is without an open transaction, so there is no commit that the job could wait for: "
+                "connection= has no open transaction, so the job would have no commit to wait for: "
                 "enqueue inside 'with transaction.atomic():'"
             )
     except django.OperationalError as error:

@@ -1,7 +1,7 @@
-"""Whose row of ``job_stat`` a count goes to: nobody waits for a row that somebody else is counting up.
+"""Which row of ``job_stat`` a count goes to: no writer waits for a row that another one is updating.
 
-A node's finisher counts under the node's id. Everybody else (clients that cancel, rescuers) counts under a number of
-their process, and transactions of handlers, which stay open for as long as the handler likes, under another one.
+A node's finisher counts under the node's id. All others (clients that cancel, rescuers) count under a number of their
+process. Handlers' transactions may stay open for long, so they count under another one.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def handler_counter() -> int:
 
 
 def _counter(kind: str) -> int:
-    key = (os.getpid(), kind)  # a forked process draws its own
+    key = (os.getpid(), kind)  # a forked process needs its own
     if key not in _drawn:
         _drawn[key] = -random.SystemRandom().randint(1, 2**62)
     return _drawn[key]

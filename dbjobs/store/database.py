@@ -1,23 +1,21 @@
-"""What a database must be able to do, and how one is found by its URL."""
+"""The interface of a database, and how to find the class for a URL."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from dbjobs.errors import InvalidOption, MissingDriver
+from dbjobs.errors import MissingDriver
 from dbjobs.store.records import NewJob
+from dbjobs.store.schemas import check_schema
 from dbjobs.store.statements import Statements
 from dbjobs.store.url import SCHEMES, split_url
 
 T = TypeVar("T")
 Row = Any  # a row of any driver: values by position and by column name
-
-_SCHEMA = re.compile(r"[a-z_][a-z0-9_]{0,39}\Z")
 
 
 class Session(Protocol):
@@ -49,7 +47,7 @@ class HandlersSession(Session, Protocol):
     """The same for a handler, whose own statements go to the driver as they are; what it raises comes as it is."""
 
     async def execute_own(self, statement: str, parameters: Sequence[Any]) -> int:
-        """Run a statement; how many rows it has changed."""
+        """Run a statement; returns how many rows it changed."""
         ...
 
     async def fetch_own(self, statement: str, parameters: Sequence[Any]) -> Sequence[Row]:
@@ -61,7 +59,7 @@ class Database(Protocol):
     """A database that holds the job tables. Each event loop has its own instance."""
 
     dialect: str
-    one_writer: bool  # while a transaction that has written is open, no other connection can write
+    one_writer: bool  # an open transaction that has written keeps all other connections from writing
     url: str
     schema: str
     pool_size: int  # connections that callers of this instance share
@@ -118,9 +116,9 @@ class Database(Protocol):
     def for_engine(self, lease_seconds: float) -> Database:
         """An unopened instance for the loops of a node: connections that no caller can take.
 
-        What a round trip may take there, and how long the server lets a transaction idle, follows from the lease, so
-        that a node gets over connections that have died silently before its lease is over. Where one writer serves
-        all (a file), this is the instance itself.
+        The lease determines how long a round trip may take there and how long the server lets a transaction idle, so
+        that a node recovers from connections that died silently before its lease runs out. Where one writer serves all
+        (a file), this is the instance itself.
         """
         ...
 
@@ -128,14 +126,14 @@ class Database(Protocol):
         """Another connection to this database had to be replaced: do not hand on those that are idle.
 
         Args:
-            unanswered_seconds: how long the other one waited in vain; end connections in use once they have waited
-                as long.
+            unanswered_seconds: how long the other one waited in vain; connections in use are ended after the same
+                wait.
         """
         ...
 
 
 def missing_file(db: Database) -> Path | None:
-    """The file of a database that opening would make anew; None if it is there, or if there is no file at all."""
+    """The file that opening would create; None if it exists, or if the database is no file."""
     path = getattr(db, "path", None)
     return path if isinstance(path, Path) and not path.exists() else None
 
@@ -153,17 +151,14 @@ def make_database(url: str, *, schema: str = "dbjobs", **settings: Any) -> Datab
         InvalidUrl, InvalidOption, MissingDriver.
     """
     parts, _ = split_url(url)
-    if not _SCHEMA.match(schema):
-        raise InvalidOption(
-            f"schema {schema!r} must be at most 40 lower-case letters, digits and underscores, not a digit first"
-        )
+    check_schema(schema)
     scheme = SCHEMES[parts.scheme]
     try:
         import_module(scheme.driver)
     except ImportError as error:
         if isinstance(error, ModuleNotFoundError) and error.name == scheme.driver:
             what = f"which is not installed: pip install 'dbjobs[{scheme.extra}]'"
-        else:  # a library of the system that it needs, such as unixODBC's
+        else:  # a system library that it needs is missing, such as unixODBC's
             what = f"which cannot be imported: {error}"
         raise MissingDriver(f"{parts.scheme}:// needs the package {scheme.driver}, {what}") from None
     database: Database = getattr(import_module(scheme.module), scheme.database)(url, schema=schema, **settings)

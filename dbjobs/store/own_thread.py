@@ -1,4 +1,4 @@
-"""Blocking work in a thread of its own: never behind the application's work in the event loop's default executor."""
+"""Runs blocking work in a thread of its own, never behind the application's work in the loop's default executor."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ T = TypeVar("T")
 async def in_own_thread(work: Callable[[], T], name: str = "dbjobs-work") -> T:
     """Call ``work()`` in a new thread and wait for its result.
 
-    It is for what blocks for a moment at the end: an executor's threads may all be taken for as long as the application
-    likes. A thread that hangs keeps no process from ending.
+    It is for short blocking work during shutdown: the application may keep all threads of an executor busy. A thread
+    that hangs does not keep the process alive.
     """
     loop = asyncio.get_running_loop()
     ended: asyncio.Future[T] = loop.create_future()

@@ -19,10 +19,10 @@ from dbjobs.errors import DatabaseError, DatabaseUnavailable
 
 
 class Closable(Protocol):
-    """What a pool must know of a connection."""
+    """What a pool needs of a connection."""
 
     def is_closed(self) -> bool:
-        """True if it can be used no more."""
+        """True if it can no longer be used."""
         ...
 
     def terminate(self) -> None:
@@ -97,7 +97,7 @@ class Pool(Generic[C]):
                 connection = self._idle.pop()
                 self._used[connection] = time.monotonic()
                 if self._has_news is not None and self._has_news(connection):
-                    connection.terminate()  # nobody has asked it anything: these are most likely its last words
+                    connection.terminate()  # nothing was asked, so the server has most likely closed it
                 if not connection.is_closed():
                     return connection
                 self._lose(connection)
@@ -188,7 +188,7 @@ class Pool(Generic[C]):
         return connection
 
     def _refuse(self, handed: C | None) -> None:
-        """Nobody waits any more for what was handed over."""
+        """Take back what was handed to a caller that no longer waits."""
         if handed is None:
             self._pass_on(None)
         else:

@@ -1,4 +1,4 @@
-"""Whether something has come on a socket, asked without a wait and without a round trip: about a microsecond."""
+"""Asks whether a socket has something to read: no wait, no round trip, about a microsecond."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ class Poll(Protocol):
     """What ``select.poll()`` makes."""
 
     def poll(self, timeout: int, /) -> object:
-        """What is true if there is something to read, at most so many milliseconds later."""
+        """A true value if there is something to read, waiting at most ``timeout`` milliseconds."""
         ...
 
 
 def poll_of(descriptor: int) -> Poll:
-    """What tells whether this socket has something to read.
+    """A poll object that tells whether this socket has something to read.
 
     Raises:
         OSError, ValueError: it is none.

@@ -84,11 +84,14 @@ class Claimed(msgspec.Struct, frozen=True, gc=False):
         return self.attempt - self.attempt_base
 
 
+# The error_code of a job whose body has succeeded, and whose callback has given up.
+CALLBACK_FAILED = "callback_failed"
+
 OutcomeKind = Literal["completed", "failed", "cancelled", "retry", "hand_back", "executed"]
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What became of one attempt: everything that ``settle`` needs to write it down.
+    """The outcome of one attempt: all that ``settle`` needs to write it.
 
     Attributes:
         failure: JSON of one entry of the job's error list.
@@ -118,7 +121,7 @@ class DeadRows(msgspec.Struct, frozen=True, gc=False):
     Attributes:
         allowed: this role may vacuum the live tables.
         place: the number of the next transaction.
-        held_back: of how many transactions before it somebody may still want to see the rows.
+        held_back: how many transactions before it still keep dead rows, because a snapshot may need them.
     """
 
     allowed: bool
@@ -143,7 +146,7 @@ class Ready(msgspec.Struct, frozen=True, gc=False):
 
 
 class Held(msgspec.Struct, frozen=True, gc=False):
-    """A job in the hands of a dead node."""
+    """A job in the hands of a dead node; ``executed`` if only its callback is left."""
 
     id: int
     attempt: int
@@ -153,6 +156,7 @@ class Held(msgspec.Struct, frozen=True, gc=False):
     cancel_requested: bool
     command: str
     queue: str
+    executed: bool
 
 
 class LogEntry(msgspec.Struct, frozen=True, gc=False):

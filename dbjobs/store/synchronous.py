@@ -1,8 +1,8 @@
-"""Our asynchronous code in a thread without an event loop: run to its end by hand, on connections that block.
+"""Runs our asynchronous code to its end in a thread without an event loop, on blocking connections.
 
 A statement is written once, as a coroutine. On a connection of a synchronous driver nothing in it ever has to wait:
-each answer is there when ``fetch`` returns. So one ``send(None)`` runs it to its end. What waits otherwise (a pause
-before the next look, a limit for a lock) blocks the thread here.
+each answer is there when ``fetch`` returns. So one ``send(None)`` runs it to its end. Other waits (a pause
+before the next look, a limit for a lock) block the thread here.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def run(coroutine: Coroutine[Any, Any, T]) -> T:
     """Run it here and now.
 
     Raises:
-        RuntimeError: it has waited for something that only an event loop brings: a fault of ours.
+        RuntimeError: it waited for something that only an event loop can bring, which is a bug of ours.
     """
     try:
         coroutine.send(None)
@@ -50,7 +50,7 @@ def in_event_loop() -> bool:
 
 
 async def pause(seconds: float) -> None:
-    """Do nothing for a while: the event loop goes on; a thread without one sleeps."""
+    """Pause: the event loop goes on meanwhile; a thread without a loop sleeps."""
     if in_event_loop():
         await anyio.sleep(seconds)
     else:

@@ -17,7 +17,9 @@ from dbjobs import Job, JobRef, Jobs, JobState, JobSummary
 from dbjobs.engine.children import refusal
 from dbjobs.engine.supervisor import Engine
 
-PATIENCE_SECONDS = 15.0
+PATIENCE_SECONDS = 20.0
+# What a busy machine may add to a time that a promise names.
+SLACK_SECONDS = 5.0
 START = (-(2**31), 0)  # the (priority, id) after which a claim sees all of a queue
 _LOOK_SECONDS = 0.01
 

@@ -93,6 +93,7 @@ async def ends_and_goes_on(jobs: Jobs, handler: Any, **options: Any) -> Job:
     return ended
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     "error",
     [
@@ -127,6 +128,7 @@ async def test_whatever_is_raised_fails_one_attempt(jobs: Jobs, error: BaseExcep
     assert ended.error_code == type.__dict__["__name__"].__get__(type(error))
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     "reason",
     [ValueError("why"), None, 7, Unreasonable(), OddText("odd"), b"bytes", "x" * 10_000],
@@ -183,6 +185,7 @@ def asks_later(job: JobContext, error: BaseException) -> Any:
     return answer()
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("hook", [raises_panic, lambda job, error: Contrary(), asks_later])
 async def test_a_should_retry_hook_may_do_anything(jobs: Jobs, hook: Any) -> None:
     async def handler() -> None:
@@ -192,6 +195,7 @@ async def test_a_should_retry_hook_may_do_anything(jobs: Jobs, hook: Any) -> Non
     assert (ended.state, ended.attempt, len(ended.errors)) == (JobState.FAILED, 2, 2)
 
 
+@pytest.mark.once
 async def test_an_async_should_retry_hook_is_refused(jobs: Jobs) -> None:
     async def hook(job: JobContext, error: BaseException) -> bool:
         return True
@@ -210,6 +214,7 @@ class Odd:
         raise self._error
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     "error",
     [AttributeError("no"), Mute(), Panic("no"), MemoryError(), KeyError("x")],
@@ -262,6 +267,7 @@ async def leaves_a_cancelled_scope_open() -> str:
     return "done"
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     "handler",
     [
@@ -280,6 +286,7 @@ async def test_cancellations_end_with_their_attempt(jobs: Jobs, handler: Callabl
     )
 
 
+@pytest.mark.once
 async def test_a_timer_left_behind_does_not_cancel_the_next_job(jobs: Jobs) -> None:
     """An async generator that is left inside ``asyncio.timeout``: the timer knows the task, and fires later."""
     left: list[Any] = []
@@ -306,6 +313,7 @@ async def test_a_timer_left_behind_does_not_cancel_the_next_job(jobs: Jobs) -> N
     assert [job.response for job in done] == [1, "undisturbed"]
 
 
+@pytest.mark.once
 async def test_clean_handlers_share_a_slot(jobs: Jobs) -> None:
     """A slot is replaced for what a handler leaves behind; this must not happen to those that leave nothing."""
     tasks: list[int] = []
@@ -334,6 +342,7 @@ async def test_clean_handlers_share_a_slot(jobs: Jobs) -> None:
 # --- context variables ---------------------------------------------------------------------------
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("outcome", ["returns", "fails", "panics", "is cancelled", "times out"])
 @pytest.mark.parametrize("kind", ["async", "plain"])
 @pytest.mark.parametrize("worker", [None, "lane"])
@@ -372,6 +381,7 @@ async def test_context_variables_end_with_their_attempt(
     assert seen == ["the application's"] * 4
 
 
+@pytest.mark.once
 async def test_a_callback_does_not_see_the_body_s_variables(jobs: Jobs) -> None:
     seen: list[str] = []
 
@@ -388,6 +398,7 @@ async def test_a_callback_does_not_see_the_body_s_variables(jobs: Jobs) -> None:
     assert seen == ["nobody"]
 
 
+@pytest.mark.once
 async def test_a_task_that_a_handler_starts_inherits_its_context(jobs: Jobs) -> None:
     @jobs.command
     async def parent(request: None, job: JobContext) -> int:
@@ -410,6 +421,7 @@ async def test_a_task_that_a_handler_starts_inherits_its_context(jobs: Jobs) -> 
         assert (await jobs.wait(ref, timeout=10)).response == ref.id
 
 
+@pytest.mark.once
 def test_ctrl_c_is_not_taken_for_a_handler_s_error() -> None:
     from dbjobs.engine.execution import _is_ctrl_c
 

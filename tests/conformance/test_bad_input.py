@@ -20,6 +20,7 @@ async def ship(request: Order) -> int:
     return request.number
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("request_", "words"),
     [
@@ -41,6 +42,7 @@ async def test_a_request_that_cannot_be_stored_is_refused(jobs: Jobs, request_: 
         assert await jobs.list() == []
 
 
+@pytest.mark.once
 async def test_a_request_for_a_command_that_takes_none_is_refused(jobs: Jobs) -> None:
     @jobs.command
     async def tick() -> None: ...
@@ -50,6 +52,7 @@ async def test_a_request_for_a_command_that_takes_none_is_refused(jobs: Jobs) ->
             await jobs.enqueue(tick, 5)  # type: ignore[arg-type]
 
 
+@pytest.mark.once
 async def test_a_request_that_contains_itself_is_refused(jobs: Jobs) -> None:
     @jobs.command
     async def anything(request: Any) -> None: ...
@@ -61,6 +64,7 @@ async def test_a_request_that_contains_itself_is_refused(jobs: Jobs) -> None:
             await jobs.enqueue(anything, endless)
 
 
+@pytest.mark.about_us
 async def test_a_payload_over_the_limit_is_refused_with_both_sizes(url: str) -> None:
     jobs = Jobs(url, max_payload_bytes=100)
 
@@ -111,6 +115,7 @@ async def test_a_request_that_no_longer_decodes_fails_its_job_once(url: str, wor
         assert (await jobs.wait(ref, timeout=10)).response == 5
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     "settings",
     [
@@ -132,6 +137,7 @@ async def test_settings_of_a_node_that_make_no_sense_are_refused_by_name(jobs: J
             pass
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     "settings",
     [{"retry_limit": -1}, {"timeout": "1h"}, {"max_payload_bytes": 0}, {"schema": "My Schema"}, {"schema": "a;b"}],

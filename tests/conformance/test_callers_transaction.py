@@ -292,9 +292,9 @@ async def test_a_connection_that_would_commit_at_once_is_refused(jobs: Jobs, raw
     jobs.command(echo)
     async with jobs, CALLERS["postgres"][kind](raw) as caller:
         for _ in range(2):
-            with pytest.raises(InvalidOption, match="without an open transaction"):
+            with pytest.raises(InvalidOption, match="has no open transaction"):
                 await jobs.enqueue(echo, connection=caller.given)
-            with pytest.raises(InvalidOption, match="without an open transaction"):
+            with pytest.raises(InvalidOption, match="has no open transaction"):
                 await jobs.enqueue_many(echo, range(200), connection=caller.given)
             await caller.begin()
             await caller.commit()

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from dbjobs import JobContext, Jobs, JobState, clock
-from tests.conformance.helpers import Gate, eventually, nodes, stop_heartbeat
+from dbjobs.engine import lapse
+from tests.conformance.helpers import PATIENCE_SECONDS, SLACK_SECONDS, Gate, eventually, nodes, stop_heartbeat
 from tests.conformance.raw import Raw
 from tests.servers import Target
 
@@ -81,7 +82,7 @@ async def test_a_step_back_hides_no_dead_node_for_longer_than_its_lease(url: str
             await step(raw, -STEP)
             began = time.monotonic()
             await other.wait(ref, timeout=20)
-            assert time.monotonic() - began < 1.5 * lease_seconds + target.slowness
+            assert time.monotonic() - began < 1.5 * lease_seconds + SLACK_SECONDS * target.slowness
     assert attempts == [2]
 
 
@@ -103,6 +104,7 @@ async def test_a_machine_that_slept_asks_whether_its_jobs_are_still_its_own(
 ) -> None:
     gate, sleep = Gate(), Sleep()
     monkeypatch.setattr(clock, "now", sleep.now)
+    monkeypatch.setattr(lapse, "LAPSED_SECONDS", PATIENCE_SECONDS)  # the answer may come late on a busy machine
     async with nodes(
         url, 1, lambda jobs: jobs.command(name="slow", retry_limit=0)(gate), lease_seconds=LEASE_SECONDS
     ) as (jobs,):
@@ -113,6 +115,8 @@ async def test_a_machine_that_slept_asks_whether_its_jobs_are_still_its_own(
         await gate.wait_entered()
         if buried:
             await raw.rows("UPDATE dbjobs.job_node SET buried = " + ("true" if raw.dialect == "postgres" else "1"))
+        # Between two beats: of one that is under way nobody knows whether the machine slept or the server was slow.
+        await eventually(lambda: engine._node._next_beat > clock.now() + 0.1, "no beat is under way")
         sleep.slept = 3600.0
         if buried:
             await eventually(lambda: gate.cancelled == 1, "its job is stopped")

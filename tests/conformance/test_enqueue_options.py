@@ -149,6 +149,7 @@ async def test_a_job_enqueued_by_a_handler_names_its_parent(jobs: Jobs) -> None:
     assert [job.parent_id for job in ended] == [ref.id, ref.id]
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("option", "value"),
     [
@@ -187,6 +188,7 @@ async def test_a_wrong_option_is_refused_by_name_and_stores_nothing(jobs: Jobs, 
         assert await jobs.list() == []
 
 
+@pytest.mark.once
 async def test_an_unknown_option_is_refused_with_the_nearest_name(jobs: Jobs) -> None:
     jobs.command(work)
     async with jobs:
@@ -195,6 +197,7 @@ async def test_an_unknown_option_is_refused_with_the_nearest_name(jobs: Jobs) ->
         assert await jobs.list() == []
 
 
+@pytest.mark.once
 async def test_a_naive_datetime_is_refused(jobs: Jobs) -> None:
     jobs.command(work)
     async with jobs:

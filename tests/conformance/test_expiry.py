@@ -31,9 +31,10 @@ async def test_a_job_that_did_not_start_in_time_is_cancelled(
         ref = await jobs.enqueue(echo, expires_after=timedelta(seconds=0.1), **options)
         child = await jobs.enqueue(echo, depends_on=ref)
         done, after = await wait_all(jobs, [ref, child])
+        line = f"cancelled, because they expired before they started: jobs {ref.id}"
+        await eventually(lambda: line in caplog.text, "it is told")
     assert (done.state, done.error_code, done.attempt) == (JobState.CANCELLED, "expired", 0)
     assert after.state is JobState.CANCELLED
-    assert f"cancelled, because they expired before they started: jobs {ref.id}" in caplog.text
 
 
 async def test_a_waiting_child_expires(jobs: Jobs) -> None:

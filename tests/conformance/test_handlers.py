@@ -53,6 +53,7 @@ async def test_a_plain_handler_runs_in_a_thread(jobs: Jobs) -> None:
     assert await run(jobs, there, 5) == [5, False]
 
 
+@pytest.mark.once
 async def test_plain_handlers_do_not_stop_the_event_loop(jobs: Jobs) -> None:
     barrier = threading.Barrier(4)
 
@@ -66,6 +67,7 @@ async def test_plain_handlers_do_not_stop_the_event_loop(jobs: Jobs) -> None:
         assert {(await jobs.wait(ref, timeout=10)).state for ref in refs} == {JobState.COMPLETED}
 
 
+@pytest.mark.once
 async def test_an_object_with_call_is_a_handler(jobs: Jobs) -> None:
     class Greeter:
         greeting = "hello"
@@ -78,6 +80,7 @@ async def test_an_object_with_call_is_a_handler(jobs: Jobs) -> None:
     assert await run(jobs, greeter, "you") == "hello you"
 
 
+@pytest.mark.once
 async def test_a_bound_method_is_a_handler(jobs: Jobs) -> None:
     class Service:
         async def double(self, request: int) -> int:
@@ -87,6 +90,7 @@ async def test_a_bound_method_is_a_handler(jobs: Jobs) -> None:
     assert await run(jobs, "double", 21) == 42
 
 
+@pytest.mark.once
 async def test_a_partial_is_a_handler(jobs: Jobs) -> None:
     async def add(more: int, request: int) -> int:
         return more + request
@@ -124,6 +128,7 @@ class Logged:
         return await doubled(request, job)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     "handler",
     [
@@ -144,6 +149,7 @@ async def test_an_async_handler_is_awaited_whatever_stands_in_front_of_it(jobs: 
     assert await run(jobs, "double", 21) == 42
 
 
+@pytest.mark.once
 async def test_an_async_handler_behind_a_plain_one_can_be_cancelled(jobs: Jobs) -> None:
     waiting = asyncio.Event()
 
@@ -163,6 +169,7 @@ async def test_an_async_handler_behind_a_plain_one_can_be_cancelled(jobs: Jobs) 
         assert (await jobs.wait(ref, timeout=20)).state is JobState.CANCELLED
 
 
+@pytest.mark.once
 async def test_what_a_cancelled_plain_handler_hides_is_not_begun(jobs: Jobs) -> None:
     inside, begun = threading.Event(), threading.Event()
 
@@ -184,6 +191,7 @@ async def test_what_a_cancelled_plain_handler_hides_is_not_begun(jobs: Jobs) -> 
     assert not begun.is_set()
 
 
+@pytest.mark.once
 async def test_a_wrapper_that_waits_by_itself_has_the_response(jobs: Jobs) -> None:
     async def work(request: int) -> int:
         return request * 2
@@ -210,6 +218,7 @@ class Receipt:
 RECEIPT = Receipt(datetime(2026, 5, 1, 12, 30), (1, 2))
 
 
+@pytest.mark.once
 async def test_a_response_is_of_the_type_that_its_handler_declares(jobs: Jobs, url: str) -> None:
     @jobs.command
     async def pay() -> Receipt:
@@ -239,6 +248,7 @@ async def test_a_response_is_of_the_type_that_its_handler_declares(jobs: Jobs, u
         assert plain.response == {"at": "2026-05-01T12:30:00", "lines": [1, 2]}, "nothing is known of the handler there"
 
 
+@pytest.mark.once
 async def test_a_response_of_another_type_than_declared_is_what_it_is(
     jobs: Jobs, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -258,6 +268,7 @@ async def test_a_process_handler_runs_in_another_process(jobs: Jobs) -> None:
     assert await run(jobs, process_id, 1) != os.getpid()
 
 
+@pytest.mark.once
 @needs_process_groups
 async def test_a_process_handler_s_error_is_kept(jobs: Jobs) -> None:
     jobs.command(process=True, retry_limit=0)(fails_in_process)
@@ -266,6 +277,7 @@ async def test_a_process_handler_s_error_is_kept(jobs: Jobs) -> None:
     assert (done.state, done.error) == (JobState.FAILED, "ValueError: from the other side")
 
 
+@pytest.mark.once
 async def test_a_handler_may_take_the_context_alone_or_nothing(jobs: Jobs) -> None:
     @jobs.command
     async def alone(job: JobContext) -> int:
@@ -281,6 +293,7 @@ async def test_a_handler_may_take_the_context_alone_or_nothing(jobs: Jobs) -> No
         assert (await jobs.wait(await jobs.enqueue(nothing), timeout=10)).response == "done"
 
 
+@pytest.mark.once
 async def test_a_command_is_named_by_its_handler_or_its_name(jobs: Jobs) -> None:
     @jobs.command(name="mail.send")
     async def send(request: str) -> str:
@@ -290,6 +303,7 @@ async def test_a_command_is_named_by_its_handler_or_its_name(jobs: Jobs) -> None
     assert await run(jobs, send, "b") == "b"
 
 
+@pytest.mark.once
 async def test_an_unknown_command_is_refused_with_the_nearest_name(jobs: Jobs) -> None:
     @jobs.command
     async def send_email() -> None: ...
@@ -302,6 +316,7 @@ async def test_an_unknown_command_is_refused_with_the_nearest_name(jobs: Jobs) -
         assert await jobs.list() == []
 
 
+@pytest.mark.once
 def test_a_name_is_given_once(jobs: Jobs) -> None:
     async def work() -> None: ...
 
@@ -310,6 +325,7 @@ def test_a_name_is_given_once(jobs: Jobs) -> None:
         jobs.command(name="work")(lambda: None)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("handler", "options", "words"),
     [
@@ -391,6 +407,7 @@ async def test_cancel_ends_a_job_for_good(jobs: Jobs) -> None:
     assert (done.state, done.error, done.attempt) == (JobState.CANCELLED, "no longer wanted", 1)
 
 
+@pytest.mark.once
 async def test_a_request_with_a_default_may_be_left_out(jobs: Jobs) -> None:
     @jobs.command
     async def alone(number: int = 5) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 
 import pytest
 
@@ -85,10 +84,8 @@ async def test_a_run_ends_when_the_node_stops(jobs: Jobs) -> None:
         refs = [await jobs.enqueue(work, n, worker="w") for n in range(150)]
         async with jobs.start(grace_seconds=30):
             await eventually(lambda: len(done) >= 3, "the run has begun")
-            began = time.monotonic()
-        assert time.monotonic() - began < 1.4, "the grace is for the job that runs"
-        count = len(done)
-        assert count < 150
+            count = len(done)
+        assert len(done) <= count + 2, "the grace is for the job that runs"
         async with jobs.start():
             await wait_all(jobs, refs)
     assert done == [*range(150)], "the order is kept"

@@ -15,7 +15,17 @@ from dbjobs.store.database import make_database
 from dbjobs.store.records import Outcome
 from dbjobs.store.transactions.rescue import rescue_one, take_over
 from dbjobs.store.transactions.settlement import settle
-from tests.conformance.helpers import START, Gate, eventually, nodes, soon, state_of, stop_heartbeat, wait_all
+from tests.conformance.helpers import (
+    SLACK_SECONDS,
+    START,
+    Gate,
+    eventually,
+    nodes,
+    soon,
+    state_of,
+    stop_heartbeat,
+    wait_all,
+)
 from tests.servers import Target
 
 LEASE_SECONDS = 1.0
@@ -40,10 +50,10 @@ async def test_a_dead_node_s_jobs_run_elsewhere_within_one_lease(url: str, targe
         stop_heartbeat(dying._client.engine)
         died = time.monotonic()
         async with nodes(url, 1, register_other, lease_seconds=LEASE_SECONDS) as (other,):
-            await soon(ran, "the job runs on the other node", timeout=4 + target.slowness)
+            await soon(ran, "the job runs on the other node")
             took = time.monotonic() - died
             ended = await wait_all(other, refs)
-            assert took < 2 * LEASE_SECONDS + target.slowness  # the other node's start is in it
+            assert took < 2 * LEASE_SECONDS + SLACK_SECONDS * target.slowness  # the other node's start is in it
             # The rescued attempt counts, and says what happened.
             for job in ended:
                 assert (job.state, job.response) == (JobState.COMPLETED, 2)
@@ -170,10 +180,12 @@ async def test_a_job_asked_to_be_cancelled_is_not_run_again_when_its_node_dies(u
     assert done.state is JobState.CANCELLED
 
 
+@pytest.mark.once
 async def test_a_node_that_cannot_renew_stops_its_jobs_and_comes_back_under_a_new_id(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gate = Gate()
+    lease_seconds = 5.0  # a fifth of it is left when the node stops its jobs
     real = repository.heartbeat
     broken = False
 
@@ -183,7 +195,7 @@ async def test_a_node_that_cannot_renew_stops_its_jobs_and_comes_back_under_a_ne
         return await real(*arguments)
 
     monkeypatch.setattr(repository, "heartbeat", heartbeat)
-    async with nodes(url, 1, lambda jobs: jobs.command(name="slow")(gate), lease_seconds=LEASE_SECONDS) as (jobs,):
+    async with nodes(url, 1, lambda jobs: jobs.command(name="slow")(gate), lease_seconds=lease_seconds) as (jobs,):
         engine = jobs._client.engine
         assert engine is not None
         old = engine.node_id
@@ -192,7 +204,7 @@ async def test_a_node_that_cannot_renew_stops_its_jobs_and_comes_back_under_a_ne
         broken = True
         cut = time.monotonic()
         await eventually(lambda: gate.cancelled == 1, "the handler is stopped")
-        assert time.monotonic() - cut < LEASE_SECONDS, "it went on when others could have its job"
+        assert time.monotonic() - cut < lease_seconds, "it went on when others could have its job"
         broken = False
         await eventually(lambda: engine.node_id not in (None, old), "the node is back under a new id")
         gate.open()

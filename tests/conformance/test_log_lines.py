@@ -60,7 +60,7 @@ async def test_a_failed_attempt_warns_and_the_last_one_is_an_error_with_its_trac
     assert "in send" in logging.Formatter().format(last)
 
 
-@pytest.mark.about_us
+@pytest.mark.once
 async def test_a_line_with_a_traceback_is_text_for_every_stream(jobs: Jobs, attempts: pytest.LogCaptureFixture) -> None:
     """A lone surrogate in the error's text would cost a stream in UTF-8 the whole line."""
 
@@ -77,7 +77,7 @@ async def test_a_line_with_a_traceback_is_text_for_every_stream(jobs: Jobs, atte
     assert len(line) < 20_000
 
 
-@pytest.mark.about_us
+@pytest.mark.once
 async def test_a_job_that_completes_writes_no_line(jobs: Jobs, caplog: pytest.LogCaptureFixture) -> None:
     @jobs.command
     async def work(request: int) -> int:
@@ -93,7 +93,7 @@ async def test_a_job_that_completes_writes_no_line(jobs: Jobs, caplog: pytest.Lo
         assert [record for record in caplog.records if record.name.startswith("dbjobs")] == []
 
 
-@pytest.mark.about_us
+@pytest.mark.once
 async def test_a_timeout_and_a_wish_for_a_retry_are_told(jobs: Jobs, attempts: pytest.LogCaptureFixture) -> None:
     gate = Gate()
     jobs.command(name="slow", timeout=0.1, retry_limit=0)(gate)
@@ -112,7 +112,7 @@ async def test_a_timeout_and_a_wish_for_a_retry_are_told(jobs: Jobs, attempts: p
     ]
 
 
-@pytest.mark.about_us
+@pytest.mark.once
 async def test_cancelled_jobs_are_told_without_alarm(jobs: Jobs, attempts: pytest.LogCaptureFixture) -> None:
     gate = Gate()
     jobs.command(name="long")(gate)
@@ -133,7 +133,7 @@ async def test_cancelled_jobs_are_told_without_alarm(jobs: Jobs, attempts: pytes
     ]
 
 
-@pytest.mark.about_us
+@pytest.mark.once
 async def test_a_callback_that_fails_is_named(jobs: Jobs, attempts: pytest.LogCaptureFixture) -> None:
     @jobs.command
     async def tell(request: int) -> None:
@@ -167,7 +167,7 @@ async def test_an_error_after_the_job_s_own_transaction_is_told(jobs: Jobs, atte
     assert record.exc_info is not None
 
 
-@pytest.mark.about_us
+@pytest.mark.once
 async def test_logging_that_raises_changes_no_outcome(
     jobs: Jobs, attempts: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -271,7 +271,7 @@ async def test_each_job_of_a_lost_node_is_told(url: str, jobs: Jobs, attempts: p
         )  # fmt: skip
 
 
-@pytest.mark.about_us
+@pytest.mark.once
 async def test_a_handler_s_own_lines_know_their_job(jobs: Jobs, caplog: pytest.LogCaptureFixture) -> None:
     mine = logging.getLogger("my.application")
     caplog.set_level(logging.INFO, mine.name)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-import time
 from collections import defaultdict
 from typing import Any
 
@@ -15,7 +14,6 @@ from dbjobs.store import repository
 from dbjobs.store.database import make_database
 from tests.conformance.helpers import Gate, Runs, nodes, soon, stop_heartbeat, wait_all
 from tests.conformance.raw import Raw
-from tests.servers import Target
 
 pytestmark = pytest.mark.about_us
 
@@ -91,7 +89,7 @@ async def test_two_hundred_lanes_all_get_their_turns(jobs: Jobs) -> None:
     assert heavy_done_at_last_light < 1500, "light lanes waited for the heavy ones in front of them"
 
 
-async def test_a_long_lane_goes_on_without_a_pause(jobs: Jobs, target: Target) -> None:
+async def test_a_long_lane_goes_on_without_a_pause(jobs: Jobs, no_polling: None) -> None:
     """A lane's backlog is claimed in runs; between two runs there is no wait for a poll."""
 
     @jobs.command
@@ -101,12 +99,10 @@ async def test_a_long_lane_goes_on_without_a_pause(jobs: Jobs, target: Target) -
     async with jobs:
         refs = [await jobs.enqueue(work, worker="w") for _ in range(60)]
         async with jobs.start():
-            began = time.monotonic()
             await wait_all(jobs, refs)
-            assert time.monotonic() - began < 4 * target.slowness
 
 
-async def test_a_job_that_comes_while_its_lane_runs_starts_when_the_lane_is_free(jobs: Jobs, target: Target) -> None:
+async def test_a_job_that_comes_while_its_lane_runs_starts_when_the_lane_is_free(jobs: Jobs, no_polling: None) -> None:
     """Not at the next poll: its wake-up came too early, when the lane was still taken."""
 
     @jobs.command
@@ -114,11 +110,9 @@ async def test_a_job_that_comes_while_its_lane_runs_starts_when_the_lane_is_free
         await asyncio.sleep(0.02)
 
     async with jobs.start():
-        began = time.monotonic()
         for _ in range(10):
             refs = [await jobs.enqueue(work, worker="w") for _ in range(2)]
             await wait_all(jobs, refs)
-        assert time.monotonic() - began < 4 * target.slowness
 
 
 async def test_a_long_lane_and_a_blocked_lane_do_not_hold_others_up(jobs: Jobs) -> None:

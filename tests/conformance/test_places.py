@@ -11,7 +11,7 @@ import pytest
 from dbjobs import Jobs, JobState
 from tests.conformance.helpers import Gate, Runs, eventually, state_of, wait_all
 
-pytestmark = pytest.mark.about_us
+pytestmark = pytest.mark.once
 
 
 async def test_the_timeout_does_not_count_the_wait_for_a_thread(jobs: Jobs) -> None:

@@ -10,7 +10,7 @@ from tests.conformance.raw import Raw
 from tests.conformance.test_plans import generic_plan, nodes, opened
 from tests.servers import Target
 
-pytestmark = pytest.mark.dialect("postgres")
+pytestmark = [pytest.mark.dialect("postgres"), pytest.mark.fresh]
 
 
 @pytest.fixture(autouse=True)

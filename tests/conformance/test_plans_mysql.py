@@ -19,7 +19,7 @@ from dbjobs.store.records import LogEntry, NewJob, Outcome, ProgressReport
 from dbjobs.store.repository.searching import Slice
 from tests.conformance.raw import Raw
 
-pytestmark = pytest.mark.dialect("mysql")
+pytestmark = [pytest.mark.dialect("mysql"), pytest.mark.fresh]
 
 ROWS = 50_000
 HANDLED = 100

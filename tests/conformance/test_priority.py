@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from dbjobs import Jobs
-from tests.conformance.helpers import Runs, soon, wait_all
+from tests.conformance.helpers import SLACK_SECONDS, Runs, soon, wait_all
 
 pytestmark = pytest.mark.about_us
 
@@ -63,4 +63,4 @@ async def test_an_urgent_job_behind_the_place_of_the_last_claim_is_seen_at_once(
     async with jobs.start(), client:
         await wait_all(jobs, await jobs.enqueue_many(note, ["normal"] * 50))
         await client.enqueue("note", "urgent", priority=-100)
-        await soon(done, "an urgent job of another client starts", timeout=2)
+        await soon(done, "an urgent job of another client starts", timeout=SLACK_SECONDS)

@@ -18,7 +18,7 @@ from dbjobs import Backoff, Cancel, Job, Jobs, JobState, RetryAfter
 from tests.conformance.helpers import eventually, needs_process_groups, wait_all
 from tests.conformance.test_timeouts import is_running
 
-pytestmark = [pytest.mark.about_us, needs_process_groups]
+pytestmark = [pytest.mark.once, needs_process_groups]
 
 AT_ONCE = Backoff(first_seconds=0.01, jitter=0)
 

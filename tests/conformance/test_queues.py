@@ -138,6 +138,7 @@ async def test_a_full_queue_does_not_stop_the_others(jobs: Jobs) -> None:
         await wait_all(jobs, slow)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("queues", ["a", [], [""], {"a": 0}, {"a": "many"}])
 async def test_queues_that_make_no_sense_are_refused(jobs: Jobs, queues: object) -> None:
     with pytest.raises(InvalidOption, match="queues"):
@@ -145,6 +146,7 @@ async def test_queues_that_make_no_sense_are_refused(jobs: Jobs, queues: object)
             pass
 
 
+@pytest.mark.once
 async def test_a_limit_that_makes_no_sense_is_refused(jobs: Jobs) -> None:
     async with jobs:
         with pytest.raises(InvalidOption, match="concurrency=0"):

@@ -47,6 +47,7 @@ def refusals(monkeypatch: pytest.MonkeyPatch) -> Refusals:
     return Refusals(monkeypatch)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     "error",
     [
@@ -67,7 +68,7 @@ async def test_what_is_refused_for_all_waits_and_is_told_once(
         refusals.error = error
         refs = await jobs.enqueue_many(work, range(300))
         await eventually(lambda: refusals.statements > 20, "it is tried again and again")
-        assert len(engine._finisher) == 300
+        await eventually(lambda: len(engine._finisher) == 300, "all of them have run, and all outcomes are kept")
         assert "cannot be stored" not in caplog.text
         assert len([record for record in caplog.records if str(error) in record.getMessage()]) == 1
         refusals.error = None
@@ -76,6 +77,7 @@ async def test_what_is_refused_for_all_waits_and_is_told_once(
         await assert_each_once(jobs, refs)
 
 
+@pytest.mark.once
 async def test_what_is_refused_for_one_keeps_no_other_waiting(
     jobs: Jobs, refusals: Refusals, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -123,6 +125,7 @@ async def test_data_that_is_refused_fails_its_job_alone(jobs: Jobs, refusals: Re
     assert {job.state for index, job in enumerate(done) if index not in failed} == {JobState.COMPLETED}
 
 
+@pytest.mark.once
 async def test_minutes_of_refusals_do_not_wear_the_node_out(
     jobs: Jobs, refusals: Refusals, monkeypatch: pytest.MonkeyPatch
 ) -> None:

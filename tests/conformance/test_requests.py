@@ -91,6 +91,7 @@ async def test_a_request_arrives_as_its_declared_type(
     assert type(received[0]) is type(request_)
 
 
+@pytest.mark.once
 async def test_a_dict_that_fits_is_as_good_as_the_declared_type(jobs: Jobs) -> None:
     received: list[Point] = []
 

@@ -142,6 +142,7 @@ async def test_retry_after_counts_as_a_try(jobs: Jobs) -> None:
     assert (done.state, done.attempt, done.error) == (JobState.FAILED, 3, "busy")
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("seconds", [float("nan"), float("inf"), -5, 1e300])
 async def test_a_delay_that_makes_no_sense_harms_its_own_job_at_most(jobs: Jobs, seconds: float) -> None:
     @jobs.command(retry_limit=1)
@@ -162,6 +163,7 @@ async def test_a_delay_that_makes_no_sense_harms_its_own_job_at_most(jobs: Jobs,
         await eventually(settled, "the odd job's attempt is over")
 
 
+@pytest.mark.once
 async def test_should_retry_decides(jobs: Jobs) -> None:
     asked: list[tuple[int, type[BaseException]]] = []
 
@@ -179,6 +181,7 @@ async def test_should_retry_decides(jobs: Jobs) -> None:
     assert (done.state, done.attempt) == (JobState.FAILED, 2)
 
 
+@pytest.mark.once
 async def test_a_should_retry_that_fails_means_yes(jobs: Jobs) -> None:
     def broken(job: JobContext, error: BaseException) -> bool:
         raise RuntimeError("the hook itself")
@@ -191,6 +194,7 @@ async def test_a_should_retry_that_fails_means_yes(jobs: Jobs) -> None:
         assert (await jobs.wait(await jobs.enqueue(fail), timeout=10)).attempt == 2
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("error", [Cancel("stop"), ValueError("no")])
 async def test_plain_handlers_fail_the_same_way(jobs: Jobs, error: Exception) -> None:
     @jobs.command(retry_limit=1, retry=AT_ONCE)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from urllib.parse import urlsplit
 
 import pytest
 
 from dbjobs import DatabaseError, DatabaseUnavailable, Jobs, JobState
-from tests.conformance.helpers import Gate, eventually
+from tests.conformance.helpers import SLACK_SECONDS, Gate, eventually
 from tests.conformance.raw import Raw
 from tests.servers import Target
 from tests.servers.proxy import Link, Proxy
@@ -40,6 +40,23 @@ def through(proxy: Proxy, url: str, *, seconds: int | None = LIMIT_SECONDS) -> s
     return f"{proxy.url(url)}{mark}command_timeout={seconds}&connect_timeout={seconds}"
 
 
+@contextmanager
+def dead_connections_are_left_alone(proxy: Proxy) -> Iterator[None]:
+    """Nothing is asked on a silent connection in this block; a good-bye may be said (PostgreSQL's is an X)."""
+    asked: list[bytes] = []
+
+    def note(link: Link, sent: bytes) -> None:
+        if link.is_silent and not sent.startswith(b"X"):
+            asked.append(sent)
+
+    proxy.on_sent = note
+    try:
+        yield
+    finally:
+        proxy.on_sent = None
+    assert asked == [], "another dead connection was handed on"
+
+
 def application(url: str) -> tuple[Jobs, Gate]:
     jobs, gate = Jobs(url), Gate()
     gate.open()
@@ -59,10 +76,9 @@ async def test_an_enqueue_on_a_silent_connection_answers_within_its_limit(
         began = time.monotonic()
         with pytest.raises(DatabaseUnavailable):
             await jobs.enqueue("work", **given)  # type: ignore[call-overload]
-        assert time.monotonic() - began < 2 * LIMIT_SECONDS
-        began = time.monotonic()
-        assert (await jobs.enqueue("work", **given)).id  # type: ignore[call-overload]
-        assert time.monotonic() - began < LIMIT_SECONDS, "another dead connection was handed on"
+        assert time.monotonic() - began < LIMIT_SECONDS + SLACK_SECONDS
+        with dead_connections_are_left_alone(proxy):
+            assert (await jobs.enqueue("work", **given)).id  # type: ignore[call-overload]
 
 
 async def test_all_idle_connections_are_dropped_after_one_was_silent(url: str, proxy: Proxy) -> None:
@@ -72,9 +88,8 @@ async def test_all_idle_connections_are_dropped_after_one_was_silent(url: str, p
         proxy.silence()
         with pytest.raises(DatabaseUnavailable):
             await jobs.counts()
-        began = time.monotonic()
-        await asyncio.gather(*(jobs.counts() for _ in range(4)))
-        assert time.monotonic() - began < LIMIT_SECONDS
+        with dead_connections_are_left_alone(proxy):
+            await asyncio.gather(*(jobs.counts() for _ in range(4)))
 
 
 async def test_connections_ended_while_idle_cost_no_error(url: str, raw: Raw) -> None:

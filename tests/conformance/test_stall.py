@@ -10,7 +10,7 @@ from dbjobs import JobContext, Jobs, JobState
 from tests.conformance.helpers import nodes
 from tests.servers import Target
 
-pytestmark = pytest.mark.about_us
+pytestmark = pytest.mark.once
 
 
 @pytest.mark.slow

@@ -100,6 +100,7 @@ async def test_a_new_start_has_a_new_node_id(jobs: Jobs) -> None:
     assert len(set(ids)) == 3
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("worker", [None, "lane"])
 async def test_a_plain_handler_that_outlasts_the_stop_keeps_its_job_and_its_lane(
     url: str, worker: str | None, caplog: pytest.LogCaptureFixture
@@ -182,6 +183,7 @@ async def test_a_plain_handler_that_ends_after_its_grace_has_done_its_work(url: 
         assert await no_nodes(client)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("worker", [None, "lane"])
 async def test_a_handler_that_swallows_its_cancellation_does_not_hold_up_a_stop(
     url: str, worker: str | None, caplog: pytest.LogCaptureFixture
@@ -216,6 +218,7 @@ async def test_a_handler_that_swallows_its_cancellation_does_not_hold_up_a_stop(
         assert await no_nodes(client)
 
 
+@pytest.mark.once
 async def test_a_cancelled_handler_may_wait_in_its_clean_up(jobs: Jobs) -> None:
     cleaned: list[str] = []
     entered = asyncio.Event()
@@ -234,6 +237,7 @@ async def test_a_cancelled_handler_may_wait_in_its_clean_up(jobs: Jobs) -> None:
     assert (ended.error_code, cleaned) == ("timeout", ["up"])
 
 
+@pytest.mark.once
 async def test_a_cancellation_waits_for_the_end_of_a_shield(jobs: Jobs) -> None:
     """As drivers and HTTP clients use it around what must not be broken off."""
     committed: list[str] = []
@@ -254,7 +258,7 @@ def pid_of() -> int:
     return os.getpid()
 
 
-@pytest.mark.about_us
+@pytest.mark.once
 async def test_a_stop_waits_for_nobody_who_fills_the_loop_s_threads(url: str) -> None:
     """An application may keep every thread of the event loop's default executor busy, for as long as it likes."""
     released = threading.Event()
@@ -275,6 +279,7 @@ async def test_a_stop_waits_for_nobody_who_fills_the_loop_s_threads(url: str) ->
         await asyncio.gather(*busy)
 
 
+@pytest.mark.once
 async def test_an_error_in_the_block_comes_out_as_it_is(jobs: Jobs) -> None:
     jobs.command(name="slow")(Gate())
 
@@ -287,6 +292,7 @@ async def test_an_error_in_the_block_comes_out_as_it_is(jobs: Jobs) -> None:
         await block()
 
 
+@pytest.mark.once
 async def test_a_cancelled_block_still_gives_its_jobs_their_grace(jobs: Jobs) -> None:
     gate = Gate()
     jobs.command(name="slow")(gate)
@@ -320,6 +326,7 @@ async def test_a_cancelled_block_hands_its_jobs_back(jobs: Jobs) -> None:
         assert await jobs.nodes() == []
 
 
+@pytest.mark.once
 async def test_a_stop_asked_for_through_the_engine_ends_run_forever(jobs: Jobs) -> None:
     gate = Gate()
 
@@ -337,6 +344,7 @@ async def test_a_stop_asked_for_through_the_engine_ends_run_forever(jobs: Jobs) 
         assert await state_of(jobs, ref) is JobState.COMPLETED
 
 
+@pytest.mark.once
 async def test_start_twice_is_refused(jobs: Jobs) -> None:
     from dbjobs import InvalidOption
 

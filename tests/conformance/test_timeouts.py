@@ -35,7 +35,7 @@ async def test_an_async_handler_is_cancelled(jobs: Jobs) -> None:
     assert gate.cancelled == 1
     assert (done.state, done.error_code, done.error) == (JobState.FAILED, "timeout", "timed out after 0.1 s")
     assert done.duration_ms is not None
-    assert 90 < done.duration_ms < 3000
+    assert 90 < done.duration_ms < 8000
 
 
 async def test_a_timeout_is_a_failure_that_is_retried(jobs: Jobs) -> None:
@@ -63,6 +63,7 @@ async def test_zero_is_no_timeout(jobs: Jobs) -> None:
         assert (await jobs.wait(ref, timeout=10)).state is JobState.COMPLETED
 
 
+@pytest.mark.once
 async def test_a_plain_handler_is_left_behind_and_its_late_result_refused(jobs: Jobs) -> None:
     release = threading.Event()
     told: list[bool] = []
@@ -100,6 +101,7 @@ async def test_a_process_handler_is_killed(jobs: Jobs, tmp_path: Path) -> None:
         await eventually(lambda: not is_running(pid), f"process {pid} is gone")
 
 
+@pytest.mark.once
 async def test_a_handler_that_swallows_its_timeout_loses_its_slot(jobs: Jobs, caplog: pytest.LogCaptureFixture) -> None:
     gate = Gate()
 
@@ -128,6 +130,7 @@ async def test_a_handler_that_swallows_its_timeout_loses_its_slot(jobs: Jobs, ca
     assert f"job {ref.id} (stubborn) goes on" in caplog.text
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("kind", ["async", "plain"])
 async def test_a_timed_out_handler_that_goes_on_keeps_its_lane(jobs: Jobs, kind: str) -> None:
     """A named worker never overlaps itself: an async handler that ignores its end is closed, a plain one waited for."""

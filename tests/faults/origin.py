@@ -36,6 +36,10 @@ LOOPS = {
     "QueueAdmin.pause": "queues",
     "QueueAdmin.resume": "queues",
     "QueueAdmin.limit": "queues",
+    "Schedules.put": "schedules",
+    "Schedules.pause": "schedules",
+    "Schedules.remove": "schedules",
+    "Schedules.runs": "schedules",
 }
 # What encloses several of them: it counts where none of them is on the stack.
 AROUND = {"Jobs.start": "starting"}

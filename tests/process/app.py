@@ -24,9 +24,11 @@ class Work(msgspec.Struct):
 
     Attributes:
         seconds: how long.
+        again_seconds: how long in each attempt but the first; None: the same.
     """
 
     seconds: float = 0.01
+    again_seconds: float | None = None
 
 
 def make_jobs(url: str, journal: Path) -> Jobs:
@@ -40,8 +42,11 @@ def make_jobs(url: str, journal: Path) -> Jobs:
     @jobs.command
     async def work(request: Work, job: JobContext) -> int:
         note("start", job)
+        seconds = request.seconds
+        if job.attempt > 1 and request.again_seconds is not None:
+            seconds = request.again_seconds
         try:
-            await asyncio.sleep(request.seconds)
+            await asyncio.sleep(seconds)
         except asyncio.CancelledError:
             note("cancelled", job)
             raise

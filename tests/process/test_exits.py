@@ -16,7 +16,8 @@ from tests.conformance.helpers import eventually, state_of
 from tests.process.workers import ROOT
 from tests.servers.processes import Spawn
 
-pytestmark = [pytest.mark.process, pytest.mark.slow]
+# What the database adds is in the conformance suite (test_stop.py, test_leases.py): these are about processes.
+pytestmark = [pytest.mark.process, pytest.mark.slow, pytest.mark.once]
 
 LEASE_SECONDS = 2.0
 COMMANDS = ("panics", "cancels_itself", "cancels_everybody", "well", "hangs", "in_a_process")
@@ -67,7 +68,7 @@ async def test_a_worker_whose_tasks_are_cancelled_ends_with_an_error(
     client: Jobs, spawn: Spawn, url: str, tmp_path: Path, others_only: bool
 ) -> None:
     async with client as jobs:
-        process = start(spawn, url, tmp_path, "grace_seconds=0")
+        process = start(spawn, url, tmp_path, "grace_seconds=0", "unresponsive_seconds=0.5")
         await jobs.enqueue("cancels_everybody", others_only)
         assert await ended(process, 40) not in (0, -signal.SIGKILL)
 

@@ -138,7 +138,7 @@ async def test_a_process_stopped_in_the_middle_of_a_transaction_stops_nobody(
             direct.start("concurrency=5", f"lease_seconds={LEASE_SECONDS}")
             began = time.monotonic()
             fresh = [await jobs.enqueue("work", Work(0.01)) for _ in range(20)]
-            await wait_all(jobs, fresh, timeout=5)
+            await wait_all(jobs, fresh, timeout=LEASE_SECONDS)
             assert time.monotonic() - began < LEASE_SECONDS, "a stopped process held others up"
             await wait_all(jobs, [*refs, *lane, held, following, child], timeout=3 * LEASE_SECONDS)
             # Before it goes on: the line that a suspended handler writes later would belong to the time before.

@@ -15,10 +15,16 @@ from tests.process.workers import Workers, assert_lanes_kept
 pytestmark = [pytest.mark.process, pytest.mark.slow]
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-async def test_the_grace_lets_short_jobs_end_and_hands_long_ones_back(
-    url: str, workers: Workers, number: signal.Signals
-) -> None:
+async def test_the_grace_lets_short_jobs_end_and_hands_long_ones_back(url: str, workers: Workers) -> None:
+    await grace_and_hand_back(url, workers, signal.SIGTERM)
+
+
+@pytest.mark.once
+async def test_ctrl_c_means_the_same_as_sigterm(url: str, workers: Workers) -> None:
+    await grace_and_hand_back(url, workers, signal.SIGINT)
+
+
+async def grace_and_hand_back(url: str, workers: Workers, number: signal.Signals) -> None:
     async with Jobs(url) as jobs:
         jobs.declare("work")
         process = workers.start("concurrency=5", "grace_seconds=1.5")
@@ -48,6 +54,7 @@ async def test_the_grace_lets_short_jobs_end_and_hands_long_ones_back(
         assert_lanes_kept(workers, {"w": [lane, behind]})
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 async def test_a_second_signal_ends_the_grace(url: str, workers: Workers, number: signal.Signals) -> None:
     async with Jobs(url) as jobs:
@@ -67,6 +74,7 @@ async def test_a_second_signal_ends_the_grace(url: str, workers: Workers, number
         assert len(workers.lines("cancelled")) == 1
 
 
+@pytest.mark.once
 async def test_a_thread_that_cannot_be_stopped_does_not_keep_its_job_from_others(url: str, workers: Workers) -> None:
     async with Jobs(url) as jobs:
         jobs.declare("plain")

@@ -30,6 +30,11 @@ class Link:
         self._passing.set()
         self._silent = self._mute = False
 
+    @property
+    def is_silent(self) -> bool:
+        """True if nothing arrives any more, in either direction."""
+        return self._silent
+
     def hold(self) -> None:
         """Keep what comes, in both directions, until ``release``: a network that is gone for a while."""
         self._proxy._now(self._passing.clear)

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 from tests.servers import databases
 from tests.servers.binaries import find_postgres_binaries
 from tests.servers.fleet import Dialect, LeftOut, Target, TargetSource
+from tests.servers.folder import folder_for_tests
 from tests.servers.mysql import MysqlServer, find_mysql_programs
 from tests.servers.pgbouncer import Pgbouncer, find_pgbouncer
 from tests.servers.postgres import PostgresServer
@@ -112,7 +113,7 @@ def _postgres_major(name: str) -> int | None:
 
 
 def _open_sqlite(name: str, closing: ExitStack) -> Target:
-    root = Path(closing.enter_context(tempfile.TemporaryDirectory(prefix="dbjobs-sqlite-")))
+    root = Path(closing.enter_context(tempfile.TemporaryDirectory(prefix="dbjobs-sqlite-", dir=folder_for_tests())))
     prefix = "sqlite:///"
 
     def new_url() -> str:
@@ -131,8 +132,13 @@ def _leave_out(reason: str, _: ExitStack) -> Target:
 
 
 def _open_throwaway(name: str, closing: ExitStack) -> Target:
-    server = closing.enter_context(make_server(name))
+    server = closing.enter_context(_for_tests(make_server(name)))
     return _server_target(name, server.url(), server, closing)
+
+
+def _for_tests(server: ThrowawayServer) -> ThrowawayServer:
+    server.folder = folder_for_tests()
+    return server
 
 
 def _open_own(name: str, url: str, closing: ExitStack) -> Target:
@@ -145,7 +151,7 @@ def _open_pgbouncer(name: str, closing: ExitStack) -> Target:
         program = find_pgbouncer()
     except Exception as error:
         raise LeftOut(f"no PgBouncer: {error}") from error
-    behind = closing.enter_context(make_server(f"postgres{DEFAULT_POSTGRES}"))
+    behind = closing.enter_context(_for_tests(make_server(f"postgres{DEFAULT_POSTGRES}")))
     pooler = closing.enter_context(Pgbouncer(program, behind.url()))
     direct = _server_target(name, behind.url(), behind, closing)
 

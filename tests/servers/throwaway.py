@@ -46,12 +46,14 @@ class ThrowawayServer(ABC):
         version: the server's version.
         port: the port on 127.0.0.1, once started.
         quickest_end: the signal that ends it at once.
+        folder: where its data is to be; None for the temporary folder.
     """
 
     kind: str
     quickest_end: signal.Signals
 
     def __init__(self, version: str) -> None:
+        self.folder: Path | None = None
         self.version = version
         self.port = 0
         self._user = unprivileged_user()
@@ -173,7 +175,7 @@ class ThrowawayServer(ABC):
                 return
 
     def _parent_folder(self) -> Path:
-        folder = Path(tempfile.gettempdir())
+        folder = self.folder or Path(tempfile.gettempdir())
         # A temporary folder of root's own (TMPDIR) is closed to the user that the server runs as.
         if self._user is not None and not is_reachable_by_all(folder):
             return Path("/tmp")

@@ -10,6 +10,11 @@ from typer.testing import CliRunner
 
 from dbjobs.cli.app import app
 from dbjobs.cli.sql import sql
+from dbjobs.store.mysql import database as mysql
+from dbjobs.store.postgres import database as postgres
+from dbjobs.store.schemas import in_schema
+from dbjobs.store.sqlite import database as sqlite
+from dbjobs.store.statements import Statements
 
 SQL = Path(__file__).parents[2] / "dbjobs" / "sql"
 DIALECTS = ["postgres", "mysql", "sqlite", "sqlserver"]
@@ -34,6 +39,28 @@ def test_all_statements_are_listed_and_each_is_printed_whole(dialect: str, capsy
         said, printed = capsys.readouterr().out.split("\n", 1)
         assert said.startswith(f"-- {name}, as {dialect} runs it. ")
         assert printed.strip() == file.read_text().strip()
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_a_statement_has_the_tables_of_its_schema(dialect: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """As the library runs it for an application with that schema."""
+    statements = {
+        "postgres": lambda: postgres._statements("mine"),
+        "mysql": lambda: mysql._scripts("mine").statements,
+        "sqlite": lambda: sqlite._statements("mine")[0],
+        "sqlserver": lambda: Statements("sqlserver", in_schema("sqlserver", "mine"), lambda number, parameter: "?"),
+    }[dialect]()
+    for name in ("claim_jobs", "list_queues", "count_live"):
+        sql(name, dialect, "mine")
+        printed = capsys.readouterr().out.split("\n", 1)[1]
+        assert printed.strip() == statements.source(name).strip()
+        assert "mine" in printed
+    sql("make_schema", dialect, "mine")
+    assert "dbjobs" not in capsys.readouterr().out
+
+
+def test_a_schema_that_is_no_plain_name_is_refused() -> None:
+    assert "schema 'Mine; --' must be" in " ".join(run("claim_jobs", "--schema", "Mine; --", code=2).split())
 
 
 def test_a_statement_s_values_are_named() -> None:

@@ -9,6 +9,7 @@ import pytest
 
 import dbjobs
 from dbjobs.store.directives import NOTHING, Directive, parse, split
+from dbjobs.store.sqlite.script import Script
 
 SQL = Path(dbjobs.__file__).parent / "sql"
 EVERYTHING = frozenset(Directive._fields)
@@ -52,6 +53,11 @@ def test_what_is_no_directive_is_refused(text: str) -> None:
 def test_a_directive_of_another_dialect_is_refused() -> None:
     with pytest.raises(ValueError, match=r"no such directive \(nodes\): -- @nodes as alive"):
         list(split("-- @nodes as alive\nSELECT 1;", EVERYTHING - {"nodes"}))
+
+
+def test_a_script_with_an_unknown_directive_is_refused() -> None:
+    with pytest.raises(ValueError, match="-- @every jobs"):
+        Script("-- @every jobs\nSELECT 1;\n")
 
 
 def test_a_directive_is_for_the_statement_below_it_alone() -> None:

@@ -1,3 +1,3 @@
--- Jobs have been added to batches, in this transaction: appended, so nobody waits for it.
+-- Adds jobs to batches, in this transaction: it appends rows, so nobody waits for a batch.
 -- @rows counts
 INSERT INTO dbjobs_job_batch (batch_id, total) VALUES (:batch_id, :total);

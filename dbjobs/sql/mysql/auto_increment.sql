@@ -1,2 +1,2 @@
--- How far apart the numbers of one INSERT lie: more than 1 where several servers number together (Galera).
+-- The step between the numbers of one INSERT: more than 1 where several servers share the numbering (Galera).
 SELECT @@auto_increment_increment AS step;

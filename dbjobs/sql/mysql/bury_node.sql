@@ -1,7 +1,7 @@
 -- Takes over a node whose lease is over, for good, in one transaction and one round trip. A claim in its name holds the row
 -- for its own one round trip; then the row is passed by here, and the caller comes again.
--- A last sign of life that lies ahead means that the clock was set back since; the lease then says nothing, and the caller
--- has watched for all of its length that nobody renewed it.
+-- If the last sign of life lies in the future, the clock has been set back. The lease then says nothing, and the caller
+-- has watched for its whole length that nobody renewed it.
 SELECT COUNT(*)
 INTO @dead
 FROM dbjobs_job_node

@@ -1,3 +1,3 @@
--- Of a caller's own session, which we leave as it is: what would make our statements mean something else.
+-- The settings of a caller's own session that would change what our statements mean. The session stays as it is.
 SELECT @@SESSION.sql_mode AS sql_mode, @@SESSION.sql_select_limit AS sql_select_limit,
     @@SESSION.sql_big_selects AS sql_big_selects;

@@ -1,4 +1,4 @@
--- Forgets batches whose jobs have all ended and for which nothing has happened for so long, some at a time, in one
+-- Deletes batches whose jobs have all ended and that have not changed for the given time, some at a time, in one
 -- transaction and one round trip. The index `folded` finds candidates; the sum over all rows of a batch decides. Found
 -- without locks, locked by key: rows that are being folded are passed by.
 SELECT COALESCE(JSON_ARRAYAGG(batch_id), '[]')

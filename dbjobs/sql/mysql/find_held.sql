@@ -1,5 +1,5 @@
--- What a node holds, a page at a time; the index `line` serves it. What somebody has locked at this moment is left out: a
--- rescue goes on with the rest, and comes again while a suspended process keeps its own job's row. Found without locks,
+-- What a node holds, a page at a time; the index `line` serves it. It skips rows that somebody has locked: a rescue
+-- goes on with the others, and comes again while a suspended process keeps its own job's row. Found without locks,
 -- locked by key, and let go with this round trip.
 SELECT COALESCE(JSON_ARRAYAGG(id), '[]')
 INTO @held
@@ -11,7 +11,8 @@ FROM (
     LIMIT :limit
 ) held;
 
-SELECT j.id, j.attempt, j.attempt_base, j.retry_limit, j.worker, j.cancel_requested_at, j.created_at, j.command, j.queue
+SELECT j.id, j.attempt, j.attempt_base, j.retry_limit, j.worker, j.cancel_requested_at, j.created_at, j.command, j.queue,
+    j.executed_at
 FROM JSON_TABLE(@held, '$[*]' COLUMNS (id BIGINT PATH '$')) AS h
 STRAIGHT_JOIN dbjobs_background_job j FORCE INDEX (PRIMARY) ON j.id = h.id
 WHERE j.node_id = :node_id

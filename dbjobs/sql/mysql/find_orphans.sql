@@ -1,4 +1,4 @@
--- Nodes that hold jobs or lanes but have no row. There can be none; the janitor looks all the same.
+-- Nodes that hold jobs or lanes but have no row. There should be none; the janitor checks anyway.
 SELECT DISTINCT node_id
 FROM dbjobs_background_job FORCE INDEX (line)
 WHERE line >= 'n:' AND line < 'n;' AND node_id NOT IN (SELECT id FROM dbjobs_job_node)

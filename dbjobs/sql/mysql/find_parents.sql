@@ -1,4 +1,4 @@
--- Which of these jobs exist, and how have those ended that are not live (state NULL: live)? One statement, one snapshot,
+-- Which of these jobs exist, and how did those end that are not live (state NULL: live)? One statement, one snapshot,
 -- because the move to history is atomic. Without locks.
 SELECT id, NULL AS state FROM dbjobs_background_job WHERE id IN (:ids)
 UNION ALL

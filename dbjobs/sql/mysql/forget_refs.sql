@@ -1,5 +1,5 @@
--- The months up to this one have left the history, but for those that are kept, and their keys leave with them, some at a
--- time. The key of a job that is still alive stays. Found without locks (the index `month` serves it) and deleted by key:
+-- Deletes the keys of months that have left the history (all up to this one but those that are kept), some at a time.
+-- The key of a job that is still alive stays. Found without locks (the index `month` serves it) and deleted by key:
 -- rows that a caller's open transaction has locked are passed by.
 SELECT COALESCE(JSON_ARRAYAGG(ref_id), '[]')
 INTO @refs

@@ -1,2 +1,3 @@
--- A statement whose caller has gone would go on, and be committed: its connection is ended, which rolls it back.
+-- Ends the connection of a caller that has given up. Its statement would go on and commit; ending the connection rolls
+-- it back.
 KILL :thread_id;

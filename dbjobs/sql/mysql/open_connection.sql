@@ -1,5 +1,6 @@
--- Every connection of ours, in one round trip, whatever the server, a role or a proxy has set for it. All values are allowed
--- in every sql_mode, so the order does not matter to the server; the mode comes first because it decides how texts are read.
+-- Sets up each of our connections in one round trip, whatever the server, a role or a proxy has set for it. All values
+-- are allowed in every sql_mode, so the order does not matter to the server; the mode comes first because it decides
+-- how texts are read.
 --
 -- * Strict, so that nothing is cut off silently; and nothing else, so that quotes and backslashes mean what they mean to us.
 SET SESSION sql_mode = 'STRICT_TRANS_TABLES';

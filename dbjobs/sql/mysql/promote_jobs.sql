@@ -1,7 +1,7 @@
--- Scheduled jobs whose time has come may run now, in one transaction and one round trip. The index `line` serves it; nodes
--- do not wait for each other (SKIP LOCKED). A lane that waited for one of these jobs is free again.
--- They are looked for without locks and locked by key: MariaDB keeps, until the commit, the lock on the entry at which
--- a locking look along an index ends. That is the first ready job, and a claim would pass it by.
+-- Makes scheduled jobs ready whose time has come, in one transaction and one round trip. The index `line` serves it;
+-- nodes do not wait for each other (SKIP LOCKED). A lane that waited for one of these jobs is free again. They are
+-- looked for without locks and locked by key: MariaDB keeps, until the commit, the lock on the entry at which a locking
+-- look along an index ends. That is the first ready job, and a claim would pass it by.
 SELECT COALESCE(JSON_ARRAYAGG(id), '[]')
 INTO @due
 FROM (

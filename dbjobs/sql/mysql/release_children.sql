@@ -1,5 +1,6 @@
--- Parents have ended: their children have one parent less to wait for. One transaction and one round trip; what others have
--- locked (parents that somebody else is working off, children) is passed by, and its rows stay for the sweep.
+-- Tells the children of ended parents that they have one parent less to wait for. One transaction and one round trip;
+-- what others have locked (parents that somebody else is working off, children) is passed by, and its rows stay for the
+-- sweep.
 --
 -- Edges are looked for without locks and deleted by their whole key, under the lock on their child: a look that locks would
 -- wait for the edges that callers' open transactions append. A child whose edge is not committed yet is unresolved, and

@@ -1,7 +1,7 @@
--- Failed or cancelled jobs come back to life under their own id, with a fresh set of tries, in one transaction and one
--- round trip. The attempt number goes on counting: it is part of the fence. A job whose parents are live again (they may
--- be revived by this very call) waits for them, unresolved like a new child.
--- Found without locks, locked by the whole key: a look that locks would lock the neighbours, too.
+-- Brings failed or cancelled jobs back under their own id, with a fresh set of tries, in one transaction and one round
+-- trip. The attempt number goes on counting: it is part of the fence. A job whose parents are live again (they may be
+-- revived by this very call) waits for them, unresolved like a new child. Found without locks, locked by the whole key:
+-- a look that locks would lock the neighbours, too.
 SELECT COALESCE(JSON_ARRAYAGG(JSON_ARRAY(id, created_month)), '[]')
 INTO @revived
 FROM dbjobs_failed_job

@@ -1,4 +1,4 @@
--- Jobs that were to start by now and never have. One that has started (in back-off, handed back, in its callback)
+-- Jobs that should have started by now and have not. One that has started (in back-off, handed back, in its callback)
 -- does not expire any more. background_job_expiry serves it.
 SELECT id
 FROM dbjobs.background_job

@@ -1,5 +1,5 @@
--- Nodes that hold jobs or lanes but have no row. There can be none; the janitor looks all the same.
--- A skip scan over background_job_node: one probe per distinct node.
+-- Nodes that hold jobs or lanes but have no row. There should be none; the janitor checks anyway. A skip scan over
+-- background_job_node: one probe per distinct node.
 WITH RECURSIVE holder AS (
     (SELECT node_id FROM dbjobs.background_job WHERE node_id IS NOT NULL ORDER BY node_id LIMIT 1)
     UNION ALL

@@ -1,5 +1,5 @@
--- Minutes older than two days become hours, of everybody together (counter 0). One node at a time: the others find the
--- lock taken, and go without waiting; it ends with the statement.
+-- Folds minutes older than two days into hours, all counters together (counter 0). One node at a time: others find the
+-- lock taken and skip it without waiting. The lock ends with the statement.
 WITH mine AS MATERIALIZED (
     SELECT pg_try_advisory_xact_lock(hashtextextended('dbjobs.job_stat', 0)) AS locked
 ), old AS (

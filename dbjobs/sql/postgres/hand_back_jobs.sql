@@ -1,5 +1,5 @@
--- Attempts given back without a charge: claimed but not run, or interrupted by a shutdown. The attempt's number
--- is spent all the same, so that (id, attempt, node_id) never comes again: the base from which tries are counted
+-- Hands attempts back without a charge: they were claimed but not run, or a shutdown interrupted them. The attempt's
+-- number is spent all the same, so that (id, attempt, node_id) never comes again: the base from which tries are counted
 -- moves instead.
 WITH outcome AS (
     SELECT *

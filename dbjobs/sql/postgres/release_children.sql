@@ -1,4 +1,4 @@
--- Parents have ended: their children have one parent less to wait for.
+-- Tells the children of ended parents that they have one parent less to wait for.
 --
 -- * One statement with its own commit, for any node. ended_parent rows and children are locked with SKIP LOCKED: what
 --   somebody else has locked keeps its edge and its ended_parent row, and the next sweep comes back for it.

@@ -1,5 +1,5 @@
--- A node that holds no job any more: its lanes are free, and it is forgotten. One that still holds jobs stays whole.
--- Only called for a node that is buried, or for our own that has stopped: nobody claims in its name any more.
+-- Frees the lanes of a node that holds no more jobs, and deletes the node. One that still holds jobs stays whole. Only
+-- called for a node that is buried, or for our own that has stopped: nobody claims in its name any more.
 WITH held AS (
     SELECT id FROM dbjobs.background_job WHERE node_id = :node_id LIMIT 1
 ), freed AS (

@@ -1,6 +1,6 @@
--- A node whose lease is over is buried: from here on it can neither renew its lease nor claim, and any node may take
--- over what it holds. A last sign of life that lies ahead means that the clock was set back since; the lease then says
--- nothing, and the caller has watched for all of its length that nobody renewed it.
+-- Buries a node whose lease is over: from here on it can neither renew its lease nor claim, and any node may take over
+-- what it holds. If the last sign of life lies in the future, the clock has been set back. The lease then says nothing,
+-- and the caller has watched for its whole length that nobody renewed it.
 -- @nodes
 UPDATE dbjobs_job_node
 SET buried = 1

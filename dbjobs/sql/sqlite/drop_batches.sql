@@ -1,4 +1,4 @@
--- Batches in which all jobs have ended, and nothing has happened for so long, are forgotten, some at a time.
+-- Deletes batches whose jobs have all ended and that have not changed for the given time, some at a time.
 -- @as over
 SELECT b.batch_id
 FROM dbjobs_job_batch b

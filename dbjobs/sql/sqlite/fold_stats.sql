@@ -1,4 +1,4 @@
--- Minutes older than two days become hours, of everybody together (counter 0).
+-- Folds minutes older than two days into hours, all counters together (counter 0).
 -- @as old
 DELETE FROM dbjobs_job_stat
 WHERE minute < strftime('%Y-%m-%d %H:00:00.000', 'now', '-48 hours')

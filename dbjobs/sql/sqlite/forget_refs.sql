@@ -1,5 +1,5 @@
--- The months up to this one have left the history, but for those that are kept, and their keys leave with them, some
--- at a time. The key of a job that is still alive stays.
+-- Deletes the keys of months that have left the history (all up to this one but those that are kept), some at a time.
+-- The key of a job that is still alive stays.
 -- @as old
 DELETE FROM dbjobs_job_ref
 WHERE ref_id IN (

@@ -1,5 +1,5 @@
--- Scheduled jobs whose time has come may run now. background_job_due serves it. A lane that waited for one
--- of these jobs is free again.
+-- Makes scheduled jobs ready whose time has come. background_job_due serves it. A lane that waited for one of these
+-- jobs is free again.
 -- @as promoted
 UPDATE dbjobs_background_job
 SET state = 'queued'

@@ -1,6 +1,6 @@
--- Failed or cancelled jobs come back to life under their own id, with a fresh set of tries. The attempt
--- number goes on counting: it is part of the fence. The row in the file of the month is removed with the
--- next archive_month.sql; until then the live row outweighs it.
+-- Brings failed or cancelled jobs back under their own id, with a fresh set of tries. The attempt number goes on
+-- counting: it is part of the fence. The row in the file of the month is removed with the next archive_month.sql; until
+-- then the live row outweighs it.
 --
 -- A job waits again for those of its parents that are alive now, the ones that this call revives included: it comes back
 -- waiting and unresolved, and resolve_children goes on from there. (Not if its body is done and only the callback is

@@ -1,4 +1,4 @@
--- Jobs have been added to batches, in this transaction: one more row each, so nobody waits for a batch.
+-- Adds jobs to batches, in this transaction: it appends one row each, so nobody waits for a batch.
 DECLARE @counts nvarchar(max) = :counts;
 INSERT INTO dbjobs.job_batch (batch_id, total)
 SELECT c.batch_id, c.total

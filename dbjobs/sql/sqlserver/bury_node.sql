@@ -1,8 +1,7 @@
--- A node whose lease is over is buried: from here on it can neither renew its lease nor claim, and any node may take
--- over what it holds. The exclusive lock waits for no claim in its name and for no heartbeat (READPAST: such a node is
--- left for the next look) and admits none.
--- A last sign of life that lies ahead means that the clock was set back since; the lease then says nothing, and the caller
--- has watched for all of its length that nobody renewed it.
+-- Buries a node whose lease is over: from here on it can neither renew its lease nor claim, and any node may take over
+-- what it holds. The exclusive lock waits for no claim in its name and for no heartbeat (READPAST: such a node is left
+-- for the next look) and admits none. If the last sign of life lies in the future, the clock has been set back. The
+-- lease then says nothing, and the caller has watched for its whole length that nobody renewed it.
 DECLARE @node_id bigint = :node_id;
 DECLARE @buried TABLE (id bigint NOT NULL PRIMARY KEY);
 BEGIN TRANSACTION;

@@ -1,6 +1,6 @@
--- Batches in which all jobs have ended, and nothing has happened for so long, are forgotten, some at a time.
--- job_batch_over finds them; a row that is not folded yet, or not even committed (NOLOCK), keeps its batch. The lock: see
--- fold_batches.
+-- Deletes batches whose jobs have all ended and that have not changed for the given time, some at a time.
+-- job_batch_over finds them; a row that is not folded yet, or not even committed (NOLOCK), keeps its batch. The lock:
+-- see fold_batches.
 DECLARE @seconds float = :seconds, @lock int;
 DECLARE @before datetime2(6) = DATEADD(
     millisecond, -CONVERT(int, (@seconds - FLOOR(@seconds / 86400) * 86400) * 1000),

@@ -1,5 +1,5 @@
--- The body of a job with a callback has succeeded: from here on only the callback is run, with tries of
--- its own. The node keeps the job. Locked by primary key and fenced, then written; JSON in an array of one, as in
+-- Records that the body of a job with a callback has succeeded: from here on only the callback runs, with tries of its
+-- own. The node keeps the job. Locked by primary key and fenced, then written; JSON in an array of one, as in
 -- finish_jobs.
 DECLARE @node_id bigint = :node_id, @outcomes nvarchar(max) = :outcomes;
 DECLARE @now datetime2(6) = SYSUTCDATETIME(), @packed nvarchar(max);

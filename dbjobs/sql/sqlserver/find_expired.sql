@@ -1,6 +1,6 @@
--- Jobs that were to start by now and never have. One that has started (in back-off, handed back, in its callback) does
--- not expire any more. background_job_expiry serves it. READPAST: rows in somebody's hands, or not committed yet, are
--- left for the next look.
+-- Jobs that should have started by now and have not. One that has started (in back-off, handed back, in its callback)
+-- does not expire any more. background_job_expiry serves it. READPAST: rows in somebody's hands, or not committed yet,
+-- are left for the next look.
 DECLARE @limit int = :limit;
 SELECT TOP (@limit) id
 FROM dbjobs.background_job WITH (READPAST, READCOMMITTEDLOCK)

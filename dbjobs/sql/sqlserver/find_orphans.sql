@@ -1,4 +1,4 @@
--- Nodes that hold jobs or lanes but have no row. There can be none; the janitor looks all the same. The indexes by node
+-- Nodes that hold jobs or lanes but have no row. There should be none; the janitor checks anyway. The indexes by node
 -- hold only what is in somebody's hands.
 SELECT node_id
 FROM dbjobs.background_job AS j WITH (READPAST, READCOMMITTEDLOCK)

@@ -1,5 +1,5 @@
--- Rows of a batch become one with their sum. job_batch_loose finds those that are still to be folded, some at a time; rows
--- that are not committed yet are left for the next time (READPAST).
+-- Folds the rows of a batch into one with their sum. job_batch_loose finds those that are still to be folded, some at a
+-- time; rows that are not committed yet are left for the next time (READPAST).
 --
 -- get_batch passes locked rows by, so it must not look while rows are being replaced: an application lock, to the end of
 -- this batch, keeps it (and another fold) out. No client can hold that lock.

@@ -1,5 +1,6 @@
--- Minutes older than two days become hours, of everybody together (counter 0). Rows that somebody has locked stay for the
--- next time (READPAST). An hour may get several rows, one for each time that something of it was folded: readers add up.
+-- Folds minutes older than two days into hours, all counters together (counter 0). Rows that somebody has locked stay
+-- for the next time (READPAST). An hour may get several rows, one for each time that something of it was folded:
+-- readers add up.
 DECLARE @before datetime2(0) = DATEADD(hour, DATEDIFF(hour, '2020-01-01', SYSUTCDATETIME()) - 48, '2020-01-01');
 DECLARE @old TABLE (
     minute      datetime2(0) NOT NULL,

@@ -1,4 +1,4 @@
--- Parents have ended: their children have one parent less to wait for.
+-- Tells the children of ended parents that they have one parent less to wait for.
 --
 -- * One batch with its own commit, for any node. ended_parent rows, edges and children are locked, and passed by where
 --   somebody else has them (READPAST): an edge stays with its child and ended_parent with its edges, and the next sweep

@@ -1,5 +1,5 @@
--- Failed or cancelled jobs come back to life under their own id, with a fresh set of tries. The attempt
--- number goes on counting: it is part of the fence. To write an id of one's own takes ALTER on the table.
+-- Brings failed or cancelled jobs back under their own id, with a fresh set of tries. The attempt number goes on
+-- counting: it is part of the fence. To write an id of one's own takes ALTER on the table.
 --
 -- * One batch with its own commit. READPAST: a job whose end is not committed yet, or that somebody else revives at this
 --   moment, yields nothing.

@@ -1,4 +1,4 @@
-"""Callers' own MySQL and MariaDB connections: which can be used as they are, and which are refused with the reason."""
+"""Callers' own MySQL and MariaDB connections: checks that one can be used, and refuses others with the reason."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from dbjobs.store.mysql.script import OpenRuns, Run, Scripts
 _FOREIGN_MODES = {"ORACLE", "EMPTY_STRING_IS_NULL"}
 _MANY_ROWS = 1_000_000_000
 
-# Connections whose settings have been looked at: once each, because a look is a round trip. Any database's will do.
+# Connections whose settings have been checked, by any database object: once each, because a check is a round trip.
 _sound: WeakSet[Any] = WeakSet()
 
 
 def check_kind(connection: Any) -> None:
-    """Refuse what is not a driver's connection in a transaction.
+    """Refuse anything but a driver's connection in a transaction.
 
     Raises:
         InvalidOption.
@@ -33,7 +33,7 @@ def check_kind(connection: Any) -> None:
 
 
 def check_charset(connection: Any) -> None:
-    """Refuse a connection that cannot say every text.
+    """Refuse a connection whose character set cannot carry every text.
 
     Raises:
         InvalidOption.
@@ -49,7 +49,7 @@ def outside() -> InvalidOption:
 
 
 async def check_settings(connection: OpenRuns, scripts: Scripts) -> None:
-    """Refuse a session in which our statements would mean something else, or give less than there is.
+    """Refuse a session whose settings change what our statements mean or cut off their results.
 
     Raises:
         InvalidOption: names the setting.

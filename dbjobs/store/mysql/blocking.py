@@ -42,7 +42,7 @@ async def _is_in_transaction(connection: BlockingConnection, scripts: Scripts) -
     status = getattr(connection.raw, "server_status", None)
     if status is not None:
         return bool(status & _IN_TRANSACTION)
-    # mysqlclient does not tell. Outside of a transaction a savepoint is gone as soon as it is made.
+    # mysqlclient does not say. Outside of a transaction a savepoint vanishes at once.
     try:
         await Run(connection, scripts, {}).steps(scripts.steps("count_transactions"), alone=False)
     except DatabaseError as error:
@@ -87,7 +87,7 @@ class BlockingConnection:
             raise
 
     def is_closed(self) -> bool:
-        """True if it can be used no more."""
+        """True if it can no longer be used."""
         return not self.raw.open
 
     def _result(self, text: str) -> Result:
@@ -102,7 +102,7 @@ class BlockingConnection:
 
 
 class Lent:
-    """A connection of our own, which lives in our event loop, for a thread without one."""
+    """A connection of our own event loop, lent to a thread without a loop."""
 
     def __init__(self, connection: OpenRuns, wait: Wait) -> None:
         self.raw = connection.raw
@@ -125,5 +125,5 @@ class Lent:
         return results
 
     def is_closed(self) -> bool:
-        """True if it can be used no more."""
+        """True if it can no longer be used."""
         return self._connection.is_closed()

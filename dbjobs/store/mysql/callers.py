@@ -1,4 +1,4 @@
-"""A caller's own connection to MySQL or MariaDB: only appended to, with looks and locks that hold nobody up."""
+"""A caller's own connection to MySQL or MariaDB: it only appends, and its looks and locks block nobody."""
 
 from __future__ import annotations
 
@@ -59,13 +59,13 @@ class CallersSession:
         return await self._session.insert_bulk(jobs)
 
     async def _add_ref(self, columns: Sequence[str], ref: Sequence[Any]) -> Sequence[Row]:
-        """Insert one key, if need be when the transaction that has inserted it has ended; no row if it is taken.
+        """Insert one key, waiting for another transaction that has inserted it; returns no row if it is taken.
 
-        The wait is a look from time to time: a lock would be in the way of others (see ``reserve_ref.sql``).
+        It waits by looking from time to time: a lock would block others (see ``reserve_ref.sql``).
         """
         ref_id = ref[list(columns).index("ref_id")]
         until = time.monotonic() + WAIT_SECONDS
-        is_ours: bool | None = None  # inserted by this very transaction, for whose end there is no waiting here
+        is_ours: bool | None = None  # this very transaction has inserted it, so there is nothing to wait for
         while True:
             inserted, is_taken = await self._try(ref_id, Table(columns, [ref]))
             if not inserted and not is_taken and is_ours is None:
@@ -75,7 +75,7 @@ class CallersSession:
             await pause(LOOK_SECONDS)
 
     async def _try(self, ref_id: str, ref: Table) -> tuple[Sequence[Row], bool]:
-        """Insert it if nobody has; the rows inserted, and whether somebody has committed it."""
+        """Insert it if nobody has; returns the rows, and whether somebody has committed it."""
         async with self._own() as own:
             try:
                 reserving = Run(own, self._scripts, {"ref_id": ref_id})

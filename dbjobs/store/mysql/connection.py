@@ -1,4 +1,4 @@
-"""One connection of aiomysql or asyncmy: statements in, results out, and an end that leaves nothing running."""
+"""One connection of aiomysql or asyncmy. Ending it leaves nothing running on the server."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class MysqlConnection:
         return await self._bounded(self._together(statements))
 
     async def run_unless_taken(self, statement: str) -> list[Result]:
-        """The same; no results if a unique key is taken (the statement is then undone, its transaction goes on)."""
+        """The same; no results if a unique key is taken: the statement is undone, and its transaction goes on."""
         try:
             return await self.run([statement])
         except DatabaseError as error:
@@ -95,7 +95,7 @@ class MysqlConnection:
         await self._bounded(self.raw.rollback())
 
     def is_closed(self) -> bool:
-        """True if it can be used no more. One that the server has closed while it lay idle is closed here, too."""
+        """True if it can no longer be used. One that the server has closed while it lay idle is closed here, too."""
         if bool(self.raw.closed) if hasattr(self.raw, "closed") else not self.raw.connected:
             return True
         if self._end.is_reached():
@@ -108,7 +108,7 @@ class MysqlConnection:
         self.raw.close()
 
     async def close(self) -> None:
-        """Say good-bye, then close; what does not take the good-bye is closed all the same."""
+        """Say good-bye, then close, whether or not the server takes the good-bye."""
         try:
             async with asyncio.timeout(self._limits.kill):
                 await self.raw.ensure_closed()
@@ -116,7 +116,7 @@ class MysqlConnection:
             self.raw.close()
 
     async def _bounded(self, work: Awaitable[T]) -> T:
-        """Await a round trip within its limit; given up, it is ended on the server, which would go on and commit."""
+        """Await a round trip within its limit; after it, end it on the server, which would go on and commit."""
         with translated(self._where):
             try:
                 async with asyncio.timeout(self._limits.statement):
@@ -129,7 +129,7 @@ class MysqlConnection:
         if self.guard is None or len(statements) == 1:
             return await self._results(";\n".join(statements))
         if not self.is_mariadb:
-            # MySQL has no words for the guard; an answer for each statement tells of an abort, too.
+            # MySQL has no guard statement; one answer for each statement reports an abort as well.
             return [result for text in statements for result in await self._results(text)]
         first, between = self.guard
         return (await self._results(f"{first};\n" + f";\n{between};\n".join(statements)))[1::2]
@@ -161,11 +161,11 @@ async def _result(cursor: Any) -> Result:
 
 @lru_cache
 def _quiet_cursor(driver: str) -> type[Any]:
-    """The driver's cursor without its SHOW WARNINGS, a round trip that turns the server's notes into warnings."""
+    """The driver's cursor without SHOW WARNINGS, which costs a round trip to turn the server's notes into warnings."""
     base: type[Any] = import_module(f"{driver}.cursors").Cursor
 
     class QuietCursor(base):  # type: ignore[misc]
         async def _show_warnings(self, *_: Any) -> None:
-            """Strict mode makes what matters an error."""
+            """Ignore notes: strict mode turns all that matters into errors."""
 
     return QuietCursor

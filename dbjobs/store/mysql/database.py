@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
-from functools import lru_cache
+from functools import lru_cache, partial
 from importlib import import_module
 from typing import Any
 from urllib.parse import unquote
@@ -25,6 +25,7 @@ from dbjobs.store.mysql.session import MysqlSession
 from dbjobs.store.mysql.values import in_pieces
 from dbjobs.store.pool import Pool
 from dbjobs.store.retrying import without_conflict
+from dbjobs.store.schemas import in_schema
 from dbjobs.store.statements import Statements
 from dbjobs.store.synchronous import Wait, lent
 from dbjobs.store.url import number_option, split_url
@@ -102,7 +103,8 @@ class MysqlDatabase:
         several = self.scripts.several(statement)
         pieces = in_pieces(parameters)
         if len(pieces) > 1 and several:  # each with its own commit: no lock lives from one round trip to the next
-            return [row for piece in pieces for row in await self.fetch(statement, **piece)]
+            works = [partial(self.fetch, statement, **piece) for piece in pieces]
+            return [row for work in works for row in await without_conflict(work, is_part=True)]
         if len(pieces) > 1:
 
             async def together() -> Sequence[Row]:
@@ -255,7 +257,7 @@ async def _begins(connection: MysqlConnection, *, again: bool) -> bool:
 
 
 async def _roll_back(connection: MysqlConnection) -> None:
-    """Leave no transaction open; in doubt, a new connection is cheaper than a broken one."""
+    """Leave no transaction open. In doubt close the connection: a new one is cheaper than a broken one."""
     with anyio.CancelScope(shield=True):
         try:
             if not connection.is_closed():
@@ -270,7 +272,7 @@ def _scripts(schema: str) -> Scripts:
     return Scripts(
         Statements(
             "mysql",
-            lambda text: text.replace("dbjobs_", f"{schema}_"),
+            in_schema("mysql", schema),
             lambda number, parameter: f":{parameter.name}",
         )
     )

@@ -84,7 +84,7 @@ def _ours(error: Exception, where: str) -> DatabaseError:
     if code in _NO_RIGHT:
         return MissingPermission(f"{where}: {text}")
     if code in _REFUSED:
-        return DatabaseUnavailable(f"MySQL at {where} refuses us: {text}")
+        return DatabaseUnavailable(f"MySQL at {where} refused the connection: {text}")
     if code in _UNAVAILABLE or type(error).__name__ == "InterfaceError":
         return DatabaseUnavailable(f"MySQL at {where} cannot be reached: {text}")
     return DatabaseError(f"{type(error).__name__}: {text}")

@@ -7,7 +7,7 @@ from typing import NamedTuple
 _LOCK_SECONDS = 10.0
 _KILL_SECONDS = 5.0
 _IDLE_SECONDS = 60.0
-# A statement that hangs, and then the end of its connection, must leave an engine time to repeat it within one lease.
+# After a statement hangs and its connection is ended, an engine must still have time to repeat it within one lease.
 _STATEMENT_SHARE = 1 / 3
 _KILL_SHARE = 1 / 6
 _LEAST_SECONDS = 2.0

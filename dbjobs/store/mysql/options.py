@@ -1,4 +1,4 @@
-"""The options of a MySQL URL, and TLS in the words of those who write them."""
+"""The options of a MySQL URL, with TLS in the words that clients and providers use."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def check(options: Mapping[str, str]) -> None:
     """
     check_known(options, _KNOWN, instead=_INSTEAD, otherwise=f"known are {', '.join(sorted(_KNOWN))}")
     if options.get("charset", "utf8mb4").lower() not in ("utf8mb4", "utf8"):
-        refuse_value("charset", options["charset"], "cannot be had: every connection speaks utf8mb4")
+        refuse_value("charset", options["charset"], "is not available: every connection uses utf8mb4")
 
 
 def tls_of(options: Mapping[str, str]) -> Tls:

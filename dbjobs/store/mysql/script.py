@@ -1,4 +1,4 @@
-"""Runs a file of MySQL statements on a connection, in as few round trips as its statements' needs allow."""
+"""Runs a file of MySQL statements in as few round trips as their dependencies allow."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ class Run:
                 self._add(step, self._filled(step.head, {**self._values, **row}))
 
     async def _numbered(self, step: Step, table: Table) -> None:
-        """Insert rows; the numbers they got: consecutive ones, in steps of the server's increment."""
+        """Insert rows; returns their numbers, which are consecutive in steps of the server's increment."""
         assert step.numbered is not None
         await self._send()
         text = self._repeated(step, table, COMMA)
@@ -140,7 +140,7 @@ class Run:
         self._note(step, [(first + at * by, value) for at, value in enumerate(beside) if results])
 
     async def _unless_taken(self, step: Step, table: Table) -> None:
-        """Insert rows one by one; those whose key was free."""
+        """Insert rows one by one; returns those whose key was free."""
         assert step.taken is not None
         await self._send()
         inserted: list[Row] = []
@@ -170,7 +170,7 @@ class Run:
             self._unknown.add(step.name)
 
     async def _send(self) -> list[Result]:
-        """Send what is waiting, in one round trip, and take its rows in."""
+        """Send the pending statements in one round trip and collect their rows."""
         if not self._unsent:
             return []
         sent, self._unsent = self._unsent, []

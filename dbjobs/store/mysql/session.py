@@ -84,7 +84,7 @@ class MysqlSession:
             return [kind(row) for row in await cursor.fetchall()]
 
     async def end(self) -> None:
-        """Give back what outlives a transaction: the locks by name, on the schema and on keys."""
+        """Release what outlives a transaction: named locks on the schema and on keys."""
         if self._locked and not self._connection.is_closed():
             with anyio.CancelScope(shield=True):
                 await self.fetch("release_locks")

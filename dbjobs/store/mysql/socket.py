@@ -1,4 +1,4 @@
-"""Whether the server has closed a connection that lay idle, asked of the socket: no round trip, about a microsecond."""
+"""Asks the socket whether the server has closed an idle connection: no round trip, about a microsecond."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class SocketEnd:
             self._poll = poll_of(socket.fileno())
 
     def is_reached(self) -> bool:
-        """True if an idle connection is of no use any more."""
+        """True if an idle connection can no longer be used."""
         if self._transport is None or self._transport.is_closing():
             return True
         reader = getattr(self._raw, "_reader", None) or getattr(self._raw, "_proto", None)

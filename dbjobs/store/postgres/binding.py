@@ -1,4 +1,4 @@
-"""What a session needs of its database: the statements of a schema, and how their parameters are bound."""
+"""What a session needs of its database: the statements of a schema and how to bind their parameters."""
 
 from __future__ import annotations
 

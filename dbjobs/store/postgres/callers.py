@@ -21,8 +21,8 @@ BLOCKING_KINDS = "psycopg's Connection, or a psycopg2 connection"
 def adopted(binding: Binding, connection: Any) -> Session:
     """The caller's connection as a session.
 
-    A connection outside a transaction would commit each statement of an enqueue by itself: the caller could not take
-    the job back, and a job with parents could be cut off from them half-way. So it is refused.
+    It refuses a connection outside a transaction. That would commit each statement of an enqueue by itself: the caller
+    could not take the job back, and a job could lose its parents half-way.
 
     Raises:
         InvalidOption, DatabaseUnavailable.
@@ -34,7 +34,7 @@ def adopted(binding: Binding, connection: Any) -> Session:
                 raise DatabaseUnavailable("connection= is closed")
             if not connection.is_in_transaction():
                 raise _outside()
-        except asyncpg.InterfaceError as error:  # it was given back to its pool
+        except asyncpg.InterfaceError as error:  # its owner has given it back to a pool
             raise InvalidOption(f"connection= cannot be used here: {error}") from error
         return AsyncpgSession(binding, connection)
     if is_instance(connection, "psycopg", "AsyncConnection"):
@@ -73,7 +73,7 @@ def adopted_blocking(binding: Binding, connection: Any) -> Session:
 
 def _outside(block: str = "async with") -> InvalidOption:
     return InvalidOption(
-        "connection= is without an open transaction, so there is no commit that the job could wait for: enqueue inside "
+        "connection= has no open transaction, so the job would have no commit to wait for: enqueue inside "
         f"'{block} connection.transaction():'"
     )
 

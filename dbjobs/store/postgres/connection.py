@@ -64,7 +64,7 @@ class Limits:
 
 
 def server_settings(limits: Limits) -> dict[str, str]:
-    """What the server is told when a connection is made: a role or a database may have set it otherwise."""
+    """The settings sent with each new connection, because a role or a database may have other defaults."""
     alive = max(int(limits.command / 3), 1)
     return _PLANS | {
         "application_name": "dbjobs",
@@ -102,7 +102,7 @@ class PostgresConnection:
     def __init__(self, raw: Raw, where: str, limits: Limits, host: int = 0) -> None:
         self.raw = raw
         self.host = host
-        # What the failure was that has closed it; unsent: what was asked has not been done, for certain.
+        # The failure that closed it; unsent: the server has certainly not run what was asked.
         self.timed_out = self.read_only = self.unsent = False
         self._where = where
         self._limits = limits
@@ -139,7 +139,7 @@ class PostgresConnection:
             await self.raw.copy_records_to_table(table, schema_name=schema, columns=columns, records=records)
 
     async def begin(self) -> Any:
-        """Start a transaction; what commit and rollback want."""
+        """Start a transaction; returns what commit and rollback take."""
         with self._guarded():
             # READ COMMITTED whatever the server's default is: a pooler keeps our settings from it.
             transaction = self.raw.transaction(isolation="read_committed")
@@ -147,12 +147,12 @@ class PostgresConnection:
             return transaction
 
     async def commit(self, transaction: Any) -> None:
-        """End it; not to be interrupted, and as limited as any statement."""
+        """Commit, shielded from cancellation, within a statement's time limit."""
         with anyio.CancelScope(shield=True), self._guarded(in_doubt=True):
             await transaction.commit()
 
     async def roll_back(self, transaction: Any) -> None:
-        """Take it back; never raises an error: closing a connection that does not answer rolls back, too."""
+        """Roll back. Never raises: if there is no answer, closing the connection rolls back as well."""
         if self.is_closed():
             return
         with anyio.CancelScope(shield=True), anyio.move_on_after(ROLLBACK_SECONDS) as limit:
@@ -166,7 +166,7 @@ class PostgresConnection:
     # --- life -----------------------------------------------------------------------------------
 
     def is_closed(self) -> bool:
-        """True if it can be used no more."""
+        """True if it can no longer be used."""
         return self.raw.is_closed()
 
     def has_news(self) -> bool:
@@ -193,10 +193,10 @@ class PostgresConnection:
             raise
 
     def _failed(self, error: Exception, *, in_doubt: bool) -> DatabaseError:
-        """What to raise for what the driver has raised; unless the database merely refused, the connection ends."""
+        """Turn the driver's error into ours, and close the connection unless the database merely refused."""
         was_closed = self.is_closed()
         translation = translate(error, self._where)
-        if translation is None:  # the driver stumbled over a connection that is gone, or over an argument
+        if translation is None:  # the driver failed on a lost connection, or on an argument
             text = f"{type(error).__name__}: {error}"
             translation = DatabaseError(text)
             if was_closed:
@@ -234,7 +234,7 @@ def _is_poolers_refusal(cause: BaseException | None) -> bool:
 
 
 def _watched(raw: Raw, limits: Limits) -> Any:
-    """Let the kernel notice a peer that is gone; what tells that the socket has news, None where it cannot be told."""
+    """Let the kernel notice a dead peer; returns a poll for news on the socket, None where there is none."""
     try:
         transport: Any = getattr(raw, "_transport", None)
         raw_socket = transport.get_extra_info("socket")

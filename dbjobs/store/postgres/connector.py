@@ -1,4 +1,4 @@
-"""Makes connections to a PostgreSQL database: to the first of its servers that can be used, each within a limit."""
+"""Connects to the first usable server of a PostgreSQL database, with a time limit for each."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class Connector:
         try:
             return await self._first(limits)
         except DatabaseUnavailable as error:
-            error.in_doubt = False  # nobody has sent anything yet
+            error.in_doubt = False  # nothing was sent yet
             raise
 
     async def _first(self, limits: Limits) -> PostgresConnection:
@@ -76,7 +76,7 @@ class Connector:
                 self.hosts.failed(number)
                 reasons.append(str(error))
             except BaseException:
-                self.hosts.failed(number)  # there was no patience left for it: the next try begins with the next one
+                self.hosts.failed(number)  # its time ran out: the next try begins with the next server
                 raise
             else:
                 self.hosts.worked(number)
@@ -107,13 +107,13 @@ class Connector:
                 raise
 
     async def quiet(self, seconds: float) -> None:
-        """Wait until this event loop makes no connection any more that nobody waits for."""
+        """Wait until this event loop has no abandoned connection attempts left."""
         here = asyncio.get_running_loop()
         if left := [connecting for connecting in list(self._given_up) if connecting.get_loop() is here]:
             await asyncio.wait(left, timeout=seconds)
 
     def _drop(self, connecting: asyncio.Task[Raw]) -> None:
-        """A connection that nobody waits for any more."""
+        """Close a connection whose caller has given up."""
         self._given_up.discard(connecting)
         if not connecting.cancelled() and connecting.exception() is None:
             with suppress(Exception):

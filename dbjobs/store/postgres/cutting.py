@@ -1,4 +1,4 @@
-"""A time limit for a call that blocks its thread: another thread has it cancelled."""
+"""A time limit for a blocking call: another thread cancels it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def cut_off(cancel: Callable[[], object], seconds: float | None) -> Iterator[None]:
-    """Call ``cancel()`` in another thread if the block lasts longer; its error then is a TimeoutError.
+    """Call ``cancel()`` from another thread if the block takes longer; it then raises TimeoutError.
 
     Args:
         cancel: asks the server to end what runs on the connection; safe in any thread.

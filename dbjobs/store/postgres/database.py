@@ -20,6 +20,7 @@ from dbjobs.store.postgres.connection import Limits, PostgresConnection
 from dbjobs.store.postgres.connector import Connector
 from dbjobs.store.postgres.options import read
 from dbjobs.store.postgres.session import HandlersSession, PostgresSession
+from dbjobs.store.schemas import in_schema
 from dbjobs.store.statements import Statements
 from dbjobs.store.synchronous import Wait
 from dbjobs.store.url import number_option, refuse_value, split_url
@@ -99,7 +100,7 @@ class PostgresDatabase:
                 left -= 1
                 if not connection.unsent or left < 0:
                     raise
-                # It was found broken before anything was done; the next one may be as old.
+                # The connection was broken before any work was done; the next one may be as old.
             finally:
                 pool.release(connection)
 
@@ -135,7 +136,7 @@ class PostgresDatabase:
             except BaseException as error:
                 await connection.roll_back(transaction)
                 if not isinstance(error, Exception):
-                    connection.terminate()  # in doubt, a new one is cheaper than a broken one
+                    connection.terminate()  # in doubt close it: a new one is cheaper than a broken one
                 raise
             await connection.commit(transaction)
         except DatabaseUnavailable:
@@ -145,7 +146,7 @@ class PostgresDatabase:
             pool.release(connection)
 
     async def _begin(self, pool: Pool[PostgresConnection]) -> tuple[PostgresConnection, Any]:
-        """A connection with a transaction; idle ones that are found broken are passed by."""
+        """A connection with an open transaction; skips idle connections that turn out to be broken."""
         left = pool.size
         while True:
             connection = await pool.acquire()
@@ -172,7 +173,7 @@ class PostgresDatabase:
         database = self._like_this(pool_size=self._pool_size)
         connect = min(self._limits.connect, share / max(len(self._connector.hosts.addresses), 1))
         command = min(self._limits.command, share)
-        # A lock that is not had in time must be told as that, not as a server that does not answer.
+        # A lock timeout must be reported as one, not as a server that does not answer.
         database._limits = Limits(connect, command, min(LOCK_SECONDS, command * 0.8), share)
         return database
 
@@ -221,7 +222,7 @@ class PostgresDatabase:
     def _like_this(self, *, pool_size: int) -> PostgresDatabase:
         database = PostgresDatabase(self.url, schema=self.schema, pool_size=pool_size)
         database._limits = self._limits
-        database._connector = self._connector  # what one of them finds out about the servers, all know
+        database._connector = self._connector  # they share what each learns about the servers
         return database
 
     # --- connections ----------------------------------------------------------------------------
@@ -241,7 +242,7 @@ class PostgresDatabase:
         )
 
     def _note(self, connection: PostgresConnection) -> None:
-        """A connection has failed: what it says about the others, and about its server."""
+        """Draw conclusions from a failed connection about the others and about its server."""
         if connection.read_only:
             self._connector.hosts.failed(connection.host)
         if connection.read_only or connection.timed_out:
@@ -250,4 +251,4 @@ class PostgresDatabase:
 
 @lru_cache(maxsize=16)
 def _statements(schema: str) -> Statements:
-    return Statements("postgres", lambda text: text.replace("dbjobs.", f'"{schema}".'), lambda number, _: f"${number}")
+    return Statements("postgres", in_schema("postgres", schema), lambda number, _: f"${number}")

@@ -79,7 +79,7 @@ def translate(error: Exception, where: str) -> DatabaseError | None:
             return PartitionMissing(str(error), _missing_month(error.detail))
         return DatabaseError(str(error))
     if isinstance(error, _REFUSED):
-        return DatabaseUnavailable(f"PostgreSQL at {where} refuses us: {error}")
+        return DatabaseUnavailable(f"PostgreSQL at {where} refused the connection: {error}")
     if isinstance(error, asyncpg.ClientConfigurationError):  # a ValueError, too, but about the URL
         return DatabaseError(f"PostgreSQL at {where}: {error}")
     if isinstance(error, (*_DATA, ValueError)):  # the ValueError is the driver's: it could not send an argument

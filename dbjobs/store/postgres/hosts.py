@@ -1,4 +1,4 @@
-"""Which servers a PostgreSQL URL names, and which of them to ask first."""
+"""The servers of a PostgreSQL URL, and the order in which to try them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from urllib.parse import SplitResult, unquote
 
 from dbjobs.errors import InvalidUrl
+from dbjobs.wording import counted
 
 DEFAULT_PORT = 5432
 Address = tuple[str, int]
@@ -27,7 +28,7 @@ class Hosts:
 
     @property
     def several(self) -> bool:
-        """True if there is a choice."""
+        """True if there are several servers."""
         return len(self.addresses) > 1
 
     def in_turn(self) -> Iterator[tuple[int, Address]]:
@@ -38,7 +39,7 @@ class Hosts:
             yield number, self.addresses[number]
 
     def failed(self, number: int) -> None:
-        """This server cannot be used now: the next caller begins with the one after it."""
+        """Note that this server cannot be used now; the next caller begins with the one after it."""
         if self.several and self._first == number:
             self._first = (number + 1) % len(self.addresses)
 
@@ -65,7 +66,7 @@ def hosts_of(parts: SplitResult, options: Mapping[str, str]) -> Hosts:
     if len(numbers) == 1:
         numbers *= len(found)
     if numbers and len(numbers) != len(found):
-        raise InvalidUrl(f"the database URL names {len(found)} hosts and {len(numbers)} ports")
+        raise InvalidUrl(f"the database URL names {counted(len(found), 'host')} and {counted(len(numbers), 'port')}")
     return Hosts(
         tuple(
             (host, (numbers[number] if numbers else None) or port or DEFAULT_PORT)

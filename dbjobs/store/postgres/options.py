@@ -35,7 +35,7 @@ _WITHOUT_EFFECT: dict[str, tuple[str, frozenset[str]]] = {
     "gssencmode": ("the driver does not encrypt by GSSAPI", frozenset({"disable", "prefer"})),
     "gssdelegation": ("the driver does not delegate", frozenset({"0"})),
     "client_encoding": ("the driver speaks UTF-8", frozenset({"utf8", "UTF8", "utf-8", "UTF-8", "auto"})),
-    "sslcompression": ("TLS has none any more", frozenset({"0"})),
+    "sslcompression": ("TLS no longer compresses", frozenset({"0"})),
     "sslsni": ("Python always names the host", frozenset({"1"})),
     "sslcertmode": ("a certificate is sent if there is one", frozenset({"allow"})),
     "load_balance_hosts": ("the host that worked last is asked first", frozenset({"disable"})),
@@ -93,7 +93,7 @@ def read(options: Mapping[str, str]) -> Options:
     for name in _WITHOUT_EFFECT.keys() & options.keys():
         reason, values = _WITHOUT_EFFECT[name]
         if values and options[name] not in values:
-            refuse_value(name, options[name], f"cannot be had: {reason}")
+            refuse_value(name, options[name], f"is not available: {reason}")
         log.debug("the URL's option %s changes nothing: %s", name, reason)
     driver = {name: value for name, value in options.items() if name in _DRIVER}
     system = driver.get("sslrootcert") == _SYSTEM

@@ -31,7 +31,7 @@ _PLACE = re.compile(r"\$(\d+)")
 
 
 def check_usable(connection: Any) -> None:
-    """Refuse what cannot work.
+    """Refuse a connection that cannot work.
 
     Raises:
         DatabaseUnavailable: the connection is closed.

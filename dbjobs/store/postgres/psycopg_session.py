@@ -33,7 +33,7 @@ _LOADERS = (("int4", IntLoader), ("int8", IntLoader), ("bool", BoolLoader), ("te
 
 
 def check_usable(connection: psycopg.AsyncConnection[Any] | psycopg.Connection[Any]) -> None:
-    """Refuse what cannot work.
+    """Refuse a connection that cannot work.
 
     Raises:
         InvalidOption: psycopg is too old, or in pipeline mode: an enqueue decides by what it reads, and a pipeline

@@ -1,4 +1,4 @@
-"""Parameters as PostgreSQL reads them in a text: for callers' drivers, whatever adapters their owners have set."""
+"""Parameters in PostgreSQL's text form, for callers' drivers with whatever adapters they have set."""
 
 from __future__ import annotations
 

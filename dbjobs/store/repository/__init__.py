@@ -1,7 +1,7 @@
 """The thin repository: one typed function per statement, the same for every dialect.
 
 Functions take a *session* (one transaction) or the *database* itself (a transaction of its own): both
-have ``fetch``. What belongs together in one transaction is put together in ``enqueueing``,
+have ``fetch``. Statements that belong in one transaction are combined in ``enqueueing``,
 ``settlement``, ``cancelling`` and ``rescue``, next to this folder.
 """
 
@@ -23,6 +23,7 @@ from dbjobs.store.repository.claims import (
     find_ready_queues,
     release_workers,
     skip_lanes,
+    take_worker,
 )
 from dbjobs.store.repository.dependencies import Told, find_dependency_work, release_children, resolve_children
 from dbjobs.store.repository.due import find_expired, next_due, promote_jobs
@@ -61,6 +62,16 @@ from dbjobs.store.repository.outcomes import (
 )
 from dbjobs.store.repository.reading import find_live, get_jobs, list_jobs
 from dbjobs.store.repository.reports import insert_logs, list_logs, update_progress
+from dbjobs.store.repository.requests import (
+    current_moment,
+    fold_request_hour,
+    get_request,
+    insert_requests,
+    list_request_months,
+    list_request_stats,
+    list_requests,
+    oldest_request_hour,
+)
 from dbjobs.store.repository.rollups import (
     list_rollups,
     list_workers,
@@ -83,10 +94,21 @@ from dbjobs.store.repository.settings import (
     list_stats,
     set_queue,
 )
+from dbjobs.store.repository.tasks import (
+    TaskRow,
+    database_time,
+    find_due_tasks,
+    fire_task,
+    insert_task,
+    list_tasks,
+    remove_task,
+    update_task,
+)
 
 __all__ = [
     "PUSHED",
     "Fetcher",
+    "TaskRow",
     "Told",
     "Wanted",
     "add_dependencies",
@@ -98,13 +120,16 @@ __all__ = [
     "claim_jobs",
     "claim_lanes",
     "count_live",
+    "current_moment",
     "current_month",
+    "database_time",
     "discard_jobs",
     "drop_batches",
     "execute_jobs",
     "explain_job",
     "find_cancel_requests",
     "find_dependency_work",
+    "find_due_tasks",
     "find_ends",
     "find_expired",
     "find_held",
@@ -119,15 +144,20 @@ __all__ = [
     "find_stranded",
     "find_unknown",
     "finish_jobs",
+    "fire_task",
     "fold_batches",
+    "fold_request_hour",
     "fold_stats",
     "forget_refs",
     "get_batch",
     "get_jobs",
+    "get_request",
     "hand_back_jobs",
     "heartbeat",
     "insert_jobs",
     "insert_logs",
+    "insert_requests",
+    "insert_task",
     "list_jobs",
     "list_late_ends",
     "list_logs",
@@ -136,19 +166,25 @@ __all__ = [
     "list_partitions",
     "list_queue_settings",
     "list_queues",
+    "list_request_months",
+    "list_request_stats",
+    "list_requests",
     "list_rollups",
     "list_stats",
+    "list_tasks",
     "list_workers",
     "may_vacuum",
     "next_due",
     "notify",
     "oldest_queued",
+    "oldest_request_hour",
     "promote_jobs",
     "read_clock",
     "register_node",
     "release_children",
     "release_workers",
     "remove_node",
+    "remove_task",
     "requeue_jobs",
     "resolve_children",
     "retry_jobs",
@@ -157,7 +193,9 @@ __all__ = [
     "set_queue",
     "skip_lanes",
     "take_rollups",
+    "take_worker",
     "update_progress",
+    "update_task",
     "vacuum",
     "write_rollups",
 ]

@@ -1,4 +1,4 @@
-"""Months, versions, and what the checks of a database ask."""
+"""Months, versions, and the queries behind the doctor's checks."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ async def find_stranded(db: Fetcher, limit: int) -> list[int]:
 
 
 async def may_vacuum(db: Fetcher) -> DeadRows | None:
-    """What stands in the way of a vacuum; None if this database needs none."""
+    """What would keep a vacuum from removing dead rows; None if this database needs no vacuum."""
     rows = await db.fetch("may_vacuum")
     return DeadRows(*rows[0]) if rows else None
 

@@ -32,7 +32,7 @@ async def find_dependency_work(db: Fetcher, limit: int) -> tuple[list[int], list
 
 
 async def resolve_children(db: Fetcher, ids: Sequence[int]) -> Told:
-    """Make children known to their parents, or find that these have ended. A transaction of its own."""
+    """Register children with their parents, or find that these have ended. A transaction of its own."""
     return _told(await db.fetch("resolve_children", ids=ids))
 
 

@@ -27,7 +27,7 @@ async def find_refs(db: Fetcher, ref_ids: Sequence[str]) -> dict[str, int]:
 
 
 async def add_refs(db: Fetcher, refs: Sequence[tuple[str, int]]) -> set[str]:
-    """Make the (ref_id, job id) of jobs known that this transaction has inserted; the ref_ids that were free.
+    """Register the (ref_id, job id) of jobs that this transaction has inserted; returns the ref_ids that were free.
 
     Waits while another open transaction has inserted the very same ref_id.
     """
@@ -35,12 +35,12 @@ async def add_refs(db: Fetcher, refs: Sequence[tuple[str, int]]) -> set[str]:
 
 
 async def discard_jobs(db: Fetcher, ids: Sequence[int]) -> None:
-    """Take rows back that this transaction has inserted."""
+    """Delete rows that this transaction has inserted."""
     await db.fetch("discard_jobs", ids=ids)
 
 
 async def find_parents(db: Fetcher, ids: Sequence[int]) -> dict[int, JobState | None]:
-    """How these jobs have ended, None for those that are alive; unknown ones are left out. Locks nothing."""
+    """How these jobs ended: None for live ones, nothing for unknown ones. Locks nothing."""
     return {row[0]: None if row[1] is None else JobState(row[1]) for row in await db.fetch("find_parents", ids=ids)}
 
 

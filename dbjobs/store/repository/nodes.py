@@ -26,14 +26,17 @@ async def find_cancel_requests(db: Fetcher, node_id: int) -> set[int]:
 
 
 async def bury_node(db: Fetcher, node_id: int) -> bool:
-    """Take the right to its lease from a node whose lease is over; False if it holds, or somebody was faster."""
+    """Revoke the lease of a node if it has run out; False if it still holds, or if another node was faster."""
     return bool(await db.fetch("bury_node", node_id=node_id))
 
 
 async def find_held(db: Fetcher, node_id: int, limit: int) -> list[Held]:
     """Jobs in the hands of a node; not those whose rows somebody else has locked."""
     rows = await db.fetch("find_held", node_id=node_id, limit=limit)
-    return [Held(row[0], row[1], row[2], row[3], row[4], row[5] is not None, row[7], row[8]) for row in rows]
+    return [
+        Held(row[0], row[1], row[2], row[3], row[4], row[5] is not None, row[7], row[8], row[9] is not None)
+        for row in rows
+    ]
 
 
 async def find_held_workers(db: Fetcher, node_id: int) -> list[str]:
@@ -48,7 +51,7 @@ async def find_unknown(db: Fetcher, queues: Sequence[str], commands: Sequence[st
 
 
 async def remove_node(db: Fetcher, node_id: int) -> bool:
-    """Free the lanes of a node that holds no job any more, and forget it; False if it has no row, or still holds one.
+    """Free the lanes of a node that holds no more jobs, and delete it; False if it has no row or still holds a job.
 
     Only for a node that is buried, or for our own when it has stopped.
     """

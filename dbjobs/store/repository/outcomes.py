@@ -30,7 +30,7 @@ async def finish_jobs(db: Fetcher, node_id: int, counter: int, outcomes: Sequenc
 
 
 async def retry_jobs(db: Fetcher, node_id: int, counter: int, outcomes: Sequence[Outcome]) -> set[int]:
-    """Schedule failed attempts again; the ids that were ours and not to be cancelled."""
+    """Schedule failed attempts again; returns the ids that were ours and not to be cancelled."""
     columns = (
         "id",
         "attempt",
@@ -45,12 +45,12 @@ async def retry_jobs(db: Fetcher, node_id: int, counter: int, outcomes: Sequence
 
 
 async def hand_back_jobs(db: Fetcher, node_id: int, outcomes: Sequence[Outcome]) -> set[int]:
-    """Return attempts without a charge; the ids that were ours and not to be cancelled."""
+    """Hand attempts back without a charge; returns the ids that were ours and not to be cancelled."""
     return await _apply(db, "hand_back_jobs", node_id, ("id", "attempt", "release_worker"), outcomes)
 
 
 async def execute_jobs(db: Fetcher, node_id: int, outcomes: Sequence[Outcome]) -> set[int]:
-    """Write down that bodies succeeded and callbacks are outstanding; the ids that were ours."""
+    """Record that bodies succeeded and callbacks are outstanding; returns the ids that were ours."""
     columns = ("id", "attempt", "response", "response_body", "duration_ms")
     return await _apply(db, "execute_jobs", node_id, columns, outcomes)
 
@@ -65,7 +65,7 @@ async def _apply(
 async def cancel_jobs(
     db: Fetcher, ids: Sequence[int], counter: int, error_code: str, error: str, *, ask_running: bool
 ) -> tuple[set[int], set[int]]:
-    """Cancel jobs; those that have not started end here, and the nodes of running ones may be asked to stop them.
+    """Cancel jobs: those that have not started end here; the nodes of running ones may be asked to stop them.
 
     Returns:
         The ids that have ended, and those that were asked. A row that somebody else has locked is in neither.

@@ -1,4 +1,4 @@
-"""Jobs as people see them."""
+"""Jobs for people to read."""
 
 from __future__ import annotations
 

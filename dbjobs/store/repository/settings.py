@@ -41,7 +41,7 @@ async def get_batch(db: Fetcher, batch_id: str) -> BatchProgress | None:
 
 
 async def fold_batches(db: Fetcher, limit: int) -> int:
-    """Sum up at most ``limit`` appended rows of batches; how many there were."""
+    """Fold at most ``limit`` appended batch rows into their sums; returns how many there were."""
     return int((await db.fetch("fold_batches", limit=limit))[0][0])
 
 

@@ -1,4 +1,4 @@
-"""When a writer copies what has ended to the files of the history: when it is idle, or when much has gathered."""
+"""Decides when the writer copies ended jobs to the history files: when idle, or when many have gathered."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ class Archiving:
     """Counts rows changed by the writer's connection since the last copy.
 
     Args:
-        wanted: False: somebody else's business.
+        wanted: False: another instance does it.
     """
 
     def __init__(self, wanted: bool) -> None:
         self._wanted = wanted
-        self._copied = -1  # another process may have left something behind
+        self._copied = -1  # another process may have left some uncopied
         self._not_before = 0.0
 
     def is_wanted(self, changes: int) -> bool:

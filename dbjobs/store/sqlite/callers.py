@@ -22,7 +22,7 @@ class Callers(Protocol):
 
     @property
     def given(self) -> Any:
-        """What the caller has handed over."""
+        """The caller's connection."""
         ...
 
     async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
@@ -64,7 +64,7 @@ class AiosqliteCallers:
 
 
 def callers(connection: Any) -> Callers:
-    """What the caller has handed over, ready to be used.
+    """Wrap the caller's connection for use.
 
     Raises:
         InvalidOption: it is neither of the two.
@@ -108,7 +108,7 @@ def _same_file(one: Path, other: Path) -> bool:
 
 
 def begins_by_itself(connection: sqlite3.Connection) -> bool:
-    """Does its owner expect to be in a transaction after the first write, and to end it with ``commit()``?
+    """True if its owner expects the first write to begin a transaction that ``commit()`` ends.
 
     Not if transactions are conducted by statements: ``isolation_level`` is None, or ``autocommit`` (which Python has
     since 3.12) is True.

@@ -58,8 +58,8 @@ def connect(path: Path, settings: str, busy_seconds: float, *, create: bool) -> 
 def begin(connection: sqlite3.Connection, busy_seconds: float) -> None:
     """Start a transaction that may write, after waiting for the file's one write lock.
 
-    SQLite's own waiting sleeps up to 100 ms at a time, so a process that writes all the time would starve the
-    others: ours are short, and differ.
+    SQLite's own wait sleeps up to 100 ms at a time, so a process that keeps writing would starve the others. Our pauses
+    are short and vary.
 
     Raises:
         sqlite3.OperationalError: still locked after ``busy_seconds``.
@@ -76,7 +76,7 @@ def roll_back(connection: sqlite3.Connection) -> None:
 def make_room(connection: sqlite3.Connection, mode: str = "TRUNCATE") -> bool:
     """Move the log into the file and cut it off; False if that cannot be done now.
 
-    It waits for nobody: a reader in the middle of a statement, or a disk that is too full for that, is in the way.
+    It does not wait: a reader in the middle of a statement or a full disk prevents it.
 
     Args:
         mode: or RESTART: the log keeps its size and is written over.
@@ -92,7 +92,7 @@ def make_room(connection: sqlite3.Connection, mode: str = "TRUNCATE") -> bool:
 
 
 def retry_busy(work: Callable[[], object], busy_seconds: float) -> None:
-    """Call ``work`` until the file is not locked."""
+    """Call ``work`` again until the file is no longer locked."""
     began = time.monotonic()
     while True:
         try:

@@ -15,7 +15,9 @@ import anyio
 
 from dbjobs.errors import DatabaseError, InvalidUrl, MissingPermission
 from dbjobs.store.database import HandlersSession, Row, Session, T
+from dbjobs.store.frozen import frozen_clocks
 from dbjobs.store.own_thread import in_own_thread
+from dbjobs.store.schemas import in_schema
 from dbjobs.store.sqlite.callers import Callers, Sqlite3Callers, blocking_callers, callers, check_file
 from dbjobs.store.sqlite.connection import MINIMUM_VERSION, connect, make_room
 from dbjobs.store.sqlite.errors import is_full, translate
@@ -23,6 +25,7 @@ from dbjobs.store.sqlite.history import History, HistoryFiles
 from dbjobs.store.sqlite.script import Script, Scripts
 from dbjobs.store.sqlite.session import CallerSession, InPlaceSession, WriterSession
 from dbjobs.store.sqlite.threads import Connected, Readers
+from dbjobs.store.sqlite.time import install
 from dbjobs.store.sqlite.writer import Writer
 from dbjobs.store.statements import Statements
 from dbjobs.store.synchronous import Wait, run
@@ -62,6 +65,7 @@ class SqliteDatabase:
         self._writer: Writer | None = None
         self._readers: Readers | None = None
         self._nodes: Readers | None = None
+        self._requests: Readers | None = None
 
     async def open(self) -> None:
         if sqlite3.sqlite_version_info < MINIMUM_VERSION:
@@ -85,8 +89,8 @@ class SqliteDatabase:
             raise
 
     async def close(self) -> None:
-        threads = [thread for thread in (self._readers, self._nodes, self._writer) if thread is not None]
-        self._inbox = self._writer = self._readers = self._nodes = None
+        threads = [t for t in (self._readers, self._nodes, self._requests, self._writer) if t is not None]
+        self._inbox = self._writer = self._readers = self._nodes = self._requests = None
         for thread in threads:
             thread.stop()
 
@@ -122,7 +126,7 @@ class SqliteDatabase:
             try:
                 yield WriterSession(held, self.statements, self._scripts, self.path)
             except BaseException:
-                # Told at once: the writer serves nobody else until it hears of the end.
+                # Tell it at once: the writer serves nobody else until it hears of the end.
                 ended = held.end(commit=False)
                 with anyio.CancelScope(shield=True):
                     await ended
@@ -181,7 +185,7 @@ class SqliteDatabase:
         return self
 
     def distrust(self, unanswered_seconds: float | None = None) -> None:
-        pass  # a file does not go away behind a connection
+        pass  # a file cannot vanish behind a connection as a server can
 
     async def listen(self, on_notice: Callable[[str], None], on_ready: Callable[[bool], None]) -> None:
         writer = self._opened
@@ -208,18 +212,26 @@ class SqliteDatabase:
 
     def _thread_of(self, script: Script) -> Readers | Writer:
         """Where a statement is run."""
-        if self._nodes is None or self._readers is None:
+        if self._nodes is None or self._readers is None or self._inbox is None:
             raise _not_open()
+        if script.requests_only and not script.reads_only:
+            # The request log's files have a thread of their own, too, made when it is needed: it holds up no job.
+            if self._requests is None:
+                self._requests = Readers(self._inbox, 1, self._connect_reader, "requests")
+            return self._requests
         if script.nodes_only:
             return self._nodes
         return self._readers if script.reads_only else self._opened
 
     def _connect(self, path: Path) -> sqlite3.Connection:
-        return connect(path, self.statements.text("open_connection"), self._busy_seconds, create=True)
+        connection = connect(path, self.statements.text("open_connection"), self._busy_seconds, create=True)
+        if (clock := frozen_clocks.get(path)) is not None:
+            install(connection, clock)
+        return connection
 
     def _connect_writer(self) -> Connected:
         connection = self._connect(self.path)
-        if not os.access(self.path, os.W_OK):  # SQLite itself would only say so at the first write
+        if not os.access(self.path, os.W_OK):  # SQLite itself would report it only at the first write
             connection.close()
             raise MissingPermission(f"{self.path}: this user may not write the file")
         return connection, self._history()
@@ -256,7 +268,7 @@ def _not_open() -> DatabaseError:
 
 @lru_cache(maxsize=16)
 def _statements(schema: str) -> tuple[Statements, Scripts]:
-    statements = Statements("sqlite", lambda text: text.replace("dbjobs_", f"{schema}_"), lambda number, _: "?")
+    statements = Statements("sqlite", in_schema("sqlite", schema), lambda number, _: "?")
     return statements, Scripts(statements)
 
 

@@ -12,6 +12,7 @@ from dbjobs.errors import DatabaseError
 from dbjobs.store.sqlite.connection import begin, connect, make_room
 from dbjobs.store.sqlite.errors import translate
 from dbjobs.store.sqlite.nodes import NodesFile
+from dbjobs.store.sqlite.requests import RequestFiles
 from dbjobs.store.sqlite.script import Scripts
 from dbjobs.store.statements import Statements
 
@@ -28,6 +29,7 @@ class HistoryFiles:
 
     def __init__(self, main: Path, schema: str) -> None:
         self.main = main
+        self.schema = schema
         self._prefix = f"{main.stem}-history-" + ("" if schema == "dbjobs" else f"{schema}-")
         self._name = re.compile(re.escape(self._prefix) + r"(\d{6})" + re.escape(main.suffix))
 
@@ -57,6 +59,7 @@ class History:
         self._busy_seconds = busy_seconds
         # month -> connection and the identity of its file: another process may have dropped the month.
         self._nodes = NodesFile(files.main, statements, busy_seconds)
+        self.request_files = RequestFiles(files.main, files.schema, statements, busy_seconds)
         self._open: OrderedDict[str, tuple[sqlite3.Connection, tuple[int, int]]] = OrderedDict()
 
     def names(self) -> list[str]:
@@ -87,6 +90,12 @@ class History:
     def nodes(self) -> sqlite3.Connection:
         return self._nodes.connection()
 
+    def request_names(self) -> list[str]:
+        return self.request_files.months()
+
+    def requests(self, month: str) -> sqlite3.Connection | None:
+        return self.request_files.connection(month)
+
     def make(self, month: str) -> sqlite3.Connection:
         """A connection to the file of a month, made now if there is none. The caller holds the write lock."""
         connection = self.connection(month)
@@ -101,11 +110,11 @@ class History:
             _sync(path.parent)
             connection = self.connection(month)
             if connection is None:
-                raise DatabaseError(f"{path} has just been made and is gone again")
+                raise DatabaseError(f"{path} was created a moment ago and has vanished")
         return connection
 
     def drop(self, month: str) -> None:
-        """Remove the file of a month. The caller holds the write lock."""
+        """Delete a month's file. The caller holds the write lock."""
         self._forget(month)
         path = self._files.path(month)
         for suffix in ("", "-wal", "-shm"):
@@ -143,13 +152,14 @@ class History:
         return True
 
     def make_room(self) -> None:
-        """The disk is full: cut the logs of the months off."""
+        """The disk is full: truncate the write-ahead logs of the months."""
         for connection, _ in self._open.values():
             make_room(connection)
 
     def close(self) -> None:
         """Close all connections; the last one to a file empties its log."""
         self._nodes.close()
+        self.request_files.close()
         while self._open:
             self._forget(next(iter(self._open)))
 

@@ -1,4 +1,4 @@
-"""Threads with an SQLite connection each, and the work they are given."""
+"""Threads, each with an SQLite connection, and the work given to them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A transaction that the event loop conducts, statement by statement, on the writer's thread."""
+"""A transaction that the event loop drives, statement by statement, on the writer's thread."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from dbjobs.store.sqlite.connection import roll_back
 from dbjobs.store.sqlite.threads import Connected, Task, Work
 from dbjobs.store.threads import Done, Inbox
 
-# The writer serves nobody else meanwhile, and no other process can write. An event loop that is blocked in the middle
-# of one loses it after this; it is then repeated as a whole.
+# During it the writer serves nobody else and no other process can write. If the event loop is blocked in the middle for
+# this long, the transaction is rolled back and repeated as a whole.
 PAUSE_SECONDS = 2.0
 
 
@@ -72,7 +72,7 @@ class HeldTransaction:
     # --- in the writer's thread -----------------------------------------------------------------
 
     def serve(self, connected: Connected, begin: Callable[[], None]) -> None:
-        """Begin, do what comes, and end. Every caller that waits is told, whatever happens."""
+        """Begin, run the statements as they come, and end. Every waiting caller gets an answer, whatever happens."""
         connection, _ = connected
         try:
             begin()
@@ -93,7 +93,7 @@ class HeldTransaction:
             self._inbox.deliver([self._attempt(item, connected)])
 
     def _give_up(self, connection: sqlite3.Connection) -> None:
-        """Roll back, and serve others; what is asked from here on is refused."""
+        """Roll back and serve others; later statements are refused."""
         roll_back(connection)
         self.refuse(
             TransactionConflict(
@@ -102,7 +102,7 @@ class HeldTransaction:
         )
 
     def refuse(self, error: DatabaseError) -> None:
-        """Nothing more is run."""
+        """Run nothing more."""
         self.failed = True
         self._given_up = error
         self._refuse_rest()

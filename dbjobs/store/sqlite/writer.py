@@ -68,7 +68,8 @@ class Writer:
         self._idle = False
         self._ended: DatabaseError | None = None
         self.opened = inbox.future()
-        self.opened.add_done_callback(lambda opened: opened.cancelled() or opened.exception())  # perhaps nobody asks
+        # The caller may no longer ask how it went.
+        self.opened.add_done_callback(lambda opened: opened.cancelled() or opened.exception())
         self._thread = threading.Thread(target=self._run, name="dbjobs-sqlite-writer", daemon=True)
         self._thread.start()
 
@@ -179,8 +180,8 @@ class Writer:
             close_quietly(connected)
 
     def _get_over(self, error: BaseException) -> None:
-        """Something has failed that belongs to no caller: a look at the file, say. The thread goes on."""
-        self._inbox.call(log.warning, "SQLite's writer: %s; it goes on", error)
+        """Handle a failure that belongs to no caller, such as a look at the file. The thread goes on."""
+        self._inbox.call(log.warning, "SQLite's writer goes on after an error: %s", error)
         self._undo(error)
         time.sleep(FAILED_SECONDS)
 
@@ -201,7 +202,7 @@ class Writer:
             self._connected = None
 
     def _gather(self, first: Task) -> tuple[list[Task], HeldTransaction | None, bool]:
-        """What else is there by now: (tasks for one transaction, what comes after them, whether to stop)."""
+        """Take what has queued up by now: (tasks for one transaction, the next piece, whether to stop)."""
         group = [first]
         while len(group) < WORK_PER_TRANSACTION:
             try:
@@ -225,7 +226,7 @@ class Writer:
             done = [self._attempt(task, connected, alone=len(group) == 1) for task in group]
             connected[0].execute("COMMIT")
         except BaseException as error:
-            # Nothing was written; also the work that had succeeded must hear of it.
+            # Nothing was written: callers whose work had succeeded must hear of it, too.
             self._undo(error)
             if is_full(error) and again and self._make_room():
                 return self._committed(group, again=False)
@@ -243,7 +244,7 @@ class Writer:
             done = Done(task.future, task.work(*connected), None)
         except Exception as error:
             if not connection.in_transaction or is_full(error) or is_broken(error):
-                raise  # too bad for SQLite: it has rolled back everything, or will
+                raise  # SQLite has rolled back everything, or will
             connection.execute("ROLLBACK TO work")
             done = Done(task.future, None, error)
         connection.execute("RELEASE work")
@@ -313,11 +314,11 @@ class Writer:
             self._inbox.call(log.warning, "finished jobs cannot be copied to the history yet: %s", error)
 
     def _keep_log_small(self) -> None:
-        """The less room there is on the disk, the sooner the log is moved into the file."""
+        """Checkpoint sooner when there is less room on the disk."""
         if self._last - self._measured >= MEASURE_SECONDS and self._connected is not None:
             self._measured = self._last
             limit_log(self._connected[0])
 
 
 def _nothing(connection: sqlite3.Connection, history: History) -> None:
-    """Work that only wakes the thread up."""
+    """A piece of work that only wakes the thread."""

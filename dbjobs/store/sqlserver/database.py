@@ -195,7 +195,7 @@ class SqlServerDatabase:
             self._handlers_pool.distrust()  # a handler may keep a transaction open for long
 
     async def listen(self, on_notice: Callable[[str], None], on_ready: Callable[[bool], None]) -> None:
-        """Return at once: SQL Server has nothing that would tell us."""
+        """Return at once: SQL Server sends no notices."""
 
     # --- connections ----------------------------------------------------------------------------
 
@@ -214,7 +214,7 @@ class SqlServerDatabase:
         finally:
             pool.release(connection)
             if connection.is_lost:
-                self.distrust()  # what has ended this one may have ended others
+                self.distrust()  # the same cause may have ended others
 
     async def _acquire(self, pool: Pool[Connection]) -> Connection:
         """A connection that answers, or did so lately: the driver does not tell that one died while it lay idle."""
@@ -255,7 +255,7 @@ class SqlServerDatabase:
         return connection
 
     async def _kill(self, session: ServerSession) -> None:
-        """End a session on the server, where this role may; it holds its locks as long as its batch goes on."""
+        """End a session on the server if this role may: it would hold its locks while its batch goes on."""
         with translated(self._target.where):
             connection = await self._connect(self._limits, may_kill=False)
         try:

@@ -1,4 +1,4 @@
-"""Which ODBC driver is used: the one named, Microsoft's as installed, Microsoft's out of a wheel, or FreeTDS."""
+"""Chooses the ODBC driver: the one named, Microsoft's as installed, Microsoft's from a wheel, or FreeTDS."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ _SESSION_ENDED = {
     596, 6005, 6006, 17142, 17147, 17148,  # the session was killed; the server is stopping
 }  # fmt: skip
 _UNAVAILABLE = _SESSION_ENDED | {
-    4060, 18401, 18451, 18452, 18456, 18470, 916,  # refused at the door
+    4060, 18401, 18451, 18452, 18456, 18470, 916,  # the login, or the database, is refused
     701, 8645, 8651,  # no memory at the moment
     976, 978, 979, 982, 983, 35250,  # a replica that takes no connections now
     904, 921, 922, 927, 945, 952, 3906, 3908,  # a database that is starting, restoring, offline or read-only
@@ -77,7 +77,7 @@ def translated(where: str) -> Iterator[None]:
 
 @contextmanager
 def nothing_stored() -> Iterator[None]:
-    """What is done in the block stores nothing by itself: its commit, if there is one, comes later."""
+    """The block stores nothing by itself: its commit, if any, comes later."""
     try:
         yield
     except DatabaseUnavailable as error:
@@ -110,7 +110,7 @@ def translate(error: pyodbc.Error, where: str) -> DatabaseError | MissingDriver:
         return MissingDriver(f"the ODBC driver for SQL Server cannot be loaded: {message}")
     if numbers & _UNAVAILABLE or state.startswith(_UNAVAILABLE_STATES) or "closed connection" in message:
         unavailable = DatabaseUnavailable(
-            f"SQL Server at {where} cannot be reached or refuses us: {message}{_advice(message)}"
+            f"SQL Server at {where} cannot be reached or refused the connection: {message}{_advice(message)}"
         )
         unavailable.in_doubt = is_lost(error)  # a refusal undoes what it refuses
         return unavailable
@@ -126,7 +126,7 @@ def _numbers(message: str) -> set[int]:
 
 
 def _advice(message: str) -> str:
-    """What to do where Microsoft's driver, which encrypts by default, and a server as it was installed do not agree."""
+    """The hint for a refused encryption: Microsoft's driver encrypts, and a fresh server has no trusted certificate."""
     if "certificate verify failed" in message:
         return ". If the server made its certificate itself, add TrustServerCertificate=yes to the URL's options"
     if "Encryption not supported" in message:

@@ -11,7 +11,7 @@ SCRIPT_SECONDS = 60.0
 ENGINE_SHARE = 1 / 3
 ENGINE_KILL_SHARE = 1 / 6
 ENGINE_LEAST_SECONDS = 3.0
-# An outcome that cannot be written because somebody has its job's row in hand must not hold up the others for long.
+# An outcome whose row is locked must not hold up the others for long.
 ENGINE_LOCK_SECONDS = 2.0
 # The driver has the same limit and a way to tell the server; only if that does not end the call either, it is given up.
 GRACE_SECONDS = 1.0
@@ -52,5 +52,5 @@ class Limits(NamedTuple):
 
     @property
     def lock_milliseconds(self) -> str:
-        """What the session is told."""
+        """The session's settings."""
         return str(round(self.lock * 1000))

@@ -17,6 +17,7 @@ from dbjobs.errors import DatabaseUnavailable
 from dbjobs.store.database import Row
 from dbjobs.store.named_rows import row_type
 from dbjobs.store.records import NewJob
+from dbjobs.store.schemas import in_schema
 from dbjobs.store.sqlserver.connection import Result, read
 from dbjobs.store.sqlserver.driver import is_freetds
 from dbjobs.store.sqlserver.errors import nothing_stored, translated
@@ -40,10 +41,7 @@ class Batches:
     """
 
     def __init__(self, schema: str, *, callers: bool = False) -> None:
-        def named(text: str) -> str:
-            return text.replace("dbjobs.", f"[{schema}].").replace("dbjobs_history", f"{schema}_history")
-
-        self.statements = Statements("sqlserver", named, lambda number, parameter: "?")
+        self.statements = Statements("sqlserver", in_schema("sqlserver", schema), lambda number, parameter: "?")
         opening = self.statements.text("open_callers_batch") if callers else self.statements.text("open_batch")
         self._opening = opening + ";\n"
         self._batches: dict[str, Statement] = {}
@@ -166,7 +164,7 @@ class BlockingConnection:
 
 
 def _looked_at(work: asyncio.Future[Result]) -> None:
-    """An error of what was given up is nobody's."""
+    """Ignore the error of a call that was given up."""
     if not work.cancelled():
         work.exception()
 

@@ -1,4 +1,4 @@
-"""The thread in which all work on a connection is done. A call of the driver may hang: the thread is left to it."""
+"""The thread that does all work on a connection. If a call of the driver hangs, the thread is abandoned."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from typing import Any
 class ConnectionThread:
     """A thread that does one thing after the other, as an executor of a single thread does.
 
-    But nobody waits for it, and neither does the end of the process (it is a daemon): a thread of
-    ``concurrent.futures`` that hangs in the driver would keep the process from ending.
+    Unlike a thread of ``concurrent.futures`` it is a daemon: one that hangs in the driver does not keep the process
+    alive.
     """
 
     def __init__(self) -> None:

@@ -84,7 +84,7 @@ def parse(url: str) -> Target:
         if not name or any(sign in name for sign in "={};[]"):
             raise InvalidUrl(f"database URL option {name!r} is no word of an ODBC connection string")
     if own.get("driver") is None or is_freetds(own["driver"]) or "odbc driver" in own["driver"].lower():
-        # The drivers pass a misspelt word by in silence. What another driver knows is its own affair.
+        # The drivers ignore a misspelt word silently. Words of other drivers are not checked.
         check_known(
             [name.lower() for name in others],
             {*_WORDS.split(), *_OWN_OPTIONS},

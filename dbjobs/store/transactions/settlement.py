@@ -23,7 +23,7 @@ from dbjobs.store import repository
 from dbjobs.store.counters import handler_counter
 from dbjobs.store.database import Database, Session
 from dbjobs.store.records import Outcome, Ready
-from dbjobs.store.retrying import CONFLICT_RETRIES
+from dbjobs.store.retrying import CONFLICT_RETRIES, repeats_itself
 from dbjobs.store.transactions.dependencies import Follower
 from dbjobs.store.transactions.retrying import with_months
 
@@ -175,6 +175,7 @@ class Settling:
             for outcome in finals:
                 del self._left[outcome.id]
 
+    @repeats_itself
     async def _unless_locked(
         self, db: Database, outcomes: Sequence[Outcome], statement: Callable[[Sequence[Outcome]], Awaitable[T]]
     ) -> T | None:
@@ -251,7 +252,7 @@ def _frees_a_lane(outcome: Outcome) -> bool:
 
 
 def _cancelled(outcome: Outcome) -> Outcome:
-    """A job that was to run again, but is lost or shall be cancelled: the fence tells which."""
+    """Turn a retry or hand-back that did not apply into a cancellation; the fence rejects it if the attempt is lost."""
     return replace(
         outcome,
         kind="cancelled",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import select
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -22,6 +23,7 @@ from tests.conformance.raw import Raw
 from tests.servers import Target
 from tests.servers.proxy import Link, Proxy
 
+# Most of it is about our side of a connection, and runs once: the two servers say the same there.
 pytestmark = pytest.mark.dialect("mysql")
 
 # An engine's with such a lease gives a statement up after 2 s, and then the end of its connection after 0.5 s.
@@ -93,6 +95,7 @@ def test_the_limits_of_an_engine_follow_its_lease() -> None:
     assert Limits(10.0, 5.0).following(3600.0) == Limits(5.0, 5.0, 4.0, 5.0, 3600.0)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("how", ["lost", "unanswered"])
 @pytest.mark.parametrize("word", ["BEGIN", "job_queue", "COMMIT"])
 async def test_a_round_trip_that_is_swallowed_ends_and_so_does_its_connection(
@@ -109,6 +112,7 @@ async def test_a_round_trip_that_is_swallowed_ends_and_so_does_its_connection(
     assert not await raw.somebody_is_in_a_transaction()
 
 
+@pytest.mark.once
 async def test_a_rollback_that_is_swallowed_ends(db: MysqlDatabase, raw: Raw, proxy: Proxy) -> None:
     lost = swallow(proxy, b"ROLLBACK", "lost")
     with at_once():
@@ -119,6 +123,7 @@ async def test_a_rollback_that_is_swallowed_ends(db: MysqlDatabase, raw: Raw, pr
     assert await raw.rows("SELECT queue FROM dbjobs.job_queue") == [("other",)]
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("by", ["task", "scope"])
 async def test_a_task_can_be_ended_while_its_commit_is_swallowed(db: MysqlDatabase, proxy: Proxy, by: str) -> None:
     lost = swallow(proxy, b"COMMIT", "lost")
@@ -130,6 +135,7 @@ async def test_a_task_can_be_ended_while_its_commit_is_swallowed(db: MysqlDataba
             await task
 
 
+@pytest.mark.once
 async def test_a_login_that_is_swallowed_ends(url: str, proxy: Proxy) -> None:
     proxy.silence(new=True)
     database = MysqlDatabase(proxy.url(url)).for_engine(LEASE_SECONDS)
@@ -137,6 +143,7 @@ async def test_a_login_that_is_swallowed_ends(url: str, proxy: Proxy) -> None:
         await database.open()
 
 
+@pytest.mark.once
 async def test_a_database_whose_connections_have_died_silently_is_closed(db: MysqlDatabase, proxy: Proxy) -> None:
     await set_paused(db, "q")
     proxy.silence(new=True)
@@ -150,10 +157,16 @@ async def test_a_connection_that_the_server_has_closed_while_it_lay_idle_fails_n
 ) -> None:
     """Also where the event loop has not come to hear of it: the loop is blocked while the server closes it."""
     await set_paused(db, "q")
+    assert db._pool is not None
+    [idle] = db._pool._idle
+    assert idle._end._transport is not None
+    farewell = select.poll()
+    farewell.register(idle._end._transport.get_extra_info("socket").fileno(), select.POLLIN)
 
     def drop() -> None:
         asyncio.run(raw.drop_connections())
-        time.sleep(0.5)  # the server says that it has closed a connection a little before its farewell arrives here
+        # The server says that it has closed a connection a little before its farewell arrives here.
+        assert farewell.poll(20_000), "no farewell"
 
     dropping = threading.Thread(target=drop)
     dropping.start()
@@ -164,6 +177,7 @@ async def test_a_connection_that_the_server_has_closed_while_it_lay_idle_fails_n
         await set_paused(db, "q")
 
 
+@pytest.mark.once
 async def test_a_connection_lost_at_its_first_word_is_replaced(db: MysqlDatabase, raw: Raw, proxy: Proxy) -> None:
     def on_sent(link: Link, sent: bytes) -> None:
         if b"BEGIN" in sent:
@@ -199,6 +213,7 @@ async def _ended(raw: Raw) -> bool:
     return not await raw.somebody_is_in_a_transaction()
 
 
+@pytest.mark.once
 async def test_a_worker_goes_on_after_its_connections_have_died_silently(url: str, proxy: Proxy) -> None:
     """Within a lease or so, and without losing a job."""
     lease_seconds = 4.0
@@ -221,6 +236,7 @@ async def test_a_worker_goes_on_after_its_connections_have_died_silently(url: st
     assert sorted(set(ran)) == [1, 2]
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("how", ["lost", "unanswered"])
 async def test_a_swallowed_commit_of_outcomes_stops_neither_them_nor_the_node(url: str, proxy: Proxy, how: str) -> None:
     jobs = Jobs(proxy.url(url))

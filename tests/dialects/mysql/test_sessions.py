@@ -16,7 +16,7 @@ from tests.conformance.helpers import eventually
 from tests.conformance.raw import Raw
 from tests.servers import Target
 
-pytestmark = pytest.mark.dialect("mysql")
+pytestmark = [pytest.mark.dialect("mysql"), pytest.mark.fresh]
 
 
 @pytest.fixture

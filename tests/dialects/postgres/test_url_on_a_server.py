@@ -11,7 +11,7 @@ from dbjobs.store.database import make_database
 from tests.conformance.raw import Raw
 from tests.servers import Target
 
-pytestmark = pytest.mark.dialect("postgres")
+pytestmark = [pytest.mark.dialect("postgres"), pytest.mark.fresh]
 
 # What providers and libpq's users add to a URL.
 OPTIONS = (

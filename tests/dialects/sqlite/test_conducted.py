@@ -12,12 +12,14 @@ import pytest
 
 from dbjobs import Jobs
 from dbjobs.store import repository
+from dbjobs.store.sqlite import transaction
 
 
 @pytest.mark.parametrize("kind", ["ref_id", "depends_on", "batch"])
 async def test_a_loop_that_is_blocked_amid_an_enqueue_keeps_nobody_from_the_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
+    monkeypatch.setattr(transaction, "PAUSE_SECONDS", 600.0)  # after it, a transaction is rolled back
     path = tmp_path / "jobs.db"
     jobs = Jobs(f"sqlite:///{path}")
 
@@ -30,7 +32,7 @@ async def test_a_loop_that_is_blocked_amid_an_enqueue_keeps_nobody_from_the_file
 
     def another_writes() -> None:
         """In the loop's own thread, so the loop does nothing else meanwhile."""
-        with closing(sqlite3.connect(path, timeout=1.5)) as another:
+        with closing(sqlite3.connect(path, timeout=20)) as another:
             another.execute("CREATE TABLE another (id INTEGER)")
             another.commit()
         written.append(True)

@@ -32,10 +32,11 @@ def test_every_file_parses() -> None:
 
 def test_every_statement_of_the_benchmark_parses(tmp_path: Path) -> None:
     pytest.importorskip("pyodbc", reason="SQL Server's driver is not installed", exc_type=ImportError)
-    from benchmarks import raw_sqlserver, sqlserver_tables
+    from benchmarks.raw import sqlserver as raw
+    from benchmarks.tables import sqlserver as tables
 
     files = []
-    for module in (raw_sqlserver, sqlserver_tables):
+    for module in (raw, tables):
         for name, text in vars(module).items():
             if name.isupper() and isinstance(text, str) and name not in ("_COLUMNS", "_FILLED", "NOOP"):
                 files.append(tmp_path / f"{module.__name__}{name}.sql")

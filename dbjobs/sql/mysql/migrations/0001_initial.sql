@@ -225,8 +225,8 @@ CREATE TABLE IF NOT EXISTS dbjobs_ended_parent (
     state       VARCHAR(20) NOT NULL
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE={bytewise};
 
--- Batches as changes, which add up: whoever adds to a batch, or ends a job of one, appends a row, and nobody waits for
--- another one's. fold_batches replaces the rows of a batch by one.
+-- Batches as changes, which add up: a transaction that adds to a batch, or ends a job of one, appends a row, and nobody
+-- waits for another one's. fold_batches replaces the rows of a batch by one.
 CREATE TABLE IF NOT EXISTS dbjobs_job_batch (
     id          BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY,
     batch_id    VARCHAR(255) NOT NULL,

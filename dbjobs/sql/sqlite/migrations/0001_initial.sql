@@ -71,7 +71,7 @@ CREATE INDEX dbjobs_background_job_due ON dbjobs_background_job (run_after)
 -- Serves rescue: what did this node hold?
 CREATE INDEX dbjobs_background_job_node ON dbjobs_background_job (node_id)
     WHERE node_id IS NOT NULL;
--- Serves the heartbeat: which of my jobs shall be cancelled?
+-- Serves the heartbeat: which of my jobs are to be cancelled?
 CREATE INDEX dbjobs_background_job_cancel ON dbjobs_background_job (node_id)
     WHERE cancel_requested_at IS NOT NULL;
 -- Serves find_expired: only jobs that have never started, so that those in back-off cost the look nothing.

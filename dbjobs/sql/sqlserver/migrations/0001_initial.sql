@@ -77,7 +77,7 @@ CREATE INDEX background_job_lane ON dbjobs.background_job (worker, priority, id)
 CREATE INDEX background_job_due ON dbjobs.background_job (run_after) WHERE state = N'scheduled';
 -- Serves rescue: what did this node hold?
 CREATE INDEX background_job_node ON dbjobs.background_job (node_id) WHERE node_id IS NOT NULL;
--- Serves the heartbeat: which of my jobs shall be cancelled?
+-- Serves the heartbeat: which of my jobs are to be cancelled?
 CREATE INDEX background_job_cancel ON dbjobs.background_job (node_id) WHERE cancel_requested_at IS NOT NULL;
 -- Serves find_expired: only jobs that have never started, so that those in back-off cost the look nothing.
 CREATE INDEX background_job_expiry ON dbjobs.background_job (expires_at)
@@ -200,8 +200,8 @@ CREATE TABLE dbjobs.job_log (
     message         nvarchar(max) NOT NULL
 );
 
--- Months that history has a place for, as numbers (202607). Whoever writes to a month holds its row here, so that
--- retention cannot drop a month under a write.
+-- Months that history has a place for, as numbers (202607). A transaction that writes to a month holds its row here, so
+-- that retention cannot drop a month under a write.
 CREATE TABLE dbjobs.history_month (month int NOT NULL CONSTRAINT history_month_pkey PRIMARY KEY);
 
 -- In which months did jobs of an older month end? Retention goes by the end: a job that has waited for longer than

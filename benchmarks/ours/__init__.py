@@ -1,0 +1,1 @@
+"""dbjobs under the scenarios, and its workers."""
