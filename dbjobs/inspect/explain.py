@@ -11,6 +11,7 @@ from dbjobs.models import FINAL_STATES, Job, JobState, NodeInfo, QueueInfo
 from dbjobs.store import repository
 from dbjobs.store.database import Database
 from dbjobs.store.repository.explaining import Surroundings
+from dbjobs.wording import counted
 
 # Jobs in front of this one are counted up to here: an answer may not cost by the backlog.
 BOUND = 10_000
@@ -54,7 +55,7 @@ def _ended(job: Job) -> Reason:
         return Reason(code=ReasonCode.COMPLETED, text=f"It completed at {when}, in attempt {job.attempt}.", facts=facts)
     facts |= {"error_code": job.error_code, "error": job.error}
     if job.state is JobState.FAILED:
-        text = f"It failed at {when}, after {_counted(job.attempt, 'attempt')}: {job.error}."
+        text = f"It failed at {when}, after {counted(job.attempt, 'attempt')}: {job.error}."
         return Reason(code=ReasonCode.FAILED, text=text, facts=facts)
     return Reason(code=ReasonCode.CANCELLED, text=f"It was cancelled at {when}: {job.error}.", facts=facts)
 
@@ -224,11 +225,11 @@ class _View:
         facts: dict[str, Any] = {"ahead": self._around.queue_ahead}
         if at_limit:
             text = f"Queue {self._job.queue!r} is at its limit of {limits[at_limit[0]]} on "
-            text += f"{_counted(len(at_limit), 'node')}."
+            text += f"{counted(len(at_limit), 'node')}."
             yield Reason(code=ReasonCode.QUEUE_AT_LIMIT, text=text, facts=facts | {"nodes": at_limit})
         full = [id for id in busy if id not in at_limit]
         if full:
-            text = f"All slots of {_counted(len(full), 'node')} are busy."
+            text = f"All slots of {counted(len(full), 'node')} are busy."
             yield Reason(code=ReasonCode.SLOTS_BUSY, text=text, facts=facts | {"nodes": full})
 
     def _limit(self, node: NodeInfo) -> int | None:
@@ -262,11 +263,7 @@ def _moment(value: datetime | None) -> str:
     return "an unknown time" if value is None else f"{value:%Y-%m-%d %H:%M:%S}Z"
 
 
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}" + ("" if count == 1 else "s")
-
-
 def _come_first(count: int, of: str) -> str:
     if count == 1:
         return f"1 job of {of} comes first"
-    return f"{count}{'+' if count >= BOUND else ''} jobs of {of} come first"
+    return f"{'At least ' if count >= BOUND else ''}{counted(count, 'job')} of {of} come first"
