@@ -10,7 +10,7 @@ from tests.cli import Cli
 from tests.servers.processes import Spawn
 
 # What they say is the same for every database; what they ask is tested on each.
-pytestmark = pytest.mark.dialect("sqlite")
+pytestmark = pytest.mark.once
 
 
 def test_jobs_are_found_explained_and_run_once_more(tmp_path: Path, url: str, spawn: Spawn) -> None:
