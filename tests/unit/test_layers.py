@@ -22,8 +22,9 @@ LAYERS = (
     ("context", "transaction", "commands", "users"),
     ("asgi",),
     ("engine",),
-    ("client", "queues"),
+    ("client", "queues", "requests"),
     ("",),  # what users import: everything else that stands in dbjobs/ itself
+    ("requestlog",),
     ("demo",),
     ("cli", "__main__"),
 )

@@ -65,6 +65,7 @@ class SqliteDatabase:
         self._writer: Writer | None = None
         self._readers: Readers | None = None
         self._nodes: Readers | None = None
+        self._requests: Readers | None = None
 
     async def open(self) -> None:
         if sqlite3.sqlite_version_info < MINIMUM_VERSION:
@@ -88,8 +89,8 @@ class SqliteDatabase:
             raise
 
     async def close(self) -> None:
-        threads = [thread for thread in (self._readers, self._nodes, self._writer) if thread is not None]
-        self._inbox = self._writer = self._readers = self._nodes = None
+        threads = [t for t in (self._readers, self._nodes, self._requests, self._writer) if t is not None]
+        self._inbox = self._writer = self._readers = self._nodes = self._requests = None
         for thread in threads:
             thread.stop()
 
@@ -211,8 +212,13 @@ class SqliteDatabase:
 
     def _thread_of(self, script: Script) -> Readers | Writer:
         """Where a statement is run."""
-        if self._nodes is None or self._readers is None:
+        if self._nodes is None or self._readers is None or self._inbox is None:
             raise _not_open()
+        if script.requests_only and not script.reads_only:
+            # The request log's files have a thread of their own, too, made when it is needed: it holds up no job.
+            if self._requests is None:
+                self._requests = Readers(self._inbox, 1, self._connect_reader, "requests")
+            return self._requests
         if script.nodes_only:
             return self._nodes
         return self._readers if script.reads_only else self._opened
