@@ -12,13 +12,15 @@ from benchmarks.run import Run, run
 from benchmarks.scenarios import SCENARIOS
 from benchmarks.server import NoServer
 from benchmarks.soak.run import main as soak
+from benchmarks.soak.schedules import main as schedules
 
 
 def main() -> None:
     """Parse the arguments, measure, print; the exit code is 1 if dbjobs failed in a scenario."""
-    if sys.argv[1:2] == ["soak"]:
+    apart = {"soak": soak, "schedules": schedules}
+    if sys.argv[1:2] and sys.argv[1] in apart:
         try:
-            sys.exit(0 if soak(sys.argv[2:]) else 1)
+            sys.exit(0 if apart[sys.argv[1]](sys.argv[2:]) else 1)
         except NoServer as error:
             sys.exit(str(error))
     parser = _parser()
@@ -49,7 +51,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks",
         description=__doc__,
-        epilog=f"scenarios:\n{listed}\n\n'python -m benchmarks soak --help' tells of the soak, which measures no rate.",
+        epilog=f"scenarios:\n{listed}\n\n'python -m benchmarks soak --help' and "
+        "'python -m benchmarks schedules --help' tell of two runs that measure no rate.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("scenario", nargs="*", help="which ones (default: all)")

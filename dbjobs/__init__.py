@@ -1,8 +1,11 @@
 """dbjobs: durable background jobs in the database you already have."""
 
+from dbjobs.asgi.response import ApiResponse
 from dbjobs.commands.registry import Command
 from dbjobs.context import JobContext
+from dbjobs.engine.transient.run import Run
 from dbjobs.errors import (
+    ApiFailed,
     AttemptLost,
     Cancel,
     DatabaseError,
@@ -17,20 +20,33 @@ from dbjobs.errors import (
     MissingDriver,
     MissingPermission,
     NotRunning,
+    NotStored,
     PayloadTooLarge,
     RefIdBusy,
     RefIdExists,
     RetryAfter,
+    RunCancelled,
     SchemaTooNew,
     SchemaTooOld,
+    TooManyRuns,
     UnknownCommand,
     UnknownJob,
+    UnknownTask,
+    UnknownUser,
     WorkersStopped,
     WrongLoop,
 )
+from dbjobs.graphs import Batch, Graph, GraphJob
+from dbjobs.inspect.conditions import JobSearch, Where
+from dbjobs.inspect.numbers import Counts, NodeStat, Spread, Stat, WorkerStat, WorkerStats
+from dbjobs.inspect.reasons import Explanation, Reason, ReasonCode
+from dbjobs.inspect.search import Found
+from dbjobs.inspect.workers import WorkerAdmin
 from dbjobs.jobs import Jobs
 from dbjobs.log_filter import JobFilter
 from dbjobs.models import (
+    ApiCommandOptions,
+    ApiOptions,
     Backoff,
     BatchProgress,
     CommandOptions,
@@ -45,23 +61,44 @@ from dbjobs.models import (
     LogLine,
     NodeInfo,
     QueueInfo,
+    QuickRetry,
+    RecurringOptions,
+    RunLine,
+    RunOptions,
+    RunRecord,
+    RunTimings,
+    SubmitOptions,
+    TaskOptions,
 )
+from dbjobs.schedule import Schedule
+from dbjobs.scheduled import ScheduledTask, TaskRun
 from dbjobs.transaction import Transaction
+from dbjobs.users import current_user
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "ApiCommandOptions",
+    "ApiFailed",
+    "ApiOptions",
+    "ApiResponse",
     "AttemptLost",
     "Backoff",
+    "Batch",
     "BatchProgress",
     "Cancel",
     "Command",
     "CommandOptions",
+    "Counts",
     "DatabaseError",
     "DatabaseUnavailable",
     "DbjobsError",
     "EnqueueManyOptions",
     "EnqueueOptions",
+    "Explanation",
+    "Found",
+    "Graph",
+    "GraphJob",
     "HandlerProcessError",
     "InvalidOption",
     "InvalidRequest",
@@ -74,6 +111,7 @@ __all__ = [
     "JobFilter",
     "JobOptions",
     "JobRef",
+    "JobSearch",
     "JobState",
     "JobSummary",
     "Jobs",
@@ -81,17 +119,44 @@ __all__ = [
     "MissingDriver",
     "MissingPermission",
     "NodeInfo",
+    "NodeStat",
     "NotRunning",
+    "NotStored",
     "PayloadTooLarge",
     "QueueInfo",
+    "QuickRetry",
+    "Reason",
+    "ReasonCode",
+    "RecurringOptions",
     "RefIdBusy",
     "RefIdExists",
     "RetryAfter",
+    "Run",
+    "RunCancelled",
+    "RunLine",
+    "RunOptions",
+    "RunRecord",
+    "RunTimings",
+    "Schedule",
+    "ScheduledTask",
     "SchemaTooNew",
     "SchemaTooOld",
+    "Spread",
+    "Stat",
+    "SubmitOptions",
+    "TaskOptions",
+    "TaskRun",
+    "TooManyRuns",
     "Transaction",
     "UnknownCommand",
     "UnknownJob",
+    "UnknownTask",
+    "UnknownUser",
+    "Where",
+    "WorkerAdmin",
+    "WorkerStat",
+    "WorkerStats",
     "WorkersStopped",
     "WrongLoop",
+    "current_user",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from contextvars import ContextVar
 from datetime import datetime
@@ -11,7 +11,7 @@ from typing import Any, Protocol, TypeVar, Unpack, overload
 import msgspec
 
 from dbjobs.commands.codec import Storable
-from dbjobs.errors import Cancel, InvalidOption
+from dbjobs.errors import Cancel, InvalidOption, NotStored
 from dbjobs.models import EnqueueOptions, Job, JobRef
 from dbjobs.store.records import Claimed
 from dbjobs.store.repository.rows import moment_of
@@ -39,6 +39,32 @@ AsyncBare = (
 AsyncHandler = Callable[[Q], Awaitable[R]] | Callable[[Q, "JobContext"], Awaitable[R]]
 PlainBare = Callable[[], P] | Callable[["JobContext"], P] | Callable[[None], P] | Callable[[None, "JobContext"], P]
 PlainHandler = Callable[[Q], P] | Callable[[Q, "JobContext"], P]
+
+# Class commands: a class whose objects have a method ``run`` of one of these shapes.
+_Request = TypeVar("_Request", contravariant=True)
+_Response = TypeVar("_Response", covariant=True)
+
+
+class _Runs(Protocol[_Response]):
+    def run(self, /) -> _Response: ...
+
+
+class _RunsInJob(Protocol[_Response]):
+    def run(self, job: JobContext, /) -> _Response: ...
+
+
+class _Takes(Protocol[_Request, _Response]):
+    def run(self, request: _Request, /) -> _Response: ...
+
+
+class _TakesInJob(Protocol[_Request, _Response]):
+    def run(self, request: _Request, job: JobContext, /) -> _Response: ...
+
+
+AsyncBareClass = type[_Runs[Awaitable[R]]] | type[_RunsInJob[Awaitable[R]]]
+AsyncClass = type[_Takes[Q, Awaitable[R]]] | type[_TakesInJob[Q, Awaitable[R]]]
+PlainBareClass = type[_Runs[P]] | type[_RunsInJob[P]]
+PlainClass = type[_Takes[Q, P]] | type[_TakesInJob[Q, P]]
 
 
 class Named(Protocol):
@@ -84,16 +110,23 @@ class JobContext:
     """
 
     __slots__ = (
+        # The two that have no value yet cost a job nothing: what an error entry says beside the error (see asgi), and
+        # the user, once resolved (see users).
+        "_details",
         "_executed_body",
         "_job",
         "_response",
         "_services",
         "_settled",
+        "_user",
         "cancelled",
         "node_id",
         "progress_value",
         "status",
     )
+
+    _details: Mapping[str, Any]
+    _user: Any
 
     def __init__(self, job: Claimed, services: Services, node_id: int) -> None:
         self._job = job
@@ -111,12 +144,23 @@ class JobContext:
 
     @property
     def id(self) -> int:
-        """The job's number."""
+        """The job's number; below zero for a transient run (``-run.id``)."""
         return self._job.id
 
     @property
+    def is_transient(self) -> bool:
+        """True if this is a transient run (``Jobs.run``), which is not stored."""
+        return self._job.id < 0
+
+    @property
     def ref(self) -> JobRef:
-        """A reference to this job, as ``enqueue`` returned it."""
+        """A reference to this job, as ``enqueue`` returned it.
+
+        Raises:
+            NotStored: this is a transient run.
+        """
+        if self.is_transient:
+            raise NotStored("job.ref: a transient run is not stored, so nothing can refer to it; enqueue it instead")
         return JobRef(self._job.id, self._job.ref_id)
 
     @property
@@ -165,6 +209,11 @@ class JobContext:
         return self._job.user_id
 
     @property
+    def user(self) -> Any:
+        """What the application's ``user_resolver`` has made of ``user_id``; None without one."""
+        return getattr(self, "_user", None)
+
+    @property
     def created_by(self) -> str | None:
         """Who enqueued it."""
         return self._job.created_by
@@ -178,6 +227,11 @@ class JobContext:
     def parent_id(self) -> int | None:
         """The job that enqueued this one."""
         return self._job.parent_id
+
+    @property
+    def parent_of_children(self) -> int | None:
+        """The parent of what this handler enqueues: its job; in a transient run the job that has called it, if any."""
+        return self._job.parent_id if self.is_transient else self._job.id
 
     @property
     def _callback_pending(self) -> bool:
@@ -243,6 +297,18 @@ class JobContext:
     async def enqueue(self, command: str | Named, request: Any = None, /, **how: Unpack[EnqueueOptions]) -> JobRef: ...
     @overload
     async def enqueue(
+        self, command: AsyncBareClass[R], request: None = None, /, **how: Unpack[EnqueueOptions]
+    ) -> JobRef[R]: ...
+    @overload
+    async def enqueue(self, command: AsyncClass[Q, R], request: Q, /, **how: Unpack[EnqueueOptions]) -> JobRef[R]: ...
+    @overload
+    async def enqueue(
+        self, command: PlainBareClass[P], request: None = None, /, **how: Unpack[EnqueueOptions]
+    ) -> JobRef[P]: ...
+    @overload
+    async def enqueue(self, command: PlainClass[Q, P], request: Q, /, **how: Unpack[EnqueueOptions]) -> JobRef[P]: ...
+    @overload
+    async def enqueue(
         self, command: AsyncBare[R], request: None = None, /, **how: Unpack[EnqueueOptions]
     ) -> JobRef[R]: ...
     @overload
@@ -255,8 +321,11 @@ class JobContext:
     async def enqueue(self, command: PlainHandler[Q, P], request: Q, /, **how: Unpack[EnqueueOptions]) -> JobRef[P]: ...
     async def enqueue(self, command: Any, request: Any = None, /, **how: Any) -> JobRef[Any]:
         """Enqueue another job with this one as its parent (see ``Jobs.enqueue``)."""
-        how.setdefault("parent_id", self.id)
-        return await self._services.enqueue(command, request, **how)
+        token = current_job.set(self)  # it gets this parent and this user, wherever this is called
+        try:
+            return await self._services.enqueue(command, request, **how)
+        finally:
+            current_job.reset(token)
 
     async def parents(self) -> list[Job]:
         """The jobs that this one depended on, as they ended, in the order given at enqueue."""
@@ -278,6 +347,7 @@ class JobContext:
         Raises:
             InvalidOption: at the end of the block, if a statement was not awaited; everything is rolled back.
             AttemptLost: at the end of the block, if the attempt is no longer ours; everything is rolled back.
+            NotStored: this is a transient run.
         """
         return self._services.transaction(self)
 

@@ -40,6 +40,10 @@ class UnknownJob(DbjobsError):
     """No job, live or in history, has this id or ref_id."""
 
 
+class UnknownTask(DbjobsError):
+    """No scheduled task has this name."""
+
+
 class RefIdExists(DbjobsError):
     """The ref_id is taken and the caller asked for ``on_conflict="raise"``."""
 
@@ -119,8 +123,49 @@ class AttemptLost(DbjobsError):
     """This attempt is no longer ours: its lease ran out, or another node finished the job."""
 
 
+class UnknownUser(DbjobsError):
+    """The ``user_resolver`` knows no user for a job's ``user_id``; the job has failed, and is not tried again."""
+
+
+class ApiFailed(DbjobsError):
+    """An application has answered an API job with a status that is no success.
+
+    Args:
+        status: the HTTP status.
+        message: the status, and what the answer says.
+        retry: the job may be tried again (408, 423, 425, 429 and 5xx).
+        retry_after_seconds: what the answer's Retry-After asks for; None without one.
+    """
+
+    def __init__(self, status: int, message: str, *, retry: bool, retry_after_seconds: float | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.retry = retry
+        self.retry_after_seconds = retry_after_seconds
+
+
 class JobFailed(DbjobsError):
     """A transient run, or a job waited for with ``raise_on_failure=True``, ended without success."""
+
+
+class RunCancelled(JobFailed):
+    """A transient run was ended from outside: by ``cancel``, by the stop of its node, or with its node's lease.
+
+    Args:
+        reason: ``"cancel"``, ``"shutdown"`` or ``"lost"``.
+    """
+
+    def __init__(self, message: str, reason: str = "cancel") -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class TooManyRuns(DbjobsError):
+    """As many transient runs wait or run in this process as ``max_transient`` allows; this one was not taken."""
+
+
+class NotStored(DbjobsError):
+    """The handler asked for what only a stored job has, and this is a transient run."""
 
 
 class NotRunning(DbjobsError):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 import math
 import signal
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
-from contextlib import ExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, asynccontextmanager
 from datetime import timedelta
 from types import TracebackType
 from typing import Any, Literal, Self, TypeVar, Unpack, cast, overload
@@ -14,19 +14,47 @@ from typing import Any, Literal, Self, TypeVar, Unpack, cast, overload
 import anyio
 from msgspec.structs import replace
 
+from dbjobs.api_calls import ApiCalls
+from dbjobs.asgi.api_jobs import ApiJobs
+from dbjobs.asgi.handlers import REQUEST_TYPE
 from dbjobs.client.client import Client
 from dbjobs.client.sync import SyncJobs
 from dbjobs.commands import options as job_options
+from dbjobs.commands.dependencies import Dependencies, Resolve
 from dbjobs.commands.registry import Command, Registry, ShouldRetry, base_row
 from dbjobs.commands.signature import Handler
-from dbjobs.context import AsyncBare, AsyncHandler, Named, P, PlainBare, PlainHandler, Q, R, current_job
+from dbjobs.context import (
+    AsyncBare,
+    AsyncBareClass,
+    AsyncClass,
+    AsyncHandler,
+    JobContext,
+    Named,
+    P,
+    PlainBare,
+    PlainBareClass,
+    PlainClass,
+    PlainHandler,
+    Q,
+    R,
+    current_job,
+)
 from dbjobs.engine.children import refusal
 from dbjobs.engine.settings import StartOptions, make_settings
 from dbjobs.engine.signals import signalled
 from dbjobs.engine.supervisor import Engine
+from dbjobs.engine.transient.run import Calls
 from dbjobs.errors import InvalidOption, JobFailed, UnknownJob, WorkersStopped
+from dbjobs.graphs import Batch, Graph
+from dbjobs.inspect import acting, numbers
+from dbjobs.inspect import explain as explaining
+from dbjobs.inspect import search as searching
+from dbjobs.inspect.conditions import JobSearch
+from dbjobs.inspect.numbers import By, Stat
+from dbjobs.inspect.reasons import Explanation
+from dbjobs.inspect.search import Found
+from dbjobs.inspect.workers import WorkerAdmin
 from dbjobs.models import (
-    BatchProgress,
     CommandOptions,
     EnqueueManyOptions,
     EnqueueOptions,
@@ -36,30 +64,35 @@ from dbjobs.models import (
     JobRef,
     JobState,
     JobSummary,
-    LiveFilter,
     LogLine,
     ManyOptions,
     MinuteStat,
     NodeInfo,
+    QuickRetry,
+    RecurringOptions,
 )
 from dbjobs.queues import QueueAdmin
+from dbjobs.requests import RequestAdmin
+from dbjobs.runs import DEFAULT_MAX_TRANSIENT, RunsAdmin, TransientCalls
+from dbjobs.schedule import Schedule
+from dbjobs.schedules import Schedules
 from dbjobs.store import repository
 from dbjobs.store.database import make_database
 from dbjobs.store.records import NewJob
-from dbjobs.store.repository.reading import JOB_FILTERS, LIVE_FILTERS
+from dbjobs.store.repository.reading import JOB_FILTERS
 from dbjobs.store.transactions.enqueueing import Parent
+from dbjobs.users import UserResolver, Users
 
 log = logging.getLogger("dbjobs")
 
 H = TypeVar("H", bound=Handler)
+U = TypeVar("U", bound=Callable[[Any], Any])
 
 Reference = JobRef[Any] | int
-# Jobs that one statement requeues.
-_PAGE = 500
 list_ = list  # `Jobs.list` hides the builtin in the annotations below it
 
 
-class Jobs:
+class Jobs(ApiCalls, TransientCalls):
     """Background jobs in one database.
 
     Args:
@@ -75,6 +108,13 @@ class Jobs:
             take, as many for the transactions of its handlers (``job.transaction()``), one for its heartbeat and,
             on PostgreSQL, one for notices: at most 3 * pool_size + 2, and 2 * pool_size + 2 where no handler
             opens a transaction. SQLite: the same threads serve the client and the node; the heartbeat has its own.
+        user_resolver: ``(user_id) -> user``, async or plain, called before the handler of a job that has a
+            ``user_id``, once an attempt; None means that there is no such user, and the job fails. What it gives is
+            ``current_user()`` and ``job.user``. A plain one is called in the event loop, so it must not wait.
+        user_resolver_in_thread: call a plain one in a thread, because it waits (for a database, say).
+        max_transient: transient runs that wait or run at the same time (see ``run``).
+        resolve: any container's look-up, plain or async: it is asked, when a node starts, for each type that a class
+            command needs and ``provide`` has not been told of.
 
     Raises:
         InvalidUrl, InvalidOption, MissingDriver: at once, nothing is connected yet.
@@ -90,6 +130,10 @@ class Jobs:
         max_payload_bytes: int = 1_048_576,
         migrate: bool = True,
         pool_size: int | None = None,
+        user_resolver: UserResolver | None = None,
+        user_resolver_in_thread: bool = False,
+        max_transient: int = DEFAULT_MAX_TRANSIENT,
+        resolve: Resolve | None = None,
     ) -> None:
         if pool_size is not None and (not isinstance(pool_size, int) or pool_size < 2):
             raise InvalidOption(f"pool_size={pool_size!r} must be a whole number >= 2")
@@ -99,11 +143,26 @@ class Jobs:
         base, _ = job_options.apply(base, {"retry_limit": retry_limit, "timeout": timeout}, where="Jobs")
         self.url = url
         self.schema = schema
-        self._registry = Registry(base)
+        self._registry = Registry(base, Dependencies(resolve))
+        self._api = ApiJobs(self._registry, max_payload_bytes=max_payload_bytes)
+        if user_resolver is not None:
+            self._registry.users = Users(user_resolver, in_thread=user_resolver_in_thread)
         self._max_payload_bytes = max_payload_bytes
         self._client = Client(lambda: make_database(url, schema=schema, pool_size=pool_size), migrate=migrate)
         self.queues = QueueAdmin(self._client)
+        self.schedules = Schedules(self._client, self._registry, self._api, max_payload_bytes)
+        self.requests = RequestAdmin(self._client)
+        self.workers = WorkerAdmin(self._client)
         self.sync = SyncJobs(self)
+        self.runs = RunsAdmin(
+            lambda: self._client,
+            self._registry,
+            Calls(self.enqueue, self._get_many),
+            self._row,
+            most=max_transient,
+            max_payload_bytes=max_payload_bytes,
+        )
+        self._client.before_close = self.runs.transients.close
 
     # --- commands -------------------------------------------------------------------------------
 
@@ -116,6 +175,9 @@ class Jobs:
         name: str | None = None,
         process: bool = False,
         should_retry: ShouldRetry | None = None,
+        quick_retry: QuickRetry | None = None,
+        tags: Sequence[str] = (),
+        version: int = 1,
         **defaults: Unpack[CommandOptions],
     ) -> H: ...
 
@@ -128,6 +190,9 @@ class Jobs:
         name: str | None = None,
         process: bool = False,
         should_retry: ShouldRetry | None = None,
+        quick_retry: QuickRetry | None = None,
+        tags: Sequence[str] = (),
+        version: int = 1,
         **defaults: Unpack[CommandOptions],
     ) -> Callable[[H], H]: ...
 
@@ -139,15 +204,23 @@ class Jobs:
         name: str | None = None,
         process: bool = False,
         should_retry: ShouldRetry | None = None,
+        quick_retry: QuickRetry | None = None,
+        tags: Sequence[str] = (),
+        version: int = 1,
         **defaults: Unpack[CommandOptions],
     ) -> Any:
         """Register a handler as a command; use as a decorator, with or without arguments.
 
         Args:
-            handler: ``(request)``, ``(request, job)``, ``(job: JobContext)`` or no arguments; async or not.
+            handler: ``(request)``, ``(request, job)``, ``(job: JobContext)`` or no arguments; async or not. Or a class
+                with such a method ``run``: each attempt makes an object of it, whose constructor gets what it asks
+                for by type (see ``provide``).
             name: by default the function's or the class's name.
             process: run a plain function in a worker process, which a timeout really kills.
             should_retry: ``(job, error) -> bool``, asked after a failure beside the retry limit.
+            quick_retry: try again at once, inside the same attempt (see QuickRetry).
+            tags: labels to find the command by (see ``tagged``).
+            version: of its requests; each ``upcast`` from a version makes it at least the next one.
             defaults: default options of its jobs (see CommandOptions).
 
         Returns:
@@ -158,19 +231,103 @@ class Jobs:
         """
 
         def register(function: H) -> H:
-            self._registry.add(function, name=name, process=process, should_retry=should_retry, defaults=dict(defaults))
+            self._registry.add(
+                function,
+                name=name,
+                process=process,
+                should_retry=should_retry,
+                quick_retry=quick_retry,
+                tags=tags,
+                version=version,
+                defaults=dict(defaults),
+            )
             return function
 
         return register if handler is None else register(handler)
 
-    def declare(self, name: str, **defaults: Unpack[CommandOptions]) -> Command:
-        """Make a command known that only other processes can run, so that it can be enqueued here by name."""
-        return self._registry.declare(name, dict(defaults))
+    def declare(self, name: str, *, version: int = 1, **defaults: Unpack[CommandOptions]) -> Command:
+        """Make a command known that only other processes can run, so that it can be enqueued here by name.
+
+        Args:
+            version: of the requests that are enqueued here.
+        """
+        return self._registry.declare(name, dict(defaults), version)
+
+    def recurring(self, schedule: Schedule, **how: Unpack[RecurringOptions]) -> Callable[[H], H]:
+        """Run a command again and again; use as a decorator beside ``@jobs.command``, also several times.
+
+        The task is stored when a node starts. A start that changes nothing writes nothing: not the task's last run, not
+        its pause. It is fired by nodes that declare it, once for each of its times, on however many nodes.
+
+        Args:
+            schedule: ``Schedule.cron("0 9 * * 1-5", tz="Europe/Paris")``, ``Schedule.every(60)``, ``Schedule.daily``.
+            how: see RecurringOptions, TaskOptions and CommandOptions.
+
+        Returns:
+            The handler itself, unchanged.
+
+        Raises:
+            InvalidOption: the name is taken, an option is unknown or of the wrong type. InvalidRequest.
+        """
+        return self.schedules.declare(schedule, **how)
 
     @property
     def commands(self) -> list_[str]:
         """Names of the commands that this process can run."""
+        return self._registry.names()
+
+    @property
+    def stored_commands(self) -> list_[str]:
+        """The names that their jobs are stored under: one for each version of a request that is known here."""
         return self._registry.runnable()
+
+    def tagged(self, *tags: str) -> list_[str]:
+        """Names of the commands that this process can run and that have all these tags."""
+        return self._registry.names(tags)
+
+    def upcast(self, command: Any, *, from_version: int) -> Callable[[U], U]:
+        """Register how a request of an old version of a command becomes one of the next; use as a decorator.
+
+        The function takes the old request, as the type that it declares for it or as decoded JSON, and returns the
+        new one, or plain data for it. From here on the command's requests have at least version ``from_version + 1``,
+        and jobs are stored under a name that says so (``send@2``): a node that does not know it leaves them to one
+        that does. What was stored before goes through all the steps when its job runs.
+
+        Args:
+            command: the handler, or the command's name.
+            from_version: what the function takes; requests from before the first upcast have version 1.
+
+        Raises:
+            UnknownCommand. InvalidOption: there is such a step already, or the function cannot be used.
+        """
+
+        def register(function: U) -> U:
+            self._registry.upcast(command, function, from_version=from_version)
+            return function
+
+        return register
+
+    # --- dependencies ---------------------------------------------------------------------------
+
+    def provide(self, kind: Any, factory: Callable[..., Any]) -> None:
+        """Say how a type is made that constructors of class commands ask for.
+
+        It is made once for each node, when that starts, if a command of it needs the type; what is a context manager
+        is entered, and left when the node stops, in reverse order.
+
+        Args:
+            kind: the type.
+            factory: a plain or async function, a generator with one yield, or anything that returns a (async) context
+                manager. Its own parameters are found by type, too.
+
+        Raises:
+            InvalidOption: the type is provided already, or a parameter of the factory has no type.
+        """
+        self._registry.dependencies.provide(kind, factory)
+
+    def override(self, kind: Any, value: Any) -> AbstractContextManager[None]:
+        """Give this value to constructors that ask for a type while the block runs: for tests."""
+        return self._registry.dependencies.override(kind, value)
 
     # --- life -----------------------------------------------------------------------------------
 
@@ -220,10 +377,16 @@ class Jobs:
         if self._client.is_working:
             raise InvalidOption("start: the workers of this Jobs object are running already")
         settings = make_settings(**options)
+        self._api.refresh()
         in_processes = [name for name in self.commands if self._registry.find(name).process]
         if in_processes and (reason := refusal()) is not None:
             raise InvalidOption(f"start: command {in_processes[0]!r}: {reason}")
-        async with self, self._client.engine_database(settings.lease_seconds) as db:
+        self._registry.check_versions()
+        async with (
+            self,
+            self._registry.dependencies.opened(self._registry.wanted()),
+            self._client.engine_database(settings.lease_seconds) as db,
+        ):
             engine = Engine(
                 db,
                 self._registry,
@@ -233,7 +396,10 @@ class Jobs:
                 get_many=self._get_many,
                 on_finished=self._client.waits.ended,
                 on_reconnected=self._client.distrust,
+                transients=self.runs.transients,
+                tasks=self.schedules.names,
             )
+            await self.schedules.register()
             async with engine.running():
                 self._client.engine = engine
                 try:
@@ -263,7 +429,7 @@ class Jobs:
             async with self.start(**settings) as engine:
                 if signals:
                     stack.enter_context(signalled(_stops(engine)))
-                log.info("node %s works on: %s", engine.node_id, ", ".join(self.commands) or "no commands")
+                log.info("node %s works on: %s", engine.node_id, self._api.summary(self.commands))
                 await engine.stopping.wait()
                 asked = True
                 # The grace is spent at the end of this block, where a second signal still ends it.
@@ -279,6 +445,18 @@ class Jobs:
 
     @overload
     async def enqueue(self, command: str | Named, request: Any = None, /, **how: Unpack[EnqueueOptions]) -> JobRef: ...
+    @overload
+    async def enqueue(
+        self, command: AsyncBareClass[R], request: None = None, /, **how: Unpack[EnqueueOptions]
+    ) -> JobRef[R]: ...
+    @overload
+    async def enqueue(self, command: AsyncClass[Q, R], request: Q, /, **how: Unpack[EnqueueOptions]) -> JobRef[R]: ...
+    @overload
+    async def enqueue(
+        self, command: PlainBareClass[P], request: None = None, /, **how: Unpack[EnqueueOptions]
+    ) -> JobRef[P]: ...
+    @overload
+    async def enqueue(self, command: PlainClass[Q, P], request: Q, /, **how: Unpack[EnqueueOptions]) -> JobRef[P]: ...
     @overload
     async def enqueue(
         self, command: AsyncBare[R], request: None = None, /, **how: Unpack[EnqueueOptions]
@@ -334,6 +512,22 @@ class Jobs:
     ) -> list[JobRef]: ...
     @overload
     async def enqueue_many(
+        self, command: AsyncBareClass[R], requests: Iterable[None], /, **how: Unpack[EnqueueManyOptions]
+    ) -> list[JobRef[R]]: ...
+    @overload
+    async def enqueue_many(
+        self, command: AsyncClass[Q, R], requests: Iterable[Q], /, **how: Unpack[EnqueueManyOptions]
+    ) -> list[JobRef[R]]: ...
+    @overload
+    async def enqueue_many(
+        self, command: PlainBareClass[P], requests: Iterable[None], /, **how: Unpack[EnqueueManyOptions]
+    ) -> list[JobRef[P]]: ...
+    @overload
+    async def enqueue_many(
+        self, command: PlainClass[Q, P], requests: Iterable[Q], /, **how: Unpack[EnqueueManyOptions]
+    ) -> list[JobRef[P]]: ...
+    @overload
+    async def enqueue_many(
         self, command: AsyncBare[R], requests: Iterable[None], /, **how: Unpack[EnqueueManyOptions]
     ) -> list[JobRef[R]]: ...
     @overload
@@ -380,16 +574,17 @@ class Jobs:
         return [self._with_request(known, template, request) for request in requests]
 
     def _row(
-        self, wanted: Any, request: Any, options: Mapping[str, Any], *, checked: bool = True
+        self, wanted: Any, request: Any, options: Mapping[str, Any], *, checked: bool = True, where: str | None = None
     ) -> tuple[NewJob, tuple[Parent, ...]]:
         command = self._registry.find(wanted)
         job = command.template
         parents: tuple[Parent, ...] = ()
         parent = current_job.get()
-        if parent is not None and "parent_id" not in options:
-            options = {**options, "parent_id": parent.id}
+        if parent is not None:
+            options = _inherited(parent, job, options)
         if options:
-            job, parents = job_options.apply(job, self._registry.named(options), where=f"enqueue of {command.name!r}")
+            where = where or f"enqueue of {command.name!r}"
+            job, parents = job_options.apply(job, self._registry.named(options), where=where)
         return (self._with_request(command, job, request) if checked else job), parents
 
     def _with_request(self, command: Command, job: NewJob, request: Any) -> NewJob:
@@ -414,7 +609,9 @@ class Jobs:
 
     def _typed(self, job: Job) -> Job:
         command = self._registry.get(job.command)
-        return job if command is None else command.typed(job)
+        if command is None:
+            return self._api.typed(job) if job.request_type == REQUEST_TYPE else job
+        return command.typed(job)
 
     async def get_by_ref_id(self, ref_id: str) -> Job | None:
         """The job with this ref_id; None if there is none.
@@ -428,8 +625,8 @@ class Jobs:
             raise InvalidOption(f"get_by_ref_id: ref_id={ref_id!r} {error} (by a job's id: jobs.get)") from None
         if wanted is None:
             raise InvalidOption("get_by_ref_id: ref_id must not be None")
-        found = await repository.find_refs(self._client.db, [ref_id])
-        return await self.get(found[ref_id]) if ref_id in found else None
+        found = await self._client.find_ref(ref_id)
+        return None if found is None else await self.get(found)
 
     @overload
     async def wait(
@@ -487,29 +684,127 @@ class Jobs:
             raise InvalidOption(f"list: limit={limit!r} must be between 1 and 1000")
         before = 2**63 - 1 if before_id is None else before_id
         given = _checked(filters, JOB_FILTERS, "list")
-        return await repository.list_jobs(
-            self._client.db, before_id=before, limit=limit, history_only=history_only, **given
-        )
+        page: list[JobSummary] = []
+        command = given.get("command")
+        for name in [None] if command is None else self._registry.stored_names(command):
+            if name is not None:
+                given["command"] = name
+            page += await repository.list_jobs(
+                self._client.db, before_id=before, limit=limit, history_only=history_only, **given
+            )
+        return sorted(page, key=lambda job: job.id, reverse=True)[:limit]
+
+    async def find(
+        self,
+        *,
+        limit: int = 50,
+        before_id: int | None = None,
+        seconds: float | timedelta = searching.LOOK_SECONDS,
+        **search: Unpack[JobSearch],
+    ) -> Found:
+        """Look for jobs, live and in history, newest first: one bounded look, whatever is asked.
+
+        Args:
+            limit: jobs that one look returns, 1 to 1000.
+            before_id: ``Found.before_id`` of the look before, to go on from there.
+            seconds: how long it may look, about; it then says how far back it got.
+            search: conditions on any column (see JobSearch); ``**search`` passes one that is kept.
+
+        Raises:
+            InvalidOption: a column that does not exist, or a value that does not fit it.
+        """
+        if not 1 <= limit <= 1000:
+            raise InvalidOption(f"find: limit={limit!r} must be between 1 and 1000")
+        asked = searching.make(search, "find")
+        longest = job_options.duration(seconds, "find: seconds")
+        return await searching.look(self._client.db, asked, before_id, limit, longest)
+
+    async def explain(self, job: Reference | str) -> Explanation:
+        """Why a job does not run, or what it does or did.
+
+        Args:
+            job: a JobRef, its id, or its ref_id.
+
+        Returns:
+            Reasons with their codes, sentences and facts; what must change first comes first.
+
+        Raises:
+            UnknownJob: there is no such job.
+        """
+        if isinstance(job, str):
+            found = await self.get_by_ref_id(job)
+        else:
+            found = await self.get(_id(job))
+        if found is None:
+            raise UnknownJob(f"there is no job {job!r}")
+        return await explaining.explain(self._client.db, found)
 
     async def logs(self, job: Reference, *, after_id: int = 0, limit: int = 1000) -> list_[LogLine]:
         """Log lines of a job, oldest first, after a line's id."""
         return await repository.list_logs(self._client.db, _id(job), after_id, limit)
 
-    async def batch(self, batch_id: str) -> BatchProgress | None:
-        """Counts of a batch; None if no job was ever enqueued with this batch_id."""
-        return await repository.get_batch(self._client.db, batch_id)
+    def graph(self, *, connection: Any = None) -> Graph:
+        """Jobs that depend on each other, stored in one transaction when its block ends (see Graph).
+
+        ::
+
+            async with jobs.graph() as graph:
+                first = graph.add(fetch, "a")
+                graph.add(merge, after=[first, graph.add(fetch, "b")])
+
+        Args:
+            connection: the caller's own, whose transaction the jobs become part of.
+        """
+        return Graph(self._client, self._row, connection)
+
+    def batch(self, batch_id: str, *, callback: Any = None, connection: Any = None) -> Batch:
+        """A batch: ``await jobs.batch(id)`` gives its counts (None if it has no jobs), its block stores members.
+
+        ::
+
+            async with jobs.batch("import-7", callback=report) as batch:
+                batch.add_many(load, files)
+
+        Args:
+            batch_id: free text that its jobs share.
+            callback: a command that runs once, on one node, when all members that the block stores have ended, however
+                they did. Its request is the batch_id, if it takes one.
+            connection: the caller's own, whose transaction the jobs become part of.
+        """
+        return Batch(
+            self._client,
+            self._registry,
+            self._row,
+            batch_id,
+            callback,
+            connection,
+            cancel=self.cancel_many,
+            requeue=self.requeue_many,
+        )
 
     async def nodes(self) -> list_[NodeInfo]:
         """The processes that work on jobs."""
         return await repository.list_nodes(self._client.db)
 
-    async def stats(self, *, seconds: float | timedelta = 3600) -> list_[MinuteStat]:
-        """Outcomes per minute, queue and command, from the roll-ups.
+    @overload
+    async def stats(self, *, seconds: float | timedelta = 3600) -> list_[MinuteStat]: ...
+    @overload
+    async def stats(self, *, by: By | None, seconds: float | timedelta = 3600) -> list_[Stat]: ...
+    async def stats(self, *, by: Any = "minute", seconds: float | timedelta = 3600) -> list_[Any]:
+        """What ended, and how long it waited and ran, from the roll-ups: no job is counted for it.
 
         Args:
+            by: ``"queue"``, ``"command"`` or ``"worker"``; None for all together. Left out: counts of each minute (an
+                hour, for what is older than two days), queue and command.
             seconds: how far back, in seconds or as a timedelta.
+
+        Raises:
+            InvalidOption: ``by`` is none of these.
         """
-        return await repository.list_stats(self._client.db, job_options.duration(seconds, "stats: seconds"))
+        longest = job_options.duration(seconds, "stats: seconds")
+        if by == "minute":
+            return await repository.list_stats(self._client.db, longest)
+        return await numbers.stats(self._client.db, by, longest)
 
     async def counts(self, *, bound: int = 10_000) -> dict[tuple[str, str], int]:
         """Live jobs by (queue, state), each state counted over at most ``bound`` rows, queue by queue."""
@@ -536,21 +831,27 @@ class Jobs:
             raise UnknownJob(f"there is no job {id}")
         return False
 
-    async def cancel_many(self, *, reason: str = "cancelled", **filters: Unpack[LiveFilter]) -> int:
+    async def cancel_many(
+        self,
+        *,
+        reason: str = "cancelled",
+        at_most: int | None = None,
+        preview: bool = False,
+        **search: Unpack[JobSearch],
+    ) -> int:
         """Cancel all live jobs that fit all that is given; how many it reached.
 
         Args:
             reason: kept as the error text of those that had not started.
-            filters: ``state``, ``queue``, ``worker``, ``tag``, ``batch_id``.
+            at_most: reach no more than so many, the newest first.
+            preview: change nothing; how many there are, counted up to ``at_most`` or 100,000.
+            search: see JobSearch; the same as for ``find``.
 
         Raises:
             InvalidOption: no filter was given (to cancel everything, name a queue or a state), or one that is not
                 known.
         """
-        given = _checked(filters, LIVE_FILTERS, "cancel_many")
-        if not given:
-            raise InvalidOption("cancel_many: give at least one of state, worker, queue, tag, batch_id")
-        return await self._client.cancel_many(reason, given)
+        return await acting.cancel_many(self._client, search, reason, at_most, preview)
 
     async def cancel_worker(self, worker: str, *, reason: str = "cancelled") -> int:
         """Cancel all jobs of a named worker, the running one included; how many it reached."""
@@ -564,39 +865,45 @@ class Jobs:
         """
         return await self._client.requeue((_id(job),)) == 1
 
-    async def requeue_many(self, **filters: Unpack[JobFilter]) -> int:
+    async def requeue_many(
+        self, *, at_most: int | None = None, preview: bool = False, **search: Unpack[JobSearch]
+    ) -> int:
         """Run all failed or cancelled jobs that fit all that is given again; how many came back.
 
         Args:
-            filters: ``state`` (``failed`` or ``cancelled``; both if it is left out), ``queue``, ``worker``,
-                ``command``, ``tag``, ``batch_id``, ``user_id``.
+            at_most: bring no more than so many back, the newest first.
+            preview: change nothing; how many there are, counted up to ``at_most`` or 100,000.
+            search: see JobSearch; the same as for ``find``.
 
         Raises:
             InvalidOption: no filter was given (to requeue everything that failed, say ``state="failed"``), one that
                 is not known, or another state.
         """
-        given = _checked(filters, JOB_FILTERS, "requeue_many")
-        if not given:
-            raise InvalidOption(
-                "requeue_many: give at least one of state, queue, worker, command, tag, batch_id, user_id"
-            )
-        state = given.get("state")
-        if state not in (None, JobState.FAILED, JobState.CANCELLED):
-            raise InvalidOption(f"requeue_many: state={state!r} must be 'failed' or 'cancelled'")
-        requeued = 0
-        for wanted in [JobState.FAILED, JobState.CANCELLED] if state is None else [state]:
-            given["state"] = wanted
-            before: int | None = None
-            while page := await self.list(before_id=before, limit=_PAGE, history_only=True, **given):
-                requeued += await self._client.requeue([job.id for job in page])
-                before = page[-1].id
-        return requeued
+        return await acting.requeue_many(self._client, search, at_most, preview)
+
+    async def replay(self, job: Reference, request: Any = None, /, **options: Unpack[JobOptions]) -> JobRef:
+        """Run a job that has ended once more, as a new job; the old one stays as it is.
+
+        Args:
+            job: completed, failed or cancelled.
+            request: a changed request; the same if it is left out.
+            options: what is to be other than in the original. Its ref_id, batch and parents are not taken over.
+
+        Returns:
+            The new job, whose ``parent_id`` and ``meta["replay_of"]`` name the old one.
+
+        Raises:
+            UnknownJob. InvalidOption: it has not ended. And what ``enqueue`` raises.
+        """
+        id = _id(job)
+        original = await self._client.get_many((id,))
+        if id not in original:
+            raise UnknownJob(f"there is no job {id}")
+        asked, kept = acting.replay_of(original[id], request, options)
+        return await self.enqueue(original[id].command, asked, **kept)
 
 
-F = TypeVar("F", LiveFilter, JobFilter)
-
-
-def _checked(filters: F, known: tuple[str, ...], where: str) -> F:
+def _checked(filters: JobFilter, known: tuple[str, ...], where: str) -> JobFilter:
     """The filters that are given, with the state as one of JobState.
 
     Raises:
@@ -608,7 +915,15 @@ def _checked(filters: F, known: tuple[str, ...], where: str) -> F:
     given: Any = {name: value for name, value in filters.items() if value is not None}
     if "state" in given:
         given["state"] = _state(given["state"])
-    return cast(F, given)
+    return cast(JobFilter, given)
+
+
+def _inherited(parent: JobContext, job: NewJob, options: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Options of a job that the handler of another one enqueues: its parent, and its user unless one is given."""
+    inherited: dict[str, Any] = {"parent_id": parent.parent_of_children}
+    if parent.user_id is not None and job.user_id is None:
+        inherited["user_id"] = parent.user_id
+    return {**inherited, **options}
 
 
 def _id(job: Reference) -> int:

@@ -21,6 +21,13 @@ async def announce(words: int) -> None:
 
 
 @jobs.command
+async def report(batch_id: str) -> None:
+    progress = await jobs.batch(batch_id)
+    assert progress is not None
+    print(f"{batch_id}: {progress.completed} completed, {progress.failed} failed")
+
+
+@jobs.command
 async def broken() -> None:
     raise ValueError("no such page")
 
@@ -35,6 +42,17 @@ async def main() -> None:
         progress = await jobs.batch("hamlet")
         assert progress is not None
         print(f"batch: {progress.completed} of {progress.total}, finished: {progress.finished}")
+
+        async with jobs.graph() as graph:
+            first, second = graph.add(count, "a rose"), graph.add(count, "by any other name")
+            both = graph.add(total, after=[first, second])
+        print("graph:", (await jobs.wait(both.ref, timeout=10)).response)
+
+        async with jobs.batch("sonnets", callback=report) as batch:
+            batch.add_many(count, ["from fairest creatures", "when forty winters"])
+            batch.add(broken)
+        assert batch.callback_ref is not None
+        await jobs.wait(batch.callback_ref, timeout=10)
 
         parent = await jobs.enqueue(broken)
         child = await jobs.wait(await jobs.enqueue(total, depends_on=parent), timeout=10)

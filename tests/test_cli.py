@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import os
 import re
 import shlex
@@ -11,13 +13,18 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import msgspec
 import pytest
 import typer
+from typer.testing import CliRunner
 
+from dbjobs import Jobs, Schedule, UnknownTask
 from dbjobs.cli import options, output
+from dbjobs.cli.app import app
 from dbjobs.cli.checks import Examined, check_durability, examine
 from dbjobs.store import repository
 from dbjobs.store.database import make_database
+from dbjobs.store.transactions.migrate import LATEST_VERSION
 from tests.cli import Cli
 from tests.conformance.raw import Raw
 from tests.servers import Target
@@ -58,7 +65,7 @@ def test_help_names_every_command_and_the_exit_codes(bare: Cli) -> None:
     text = bare("--help").stdout
     commands = re.findall(r"^  ([a-z]+)  ", text, re.MULTILINE)
     assert {*commands} >= {"demo", "migrate", "worker", "enqueue", "jobs", "show", "logs", "cancel", "requeue"}
-    assert {*commands} >= {"history", "doctor", "queues", "pause", "resume", "limit"}
+    assert {*commands} >= {"history", "doctor", "queues", "pause", "resume", "limit", "schedules"}
     assert "Exit codes: 0 all went well" in text
     assert "Exit codes: 0 all went well" in bare("cancel", "--help").stdout
 
@@ -126,7 +133,7 @@ def test_only_migrate_makes_the_tables(empty: Cli) -> None:
     assert "run 'dbjobs migrate'" in empty("enqueue", "hello", code=1).stderr
     assert "applied 0001_initial.sql" in empty("migrate").stdout
     assert empty("jobs").stdout == "no jobs\n"
-    assert empty.json("migrate") == {"applied": [], "version": 1}
+    assert empty.json("migrate") == {"applied": [], "version": LATEST_VERSION}
 
 
 def test_the_schema_option_is_another_set_of_tables(cli: Cli) -> None:
@@ -231,6 +238,57 @@ def test_queues_are_paused_resumed_and_limited(cli: Cli) -> None:
     cli("resume", "mail")
     cli("limit", "mail", "none")
     assert {"queue": "mail", "paused": False, "concurrency": None} in cli.lines("queues")
+
+
+def test_schedules_are_listed_paused_run_and_removed(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In this process: a new one for each of so many commands would take a minute on a busy machine."""
+    monkeypatch.setenv("DBJOBS_URL", url)
+
+    async def put() -> None:
+        async with Jobs(url) as jobs:
+            jobs.declare("report")
+            schedule = Schedule.cron("0 9 * * 1-5", tz="Europe/Paris")
+            await jobs.schedules.put("nightly", schedule, "report", {"day": 1}, user_id="u1")
+
+    def said(*arguments: str) -> str:
+        done = CliRunner().invoke(app, ["schedules", *arguments])
+        if done.exception is not None:
+            raise done.exception
+        return done.stdout
+
+    async def tables() -> None:
+        async with Jobs(url):
+            pass
+
+    asyncio.run(tables())
+    assert said("list") == "no scheduled tasks\n"
+    asyncio.run(put())
+    task = json.loads(said("list", "--json"))
+    assert (task["name"], task["status"], task["schedule"]) == ("nightly", "active", "0 9 * * 1-5 (Europe/Paris)")
+    assert "nightly  0 9 * * 1-5 (Europe/Paris)  report   active" in said("list")
+    assert "is paused; to go on: dbjobs schedules resume nightly" in said("pause", "nightly")
+    ref = json.loads(said("run", "nightly", "--json"))
+    assert ref["ref_id"].startswith("task:nightly:now:")
+    shown = said("show", "nightly")
+    for words in ("task nightly  paused", "At 09:00 on Monday through Friday", "at run time", "u1", '"day": 1'):
+        assert words in shown
+    assert f"{ref['id']}  queued" in shown
+    assert len(json.loads(said("show", "nightly", "--json"))["next_runs"]) == 5
+    assert "goes on; next at " in said("resume", "nightly")
+    assert said("remove", "nightly") == "task nightly is removed\n"
+    for wrong in ("show", "pause", "resume", "run", "remove"):
+        with pytest.raises(UnknownTask, match="there is no scheduled task 'nightly'"):
+            said(wrong, "nightly")
+
+
+@pytest.mark.once
+def test_an_expression_is_told_without_a_database(bare: Cli) -> None:
+    said = bare("schedules", "next", "30 2 29 2 *", "--tz", "Europe/Paris", "-n", "2").stdout.splitlines()
+    assert said[0] == "At 02:30 on February 29 (Europe/Paris)"
+    assert len(said) == 3
+    assert "-02-29 01:30:00 UTC  " in said[1]
+    assert "-02-29 02:30:00+01:00 Europe/Paris" in said[1]
+    assert "'61 * * * *': Bad minute" in bare("schedules", "next", "61 * * * *", code=2).stderr
 
 
 @pytest.mark.once
@@ -345,6 +403,28 @@ async def test_doctor_finds_stranded_jobs_and_paused_queues(cli: Cli, url: str) 
 
 
 # --- values -------------------------------------------------------------------------------------
+
+
+async def test_doctor_finds_a_task_that_nobody_fires(url: str) -> None:
+    async with Jobs(url) as jobs:
+        jobs.declare("report")
+        await jobs.schedules.put("nightly", Schedule.daily, "report", run_at_once=True)
+        await jobs.schedules.put("paused", Schedule.daily, "report", run_at_once=True)
+        await jobs.schedules.pause("paused")
+        db = jobs._client.db
+        (task,) = await repository.list_tasks(db, "nightly")
+        earlier = await repository.database_time(db) - timedelta(minutes=5)
+        assert await repository.update_task(db, msgspec.structs.replace(task, next_run_at=earlier))
+        found = [finding async for finding in examine(Examined(db=db, commands=None, longest_wait_seconds=60))]
+        (late,) = [finding for finding in found if finding.check == "schedules"]
+        assert late.message.startswith("task 'nightly' was to run 5 min")
+        assert late.advice is not None
+        assert "start a worker that has its command 'report'" in late.advice
+        await jobs.schedules.remove("nightly")
+        found = [finding async for finding in examine(Examined(db=db, commands=None, longest_wait_seconds=60))]
+        assert [finding.message for finding in found if finding.check == "schedules"] == [
+            "1 scheduled task, paused: paused"
+        ]
 
 
 def test_durations_and_times_are_read() -> None:

@@ -48,7 +48,16 @@ def test_a_program_prints_what_its_page_says(program: Path, spawn: Spawn, tmp_pa
 
 
 # What sets a program up may be called where it is imported: everything else runs jobs, once in each worker.
-_SETS_UP = {"jobs.command", "settings.configure", "django.setup", "logging.basicConfig"}
+_SETS_UP = {
+    "jobs.command",
+    "jobs.provide",
+    "jobs.recurring",
+    "jobs.mount_api",
+    "jobs.api_options",
+    "settings.configure",
+    "django.setup",
+    "logging.basicConfig",
+}
 
 
 @pytest.mark.parametrize("page", [*PAGES, *sorted(ROOT.glob("*.md"))], ids=lambda path: path.stem)

@@ -23,6 +23,8 @@ BOUND_JOBS = 100_000
 # How many ready jobs at the front of each queue to check for unknown commands.
 BOUND_COMMANDS = 1_000
 BOUND_QUEUES = 100
+# A scheduled task that is later than this is fired by nobody.
+LATE_SECONDS = 60.0
 # How many stranded jobs to name.
 NAMED_JOBS = 10
 
@@ -228,6 +230,29 @@ async def check_commands(examined: Examined) -> AsyncIterator[Finding]:
         yield _fine("commands", f"{counted(len(examined.commands), 'command')} of the application; none is missing")
 
 
+async def check_tasks(examined: Examined) -> AsyncIterator[Finding]:
+    """No scheduled task is late: somebody is there who fires it."""
+    tasks = await repository.list_tasks(examined.db)
+    now = await repository.database_time(examined.db)
+    late = 0
+    for task in tasks:
+        if task.paused or task.next_run_at is None:
+            continue
+        behind = (now - task.next_run_at).total_seconds()
+        if behind > LATE_SECONDS:
+            late += 1
+            who = "whose code declares it" if task.declared else f"that has its command {task.command!r}"
+            yield _wrong(
+                "schedules",
+                f"task {task.name!r} was to run {seconds(behind)} ago",
+                f"start a worker {who}, or remove it: dbjobs schedules remove {task.name}",
+            )
+    if not late:
+        paused = [task.name for task in tasks if task.paused]
+        told = f", paused: {', '.join(paused[:NAMED_JOBS])}" if paused else ""
+        yield _fine("schedules", f"{counted(len(tasks), 'scheduled task')}{told}")
+
+
 _CHECKS: tuple[Callable[[Examined], AsyncIterator[Finding]], ...] = (
     check_durability,
     check_history,
@@ -238,6 +263,7 @@ _CHECKS: tuple[Callable[[Examined], AsyncIterator[Finding]], ...] = (
     check_waiting_jobs,
     check_holders,
     check_commands,
+    check_tasks,
 )
 
 

@@ -39,7 +39,7 @@ def doctor(
     commands: list[str] | None = None
     if app is not None:
         jobs = load(app)
-        commands = jobs.commands
+        commands = jobs.stored_commands
         if not url:
             url, schema = jobs.url, jobs.schema
     findings = run(_doctor(needed_url(url), schema, commands, longest_wait.total_seconds(), as_json))

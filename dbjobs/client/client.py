@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -15,13 +15,13 @@ from dbjobs.client.notices import Notices, ready_of, waits
 from dbjobs.client.turns import RefTurns
 from dbjobs.client.waiting import Waits
 from dbjobs.engine.supervisor import Engine
-from dbjobs.errors import DatabaseError, DatabaseUnavailable, NotRunning, SchemaTooOld, WrongLoop
+from dbjobs.errors import DatabaseError, DatabaseUnavailable, InvalidOption, NotRunning, SchemaTooOld, WrongLoop
 from dbjobs.models import Job, JobRef, LiveFilter
 from dbjobs.store import repository
 from dbjobs.store.adopting import adopt
 from dbjobs.store.counters import client_counter
 from dbjobs.store.database import Database, Session, missing_file
-from dbjobs.store.notices import ready_notices
+from dbjobs.store.notices import CHILDREN, ready_notices
 from dbjobs.store.records import NewJob
 from dbjobs.store.retrying import without_conflict
 from dbjobs.store.transactions.appending import append_many, append_one, insert_all, learn_queues
@@ -35,6 +35,7 @@ from dbjobs.store.transactions.enqueueing import (
     is_plain,
     ref_deadline,
 )
+from dbjobs.store.transactions.graphing import Planned, insert_graph
 from dbjobs.store.transactions.migrate import LATEST_VERSION, check, migrate
 from dbjobs.store.transactions.retrying import in_transaction
 from dbjobs.transaction import Transaction
@@ -51,8 +52,21 @@ class Client:
         self.make = make
         self._db = make()
         self.migrates = migrate
+        self.before_close: Callable[[], Awaitable[None]] | None = None
         self._opened = 0
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._begin()
+
+    def rebind(self, make: Callable[[], Database], *, migrate: bool) -> None:
+        """Belong to another database from here on.
+
+        Raises:
+            InvalidOption: this one is open.
+        """
+        if self.is_open:
+            raise InvalidOption("the database of a Jobs object that is open cannot be exchanged: leave its block first")
+        self.make, self._db, self.migrates = make, make(), migrate
+        self._opened, self._loop = 0, None
         self._begin()
 
     def _begin(self) -> None:
@@ -78,10 +92,19 @@ class Client:
         self._check_loop()
         return self._db
 
+    def check_open(self) -> None:
+        """Raise NotRunning or WrongLoop unless it is open, and in this event loop."""
+        _ = self.db
+
     @property
     def opened(self) -> Database:
         """The open database, for another thread that runs coroutines in this event loop."""
         return self._db
+
+    @property
+    def is_open(self) -> bool:
+        """True while it is open, in an event loop that still lives."""
+        return self._opened > 0 and self._loop is not None and not self._loop.is_closed()
 
     @property
     def is_working(self) -> bool:
@@ -147,6 +170,8 @@ class Client:
                 return
             self._opened = 1  # pending writes need the database
             try:
+                if self.before_close is not None:
+                    await self.before_close()
                 await self._coalescer.close()
                 await self.waits.close()
                 await self._notices.close()
@@ -237,6 +262,33 @@ class Client:
         self._wake(jobs[:1])
         return refs
 
+    async def enqueue_graph(self, jobs: Sequence[Planned], *, connection: Any) -> list[JobRef]:
+        """Insert jobs that depend on each other, parents first, in one transaction; references in this order."""
+        db = self.db
+        if not jobs:
+            return []
+        rows = [job.row for job in jobs]
+        queues = sorted({row.queue for row in rows})
+        roots = [job.row for job in jobs if not job.after and not job.parents and not waits(job.row)]
+        notices = [*ready_notices(map(ready_of, roots)), CHILDREN]
+
+        async def work(session: Session, first: Database | None) -> list[Inserted]:
+            inserted = await insert_graph(session, first, jobs)
+            await repository.notify(session, notices)
+            return inserted
+
+        if connection is not None:
+            session = await _adopt(db, connection)
+            await learn_queues(db, queues, self._known_queues, session)
+            return [one.ref for one in await work(session, db)]
+        await learn_queues(db, queues, self._known_queues, None)
+        inserted = await in_transaction(db, lambda session: work(session, None))
+        self._wake([row for row, one in zip(rows, inserted, strict=True) if not one.is_unresolved])
+        unresolved = [one.ref.id for one in inserted if one.is_unresolved]
+        if unresolved:
+            await self._follow(Follower(db, children=unresolved))
+        return [one.ref for one in inserted]
+
     async def _insert(self, jobs: Sequence[NewJob]) -> list[JobRef]:
         notices = ready_notices(self._notices.due(jobs))
         if any(job.batch_id is not None for job in jobs):
@@ -257,6 +309,16 @@ class Client:
             if job.delay_seconds is not None:
                 self.engine.timekeeper.scheduled_in(job.delay_seconds)
 
+    async def tell(self, jobs: Sequence[NewJob]) -> None:
+        """Jobs were stored by a statement of their own: tell the workers, here and elsewhere."""
+        self._wake(jobs)
+        await self._notices.send(ready_notices([ready_of(job) for job in jobs if not waits(job)]))
+
+    def tasks_changed(self) -> None:
+        """A scheduled task was changed by this process."""
+        if self.engine is not None:
+            self.engine.timekeeper.tasks_changed()
+
     def poke_queues(self) -> None:
         """This process has changed settings of queues."""
         if self.engine is not None:
@@ -272,6 +334,10 @@ class Client:
         for start in range(0, len(wanted), IDS_PER_STATEMENT):
             jobs |= await repository.get_jobs(self.db, wanted[start : start + IDS_PER_STATEMENT])
         return jobs
+
+    async def find_ref(self, ref_id: str) -> int | None:
+        """The id of the job with this ref_id; None if there is none."""
+        return (await repository.find_refs(self.db, [ref_id])).get(ref_id)
 
     # --- intervene ------------------------------------------------------------------------------
 

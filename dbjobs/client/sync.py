@@ -12,11 +12,26 @@ from datetime import timedelta
 from typing import Any, Literal, Protocol, Unpack, overload
 from weakref import WeakSet
 
+from dbjobs.asgi.api_jobs import ApiJobs
+from dbjobs.asgi.response import ApiResponse
 from dbjobs.client.client import Client
 from dbjobs.client.portal import Portal
-from dbjobs.context import AsyncBare, AsyncHandler, Named, P, PlainBare, PlainHandler, Q, R
+from dbjobs.context import (
+    AsyncBare,
+    AsyncBareClass,
+    AsyncClass,
+    AsyncHandler,
+    Named,
+    P,
+    PlainBare,
+    PlainBareClass,
+    PlainClass,
+    PlainHandler,
+    Q,
+    R,
+)
 from dbjobs.errors import InvalidOption, WrongLoop
-from dbjobs.models import EnqueueManyOptions, EnqueueOptions, Job, JobOptions, JobRef, ManyOptions
+from dbjobs.models import ApiOptions, EnqueueManyOptions, EnqueueOptions, Job, JobOptions, JobRef, ManyOptions
 from dbjobs.queues import QueueAdmin
 from dbjobs.store.adopting import adopt_blocking
 from dbjobs.store.records import NewJob
@@ -33,6 +48,7 @@ class AsyncJobs(Protocol):
     """The part of Jobs that its blocking twin uses."""
 
     _client: Client
+    _api: ApiJobs
     queues: QueueAdmin
 
     @property
@@ -78,6 +94,18 @@ class SyncJobs:
 
     @overload
     def enqueue(self, command: str | Named, request: Any = None, /, **how: Unpack[EnqueueOptions]) -> JobRef: ...
+    @overload
+    def enqueue(
+        self, command: AsyncBareClass[R], request: None = None, /, **how: Unpack[EnqueueOptions]
+    ) -> JobRef[R]: ...
+    @overload
+    def enqueue(self, command: AsyncClass[Q, R], request: Q, /, **how: Unpack[EnqueueOptions]) -> JobRef[R]: ...
+    @overload
+    def enqueue(
+        self, command: PlainBareClass[P], request: None = None, /, **how: Unpack[EnqueueOptions]
+    ) -> JobRef[P]: ...
+    @overload
+    def enqueue(self, command: PlainClass[Q, P], request: Q, /, **how: Unpack[EnqueueOptions]) -> JobRef[P]: ...
     @overload
     def enqueue(self, command: AsyncBare[R], request: None = None, /, **how: Unpack[EnqueueOptions]) -> JobRef[R]: ...
     @overload
@@ -126,6 +154,22 @@ class SyncJobs:
     ) -> list[JobRef]: ...
     @overload
     def enqueue_many(
+        self, command: AsyncBareClass[R], requests: Iterable[None], /, **how: Unpack[EnqueueManyOptions]
+    ) -> list[JobRef[R]]: ...
+    @overload
+    def enqueue_many(
+        self, command: AsyncClass[Q, R], requests: Iterable[Q], /, **how: Unpack[EnqueueManyOptions]
+    ) -> list[JobRef[R]]: ...
+    @overload
+    def enqueue_many(
+        self, command: PlainBareClass[P], requests: Iterable[None], /, **how: Unpack[EnqueueManyOptions]
+    ) -> list[JobRef[P]]: ...
+    @overload
+    def enqueue_many(
+        self, command: PlainClass[Q, P], requests: Iterable[Q], /, **how: Unpack[EnqueueManyOptions]
+    ) -> list[JobRef[P]]: ...
+    @overload
+    def enqueue_many(
         self, command: AsyncBare[R], requests: Iterable[None], /, **how: Unpack[EnqueueManyOptions]
     ) -> list[JobRef[R]]: ...
     @overload
@@ -161,6 +205,25 @@ class SyncJobs:
             return await append_many(db, session, rows, self._known_queues) if rows else []
 
         return run(append())
+
+    @overload
+    def enqueue_api(self, method: str, path: str, /, **how: Unpack[ApiOptions]) -> JobRef[ApiResponse]: ...
+    @overload
+    def enqueue_api(self, what: Any, /, **how: Any) -> JobRef[Any]: ...
+    def enqueue_api(
+        self,
+        what: Any,
+        path: str | None = None,
+        /,
+        *,
+        connection: Any = None,
+        on_conflict: Literal["return", "raise"] = "return",
+        **how: Any,
+    ) -> JobRef[Any]:
+        """Store a job that calls an API (see ``Jobs.enqueue_api``)."""
+        jobs, _ = self._opened("enqueue_api")
+        command, request, options = jobs._api.job(what, path, how)
+        return self.enqueue(command, request, connection=connection, on_conflict=on_conflict, **options)
 
     # --- look and intervene ---------------------------------------------------------------------
 

@@ -63,6 +63,8 @@ _encoder = msgspec.json.Encoder()
 def _enc_hook(value: Any) -> Any:
     if hasattr(type(value), "model_dump"):  # pydantic
         return value.model_dump(mode="json")
+    if isinstance(value, msgspec.Raw):  # JSON already
+        return msgspec.json.decode(value)
     raise NotImplementedError(f"a value of type {type(value).__name__} cannot be written as JSON")
 
 

@@ -4,102 +4,31 @@ from __future__ import annotations
 
 import difflib
 import inspect
-import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
-from dbjobs.commands import codec, options
+from dbjobs.commands import codec, options, versions
+from dbjobs.commands.classes import ClassHandler
+from dbjobs.commands.command import Command as Command
+from dbjobs.commands.command import ShouldRetry as ShouldRetry
+from dbjobs.commands.dependencies import Dependencies, Wanted
+from dbjobs.commands.quick import retrying
 from dbjobs.commands.signature import Handler, first_default, is_coroutine_function, response_type, signature
 from dbjobs.context import JobContext
-from dbjobs.errors import InvalidOption, InvalidRequest, UnknownCommand
-from dbjobs.models import Job, JobState
+from dbjobs.errors import InvalidOption, UnknownCommand
+from dbjobs.models import JobState, QuickRetry
 from dbjobs.store.records import NewJob
 
-log = logging.getLogger("dbjobs")
 
-# What comes back from JSON as it went in, whatever its value.
-_EXACT = (int, str, bool)
-ShouldRetry = Callable[[JobContext, BaseException], bool]
+class UserSource(Protocol):
+    """Resolves the user of an attempt, then runs its handler (see Users)."""
 
+    def then(self, attempt: Any, begin: Callable[[], Coroutine[Any, Any, Any]]) -> Coroutine[Any, Any, Any]: ...
 
-class Command(msgspec.Struct, frozen=True, kw_only=True, eq=False):
-    """A registered handler.
-
-    Attributes:
-        name: what jobs refer to.
-        handler: the function or object to call; None if only other processes have it.
-        request_type: declared type of the request; ``Any`` if undeclared.
-        takes_request, takes_context: what the handler wants to be called with.
-        request_optional: its request has a default.
-        request_default: that default; the handler gets it when a job has no request.
-        is_async: awaited on the event loop; otherwise called in a thread.
-        process: called in a worker process, which a timeout really kills.
-        template: a row with this command's default options.
-        should_retry: asked after a failure, beside the retry limit.
-        decode_response: gives a response, which is decoded JSON, the type that the handler declares; None if it
-            declares none.
-    """
-
-    name: str
-    handler: Handler | None
-    request_type: Any
-    takes_request: bool
-    takes_context: bool
-    is_async: bool
-    process: bool
-    template: NewJob
-    decode: codec.Decode
-    should_retry: ShouldRetry | None
-    request_optional: bool = False
-    request_default: Any = None
-    decode_response: Callable[[Any], Any] | None = None
-
-    def typed(self, job: Job[Any]) -> Job[Any]:
-        """The job with its response as the type that the handler declares to return.
-
-        Where it does not fit (the handler has changed since, or returns something else), it stays decoded JSON.
-        """
-        if job.response is None or self.decode_response is None:
-            return job
-        try:
-            return msgspec.structs.replace(job, response=self.decode_response(job.response))
-        except Exception as error:
-            log.warning(
-                "job %s: the response of %r does not fit the type that it declares: %s", job.id, self.name, error
-            )
-            return job
-
-    def encode_request(self, request: Any, limit: int) -> str | None:
-        """JSON text of a request that fits the declared type.
-
-        Raises:
-            InvalidRequest, PayloadTooLarge.
-        """
-        if type(request) is self.request_type and self.request_type in _EXACT and self.takes_request:
-            text = codec.encode_exact(request, limit)
-            if text is not None:
-                return text  # as it is for most of the many of one call; what is wrong with it is told below
-        if self.takes_request and request is None and self.request_type is not Any and not self.request_optional:
-            # A type that takes None says so itself; for all others the caller has forgotten the request.
-            try:
-                self.decode("null")
-            except Exception:
-                raise InvalidRequest(
-                    f"the request of {self.name!r} does not fit its declared type {codec.told(self.request_type)}: "
-                    "none was given"
-                ) from None
-        if not self.takes_request and request is not None and self.handler is not None:
-            raise InvalidRequest(f"command {self.name!r} takes no request, but one was given")
-        what = f"the request of {self.name!r}"
-        text = codec.encode(request, what=what, limit=limit)
-        # What the handler will get must be what was given: tell it here, where the mistake can be corrected, and not
-        # when the job runs.
-        if text is not None and self.takes_request and self.request_type is not Any:
-            codec.check(request, text, self.request_type, self.decode, what=what)
-        return text
+    async def know(self, context: JobContext) -> None: ...
 
 
 class Registry:
@@ -107,12 +36,21 @@ class Registry:
 
     Args:
         base: the row that all commands start from (the application's own defaults).
+        dependencies: where class commands get theirs.
+
+    Attributes:
+        users: whom jobs run for; None if nobody resolves a ``user_id``.
     """
 
-    def __init__(self, base: NewJob) -> None:
+    users: UserSource | None = None
+
+    def __init__(self, base: NewJob, dependencies: Dependencies | None = None) -> None:
         self._base = base
-        self._commands: dict[str, Command] = {}
-        self._by_handler: dict[object, Command] = {}
+        self.dependencies = Dependencies() if dependencies is None else dependencies
+        self._commands: dict[str, Command] = {}  # by the name that jobs are stored under
+        self._current: dict[str, Command] = {}  # by their own names: what is enqueued
+        self._by_handler: dict[object, Command] = {}  # the same
+        self._steps: dict[str, dict[int, versions.Upgrade]] = {}
 
     def add(
         self,
@@ -122,6 +60,9 @@ class Registry:
         process: bool,
         should_retry: ShouldRetry | None,
         defaults: Mapping[str, Any],
+        tags: Sequence[str] = (),
+        quick_retry: QuickRetry | None = None,
+        version: int = 1,
     ) -> Command:
         """Register a handler.
 
@@ -130,17 +71,22 @@ class Registry:
         """
         if not callable(handler):
             raise InvalidOption(f"a command must be callable, not a {type(handler).__name__}")
-        if inspect.isclass(handler):
-            raise InvalidOption(
-                f"{handler.__name__} is a class; register an object of it: jobs.command({handler.__name__}(...)), "
-                "whose __call__(self, request, job) is the handler"
-            )
         name = _checked_name(name or getattr(handler, "__name__", None) or type(handler).__name__)
-        if name in self._commands and self._commands[name].handler is not None:
+        if name in self._current and self._current[name].handler is not None:
             raise InvalidOption(f"command {name!r} is already registered; give one of them another name=")
         where = f"command {name!r}"
         options.check_names(defaults, where=where, job_only=False)
-        function = handler if inspect.isroutine(handler) or isinstance(handler, partial) else handler.__call__  # type: ignore[operator]
+        call: Handler = handler
+        wanted: tuple[Wanted, ...] = ()
+        if inspect.isclass(handler):
+            if process:
+                raise InvalidOption(f"{where}: process=True needs a function; what a class asks for stays here")
+            call = of_class = ClassHandler(handler, where, self.dependencies)
+            function, wanted = of_class.run, of_class.wanted
+        elif inspect.isroutine(handler) or isinstance(handler, partial):
+            function = handler
+        else:
+            function = handler.__call__  # type: ignore[operator]
         # A plain wrapper (functools.wraps) around an async function returns what has to be awaited.
         is_async = inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(inspect.unwrap(function))
         if should_retry is not None and is_coroutine_function(should_retry):
@@ -152,12 +98,18 @@ class Registry:
         takes_request, takes_context, request_type, request_optional = signature(function, where)
         if process and takes_context:
             raise InvalidOption(f"{where}: process=True handlers take (request) only; the job context stays here")
+        if quick_retry is not None:
+            if not isinstance(quick_retry, QuickRetry):
+                raise InvalidOption(f"{where}: quick_retry={quick_retry!r} must be a dbjobs.QuickRetry")
+            if process:
+                raise InvalidOption(f"{where}: process=True has no quick retries; use retry_limit and retry")
+            call = retrying(call, quick_retry, is_async=is_async)
         template, _ = options.apply(
             msgspec.structs.replace(self._base, command=name), self.named(defaults), where=where
         )
         command = Command(
             name=name,
-            handler=handler,
+            handler=call,
             request_type=request_type,
             takes_request=takes_request,
             takes_context=takes_context,
@@ -169,16 +121,71 @@ class Registry:
             request_optional=request_optional,
             request_default=first_default(function) if request_optional else None,
             decode_response=codec.response_decoder(response_type(function)),
+            tags=_checked_tags(tags, where),
+            wanted=wanted,
         )
-        self._commands[name] = command
+        command = self._take(command, versions.checked_version(version, where))
         self._by_handler[_key(handler)] = command
         return command
 
-    def declare(self, name: str, defaults: Mapping[str, Any]) -> Command:
+    def upcast(self, wanted: Any, function: Callable[[Any], Any], *, from_version: int) -> None:
+        """Say how a request of an old version becomes one of the next.
+
+        Raises:
+            UnknownCommand. InvalidOption: there is such a step already, or the function cannot be used.
+        """
+        name = self.find(wanted).own_name
+        command = self._current[name]
+        where = f"command {name!r}"
+        if command.handler is None or not command.takes_request:
+            raise InvalidOption(
+                f"{where}: upcast: "
+                + ("it takes no request" if command.handler is not None else "it is only declared here, and never run")
+            )
+        versions.checked_version(from_version, where, "upcast: from_version")
+        steps = self._steps.setdefault(name, {})
+        if from_version in steps:
+            raise InvalidOption(f"{where}: there is an upcast from version {from_version} already")
+        steps[from_version] = versions.step(function, f"{where}: the upcast from version {from_version}")
+        self._take(command, max(command.version, from_version + 1))
+
+    def check_versions(self) -> None:
+        """Refuse to start with an old version from which no way leads to the current one.
+
+        Raises:
+            InvalidOption: names the step that is missing.
+        """
+        for name, steps in self._steps.items():
+            current = self._current[name].version
+            for version in range(min(steps, default=current), current):
+                if version not in steps:
+                    raise InvalidOption(
+                        f"command {name!r}: there is no upcast from version {version}, so older requests have no way "
+                        f"to version {current}"
+                    )
+
+    def _take(self, command: Command, version: int) -> Command:
+        """Make a command known under the name of its version, and under those of the older ones it can read."""
+        name = command.own_name
+        # A copy: the loop that claims may be going through the commands in another thread.
+        commands = {stored: known for stored, known in self._commands.items() if known.own_name != name}
+        current = _in_version(command, version)
+        ways = versions.ways(self._steps.get(name, {}), version)
+        for one in (current, *(_older(current, older, way) for older, way in ways.items())):
+            if one.name in commands:
+                raise InvalidOption(f"command {name!r}: its version has the name of another command, {one.name!r}")
+            commands[one.name] = one
+        self._commands = commands
+        self._current = {**self._current, name: current}
+        same = [handler for handler, known in self._by_handler.items() if known.own_name == name]
+        self._by_handler.update(dict.fromkeys(same, current))
+        return current
+
+    def declare(self, name: str, defaults: Mapping[str, Any], version: int = 1) -> Command:
         """Make a command known that only other processes can run."""
         name = _checked_name(name)
-        if name in self._commands:
-            return self._commands[name]
+        if name in self._current:
+            return self._current[name]
         where = f"command {name!r}"
         options.check_names(defaults, where=where, job_only=False)
         template, _ = options.apply(
@@ -196,8 +203,21 @@ class Registry:
             decode=msgspec.json.decode,
             should_retry=None,
         )
-        self._commands[name] = command
-        return command
+        return self._take(command, versions.checked_version(version, where))
+
+    def template(self, name: str, defaults: Mapping[str, Any], *, where: str, request_type: str) -> NewJob:
+        """A row for jobs of this name, with default options.
+
+        Raises:
+            InvalidOption: one of them is wrong, or the name is.
+        """
+        options.check_names(defaults, where=where, job_only=False)
+        base = msgspec.structs.replace(self._base, command=_checked_name(name), request_type=request_type)
+        return options.apply(base, self.named(defaults), where=where)[0]
+
+    def put(self, command: Command) -> None:
+        """Add a command that was made elsewhere, or put it in place of the one of its name."""
+        self._take(command, command.version)
 
     def find(self, wanted: Any) -> Command:
         """The command for a name, a Command or a handler.
@@ -208,16 +228,24 @@ class Registry:
         if isinstance(wanted, Command):
             return wanted
         if isinstance(wanted, str):
-            command = self._commands.get(wanted)
+            command = self._current.get(wanted) or self._commands.get(wanted)
             name = wanted
         else:
             command = self._by_handler.get(_key(wanted))
             name = getattr(wanted, "__name__", type(wanted).__name__)
         if command is not None:
             return command
-        near = difflib.get_close_matches(str(name), self._commands, 1)
+        near = difflib.get_close_matches(str(name), self._current, 1)
         hint = f"did you mean {near[0]!r}?" if near else "register it with @jobs.command, or jobs.declare(name)"
         raise UnknownCommand(f"no command named {name!r} is registered in this process; {hint}")
+
+    def knows(self, wanted: Any) -> bool:
+        """Whether ``find`` finds it."""
+        try:
+            self.find(wanted)
+        except UnknownCommand:
+            return False
+        return True
 
     def named(self, given: Mapping[str, Any]) -> Mapping[str, Any]:
         """Options in which the callback is a name.
@@ -228,17 +256,58 @@ class Registry:
         callback = given.get("callback")
         return given if callback is None else {**given, "callback": self.find(callback).name}
 
+    def names(self, tags: Sequence[str] = ()) -> list[str]:
+        """Names, without versions, of the commands that this process has handlers for and that have all these tags."""
+        wanted = set(tags)
+        return [
+            name
+            for name, command in self._current.items()
+            if command.handler is not None and wanted.issubset(command.tags)
+        ]
+
+    def stored_names(self, name: str) -> list[str]:
+        """The names that jobs of a command are stored under: one for each version that is known here."""
+        return [stored for stored, command in self._commands.items() if command.own_name == name] or [name]
+
+    def wanted(self) -> list[tuple[str, tuple[Wanted, ...]]]:
+        """What class commands ask for, with who asks."""
+        return [(f"command {name!r}", command.wanted) for name, command in self._current.items() if command.wanted]
+
     def runnable(self) -> list[str]:
-        """Names of the commands that this process has handlers for."""
+        """Names, with versions, of the commands that this process has handlers for."""
         return [name for name, command in self._commands.items() if command.handler is not None]
 
     def runnable_commands(self) -> list[Command]:
-        """Those commands."""
-        return [command for command in self._commands.values() if command.handler is not None]
+        """Those commands; safe in any thread."""
+        return [command for command in [*self._commands.values()] if command.handler is not None]
 
     def get(self, name: str) -> Command | None:
         """The command of this name, if any."""
         return self._commands.get(name)
+
+
+def _in_version(command: Command, version: int) -> Command:
+    name = _checked_name(versions.stored_name(command.own_name, version))
+    template = msgspec.structs.replace(command.template, command=name)
+    return msgspec.structs.replace(command, name=name, version=version, template=template)
+
+
+def _older(current: Command, version: int, upgrade: versions.Upgrade) -> Command:
+    """The same command for requests of an older version."""
+    command = _in_version(current, version)
+    decode = current.decode
+    return msgspec.structs.replace(command, upgrade=upgrade, decode=lambda text: decode(upgrade(text)))
+
+
+def _checked_tags(tags: Any, where: str) -> tuple[str, ...]:
+    if isinstance(tags, str) or not isinstance(tags, Sequence):
+        raise InvalidOption(f"{where}: tags={tags!r} must be a list of texts")
+    try:
+        if None in tags:
+            raise InvalidOption("must be a string")
+        return tuple(dict.fromkeys(options.text(tag) or "" for tag in tags))
+    except InvalidOption as error:
+        raise InvalidOption(f"{where}: tags={tags!r}: each {error}") from None
 
 
 def base_row(*, retry_limit: int, timeout_seconds: float) -> NewJob:

@@ -93,6 +93,11 @@ class Attempt:
         """True while a thread or process works for it."""
         return self.call is not None and self.call.running
 
+    @property
+    def name(self) -> tuple[str, int]:
+        """What the log calls it: a job or a transient run, and its number."""
+        return ("transient run", -self.job.id) if self.context.is_transient else ("job", self.job.id)
+
     def end(self, reason: Stop, now: float) -> None:
         """Ask the attempt to end; running or not."""
         if self.stop is None or reason is Stop.LOST:

@@ -37,8 +37,8 @@ def tell(attempt: Attempt, outcome: Outcome, error: BaseException | None = None)
     Args:
         error: what the handler raised; None if the attempt was ended from outside.
     """
-    if not log.isEnabledFor(_LEVELS[outcome.kind]):
-        return
+    if not log.isEnabledFor(_LEVELS[outcome.kind]) or attempt.context.is_transient:
+        return  # a transient run tells its caller
     job = attempt.job
     fields = {
         **_fields_of(attempt),

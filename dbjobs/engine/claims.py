@@ -90,6 +90,17 @@ class Claims:
         """Forget queues that are not served (any more)."""
         self._hot.keep(served)
 
+    def hurry(self) -> None:
+        """The next look need not keep to its share of the time."""
+        self._full_looks.hurry()
+        self._restarts.hurry()
+        self._not_before = 0.0
+
+    @property
+    def is_content(self) -> bool:
+        """The last looks have found nothing that was left where it is, and nothing has been told since."""
+        return not (self.jobs or self.lanes or self.looks_again)
+
     @property
     def looks_again(self) -> bool:
         """It is known that there is more to look for, as soon as that is allowed."""
@@ -222,7 +233,8 @@ class Claims:
             self._lanes.clear()
         looker = self._lanes.setdefault(key, Lanes(self._db))
         news = self._waker.lane_news
-        runs, more = await looker.claim(node_id, lanes, run_length, queues, self.commands, all_but=all_but)
+        async with self._runners.leasing:
+            runs, more = await looker.claim(node_id, lanes, run_length, queues, self.commands, all_but=all_but)
         if more:
             self.lanes = True
         firsts: list[Attempt] = []

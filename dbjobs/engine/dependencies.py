@@ -33,6 +33,7 @@ class Dependencies:
         self._on_ended = on_ended
         self._news = asyncio.Event()
         self._parents: set[int] = set()
+        self._following = 0
 
     def ended(self, parents: Iterable[int]) -> None:
         """These jobs have ended and have children; returns at once."""
@@ -52,17 +53,29 @@ class Dependencies:
         if parents:
             await self._follow(Follower(self._db, parents=parents))
             return 0.0
+        await self.catch_up()
+        return PAUSE_SECONDS
+
+    @property
+    def is_quiet(self) -> bool:
+        """Nothing that it has heard of is left to do."""
+        return not self._parents and not self._following
+
+    async def catch_up(self) -> None:
+        """Do what there is, whoever has left it behind."""
         while True:
             ended, unresolved = await repository.find_dependency_work(self._db, ROWS_PER_LOOK)
             if not ended and not unresolved:
-                return PAUSE_SECONDS
+                return
             if not await self._follow(Follower(self._db, parents=ended, children=unresolved)):
-                return PAUSE_SECONDS
+                return
 
     async def _follow(self, follower: Follower) -> bool:
+        self._following += 1
         try:
             return await follower.run()
         finally:
+            self._following -= 1
             self._waker.ready(follower.ready)
             if follower.cancelled:
                 self._on_ended(sorted(follower.cancelled))

@@ -32,7 +32,11 @@ UNKNOWN_LOOK_QUEUES = 100
 
 
 class Dispatcher:
-    """The one loop that claims."""
+    """The one loop that claims.
+
+    Attributes:
+        on_claimed: told of each batch of claimed jobs.
+    """
 
     def __init__(
         self,
@@ -60,6 +64,8 @@ class Dispatcher:
         self._unknown_after = ""
         self._reported: set[str] = set()
         self._stopping = False
+        self._is_waiting = False
+        self.on_claimed: Callable[[Sequence[Claimed]], None] = lambda _: None
 
     def stop(self) -> None:
         """Claim nothing more; ``run`` returns when the claim in flight is done."""
@@ -70,6 +76,23 @@ class Dispatcher:
         """What the database says is ours may differ from what is in memory."""
         self._must_reconcile = True
         self._waker.poke()
+
+    def look_now(self) -> None:
+        """Look for every kind of work, from the start, without a pause before it."""
+        for claims in self._claims:
+            claims.hurry()
+        self._waker.look_everywhere()
+
+    @property
+    def is_quiet(self) -> bool:
+        """It waits for news, and all looks have found nothing since the last."""
+        if not self._is_waiting:
+            return False
+        if not self._registry.runnable():
+            return True  # it never looks
+        waker = self._waker
+        told = waker.jobs or waker.lanes or waker.behind or waker.news or waker.queues_changed
+        return not told and all(claims.is_content for claims in self._claims if claims.commands)
 
     async def run(self) -> None:
         """Claim until stopped."""
@@ -98,7 +121,7 @@ class Dispatcher:
         with_room = [] if self._finisher.full else [claims for claims in kinds if claims.room > 0]
         self._runners.wants_room = len(with_room) < len(kinds)
         if not with_room:
-            await self._waker.wait()
+            await self._wait()
             await asyncio.sleep(0)  # slots often come free together: let them
             return
         looked = [await claims.look(node_id) for claims in with_room]
@@ -135,13 +158,21 @@ class Dispatcher:
         """Wait for news, the next poll, or the moment at which a look from the start is allowed again."""
         until = min(self._queues.refresh_at, *(claims.next_look for claims in kinds))
         looks_again = any(claims.looks_again for claims in kinds)
-        if not await self._waker.wait(max(until - now, 0.0)) and not looks_again:
+        if not await self._wait(max(until - now, 0.0)) and not looks_again:
             self._waker.look_everywhere()
             await self._report_unknown(self._registry.runnable())
+
+    async def _wait(self, longest: float | None = None) -> bool:
+        self._is_waiting = True
+        try:
+            return await self._waker.wait(longest)
+        finally:
+            self._is_waiting = False
 
     # --- both -----------------------------------------------------------------------------------
 
     def _attempts(self, node_id: int, claimed: Sequence[Claimed]) -> list[Attempt]:
+        self.on_claimed(claimed)
         attempts = []
         for job in claimed:
             command = self._registry.get(job.command)
@@ -155,7 +186,7 @@ class Dispatcher:
         running = self._runners.memory.running()
         known = {attempt.job.id for attempt in running} | self._finisher.holds()
         strays = [job for job in held if job.id not in known]
-        lanes = {attempt.job.worker for attempt in running} | self._finisher.lanes()
+        lanes = {attempt.job.worker for attempt in running} | self._finisher.lanes() | self._runners.memory.leased
         stray_lanes = [lane for lane in await repository.find_held_workers(self._db, node_id) if lane not in lanes]
         if strays:
             log.warning("the answer to a claim got lost; giving back %s", counted(len(strays), "job"))

@@ -11,26 +11,36 @@ import threading
 import time
 from collections.abc import Callable, Coroutine
 from types import CodeType, CoroutineType
-from typing import Any
+from typing import Any, Protocol
 
 from msgspec.structs import replace
 
 from dbjobs import clock
 from dbjobs.commands import codec
 from dbjobs.commands.registry import Command, Registry
-from dbjobs.context import current_job
+from dbjobs.context import JobContext, current_job
 from dbjobs.engine.attempt import Attempt, Stop
 from dbjobs.engine.blocking import Call, ProcessCall
 from dbjobs.engine.children import Children
 from dbjobs.engine.deadlines import Deadlines
 from dbjobs.engine.failure import failed, raised_after_completion, stopped, untold
-from dbjobs.engine.finisher import Finisher
-from dbjobs.engine.reporter import Reporter
 from dbjobs.engine.steps import Seat, Steps
 from dbjobs.errors import InvalidResponse, UnknownCommand
 from dbjobs.store.records import Outcome
 
 log = logging.getLogger("dbjobs")
+
+
+class Writes(Protocol):
+    """Where an outcome is written before the attempt goes on (see Finisher)."""
+
+    async def durably(self, attempt: Attempt, outcome: Outcome) -> bool: ...
+
+
+class Reported(Protocol):
+    """Who is told that a handler has completed its job in a transaction of its own (see Reporter)."""
+
+    def completed(self, context: JobContext) -> None: ...
 
 
 class Execution:
@@ -45,10 +55,10 @@ class Execution:
     def __init__(
         self,
         registry: Registry,
-        finisher: Finisher,
+        finisher: Writes,
         deadlines: Deadlines,
         children: Children,
-        reports: Reporter,
+        reports: Reported,
         *,
         max_payload_bytes: int,
         lease_ends: Callable[[], float],
@@ -143,10 +153,16 @@ class Execution:
             self._deadlines.watch(attempt.deadline)
 
     def _body(
-        self, attempt: Attempt, command: Command | None, context: contextvars.Context
+        self, attempt: Attempt, command: Command | None, context: contextvars.Context | None
     ) -> Coroutine[Any, Any, Any]:
-        """The command's handler, or the callback's if the command's has been run, called and not yet awaited."""
+        """The command's handler, or the callback's if the command's has been run, called and not yet awaited.
+
+        Args:
+            context: to call it in; None: it is the current one, and the user is known.
+        """
         job = attempt.job
+        if job.user_id is not None and context is not None and (users := self._registry.users) is not None:
+            return users.then(attempt, lambda: self._body(attempt, command, None))
         if command is None or command.handler is None:
             raise UnknownCommand(f"callback {job.callback!r} is not registered on this node")
         handler: Any = command.handler
@@ -161,7 +177,7 @@ class Execution:
         else:
             arguments = (attempt.context,) if command.takes_context else ()
         if command.is_async:
-            coroutine = context.run(handler, *arguments)
+            coroutine = handler(*arguments) if context is None else context.run(handler, *arguments)
             return coroutine if type(coroutine) is CoroutineType else _awaiting(coroutine)
         if command.process:
             attempt.call = ProcessCall(

@@ -16,9 +16,18 @@ from dbjobs.context import printable
 from dbjobs.engine.attempt import Attempt, Stop
 from dbjobs.engine.attempt_log import tell, tell_after_completion
 from dbjobs.engine.traces import MAX_TRACEBACK_CHARACTERS, trace_of
-from dbjobs.errors import Cancel, InvalidRequest, InvalidResponse, PayloadTooLarge, RetryAfter, UnknownCommand
+from dbjobs.errors import (
+    ApiFailed,
+    Cancel,
+    InvalidRequest,
+    InvalidResponse,
+    PayloadTooLarge,
+    RetryAfter,
+    UnknownCommand,
+    UnknownUser,
+)
 from dbjobs.models import Backoff
-from dbjobs.store.records import Claimed, Outcome, OutcomeKind
+from dbjobs.store.records import CALLBACK_FAILED, Claimed, Outcome, OutcomeKind
 
 log = logging.getLogger("dbjobs")
 
@@ -67,17 +76,28 @@ def _failed(attempt: Attempt, error: BaseException, duration_ms: float) -> Outco
     if isinstance(error, RetryAfter):
         reason = _text_of(error.reason)
         return _again_or_failed(attempt, "retry_after", reason, duration_ms, delay=_asked(error.seconds))
+    if isinstance(error, ApiFailed):
+        return _answered(attempt, error, duration_ms)
     code, text = _name_of(error), _text_of(error)
     if isinstance(error, UnknownCommand):
         return outcome(attempt, "retry", "unknown_command", text, duration_ms, delay=UNKNOWN_CALLBACK_SECONDS)
     text = f"{code}: {text}"
-    trace = trace_of(error)
-    if isinstance(error, InvalidRequest | InvalidResponse | PayloadTooLarge):
+    trace = None if isinstance(error, UnknownUser) else trace_of(error)
+    if isinstance(error, InvalidRequest | InvalidResponse | PayloadTooLarge | UnknownUser):
         # Trying again would give the same; the job is kept in the failed history and can be requeued.
         return outcome(attempt, "failed", code, text, duration_ms, trace=trace)
     if not _should_retry(attempt, error):
         return outcome(attempt, "failed", code, text, duration_ms, trace=trace)
     return _again_or_failed(attempt, code, text, duration_ms, trace=trace)
+
+
+def _answered(attempt: Attempt, error: ApiFailed, duration_ms: float) -> Outcome:
+    """The outcome of an API job that was answered with a status that is no success."""
+    code, text = f"http_{error.status}", _text_of(error)
+    if not error.retry or not _should_retry(attempt, error):
+        return outcome(attempt, "failed", code, text, duration_ms)
+    asked = error.retry_after_seconds
+    return _again_or_failed(attempt, code, text, duration_ms, delay=None if asked is None else _asked(asked))
 
 
 def raised_after_completion(attempt: Attempt, error: BaseException) -> None:
@@ -126,6 +146,7 @@ def outcome(
         "code": code,
         "message": message,
         "traceback": printable(trace, MAX_TRACEBACK_CHARACTERS) if trace else None,
+        **getattr(attempt.context, "_details", {}),
     }
     return Outcome(
         id=attempt.job.id,
@@ -133,7 +154,7 @@ def outcome(
         kind=kind,
         duration_ms=duration_ms,
         delay_seconds=delay,
-        error_code=code,
+        error_code=CALLBACK_FAILED if kind == "failed" and attempt.job.executed_at is not None else code,
         error=message,
         failure=dumps(entry),
         progress=attempt.context.progress_value,

@@ -12,6 +12,7 @@ from dbjobs.engine.finisher import Finisher
 from dbjobs.engine.janitor import Janitor
 from dbjobs.engine.node import Node
 from dbjobs.engine.runner import Runners
+from dbjobs.engine.transient.runs import Transients
 
 log = logging.getLogger("dbjobs")
 
@@ -23,13 +24,20 @@ class Lapse:
     """Stops the jobs of a lease that is over, or that nobody renews."""
 
     def __init__(
-        self, node: Node, dispatcher: Dispatcher, runners: Runners, finisher: Finisher, janitor: Janitor
+        self,
+        node: Node,
+        dispatcher: Dispatcher,
+        runners: Runners,
+        finisher: Finisher,
+        janitor: Janitor,
+        transients: Transients,
     ) -> None:
         self._node = node
         self._dispatcher = dispatcher
         self._runners = runners
         self._finisher = finisher
         self._janitor = janitor
+        self._transients = transients
         self._lapsed_at: float | None = None
 
     def lost(self, node_id: int, why: str) -> None:
@@ -37,6 +45,7 @@ class Lapse:
         log.error("the lease of node %d is over: %s; stopping its jobs here", node_id, why)
         self._runners.drop_waiting(node_id)
         self._runners.memory.end_all(Stop.LOST, time.monotonic(), node_id)
+        self._transients.lost(node_id)
         self._finisher.forget(node_id)
         self._janitor.give_up(node_id, self._node.lease_ends)
 
@@ -54,6 +63,7 @@ class Lapse:
         if time.monotonic() - self._lapsed_at >= LAPSED_SECONDS:
             self._runners.drop_waiting(node_id)
             self._runners.memory.end_all(Stop.LOST, time.monotonic(), node_id)
+            self._transients.lost(node_id)
             self._dispatcher.reconcile_soon()
 
     def renewed_late(self) -> None:

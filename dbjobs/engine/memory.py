@@ -19,6 +19,7 @@ class Memory:
         held: by job id. Of a job that has come again after its lease was lost, the latest attempt.
         per_queue: how many attempts each queue has.
         full_queues: queues that have as many as they may.
+        leased: lanes that this node holds for transient runs.
     """
 
     def __init__(self, on_room: Callable[[], None]) -> None:
@@ -29,6 +30,7 @@ class Memory:
         self.held: dict[int, Attempt] = {}
         self.per_queue: Counter[str] = Counter()
         self.full_queues: set[str] = set()
+        self.leased: set[str] = set()
 
     def all(self) -> list[Attempt]:
         """Every attempt; of a job that has come again, the ones before, too."""
@@ -36,7 +38,11 @@ class Memory:
 
     def running(self) -> list[Attempt]:
         """Every attempt, and those that are over although their handlers still run."""
-        return [*self.all(), *self._lost]
+        return [*self.all(), *(attempt for attempt in self._lost if not attempt.context.is_transient)]
+
+    def has_lane(self, worker: str) -> bool:
+        """True if an attempt of this lane is in memory, or its handler still runs."""
+        return any(attempt.job.worker == worker for attempt in self.running())
 
     def hold(self, attempt: Attempt) -> None:
         """An attempt was claimed."""
@@ -65,7 +71,10 @@ class Memory:
             self._quiet.set()
 
     def lost(self, attempt: Attempt) -> None:
-        """The lease of an attempt whose handler runs is over: others may have its job, and its lane."""
+        """The lease of an attempt whose handler runs is over: others may have its job, and its lane.
+
+        A transient run that has a lane is held here, too: nothing of that lane may start beside it.
+        """
         self._lost.add(attempt)
 
     def ended(self, attempt: Attempt) -> None:
@@ -73,7 +82,7 @@ class Memory:
         self._lost.discard(attempt)
 
     def overlaps(self, attempt: Attempt) -> bool:
-        """True if a handler of the same job or lane, whose lease was lost, still runs here."""
+        """True if a handler of the same job or lane still runs here: its lease was lost, or it is a transient run."""
         if not self._lost:
             return False
         job = attempt.job

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -21,6 +22,7 @@ from dbjobs.engine.reporter import Reporter
 from dbjobs.engine.settings import Settings
 from dbjobs.engine.slots import Slots
 from dbjobs.engine.steps import Seat
+from dbjobs.engine.transient.turns import LaneTurns
 from dbjobs.engine.waker import Waker
 from dbjobs.store.own_thread import in_own_thread
 from dbjobs.store.records import Outcome
@@ -41,11 +43,14 @@ class Runners:
         current_node: the node id in force.
         is_served: whether jobs of a queue may start here now.
         on_death: told the error with which a slot ended without being asked.
+        turns: who waits for the lanes of this node beside its attempts.
 
     Attributes:
         memory: every attempt, waiting ones included.
         crews: the places for each kind of handler.
         wants_room: the dispatcher waits for a free slot.
+        leasing: held while leases on lanes are taken: a claim may take several round trips, and would find a lane that
+            a transient run has leased meanwhile to be its own.
     """
 
     def __init__(
@@ -62,6 +67,7 @@ class Runners:
         current_node: Callable[[], int | None],
         is_served: Callable[[str], bool],
         on_death: Callable[[BaseException], None],
+        turns: LaneTurns,
     ) -> None:
         self._finisher = finisher
         self._waker = waker
@@ -92,6 +98,9 @@ class Runners:
         self._left: dict[Attempt, Crew] = {}
         self._stopping = False
         self.memory = Memory(waker.look_on)
+        self.leasing = asyncio.Lock()
+        self._turns = turns
+        self._wait_for_lanes = turns.waiting
         self.wants_room = False
 
     @property
@@ -121,11 +130,22 @@ class Runners:
         for first in self._take_waiting(lambda attempt: attempt.node_id == node_id):
             for attempt in (first, *(first.lane_rest or ())):
                 self.memory.release(attempt)
+                self._turns.look(attempt.job.worker)
 
     def give_back_waiting(self) -> None:
         """Hand back, uncharged, every attempt that has no slot yet; from now on no lane's run goes on."""
         self._stopping = True
         self._give_back(self._take_waiting(lambda _: True))
+
+    def yield_lane(self, worker: str) -> bool:
+        """Hand back, uncharged, what waits in memory for a transient run of this lane, but not the lane; was there any?
+
+        From here on the lane is the run's: this node holds it still, and nobody else takes it.
+        """
+        firsts = self._take_waiting(lambda attempt: attempt.job.worker == worker)
+        for first in firsts:
+            self._hand_back([first, *(first.lane_rest or ())])
+        return bool(firsts)
 
     async def give_back_stuck(self) -> float:
         """Hand back what was claimed ahead and has had no slot since the last call; seconds until the next."""
@@ -185,15 +205,17 @@ class Runners:
     def _ready(self, attempt: Attempt) -> None:
         """It may start when its kind has a place, and not beside a handler of its job or lane that still runs."""
         if self.memory.overlaps(attempt):
-            log.warning(
-                "job %s waits: a handler of the same job or lane has lost its lease and still runs here",
-                attempt.job.id,
-            )
+            if not self._turns.holds(attempt.job.worker):
+                log.warning(
+                    "job %s waits: a handler of the same job or lane has lost its lease and still runs here",
+                    attempt.job.id,
+                )
             self._deferred.append(attempt)
         else:
             self._crew(attempt).ready.append(attempt)
 
-    def _undefer(self) -> None:
+    def undefer(self) -> None:
+        """A handler that attempts in memory have waited for has ended."""
         if self._deferred:
             deferred, self._deferred = self._deferred, []
             for attempt in deferred:
@@ -259,7 +281,8 @@ class Runners:
             crew.busy -= 1
             self._slots.wake()
             self._room_came()
-        self._undefer()
+        self.undefer()
+        self._turns.look(attempt.job.worker)
 
     def _in_lane(
         self, attempt: Attempt, outcome: Outcome | None, rest: list[Attempt]
@@ -320,6 +343,7 @@ class Runners:
     def _drop(self, attempts: list[Attempt]) -> None:
         for attempt in attempts:
             self.memory.release(attempt)
+            self._turns.look(attempt.job.worker)
         attempts.clear()
 
     def _conclude(self, attempt: Attempt, outcome: Outcome | None) -> None:
@@ -328,4 +352,6 @@ class Runners:
         attempt.context._settled = True
         self.memory.release(attempt)
         if self._deferred:
-            self._undefer()
+            self.undefer()
+        if self._wait_for_lanes:
+            self._turns.look(attempt.job.worker)

@@ -17,6 +17,7 @@ from dbjobs.engine.node import Node
 from dbjobs.engine.reporter import Reporter
 from dbjobs.engine.runner import Runners
 from dbjobs.engine.settings import Settings
+from dbjobs.engine.transient.runs import Transients
 from dbjobs.errors import DatabaseError
 from dbjobs.store import repository
 from dbjobs.store.database import Database
@@ -46,6 +47,7 @@ class Shutdown:
         reports: Reporter,
         node: Node,
         now: anyio.Event,
+        transients: Transients,
     ) -> None:
         self._db = db
         self._settings = settings
@@ -55,6 +57,7 @@ class Shutdown:
         self._reports = reports
         self._node = node
         self._now = now
+        self._transients = transients
 
     async def run(self, dispatching: anyio.Event) -> list[Attempt]:
         """Claims, then waiting attempts, then running ones, then outcomes, then reports, then the node.
@@ -71,12 +74,13 @@ class Shutdown:
         self._runners.give_back_waiting()
         await self._grace()
         self._runners.memory.end_all(Stop.SHUTDOWN, time.monotonic())
+        self._transients.end_all(Stop.SHUTDOWN)
         with anyio.move_on_after(self._settings.unresponsive_seconds + 1.0):
-            await self._runners.memory.quiet()
-        left = self._runners.forsake()
+            await self._quiet()
+        left = self._runners.forsake() + self._transients.forsake()
         if not left:
             with anyio.move_on_after(1.0):
-                await self._runners.memory.quiet()  # handlers that had to be closed
+                await self._quiet()  # handlers that had to be closed
         try:
             with anyio.fail_after(LAST_WRITES_SECONDS):
                 await self._finisher.flush()
@@ -104,18 +108,19 @@ class Shutdown:
         """Handlers in threads still run: their jobs and lanes stay ours, and the stop need not wait for them."""
         for attempt in left:
             log.error(
-                "job %s (%s) still runs in a thread, which cannot be stopped; it keeps its job%s until it ends (the "
+                "%s %s (%s) still runs in a thread, which cannot be stopped; it keeps its job%s until it ends (the "
                 "lease of node %s is renewed), or until this process does: end it to hand them over within %g s",
-                attempt.job.id, attempt.job.command,
+                *attempt.name, attempt.job.command,
                 f" and the worker {attempt.job.worker!r}" if attempt.job.worker is not None else "",
                 node_id, self._settings.lease_seconds,
             )  # fmt: skip
         Custody(self._db, node_id, self._settings.lease_seconds, left).start()
 
     async def _grace(self) -> None:
-        if not self._runners.memory.held or self._now.is_set():
+        running = len(self._runners.memory.held) + self._transients.busy
+        if not running or self._now.is_set():
             return
-        log.info("stopping: waiting for %s", counted(len(self._runners.memory.held), "running job"))
+        log.info("stopping: waiting for %s", counted(running, "running job"))
         with anyio.move_on_after(self._settings.grace_seconds):
             async with anyio.create_task_group() as waits:
 
@@ -123,8 +128,14 @@ class Shutdown:
                     await something()
                     waits.cancel_scope.cancel()
 
-                waits.start_soon(wait_for, self._runners.memory.quiet)
+                waits.start_soon(wait_for, self._quiet)
                 waits.start_soon(wait_for, self._now.wait)
+
+    async def _quiet(self) -> None:
+        """Wait until neither an attempt nor a transient run is left."""
+        while self._runners.memory.held or self._transients.busy:
+            await self._runners.memory.quiet()
+            await self._transients.quiet()
 
     async def _give_back_rest(self, node_id: int) -> None:
         held = await repository.find_held(self._db, node_id, 100_000)

@@ -22,6 +22,7 @@ _GRAMMAR = re.compile(
       | (?P<months>months)        (?:\ (?P<order>ascending|descending))?  (?:\ of\ (?P<of>\w+))?
                                   (?:\ in\ (?P<within>\w+))?
       | (?P<nodes>nodes)
+      | (?P<requests>requests)
     )?
     (?: \ ?as\ (?P<name>\w+))?
     (?: \ ?(?P<packed>packed)     (?P<columns>(?:\ \w+)*))?
@@ -47,6 +48,7 @@ class Directive(NamedTuple):
         of: the set whose ids are looked for in the months.
         within: the set of the months to look into.
         nodes: run it on the file of the nodes' leases.
+        requests: run it on the file of the request log's month ``:month``; all statements of a file are such, or none.
         name: what it returns is a set of this name for the statements below it.
         packed: what it returns is JSON.
         columns: of packed rows.
@@ -65,6 +67,7 @@ class Directive(NamedTuple):
     of: str | None = None
     within: str | None = None
     nodes: bool = False
+    requests: bool = False
     name: str | None = None
     packed: bool = False
     columns: tuple[str, ...] = ()
@@ -97,6 +100,7 @@ def parse(line: str) -> Directive:
         of=said["of"],
         within=said["within"],
         nodes=said["nodes"] is not None,
+        requests=said["requests"] is not None,
         name=said["name"],
         packed=said["packed"] is not None,
         columns=tuple((said["columns"] or "").split()),

@@ -84,6 +84,9 @@ class Claimed(msgspec.Struct, frozen=True, gc=False):
         return self.attempt - self.attempt_base
 
 
+# The error_code of a job whose body has succeeded, and whose callback has given up.
+CALLBACK_FAILED = "callback_failed"
+
 OutcomeKind = Literal["completed", "failed", "cancelled", "retry", "hand_back", "executed"]
 
 
@@ -143,7 +146,7 @@ class Ready(msgspec.Struct, frozen=True, gc=False):
 
 
 class Held(msgspec.Struct, frozen=True, gc=False):
-    """A job in the hands of a dead node."""
+    """A job in the hands of a dead node; ``executed`` if only its callback is left."""
 
     id: int
     attempt: int
@@ -153,6 +156,7 @@ class Held(msgspec.Struct, frozen=True, gc=False):
     cancel_requested: bool
     command: str
     queue: str
+    executed: bool
 
 
 class LogEntry(msgspec.Struct, frozen=True, gc=False):

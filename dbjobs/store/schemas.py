@@ -15,7 +15,7 @@ _NAMES: Mapping[str, tuple[tuple[str, str], ...]] = {
     "postgres": (("dbjobs.", '"{0}".'),),
     "mysql": (("dbjobs_", "{0}_"),),
     "sqlite": (("dbjobs_", "{0}_"),),
-    "sqlserver": (("dbjobs.", "[{0}]."), ("dbjobs_history", "{0}_history")),
+    "sqlserver": (("dbjobs.", "[{0}]."), ("dbjobs_history", "{0}_history"), ("dbjobs_requests", "{0}_requests")),
 }
 
 

@@ -18,6 +18,7 @@ LOOPS = {
     "Janitor.fold": "fold",
     "Vacuum.look": "vacuum",
     "Dependencies.look": "dependencies",
+    "Tally.flush": "statistics",
     "Engine._look_for_cancellations": "cancellations",
     "Node._main": "heartbeat",
     "Shutdown.run": "shutdown",
@@ -35,6 +36,10 @@ LOOPS = {
     "QueueAdmin.pause": "queues",
     "QueueAdmin.resume": "queues",
     "QueueAdmin.limit": "queues",
+    "Schedules.put": "schedules",
+    "Schedules.pause": "schedules",
+    "Schedules.remove": "schedules",
+    "Schedules.runs": "schedules",
 }
 # What encloses several of them: it counts where none of them is on the stack.
 AROUND = {"Jobs.start": "starting"}

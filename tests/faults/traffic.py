@@ -7,7 +7,7 @@ import itertools
 from collections.abc import Coroutine
 from typing import Any
 
-from dbjobs import Backoff, DatabaseError, Job, JobContext, JobRef, Jobs, JobState, RetryAfter
+from dbjobs import Backoff, DatabaseError, Job, JobContext, JobRef, Jobs, JobState, RetryAfter, Schedule
 from dbjobs.store import repository
 from dbjobs.store.database import Database
 from tests.conformance.callers import CALLERS
@@ -80,6 +80,7 @@ class Traffic:
             self._family(n), self._doomed(n), self._many(n, batch), self._later(n), self._expires(n), self._again(n),
             self._transaction(n), self._callback(n), self._cancel_far(n), self._cancel_running(n), self._cancel_many(n),
             self._requeue(n), self._queue(n), self._callers(n, batch), self._wait(n), self._dead_node(n),
+            self._task(n),
         ]  # fmt: skip
         tasks = {asyncio.create_task(use): str(use) for use in uses}
         try:
@@ -215,6 +216,20 @@ class Traffic:
     async def _wait(self, n: int) -> None:
         ref = await self._note(self.jobs.enqueue("work", n), COMPLETED)
         await self.jobs.wait(ref)
+
+    async def _task(self, n: int) -> None:
+        """A scheduled task that runs at once; its job is found by the time that the task says it was for."""
+        schedules, name = self.jobs.schedules, f"task {n}"
+        await schedules.put(name, Schedule.every(FAR_SECONDS), "work", n, run_at_once=True)
+        while True:
+            if runs := await schedules.runs(name):
+                break
+            await asyncio.sleep(PAUSE_SECONDS)
+        (run,) = runs
+        assert run.job_id is not None, f"{name} has a run without a job"
+        self.expected[run.job_id] = (COMPLETED,)
+        await schedules.pause(name)
+        await schedules.remove(name)
 
     async def _dead_node(self, n: int) -> None:
         """A node that dies with a job that has a try left, one that has none, and a lane."""

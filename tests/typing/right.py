@@ -6,13 +6,37 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, TypedDict, Unpack, assert_type
+from typing import Any, TypedDict, Unpack, assert_type, cast
 
 import msgspec
 
-from dbjobs import Backoff, Command, EnqueueOptions, Job, JobContext, JobRef, Jobs, RetryAfter
+from dbjobs import (
+    ApiResponse,
+    Backoff,
+    Command,
+    EnqueueOptions,
+    Job,
+    JobContext,
+    JobRef,
+    Jobs,
+    QuickRetry,
+    RetryAfter,
+    Run,
+    Schedule,
+    ScheduledTask,
+    TaskRun,
+    current_user,
+)
+from dbjobs.testing import (
+    assert_enqueued,
+    assert_not_enqueued,
+    drain,
+    frozen_time,
+    inline,
+    temporary_database,
+)
 
 jobs = Jobs("sqlite:///jobs.db", timeout=timedelta(minutes=5))
 
@@ -134,6 +158,55 @@ class Greeter:
         return request
 
 
+@jobs.command
+@dataclass
+class Post:
+    mailer: Mailer
+    copies: int = 1
+
+    async def run(self, request: Mail) -> str:
+        return request.to * self.copies
+
+
+@jobs.command(tags=["mail"], quick_retry=QuickRetry(times=2, never=(KeyError,)))
+class PostInJob:
+    def __init__(self, mailer: Mailer) -> None:
+        self.mailer = mailer
+
+    async def run(self, request: Mail, job: JobContext) -> int:
+        return job.id
+
+
+@jobs.command
+class Sweep:
+    async def run(self) -> list[int]:
+        return []
+
+
+@jobs.command
+class SweepInJob:
+    def run(self, job: JobContext) -> float:
+        return 0.5
+
+
+@jobs.command
+class Print:
+    def run(self, request: Letter) -> Parcel:
+        return Parcel(to=request.to)
+
+
+def make_mailer(greeting: str = "") -> Mailer:
+    return Mailer()
+
+
+jobs.provide(Mailer, make_mailer)
+
+
+@jobs.upcast(send, from_version=1)
+def send_v1(old: dict[str, str]) -> dict[str, str]:
+    return {"to": old["address"]}
+
+
 mailer = jobs.command(Mailer().send)
 greeter = jobs.command(name="greet")(Greeter())
 declared: Command = jobs.declare("elsewhere", queue="other")
@@ -167,6 +240,13 @@ async def enqueues() -> None:
     assert_type(await jobs.enqueue(Mailer().count), JobRef[int])
     assert_type(await jobs.enqueue(greeter, "Ada"), JobRef[str])
     assert_type(await jobs.enqueue(partial(send_with_job, mail)), JobRef[int])
+    assert_type(await jobs.enqueue(Post, mail), JobRef[str])
+    assert_type(await jobs.enqueue(PostInJob, mail, tag="x"), JobRef[int])
+    assert_type(await jobs.enqueue(Sweep), JobRef[list[int]])
+    assert_type(await jobs.enqueue(SweepInJob), JobRef[float])
+    assert_type(await jobs.enqueue(Print, Letter("a")), JobRef[Parcel])
+    assert_type(await jobs.enqueue_many(Post, [mail]), list[JobRef[str]])
+    assert_type(await jobs.enqueue_many(SweepInJob, [None]), list[JobRef[float]])
     assert_type(await jobs.enqueue("send", {"to": "a@b.c"}), JobRef[Any])
     assert_type(await jobs.enqueue(declared, 5), JobRef[Any])
     assert_type(await jobs.enqueue(send, mail, ref_id="a", on_conflict="raise", depends_on=[5, "b"]), JobRef[str])
@@ -176,12 +256,60 @@ async def enqueues() -> None:
     assert_type(await jobs.enqueue_many("send", [{"to": "a"}]), list[JobRef[Any]])
 
 
+@jobs.api
+async def mail_api(request: Mail, job: JobContext) -> str:
+    return request.to
+
+
+@jobs.api_options(queue="orders", keep_body=False, should_retry=lambda job, error: False)
+async def ship(order_id: int) -> bool:
+    return True
+
+
+async def app(scope: Any, receive: Any, send: Any) -> None: ...
+
+
+jobs.api(name="letters", queue="mail")(post)
+jobs.mount_api(app, base_url="https://example.com", state={"pool": 5}, user_headers=lambda user: {"Cookie": user})
+jobs.api_options("POST", "/orders", timeout=timedelta(seconds=5))
+jobs.api_options(Mail, retry_limit=3)
+
+
+async def calls() -> None:
+    ref = await jobs.enqueue_api("POST", "/orders", json=Mail("a"), query={"a": [1, 2]}, tag="x", user_id="7")
+    assert_type(ref, JobRef[ApiResponse])
+    assert_type((await jobs.wait(ref)).response.status, int)
+    assert_type(await jobs.enqueue_api(ship, order_id=5, path_params={"user_id": 7}), JobRef[Any])
+    assert_type(await jobs.enqueue_api(Mail("a"), run_after=5, connection=None), JobRef[Any])
+    assert_type(await mail_api(Mail("a"), cast(JobContext, current_user())), str)
+    assert_type(await ship(5), bool)
+
+
+async def runs_now() -> None:
+    mail = Mail("a@b.c")
+    assert_type(await jobs.run(send, mail), str)
+    assert_type(await jobs.run(resize, mail, worker="w", exclusive=True, timeout=5), dict[str, Any])
+    assert_type(await jobs.run(tidy), None)
+    assert_type(await jobs.run(count), int)
+    assert_type(await jobs.run("send", {"to": "a@b.c"}), Any)
+    run = jobs.submit(post, Letter("a"), on_success=print)
+    assert_type(run, Run[Parcel])
+    assert_type(await run, Parcel)
+    assert_type(await run.wait(5), Run[Parcel])
+    assert_type(jobs.submit(look), Run[Mail | None])
+    assert_type(jobs.submit("send", {"to": "a"}), Run[Any])
+
+
 def blocks() -> None:
     """The same calls for code without an event loop."""
     ref = jobs.sync.enqueue(send, Mail("a"), on_conflict="raise")
     assert_type(ref, JobRef[str])
     assert_type(jobs.sync.enqueue(look, tag="x"), JobRef[Mail | None])
+    assert_type(jobs.sync.enqueue(Post, Mail("a")), JobRef[str])
+    assert_type(jobs.sync.enqueue(SweepInJob), JobRef[float])
+    assert_type(jobs.sync.enqueue_many(Print, [Letter("a")]), list[JobRef[Parcel]])
     assert_type(jobs.sync.enqueue("send", {"to": "a"}), JobRef[Any])
+    assert_type(jobs.sync.enqueue_api("GET", "/", headers=[("a", "b")]), JobRef[ApiResponse])
     assert_type(jobs.sync.enqueue_many(resize, [Mail("a")]), list[JobRef[dict[str, Any]]])
     assert_type(jobs.sync.wait(ref, timeout=timedelta(seconds=5)), Job[str])
     assert_type(jobs.sync.get(ref), Job[str] | None)
@@ -192,11 +320,26 @@ async def waits() -> None:
     done = await jobs.wait(ref, timeout=timedelta(seconds=5), raise_on_failure=True)
     assert_type(done, Job[str])
     print(done.response.upper())
+    assert_type(done.request_as(Mail), Mail)
+    assert_type(done.response_as(list[int]), list[int])
     found = await jobs.get(ref)
     assert_type(found, Job[str] | None)
     assert_type((await jobs.wait(ref.id)).response, Any)
     assert_type(await jobs.get_by_ref_id("a"), Job[Any] | None)
     await jobs.cancel(ref)
+
+
+async def tests() -> None:
+    with temporary_database(jobs) as url, frozen_time(jobs) as clock:
+        assert_type(url, str)
+        clock.move(timedelta(hours=1))
+        assert_type(await drain(jobs, timeout=5), list[Job])
+        assert_type(await assert_enqueued(jobs, send, request=Mail("a"), tag="x", count=1), Job)
+        await assert_not_enqueued(jobs, "send", where=lambda job: job.attempt > 1)
+    async with inline(jobs, errors="record") as ran:
+        assert_type(ran.jobs, list[Job])
+    with jobs.override(Mailer, Mailer()):
+        pass
 
 
 async def either(job: JobRef[str] | int) -> None:
@@ -223,6 +366,7 @@ async def sends(to: str, **how: Unpack[EnqueueOptions]) -> JobRef[str]:
 async def parent(request: Mail, job: JobContext) -> str:
     assert_type(await job.enqueue(send, request, tag="child"), JobRef[str])
     assert_type(await job.enqueue(count), JobRef[int])
+    assert_type(await job.enqueue(Post, request), JobRef[str])
     assert_type(await job.enqueue("send", {"to": "a"}, ref_id="c"), JobRef[Any])
     assert_type(job.ref, JobRef[Any])
     job.progress(0.5, "half way")
@@ -254,3 +398,19 @@ async def own_transaction(request: str, job: JobContext) -> None:
         rows = await tx.fetch("SELECT text FROM note")
         await jobs.enqueue(tidy, connection=tx)
         job.respond(len(rows))
+
+
+@jobs.recurring(Schedule.cron("0 9 * * 1-5", tz="Europe/Paris"), request=1, misfire="all", jitter=5, queue="slow")
+@jobs.command
+async def recurs(request: int) -> str:
+    return str(request)
+
+
+async def schedules() -> None:
+    assert_type(await jobs.enqueue(recurs, 1), JobRef[str])
+    assert_type(await jobs.schedules.put("a", Schedule.every(60), recurs, 1, overlap="skip", user_id="7"), bool)
+    assert_type(await jobs.schedules.list(), list[ScheduledTask])
+    assert_type(await jobs.schedules.get("a"), ScheduledTask | None)
+    assert_type(await jobs.schedules.runs("a"), list[TaskRun])
+    assert_type(await jobs.schedules.next_runs(Schedule.daily, 3), list[datetime])
+    assert_type(await jobs.schedules.run_now("a"), JobRef[Any])

@@ -8,11 +8,16 @@ from dataclasses import dataclass
 from typing import assert_type
 
 from dbjobs import Job, JobContext, JobRef, Jobs
+from dbjobs.testing import assert_enqueued, drain, inline
 from tests.typing.right import (
     Card,
     Greeter,
     Mail,
     Mailer,
+    Post,
+    PostInJob,
+    Print,
+    Sweep,
     count,
     draw,
     look,
@@ -55,7 +60,17 @@ async def requests() -> None:
     await jobs.enqueue(perhaps, 5)  # refused
     await jobs.enqueue(Mailer().send, 5)  # refused
     await jobs.enqueue(Greeter(), 5)  # refused
+    await jobs.enqueue(Post, 5)  # refused
+    await jobs.enqueue(Post)  # refused: no request
+    await jobs.enqueue(Sweep, mail)  # refused: it takes no request
+    await jobs.enqueue(Print, mail)  # refused
+    await jobs.enqueue(Other, mail)  # refused: it has no run
+    await jobs.enqueue_many(PostInJob, [5])  # refused
     await jobs.enqueue(5, mail)  # refused: not a handler
+    await jobs.run(send)  # refused: no request
+    await jobs.run(send, 5)  # refused
+    await jobs.run(send, mail, run_after=5)  # refused: an option of stored jobs
+    jobs.submit(tidy, 5)  # refused: it takes no request
     await jobs.enqueue_many(send, [mail, 5])  # refused
     await jobs.enqueue_many(send, mail)  # refused: not several
     await jobs.enqueue_many(post, [mail])  # refused
@@ -65,6 +80,7 @@ async def requests() -> None:
 def blocking_requests() -> None:
     jobs.sync.enqueue(send, 5)  # refused
     jobs.sync.enqueue(look, mail)  # refused
+    jobs.sync.enqueue(Post, 5)  # refused
     jobs.sync.enqueue(send, mail, tga="x")  # refused
     jobs.sync.enqueue_many(resize, [5])  # refused
     print(jobs.sync.wait(jobs.sync.enqueue(send, mail)).response + 5)  # refused: it is a str
@@ -89,11 +105,21 @@ async def options() -> None:
     jobs.start(leese_seconds=30)  # refused: no such setting
 
 
+async def calls() -> None:
+    await jobs.enqueue_api("POST", "/orders", jsn=1)  # refused: no such option
+    await jobs.enqueue_api("POST", "/orders", body=5)  # refused
+    jobs.api_options("POST", "/orders", keep_body="no")  # refused
+    jobs.api_options(send, depends_on=5)  # refused: no default
+    jobs.api(5)  # refused
+    jobs.mount_api("myapp:app")  # refused
+
+
 @jobs.command
 async def parent(request: Mail, job: JobContext) -> None:
     await job.enqueue(send, 5)  # refused
     await job.enqueue(send)  # refused
     await job.enqueue(count, 5)  # refused
+    await job.enqueue(Post, 5)  # refused
     await job.enqueue(send, mail, tga="x")  # refused
     print(job.settled)  # refused: of the engine
     print(job.executed_body)  # refused: of the engine
@@ -104,6 +130,9 @@ async def asked(job: JobContext, error: BaseException) -> bool:
     return True
 
 
+jobs.command(send, quick_retry=3)  # refused
+jobs.command(send, tags=5)  # refused
+jobs.upcast(send)  # refused: from which version?
 jobs.command(should_retry=asked)  # refused: a plain function decides
 jobs.command(5)  # refused
 
@@ -116,9 +145,16 @@ async def responses() -> None:
     number: Job[int] = done  # refused
     other: JobRef[int] = ref  # refused
     print(number, other, Card)
+    print(done.request_as(Mail) + 5)  # refused: it is a Mail
     await jobs.wait("order-1")  # refused
     await jobs.wait(ref, timeout="5")  # refused
     await send(5)  # refused: the decorator keeps the handler's type
+
+
+async def tests() -> None:
+    await drain(jobs, timeout="5")  # refused
+    await assert_enqueued(jobs, send, tga="x")  # refused: no such option
+    inline(jobs, errors="ignore")  # refused
 
 
 def without_an_event_loop() -> None:

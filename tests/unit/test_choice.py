@@ -15,8 +15,10 @@ CONFORMANCE = ROOT / "tests" / "conformance"
 SOURCES = available_targets({"DBJOBS_TEST_TARGETS": "sqlite,postgres18,pgbouncer,mysql,mariadb,postgres15"})
 # Modules that are about Python alone. What a database adds to their subject is in the module named.
 PYTHON_ALONE = {
+    "test_api_applications": "test_api_jobs",
     "test_places": "test_stop",
     "test_process_handlers": "test_timeouts",
+    "test_quick_retry": "test_retry",
     "test_stall": "test_heartbeat",
 }
 

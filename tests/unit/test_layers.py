@@ -15,14 +15,16 @@ DIALECTS = ("store.postgres", "store.mysql", "store.sqlserver", "store.sqlite")
 # From the ground up: a module imports from its own line and from those above it here.
 LAYERS = (
     ("errors", "clock", "wording"),
-    ("models",),
+    ("models", "schedule"),
     ("store",),
     (*DIALECTS, "store.repository"),
     ("store.transactions",),
-    ("context", "transaction", "commands"),
+    ("context", "transaction", "commands", "users"),
+    ("asgi",),
     ("engine",),
-    ("client", "queues"),
+    ("client", "queues", "requests"),
     ("",),  # what users import: everything else that stands in dbjobs/ itself
+    ("requestlog",),
     ("demo",),
     ("cli", "__main__"),
 )

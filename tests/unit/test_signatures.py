@@ -127,7 +127,7 @@ async def needs_keyword(request: int, *, tenant: str) -> None: ...
         (three, "takes 3 arguments; a handler takes"),
         (context_last, "takes 3 arguments; a handler takes"),
         (needs_keyword, "the keyword-only parameter 'tenant' has no default and nobody passes it"),
-        (Greeter, "Greeter is a class; register an object of it"),
+        (Greeter, r"the class Greeter has no method run\(self, request\); or register an object of it"),
         (Greeter.method, "is a method without its object"),
         (careless(both), r"takes \*args, so nobody can tell what it wants"),
     ],

@@ -39,10 +39,12 @@ ONLY_IN = {
     },
     "sqlserver": {
         "add_month",
+        "add_request_month",
         "begin",
         "commit",
         "count_transactions",
         "delete_month",
+        "delete_request_month",
         "kill_connection",
         "open_batch",
         "open_callers_batch",
@@ -50,16 +52,20 @@ ONLY_IN = {
         "ping",
         "rollback",
         "split_partition",
+        "split_request_month",
         "truncate_partition",
+        "truncate_request_month",
     },
 }
 # Statements whose rows, if they return any, nobody reads.
 WITHOUT_RESULT = {
     "discard_jobs",
     "drop_partition",
+    "drop_request_month",
     "fold_stats",
     "lock_schema",
     "make_partition",
+    "make_request_month",
     "notify",
     "set_queue",
 }

@@ -11,7 +11,8 @@ FROM (
     LIMIT :limit
 ) held;
 
-SELECT j.id, j.attempt, j.attempt_base, j.retry_limit, j.worker, j.cancel_requested_at, j.created_at, j.command, j.queue
+SELECT j.id, j.attempt, j.attempt_base, j.retry_limit, j.worker, j.cancel_requested_at, j.created_at, j.command, j.queue,
+    j.executed_at
 FROM JSON_TABLE(@held, '$[*]' COLUMNS (id BIGINT PATH '$')) AS h
 STRAIGHT_JOIN dbjobs_background_job j FORCE INDEX (PRIMARY) ON j.id = h.id
 WHERE j.node_id = :node_id

@@ -38,7 +38,7 @@ SELECT
     j.depends_on, j.depends_on_policy, j.run_after, j.expires_at, j.created_at, j.created_by, j.user_id,
     j.request_type, j.command, j.request, j.request_body, COALESCE(o.response, j.response),
     COALESCE(o.response_body, j.response_body), o.state, j.started_at, j.executed_at,
-    UTC_TIMESTAMP(6), j.notified_at, j.last_activity_at, j.retry_limit, j.retry,
+    UTC_TIMESTAMP(6), IF(j.executed_at IS NULL, j.notified_at, UTC_TIMESTAMP(6)), j.last_activity_at, j.retry_limit, j.retry,
     j.on_failure, j.attempt, j.attempt_base, o.duration_ms, j.timeout_seconds,
     COALESCE(o.progress, j.progress), COALESCE(o.status, j.status), j.reply_to, NULL, NULL,
     j.errors,

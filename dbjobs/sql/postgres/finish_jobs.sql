@@ -45,7 +45,8 @@ WITH outcome AS (
         depends_on_policy, run_after, expires_at, created_at, created_by, user_id, request_type, command,
         request, request_body, coalesce(final_response, response),
         coalesce(final_response_body, response_body), final_state, started_at, executed_at,
-        clock_timestamp(), notified_at, last_activity_at, retry_limit, retry, on_failure, attempt,
+        clock_timestamp(), CASE WHEN executed_at IS NULL THEN notified_at ELSE clock_timestamp() END,
+        last_activity_at, retry_limit, retry, on_failure, attempt,
         attempt_base, final_duration_ms, timeout_seconds, coalesce(final_progress, progress),
         coalesce(final_status, status), reply_to, NULL, NULL, errors, args, meta,
         trace_context, cancel_requested_at, node_id

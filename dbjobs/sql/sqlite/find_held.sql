@@ -1,5 +1,6 @@
 -- What a dead node has left behind, a page at a time. background_job_node serves it.
-SELECT id, attempt, attempt_base, retry_limit, worker, cancel_requested_at, created_at, command, queue
+SELECT id, attempt, attempt_base, retry_limit, worker, cancel_requested_at, created_at, command, queue,
+    executed_at
 FROM dbjobs_background_job
 WHERE node_id = :node_id
 ORDER BY id

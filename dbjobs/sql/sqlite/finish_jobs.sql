@@ -27,7 +27,11 @@ SELECT
     j.depends_on, j.depends_on_policy, j.run_after, j.expires_at, j.created_at, j.created_by, j.user_id,
     j.request_type, j.command, j.request, j.request_body, coalesce(o.response, j.response),
     coalesce(o.response_body, j.response_body), o.state, j.started_at, j.executed_at,
-    strftime('%Y-%m-%d %H:%M:%f', 'now'), j.notified_at, j.last_activity_at, j.retry_limit, j.retry,
+    strftime('%Y-%m-%d %H:%M:%f', 'now'),
+    CASE
+        WHEN j.executed_at IS NULL OR o.state <> 'completed' THEN j.notified_at
+        ELSE strftime('%Y-%m-%d %H:%M:%f', 'now')
+    END, j.last_activity_at, j.retry_limit, j.retry,
     j.on_failure, j.attempt, j.attempt_base, o.duration_ms, j.timeout_seconds,
     coalesce(o.progress, j.progress), coalesce(o.status, j.status), j.reply_to, o.error_code, o.error,
     CASE

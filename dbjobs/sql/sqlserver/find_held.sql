@@ -2,7 +2,8 @@
 -- locked (its handler's own transaction may still be open) holds up none of the others; remove_node waits for it.
 DECLARE @node_id bigint = :node_id, @limit int = :limit;
 SELECT (
-    SELECT TOP (@limit) id, attempt, attempt_base, retry_limit, worker, cancel_requested_at, created_at, command, queue
+    SELECT TOP (@limit) id, attempt, attempt_base, retry_limit, worker, cancel_requested_at, created_at, command, queue,
+        executed_at
     FROM dbjobs.background_job WITH (READPAST, READCOMMITTEDLOCK)
     WHERE node_id = @node_id
     ORDER BY id

@@ -88,7 +88,8 @@ SELECT
     j.id, j.ref_id, j.parent_id, j.worker, j.queue, j.priority, j.tag, j.batch_id, j.callback, j.depends_on,
     j.depends_on_policy, j.run_after, j.expires_at, j.created_at, j.created_by, j.user_id, j.request_type,
     j.command, j.request, j.request_body, COALESCE(m.response, j.response), COALESCE(m.response_body,
-    j.response_body), m.state, j.started_at, j.executed_at, SYSUTCDATETIME(), j.notified_at,
+    j.response_body), m.state, j.started_at, j.executed_at, SYSUTCDATETIME(),
+    CASE WHEN j.executed_at IS NULL THEN j.notified_at ELSE SYSUTCDATETIME() END,
     j.last_activity_at, j.retry_limit, j.retry, j.on_failure, j.attempt, j.attempt_base, m.duration_ms,
     j.timeout_seconds, COALESCE(m.progress, j.progress), COALESCE(m.status, j.status), j.reply_to, NULL, NULL,
     j.errors, j.args, j.meta, j.trace_context, j.cancel_requested_at, j.node_id

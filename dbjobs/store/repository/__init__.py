@@ -23,6 +23,7 @@ from dbjobs.store.repository.claims import (
     find_ready_queues,
     release_workers,
     skip_lanes,
+    take_worker,
 )
 from dbjobs.store.repository.dependencies import Told, find_dependency_work, release_children, resolve_children
 from dbjobs.store.repository.due import find_expired, next_due, promote_jobs
@@ -38,6 +39,7 @@ from dbjobs.store.repository.enqueue import (
     insert_jobs,
     notify,
 )
+from dbjobs.store.repository.explaining import explain_job
 from dbjobs.store.repository.nodes import (
     bury_node,
     find_cancel_requests,
@@ -60,7 +62,25 @@ from dbjobs.store.repository.outcomes import (
 )
 from dbjobs.store.repository.reading import find_live, get_jobs, list_jobs
 from dbjobs.store.repository.reports import insert_logs, list_logs, update_progress
+from dbjobs.store.repository.requests import (
+    fold_request_hour,
+    get_request,
+    insert_requests,
+    list_request_months,
+    list_request_stats,
+    list_requests,
+    oldest_request_hour,
+)
+from dbjobs.store.repository.rollups import (
+    list_rollups,
+    list_workers,
+    read_clock,
+    sample_waits,
+    take_rollups,
+    write_rollups,
+)
 from dbjobs.store.repository.rows import Fetcher
+from dbjobs.store.repository.searching import PUSHED, find_jobs, list_page
 from dbjobs.store.repository.settings import (
     count_live,
     drop_batches,
@@ -73,9 +93,21 @@ from dbjobs.store.repository.settings import (
     list_stats,
     set_queue,
 )
+from dbjobs.store.repository.tasks import (
+    TaskRow,
+    database_time,
+    find_due_tasks,
+    fire_task,
+    insert_task,
+    list_tasks,
+    remove_task,
+    update_task,
+)
 
 __all__ = [
+    "PUSHED",
     "Fetcher",
+    "TaskRow",
     "Told",
     "Wanted",
     "add_dependencies",
@@ -88,15 +120,19 @@ __all__ = [
     "claim_lanes",
     "count_live",
     "current_month",
+    "database_time",
     "discard_jobs",
     "drop_batches",
     "execute_jobs",
+    "explain_job",
     "find_cancel_requests",
     "find_dependency_work",
+    "find_due_tasks",
     "find_ends",
     "find_expired",
     "find_held",
     "find_held_workers",
+    "find_jobs",
     "find_live",
     "find_orphans",
     "find_parents",
@@ -106,38 +142,58 @@ __all__ = [
     "find_stranded",
     "find_unknown",
     "finish_jobs",
+    "fire_task",
     "fold_batches",
+    "fold_request_hour",
     "fold_stats",
     "forget_refs",
     "get_batch",
     "get_jobs",
+    "get_request",
     "hand_back_jobs",
     "heartbeat",
     "insert_jobs",
     "insert_logs",
+    "insert_requests",
+    "insert_task",
     "list_jobs",
     "list_late_ends",
     "list_logs",
     "list_nodes",
+    "list_page",
     "list_partitions",
     "list_queue_settings",
     "list_queues",
+    "list_request_months",
+    "list_request_stats",
+    "list_requests",
+    "list_rollups",
     "list_stats",
+    "list_tasks",
+    "list_workers",
     "may_vacuum",
     "next_due",
     "notify",
     "oldest_queued",
+    "oldest_request_hour",
     "promote_jobs",
+    "read_clock",
     "register_node",
     "release_children",
     "release_workers",
     "remove_node",
+    "remove_task",
     "requeue_jobs",
     "resolve_children",
     "retry_jobs",
+    "sample_waits",
     "server_version",
     "set_queue",
     "skip_lanes",
+    "take_rollups",
+    "take_worker",
     "update_progress",
+    "update_task",
     "vacuum",
+    "write_rollups",
 ]

@@ -65,3 +65,8 @@ async def skip_lanes(db: Fetcher, after_worker: str, scan_limit: int) -> str | N
 async def release_workers(db: Fetcher, node_id: int, workers: Sequence[str]) -> None:
     """Give lanes back."""
     await db.fetch("release_workers", node_id=node_id, workers=workers)
+
+
+async def take_worker(db: Fetcher, node_id: int, worker: str) -> bool:
+    """Lease a lane without a job of it; False if it is taken, or the node's lease is over."""
+    return bool(await db.fetch("take_worker", node_id=node_id, worker=worker))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from dbjobs.store.records import Ready
 from dbjobs.store.repository.rows import Fetcher
 
@@ -11,10 +13,17 @@ async def promote_jobs(db: Fetcher, limit: int) -> list[Ready]:
     return [Ready(row[1], row[2], row[3] is not None, True) for row in await db.fetch("promote_jobs", limit=limit)]
 
 
-async def next_due(db: Fetcher) -> float | None:
-    """Seconds until the next scheduled job is due; None if there is none."""
-    rows = await db.fetch("next_due")
-    return None if rows[0][0] is None else float(rows[0][0])
+async def next_due(
+    db: Fetcher, tasks: Sequence[str] = (), commands: Sequence[str] = ()
+) -> tuple[float | None, float | None]:
+    """Seconds until the next scheduled job is due, and until the next task that may be fired here; None: there is none.
+
+    Args:
+        tasks: the names of declared tasks that this node may fire.
+        commands: it may fire tasks of these commands that were made at run time.
+    """
+    job, task = (await db.fetch("next_due", tasks=tasks, commands=commands))[0]
+    return None if job is None else float(job), None if task is None else float(task)
 
 
 async def find_expired(db: Fetcher, limit: int) -> list[int]:

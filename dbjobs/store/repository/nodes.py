@@ -33,7 +33,10 @@ async def bury_node(db: Fetcher, node_id: int) -> bool:
 async def find_held(db: Fetcher, node_id: int, limit: int) -> list[Held]:
     """Jobs in the hands of a node; not those whose rows somebody else has locked."""
     rows = await db.fetch("find_held", node_id=node_id, limit=limit)
-    return [Held(row[0], row[1], row[2], row[3], row[4], row[5] is not None, row[7], row[8]) for row in rows]
+    return [
+        Held(row[0], row[1], row[2], row[3], row[4], row[5] is not None, row[7], row[8], row[9] is not None)
+        for row in rows
+    ]
 
 
 async def find_held_workers(db: Fetcher, node_id: int) -> list[str]:

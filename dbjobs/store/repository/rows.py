@@ -53,7 +53,7 @@ def job_of(row: Row) -> Job:
         reply_to=row["reply_to"],
         error_code=row["error_code"],
         error=row["error"],
-        errors=tuple(_error_of(entry) for entry in json_of(row["errors"]) or ()),
+        errors=tuple(error_of(entry) for entry in json_of(row["errors"]) or ()),
         args=json_of(row["args"]) or {},
         meta=json_of(row["meta"]) or {},
         cancel_requested_at=maybe_moment_of(row["cancel_requested_at"]),
@@ -61,7 +61,7 @@ def job_of(row: Row) -> Job:
     )
 
 
-def _error_of(entry: dict[str, Any]) -> JobError:
+def error_of(entry: dict[str, Any]) -> JobError:
     """An entry of a job's error list; rows of earlier releases, and of other programs, may lack any part of it."""
     return JobError(
         at=_moment_noted(entry.get("at")),
@@ -70,6 +70,9 @@ def _error_of(entry: dict[str, Any]) -> JobError:
         code=entry.get("code") or "",
         message=entry.get("message") or "",
         traceback=entry.get("traceback"),
+        status=entry.get("status"),
+        body=entry.get("body"),
+        fields=entry.get("fields") or {},
     )
 
 

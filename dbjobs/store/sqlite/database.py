@@ -15,6 +15,7 @@ import anyio
 
 from dbjobs.errors import DatabaseError, InvalidUrl, MissingPermission
 from dbjobs.store.database import HandlersSession, Row, Session, T
+from dbjobs.store.frozen import frozen_clocks
 from dbjobs.store.own_thread import in_own_thread
 from dbjobs.store.schemas import in_schema
 from dbjobs.store.sqlite.callers import Callers, Sqlite3Callers, blocking_callers, callers, check_file
@@ -24,6 +25,7 @@ from dbjobs.store.sqlite.history import History, HistoryFiles
 from dbjobs.store.sqlite.script import Script, Scripts
 from dbjobs.store.sqlite.session import CallerSession, InPlaceSession, WriterSession
 from dbjobs.store.sqlite.threads import Connected, Readers
+from dbjobs.store.sqlite.time import install
 from dbjobs.store.sqlite.writer import Writer
 from dbjobs.store.statements import Statements
 from dbjobs.store.synchronous import Wait, run
@@ -63,6 +65,7 @@ class SqliteDatabase:
         self._writer: Writer | None = None
         self._readers: Readers | None = None
         self._nodes: Readers | None = None
+        self._requests: Readers | None = None
 
     async def open(self) -> None:
         if sqlite3.sqlite_version_info < MINIMUM_VERSION:
@@ -86,8 +89,8 @@ class SqliteDatabase:
             raise
 
     async def close(self) -> None:
-        threads = [thread for thread in (self._readers, self._nodes, self._writer) if thread is not None]
-        self._inbox = self._writer = self._readers = self._nodes = None
+        threads = [t for t in (self._readers, self._nodes, self._requests, self._writer) if t is not None]
+        self._inbox = self._writer = self._readers = self._nodes = self._requests = None
         for thread in threads:
             thread.stop()
 
@@ -209,14 +212,22 @@ class SqliteDatabase:
 
     def _thread_of(self, script: Script) -> Readers | Writer:
         """Where a statement is run."""
-        if self._nodes is None or self._readers is None:
+        if self._nodes is None or self._readers is None or self._inbox is None:
             raise _not_open()
+        if script.requests_only and not script.reads_only:
+            # The request log's files have a thread of their own, too, made when it is needed: it holds up no job.
+            if self._requests is None:
+                self._requests = Readers(self._inbox, 1, self._connect_reader, "requests")
+            return self._requests
         if script.nodes_only:
             return self._nodes
         return self._readers if script.reads_only else self._opened
 
     def _connect(self, path: Path) -> sqlite3.Connection:
-        return connect(path, self.statements.text("open_connection"), self._busy_seconds, create=True)
+        connection = connect(path, self.statements.text("open_connection"), self._busy_seconds, create=True)
+        if (clock := frozen_clocks.get(path)) is not None:
+            install(connection, clock)
+        return connection
 
     def _connect_writer(self) -> Connected:
         connection = self._connect(self.path)

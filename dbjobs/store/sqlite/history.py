@@ -12,6 +12,7 @@ from dbjobs.errors import DatabaseError
 from dbjobs.store.sqlite.connection import begin, connect, make_room
 from dbjobs.store.sqlite.errors import translate
 from dbjobs.store.sqlite.nodes import NodesFile
+from dbjobs.store.sqlite.requests import RequestFiles
 from dbjobs.store.sqlite.script import Scripts
 from dbjobs.store.statements import Statements
 
@@ -28,6 +29,7 @@ class HistoryFiles:
 
     def __init__(self, main: Path, schema: str) -> None:
         self.main = main
+        self.schema = schema
         self._prefix = f"{main.stem}-history-" + ("" if schema == "dbjobs" else f"{schema}-")
         self._name = re.compile(re.escape(self._prefix) + r"(\d{6})" + re.escape(main.suffix))
 
@@ -57,6 +59,7 @@ class History:
         self._busy_seconds = busy_seconds
         # month -> connection and the identity of its file: another process may have dropped the month.
         self._nodes = NodesFile(files.main, statements, busy_seconds)
+        self.request_files = RequestFiles(files.main, files.schema, statements, busy_seconds)
         self._open: OrderedDict[str, tuple[sqlite3.Connection, tuple[int, int]]] = OrderedDict()
 
     def names(self) -> list[str]:
@@ -86,6 +89,12 @@ class History:
 
     def nodes(self) -> sqlite3.Connection:
         return self._nodes.connection()
+
+    def request_names(self) -> list[str]:
+        return self.request_files.months()
+
+    def requests(self, month: str) -> sqlite3.Connection | None:
+        return self.request_files.connection(month)
 
     def make(self, month: str) -> sqlite3.Connection:
         """A connection to the file of a month, made now if there is none. The caller holds the write lock."""
@@ -150,6 +159,7 @@ class History:
     def close(self) -> None:
         """Close all connections; the last one to a file empties its log."""
         self._nodes.close()
+        self.request_files.close()
         while self._open:
             self._forget(next(iter(self._open)))
 

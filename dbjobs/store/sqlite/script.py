@@ -13,12 +13,16 @@ import sqlite3
 from collections.abc import Mapping
 from typing import Any
 
+from dbjobs.errors import PartitionMissing
 from dbjobs.store.database import Row
 from dbjobs.store.directives import WRITES, Directive, split
+from dbjobs.store.sqlite.connection import roll_back
 from dbjobs.store.sqlite.steps import Files, Step, run_step, search
 from dbjobs.store.statements import PARAMETER, Parameter, Statements, Table
 
-_KNOWN = frozenset(("each", "where", "rows", "months", "order", "of", "within", "nodes", "name", "packed", "columns"))
+_KNOWN = frozenset(
+    ("each", "where", "rows", "months", "order", "of", "within", "nodes", "requests", "name", "packed", "columns")
+)
 _TEMPLATE = re.compile(r"(?<=VALUES )\([^()]*\)")
 
 
@@ -29,8 +33,10 @@ class Script:
         self.steps = tuple(_step(text, directive) for text, directive in split(source, _KNOWN))
         self.reads_only = not any(WRITES.search(step.text) for step in self.steps)
         self.nodes_only = bool(self.steps) and all(step.nodes for step in self.steps)
+        self.requests_only = bool(self.steps) and all(step.requests for step in self.steps)
         self._places = {step.within for step in self.steps if step.within is not None}
         self._names_months = any(name == "months" for step in self.steps for name, _ in step.parameters)
+        self._names_requests = any(name == "request_months" for step in self.steps for name, _ in step.parameters)
 
     def run(self, connection: sqlite3.Connection, files: Files, given: Mapping[str, Any]) -> list[Row]:
         """Run the statements in order; the transaction is the caller's.
@@ -42,6 +48,10 @@ class Script:
         values = dict(given)
         if self._names_months:
             values["months"] = files.names()
+        if self._names_requests:
+            values["request_months"] = files.request_names()
+        if self.requests_only:
+            return self._on_requests(files, values)
         cursor = _cursor(connection)
         for step in self.steps:
             if step.of is not None:
@@ -59,6 +69,31 @@ class Script:
             if step.name is not None:
                 columns = step.columns or (rows[0].keys() if rows else ())
                 values[step.name] = Table(columns, [tuple(row) for row in rows])
+        return rows
+
+    def _on_requests(self, files: Files, values: Mapping[str, Any]) -> list[Row]:
+        """Run the statements on the file of the request log's month; what writes has a transaction of its own there.
+
+        Raises:
+            PartitionMissing: the month has no file to write to.
+        """
+        connection = files.requests(values["month"])
+        if connection is None:
+            if self.reads_only:
+                return []
+            raise PartitionMissing(f"the request log has no file for {values['month']}", values["month"])
+        if not self.reads_only:
+            connection.execute("BEGIN IMMEDIATE")
+        rows: list[Row] = []
+        try:
+            for step in self.steps:
+                found = run_step(step, _cursor(connection), values)
+                rows = found if step.returns else rows
+            if not self.reads_only:
+                connection.execute("COMMIT")
+        except BaseException:
+            roll_back(connection)
+            raise
         return rows
 
     def _come_back(self, cursor: sqlite3.Cursor, values: dict[str, Any], rows: list[Row]) -> list[Row]:
@@ -110,6 +145,7 @@ def _step(text: str, directive: Directive) -> Step:
         template=template,
         months=directive.months,
         nodes=directive.nodes,
+        requests=directive.requests,
         order=directive.order,
         of=directive.of,
         within=directive.within,

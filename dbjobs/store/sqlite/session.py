@@ -50,6 +50,12 @@ class WriterSession:
         if statement == "make_partition":
             await self._run(lambda _, history: history.make(words["month"]))
             return
+        if statement == "make_request_month":
+            await self._run(lambda _, history: history.request_files.make(words["month"]))
+            return
+        if statement == "drop_request_month":
+            await self._run(lambda _, history: history.request_files.drop(words["month"]))
+            return
         text = statement if "\n" in statement else self._statements.text(statement)
         for word, value in words.items():
             text = text.replace("{" + word + "}", value)

@@ -34,6 +34,7 @@ class Step(NamedTuple):
     template: str = ""  # the one row of a VALUES list, placeholders and all; "{}" stands for it in the text
     months: bool = False
     nodes: bool = False
+    requests: bool = False
     order: str | None = None
     of: str | None = None  # the set whose ids are looked for in the months
     within: str | None = None  # the set of the months to look into
@@ -55,6 +56,14 @@ class Files(Protocol):
 
     def nodes(self) -> sqlite3.Connection:
         """A connection to the file of the nodes' leases."""
+        ...
+
+    def request_names(self) -> list[str]:
+        """Months of the request log that have a file, as 'YYYYMM', newest first."""
+        ...
+
+    def requests(self, month: str) -> sqlite3.Connection | None:
+        """A connection to one of them; None if there is no such file."""
         ...
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import msgspec
 from msgspec.structs import replace
@@ -71,6 +71,7 @@ async def insert_one(
     *,
     refuse_existing: bool,
     deadline: float | None = None,
+    alive: Collection[int] = (),
 ) -> Inserted:
     """Insert one row with a ref_id or with parents, inside a transaction, which only appends rows.
 
@@ -85,6 +86,7 @@ async def insert_one(
         refuse_existing: raise RefIdExists instead of returning the existing job.
         deadline: until when to wait for another transaction that has inserted the same ref_id, by ``time.monotonic()``;
             ``REF_WAIT_SECONDS`` from now if it is not given.
+        alive: parents that this transaction has inserted itself, which need not be looked for.
 
     Raises:
         UnknownJob: a parent does not exist. RefIdExists. RefIdBusy.
@@ -97,7 +99,10 @@ async def insert_one(
             return Inserted(_refused(existing, job.ref_id, refuse_existing))
     edges: list[int] = []
     if parents:
-        ids, edges = await _find_parents(session, db, parents, job.depends_on_policy)
+        others = [parent for parent in parents if parent not in alive]
+        ids, edges = await find_parents(session, db, others, job.depends_on_policy) if others else ([], [])
+        ours = [parent for parent in parents if isinstance(parent, int) and parent in alive]
+        ids, edges = [*ours, *ids], [*ours, *edges]
         job = replace(job, pending=len(edges), depends_on=msgspec.json.encode(ids).decode())
     while True:
         ((id, _),) = await repository.insert_jobs(session, [job], notices)
@@ -163,7 +168,7 @@ def _refused(id: int, ref_id: str, refuse_existing: bool) -> JobRef:
     return JobRef(id, ref_id, created=False)
 
 
-async def _find_parents(
+async def find_parents(
     session: Session, db: repository.Fetcher | None, parents: Sequence[Parent], policy: str
 ) -> tuple[list[int], list[int]]:
     """The ids of these parents, and those of them that the job must hear of: alive, or ended as it does not suit it."""

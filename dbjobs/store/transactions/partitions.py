@@ -33,7 +33,7 @@ async def make_partitions_in(session: Session, months: Iterable[str]) -> list[st
     missing = sorted(set(months) - set(await repository.list_partitions(session)))
     for month in missing:
         await session.script(
-            "make_partition", month=month, **{"from": _first_day(month), "to": _first_day(month_after(month))}
+            "make_partition", month=month, **{"from": first_day(month), "to": first_day(month_after(month))}
         )
     return missing
 
@@ -78,5 +78,6 @@ async def _check_ends(session: Session, month: str, oldest: str) -> None:
         raise _EndedLately(month)
 
 
-def _first_day(month: str) -> str:
+def first_day(month: str) -> str:
+    """The first moment of a month, as the scripts take it."""
     return f"{month[:4]}-{month[4:]}-01 00:00:00"

@@ -18,7 +18,7 @@ from dbjobs.store import repository
 from dbjobs.store.counters import client_counter
 from dbjobs.store.database import Database
 from dbjobs.store.notices import ready_notices
-from dbjobs.store.records import Held, Outcome, Ready
+from dbjobs.store.records import CALLBACK_FAILED, Held, Outcome, Ready
 from dbjobs.store.retrying import without_conflict
 from dbjobs.store.transactions.dependencies import Follower
 from dbjobs.store.transactions.settlement import Settling
@@ -112,7 +112,7 @@ def _outcome(job: Held, node_id: int) -> Outcome:
         id=job.id,
         attempt=job.attempt,
         kind="retry" if again else "failed",
-        error_code="node_lost",
+        error_code=CALLBACK_FAILED if job.executed and not again else "node_lost",
         error=message,
         failure=msgspec.json.encode(entry).decode(),
     )

@@ -104,7 +104,7 @@ async def test_what_is_asked_of_a_writer_that_has_ended_is_refused(db: SqliteDat
     with pytest.raises(DatabaseError, match="closed"):
         await asyncio.wait_for(repository.set_queue(db, "q", paused=True), 5)
     with pytest.raises(DatabaseError, match="closed"):
-        await asyncio.wait_for(in_transaction(db, lambda session: session.fetch("next_due")), 5)
+        await asyncio.wait_for(in_transaction(db, repository.next_due), 5)
 
 
 async def test_a_transaction_whose_loop_is_blocked_gives_the_file_back_and_is_repeated(

@@ -1,0 +1,1 @@
+"""Transient runs: commands run now, in this process, and never stored."""

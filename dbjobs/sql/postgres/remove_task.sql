@@ -1,0 +1,1 @@
+DELETE FROM dbjobs.scheduled_task WHERE name = :name::text RETURNING name;

@@ -1,0 +1,1 @@
+DELETE FROM dbjobs_scheduled_task WHERE name = :name RETURNING name;

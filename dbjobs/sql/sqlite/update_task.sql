@@ -1,0 +1,8 @@
+-- Write a task that was read at this revision; no row if it has changed since.
+UPDATE dbjobs_scheduled_task
+SET declared = :declared, definition = :definition, request_type = :request_type, command = :command,
+    interval_seconds = :interval_seconds, cron = :cron, zone = :zone, rules = :rules, job = :job, paused = :paused,
+    next_run_at = :next_run_at, last_run_at = :last_run_at, runs = :runs, missed = :missed, skipped = :skipped,
+    revision = revision + 1
+WHERE name = :name AND revision = :revision
+RETURNING name;
