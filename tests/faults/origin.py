@@ -22,6 +22,7 @@ LOOPS = {
     "Engine._look_for_cancellations": "cancellations",
     "Node._main": "heartbeat",
     "Shutdown.run": "shutdown",
+    "Transients._live": "transient run",
     "Engine.transaction": "handler's transaction",
     "Client.open": "opening",
     "Client.enqueue": "enqueue",

@@ -5,9 +5,22 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import Coroutine
+from contextlib import suppress
 from typing import Any
 
-from dbjobs import Backoff, DatabaseError, Job, JobContext, JobRef, Jobs, JobState, RetryAfter, Schedule
+from dbjobs import (
+    Backoff,
+    DatabaseError,
+    Job,
+    JobContext,
+    JobRef,
+    Jobs,
+    JobState,
+    NotRunning,
+    RetryAfter,
+    RunCancelled,
+    Schedule,
+)
 from dbjobs.store import repository
 from dbjobs.store.database import Database
 from tests.conformance.callers import CALLERS
@@ -80,7 +93,7 @@ class Traffic:
             self._family(n), self._doomed(n), self._many(n, batch), self._later(n), self._expires(n), self._again(n),
             self._transaction(n), self._callback(n), self._cancel_far(n), self._cancel_running(n), self._cancel_many(n),
             self._requeue(n), self._queue(n), self._callers(n, batch), self._wait(n), self._dead_node(n),
-            self._task(n),
+            self._task(n), self._run(n),
         ]  # fmt: skip
         tasks = {asyncio.create_task(use): str(use) for use in uses}
         try:
@@ -230,6 +243,11 @@ class Traffic:
         self.expected[run.job_id] = (COMPLETED,)
         await schedules.pause(name)
         await schedules.remove(name)
+
+    async def _run(self, n: int) -> None:
+        """A transient run that takes its lane over all nodes; it ends with its node's stop or lease."""
+        with suppress(RunCancelled, NotRunning):
+            assert await self.jobs.run("work", n, worker=f"run {n}", exclusive=True) == n
 
     async def _dead_node(self, n: int) -> None:
         """A node that dies with a job that has a try left, one that has none, and a lane."""

@@ -10,7 +10,6 @@ from collections.abc import Awaitable, Callable
 
 from dbjobs.engine.attempt import Attempt
 from dbjobs.engine.transient.host import Host
-from dbjobs.errors import DatabaseError
 from dbjobs.store import repository
 
 log = logging.getLogger("dbjobs")
@@ -55,7 +54,7 @@ class LaneLease:
             node_id = host.current_node()
             try:
                 taken = node_id is not None and await self._try(node_id)
-            except DatabaseError as error:
+            except Exception as error:  # a driver that stumbles raises anything
                 host.on_stray_lane()  # it may have been taken all the same
                 if not told:
                     log.warning("worker %r for a transient run: %s; trying again", self._worker, error)
@@ -94,6 +93,6 @@ class LaneLease:
             return  # the node's lease is lost, and the lane with it; or it goes back with the outcomes of these jobs
         try:
             await repository.release_workers(host.db, node_id, [self._worker])
-        except DatabaseError:
+        except Exception:
             host.on_stray_lane()  # it will be found, and given back
         host.look_for_lanes()
