@@ -37,6 +37,11 @@ from dbjobs.errors import (
     WrongLoop,
 )
 from dbjobs.graphs import Batch, Graph, GraphJob
+from dbjobs.inspect.conditions import JobSearch, Where
+from dbjobs.inspect.numbers import Counts, NodeStat, Spread, Stat, WorkerStat, WorkerStats
+from dbjobs.inspect.reasons import Explanation, Reason, ReasonCode
+from dbjobs.inspect.search import Found
+from dbjobs.inspect.workers import WorkerAdmin
 from dbjobs.jobs import Jobs
 from dbjobs.log_filter import JobFilter
 from dbjobs.models import (
@@ -84,11 +89,14 @@ __all__ = [
     "Cancel",
     "Command",
     "CommandOptions",
+    "Counts",
     "DatabaseError",
     "DatabaseUnavailable",
     "DbjobsError",
     "EnqueueManyOptions",
     "EnqueueOptions",
+    "Explanation",
+    "Found",
     "Graph",
     "GraphJob",
     "HandlerProcessError",
@@ -103,6 +111,7 @@ __all__ = [
     "JobFilter",
     "JobOptions",
     "JobRef",
+    "JobSearch",
     "JobState",
     "JobSummary",
     "Jobs",
@@ -110,11 +119,14 @@ __all__ = [
     "MissingDriver",
     "MissingPermission",
     "NodeInfo",
+    "NodeStat",
     "NotRunning",
     "NotStored",
     "PayloadTooLarge",
     "QueueInfo",
     "QuickRetry",
+    "Reason",
+    "ReasonCode",
     "RecurringOptions",
     "RefIdBusy",
     "RefIdExists",
@@ -129,6 +141,8 @@ __all__ = [
     "ScheduledTask",
     "SchemaTooNew",
     "SchemaTooOld",
+    "Spread",
+    "Stat",
     "SubmitOptions",
     "TaskOptions",
     "TaskRun",
@@ -138,6 +152,10 @@ __all__ = [
     "UnknownJob",
     "UnknownTask",
     "UnknownUser",
+    "Where",
+    "WorkerAdmin",
+    "WorkerStat",
+    "WorkerStats",
     "WorkersStopped",
     "WrongLoop",
     "current_user",

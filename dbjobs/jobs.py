@@ -46,6 +46,14 @@ from dbjobs.engine.supervisor import Engine
 from dbjobs.engine.transient.run import Calls
 from dbjobs.errors import InvalidOption, JobFailed, UnknownJob, WorkersStopped
 from dbjobs.graphs import Batch, Graph
+from dbjobs.inspect import acting, numbers
+from dbjobs.inspect import explain as explaining
+from dbjobs.inspect import search as searching
+from dbjobs.inspect.conditions import JobSearch
+from dbjobs.inspect.numbers import By, Stat
+from dbjobs.inspect.reasons import Explanation
+from dbjobs.inspect.search import Found
+from dbjobs.inspect.workers import WorkerAdmin
 from dbjobs.models import (
     CommandOptions,
     EnqueueManyOptions,
@@ -56,7 +64,6 @@ from dbjobs.models import (
     JobRef,
     JobState,
     JobSummary,
-    LiveFilter,
     LogLine,
     ManyOptions,
     MinuteStat,
@@ -72,7 +79,7 @@ from dbjobs.schedules import Schedules
 from dbjobs.store import repository
 from dbjobs.store.database import make_database
 from dbjobs.store.records import NewJob
-from dbjobs.store.repository.reading import JOB_FILTERS, LIVE_FILTERS
+from dbjobs.store.repository.reading import JOB_FILTERS
 from dbjobs.store.transactions.enqueueing import Parent
 from dbjobs.users import UserResolver, Users
 
@@ -82,8 +89,6 @@ H = TypeVar("H", bound=Handler)
 U = TypeVar("U", bound=Callable[[Any], Any])
 
 Reference = JobRef[Any] | int
-# Jobs that one statement requeues.
-_PAGE = 500
 list_ = list  # `Jobs.list` hides the builtin in the annotations below it
 
 
@@ -145,8 +150,9 @@ class Jobs(ApiCalls, TransientCalls):
         self._max_payload_bytes = max_payload_bytes
         self._client = Client(lambda: make_database(url, schema=schema, pool_size=pool_size), migrate=migrate)
         self.queues = QueueAdmin(self._client)
+        self.schedules = Schedules(self._client, self._registry, self._api, max_payload_bytes)
         self.requests = RequestAdmin(self._client)
-        self.schedules = Schedules(self._client, self._registry, max_payload_bytes)
+        self.workers = WorkerAdmin(self._client)
         self.sync = SyncJobs(self)
         self.runs = RunsAdmin(
             lambda: self._client,
@@ -688,6 +694,51 @@ class Jobs(ApiCalls, TransientCalls):
             )
         return sorted(page, key=lambda job: job.id, reverse=True)[:limit]
 
+    async def find(
+        self,
+        *,
+        limit: int = 50,
+        before_id: int | None = None,
+        seconds: float | timedelta = searching.LOOK_SECONDS,
+        **search: Unpack[JobSearch],
+    ) -> Found:
+        """Look for jobs, live and in history, newest first: one bounded look, whatever is asked.
+
+        Args:
+            limit: jobs that one look returns, 1 to 1000.
+            before_id: ``Found.before_id`` of the look before, to go on from there.
+            seconds: how long it may look, about; it then says how far back it got.
+            search: conditions on any column (see JobSearch); ``**search`` passes one that is kept.
+
+        Raises:
+            InvalidOption: a column that does not exist, or a value that does not fit it.
+        """
+        if not 1 <= limit <= 1000:
+            raise InvalidOption(f"find: limit={limit!r} must be between 1 and 1000")
+        asked = searching.make(search, "find")
+        longest = job_options.duration(seconds, "find: seconds")
+        return await searching.look(self._client.db, asked, before_id, limit, longest)
+
+    async def explain(self, job: Reference | str) -> Explanation:
+        """Why a job does not run, or what it does or did.
+
+        Args:
+            job: a JobRef, its id, or its ref_id.
+
+        Returns:
+            Reasons with their codes, sentences and facts; what must change first comes first.
+
+        Raises:
+            UnknownJob: there is no such job.
+        """
+        if isinstance(job, str):
+            found = await self.get_by_ref_id(job)
+        else:
+            found = await self.get(_id(job))
+        if found is None:
+            raise UnknownJob(f"there is no job {job!r}")
+        return await explaining.explain(self._client.db, found)
+
     async def logs(self, job: Reference, *, after_id: int = 0, limit: int = 1000) -> list_[LogLine]:
         """Log lines of a job, oldest first, after a line's id."""
         return await repository.list_logs(self._client.db, _id(job), after_id, limit)
@@ -735,13 +786,25 @@ class Jobs(ApiCalls, TransientCalls):
         """The processes that work on jobs."""
         return await repository.list_nodes(self._client.db)
 
-    async def stats(self, *, seconds: float | timedelta = 3600) -> list_[MinuteStat]:
-        """Outcomes per minute, queue and command, from the roll-ups.
+    @overload
+    async def stats(self, *, seconds: float | timedelta = 3600) -> list_[MinuteStat]: ...
+    @overload
+    async def stats(self, *, by: By | None, seconds: float | timedelta = 3600) -> list_[Stat]: ...
+    async def stats(self, *, by: Any = "minute", seconds: float | timedelta = 3600) -> list_[Any]:
+        """What ended, and how long it waited and ran, from the roll-ups: no job is counted for it.
 
         Args:
+            by: ``"queue"``, ``"command"`` or ``"worker"``; None for all together. Left out: counts of each minute (an
+                hour, for what is older than two days), queue and command.
             seconds: how far back, in seconds or as a timedelta.
+
+        Raises:
+            InvalidOption: ``by`` is none of these.
         """
-        return await repository.list_stats(self._client.db, job_options.duration(seconds, "stats: seconds"))
+        longest = job_options.duration(seconds, "stats: seconds")
+        if by == "minute":
+            return await repository.list_stats(self._client.db, longest)
+        return await numbers.stats(self._client.db, by, longest)
 
     async def counts(self, *, bound: int = 10_000) -> dict[tuple[str, str], int]:
         """Live jobs by (queue, state), each state counted over at most ``bound`` rows, queue by queue."""
@@ -768,21 +831,27 @@ class Jobs(ApiCalls, TransientCalls):
             raise UnknownJob(f"there is no job {id}")
         return False
 
-    async def cancel_many(self, *, reason: str = "cancelled", **filters: Unpack[LiveFilter]) -> int:
+    async def cancel_many(
+        self,
+        *,
+        reason: str = "cancelled",
+        at_most: int | None = None,
+        preview: bool = False,
+        **search: Unpack[JobSearch],
+    ) -> int:
         """Cancel all live jobs that fit all that is given; how many it reached.
 
         Args:
             reason: kept as the error text of those that had not started.
-            filters: ``state``, ``queue``, ``worker``, ``tag``, ``batch_id``.
+            at_most: reach no more than so many, the newest first.
+            preview: change nothing; how many there are, counted up to ``at_most`` or 100,000.
+            search: see JobSearch; the same as for ``find``.
 
         Raises:
             InvalidOption: no filter was given (to cancel everything, name a queue or a state), or one that is not
                 known.
         """
-        given = _checked(filters, LIVE_FILTERS, "cancel_many")
-        if not given:
-            raise InvalidOption("cancel_many: give at least one of state, worker, queue, tag, batch_id")
-        return await self._client.cancel_many(reason, given)
+        return await acting.cancel_many(self._client, search, reason, at_most, preview)
 
     async def cancel_worker(self, worker: str, *, reason: str = "cancelled") -> int:
         """Cancel all jobs of a named worker, the running one included; how many it reached."""
@@ -796,39 +865,45 @@ class Jobs(ApiCalls, TransientCalls):
         """
         return await self._client.requeue((_id(job),)) == 1
 
-    async def requeue_many(self, **filters: Unpack[JobFilter]) -> int:
+    async def requeue_many(
+        self, *, at_most: int | None = None, preview: bool = False, **search: Unpack[JobSearch]
+    ) -> int:
         """Run all failed or cancelled jobs that fit all that is given again; how many came back.
 
         Args:
-            filters: ``state`` (``failed`` or ``cancelled``; both if it is left out), ``queue``, ``worker``,
-                ``command``, ``tag``, ``batch_id``, ``user_id``.
+            at_most: bring no more than so many back, the newest first.
+            preview: change nothing; how many there are, counted up to ``at_most`` or 100,000.
+            search: see JobSearch; the same as for ``find``.
 
         Raises:
             InvalidOption: no filter was given (to requeue everything that failed, say ``state="failed"``), one that
                 is not known, or another state.
         """
-        given = _checked(filters, JOB_FILTERS, "requeue_many")
-        if not given:
-            raise InvalidOption(
-                "requeue_many: give at least one of state, queue, worker, command, tag, batch_id, user_id"
-            )
-        state = given.get("state")
-        if state not in (None, JobState.FAILED, JobState.CANCELLED):
-            raise InvalidOption(f"requeue_many: state={state!r} must be 'failed' or 'cancelled'")
-        requeued = 0
-        for wanted in [JobState.FAILED, JobState.CANCELLED] if state is None else [state]:
-            given["state"] = wanted
-            before: int | None = None
-            while page := await self.list(before_id=before, limit=_PAGE, history_only=True, **given):
-                requeued += await self._client.requeue([job.id for job in page])
-                before = page[-1].id
-        return requeued
+        return await acting.requeue_many(self._client, search, at_most, preview)
+
+    async def replay(self, job: Reference, request: Any = None, /, **options: Unpack[JobOptions]) -> JobRef:
+        """Run a job that has ended once more, as a new job; the old one stays as it is.
+
+        Args:
+            job: completed, failed or cancelled.
+            request: a changed request; the same if it is left out.
+            options: what is to be other than in the original. Its ref_id, batch and parents are not taken over.
+
+        Returns:
+            The new job, whose ``parent_id`` and ``meta["replay_of"]`` name the old one.
+
+        Raises:
+            UnknownJob. InvalidOption: it has not ended. And what ``enqueue`` raises.
+        """
+        id = _id(job)
+        original = await self._client.get_many((id,))
+        if id not in original:
+            raise UnknownJob(f"there is no job {id}")
+        asked, kept = acting.replay_of(original[id], request, options)
+        return await self.enqueue(original[id].command, asked, **kept)
 
 
-F = TypeVar("F", LiveFilter, JobFilter)
-
-
-def _checked(filters: F, known: tuple[str, ...], where: str) -> F:
+def _checked(filters: JobFilter, known: tuple[str, ...], where: str) -> JobFilter:
     """The filters that are given, with the state as one of JobState.
 
     Raises:
@@ -840,7 +915,7 @@ def _checked(filters: F, known: tuple[str, ...], where: str) -> F:
     given: Any = {name: value for name, value in filters.items() if value is not None}
     if "state" in given:
         given["state"] = _state(given["state"])
-    return cast(F, given)
+    return cast(JobFilter, given)
 
 
 def _inherited(parent: JobContext, job: NewJob, options: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -186,7 +186,8 @@ class TaskOptions(CommandOptions, total=False):
         jitter: each run is put off by up to this many seconds (or timedelta), at random.
         start, end: aware datetimes; no run is earlier, or later. An interval is counted from ``start``.
         run_at_once: when it is first stored, it runs at once, too.
-        transient: each run is a transient one, which is not stored as a job.
+        transient: each run is a transient one, on the node that fires it, and not stored as a job: it is not retried,
+            and lost with its process. It takes the options of ``Jobs.run`` alone. ``run_now`` makes a job all the same.
     """
 
     misfire: Literal["one", "all", "none"]

@@ -21,7 +21,8 @@ class TaskRun(msgspec.Struct, frozen=True, kw_only=True):
         scheduled_for: the time that it was for, in UTC.
         asked: somebody has asked for it (``run_now``).
         ref_id: of its job.
-        job_id, state, started_at, completed_at, duration_ms, error: of its job; None if that has left the history.
+        job_id, state, started_at, completed_at, duration_ms, error: of its job; None if that has left the
+            history, or the run was a transient one.
     """
 
     task: str
@@ -52,6 +53,7 @@ class ScheduledTask(msgspec.Struct, frozen=True, kw_only=True):
         failures: runs in a row that have failed, up to the last one that has ended; at most the 20 that are remembered.
         missed: times that have passed while nobody was there to run it; see the page about schedules.
         skipped: times left out because the run before had not ended (``overlap="skip"``).
+        transient: its runs are not stored as jobs.
         nodes: living nodes that declare it; None for a task made at run time.
     """
 
@@ -79,6 +81,7 @@ class ScheduledTask(msgspec.Struct, frozen=True, kw_only=True):
     failures: int
     missed: int
     skipped: int
+    transient: bool
     nodes: int | None
 
     @property
@@ -127,6 +130,7 @@ def task_of(
         failures=_failures([ended[refs[ref]] for ref, _, _ in runs_of(row) if refs.get(ref) in ended]),
         missed=row.missed,
         skipped=row.skipped,
+        transient=rules.transient,
         nodes=sum(node.alive and row.name in node.info.get("tasks", ()) for node in nodes) if row.declared else None,
     )
 

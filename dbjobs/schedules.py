@@ -11,11 +11,12 @@ from typing import Any, TypeVar, Unpack, cast
 
 import msgspec
 
+from dbjobs.asgi.api_jobs import ApiJobs
 from dbjobs.client.client import IDS_PER_STATEMENT, Client
 from dbjobs.commands import options as job_options
 from dbjobs.commands.registry import Registry
 from dbjobs.errors import InvalidOption, UnknownTask
-from dbjobs.models import Job, JobRef, JobState, RecurringOptions, TaskOptions
+from dbjobs.models import Job, JobRef, JobState, RecurringOptions, RunOptions, TaskOptions
 from dbjobs.schedule import Schedule
 from dbjobs.scheduled import ScheduledTask, TaskRun, run_of, task_of
 from dbjobs.store import repository
@@ -46,8 +47,9 @@ class _Declared:
 class Schedules:
     """Scheduled tasks, for all nodes: ``jobs.schedules``."""
 
-    def __init__(self, client: Client, registry: Registry, max_payload_bytes: int) -> None:
+    def __init__(self, client: Client, registry: Registry, api: ApiJobs, max_payload_bytes: int) -> None:
         self._client = client
+        self._api = api
         self._registry = registry
         self._max_payload_bytes = max_payload_bytes
         self._declared: dict[str, _Declared] = {}
@@ -127,6 +129,24 @@ class Schedules:
         changed = await scheduling.put(self._client.db, row, at_once=bool(given.get("run_at_once")))
         self._client.tasks_changed()
         return changed
+
+    async def put_api(self, name: str, schedule: Schedule, what: Any, path: str | None = None, /, **how: Any) -> bool:
+        """Store a task whose jobs call an API (see ``put``).
+
+        Args:
+            what, path: what ``enqueue_api`` takes: a method and a path, a route's own function, or a request.
+            how: what ``enqueue_api`` takes beside them (``json``, ``headers``, path parameters), and TaskOptions.
+
+        Returns:
+            False if the task was there and is the same.
+
+        Raises:
+            UnknownCommand, InvalidRequest, PayloadTooLarge, InvalidOption: nothing is stored.
+        """
+        own = {option: value for option, value in how.items() if option in _RULES}
+        given = {option: value for option, value in how.items() if option not in _RULES}
+        command, request, options = self._api.job(what, path, given)
+        return await self.put(name, schedule, command, request, **cast(TaskOptions, {**own, **options}))
 
     async def remove(self, name: str) -> bool:
         """Remove a task; its jobs stay. False if there is none of this name.
@@ -252,6 +272,10 @@ class Schedules:
         if template.run_after is not None:
             raise InvalidOption(f"{where}: run_after must be a delay; a task's first time is start=")
         body = command.encode_request(task.request, self._max_payload_bytes)
+        if rules.transient:
+            for option in given:
+                if option not in RunOptions.__annotations__:
+                    raise InvalidOption(f"{where}: option {option!r} is one of stored jobs; leave transient=True out")
         job: NewJob = template
         if body is not None:
             job = msgspec.structs.replace(template, request=type(task.request).__name__, request_body=body)
@@ -272,16 +296,21 @@ def _split(given: Mapping[str, Any], where: str) -> tuple[Rules, dict[str, Any]]
         ("misfire", misfire, ("one", "all", "none")),
         ("overlap", overlap, ("allow", "skip")),
         ("run_at_once", own.get("run_at_once", False), (True, False)),
+        ("transient", own.get("transient", False), (True, False)),
     ):
         if value not in words:
             raise InvalidOption(f"{where}: {name}={value!r} must be one of {', '.join(map(repr, words))}")
-    if own.get("transient", False):
-        raise InvalidOption(f"{where}: transient=True: this release stores each run of a task as a job")
     start, end = _moment(own.get("start"), "start", where), _moment(own.get("end"), "end", where)
     if start is not None and end is not None and end < start:
         raise InvalidOption(f"{where}: end={end} is before start={start}")
     jitter = job_options.duration(own.get("jitter", 0.0), f"{where}: jitter")
-    rules = Rules(misfire=misfire, overlap=overlap, jitter_seconds=jitter, start=start, end=end)
+    transient = bool(own.get("transient", False))
+    if transient and (overlap == "skip" or jitter):
+        raise InvalidOption(
+            f"{where}: transient=True runs at once and leaves no job by which other nodes could know of it, so it goes "
+            "with neither jitter nor overlap='skip'"
+        )
+    rules = Rules(misfire=misfire, overlap=overlap, jitter_seconds=jitter, start=start, end=end, transient=transient)
     return rules, options
 
 

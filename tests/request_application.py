@@ -22,7 +22,7 @@ async def ask(log: RequestLog, path: str, *, ip: str = "1.2.3.4", method: str = 
     async def receive() -> dict[str, Any]:
         return {"type": "http.request", "body": b"", "more_body": False}
 
-    async def send(message: dict[str, Any]) -> None:
+    async def send(message: Any) -> None:
         pass
 
     scope = {

@@ -11,15 +11,18 @@ import dbjobs
 from dbjobs.cli.demo import demo
 from dbjobs.cli.doctor import doctor
 from dbjobs.cli.enqueue import enqueue
+from dbjobs.cli.explain import explain
 from dbjobs.cli.failures import TRACEBACK_VARIABLE
 from dbjobs.cli.intervene import cancel, requeue
 from dbjobs.cli.listing import history, jobs
 from dbjobs.cli.logs import logs
 from dbjobs.cli.migrate import migrate
+from dbjobs.cli.numbers import stats, workers
 from dbjobs.cli.output import prepare_streams
 from dbjobs.cli.queues import limit, pause, queues, resume
 from dbjobs.cli.requests import requests
 from dbjobs.cli.schedules import app as schedules
+from dbjobs.cli.search import find, replay
 from dbjobs.cli.show import show
 from dbjobs.cli.sql import sql
 from dbjobs.cli.worker import worker
@@ -60,10 +63,11 @@ def main(
         os.environ[TRACEBACK_VARIABLE] = "1"
 
 
-_JOBS = (enqueue, jobs, show, logs, cancel, requeue, history)
+_JOBS = (enqueue, jobs, find, show, explain, logs, cancel, requeue, replay, history)
+_NUMBERS = (stats, workers)
 _QUEUES = (queues, pause, resume, limit)
-for command in (demo, migrate, worker, *_JOBS, *_QUEUES, doctor, sql):
+for command in (demo, migrate, worker, *_JOBS, *_QUEUES, *_NUMBERS, doctor, sql):
     app.command(epilog=EXIT_CODES)(command)
-app.add_typer(requests, name="requests", epilog=EXIT_CODES)
 schedules.info.epilog = EXIT_CODES
 app.add_typer(schedules)
+app.add_typer(requests, name="requests", epilog=EXIT_CODES)

@@ -25,10 +25,19 @@ from dbjobs.cli.options import (
 )
 from dbjobs.cli.output import one_line, write, write_json
 from dbjobs.errors import UnknownJob
+from dbjobs.inspect.terms import parse
 from dbjobs.jobs import Jobs
 from dbjobs.models import JobState
 from dbjobs.wording import counted
 
+WhereTerms = Annotated[
+    list[str] | None,
+    typer.Option("--where", metavar="TERM", help="As in 'dbjobs find'; repeat for several."),
+]
+Preview = Annotated[bool, typer.Option("--preview", help="Only say how many there are.")]
+AtMost = Annotated[
+    int | None, typer.Option("--at-most", min=1, metavar="N", help="Reach no more than so many, the newest first.")
+]
 Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Kept as the job's error text.")]
 
 
@@ -49,6 +58,9 @@ def cancel(
     worker: Worker = None,
     tag: Tag = None,
     batch: Batch = None,
+    where: WhereTerms = None,
+    preview: Preview = False,
+    at_most: AtMost = None,
     reason: Reason = "cancelled",
     as_json: AsJson = False,
 ) -> None:
@@ -57,8 +69,9 @@ def cancel(
     A job that has not started is cancelled at once, with the jobs that depend on it; a running one is asked to stop.
     """
     filters = {"state": state, "queue": queue, "worker": worker, "tag": tag, "batch_id": batch}
-    if _by_filter(references, filters, "--state, --queue, --worker, --tag or --batch"):
-        run(_cancel_many(url, schema, reason, filters, as_json))
+    filters = _with_terms(filters, where)
+    if _by_filter(references, filters, "--state, --queue, --worker, --tag, --batch or --where"):
+        run(_cancel_many(url, schema, {"reason": reason, "preview": preview, "at_most": at_most} | filters, as_json))
     else:
         run(_cancel(references or [], url, schema, reason, as_json))
 
@@ -73,6 +86,9 @@ def requeue(
     command: CommandName = None,
     tag: Tag = None,
     batch: Batch = None,
+    where: WhereTerms = None,
+    preview: Preview = False,
+    at_most: AtMost = None,
     as_json: AsJson = False,
 ) -> None:
     """Run failed or cancelled jobs again: those named, or all that fit.
@@ -80,10 +96,24 @@ def requeue(
     They keep their ids and get a fresh set of tries.
     """
     filters = {"state": state, "queue": queue, "worker": worker, "command": command, "tag": tag, "batch_id": batch}
-    if _by_filter(references, filters, "--state, --queue, --worker, --command, --tag or --batch"):
-        run(_requeue_many(url, schema, filters, as_json))
+    filters = _with_terms(filters, where)
+    if _by_filter(references, filters, "--state, --queue, --worker, --command, --tag, --batch or --where"):
+        run(_requeue_many(url, schema, {"preview": preview, "at_most": at_most} | filters, as_json))
     else:
         run(_requeue(references or [], url, schema, as_json))
+
+
+def _with_terms(filters: dict[str, Any], terms: Sequence[str] | None) -> dict[str, Any]:
+    """The options, and what the terms say of other columns.
+
+    Raises:
+        BadParameter: a column is asked for twice.
+    """
+    search = parse(terms or ())
+    for column in search:
+        if filters.get(column) is not None:
+            raise typer.BadParameter(f"{column} has an option and a term", param_hint="--where")
+    return {**filters, **search}
 
 
 def _by_filter(references: Sequence[str] | None, filters: dict[str, Any], known: str) -> bool:
@@ -112,19 +142,30 @@ async def _requeue(references: list[str], url: str | None, schema: str, as_json:
         )
 
 
-async def _cancel_many(url: str | None, schema: str, reason: str, filters: dict[str, Any], as_json: bool) -> None:
+async def _cancel_many(url: str | None, schema: str, options: dict[str, Any], as_json: bool) -> None:
     async with opened(url, schema) as jobs:
-        reached = await jobs.cancel_many(reason=reason, **filters)
-    if as_json:
+        reached = await jobs.cancel_many(**options)
+    if options["preview"]:
+        _previewed(reached, "would be cancelled", as_json)
+    elif as_json:
         write_json({"cancelled": reached})
     else:
         write(f"{counted(reached, 'job')} cancelled or asked to stop")
 
 
-async def _requeue_many(url: str | None, schema: str, filters: dict[str, Any], as_json: bool) -> None:
-    async with opened(url, schema) as jobs:
-        requeued = await jobs.requeue_many(**filters)
+def _previewed(count: int, words: str, as_json: bool) -> None:
     if as_json:
+        write_json({"preview": count})
+    else:
+        write(f"{counted(count, 'job')} {words}; nothing was changed")
+
+
+async def _requeue_many(url: str | None, schema: str, options: dict[str, Any], as_json: bool) -> None:
+    async with opened(url, schema) as jobs:
+        requeued = await jobs.requeue_many(**options)
+    if options["preview"]:
+        _previewed(requeued, "would be queued again", as_json)
+    elif as_json:
         write_json({"requeued": requeued})
     else:
         write(f"{counted(requeued, 'job')} queued again")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
@@ -107,12 +108,17 @@ async def _list(url: str | None, schema: str, as_json: bool, filters: dict[str, 
         for summary in page:
             write_json(summary)
         return
+    show_page(page)
+    if page and len(page) == filters["limit"]:
+        typer.echo(f"{counted(len(page), 'job')} shown; the next page: --before {page[-1].id}", err=True)
+
+
+def show_page(page: Sequence[JobSummary]) -> None:
+    """Jobs as a table."""
     if not page:
         write("no jobs")
         return
     write_table(_COLUMNS, [_row(summary) for summary in page], styles=STATE_STYLES)
-    if len(page) == filters["limit"]:
-        typer.echo(f"{counted(len(page), 'job')} shown; the next page: --before {page[-1].id}", err=True)
 
 
 def _row(job: JobSummary) -> tuple[str, ...]:

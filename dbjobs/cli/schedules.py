@@ -228,6 +228,7 @@ def _facts(task: ScheduledTask) -> Iterator[tuple[str, str]]:
     yield "queue", task.queue
     yield "worker", task.worker or ""
     yield "user", task.user_id or ""
+    yield "transient", "yes" if task.transient else ""
     yield "misfire", task.misfire
     yield "overlap", task.overlap
     yield "jitter", seconds(task.jitter_seconds) if task.jitter_seconds else ""
@@ -248,7 +249,7 @@ def _run_row(run: TaskRun) -> tuple[str, ...]:
     return (
         moment(run.scheduled_for) + (" (asked)" if run.asked else ""),
         str(run.job_id or ""),
-        str(run.state or "gone"),
+        str(run.state or "no job"),
         milliseconds(run.duration_ms),
         run.error or "",
     )

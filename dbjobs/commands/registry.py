@@ -278,8 +278,8 @@ class Registry:
         return [name for name, command in self._commands.items() if command.handler is not None]
 
     def runnable_commands(self) -> list[Command]:
-        """Those commands."""
-        return [command for command in self._commands.values() if command.handler is not None]
+        """Those commands; safe in any thread."""
+        return [command for command in [*self._commands.values()] if command.handler is not None]
 
     def get(self, name: str) -> Command | None:
         """The command of this name, if any."""

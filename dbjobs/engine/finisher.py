@@ -61,6 +61,7 @@ class Finisher:
     ) -> None:
         self._db = db
         self._reporter = reporter
+        self.count: Callable[[Sequence[Entry]], None] | None = None  # told of outcomes that are written, for statistics
         self._waker = waker
         self._on_finished = on_finished
         self._on_again = on_again
@@ -281,6 +282,8 @@ class Finisher:
 
     def _conclude(self, entries: Sequence[Entry], lost: Collection[int]) -> None:
         if not lost and not self._durable:  # nearly always; it stands between one statement and the next
+            if self.count is not None:
+                self.count(entries)
             ended = [outcome.id for _, outcome in entries if outcome.kind in FINALS]
             if len(ended) < len(entries):
                 for _, outcome in entries:
@@ -289,6 +292,8 @@ class Finisher:
             if ended:
                 self._on_finished(ended)
             return
+        if self.count is not None:
+            self.count([entry for entry in entries if entry[1].id not in lost])
         ended = []
         for attempt, outcome in entries:
             ours = outcome.id not in lost

@@ -19,6 +19,7 @@ from dbjobs.commands import codec
 from dbjobs.commands.registry import Registry
 from dbjobs.context import JobContext
 from dbjobs.engine.attempt import Attempt
+from dbjobs.engine.crews import Kind, kind_of
 from dbjobs.engine.deadlines import Deadlines
 from dbjobs.engine.dependencies import Dependencies
 from dbjobs.engine.dispatcher import Dispatcher
@@ -35,13 +36,14 @@ from dbjobs.engine.settings import Settings
 from dbjobs.engine.shelter import Shelter
 from dbjobs.engine.shutdown import Shutdown
 from dbjobs.engine.stall import StallWatch
+from dbjobs.engine.tally import FLUSH_SECONDS, Tally
 from dbjobs.engine.tasks import Tasks
 from dbjobs.engine.timekeeper import Timekeeper
 from dbjobs.engine.transient.host import Host
 from dbjobs.engine.transient.runs import Transients
 from dbjobs.engine.vacuum import Vacuum
 from dbjobs.engine.waker import Waker
-from dbjobs.errors import AttemptLost, InvalidResponse, WorkersStopped
+from dbjobs.errors import AttemptLost, DatabaseError, InvalidResponse, WorkersStopped
 from dbjobs.models import Job, JobRef
 from dbjobs.store import repository
 from dbjobs.store.database import Database
@@ -54,6 +56,8 @@ log = logging.getLogger("dbjobs")
 
 LONGEST_CANCEL_LOOK_SECONDS = 5.0
 HEARTBEAT = "heartbeat"
+COUNTING = "writing statistics"
+LAST_COUNT_SECONDS = 2.0
 
 
 class Engine:
@@ -79,6 +83,7 @@ class Engine:
     ) -> None:
         self._db = db
         self._settings = settings
+        self._registry = registry
         self._max_payload_bytes = max_payload_bytes
         self._vacuum = Vacuum(db)
 
@@ -94,7 +99,7 @@ class Engine:
         self.get_many = get_many
         self.waker = Waker(db, lambda id: self._runners.cancel((id,)), lambda: self.dependencies.poke())
         self.dependencies = Dependencies(db, self.waker, on_finished)
-        self._scheduled = Tasks(db, registry, self.waker, tasks)
+        self._scheduled = Tasks(db, registry, self.waker, transients, tasks)
         self.timekeeper = Timekeeper(db, self.waker, self._scheduled)
         self.reports = Reporter(db, self._current_node)
         self._finisher = Finisher(
@@ -106,6 +111,8 @@ class Engine:
             lambda: self._dispatcher.reconcile_soon(),
             self.dependencies.ended,
         )
+        self._tally = Tally(db, self._current_node)
+        self._finisher.count = self._tally.count
         self._deadlines = Deadlines(settings.unresponsive_seconds)
         self._queues = Queues(settings.queues)
         self._runners = Runners(
@@ -219,6 +226,7 @@ class Engine:
                 loops.start_soon(every, "housekeeping", 0.5, self._janitor.housekeep)
                 loops.start_soon(every, "folding batches", 1.0, self._janitor.fold)
                 loops.start_soon(every, "vacuuming", 1.0, self._vacuum.look)
+                loops.start_soon(every, COUNTING, FLUSH_SECONDS, self._tally.flush)
                 self._transients.attach(self._host())
                 dispatching = anyio.Event()
                 loops.start_soon(self._dispatch, dispatching)
@@ -232,6 +240,7 @@ class Engine:
                         with anyio.CancelScope(shield=True):
                             self.stop()
                             self.left = await self._shutdown.run(dispatching)
+                            await self._count_last()
                             await self._runners.close()
                     finally:
                         self._transients.detach(self.left)
@@ -287,9 +296,18 @@ class Engine:
             self.reports.go_on(context)
             return
         context._settled = True
+        self._tally.add(context._job, "completed", None, time.monotonic())
         if settlement.parents:
             self.dependencies.ended(settlement.parents)
         self._on_finished([context.id])
+
+    async def _count_last(self) -> None:
+        """Write what was counted since the last time; statistics must hold up no stop."""
+        try:
+            with anyio.move_on_after(LAST_COUNT_SECONDS):
+                await self._tally.flush()
+        except DatabaseError as error:
+            log.info("the last statistics of this node are lost: %s", error)
 
     def _host(self) -> Host:
         """This node, for transient runs."""
@@ -343,6 +361,12 @@ class Engine:
             self._runners.cancel(await repository.find_cancel_requests(self._db, self._node.id))
         return min(self._settings.lease_seconds / BEATS_PER_LEASE, LONGEST_CANCEL_LOOK_SECONDS)
 
+    def _commands(self) -> dict[Kind, list[str]]:
+        names: dict[Kind, list[str]] = {}
+        for command in self._registry.runnable_commands():
+            names.setdefault(kind_of(command), []).append(command.name)
+        return names
+
     def _describe(self) -> dict[str, Any]:
         return {
             "host": socket.gethostname(),
@@ -350,6 +374,9 @@ class Engine:
             "concurrency": self._settings.concurrency,
             "running": self._runners.busy,
             "queues": list(self._settings.queues) if self._settings.queues is not None else None,
+            "limits": {queue: limit for queue, limit in (self._settings.queues or {}).items() if limit is not None},
+            "commands": self._commands(),
+            "places": {kind: (crew.busy, crew.limit) for kind, crew in self._runners.crews.items()},
             "uptime_seconds": round(time.monotonic() - self._began, 1),
             **({"tasks": self._scheduled.names} if self._scheduled.names else {}),
         }

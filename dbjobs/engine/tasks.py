@@ -14,8 +14,9 @@ from collections.abc import Sequence
 import msgspec
 
 from dbjobs.commands.registry import Registry
+from dbjobs.engine.transient.runs import Transients
 from dbjobs.engine.waker import Waker
-from dbjobs.errors import DataRefused, InvalidOption
+from dbjobs.errors import DataRefused, DbjobsError, InvalidOption, UnknownCommand
 from dbjobs.store import repository
 from dbjobs.store.database import Database
 from dbjobs.store.notices import ready_notices
@@ -39,10 +40,13 @@ class Tasks:
         names: those that it declares.
     """
 
-    def __init__(self, db: Database, registry: Registry, waker: Waker, names: Sequence[str]) -> None:
+    def __init__(
+        self, db: Database, registry: Registry, waker: Waker, transients: Transients, names: Sequence[str]
+    ) -> None:
         self._db = db
         self._registry = registry
         self._waker = waker
+        self._transients = transients
         self.names = sorted(names)
         self._aside: dict[str, float] = {}
         self._known_queues: set[str] = set()
@@ -72,11 +76,25 @@ class Tasks:
                     continue
                 if fired is not None:
                     progress = True
-                    jobs += fired
+                    if scheduling.rules_of(task).transient:
+                        self._run(task.name, fired)
+                    else:
+                        jobs += fired
         finally:
             if jobs:
                 await self._tell(jobs)
         return progress
+
+    def _run(self, name: str, jobs: Sequence[NewJob]) -> None:
+        """Run what is not stored. The task has moved on: what cannot run here now is left out, and said."""
+        for job in jobs:
+            command = self._registry.get(job.command)
+            try:
+                if command is None:
+                    raise UnknownCommand(f"command {job.command!r} is not registered in this process")
+                self._transients.submit(command, job, exclusive=False)
+            except DbjobsError as error:
+                log.warning("scheduled task %r: a transient run is left out: %s", name, error)
 
     async def _tell(self, jobs: Sequence[NewJob]) -> None:
         new = sorted({job.queue for job in jobs} - self._known_queues)

@@ -16,7 +16,7 @@ from importlib.resources import files
 import pytest
 
 from dbjobs import DatabaseError, Jobs, JobState
-from dbjobs.engine import dependencies, dispatcher, janitor, resilience, shutdown, timekeeper, vacuum, waker
+from dbjobs.engine import dependencies, dispatcher, janitor, resilience, shutdown, tally, timekeeper, vacuum, waker
 from dbjobs.store.database import Database, make_database
 from tests.conformance.helpers import eventually, whole_list
 from tests.conformance.raw import Raw
@@ -39,8 +39,9 @@ CALM_ROUNDS = 8
 
 # What no loop and none of the traffic's calls asks for: people do, and what makes and drops tables.
 ASKED_BY_PEOPLE = {
-    "count_live", "find_risks", "find_stranded", "get_batch", "list_batch", "list_jobs", "list_logs", "list_queues",
-    "list_stats", "list_tagged", "oldest_queued", "server_version",
+    "count_live", "explain_job", "find_jobs", "find_risks", "find_stranded", "get_batch", "list_batch", "list_jobs",
+    "list_logs", "list_queues", "list_rollups", "list_stats", "list_tagged", "list_workers", "oldest_queued",
+    "server_version",
 }  # fmt: skip
 MAKING_TABLES = {
     "has_schema", "schema_version", "make_schema", "lock_schema", "record_version", "make_partition", "drop_partition",
@@ -84,6 +85,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
         (timekeeper, "EXPIRY_SECONDS", 0.1),
         (janitor, "HOUSEKEEPING_SECONDS", 0.2),
         (janitor, "FOLD_SECONDS", 0.2),
+        (tally, "FLUSH_SECONDS", 0.2),
         (dependencies, "LOOK_SECONDS", 0.1),
         (vacuum, "JOBS_PER_VACUUM", 10),
         (vacuum, "LOOK_SECONDS", 0.1),

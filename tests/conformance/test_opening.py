@@ -39,7 +39,8 @@ async def test_many_first_openings_at_once_make_the_tables_once(url: str, raw: R
         several[0].command(echo)
         assert (await several[0].enqueue(echo)).created
     versions = await raw.rows("SELECT version FROM dbjobs.schema_version ORDER BY version")
-    assert [row[0] for row in versions] == list(range(1, LATEST_VERSION + 1))
+    assert [row[0] for row in versions] == [number for number, *_ in several[0]._client._db.statements.migrations()]
+    assert versions[-1][0] == LATEST_VERSION
 
 
 async def test_opening_again_finds_what_is_there(jobs: Jobs) -> None:

@@ -51,6 +51,10 @@ GUARDED = {
     "release_children": {"background_job_pkey"},
     "resolve_children": {"background_job_pkey", "background_job_unresolved"},
     "find_dependency_work": {"background_job_unresolved"},
+    "explain_job": {f"background_job_{index}" for index in ("ready", "lane", "node")},
+    "find_jobs": {"background_job_pkey"},
+    "sample_waits": {"background_job_pkey"},
+    "list_workers": {"background_job_node", "background_job_lane"},
     "list_jobs": {"background_job_pkey"},
     "list_tagged": {"background_job_tag"},
     "list_batch": {"background_job_batch"},
@@ -220,6 +224,27 @@ async def test_a_count_visits_no_more_rows_than_its_bound(url: str) -> None:
     async with opened(url) as db:
         await Raw("postgres", url).rows(FILL)
         assert await visited(db, "count_live", bound=100) <= 5 * 100
+
+
+@pytest.mark.parametrize("asked", [{}, {"command": "rare"}, {"error_has": "x"}, {"args_has": "x"}, {"state": "failed"}])
+async def test_a_slice_of_a_search_visits_its_ids(url: str, asked: dict[str, Any]) -> None:
+    everything = ASKED | dict.fromkeys(("error_code", "created_by", "parent_id"))
+    everything |= dict.fromkeys(("error_has", "request_has", "response_has", "args_has", "meta_has"))
+    async with with_history(url) as db:
+        slice_ = {"from_id": ROWS // 2, "before_id": ROWS // 2 + 300, "most": 500}
+        assert await visited(db, "find_jobs", **{**everything, **asked, **slice_}) <= 300
+        for node in nodes(await generic_plan(db, "find_jobs")):
+            if node.get("Relation Name", "").startswith(("completed_job", "failed_job")):
+                assert node["Node Type"] == "Index Scan"
+                assert "Index Cond" in node
+
+
+async def test_an_explanation_visits_no_more_rows_than_its_bound(url: str) -> None:
+    async with opened(url) as db:
+        await Raw("postgres", url).rows(FILL)
+        for worker in (None, "lane 5"):
+            asked = {"id": ROWS, "queue": "default", "priority": 5, "worker": worker, "bound": 100}
+            assert await visited(db, "explain_job", **asked) <= 4 * 100
 
 
 async def test_a_count_of_nothing_does_not_read_the_dead(url: str) -> None:

@@ -16,6 +16,7 @@ from dbjobs.store import repository
 from dbjobs.store.database import Session, make_database
 from dbjobs.store.mysql.database import MysqlDatabase
 from dbjobs.store.records import LogEntry, NewJob, Outcome, ProgressReport
+from dbjobs.store.repository.searching import Slice
 from tests.conformance.raw import Raw
 
 pytestmark = [pytest.mark.dialect("mysql"), pytest.mark.fresh]
@@ -149,6 +150,13 @@ async def test_hot_statements_read_what_they_handle(url: str, analyzed: bool) ->
         await count("list_tagged", lambda s: repository.list_jobs(s, before_id=2**62, limit=HANDLED, tag="none"))
         await count("list_batch", lambda s: repository.list_jobs(s, before_id=2**62, limit=HANDLED, batch_id="none"))
         await count("count_live", lambda s: repository.count_live(s, HANDLED))
+        everything = Slice(live=True, completed=True, failed=True, state="failed", exact={}, has={"args_has": "x"})
+        await count("find_jobs", lambda s: repository.find_jobs(
+            s, everything, from_id=ROWS // 2, before_id=ROWS // 2 + HANDLED, most=500))  # fmt: skip
+        await count("sample_waits", lambda s: repository.sample_waits(s, ids))
+        await count("list_workers", lambda s: repository.list_workers(s, HANDLED))
+        around = {"id": ROWS, "queue": "default", "priority": 5, "worker": "lane 6", "bound": HANDLED}
+        await count("explain_job", lambda s: repository.explain_job(s, **around))  # type: ignore[arg-type]
         await count("find_ready_queues", lambda s: repository.find_ready_queues(s, "", 500))
     too_many = {name: number for name, number in reads.items() if number > READS_PER_ROW * HANDLED + FIXED_READS}
     assert too_many == {}, f"rows read: {reads}"

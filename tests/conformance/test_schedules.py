@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import pairwise
@@ -39,6 +40,11 @@ YEARLY = Schedule.cron("30 4 1 1 *")
 
 
 def tick(request: Any = None) -> None: ...
+
+
+@dataclass
+class Clean:
+    days: int
 
 
 async def row(jobs: Jobs, name: str) -> TaskRow:
@@ -574,3 +580,55 @@ async def test_a_task_that_somebody_holds_locked_keeps_nobody_waiting(
             assert not await fired("held")
             await own.rollback()
             await eventually(partial(fired, "held"), "it is fired when it is free")
+
+
+async def test_a_transient_run_is_no_job(jobs: Jobs) -> None:
+    """One for each time, on one of the nodes; its times are remembered."""
+    ran: list[Any] = []
+
+    @jobs.command
+    async def work(request: int, job: JobContext) -> None:
+        ran.append((request, job.is_transient, job.user_id, job.meta["scheduled_task"]))
+
+    async with jobs.start():
+        await jobs.schedules.put("task", YEARLY, work, 7, transient=True, user_id="u", misfire="all")
+        for number in (1, 2):
+            moment = await set_next(jobs, "task", -timedelta(seconds=1))
+            await eventually(lambda number=number: len(ran) == number, "it has run")  # type: ignore[misc]
+        assert ran == [(7, True, "u", "task")] * 2
+        runs = await jobs.schedules.runs("task")
+        assert [(run.job_id, run.state) for run in runs] == [(None, None)] * 2
+        task = await jobs.schedules.get("task")
+        assert task is not None
+        assert (task.transient, task.last_run_at) == (True, moment)
+        assert await jobs.list() == []
+        assert [record.command for record in jobs.runs.latest()] == ["work"] * 2
+
+
+async def test_an_api_call_can_be_a_task(jobs: Jobs) -> None:
+    """A route by its path, and a handler that is found by the type of its request."""
+    seen: list[Any] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        assert scope["type"] == "http"
+        seen.append((scope["method"], scope["path"], (await receive())["body"]))
+        await send({"type": "http.response.start", "status": 204, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    jobs.mount_api(app)
+
+    @jobs.recurring(YEARLY, request=Clean(30), run_at_once=True)
+    @jobs.api
+    async def clean(request: Clean) -> None:
+        seen.append(request)
+
+    async with jobs.start():
+        await jobs.schedules.put_api("call", YEARLY, "POST", "/clean", json={"days": 3}, run_at_once=True, user_id="u")
+
+        async def completed() -> bool:
+            tasks = await jobs.schedules.list()
+            return [task.last_state for task in tasks] == [JobState.COMPLETED] * 2
+
+        await eventually(completed, "both have run")
+        assert sorted(map(str, seen)) == sorted(map(str, [("POST", "/clean", b'{"days":3}'), Clean(30)]))
+        assert {task.request_type for task in await jobs.schedules.list()} == {"api"}

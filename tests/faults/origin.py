@@ -18,6 +18,7 @@ LOOPS = {
     "Janitor.fold": "fold",
     "Vacuum.look": "vacuum",
     "Dependencies.look": "dependencies",
+    "Tally.flush": "statistics",
     "Engine._look_for_cancellations": "cancellations",
     "Node._main": "heartbeat",
     "Shutdown.run": "shutdown",

@@ -1,14 +1,16 @@
-"""Which jobs `list`, `cancel_many` and `requeue_many` mean: the filters are declared once."""
+"""Which jobs `list`, `find`, `cancel_many` and `requeue_many` mean: the filters are declared once."""
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import dbjobs
-from dbjobs import InvalidOption, Jobs
+from dbjobs import InvalidOption, Job, Jobs, JobSearch, Where
+from dbjobs.inspect.conditions import COLUMNS
 from dbjobs.models import JobFilter, LiveFilter
 from dbjobs.store.repository.reading import JOB_FILTERS, LIVE_FILTERS
 
@@ -19,8 +21,9 @@ SQL = Path(dbjobs.__file__).parent / "sql"
     ("name", "known"),
     [
         ("list", "batch_id, command, queue, state, tag, user_id, worker"),
-        ("requeue_many", "batch_id, command, queue, state, tag, user_id, worker"),
-        ("cancel_many", "batch_id, queue, state, tag, worker"),
+        ("find", ", ".join(COLUMNS)),
+        ("requeue_many", ", ".join(COLUMNS)),
+        ("cancel_many", ", ".join(COLUMNS)),
     ],
 )
 async def test_a_filter_that_is_not_known_is_refused_with_those_that_are(name: str, known: str) -> None:
@@ -44,3 +47,38 @@ def test_every_filter_is_in_the_statements(dialect: str) -> None:
     assert [name for name in LIVE_FILTERS if f":{name}" not in live] == []
     tagged = (SQL / dialect / "list_tagged.sql").read_text()
     assert [name for name in JOB_FILTERS if f":{name}" not in tagged] == []
+
+
+def test_a_search_knows_every_column_of_a_job() -> None:
+    # `depends_on` and `errors` are lists.
+    assert {*COLUMNS} == JobSearch.__optional_keys__ == {*Job.__struct_fields__} - {"depends_on", "errors"}
+
+
+@pytest.mark.parametrize(
+    ("search", "complaint"),
+    [
+        ({"command": 5}, "find: command=5 must be a text"),
+        ({"attempt": "5"}, "find: attempt='5' must be a number"),
+        ({"attempt": True}, "find: attempt=True must be a number"),
+        ({"attempt": Where.starts("5")}, "find: attempt: a number cannot be asked for 'starts'"),
+        ({"created_at": datetime(2030, 1, 1)}, "find: created_at=.* must be an aware datetime, or a timedelta"),
+        ({"created_at": "yesterday"}, "find: created_at='yesterday' must be an aware datetime"),
+        ({"meta": 5}, "find: meta=5 must be a mapping or a text"),
+        ({"meta": Where.above(5)}, "find: meta: a json cannot be asked for '>'"),
+        ({"state": "done"}, "find: state='done' must be one of scheduled, waiting"),
+        ({"queue": []}, "find: queue: an empty list fits no job"),
+        ({"limit": 0}, "find: limit=0 must be between 1 and 1000"),
+        ({"seconds": -1}, "find: seconds"),
+    ],
+    ids=lambda value: str(value)[:30],
+)
+async def test_a_wrong_search_is_refused_with_a_word_on_it(search: dict[str, Any], complaint: str) -> None:
+    with pytest.raises(InvalidOption, match=complaint):
+        await Jobs("sqlite:///never-opened.db").find(**search)
+
+
+@pytest.mark.parametrize("name", ["cancel_many", "requeue_many"])
+async def test_a_bound_is_a_number(name: str) -> None:
+    call: Any = getattr(Jobs("sqlite:///never-opened.db"), name)
+    with pytest.raises(InvalidOption, match=f"{name}: at_most=0 must be a whole number >= 1"):
+        await call(queue="a", at_most=0)

@@ -39,6 +39,7 @@ from dbjobs.store.repository.enqueue import (
     insert_jobs,
     notify,
 )
+from dbjobs.store.repository.explaining import explain_job
 from dbjobs.store.repository.nodes import (
     bury_node,
     find_cancel_requests,
@@ -70,7 +71,16 @@ from dbjobs.store.repository.requests import (
     list_requests,
     oldest_request_hour,
 )
+from dbjobs.store.repository.rollups import (
+    list_rollups,
+    list_workers,
+    read_clock,
+    sample_waits,
+    take_rollups,
+    write_rollups,
+)
 from dbjobs.store.repository.rows import Fetcher
+from dbjobs.store.repository.searching import PUSHED, find_jobs, list_page
 from dbjobs.store.repository.settings import (
     count_live,
     drop_batches,
@@ -95,6 +105,7 @@ from dbjobs.store.repository.tasks import (
 )
 
 __all__ = [
+    "PUSHED",
     "Fetcher",
     "TaskRow",
     "Told",
@@ -113,6 +124,7 @@ __all__ = [
     "discard_jobs",
     "drop_batches",
     "execute_jobs",
+    "explain_job",
     "find_cancel_requests",
     "find_dependency_work",
     "find_due_tasks",
@@ -120,6 +132,7 @@ __all__ = [
     "find_expired",
     "find_held",
     "find_held_workers",
+    "find_jobs",
     "find_live",
     "find_orphans",
     "find_parents",
@@ -147,20 +160,24 @@ __all__ = [
     "list_late_ends",
     "list_logs",
     "list_nodes",
+    "list_page",
     "list_partitions",
     "list_queue_settings",
     "list_queues",
     "list_request_months",
     "list_request_stats",
     "list_requests",
+    "list_rollups",
     "list_stats",
     "list_tasks",
+    "list_workers",
     "may_vacuum",
     "next_due",
     "notify",
     "oldest_queued",
     "oldest_request_hour",
     "promote_jobs",
+    "read_clock",
     "register_node",
     "release_children",
     "release_workers",
@@ -169,11 +186,14 @@ __all__ = [
     "requeue_jobs",
     "resolve_children",
     "retry_jobs",
+    "sample_waits",
     "server_version",
     "set_queue",
     "skip_lanes",
+    "take_rollups",
     "take_worker",
     "update_progress",
     "update_task",
     "vacuum",
+    "write_rollups",
 ]

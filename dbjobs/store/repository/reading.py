@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Unpack
 
 from dbjobs.models import Job, JobFilter, JobState, JobSummary, LiveFilter
+from dbjobs.store.database import Row
 from dbjobs.store.repository.rows import Fetcher, job_of, maybe_moment_of, moment_of
 
 LIVE_FILTERS = tuple(sorted(LiveFilter.__optional_keys__))
@@ -44,28 +45,30 @@ async def list_jobs(
         rows = await db.fetch("list_batch", batch_id=batch_id, **asked)
     else:
         rows = await db.fetch("list_jobs", **asked)
-    return [
-        JobSummary(
-            id=row["id"],
-            ref_id=row["ref_id"],
-            queue=row["queue"],
-            worker=row["worker"],
-            command=row["command"],
-            state=JobState(row["state"]),
-            priority=row["priority"],
-            tag=row["tag"],
-            batch_id=row["batch_id"],
-            user_id=row["user_id"],
-            attempt=row["attempt"],
-            created_at=moment_of(row["created_at"]),
-            run_after=maybe_moment_of(row["run_after"]),
-            started_at=maybe_moment_of(row["started_at"]),
-            completed_at=maybe_moment_of(row["completed_at"]),
-            duration_ms=row["duration_ms"],
-            progress=row["progress"],
-            status=row["status"],
-            error_code=row["error_code"],
-            error=row["error"],
-        )
-        for row in rows
-    ]
+    return [summary_of(row) for row in rows]
+
+
+def summary_of(row: Row) -> JobSummary:
+    """A row of one of the lists."""
+    return JobSummary(
+        id=row["id"],
+        ref_id=row["ref_id"],
+        queue=row["queue"],
+        worker=row["worker"],
+        command=row["command"],
+        state=JobState(row["state"]),
+        priority=row["priority"],
+        tag=row["tag"],
+        batch_id=row["batch_id"],
+        user_id=row["user_id"],
+        attempt=row["attempt"],
+        created_at=moment_of(row["created_at"]),
+        run_after=maybe_moment_of(row["run_after"]),
+        started_at=maybe_moment_of(row["started_at"]),
+        completed_at=maybe_moment_of(row["completed_at"]),
+        duration_ms=row["duration_ms"],
+        progress=row["progress"],
+        status=row["status"],
+        error_code=row["error_code"],
+        error=row["error"],
+    )

@@ -39,6 +39,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         overlap: ``skip`` leaves a run out while the one before has not ended.
         jitter_seconds: a run is put off by up to this long, at random.
         start, end: no run is earlier, or later.
+        transient: its runs are not stored as jobs.
     """
 
     misfire: Misfire = "one"
@@ -46,6 +47,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     jitter_seconds: float = 0.0
     start: datetime | None = None
     end: datetime | None = None
+    transient: bool = False
 
 
 def schedule_of(task: TaskRow) -> Schedule:
@@ -170,7 +172,10 @@ def resumed(task: TaskRow, now: datetime) -> TaskRow:
 
 
 async def fire(db: Fetcher, task: TaskRow, now: datetime) -> list[NewJob] | None:
-    """Do what is due of a task; the jobs that were inserted. None if another node was faster, and nothing was done."""
+    """Do what is due of a task; the jobs that were inserted. None if another node was faster, and nothing was done.
+
+    The jobs of a transient task are not inserted: its times are taken for this node, which runs them.
+    """
     assert task.next_run_at is not None
     schedule, rules = schedule_of(task), rules_of(task)
     due = due_runs(schedule, task.next_run_at, now, misfire=rules.misfire, end=rules.end)
@@ -181,6 +186,14 @@ async def fire(db: Fetcher, task: TaskRow, now: datetime) -> list[NewJob] | None
     task = replace(task, missed=task.missed + due.missed, skipped=task.skipped + skipped)
     if not runs:
         return [] if await repository.update_task(db, replace(task, next_run_at=due.following)) else None
+    if rules.transient:
+        keys = task.runs
+        for nominal in runs:
+            keys = _with_run(keys, stamp(nominal))
+        taken = replace(task, next_run_at=due.following, last_run_at=runs[-1], runs=keys)
+        if not await repository.update_task(db, taken):
+            return None
+        return [replace(_job_for(task, stamp(nominal), nominal, rules), ref_id=None) for nominal in runs]
     inserted: list[NewJob] = []
     for nominal, following in zip(runs, (*runs[1:], due.following), strict=True):
         job = _job_for(task, stamp(nominal), nominal, rules)

@@ -31,7 +31,7 @@ IN_CALLERS_TRANSACTION = {
 # What locks gaps, in a batch of its own that adds a row that nobody else may add at the same moment.
 MAY_LOCK_GAPS = {"add_queues", "insert_task", "set_queue"}
 # What waits for the rows that it locks: an attempt's own job, fenced by its node, and the node's own row.
-MAY_WAIT = {"claim_jobs", "claim_lanes", "execute_jobs", "finish_jobs", "hand_back_jobs", "retry_jobs"}
+MAY_WAIT = {"claim_jobs", "claim_lanes", "execute_jobs", "finish_jobs", "hand_back_jobs", "retry_jobs", "take_worker"}
 # Tables in which a caller's or a handler's open transaction may have rows: their readers pass these by.
 WRITTEN_BY_OTHERS = {
     "background_job",

@@ -1,0 +1,274 @@
+"""Which jobs a search means: conditions on every column of a job, the same for every database."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal, TypedDict
+
+from dbjobs.errors import InvalidOption
+from dbjobs.models import Job, JobState, JobSummary
+
+Operation = Literal["is", "not", "<", "<=", ">", ">=", "between", "starts", "ends", "contains", "empty", "given"]
+Kind = Literal["text", "number", "moment", "json"]
+
+
+@dataclass(frozen=True)
+class Where:
+    """A condition on one column of a job other than "is this value", which needs none.
+
+    A job whose column is empty fits ``empty`` and ``other`` only. Texts are compared to the letter, but for
+    ``contains``, which takes no notice of case. A moment is an aware datetime, or a timedelta: that long ago.
+    """
+
+    operation: Operation
+    values: tuple[Any, ...] = ()
+
+    @classmethod
+    def other(cls, *values: Any) -> Where:
+        """None of these."""
+        return cls("not", values)
+
+    @classmethod
+    def below(cls, value: Any) -> Where:
+        """Less, or earlier."""
+        return cls("<", (value,))
+
+    @classmethod
+    def at_most(cls, value: Any) -> Where:
+        """This or less, or earlier."""
+        return cls("<=", (value,))
+
+    @classmethod
+    def above(cls, value: Any) -> Where:
+        """More, or later."""
+        return cls(">", (value,))
+
+    @classmethod
+    def at_least(cls, value: Any) -> Where:
+        """This or more, or later."""
+        return cls(">=", (value,))
+
+    @classmethod
+    def between(cls, first: Any, last: Any) -> Where:
+        """From ``first`` to ``last``, both included."""
+        return cls("between", (first, last))
+
+    @classmethod
+    def starts(cls, text: str) -> Where:
+        """A text that begins so."""
+        return cls("starts", (text,))
+
+    @classmethod
+    def ends(cls, text: str) -> Where:
+        """A text that ends so."""
+        return cls("ends", (text,))
+
+    @classmethod
+    def contains(cls, text: str) -> Where:
+        """A text, or a value anywhere in a JSON column, that holds this, in capitals or not."""
+        return cls("contains", (text,))
+
+    @classmethod
+    def empty(cls) -> Where:
+        """Nothing stands there."""
+        return cls("empty")
+
+    @classmethod
+    def given(cls) -> Where:
+        """Something stands there."""
+        return cls("given")
+
+
+Text = str | Collection[str] | Where | None
+Number = float | Collection[float] | Where | None
+Moment = datetime | Where | None
+Json = Mapping[str, Any] | str | Where | None
+
+
+class JobSearch(TypedDict, total=False):
+    """Which jobs, live or in history: those that fit all that is given. The same for find, cancel and requeue.
+
+    Each column takes a value, a list of values (any of them), or a ``Where``; None is as good as left out. ``request``,
+    ``response``, ``args`` and ``meta`` take a mapping, whose values must all be there, or a text that one of the values
+    holds.
+    """
+
+    id: Number
+    ref_id: Text
+    parent_id: Number
+    worker: Text
+    queue: Text
+    priority: Number
+    tag: Text
+    batch_id: Text
+    callback: Text
+    run_after: Moment
+    expires_at: Moment
+    created_at: Moment
+    created_by: Text
+    user_id: Text
+    request_type: Text
+    command: Text
+    request_name: Text
+    request: Json
+    response: Json
+    state: JobState | str | Collection[JobState | str] | Where | None
+    started_at: Moment
+    completed_at: Moment
+    retry_limit: Number
+    attempt: Number
+    duration_ms: Number
+    timeout_seconds: Number
+    progress: Number
+    status: Text
+    reply_to: Text
+    error_code: Text
+    error: Text
+    args: Json
+    meta: Json
+    cancel_requested_at: Moment
+    node_id: Number
+
+
+COLUMNS = tuple(sorted(JobSearch.__optional_keys__))
+_NUMBERS = frozenset(
+    ("id", "parent_id", "priority", "retry_limit", "attempt", "duration_ms", "timeout_seconds", "progress", "node_id")
+)
+_MOMENTS = frozenset(("run_after", "expires_at", "created_at", "started_at", "completed_at", "cancel_requested_at"))
+_JSON = frozenset(("request", "response", "args", "meta"))
+_TESTS: dict[str, Callable[[Any, Any], bool]] = {
+    "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge,
+    "starts": str.startswith, "ends": str.endswith,
+}  # fmt: skip
+_TAKES: dict[Kind, frozenset[str]] = {
+    "text": frozenset(("is", "not", "<", "<=", ">", ">=", "between", "starts", "ends", "contains", "empty", "given")),
+    "number": frozenset(("is", "not", "<", "<=", ">", ">=", "between", "empty", "given")),
+    "moment": frozenset(("is", "not", "<", "<=", ">", ">=", "between", "empty", "given")),
+    "json": frozenset(("is", "contains", "empty", "given")),
+}
+
+
+def kind_of(column: str) -> Kind:
+    """What a column holds."""
+    if column in _NUMBERS:
+        return "number"
+    return "moment" if column in _MOMENTS else "json" if column in _JSON else "text"
+
+
+@dataclass(frozen=True)
+class Condition:
+    """A checked condition on one column."""
+
+    column: str
+    operation: Operation
+    values: tuple[Any, ...]
+
+    def fits(self, job: Job | JobSummary) -> bool:
+        """The job has the column, and it is as asked for."""
+        value = getattr(job, self.column)
+        if self.operation == "empty":
+            return value is None or value == {}
+        if self.operation == "not":
+            return value not in self.values
+        if value is None:
+            return False
+        match self.operation:
+            case "given":
+                return bool(value != {})
+            case "is" if self.column in _JSON:
+                return _has(value, self.values[0])
+            case "is":
+                return value in self.values
+            case "contains":
+                return _holds(value, self.values[0].lower())
+            case "between":
+                return bool(self.values[0] <= value <= self.values[1])
+            case other:
+                return _TESTS[other](value, self.values[0])
+
+
+def _has(value: Any, wanted: Mapping[str, Any]) -> bool:
+    """All these values, by key; further mappings inside likewise."""
+    if not isinstance(value, Mapping):
+        return False
+    return all(
+        key in value and (_has(value[key], one) if isinstance(one, Mapping) else value[key] == one)
+        for key, one in wanted.items()
+    )
+
+
+def _holds(value: Any, text: str) -> bool:
+    """One of the values in it, or of its keys, holds the text."""
+    if isinstance(value, Mapping):
+        return any(_holds(key, text) or _holds(one, text) for key, one in value.items())
+    if isinstance(value, (list, tuple)):
+        return any(_holds(one, text) for one in value)
+    if isinstance(value, bool) or value is None:
+        return text in {True: "true", False: "false", None: "null"}[value]
+    return text in str(value).lower()
+
+
+def check(search: Mapping[str, Any], where: str) -> list[Condition]:
+    """The conditions of a search.
+
+    Raises:
+        InvalidOption: names the call, the column and the value.
+    """
+    now = datetime.now(UTC)
+    return [_checked(column, value, now, where) for column, value in _known(search, where).items() if value is not None]
+
+
+def _known(search: Mapping[str, Any], where: str) -> Mapping[str, Any]:
+    for column in search:
+        if column not in COLUMNS:
+            raise InvalidOption(f"{where}: there is no filter {column!r}; known are {', '.join(COLUMNS)}")
+    return search
+
+
+def _checked(column: str, given: Any, now: datetime, where: str) -> Condition:
+    kind = kind_of(column)
+    if isinstance(given, Where):
+        operation, values = given.operation, given.values
+    elif kind == "json":
+        operation, values = ("contains" if isinstance(given, str) else "is"), (given,)
+    elif isinstance(given, (list, tuple, set, frozenset)):
+        operation, values = "is", tuple(given)
+        if not values:
+            raise InvalidOption(f"{where}: {column}: an empty list fits no job")
+    else:
+        operation, values = "is", (given,)
+    if operation not in _TAKES[kind]:
+        raise InvalidOption(f"{where}: {column}: a {kind} cannot be asked for {operation!r}")
+    return Condition(column, operation, tuple(_value(column, kind, operation, value, now, where) for value in values))
+
+
+def _value(column: str, kind: Kind, operation: Operation, value: Any, now: datetime, where: str) -> Any:
+    if column == "state":
+        try:
+            return JobState(value) if operation in ("is", "not") else value
+        except ValueError:
+            raise InvalidOption(f"{where}: state={value!r} must be one of {', '.join(JobState)}") from None
+    if kind == "moment" and isinstance(value, timedelta):
+        return now - value
+    fits = {
+        "text": isinstance(value, str),
+        "number": isinstance(value, (int, float)) and not isinstance(value, bool),
+        "moment": isinstance(value, datetime) and value.tzinfo is not None,
+        "json": isinstance(value, str if operation == "contains" else Mapping),
+    }
+    words = {"text": "a text", "number": "a number", "moment": "an aware datetime, or a timedelta (that long ago)"}
+    if not fits[kind]:
+        what = words.get(kind) or ("a text" if operation == "contains" else "a mapping or a text")
+        raise InvalidOption(f"{where}: {column}={value!r} must be {what}")
+    return value
+
+
+def plain(conditions: Sequence[Condition], column: str) -> Any:
+    """The one value that a column must have; None if it is not so simple."""
+    for one in conditions:
+        if one.column == column and one.operation == "is" and len(one.values) == 1:
+            return one.values[0]
+    return None

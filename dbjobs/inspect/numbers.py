@@ -1,0 +1,218 @@
+"""Statistics for people: what ran, how often it failed, how long it waited and ran; never by counting jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+
+from dbjobs.engine.tally import BUCKETS_PER_DOUBLING
+from dbjobs.errors import InvalidOption
+from dbjobs.models import NodeInfo
+from dbjobs.store import repository
+from dbjobs.store.database import Database
+from dbjobs.store.repository.rollups import Rollup, Sums
+
+By = Literal["queue", "command", "worker"]
+_PLACES = {"queue": 0, "command": 1, "worker": 2}
+# Rows that each look at the lanes reads.
+BOUND = 10_000
+
+
+class Spread(msgspec.Struct, frozen=True, kw_only=True):
+    """Durations in milliseconds; a percentile is exact to about a tenth.
+
+    Attributes:
+        count: of how many they are: each attempt that ended for run times, a sample of first attempts for wait times.
+        mean: their mean.
+        p50, p95, p99: half, 95 % and 99 % took no longer than this.
+    """
+
+    count: int = 0
+    mean: float | None = None
+    p50: float | None = None
+    p95: float | None = None
+    p99: float | None = None
+
+
+class Stat(msgspec.Struct, frozen=True, kw_only=True):
+    """What ended in a time, of one queue, command or named worker.
+
+    Attributes:
+        name: the queue, command or worker; None together.
+        completed, failed, cancelled: jobs that ended so.
+        retried: attempts that failed and were tried again.
+        wait: from when a job could run to its first start.
+        run: what an attempt took.
+    """
+
+    name: str | None
+    completed: int
+    failed: int
+    cancelled: int
+    retried: int
+    wait: Spread
+    run: Spread
+
+
+class Counts(msgspec.Struct, frozen=True, kw_only=True):
+    """What a worker or node has done in a time: ``received`` attempts, of which so many ended in each way."""
+
+    received: int = 0
+    completed: int = 0
+    retries: int = 0
+    failed: int = 0
+    cancelled: int = 0
+
+
+class WorkerStat(msgspec.Struct, frozen=True, kw_only=True):
+    """A named worker.
+
+    Attributes:
+        worker: its name.
+        queued: jobs that may run and wait for it, counted up to 10,000 of all workers together.
+        together: what all nodes have done of it.
+        by_node: what each node has done, by its id; None: older than three hours, of all nodes together.
+        node_id: the node that holds it now.
+        blocked_by: the job for whose retry it waits.
+        running_job: the job that it works on now.
+        running_since: when that was claimed.
+    """
+
+    worker: str
+    queued: int
+    together: Counts
+    by_node: dict[int | None, Counts]
+    node_id: int | None
+    blocked_by: int | None
+    running_job: int | None
+    running_since: datetime | None
+
+
+class NodeStat(msgspec.Struct, frozen=True, kw_only=True):
+    """A node: what it has done of all jobs, named workers or not."""
+
+    node_id: int
+    name: str
+    alive: bool
+    running: int
+    together: Counts
+
+
+class WorkerStats(msgspec.Struct, frozen=True, kw_only=True):
+    """Named workers and nodes, by name and by id, and what they have done together."""
+
+    workers: tuple[WorkerStat, ...]
+    nodes: tuple[NodeStat, ...]
+    together: Counts
+
+
+async def stats(db: Database, by: By | None, seconds: float) -> list[Stat]:
+    """By queue, command or worker, those with most attempts first; all together if ``by`` is None.
+
+    Raises:
+        InvalidOption: ``by`` is none of these.
+    """
+    if by is not None and by not in _PLACES:
+        raise InvalidOption(f"stats: by={by!r} must be 'queue', 'command' or 'worker'")
+    since = int(await repository.read_clock(db) - seconds)
+    sums: dict[str | None, Sums] = {}
+    for rollup in await repository.list_rollups(db, since):
+        sums.setdefault(None if by is None else rollup.key[_PLACES[by]], Sums()).add(rollup.sums)
+    if by == "worker":
+        sums.pop("", None)
+    else:
+        await _count_exactly(db, by, seconds, sums)
+    found = [_stat(name, one) for name, one in sums.items()]
+    return sorted(
+        found, key=lambda stat: (-(stat.completed + stat.failed + stat.retried + stat.cancelled), stat.name or "")
+    )
+
+
+async def _count_exactly(db: Database, by: By | None, seconds: float, sums: dict[str | None, Sums]) -> None:
+    """Take the counts from what was written with the outcomes: nothing is missing there, and nothing late."""
+    for one in sums.values():
+        one.completed = one.failed = one.cancelled = one.retried = 0
+    for minute in await repository.list_stats(db, seconds):
+        one = sums.setdefault(None if by is None else getattr(minute, by), Sums())
+        one.completed += minute.completed
+        one.failed += minute.failed
+        one.cancelled += minute.cancelled
+        one.retried += minute.retried
+
+
+def _stat(name: str | None, sums: Sums) -> Stat:
+    return Stat(
+        name=name, completed=sums.completed, failed=sums.failed, cancelled=sums.cancelled, retried=sums.retried,
+        wait=spread(sums.wait, sums.wait_ms), run=spread(sums.run, sums.run_ms),
+    )  # fmt: skip
+
+
+def spread(histogram: dict[int, int], total_ms: float) -> Spread:
+    """The mean and the percentiles of a histogram."""
+    count = sum(histogram.values())
+    if not count:
+        return Spread()
+    at = [percentile(histogram, count, share) for share in (0.5, 0.95, 0.99)]
+    return Spread(count=count, mean=total_ms / count, p50=at[0], p95=at[1], p99=at[2])
+
+
+def percentile(histogram: dict[int, int], count: int, share: float) -> float:
+    """The middle of the bucket in which this share of all is reached."""
+    left = share * count
+    for bucket in sorted(histogram):
+        left -= histogram[bucket]
+        if left <= 0:
+            break
+    return float(2 ** ((bucket + 0.5) / BUCKETS_PER_DOUBLING))
+
+
+async def workers(db: Database, seconds: float) -> WorkerStats:
+    """Named workers and nodes, now and over a time."""
+    since = int(await repository.read_clock(db) - seconds)
+    rollups = await repository.list_rollups(db, since)
+    lanes = await repository.list_workers(db, BOUND)
+    nodes = await repository.list_nodes(db)
+    by_worker: dict[str, dict[int | None, Sums]] = {}
+    for rollup in rollups:
+        if rollup.key[2]:
+            node = rollup.counter if rollup.counter > 0 else None
+            by_worker.setdefault(rollup.key[2], {}).setdefault(node, Sums()).add(rollup.sums)
+    found = []
+    for worker in sorted({*by_worker, *lanes}):
+        lane, sums = lanes.get(worker), by_worker.get(worker, {})
+        found.append(
+            WorkerStat(
+                worker=worker, queued=0 if lane is None else lane.queued,
+                together=_counts(sums.values()), by_node={node: _counts([one]) for node, one in sums.items()},
+                node_id=None if lane is None else lane.node_id, blocked_by=None if lane is None else lane.blocked_by,
+                running_job=None if lane is None else lane.job_id,
+                running_since=None if lane is None else lane.started_at,
+            )
+        )  # fmt: skip
+    return WorkerStats(
+        workers=tuple(found),
+        nodes=tuple(_node(node, rollups) for node in nodes),
+        together=_counts(rollup.sums for rollup in rollups),
+    )
+
+
+def _node(node: NodeInfo, rollups: Iterable[Rollup]) -> NodeStat:
+    running = node.info.get("running")
+    return NodeStat(
+        node_id=node.id, name=node.name, alive=node.alive and not node.buried,
+        running=running if isinstance(running, int) else 0,
+        together=_counts(rollup.sums for rollup in rollups if rollup.counter == node.id),
+    )  # fmt: skip
+
+
+def _counts(sums: Iterable[Sums]) -> Counts:
+    one = Sums()
+    for other in sums:
+        one.add(other)
+    received = one.completed + one.failed + one.cancelled + one.retried
+    return Counts(
+        received=received, completed=one.completed, retries=one.retried, failed=one.failed, cancelled=one.cancelled
+    )

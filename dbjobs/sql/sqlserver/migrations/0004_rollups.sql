@@ -1,0 +1,27 @@
+-- What attempts took, for people: how long they waited and ran, by queue, command and named worker. job_stat, which is
+-- written with the outcomes, stays the exact count; these rows come from the memory of the nodes, a few seconds later, and
+-- what a killed process had not written yet is missing.
+--
+-- A node writes its own row of a minute anew as it counts (nobody else touches it), so a write can be repeated. Old minutes
+-- become hours, and old hours days: a fold takes the rows out and puts the sum in, under a number of its own. A reader
+-- adds up. Histograms are JSON, bucket to count: bucket n holds 2 ** (n / 4) to 2 ** ((n + 1) / 4) milliseconds.
+CREATE TABLE dbjobs.job_rollup (
+    period_seconds  int NOT NULL,               -- 60, 3600 or 86400
+    starts          bigint NOT NULL,            -- seconds since 1970, by the database's clock
+    name            nvarchar(64) COLLATE Latin1_General_100_BIN2 NOT NULL,  -- a hash of queue, command and worker
+    counter         bigint NOT NULL,            -- the node that counts; a random negative number: folded
+    queue           nvarchar(510) COLLATE Latin1_General_100_BIN2 NOT NULL,
+    command         nvarchar(510) COLLATE Latin1_General_100_BIN2 NOT NULL,
+    worker          nvarchar(510) COLLATE Latin1_General_100_BIN2 NOT NULL, -- '' for jobs without one
+    completed       bigint NOT NULL,
+    failed          bigint NOT NULL,
+    cancelled       bigint NOT NULL,
+    retried         bigint NOT NULL,
+    run_ms          float NOT NULL,
+    run_histogram   nvarchar(max) NOT NULL,
+    waits           bigint NOT NULL,            -- a sample: of how many the wait is known
+    wait_ms         float NOT NULL,
+    wait_histogram  nvarchar(max) NOT NULL,
+    CONSTRAINT job_rollup_pkey PRIMARY KEY CLUSTERED (period_seconds, starts, name, counter)
+);
+ALTER TABLE dbjobs.job_rollup SET (LOCK_ESCALATION = DISABLE);
