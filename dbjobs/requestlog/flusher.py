@@ -162,7 +162,7 @@ class Flusher:
             await self._housekeep(db)
 
     async def _write_one(self, db: Database, batch: Batch) -> None:
-        if batch.in_doubt:
+        if batch.in_doubt and batch.requests:
             first = batch.requests[0]
             if await repository.get_request(db, batch.month, first[0], first[1]) is not None:
                 self._written(len(batch.requests))
@@ -186,17 +186,15 @@ class Flusher:
 
     async def _write_each(self, db: Database, batch: Batch, refusal: DataRefused) -> None:
         """The database refuses something in a batch: find out what, and write the others."""
-        if len(batch.requests) == 1:
-            log.warning("the database refuses a request of the log, which is dropped: %s", refusal)
-            self._counts.buffered -= 1
+        if len(batch.requests) + bool(batch.stats) == 1:
+            log.warning("the database refuses a part of the request log, which is dropped: %s", refusal)
+            self._counts.buffered -= len(batch.requests)
             self._counts.failed += 1
             return
-        # The roll-ups go with the first half: they are of all of them, and one record more or less is no matter there.
+        # The roll-ups go apart. They count the refused record, too: it was a request.
         half = len(batch.requests) // 2
-        parts = (
-            Batch(batch.month, batch.requests[:half], batch.stats),
-            Batch(batch.month, batch.requests[half:], []),
-        )
+        halves = [Batch(batch.month, rows) for rows in (batch.requests[:half], batch.requests[half:]) if rows]
+        parts = [*halves, Batch(batch.month, [], batch.stats)] if batch.stats else halves
         self._batches[0:1] = parts
         for part in parts:
             await self._write_one(db, part)

@@ -141,6 +141,11 @@ async def test_several_processes_add_up_and_wait_for_nobody(jobs: Jobs, url: str
         assert await requests.fold(db, f"{now + timedelta(hours=1):%Y-%m-%d %H}:00:00", 10) == 1
         [total] = await jobs.requests.stats("route", since=timedelta(days=4))
         assert (total.requests, total.duration_ms, total.duration_min_ms, total.duration_max_ms) == (25, 85.0, 1.0, 7.0)
+        # A batch that was taken apart: rows and sums go one without the other.
+        await repository.insert_requests(db, f"{now:%Y%m}", [row(now, 999)], [], 8)
+        await repository.insert_requests(db, f"{now:%Y%m}", [], [stat("route", now, "/", 1.0)], 8)
+        [total] = await jobs.requests.stats("route")
+        assert (total.requests, len(await jobs.requests.list(limit=100))) == (26, 26)
 
 
 async def test_pages_go_on_over_months_and_looks(jobs: Jobs, url: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -60,13 +60,20 @@ async def test_a_record_that_cannot_be_written_does_not_block_the_others(
     monkeypatch.setattr(repository, "insert_requests", refuse)
     monkeypatch.setattr(flusher, "_FIRST_PAUSE_SECONDS", 0.01)
     log = RequestLog(application, jobs=jobs, flush_seconds=0.01, close_seconds=20)
-    if error is DataRefused:  # which says that it is about data: the others of its batch are written
-        await ask(log, "/items/ann")
-    await ask(log, "/items/spoilt")
+    if error is not DataRefused:
+        await ask(log, "/items/spoilt")
+    else:  # it says that it is about data: the others of its batch are written
+        for user in ("ann", "spoilt", "ann", "ann"):
+            await ask(log, f"/items/{user}")
     await eventually(lambda: log.counts.failed == 1, "the record is given up")
     await ask(log, "/items/bob")
     await log.close()
-    assert (log.counts.written, log.counts.failed, log.counts.buffered) == (1 + (error is DataRefused), 1, 0)
+    others = 3 if error is DataRefused else 0
+    assert (log.counts.written, log.counts.failed, log.counts.buffered) == (1 + others, 1, 0)
+    async with jobs:
+        assert len(await jobs.requests.list()) == 1 + others
+        sums = pairs(await jobs.requests.stats("user"))
+    assert sums == ({"ann": 3, "spoilt": 1, "bob": 1} if others else {"bob": 1})
 
 
 async def test_what_the_application_has_made_of_a_record_costs_that_record_at_most(jobs: Jobs) -> None:
