@@ -252,8 +252,8 @@ class Flusher:
 
     async def _set_clock(self, db: Database) -> None:
         before = time.monotonic()
-        moment = await repository.current_moment(db)
-        self._clock = ((before + time.monotonic()) / 2, datetime.fromisoformat(moment))
+        moment = await repository.database_time(db)
+        self._clock = ((before + time.monotonic()) / 2, moment.astimezone(UTC).replace(tzinfo=None))
 
     async def _housekeep(self, db: Database) -> None:
         # First, so that trouble below does not come back at once; each process does it, at its own moment.

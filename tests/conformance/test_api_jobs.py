@@ -15,7 +15,18 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from dbjobs import ApiResponse, Backoff, InvalidRequest, JobContext, Jobs, JobState, QuickRetry, Schedule, current_user
+from dbjobs import (
+    ApiFailed,
+    ApiResponse,
+    Backoff,
+    InvalidRequest,
+    JobContext,
+    Jobs,
+    JobState,
+    QuickRetry,
+    Schedule,
+    current_user,
+)
 from dbjobs.engine import dispatcher
 from dbjobs.testing import inline
 from tests.conformance.helpers import eventually, soon, state_of
@@ -310,3 +321,17 @@ async def test_an_api_job_runs_in_line(url: str) -> None:
         job = await jobs.get(await jobs.enqueue_api("GET", "/whose", user_id="7"))
     assert job is not None
     assert job.response.json() == ["user 7"] * 2
+
+
+@pytest.mark.once
+async def test_an_api_may_be_called_by_a_transient_run(jobs: Jobs) -> None:
+    async def refuse(request: Request) -> Response:
+        return JSONResponse({"detail": "no such thing"}, 404)
+
+    jobs.mount_api(application(order=order, refuse=refuse))
+    async with jobs:
+        answer = await jobs.run(*jobs.api_call("POST", "/orders/5", json=1))
+        assert (answer.status, answer.json()["id"]) == (200, 5)
+        with pytest.raises(ApiFailed, match="HTTP 404 Not Found: no such thing") as caught:
+            await jobs.run(*jobs.api_call("GET", "/refuse"))
+    assert (caught.value.status, caught.value.retry) == (404, False)

@@ -42,11 +42,12 @@ def through(proxy: Proxy, url: str, *, seconds: int | None = LIMIT_SECONDS) -> s
 
 @contextmanager
 def dead_connections_are_left_alone(proxy: Proxy) -> Iterator[None]:
-    """Nothing is asked on a silent connection in this block; a good-bye may be said (PostgreSQL's is an X)."""
+    """Nothing is asked on a silent connection in this block; a good-bye may be said (Sync, Terminate)."""
     asked: list[bytes] = []
 
     def note(link: Link, sent: bytes) -> None:
-        if link.is_silent and not sent.startswith(b"X"):
+        question = sent.replace(b"S\0\0\0\4", b"").replace(b"X\0\0\0\4", b"")
+        if link.is_silent and question:
             asked.append(sent)
 
     proxy.on_sent = note

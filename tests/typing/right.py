@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, TypedDict, Unpack, assert_type, cast
 
@@ -24,6 +24,9 @@ from dbjobs import (
     QuickRetry,
     RetryAfter,
     Run,
+    Schedule,
+    ScheduledTask,
+    TaskRun,
     current_user,
 )
 from dbjobs.testing import (
@@ -395,3 +398,19 @@ async def own_transaction(request: str, job: JobContext) -> None:
         rows = await tx.fetch("SELECT text FROM note")
         await jobs.enqueue(tidy, connection=tx)
         job.respond(len(rows))
+
+
+@jobs.recurring(Schedule.cron("0 9 * * 1-5", tz="Europe/Paris"), request=1, misfire="all", jitter=5, queue="slow")
+@jobs.command
+async def recurs(request: int) -> str:
+    return str(request)
+
+
+async def schedules() -> None:
+    assert_type(await jobs.enqueue(recurs, 1), JobRef[str])
+    assert_type(await jobs.schedules.put("a", Schedule.every(60), recurs, 1, overlap="skip", user_id="7"), bool)
+    assert_type(await jobs.schedules.list(), list[ScheduledTask])
+    assert_type(await jobs.schedules.get("a"), ScheduledTask | None)
+    assert_type(await jobs.schedules.runs("a"), list[TaskRun])
+    assert_type(await jobs.schedules.next_runs(Schedule.daily, 3), list[datetime])
+    assert_type(await jobs.schedules.run_now("a"), JobRef[Any])

@@ -36,6 +36,8 @@ from dbjobs import (
     RunCancelled,
     TooManyRuns,
     UnknownCommand,
+    UnknownUser,
+    current_user,
 )
 from dbjobs.testing import inline
 from tests.conformance.helpers import Gate, eventually, needs_process_groups
@@ -518,6 +520,27 @@ async def test_a_handler_that_would_wait_for_its_own_lane_is_told(jobs: Jobs) ->
                 assert ended.response == "submitted"
         await gate.wait_entered()
         gate.open()
+
+
+async def test_a_run_has_the_user_it_is_for_or_that_of_the_job_that_calls_it(url: str) -> None:
+    jobs = Jobs(url, user_resolver={"ada": "Ada", "bob": "Bob"}.get)
+
+    @jobs.command
+    async def who(request: None, job: JobContext) -> str:
+        assert job.user == current_user()
+        return str(current_user())
+
+    @jobs.command
+    async def outer() -> list[str]:
+        return [await jobs.run(who), await jobs.run(who, user_id="bob")]
+
+    async with jobs.start():
+        assert await jobs.run(who) == "None"
+        assert await jobs.run(who, user_id="ada") == "Ada"
+        done = await jobs.wait(await jobs.enqueue(outer, user_id="ada"), timeout=20)
+        assert done.response == ["Ada", "Bob"]
+        with pytest.raises(UnknownUser, match="knows no user 'eve'"):
+            await jobs.run(who, user_id="eve")
 
 
 # --- wrong use --------------------------------------------------------------------------------------

@@ -63,7 +63,7 @@ class LaneLease:
                 await pause(TROUBLE_PAUSE_SECONDS)
                 continue
             if taken:
-                attempt.node_id = self._node_id = node_id or 0
+                attempt.node_id = attempt.context.node_id = self._node_id = node_id or 0
                 host.leased.add(self._worker)
                 return
             longest = LONGEST_PAUSE_SECONDS

@@ -178,7 +178,9 @@ class Transients:
         job = _claimed(row, -next(self._numbers))
         node_id = None if self._host is None else self._host.current_node()
         context = JobContext(job, services, node_id or 0)
-        return Run(Attempt(job, command, node_id or 0, context), services, exclusive=exclusive)
+        # An exclusive run belongs to a node id from when it has its lane's lease (see LaneLease).
+        attempt = Attempt(job, command, 0 if exclusive else node_id or 0, context)
+        return Run(attempt, services, exclusive=exclusive)
 
     async def _live(self, run: Run[Any]) -> None:
         """The task of a run, from its submission until nothing of it is left."""

@@ -63,7 +63,6 @@ from dbjobs.store.repository.outcomes import (
 from dbjobs.store.repository.reading import find_live, get_jobs, list_jobs
 from dbjobs.store.repository.reports import insert_logs, list_logs, update_progress
 from dbjobs.store.repository.requests import (
-    current_moment,
     fold_request_hour,
     get_request,
     insert_requests,
@@ -120,7 +119,6 @@ __all__ = [
     "claim_jobs",
     "claim_lanes",
     "count_live",
-    "current_moment",
     "current_month",
     "database_time",
     "discard_jobs",

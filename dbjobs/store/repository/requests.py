@@ -114,8 +114,3 @@ async def fold_request_hour(db: Fetcher, month: str, hour: str, day: str) -> Non
 async def list_request_months(db: Fetcher) -> list[str]:
     """Months that the request log has a place for, as 'YYYYMM', oldest first."""
     return [row[0] for row in await db.fetch("list_request_months")]
-
-
-async def current_moment(db: Fetcher) -> str:
-    """The database's clock, 'YYYY-MM-DD HH:MM:SS.ffffff' in UTC."""
-    return str((await db.fetch("current_moment"))[0][0])
