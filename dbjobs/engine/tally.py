@@ -109,8 +109,9 @@ class Tally:
 
     async def flush(self) -> float:
         """Write what has changed; seconds until the next time."""
+        node_id = self._current_node()
         if self._counter is None:
-            self._counter = self._current_node()
+            self._counter = node_id
         if self._counter is None or not self._changed:
             return FLUSH_SECONDS
         offset = await repository.read_clock(self._db) - time.monotonic()
@@ -130,12 +131,17 @@ class Tally:
                     sums.wait[bucket] = sums.wait.get(bucket, 0) + 1
                     self._changed[minute, key] = sums
         changed, self._changed = self._changed, {}
-        rollups = [Rollup(MINUTE, minute, self._counter, key, sums) for (minute, key), sums in changed.items()]
+        counter = self._counter
+        if node_id not in (None, counter):
+            # The node has a new id: what it counts from here on goes into rows of that, which begin at nothing.
+            self._counter, self._kept, self._until = node_id, {}, 0.0
+        rollups = [Rollup(MINUTE, minute, counter, key, sums) for (minute, key), sums in changed.items()]
         try:
             for start in range(0, len(rollups), ROWS_PER_FOLD):
                 await repository.write_rollups(self._db, rollups[start : start + ROWS_PER_FOLD])
         except BaseException:
-            self._changed = {**changed, **self._changed}
+            if counter == self._counter:  # else lost: under the new id they would be counted twice
+                self._changed = {**changed, **self._changed}
             raise
         for minute in [minute for minute in self._kept if minute < self._minute - MINUTE]:
             del self._kept[minute]  # written whole, twice over

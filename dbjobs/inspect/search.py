@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -91,7 +91,7 @@ class Search:
             failed=self.history and bool(states & {JobState.FAILED, JobState.CANCELLED}),
             state=next(iter(states)).value if len(states) == 1 else None,
             exact={column: value for column, value in exact.items() if _storable(value)},
-            has={_HAS[one.column]: _part(one.values[0]) for one in self.conditions if _is_text(one)},
+            has={_HAS[one.column]: _part_of(one) for one in self.conditions if one.column in _HAS},
         )
         self._limit_moments()
         self.short = [one for one in self.conditions if one.column in _SHORT]
@@ -279,13 +279,27 @@ def _is_past(search: Search, job: JobSummary) -> bool:
     return search.since is not None and job.created_at < search.since - _SLACK
 
 
-def _is_text(one: Condition) -> bool:
-    return one.operation == "contains" and one.column in _HAS and _part(one.values[0]) is not None
+def _part_of(one: Condition) -> str | None:
+    """A text that the column holds as it is stored, if the condition is to be fulfilled; None if that is not known.
+
+    A part that JSON does not escape and every database makes small alike.
+    """
+    if one.operation not in ("contains", "is") or (one.column == "error" and one.operation == "is"):
+        return None
+    parts = [part for text in _texts(one.values[0]) for part in _SAFE.findall(text.lower())]
+    return max(parts, key=len, default=None)
 
 
-def _part(text: str) -> str | None:
-    """A part of the text that JSON does not escape and every database makes small alike; None if there is none."""
-    return max(_SAFE.findall(text.lower()), key=len, default=None)
+def _texts(wanted: Any) -> Iterator[str]:
+    """Texts that stand in JSON which has these values: keys, texts, whole numbers."""
+    if isinstance(wanted, Mapping):
+        for key, value in wanted.items():
+            yield str(key)
+            yield from _texts(value)
+    elif isinstance(wanted, str):
+        yield wanted
+    elif isinstance(wanted, int) and not isinstance(wanted, bool) and abs(wanted) < 10**15:
+        yield str(wanted)
 
 
 def _storable(value: Any) -> bool:
