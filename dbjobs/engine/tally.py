@@ -10,7 +10,7 @@ import random
 import time
 from collections.abc import Callable, Iterable
 from functools import partial
-from math import inf, log2
+from math import exp, inf, log, log1p, log2
 
 from dbjobs.engine.attempt import Attempt
 from dbjobs.store import repository
@@ -39,6 +39,22 @@ def bucket_of(milliseconds: float) -> int:
     return int(log2(milliseconds) * BUCKETS_PER_DOUBLING // 1) if milliseconds > _LEAST_MS else -40
 
 
+def _put(sums: Sums, kind: str, duration_ms: float | None) -> None:
+    """Add one attempt."""
+    if kind == "completed":
+        sums.completed += 1
+    elif kind == "failed":
+        sums.failed += 1
+    elif kind == "cancelled":
+        sums.cancelled += 1
+    else:
+        sums.retried += 1
+    if duration_ms is not None:
+        sums.run_ms += duration_ms
+        bucket = int(log2(duration_ms) * BUCKETS_PER_DOUBLING // 1) if duration_ms > _LEAST_MS else -40
+        sums.run[bucket] = sums.run.get(bucket, 0) + 1
+
+
 class Tally:
     """What this node counts."""
 
@@ -54,41 +70,63 @@ class Tally:
         self._kept: dict[int, dict[Key, Sums]] = {}
         self._sample: list[tuple[int, Sums, int, Key]] = []
         self._seen = 0
+        self._next_sample = 0
+        self._rarity = 1.0
 
     def count(self, entries: Iterable[tuple[Attempt, Outcome]]) -> None:
         """Take attempts in that have ended; called for each batch of outcomes, so every line here counts."""
         now = time.monotonic()
+        if now >= self._until:
+            self._turn(now)
+        last: Key | None = None
+        named, sums = ("", "", ""), Sums()
         for attempt, outcome in entries:
-            if outcome.kind in _COUNTED:
-                self.add(attempt.job, outcome.kind, outcome.duration_ms, now)
+            kind = outcome.kind
+            if kind not in _COUNTED:
+                continue
+            job = attempt.job
+            key = (job.queue, job.command, job.worker or "")
+            if key != last:
+                last = key
+                named, sums = self._sums_of(key)
+            _put(sums, kind, outcome.duration_ms)
+            if job.attempt == 1:
+                self._seen += 1
+                if self._seen >= self._next_sample:
+                    self._take_sample((job.id, sums, self._minute, named))
 
     def add(self, job: Claimed, kind: str, duration_ms: float | None, now: float) -> None:
         """Take one in."""
         if now >= self._until:
             self._turn(now)
-        key = (job.queue, job.command, job.worker or "")
+        key, sums = self._sums_of((job.queue, job.command, job.worker or ""))
+        _put(sums, kind, duration_ms)
+        if job.attempt == 1:
+            self._seen += 1
+            if self._seen >= self._next_sample:
+                self._take_sample((job.id, sums, self._minute, key))
+
+    def _sums_of(self, key: Key) -> tuple[Key, Sums]:
         sums = self._counts.get(key)
         if sums is None:
             key, sums = self._named(key)
-        if kind == "completed":
-            sums.completed += 1
-        elif kind == "failed":
-            sums.failed += 1
-        elif kind == "cancelled":
-            sums.cancelled += 1
-        else:
-            sums.retried += 1
         self._changed[self._minute, key] = sums
-        if duration_ms is not None:
-            sums.run_ms += duration_ms
-            bucket = int(log2(duration_ms) * BUCKETS_PER_DOUBLING // 1) if duration_ms > _LEAST_MS else -40
-            sums.run[bucket] = sums.run.get(bucket, 0) + 1
-        if job.attempt == 1:
-            self._seen += 1
+        return key, sums
+
+    def _take_sample(self, one: tuple[int, Sums, int, Key]) -> None:
+        """Keep one of those that were seen, so that each has the same chance; a full sample skips most without a look.
+
+        Li, "Reservoir-sampling algorithms of time complexity O(n(1 + log(N/n)))", 1994: algorithm L.
+        """
+        if len(self._sample) < SAMPLE:
+            self._sample.append(one)
             if len(self._sample) < SAMPLE:
-                self._sample.append((job.id, sums, self._minute, key))
-            elif (place := int(random.random() * self._seen)) < SAMPLE:  # each has the same chance
-                self._sample[place] = (job.id, sums, self._minute, key)
+                return
+            self._rarity = 1.0
+        else:
+            self._sample[random.randrange(SAMPLE)] = one
+        self._rarity = min(max(self._rarity * exp(log(1.0 - random.random()) / SAMPLE), 1e-9), 1.0 - 1e-9)
+        self._next_sample = self._seen + 1 + int(log(1.0 - random.random()) / log1p(-self._rarity))
 
     def _turn(self, now: float) -> None:
         """A new minute begins; before the database's clock is known it is the one called -1."""
@@ -118,7 +156,7 @@ class Tally:
         is_first, self._offset = self._offset is None, offset
         if is_first:
             self._name_first_minute(offset)
-        sample, self._sample, self._seen = self._sample, [], 0
+        sample, self._sample, self._seen, self._next_sample = self._sample, [], 0, 0
         if sample:
             waits = await repository.sample_waits(self._db, [id for id, *_ in sample])
             for id, sums, minute, key in sample:

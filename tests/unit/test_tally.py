@@ -10,7 +10,7 @@ from typing import Any, cast
 
 import pytest
 
-from dbjobs.engine.tally import Tally, bucket_of
+from dbjobs.engine.tally import SAMPLE, Tally, bucket_of
 from dbjobs.errors import DatabaseUnavailable
 from dbjobs.inspect.numbers import percentile
 from dbjobs.store.records import Outcome
@@ -101,3 +101,21 @@ def test_percentiles_are_in_their_order() -> None:
         percentile(histogram, 100, 0.5) < 2 < percentile(histogram, 100, 0.95) < 20 < percentile(histogram, 100, 0.99)
     )
     assert bucket_of(0.0) == bucket_of(0.0001)
+
+
+def test_each_attempt_has_the_same_chance_to_be_asked_how_long_it_waited() -> None:
+    taken: Counter[int] = Counter()
+    for _ in range(300):
+        tally = Tally(cast(Any, None), lambda: 1)
+        entries: Any = [
+            (
+                SimpleNamespace(job=SimpleNamespace(id=id, queue="q", command="c", worker=None, attempt=1)),
+                SimpleNamespace(kind="completed", duration_ms=1.0),
+            )
+            for id in range(1000)
+        ]
+        tally.count(entries)
+        assert len(tally._sample) == len({id for id, *_ in tally._sample}) == SAMPLE
+        taken.update(id // 100 for id, *_ in tally._sample)
+    # 6,000 of each tenth; a standard deviation is about 70
+    assert all(5_500 < taken[tenth] < 6_500 for tenth in range(10)), taken
