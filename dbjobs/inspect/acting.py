@@ -83,7 +83,7 @@ def replay_of(job: Job, request: Any, options: Mapping[str, Any]) -> tuple[Any, 
     if job.state not in FINAL_STATES:
         raise InvalidOption(f"replay: job {job.id} is {job.state}; only a job that has ended can be run once more")
     if job.request_type != "command":
-        raise InvalidOption(f"replay: job {job.id} is an {job.request_type!r} job; only a command can be run once more")
+        raise InvalidOption(f"replay: job {job.id} is an API job; replay runs commands, so use enqueue_api once more")
     kept = {name: getattr(job, name) for name in _KEPT}
     kept = {name: value for name, value in kept.items() if value not in (None, {})}
     kept = {**kept, "timeout": job.timeout_seconds, "parent_id": job.id, **options}

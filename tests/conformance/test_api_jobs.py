@@ -19,6 +19,7 @@ from dbjobs import (
     ApiFailed,
     ApiResponse,
     Backoff,
+    InvalidOption,
     InvalidRequest,
     JobContext,
     Jobs,
@@ -57,6 +58,8 @@ async def test_a_request_goes_through_the_application_and_its_answer_is_the_resp
         ref = await jobs.enqueue_api("post", "/orders/7?a=1", json=content, query={"b": ["x y", True]}, tag="t")
         job = await jobs.wait(ref, timeout=20)
         by_function = await jobs.wait(await jobs.enqueue_api("GET", "/orders/8", json=1), timeout=20)
+        with pytest.raises(InvalidOption, match=f"job {job.id} is an API job; .* use enqueue_api once more"):
+            await jobs.replay(job.id)
     assert (job.state, job.request_type, job.command, job.tag) == ("completed", "api", "POST /orders/{id}", "t")
     assert isinstance(job.response, ApiResponse)
     assert job.response.status == 200
