@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 import logging
 import math
 import signal
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, asynccontextmanager
 from datetime import timedelta
 from types import TracebackType
@@ -44,7 +45,7 @@ from dbjobs.engine.settings import StartOptions, make_settings
 from dbjobs.engine.signals import signalled
 from dbjobs.engine.supervisor import Engine
 from dbjobs.engine.transient.run import Calls
-from dbjobs.errors import InvalidOption, JobFailed, UnknownJob, WorkersStopped
+from dbjobs.errors import InvalidOption, JobFailed, MissingDriver, UnknownJob, WorkersStopped
 from dbjobs.graphs import Batch, Graph
 from dbjobs.inspect import acting, numbers
 from dbjobs.inspect import explain as explaining
@@ -809,6 +810,21 @@ class Jobs(ApiCalls, TransientCalls):
     async def counts(self, *, bound: int = 10_000) -> dict[tuple[str, str], int]:
         """Live jobs by (queue, state), each state counted over at most ``bound`` rows, queue by queue."""
         return await repository.count_live(self._client.db, bound)
+
+    def admin(self, **options: Any) -> Callable[..., Awaitable[None]]:
+        """The admin page, an ASGI application: ``app.mount("/jobs", jobs.admin())``. It is closed by default.
+
+        Args:
+            options: see ``dbjobs.admin.AdminOptions``.
+
+        Raises:
+            InvalidOption: one of them. MissingDriver: the extra ``dbjobs[admin]`` is not installed.
+        """
+        try:
+            page = importlib.import_module("dbjobs.admin")
+        except ModuleNotFoundError as error:
+            raise MissingDriver(f"jobs.admin() needs the package {error.name}: pip install 'dbjobs[admin]'") from error
+        return cast(Callable[..., Awaitable[None]], page.make_application(self, options))
 
     # --- intervene ------------------------------------------------------------------------------
 

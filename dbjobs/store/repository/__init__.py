@@ -5,6 +5,14 @@ have ``fetch``. Statements that belong in one transaction are combined in ``enqu
 ``settlement``, ``cancelling`` and ``rescue``, next to this folder.
 """
 
+from dbjobs.store.repository.admin import (
+    AuditEntry,
+    get_setting,
+    insert_audit,
+    keep_setting,
+    list_audit,
+    put_setting,
+)
 from dbjobs.store.repository.checks import (
     current_month,
     find_risks,
@@ -106,6 +114,7 @@ from dbjobs.store.repository.tasks import (
 
 __all__ = [
     "PUSHED",
+    "AuditEntry",
     "Fetcher",
     "TaskRow",
     "Told",
@@ -150,12 +159,16 @@ __all__ = [
     "get_batch",
     "get_jobs",
     "get_request",
+    "get_setting",
     "hand_back_jobs",
     "heartbeat",
+    "insert_audit",
     "insert_jobs",
     "insert_logs",
     "insert_requests",
     "insert_task",
+    "keep_setting",
+    "list_audit",
     "list_jobs",
     "list_late_ends",
     "list_logs",
@@ -177,6 +190,7 @@ __all__ = [
     "oldest_queued",
     "oldest_request_hour",
     "promote_jobs",
+    "put_setting",
     "read_clock",
     "register_node",
     "release_children",

@@ -7,7 +7,7 @@ from dbjobs.store import repository
 from dbjobs.store.database import Database, Session
 from dbjobs.store.transactions.partitions import MONTHS_AHEAD, make_partitions_in, month_after
 
-LATEST_VERSION = 4
+LATEST_VERSION = 5
 
 
 async def schema_version(db: repository.Fetcher) -> int:
