@@ -38,6 +38,7 @@ from dbjobs.errors import (
 )
 from dbjobs.graphs import Batch, Graph, GraphJob
 from dbjobs.inspect.conditions import JobSearch, Where
+from dbjobs.inspect.meaning import search_of
 from dbjobs.inspect.numbers import Counts, NodeStat, Spread, Stat, WorkerStat, WorkerStats
 from dbjobs.inspect.reasons import Explanation, Reason, ReasonCode
 from dbjobs.inspect.search import Found
@@ -159,4 +160,5 @@ __all__ = [
     "WorkersStopped",
     "WrongLoop",
     "current_user",
+    "search_of",
 ]
