@@ -48,6 +48,7 @@ from dbjobs.store.repository.enqueue import (
     notify,
 )
 from dbjobs.store.repository.explaining import explain_job
+from dbjobs.store.repository.families import MonthCount, Relative, count_months, list_family
 from dbjobs.store.repository.nodes import (
     bury_node,
     find_cancel_requests,
@@ -116,6 +117,8 @@ __all__ = [
     "PUSHED",
     "AuditEntry",
     "Fetcher",
+    "MonthCount",
+    "Relative",
     "TaskRow",
     "Told",
     "Wanted",
@@ -128,6 +131,7 @@ __all__ = [
     "claim_jobs",
     "claim_lanes",
     "count_live",
+    "count_months",
     "current_month",
     "database_time",
     "discard_jobs",
@@ -169,6 +173,7 @@ __all__ = [
     "insert_task",
     "keep_setting",
     "list_audit",
+    "list_family",
     "list_jobs",
     "list_late_ends",
     "list_logs",
