@@ -1,4 +1,4 @@
-"""What a handler needs to run: a turn of the event loop, a thread, or a process; each kind has its own limit."""
+"""Where handlers run: in the event loop, in a thread, or in a process. Each kind has its own limit."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Kind = Literal["loop", "thread", "process"]
 
 
 def kind_of(command: Command) -> Kind:
-    """What the handler of a command runs in."""
+    """The kind of place that a command's handler runs in."""
     if command.is_async:
         return "loop"
     return "process" if command.process else "thread"
@@ -40,7 +40,7 @@ class Crew:
 
     @property
     def free(self) -> bool:
-        """One more may start."""
+        """True if one more may start."""
         return self.busy < self.limit
 
     def room(self, slots: int) -> int:
