@@ -42,6 +42,7 @@ from dbjobs.inspect.numbers import Counts, NodeStat, Spread, Stat, WorkerStat, W
 from dbjobs.inspect.reasons import Explanation, Reason, ReasonCode
 from dbjobs.inspect.search import Found
 from dbjobs.inspect.workers import WorkerAdmin
+from dbjobs.job_log import JobLogHandler
 from dbjobs.jobs import Jobs
 from dbjobs.log_filter import JobFilter
 from dbjobs.models import (
@@ -109,6 +110,7 @@ __all__ = [
     "JobError",
     "JobFailed",
     "JobFilter",
+    "JobLogHandler",
     "JobOptions",
     "JobRef",
     "JobSearch",
