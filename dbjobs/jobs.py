@@ -50,6 +50,7 @@ from dbjobs.inspect import acting, numbers
 from dbjobs.inspect import explain as explaining
 from dbjobs.inspect import search as searching
 from dbjobs.inspect.conditions import JobSearch
+from dbjobs.inspect.estimates import Estimates
 from dbjobs.inspect.numbers import By, Stat
 from dbjobs.inspect.reasons import Explanation
 from dbjobs.inspect.search import Found
@@ -153,6 +154,7 @@ class Jobs(ApiCalls, TransientCalls):
         self.schedules = Schedules(self._client, self._registry, self._api, max_payload_bytes)
         self.requests = RequestAdmin(self._client)
         self.workers = WorkerAdmin(self._client)
+        self._estimates = Estimates(self._client)
         self.sync = SyncJobs(self)
         self.runs = RunsAdmin(
             lambda: self._client,
@@ -738,6 +740,18 @@ class Jobs(ApiCalls, TransientCalls):
         if found is None:
             raise UnknownJob(f"there is no job {job!r}")
         return await explaining.explain(self._client.db, found)
+
+    async def estimates(self, jobs: Iterable[Job[Any] | JobSummary]) -> dict[int, float]:
+        """How far running jobs may be whose handlers have reported no progress, by job id.
+
+        The time since such a job's start, over the mean run time of the same command on the same named worker, else
+        of the command; below 1. A job that is not running, has reported its progress, or whose command has never
+        ended before has no estimate.
+
+        Args:
+            jobs: what ``get``, ``list`` or ``find`` gave; one statement for all of them, and none again for 10 s.
+        """
+        return await self._estimates.of(jobs)
 
     async def logs(self, job: Reference, *, after_id: int = 0, limit: int = 1000) -> list_[LogLine]:
         """Log lines of a job, oldest first, after a line's id."""
