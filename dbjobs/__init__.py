@@ -1,6 +1,7 @@
 """dbjobs: durable background jobs in the database you already have."""
 
 from dbjobs.asgi.response import ApiResponse
+from dbjobs.batches import Batch
 from dbjobs.commands.registry import Command
 from dbjobs.context import JobContext
 from dbjobs.engine.transient.run import Run
@@ -36,7 +37,7 @@ from dbjobs.errors import (
     WorkersStopped,
     WrongLoop,
 )
-from dbjobs.graphs import Batch, Graph, GraphJob
+from dbjobs.graphs import Graph, GraphJob
 from dbjobs.inspect.conditions import JobSearch, Where
 from dbjobs.inspect.numbers import Counts, NodeStat, Spread, Stat, WorkerStat, WorkerStats
 from dbjobs.inspect.reasons import Explanation, Reason, ReasonCode

@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from dbjobs.api_calls import ApiCalls
 from dbjobs.asgi.api_jobs import ApiJobs
 from dbjobs.asgi.handlers import REQUEST_TYPE
+from dbjobs.batches import Batch
 from dbjobs.client.client import Client
 from dbjobs.client.sync import SyncJobs
 from dbjobs.commands import options as job_options
@@ -45,7 +46,7 @@ from dbjobs.engine.signals import signalled
 from dbjobs.engine.supervisor import Engine
 from dbjobs.engine.transient.run import Calls
 from dbjobs.errors import InvalidOption, JobFailed, UnknownJob, WorkersStopped
-from dbjobs.graphs import Batch, Graph
+from dbjobs.graphs import Graph
 from dbjobs.inspect import acting, numbers
 from dbjobs.inspect import explain as explaining
 from dbjobs.inspect import search as searching
@@ -55,6 +56,7 @@ from dbjobs.inspect.numbers import By, Stat
 from dbjobs.inspect.reasons import Explanation
 from dbjobs.inspect.search import Found
 from dbjobs.inspect.workers import WorkerAdmin
+from dbjobs.joints import joint_command
 from dbjobs.models import (
     CommandOptions,
     EnqueueManyOptions,
@@ -150,6 +152,7 @@ class Jobs(ApiCalls, TransientCalls):
             self._registry.users = Users(user_resolver, in_thread=user_resolver_in_thread)
         self._max_payload_bytes = max_payload_bytes
         self._client = Client(lambda: make_database(url, schema=schema, pool_size=pool_size), migrate=migrate)
+        self._registry.internal = self._joint = joint_command(lambda: self._client)
         self.queues = QueueAdmin(self._client)
         self.schedules = Schedules(self._client, self._registry, self._api, max_payload_bytes)
         self.requests = RequestAdmin(self._client)
@@ -771,7 +774,7 @@ class Jobs(ApiCalls, TransientCalls):
         """
         return Graph(self._client, self._row, connection)
 
-    def batch(self, batch_id: str, *, callback: Any = None, connection: Any = None) -> Batch:
+    def batch(self, batch_id: str, *, callback: Any = None, on_failed: Any = None, connection: Any = None) -> Batch:
         """A batch: ``await jobs.batch(id)`` gives its counts (None if it has no jobs), its block stores members.
 
         ::
@@ -790,8 +793,10 @@ class Jobs(ApiCalls, TransientCalls):
             self._registry,
             self._row,
             batch_id,
-            callback,
             connection,
+            callback=callback,
+            on_failed=on_failed,
+            joint=self._joint,
             cancel=self.cancel_many,
             requeue=self.requeue_many,
         )
