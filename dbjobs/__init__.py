@@ -1,6 +1,7 @@
 """dbjobs: durable background jobs in the database you already have."""
 
 from dbjobs.asgi.response import ApiResponse
+from dbjobs.batches import Batch
 from dbjobs.commands.registry import Command
 from dbjobs.context import JobContext
 from dbjobs.engine.transient.run import Run
@@ -36,12 +37,13 @@ from dbjobs.errors import (
     WorkersStopped,
     WrongLoop,
 )
-from dbjobs.graphs import Batch, Graph, GraphJob
+from dbjobs.graphs import Graph, GraphJob
 from dbjobs.inspect.conditions import JobSearch, Where
 from dbjobs.inspect.numbers import Counts, NodeStat, Spread, Stat, WorkerStat, WorkerStats
 from dbjobs.inspect.reasons import Explanation, Reason, ReasonCode
 from dbjobs.inspect.search import Found
 from dbjobs.inspect.workers import WorkerAdmin
+from dbjobs.job_log import JobLogHandler
 from dbjobs.jobs import Jobs
 from dbjobs.log_filter import JobFilter
 from dbjobs.models import (
@@ -109,6 +111,7 @@ __all__ = [
     "JobError",
     "JobFailed",
     "JobFilter",
+    "JobLogHandler",
     "JobOptions",
     "JobRef",
     "JobSearch",

@@ -18,6 +18,7 @@ from msgspec.structs import replace
 from dbjobs.api_calls import ApiCalls
 from dbjobs.asgi.api_jobs import ApiJobs
 from dbjobs.asgi.handlers import REQUEST_TYPE
+from dbjobs.batches import Batch
 from dbjobs.client.client import Client
 from dbjobs.client.sync import SyncJobs
 from dbjobs.commands import options as job_options
@@ -46,15 +47,17 @@ from dbjobs.engine.signals import signalled
 from dbjobs.engine.supervisor import Engine
 from dbjobs.engine.transient.run import Calls
 from dbjobs.errors import InvalidOption, JobFailed, MissingDriver, UnknownJob, WorkersStopped
-from dbjobs.graphs import Batch, Graph
+from dbjobs.graphs import Graph
 from dbjobs.inspect import acting, numbers
 from dbjobs.inspect import explain as explaining
 from dbjobs.inspect import search as searching
 from dbjobs.inspect.conditions import JobSearch
+from dbjobs.inspect.estimates import Estimates
 from dbjobs.inspect.numbers import By, Stat
 from dbjobs.inspect.reasons import Explanation
 from dbjobs.inspect.search import Found
 from dbjobs.inspect.workers import WorkerAdmin
+from dbjobs.joints import joint_command
 from dbjobs.models import (
     CommandOptions,
     EnqueueManyOptions,
@@ -150,10 +153,12 @@ class Jobs(ApiCalls, TransientCalls):
             self._registry.users = Users(user_resolver, in_thread=user_resolver_in_thread)
         self._max_payload_bytes = max_payload_bytes
         self._client = Client(lambda: make_database(url, schema=schema, pool_size=pool_size), migrate=migrate)
+        self._registry.internal = self._joint = joint_command(lambda: self._client)
         self.queues = QueueAdmin(self._client)
         self.schedules = Schedules(self._client, self._registry, self._api, max_payload_bytes)
         self.requests = RequestAdmin(self._client)
         self.workers = WorkerAdmin(self._client)
+        self._estimates = Estimates(self._client)
         self.sync = SyncJobs(self)
         self.runs = RunsAdmin(
             lambda: self._client,
@@ -740,6 +745,18 @@ class Jobs(ApiCalls, TransientCalls):
             raise UnknownJob(f"there is no job {job!r}")
         return await explaining.explain(self._client.db, found)
 
+    async def estimates(self, jobs: Iterable[Job[Any] | JobSummary]) -> dict[int, float]:
+        """How far running jobs may be whose handlers have reported no progress, by job id.
+
+        The time since such a job's start, over the mean run time of the same command on the same named worker, else
+        of the command; below 1. A job that is not running, has reported its progress, or whose command has never
+        ended before has no estimate.
+
+        Args:
+            jobs: what ``get``, ``list`` or ``find`` gave; one statement for all of them, and none again for 10 s.
+        """
+        return await self._estimates.of(jobs)
+
     async def logs(self, job: Reference, *, after_id: int = 0, limit: int = 1000) -> list_[LogLine]:
         """Log lines of a job, oldest first, after a line's id."""
         return await repository.list_logs(self._client.db, _id(job), after_id, limit)
@@ -758,7 +775,7 @@ class Jobs(ApiCalls, TransientCalls):
         """
         return Graph(self._client, self._row, connection)
 
-    def batch(self, batch_id: str, *, callback: Any = None, connection: Any = None) -> Batch:
+    def batch(self, batch_id: str, *, callback: Any = None, on_failed: Any = None, connection: Any = None) -> Batch:
         """A batch: ``await jobs.batch(id)`` gives its counts (None if it has no jobs), its block stores members.
 
         ::
@@ -777,8 +794,10 @@ class Jobs(ApiCalls, TransientCalls):
             self._registry,
             self._row,
             batch_id,
-            callback,
             connection,
+            callback=callback,
+            on_failed=on_failed,
+            joint=self._joint,
             cancel=self.cancel_many,
             requeue=self.requeue_many,
         )

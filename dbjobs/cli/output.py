@@ -144,6 +144,13 @@ def milliseconds(value: float | None) -> str:
     return f"{value:.0f} ms" if value < 1000 else seconds(value / 1000)
 
 
+def share(progress: float | None, estimate: float | None = None) -> str:
+    """How far a job is; ``~40%`` is an estimate; empty if neither is known."""
+    if progress is not None:
+        return f"{progress:.0%}"
+    return "" if estimate is None else f"~{estimate:.0%}"
+
+
 def seconds(value: float) -> str:
     """A duration in seconds, for people."""
     if value < 120:

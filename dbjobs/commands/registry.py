@@ -40,9 +40,11 @@ class Registry:
 
     Attributes:
         users: resolves the ``user_id`` of jobs; None without a resolver.
+        internal: an async command of dbjobs itself: every node runs it that runs any, and nothing tells of it.
     """
 
     users: UserSource | None = None
+    internal: Command | None = None
 
     def __init__(self, base: NewJob, dependencies: Dependencies | None = None) -> None:
         self._base = base
@@ -167,6 +169,8 @@ class Registry:
     def _take(self, command: Command, version: int) -> Command:
         """Make a command known under the name of its version, and under those of the older ones it can read."""
         name = command.own_name
+        if self.internal is not None and name == self.internal.name:
+            raise InvalidOption(f"command {name!r} is one of dbjobs itself; give yours another name=")
         # A copy: the loop that claims may be going through the commands in another thread.
         commands = {stored: known for stored, known in self._commands.items() if known.own_name != name}
         current = _in_version(command, version)
@@ -278,12 +282,24 @@ class Registry:
         return [name for name, command in self._commands.items() if command.handler is not None]
 
     def runnable_commands(self) -> list[Command]:
-        """Those commands; safe in any thread."""
-        return [command for command in [*self._commands.values()] if command.handler is not None]
+        """Those commands, and with them the internal one; safe in any thread."""
+        commands = [command for command in [*self._commands.values()] if command.handler is not None]
+        if commands and self.internal is not None:
+            commands.append(self._fitting(self.internal, commands))
+        return commands
+
+    def _fitting(self, internal: Command, commands: Sequence[Command]) -> Command:
+        """The internal command as one of a kind that is claimed anyway: each kind costs a claim of its own."""
+        if any(command.is_async for command in commands):
+            return internal
+        return msgspec.structs.replace(internal, is_async=False)  # a thread gives its coroutine to the event loop
 
     def get(self, name: str) -> Command | None:
         """The command of this name, if any."""
-        return self._commands.get(name)
+        command = self._commands.get(name)
+        if command is None and self.internal is not None and name == self.internal.name:
+            return self._fitting(self.internal, [*self._commands.values()])
+        return command
 
 
 def _in_version(command: Command, version: int) -> Command:

@@ -106,6 +106,7 @@ class ProcessCall(Call):
         work: function and arguments.
         name: of the command, for errors.
         on_start: called on the event loop when the handler starts: a new process first has to import it.
+        on_line: called in the call's thread with (level, message) of each line that the handler logs.
     """
 
     def __init__(
@@ -115,8 +116,10 @@ class ProcessCall(Call):
         name: str,
         on_start: Callable[[], None],
         on_end: Callable[[], None],
+        on_line: Callable[[str, str], None],
     ) -> None:
         super().__init__(lambda: None, on_end)
+        self._on_line = on_line
         self._children = children
         self._handler = work
         self._name = name
@@ -132,7 +135,7 @@ class ProcessCall(Call):
                 if self._killed:
                     child.kill()
             try:
-                return child.call(*self._handler, name=self._name, on_start=self._started)
+                return child.call(*self._handler, name=self._name, on_start=self._started, on_line=self._on_line)
             finally:
                 with self._lock:
                     self._child = None

@@ -124,9 +124,20 @@ class Child:
         return self._process.poll() is None
 
     def call(
-        self, function: Callable[..., Any], arguments: tuple[Any, ...], *, name: str, on_start: Callable[[], None]
+        self,
+        function: Callable[..., Any],
+        arguments: tuple[Any, ...],
+        *,
+        name: str,
+        on_start: Callable[[], None],
+        on_line: Callable[[str, str], None],
     ) -> Any:
         """Run a function in it.
+
+        Args:
+            name: of the command, for errors.
+            on_start: called when the function starts.
+            on_line: called with (level, message) of each log line that it sends (see JobLogHandler).
 
         Raises:
             BaseException: what the function raised; if that cannot be brought here, a HandlerProcessError with the
@@ -146,7 +157,9 @@ class Child:
             started = self._in.recv_bytes()
             if started == child_side.STARTED:
                 on_start()
-                kind, content, retires = pickle.loads(self._in.recv_bytes())
+                while (answer := pickle.loads(self._in.recv_bytes()))[0] == "log":
+                    on_line(*answer[1:])
+                kind, content, retires = answer
             else:
                 kind, content, retires = pickle.loads(started)  # it could not be imported there
         except TimeoutError:

@@ -160,7 +160,7 @@ class Dispatcher:
         looks_again = any(claims.looks_again for claims in kinds)
         if not await self._wait(max(until - now, 0.0)) and not looks_again:
             self._waker.look_everywhere()
-            await self._report_unknown(self._registry.runnable())
+            await self._report_unknown([command.name for command in self._registry.runnable_commands()])
 
     async def _wait(self, longest: float | None = None) -> bool:
         self._is_waiting = True

@@ -186,6 +186,7 @@ class Execution:
                 command.name,
                 lambda: self._set_deadline(attempt, time.monotonic()),
                 lambda: self._on_call_ended(attempt),
+                lambda level, message: attempt.context.log(message, level=level),
             )
         else:
             attempt.call = Call(lambda: handler(*arguments), lambda: self._on_call_ended(attempt))

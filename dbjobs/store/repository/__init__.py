@@ -82,6 +82,7 @@ from dbjobs.store.repository.requests import (
 from dbjobs.store.repository.rollups import (
     list_rollups,
     list_workers,
+    mean_runs,
     read_clock,
     sample_waits,
     take_rollups,
@@ -185,6 +186,7 @@ __all__ = [
     "list_tasks",
     "list_workers",
     "may_vacuum",
+    "mean_runs",
     "next_due",
     "notify",
     "oldest_queued",

@@ -26,6 +26,7 @@ ASKED = (
     "sample_waits",
     "list_workers",
     "list_rollups",
+    "mean_runs",
     "take_rollups",
 )
 KNOWN = frozenset(Directive._fields)
