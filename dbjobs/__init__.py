@@ -19,6 +19,7 @@ from dbjobs.errors import (
     JobFailed,
     MissingDriver,
     MissingPermission,
+    NotDelivered,
     NotRunning,
     NotStored,
     PayloadTooLarge,
@@ -70,6 +71,7 @@ from dbjobs.models import (
     SubmitOptions,
     TaskOptions,
 )
+from dbjobs.notifications import DeliveryOptions, Notifier, ReplyTo
 from dbjobs.schedule import Schedule
 from dbjobs.scheduled import ScheduledTask, TaskRun
 from dbjobs.transaction import Transaction
@@ -93,6 +95,7 @@ __all__ = [
     "DatabaseError",
     "DatabaseUnavailable",
     "DbjobsError",
+    "DeliveryOptions",
     "EnqueueManyOptions",
     "EnqueueOptions",
     "Explanation",
@@ -120,8 +123,10 @@ __all__ = [
     "MissingPermission",
     "NodeInfo",
     "NodeStat",
+    "NotDelivered",
     "NotRunning",
     "NotStored",
+    "Notifier",
     "PayloadTooLarge",
     "QueueInfo",
     "QuickRetry",
@@ -130,6 +135,7 @@ __all__ = [
     "RecurringOptions",
     "RefIdBusy",
     "RefIdExists",
+    "ReplyTo",
     "RetryAfter",
     "Run",
     "RunCancelled",

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from dbjobs.commands import codec
 from dbjobs.errors import InvalidOption
 from dbjobs.models import Backoff, JobOptions, JobRef
+from dbjobs.reply_to import mask_reply_to
 from dbjobs.store.records import NewJob
 from dbjobs.store.transactions.enqueueing import Parent
 
@@ -86,7 +87,8 @@ def apply(job: NewJob, options: Mapping[str, Any], *, where: str) -> tuple[NewJo
             else:
                 changes.update(_OTHERS[name](value))
         except InvalidOption as error:
-            raise InvalidOption(f"{where}: option {name}={_short(value)}: {error}") from None
+            shown = mask_reply_to(value) if name == "reply_to" and isinstance(value, str) else value
+            raise InvalidOption(f"{where}: option {name}={_short(shown)}: {error}") from None
     if changes.get("queue", "") is None:
         raise InvalidOption(f"{where}: option queue must not be None")
     return replace(job, **changes), parents
