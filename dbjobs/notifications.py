@@ -150,7 +150,6 @@ class Notifications:
             except ValueError:
                 pass  # written in C
         defaults: dict[str, Any] = {
-            "queue": DELIVERY_QUEUE,
             "retry_limit": DELIVERY_RETRY_LIMIT,
             "retry": DELIVERY_BACKOFF,
             "timeout": DELIVERY_TIMEOUT_SECONDS,
@@ -168,9 +167,8 @@ class Notifications:
                     should_retry=_has_point,
                     defaults=defaults,
                 )
-            command = replace(
-                command, is_delivery=True, template=replace(command.template, depends_on_policy="finished")
-            )
+            template = replace(command.template, queue=DELIVERY_QUEUE, depends_on_policy="finished")
+            command = replace(command, is_delivery=True, template=template)
             self._registry.put(command)
             self._commands[scheme] = command
             if callable(check := getattr(notify, "check", None)):
