@@ -22,6 +22,8 @@ class DeliveryClaims(Claims):
         self._next_lane_look = math.inf
 
     def hear(self, news: Mapping[str, tuple[int, bool]]) -> None:
+        if self._queues.is_paused(DELIVERY_QUEUE):
+            return  # when it is resumed, everybody looks everywhere
         waker = self._waker
         self.behind = self.behind or waker.behind
         is_limited = self._queues.limit_of(DELIVERY_QUEUE) is not None

@@ -114,11 +114,18 @@ class InlineClient(Client):
             reason = f"job {doomed}, which it depends on, did not complete"
             self._change(stored, state=JobState.CANCELLED, error_code="parent", error=reason)
         elif command is not None and command.handler is not None:  # others are only declared here, and stay queued
-            await self._run(stored, job, command)
-        if delivery is not None and self.stored[id].finished and job.command != delivery.command:
+            try:
+                await self._run(stored, job, command)
+            finally:
+                await self._deliver(id, delivery)
+            return JobRef(id, job.ref_id)
+        await self._deliver(id, delivery)
+        return JobRef(id, job.ref_id)
+
+    async def _deliver(self, id: int, delivery: NewJob | None) -> None:
+        if delivery is not None and self.stored[id].finished:
             delivery = replace(delivery, parent_id=id, ref_id=delivery_ref(id))
             await self.enqueue(delivery, (id,), connection=None, refuse_existing=False)
-        return JobRef(id, job.ref_id)
 
     async def enqueue_many(self, jobs: Sequence[NewJob], *, connection: Any) -> list[JobRef]:
         return [await self.enqueue(job, (), connection=connection, refuse_existing=False) for job in jobs]

@@ -112,16 +112,16 @@ class HttpNotifier:
         """
         self.check(target.text)
         at = parse_http(target.text)
-        secret = _login_of(at)
+        login = _login_of(at)
         try:
             with anyio.fail_after(self._timeout):
-                return await self._send(at, secret, job, target)
+                return await self._send(at, login, job, target)
         except TimeoutError:
             raise NotDelivered(f"{_place(at)} did not answer within {self._timeout:g} s") from None
         except (NotDelivered, RetryAfter):
             raise
         except Exception as error:  # of the HTTP library, TLS or the system: their texts may show what was sent
-            text = _without(str(error), secret, target.text)
+            text = _without(str(error), login, target.text)
             raise NotDelivered(f"{_place(at)}: {type(error).__name__}: {text}") from None
 
     async def _send(
