@@ -20,6 +20,7 @@ from dbjobs.errors import (
     JobFailed,
     MissingDriver,
     MissingPermission,
+    NotDelivered,
     NotRunning,
     NotStored,
     PayloadTooLarge,
@@ -72,6 +73,7 @@ from dbjobs.models import (
     SubmitOptions,
     TaskOptions,
 )
+from dbjobs.notifications import DeliveryOptions, Notifier, ReplyTo
 from dbjobs.schedule import Schedule
 from dbjobs.scheduled import ScheduledTask, TaskRun
 from dbjobs.transaction import Transaction
@@ -95,6 +97,7 @@ __all__ = [
     "DatabaseError",
     "DatabaseUnavailable",
     "DbjobsError",
+    "DeliveryOptions",
     "EnqueueManyOptions",
     "EnqueueOptions",
     "Explanation",
@@ -123,8 +126,10 @@ __all__ = [
     "MissingPermission",
     "NodeInfo",
     "NodeStat",
+    "NotDelivered",
     "NotRunning",
     "NotStored",
+    "Notifier",
     "PayloadTooLarge",
     "QueueInfo",
     "QuickRetry",
@@ -133,6 +138,7 @@ __all__ = [
     "RecurringOptions",
     "RefIdBusy",
     "RefIdExists",
+    "ReplyTo",
     "RetryAfter",
     "Run",
     "RunCancelled",

@@ -75,6 +75,7 @@ from dbjobs.models import (
     QuickRetry,
     RecurringOptions,
 )
+from dbjobs.notifications import DeliveryOptions, Notifications
 from dbjobs.queues import QueueAdmin
 from dbjobs.requests import RequestAdmin
 from dbjobs.runs import DEFAULT_MAX_TRANSIENT, RunsAdmin, TransientCalls
@@ -159,6 +160,8 @@ class Jobs(ApiCalls, TransientCalls):
         self.requests = RequestAdmin(self._client)
         self.workers = WorkerAdmin(self._client)
         self._estimates = Estimates(self._client)
+        self._notifications = Notifications(self._registry, lambda: self._client)
+        self._client.deliver = self._notifications.deliver
         self.sync = SyncJobs(self)
         self.runs = RunsAdmin(
             lambda: self._client,
@@ -312,6 +315,34 @@ class Jobs(ApiCalls, TransientCalls):
             return function
 
         return register
+
+    def notifier(self, *what: Any, elsewhere: bool = False, **options: Unpack[DeliveryOptions]) -> Any:
+        """Register who tells the ``reply_to`` of jobs how they ended, by the scheme of its text.
+
+        ::
+
+            jobs.notifier(HttpNotifier(secret="$WEBHOOK_SECRET"))   # reply_to="https://..."
+
+            @jobs.notifier("slack")                                 # reply_to="slack:#ops"
+            async def slack(job: Job, target: ReplyTo) -> None: ...
+
+        A job that is enqueued where its scheme is registered gets a delivery: a job of its own that waits for the end
+        of the other one, however that comes, and is then tried again until the notifier has not raised. In all other
+        processes a ``reply_to`` is text that is stored.
+
+        Args:
+            what: schemes, and behind them the notifier (without it this is a decorator); or a notifier that knows its
+                schemes. It is called with ``(job, target)``, plain ones in a thread, and may raise ``NotDelivered``.
+            elsewhere: only other processes can deliver these schemes; jobs that are enqueued here get their deliveries.
+            options: see DeliveryOptions.
+
+        Returns:
+            The notifier itself, unchanged; with schemes alone a decorator.
+
+        Raises:
+            InvalidOption: a scheme has one already, or is none; the notifier cannot be called so; the workers run.
+        """
+        return self._notifications.add(what, elsewhere, options)
 
     # --- dependencies ---------------------------------------------------------------------------
 
@@ -934,7 +965,8 @@ class Jobs(ApiCalls, TransientCalls):
         original = await self._client.get_many((id,))
         if id not in original:
             raise UnknownJob(f"there is no job {id}")
-        asked, kept = acting.replay_of(original[id], request, options)
+        reply_to = await self._client.get_reply_to(id)
+        asked, kept = acting.replay_of(original[id], reply_to, request, options)
         return await self.enqueue(original[id].command, asked, **kept)
 
 

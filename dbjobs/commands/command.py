@@ -43,6 +43,7 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         upgrade: makes the JSON of the current version of a request of this older one.
         tags: labels to find it by.
         wanted: arguments of its class's constructor.
+        is_delivery: its jobs tell the ``reply_to`` of others; they have places of their own.
     """
 
     name: str
@@ -62,6 +63,7 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     upgrade: versions.Upgrade | None = None
     tags: tuple[str, ...] = ()
     wanted: tuple[Wanted, ...] = ()
+    is_delivery: bool = False
 
     @property
     def own_name(self) -> str:

@@ -12,6 +12,7 @@ from dbjobs.context import JobContext, Services
 from dbjobs.engine.attempt import Attempt
 from dbjobs.engine.claims import Claims
 from dbjobs.engine.crews import Kind, kind_of
+from dbjobs.engine.deliveries import DeliveryClaims
 from dbjobs.engine.finisher import Finisher
 from dbjobs.engine.queues import Queues
 from dbjobs.engine.resilience import LoopDelay
@@ -57,7 +58,10 @@ class Dispatcher:
         self._queues = queues
         self._services = services
         self._current_node = current_node
-        self._claims = [Claims(db, crew, runners, waker, queues, self._attempts) for crew in runners.crews.values()]
+        self._claims = [
+            (DeliveryClaims if kind == "delivery" else Claims)(db, crew, runners, waker, queues, self._attempts)
+            for kind, crew in runners.crews.items()
+        ]
         self._must_reconcile = False
         self._next_reconcile = time.monotonic() + RECONCILE_SECONDS
         self._next_unknown = time.monotonic() + 1.0
@@ -135,7 +139,7 @@ class Dispatcher:
             names.setdefault(kind_of(command), []).append(command.name)
         for claims in self._claims:
             claims.commands = names.get(claims.crew.kind, ())
-            claims.alone = len(names) == 1
+            claims.alone = len(names) == 1 + ("delivery" in names)
         self._claims.append(self._claims.pop(0))
         return [claims for claims in self._claims if claims.commands]
 
@@ -150,7 +154,7 @@ class Dispatcher:
         news, waker.news = waker.news, {}
         served = {queue: what for queue, what in news.items() if self._queues.serves(queue)}
         for claims in kinds:
-            claims.hear(served)
+            claims.hear(news if claims.crew.kind == "delivery" else served)
         if kinds:
             waker.jobs = waker.lanes = waker.behind = False
 

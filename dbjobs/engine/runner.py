@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from dbjobs.commands.registry import Command, Registry
 from dbjobs.engine.attempt import Attempt, Stop
 from dbjobs.engine.children import Children
-from dbjobs.engine.crews import Crew, Kind, kind_of
+from dbjobs.engine.crews import DELIVERY_PLACES, Crew, Kind, bind, kind_of, make_crews
 from dbjobs.engine.deadlines import Deadlines
 from dbjobs.engine.execution import Execution
 from dbjobs.engine.failure import stopped
@@ -85,13 +85,11 @@ class Runners:
             current_node=current_node,
             on_call_ended=self._call_ended,
         )
-        self._concurrency = settings.concurrency
-        self.crews: dict[Kind, Crew] = {
-            "loop": Crew("loop", settings.concurrency),
-            "thread": Crew("thread", settings.threads),
-            "process": Crew("process", settings.processes),
-        }
-        self._slots = Slots(settings.concurrency, [*self.crews.values()], self._run, self._room_came, on_death)
+        delivers = any(command.is_delivery for command in registry.runnable_commands())
+        self._concurrency = settings.concurrency + (DELIVERY_PLACES if delivers else 0)
+        self.crews: dict[Kind, Crew] = make_crews(settings, delivers=delivers)
+        self._slots = Slots(self._concurrency, [*self.crews.values()], self._run, self._room_came, on_death)
+        bind(self.crews, self._slots)
         self._crew_of: dict[Command, Crew] = {}
         self._stuck: set[Attempt] = set()
         self._deferred: list[Attempt] = []

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[2]
-EXTRAS = {"admin", "postgres", "mysql", "sqlserver", "cli", "all"}
+EXTRAS = {"admin", "postgres", "mysql", "sqlserver", "cli", "webhooks", "all"}
 
 
 def project() -> dict[str, Any]:
