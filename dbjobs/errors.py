@@ -116,6 +116,26 @@ class SchemaTooOld(DatabaseError):
     """The tables are missing or of an older release and automatic migration is off."""
 
 
+class JobsMoved(SchemaTooNew):
+    """The jobs of these tables have been moved to another database, or are on their way out or in."""
+
+
+class TransferRefused(DbjobsError):
+    """A transfer was not begun, or not gone on with: something of either database must change first."""
+
+
+class TransferMismatch(DbjobsError):
+    """A transfer has copied everything, and source and target are not the same: one of them has been changed meanwhile.
+
+    Args:
+        tables: names of the tables that differ.
+    """
+
+    def __init__(self, message: str, tables: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.tables = tables
+
+
 # --- the life of an attempt ---------------------------------------------------------------------
 
 
