@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
+from typing import Any
 
 
 class DbjobsError(Exception):
@@ -128,12 +130,12 @@ class TransferMismatch(DbjobsError):
     """A transfer has copied everything, and source and target are not the same: one of them has been changed meanwhile.
 
     Args:
-        tables: names of the tables that differ.
+        reports: what was compared, table by table (see ``Transferred.tables``).
     """
 
-    def __init__(self, message: str, tables: tuple[str, ...] = ()) -> None:
+    def __init__(self, message: str, reports: Sequence[Any] = ()) -> None:
         super().__init__(message)
-        self.tables = tables
+        self.reports = tuple(reports)
 
 
 # --- the life of an attempt ---------------------------------------------------------------------

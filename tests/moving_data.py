@@ -1,4 +1,4 @@
-"""Jobs of every kind in an SQLite file, for transfers: live, waiting, in a lane, in a batch, ended, logged, scheduled."""
+"""Jobs of every kind in an SQLite file, for transfers: live, waiting, in lanes, in a batch, ended, logged, scheduled."""
 
 from __future__ import annotations
 
@@ -19,14 +19,17 @@ UPDATE dbjobs_background_job
 SET state = 'started', node_id = 77, attempt = 1, started_at = created_at, progress = 0.5, status = 'half'
 WHERE ref_id = 'left behind';
 INSERT INTO dbjobs_job_worker (worker, node_id) VALUES ('held lane', 77);
+INSERT INTO dbjobs_ended_parent (parent_id, state) VALUES (1, 'completed');
 """
 
 
-def register(jobs: Jobs) -> None:
-    """The commands of the jobs that ``fill`` makes."""
+def register(jobs: Jobs, ran: list[tuple[int, str | None]] | None = None) -> None:
+    """The commands of the jobs that ``fill`` makes; ``ran`` gets (id, worker) of those that run."""
 
     @jobs.command(name="work")
     async def work(request: Any, job: JobContext) -> dict[str, Any]:
+        if ran is not None:
+            ran.append((job.id, job.worker))
         job.log(f"line one {TEXT}")
         job.log("line two", level="warning")
         return {"text": TEXT, "number": 0.1, "large": 2**53 + 1, "list": [1, 2.5, None, True]}

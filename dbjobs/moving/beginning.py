@@ -157,7 +157,8 @@ async def check_nodes(source: Side, target: Side) -> None:
             names = ", ".join(sorted({node.name for node in alive})[:5])
             raise TransferRefused(
                 f"{len(alive)} node(s) are alive on the {role} ({names}): stop every worker, and everything that "
-                "enqueues, then run the transfer again. A node that was killed counts as alive until its lease has run out"
+                "enqueues, then run the transfer again. A node that was killed counts as alive until its lease has run "
+                "out"
             )
 
 

@@ -82,8 +82,8 @@ async def copy(
 
 async def _write(target: Database, table: MovedTable, page: Page, place: Place, further: Place) -> Place:
     async def work(session: FillingSession) -> None:
+        await _note(session, place, further)  # first: of two processes the second one waits here, and then gives up
         await session.copy_rows(table.name, page.columns, page.rows)
-        await _note(session, place, further)
 
     try:
         await without_conflict(lambda: target.fill(work))

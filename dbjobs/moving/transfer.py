@@ -215,5 +215,5 @@ def _check_equal(reports: Sequence[TableReport]) -> None:
         f"source and target differ: {told}. Something has written to one of them during the transfer: stop it, remove "
         "the tables of the target (or take another schema), run 'dbjobs transfer --undo' for the source, and begin "
         "anew",
-        tuple(report.table for report in different),
+        reports,
     )
