@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import AsyncIterator, Iterator
 
 import uvicorn
+from sse_starlette.sse import _get_shutdown_state
 from starlette.types import ASGIApp
 
 
@@ -33,4 +34,6 @@ async def served(app: ASGIApp, *, host: str = "127.0.0.1", root_path: str = "") 
         yield f"http://{host}:{server.servers[0].sockets[0].getsockname()[1]}"
     finally:
         server.should_exit = True
+        for stream in list(_get_shutdown_state().events):
+            stream.set()  # pages that are still open listen; uvicorn's own signal would have ended their streams
         await running
