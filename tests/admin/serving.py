@@ -34,6 +34,9 @@ async def served(app: ASGIApp, *, host: str = "127.0.0.1", root_path: str = "") 
         yield f"http://{host}:{server.servers[0].sockets[0].getsockname()[1]}"
     finally:
         server.should_exit = True
-        for stream in list(_get_shutdown_state().events):
-            stream.set()  # pages that are still open listen; uvicorn's own signal would have ended their streams
+        while not running.done():
+            # Pages that are still open listen; uvicorn's own signal would end their streams.
+            for stream in list(_get_shutdown_state().events):
+                stream.set()
+            await asyncio.wait([running], timeout=0.05)
         await running

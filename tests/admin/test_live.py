@@ -197,3 +197,98 @@ async def test_behind_a_proxy_that_buffers_a_page_asks_now_and_then(jobs: Jobs, 
         await jobs.queues.resume("mail")
         await expect(browser_page.get_by_role("row", name="mail")).not_to_contain_text("paused")
         assert app.paths.count("/live") == 1
+
+
+MORPH = """
+async () => {
+  const { morph, remember } = await import(new URL("static/morph.js", location.href));
+  const region = document.createElement("div");
+  region.innerHTML = `<p>one <b>two</b></p><details id="d"><summary>s</summary><i>before</i></details>
+    <input id="typed" value="a"><input id="left" value="a">
+    <table><tbody><tr id="r1" class="row"><td>1</td></tr><tr id="r2"><td><a href="#" id="l">2</a></td></tr></tbody></table>`;
+  document.body.append(region);
+  remember(region);
+  const [first, second] = region.querySelectorAll("tr");
+  region.querySelector("details").open = true;
+  region.querySelector("#typed").value = "mine";
+  first.classList.add("here"); // a script's
+  region.querySelector("#l").focus();
+  const fresh = document.createElement("div");
+  fresh.innerHTML = `<p>one <b>three</b></p><details id="d"><summary>s</summary><i>after</i></details>
+    <input id="typed" value="b"><input id="left" value="b">
+    <table><tbody><tr id="r0"><td>0</td></tr><tr id="r2"><td><a href="#" id="l">22</a></td></tr>
+    <tr id="r1"><td>1</td></tr></tbody></table>`;
+  fresh.querySelector("tbody").replaceChildren(...fresh.querySelectorAll("tr"));
+  region.querySelector("tbody").replaceChildren(first, second);
+  region.querySelector("#l").focus();
+  const order = () => [...region.querySelectorAll("tr")].map((row) => row.id).join();
+  const kept = morph(region, fresh.cloneNode(true), true);
+  const held = { added: kept.added, order: order(), text: region.querySelector("#r2").textContent };
+  morph(region, fresh.cloneNode(true), false);
+  return {
+    held, order: order(), same: region.querySelector("#r2") === second, focus: document.activeElement.id,
+    classes: first.className, open: region.querySelector("details").open, typed: region.querySelector("#typed").value,
+    left: region.querySelector("#left").value, bold: region.querySelector("b").textContent,
+    inner: region.querySelector("i").textContent,
+  };
+}
+"""
+
+
+@pytest.mark.once
+async def test_what_stays_on_a_page_keeps_its_element(jobs: Jobs, browser_page: Page) -> None:
+    async with jobs, served(jobs.admin()) as base:
+        await browser_page.goto(f"{base}/audit")
+        assert await browser_page.evaluate(MORPH) == {
+            "held": {"added": 1, "order": "r1,r2", "text": "22"},
+            "order": "r0,r2,r1",
+            "same": True,
+            "focus": "l",
+            "classes": "here",
+            "open": True,
+            "typed": "mine",
+            "left": "b",
+            "bold": "three",
+            "inner": "after",
+        }
+
+
+SHIFTS = """
+window.shifts = 0;
+new PerformanceObserver((list) => { for (const entry of list.getEntries()) window.shifts += entry.value; })
+  .observe({ type: "layout-shift" });
+"""
+
+
+@pytest.mark.once
+async def test_rows_do_not_move_under_the_pointer(jobs: Jobs, browser_page: Page) -> None:
+    async with jobs, served(jobs.admin()) as base:
+        await jobs.queues.pause("m")
+        await browser_page.goto(f"{base}/queues")
+        await expect(browser_page.locator("#live")).to_have_text("live")
+        rows = browser_page.locator("#queues tbody tr")
+        await rows.first.hover()
+        await browser_page.evaluate(SHIFTS)
+        await jobs.queues.pause("a")
+        new = browser_page.get_by_role("button", name="new")
+        await expect(new).to_be_visible()
+        assert await rows.count() == 1
+        assert await browser_page.evaluate("window.shifts") == 0
+        await new.click()
+        await expect(rows).to_have_count(2)
+
+
+@pytest.mark.once
+async def test_a_paused_page_asks_nothing(jobs: Jobs, browser_page: Page) -> None:
+    app = Counting(jobs.admin())
+    async with jobs, served(app) as base:
+        await browser_page.goto(f"{base}/queues")
+        await expect(browser_page.locator("#live")).to_have_text("live")
+        await browser_page.get_by_role("button", name="Pause live updates").click()
+        await expect(browser_page.locator("#live")).to_have_text("paused")
+        await browser_page.reload()
+        await expect(browser_page.locator("#live")).to_have_text("paused")
+        assert app.paths[-1] != "/live"
+        await jobs.queues.pause("mail")
+        await browser_page.get_by_role("button", name="Go on with live updates").click()
+        await expect(browser_page.get_by_role("row", name="mail")).to_contain_text("paused")

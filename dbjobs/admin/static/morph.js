@@ -131,10 +131,12 @@ function rows(old, fresh, hold, kept) {
     return;
   }
   for (const row of [...old.children]) if (!wanted.some((other) => other.id === row.id)) row.remove();
+  const focused = document.activeElement;
   let at = old.firstElementChild;
   for (const row of wanted) {
     const found = there.get(row.id);
     if (found && found === at) at = at.nextElementSibling;
     else old.insertBefore(found ?? adopt(row), at);
   }
+  if (focused !== document.activeElement && old.contains(focused)) focused.focus({ preventScroll: true }); // its row moved
 }
