@@ -69,6 +69,7 @@ from dbjobs.store.repository.outcomes import (
     requeue_jobs,
     retry_jobs,
 )
+from dbjobs.store.repository.pulse import Pulse, pulse, pulse_jobs
 from dbjobs.store.repository.reading import find_live, get_jobs, get_reply_to, list_jobs
 from dbjobs.store.repository.reports import insert_logs, list_logs, update_progress
 from dbjobs.store.repository.requests import (
@@ -118,6 +119,7 @@ __all__ = [
     "PUSHED",
     "AuditEntry",
     "Fetcher",
+    "Pulse",
     "TaskRow",
     "Told",
     "Wanted",
@@ -195,6 +197,8 @@ __all__ = [
     "oldest_queued",
     "oldest_request_hour",
     "promote_jobs",
+    "pulse",
+    "pulse_jobs",
     "put_setting",
     "read_clock",
     "register_node",
