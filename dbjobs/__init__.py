@@ -38,9 +38,11 @@ from dbjobs.errors import (
 )
 from dbjobs.graphs import Batch, Graph, GraphJob
 from dbjobs.inspect.conditions import JobSearch, Where
-from dbjobs.inspect.numbers import Counts, NodeStat, Spread, Stat, WorkerStat, WorkerStats
+from dbjobs.inspect.numbers import Counts, NodeStat, Stat, WorkerStat, WorkerStats
+from dbjobs.inspect.periods import Bucket, Series
 from dbjobs.inspect.reasons import Explanation, Reason, ReasonCode
 from dbjobs.inspect.search import Found
+from dbjobs.inspect.spreads import Spread
 from dbjobs.inspect.workers import WorkerAdmin
 from dbjobs.jobs import Jobs
 from dbjobs.log_filter import JobFilter
@@ -86,6 +88,7 @@ __all__ = [
     "Backoff",
     "Batch",
     "BatchProgress",
+    "Bucket",
     "Cancel",
     "Command",
     "CommandOptions",
@@ -141,6 +144,7 @@ __all__ = [
     "ScheduledTask",
     "SchemaTooNew",
     "SchemaTooOld",
+    "Series",
     "Spread",
     "Stat",
     "SubmitOptions",

@@ -99,7 +99,9 @@ from dbjobs.store.repository.settings import (
     list_queue_settings,
     list_queues,
     list_stats,
+    oldest_stat,
     set_queue,
+    sum_stats,
 )
 from dbjobs.store.repository.tasks import (
     TaskRow,
@@ -189,6 +191,7 @@ __all__ = [
     "notify",
     "oldest_queued",
     "oldest_request_hour",
+    "oldest_stat",
     "promote_jobs",
     "put_setting",
     "read_clock",
@@ -204,6 +207,7 @@ __all__ = [
     "server_version",
     "set_queue",
     "skip_lanes",
+    "sum_stats",
     "take_rollups",
     "take_worker",
     "update_progress",
