@@ -40,9 +40,11 @@ from dbjobs.errors import (
 )
 from dbjobs.graphs import Graph, GraphJob
 from dbjobs.inspect.conditions import JobSearch, Where
-from dbjobs.inspect.numbers import Counts, NodeStat, Spread, Stat, WorkerStat, WorkerStats
+from dbjobs.inspect.numbers import Counts, NodeStat, Stat, WorkerStat, WorkerStats
+from dbjobs.inspect.periods import Bucket, Series
 from dbjobs.inspect.reasons import Explanation, Reason, ReasonCode
 from dbjobs.inspect.search import Found
+from dbjobs.inspect.spreads import Spread
 from dbjobs.inspect.workers import WorkerAdmin
 from dbjobs.job_log import JobLogHandler
 from dbjobs.jobs import Jobs
@@ -90,6 +92,7 @@ __all__ = [
     "Backoff",
     "Batch",
     "BatchProgress",
+    "Bucket",
     "Cancel",
     "Command",
     "CommandOptions",
@@ -150,6 +153,7 @@ __all__ = [
     "ScheduledTask",
     "SchemaTooNew",
     "SchemaTooOld",
+    "Series",
     "Spread",
     "Stat",
     "SubmitOptions",

@@ -8,7 +8,7 @@ import math
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, asynccontextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Any, Literal, Self, TypeVar, Unpack, cast, overload
 
@@ -48,12 +48,13 @@ from dbjobs.engine.supervisor import Engine
 from dbjobs.engine.transient.run import Calls
 from dbjobs.errors import InvalidOption, JobFailed, MissingDriver, UnknownJob, WorkersStopped
 from dbjobs.graphs import Graph
-from dbjobs.inspect import acting, numbers
+from dbjobs.inspect import acting, numbers, periods
 from dbjobs.inspect import explain as explaining
 from dbjobs.inspect import search as searching
 from dbjobs.inspect.conditions import JobSearch
 from dbjobs.inspect.estimates import Estimates
 from dbjobs.inspect.numbers import By, Stat
+from dbjobs.inspect.periods import Series
 from dbjobs.inspect.reasons import Explanation
 from dbjobs.inspect.search import Found
 from dbjobs.inspect.workers import WorkerAdmin
@@ -840,22 +841,63 @@ class Jobs(ApiCalls, TransientCalls):
     @overload
     async def stats(self, *, seconds: float | timedelta = 3600) -> list_[MinuteStat]: ...
     @overload
-    async def stats(self, *, by: By | None, seconds: float | timedelta = 3600) -> list_[Stat]: ...
-    async def stats(self, *, by: Any = "minute", seconds: float | timedelta = 3600) -> list_[Any]:
+    async def stats(
+        self,
+        *,
+        by: By | None,
+        seconds: float | timedelta = 3600,
+        since: datetime | None = None,
+        until: datetime | None = None,
+    ) -> list_[Stat]: ...
+    async def stats(
+        self,
+        *,
+        by: Any = "minute",
+        seconds: float | timedelta = 3600,
+        since: datetime | None = None,
+        until: datetime | None = None,
+    ) -> list_[Any]:
         """What ended, and how long it waited and ran, from the roll-ups: no job is counted for it.
 
         Args:
             by: ``"queue"``, ``"command"`` or ``"worker"``; None for all together. Left out: counts of each minute (an
-                hour, for what is older than two days), queue and command.
+                hour, for what is older than two days; a day, after 15), queue and command.
             seconds: how far back, in seconds or as a timedelta.
+            since: from this moment on, in place of ``seconds``.
+            until: up to this moment, itself not included; up to now if None. Both are widened to minutes, to hours
+                (for what began more than three hours ago), or to days (UTC; 14 days).
 
         Raises:
-            InvalidOption: ``by`` is none of these.
+            InvalidOption: ``by`` is none of these; a moment without a zone, or a period that ends before it begins.
         """
-        longest = job_options.duration(seconds, "stats: seconds")
         if by == "minute":
-            return await repository.list_stats(self._client.db, longest)
-        return await numbers.stats(self._client.db, by, longest)
+            if since is not None or until is not None:
+                raise InvalidOption("stats: since and until need by='queue', 'command', 'worker' or None")
+            return await repository.list_stats(self._client.db, job_options.duration(seconds, "stats: seconds"))
+        _, time = await periods.asked(self._client.db, seconds if since is None else since, until, "stats")
+        return await numbers.stats(self._client.db, by, time)
+
+    async def series(
+        self,
+        since: datetime | float | timedelta = 3600,
+        until: datetime | None = None,
+        *,
+        queue: str | None = None,
+        command: str | None = None,
+        worker: str | None = None,
+    ) -> Series:
+        """What ended in a period, in at most 120 buckets: for a chart. From the roll-ups, like ``stats``.
+
+        Args:
+            since: a moment, or how long ago, in seconds or as a timedelta.
+            until: up to this moment, itself not included; up to now if None.
+            queue, command, worker: of this one only.
+
+        Raises:
+            InvalidOption: a moment without a zone, or a period that ends before it begins.
+        """
+        _, time = await periods.asked(self._client.db, since, until, "series")
+        return await periods.series(self._client.db, time, queue=queue, command=command, worker=worker)
 
     async def counts(self, *, bound: int = 10_000) -> dict[tuple[str, str], int]:
         """Live jobs by (queue, state), each state counted over at most ``bound`` rows, queue by queue."""

@@ -41,7 +41,7 @@ CALM_ROUNDS = 8
 ASKED_BY_PEOPLE = {
     "count_live", "explain_job", "find_jobs", "find_risks", "find_stranded", "get_batch", "list_batch", "list_jobs",
     "list_logs", "list_queues", "list_rollups", "list_stats", "list_tagged", "list_workers", "mean_runs",
-    "oldest_queued", "server_version",
+    "oldest_queued", "oldest_stat", "server_version", "sum_stats",
 }  # fmt: skip
 MAKING_TABLES = {
     "has_schema", "schema_version", "make_schema", "lock_schema", "record_version", "make_partition", "drop_partition",

@@ -102,7 +102,9 @@ from dbjobs.store.repository.settings import (
     list_queue_settings,
     list_queues,
     list_stats,
+    oldest_stat,
     set_queue,
+    sum_stats,
 )
 from dbjobs.store.repository.tasks import (
     TaskRow,
@@ -196,6 +198,7 @@ __all__ = [
     "notify",
     "oldest_queued",
     "oldest_request_hour",
+    "oldest_stat",
     "promote_jobs",
     "pulse",
     "pulse_jobs",
@@ -213,6 +216,7 @@ __all__ = [
     "server_version",
     "set_queue",
     "skip_lanes",
+    "sum_stats",
     "take_rollups",
     "take_worker",
     "update_progress",
