@@ -22,8 +22,8 @@ from dbjobs.store import repository
 from dbjobs.store.transactions.scheduling import ref_id_of, stamp
 
 DAYS = 31
-JOBS_PER_DAY = 420
-REQUESTS_PER_DAY = 260
+JOBS_PER_DAY = 380
+REQUESTS_PER_DAY = 230
 RUNS_KEPT = 20
 
 _REPORT = Kind(
