@@ -11,7 +11,7 @@ import typer
 
 from dbjobs.cli.connection import run
 from dbjobs.cli.options import DEFAULT_SCHEMA, AsJson
-from dbjobs.cli.output import Column, seconds, write, write_json, write_table
+from dbjobs.cli.output import Column, , write, write_json, write_table
 from dbjobs.errors import TransferMismatch
 from dbjobs.moving import PARTS, Progress, TableReport, reopen
 from dbjobs.moving import transfer as move
