@@ -49,6 +49,7 @@ from dbjobs.store.repository.enqueue import (
     notify,
 )
 from dbjobs.store.repository.explaining import explain_job
+from dbjobs.store.repository.families import MonthCount, Relative, count_months, list_family
 from dbjobs.store.repository.nodes import (
     bury_node,
     find_cancel_requests,
@@ -121,7 +122,9 @@ __all__ = [
     "PUSHED",
     "AuditEntry",
     "Fetcher",
+    "MonthCount",
     "Pulse",
+    "Relative",
     "TaskRow",
     "Told",
     "Wanted",
@@ -135,6 +138,7 @@ __all__ = [
     "claim_jobs",
     "claim_lanes",
     "count_live",
+    "count_months",
     "current_month",
     "database_time",
     "discard_jobs",
@@ -177,6 +181,7 @@ __all__ = [
     "insert_task",
     "keep_setting",
     "list_audit",
+    "list_family",
     "list_jobs",
     "list_late_ends",
     "list_logs",
