@@ -36,6 +36,7 @@ from dbjobs.store.repository.claims import (
 from dbjobs.store.repository.dependencies import Told, find_dependency_work, release_children, resolve_children
 from dbjobs.store.repository.due import find_expired, next_due, promote_jobs
 from dbjobs.store.repository.enqueue import (
+    add_delivery_refs,
     add_dependencies,
     add_queues,
     add_refs,
@@ -69,7 +70,8 @@ from dbjobs.store.repository.outcomes import (
     requeue_jobs,
     retry_jobs,
 )
-from dbjobs.store.repository.reading import find_live, get_jobs, list_jobs
+from dbjobs.store.repository.pulse import Pulse, pulse, pulse_jobs
+from dbjobs.store.repository.reading import find_live, get_jobs, get_reply_to, list_jobs
 from dbjobs.store.repository.reports import insert_logs, list_logs, update_progress
 from dbjobs.store.repository.requests import (
     fold_request_hour,
@@ -83,6 +85,7 @@ from dbjobs.store.repository.requests import (
 from dbjobs.store.repository.rollups import (
     list_rollups,
     list_workers,
+    mean_runs,
     read_clock,
     sample_waits,
     take_rollups,
@@ -100,7 +103,9 @@ from dbjobs.store.repository.settings import (
     list_queue_settings,
     list_queues,
     list_stats,
+    oldest_stat,
     set_queue,
+    sum_stats,
 )
 from dbjobs.store.repository.tasks import (
     TaskRow,
@@ -118,10 +123,12 @@ __all__ = [
     "AuditEntry",
     "Fetcher",
     "MonthCount",
+    "Pulse",
     "Relative",
     "TaskRow",
     "Told",
     "Wanted",
+    "add_delivery_refs",
     "add_dependencies",
     "add_queues",
     "add_refs",
@@ -162,6 +169,7 @@ __all__ = [
     "forget_refs",
     "get_batch",
     "get_jobs",
+    "get_reply_to",
     "get_request",
     "get_setting",
     "hand_back_jobs",
@@ -190,11 +198,15 @@ __all__ = [
     "list_tasks",
     "list_workers",
     "may_vacuum",
+    "mean_runs",
     "next_due",
     "notify",
     "oldest_queued",
     "oldest_request_hour",
+    "oldest_stat",
     "promote_jobs",
+    "pulse",
+    "pulse_jobs",
     "put_setting",
     "read_clock",
     "register_node",
@@ -209,6 +221,7 @@ __all__ = [
     "server_version",
     "set_queue",
     "skip_lanes",
+    "sum_stats",
     "take_rollups",
     "take_worker",
     "update_progress",
