@@ -8,7 +8,8 @@ from starlette.responses import Response
 
 from dbjobs.admin.call import Call, NotFound, Refused
 from dbjobs.admin.live import NoRoom
-from dbjobs.admin.shell import Shell, path_of
+from dbjobs.admin.paths import path_of
+from dbjobs.admin.shell import Shell
 from dbjobs.errors import DatabaseError, DbjobsError, NotRunning, UnknownJob, UnknownTask
 
 

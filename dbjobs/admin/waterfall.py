@@ -85,7 +85,7 @@ def _bars(job: JobView, lines: Sequence[Line], end: datetime) -> list[Bar]:
         )
         at = error.at
     if never_ran or job.state in (JobState.SCHEDULED, JobState.WAITING, JobState.QUEUED):
-        if not (failures and job.finished):
+        if not (failures and job.completed_at):
             found.append(_waiting(job, at, end, len(failures)))
         return found
     if job.started_at is not None and (not failures or job.started_at > at - timedelta(milliseconds=1)):
@@ -93,7 +93,12 @@ def _bars(job: JobView, lines: Sequence[Line], end: datetime) -> list[Bar]:
             found.append(_waiting(job, at, job.started_at, len(failures)))
         body = end if job.duration_ms is None else job.started_at + timedelta(milliseconds=job.duration_ms)
         found.append(
-            Bar(kind="attempt", label=f"attempt {job.attempt}", starts=job.started_at, ends=max(min(body, end), job.started_at))
+            Bar(
+                kind="attempt",
+                label=f"attempt {job.attempt}",
+                starts=job.started_at,
+                ends=max(min(body, end), job.started_at),
+            )
         )
         if job.callback is not None and body < end:
             found.append(Bar(kind="callback", label=f"callback {job.callback}", starts=body, ends=end))

@@ -137,6 +137,7 @@ class JobProgress(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         progress: from 0 to 1, as it reported; None: it did not.
+        estimate: of a running job that reports none: the time that it has run, of what its command takes.
         elapsed_ms: how long it ran; of a running one, so far.
         logs: lines after those that were there.
         last_id: give it to the next call.
@@ -149,6 +150,7 @@ class JobProgress(msgspec.Struct, frozen=True, kw_only=True):
     state: JobState
     attempt: int
     progress: float | None
+    estimate: float | None
     status: str | None
     elapsed_ms: float | None
     error_code: str | None
@@ -269,6 +271,7 @@ async def progress_of(call: Call, job: Job, after_id: int = 0, limit: int = MOST
         state=job.state,
         attempt=job.attempt,
         progress=job.progress,
+        estimate=(await call.jobs.estimates([job])).get(job.id),
         status=job.status,
         elapsed_ms=elapsed_ms(job),
         error_code=job.error_code,

@@ -44,7 +44,8 @@ class JobRow(msgspec.Struct, frozen=True, kw_only=True):
         id_text: its id as text: numbers above 2**53 are not safe in JavaScript.
         kind: a command of the application, or a call of its API.
         duration_ms: how long it ran; of a running one, so far.
-        progress: from 0 to 1.
+        progress: from 0 to 1, as it reported.
+        estimate: of a running job that reports none: the time that it has run, of what its command takes.
         details: None unless they were asked for.
     """
 
@@ -67,6 +68,7 @@ class JobRow(msgspec.Struct, frozen=True, kw_only=True):
     completed_at: datetime | None
     duration_ms: float | None
     progress: float | None
+    estimate: float | None
     status: str | None
     error_code: str | None
     error: str | None
@@ -104,11 +106,11 @@ def elapsed_ms(job: JobSummary | Job, now: datetime | None = None) -> float | No
     return job.duration_ms
 
 
-def row_of(job: JobSummary, details: JobDetails | None = None) -> JobRow:
+def row_of(job: JobSummary, details: JobDetails | None = None, estimate: float | None = None) -> JobRow:
     """A line of a list."""
     values: dict[str, Any] = {name: getattr(job, name) for name in JobSummary.__struct_fields__}
     values["duration_ms"] = elapsed_ms(job)
-    return JobRow(id_text=str(job.id), kind=kind_of(job.command), details=details, **values)
+    return JobRow(id_text=str(job.id), kind=kind_of(job.command), details=details, estimate=estimate, **values)
 
 
 def page_of(found: Found, rows: list[JobRow]) -> JobPage:
@@ -119,10 +121,10 @@ def page_of(found: Found, rows: list[JobRow]) -> JobPage:
 
 async def rows_of(call: Call, jobs: Sequence[JobSummary], *, details: bool) -> list[JobRow]:
     """Lines of a list, with the details that need the whole jobs, if they are shown: one more statement."""
-    if not details or not jobs:
-        return [row_of(job) for job in jobs]
-    whole = await call.jobs._client.get_many(job.id for job in jobs)
-    return [row_of(job, details_of(call, whole[job.id]) if job.id in whole else None) for job in jobs]
+    estimates = await call.jobs.estimates(jobs)
+    whole = await call.jobs._client.get_many(job.id for job in jobs) if details and jobs else {}
+    known = {id: details_of(call, job) for id, job in whole.items()}
+    return [row_of(job, known.get(job.id), estimates.get(job.id)) for job in jobs]
 
 
 def details_of(call: Call, job: Job) -> JobDetails:
