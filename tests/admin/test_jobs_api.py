@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import csv
 import io
@@ -186,9 +185,7 @@ async def test_jobs_are_cancelled_requeued_and_replayed_with_results_by_id(jobs:
         assert done["errors"] == {
             str(refs[0].id): "it has ended before (completed)", "999": "there is no such job",
             "nobody's": "there is no such job"}  # fmt: skip
-        async with asyncio.timeout(30):
-            while (await got(client, "/job", id=refs[9].id))["state"] != "cancelled":
-                await asyncio.sleep(0.05)
+        assert (await jobs.wait(refs[9], timeout=30)).state == "cancelled"
         assert (await posted(client, "/jobs/cancel", state="queued", worker="lane"))["count"] == 1
         assert "not both" in (await posted(client, "/jobs/cancel", 422, ids=[1], worker="lane"))["message"]
         assert "no job is named" in (await posted(client, "/jobs/cancel", 422))["message"]

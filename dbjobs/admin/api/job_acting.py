@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from dbjobs.admin.api.job_finding import forget_counts
 from dbjobs.admin.api.job_looking import JobView, OneJob, find_job, view_of
 from dbjobs.admin.call import Call
 from dbjobs.admin.operations import Operations
@@ -121,6 +122,7 @@ async def cancel_jobs(call: Call, asked: Cancelling) -> Results:
         count = await call.jobs.cancel_many(reason=asked.reason, **where)
         return Results(message=f"{counted(count, 'job')} cancelled", count=count, results=[], errors={})
     call.target = _target(asked.ids, asked.ref_ids)
+    forget_counts(call)
     jobs, errors = await _named(call, asked.ids, asked.ref_ids)
     live = [job.id for job in jobs.values() if not job.finished]
     errors |= {str(job.id): f"it has ended before ({job.state})" for job in jobs.values() if job.finished}
@@ -132,6 +134,7 @@ async def cancel_jobs(call: Call, asked: Cancelling) -> Results:
 async def requeue_jobs(call: Call, asked: SomeJobs) -> Results:
     """Run failed or cancelled jobs again, under their own ids, with a fresh set of tries."""
     call.target = _target(asked.ids, asked.ref_ids)
+    forget_counts(call)
     jobs, errors = await _named(call, asked.ids, asked.ref_ids)
     ended = {job.id for job in jobs.values() if job.state in (JobState.FAILED, JobState.CANCELLED)}
     errors |= {

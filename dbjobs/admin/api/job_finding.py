@@ -28,7 +28,7 @@ SORTED_JOBS = 1_000
 MOST_SORTS = 3
 # Live jobs that are counted in each queue and state.
 BOUND = 10_000
-LIVE_SECONDS, MONTHS_SECONDS = 2.0, 60.0
+LIVE_SECONDS, MONTHS_SECONDS = 2.0, 15.0
 
 _SORTS: dict[str, Callable[[JobSummary], Any]] = {
     "id": lambda job: job.id,
@@ -203,6 +203,11 @@ async def _recent(call: Call, name: str, seconds: float, make: Callable[[], Any]
     if name not in mine or time.monotonic() - mine[name][0] > seconds:
         mine[name] = (time.monotonic(), await make())
     return mine[name][1]
+
+
+def forget_counts(call: Call) -> None:
+    """After an action the page shows what came of it."""
+    _kept.pop(call.jobs, None)
 
 
 @OPERATIONS.get("/jobs/counts")
