@@ -18,6 +18,7 @@ from msgspec.structs import replace
 from dbjobs.api_calls import ApiCalls
 from dbjobs.asgi.api_jobs import ApiJobs
 from dbjobs.asgi.handlers import REQUEST_TYPE
+from dbjobs.bulk import BulkActions
 from dbjobs.client.client import Client
 from dbjobs.client.sync import SyncJobs
 from dbjobs.commands import options as job_options
@@ -154,6 +155,7 @@ class Jobs(ApiCalls, TransientCalls):
         self.schedules = Schedules(self._client, self._registry, self._api, max_payload_bytes)
         self.requests = RequestAdmin(self._client)
         self.workers = WorkerAdmin(self._client)
+        self.bulk = BulkActions(self._client, self._registry, self.enqueue)
         self.sync = SyncJobs(self)
         self.runs = RunsAdmin(
             lambda: self._client,

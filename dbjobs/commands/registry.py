@@ -22,6 +22,9 @@ from dbjobs.errors import InvalidOption, UnknownCommand
 from dbjobs.models import JobState, QuickRetry
 from dbjobs.store.records import NewJob
 
+# Where the jobs of built-in commands wait.
+BUILT_IN_QUEUE = "dbjobs"
+
 
 class UserSource(Protocol):
     """Resolves the user of an attempt, then runs its handler (see Users)."""
@@ -40,6 +43,8 @@ class Registry:
 
     Attributes:
         users: whom jobs run for; None if nobody resolves a ``user_id``.
+        built_in: names of the commands that every node has of itself. They are claimed apart from the application's
+            (``engine.built_in``), and stand in none of the lists below.
     """
 
     users: UserSource | None = None
@@ -51,6 +56,7 @@ class Registry:
         self._current: dict[str, Command] = {}  # by their own names: what is enqueued
         self._by_handler: dict[object, Command] = {}  # the same
         self._steps: dict[str, dict[int, versions.Upgrade]] = {}
+        self.built_in: list[str] = []
 
     def add(
         self,
@@ -126,6 +132,12 @@ class Registry:
         )
         command = self._take(command, versions.checked_version(version, where))
         self._by_handler[_key(handler)] = command
+        return command
+
+    def build_in(self, handler: Handler, *, name: str, defaults: Mapping[str, Any]) -> Command:
+        """Register a command that every node has, whatever the application registers."""
+        command = self.add(handler, name=name, process=False, should_retry=None, defaults=defaults)
+        self.built_in.append(name)
         return command
 
     def upcast(self, wanted: Any, function: Callable[[Any], Any], *, from_version: int) -> None:
@@ -262,7 +274,7 @@ class Registry:
         return [
             name
             for name, command in self._current.items()
-            if command.handler is not None and wanted.issubset(command.tags)
+            if command.handler is not None and name not in self.built_in and wanted.issubset(command.tags)
         ]
 
     def stored_names(self, name: str) -> list[str]:
@@ -275,11 +287,15 @@ class Registry:
 
     def runnable(self) -> list[str]:
         """Names, with versions, of the commands that this process has handlers for."""
-        return [name for name, command in self._commands.items() if command.handler is not None]
+        return [command.name for command in self.runnable_commands()]
 
     def runnable_commands(self) -> list[Command]:
         """Those commands; safe in any thread."""
-        return [command for command in [*self._commands.values()] if command.handler is not None]
+        return [
+            command
+            for command in [*self._commands.values()]
+            if command.handler is not None and command.name not in self.built_in
+        ]
 
     def get(self, name: str) -> Command | None:
         """The command of this name, if any."""

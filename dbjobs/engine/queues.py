@@ -46,6 +46,10 @@ class Queues:
         """This node runs jobs of this queue: it is among those to serve, and not paused."""
         return (self._wanted is None or queue in self._wanted) and queue not in self._paused
 
+    def is_paused(self, queue: str) -> bool:
+        """Nothing of this queue is started, on any node."""
+        return queue in self._paused
+
     def limit_of(self, queue: str) -> int | None:
         """How many of its jobs may be in this node at the same time; None for any number."""
         return self._limits.get(queue)
