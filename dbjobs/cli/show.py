@@ -6,19 +6,9 @@ from collections.abc import Iterator
 
 from dbjobs.cli.connection import find, opened, run
 from dbjobs.cli.options import DEFAULT_SCHEMA, AsJson, Reference, Schema, Url
-from dbjobs.cli.output import (
-    STATE_STYLES,
-    clean,
-    milliseconds,
-    moment,
-    one_line,
-    pretty,
-    seconds,
-    share,
-    write,
-    write_json,
-)
+from dbjobs.cli.output import STATE_STYLES, clean, milliseconds, moment, one_line, pretty, share, write, write_json
 from dbjobs.models import Job, JobState
+from dbjobs.wording import lasting
 
 
 def show(reference: Reference, url: Url = None, schema: Schema = DEFAULT_SCHEMA, as_json: AsJson = False) -> None:
@@ -85,7 +75,7 @@ def _facts(job: Job, estimate: float | None) -> Iterator[tuple[str, str]]:
     # Not "3 of 2": the number of attempts goes on after a requeue, and tries are then counted anew.
     yield "attempt", str(job.attempt)
     yield "retry limit", str(job.retry_limit)
-    yield "timeout", seconds(job.timeout_seconds) if job.timeout_seconds else "none"
+    yield "timeout", lasting(job.timeout_seconds) if job.timeout_seconds else "none"
     yield "node", str(job.node_id or "")
     yield "progress", share(job.progress, estimate)
     yield "status", job.status or ""

@@ -39,7 +39,7 @@ class Registry:
         dependencies: where class commands get theirs.
 
     Attributes:
-        users: whom jobs run for; None if nobody resolves a ``user_id``.
+        users: resolves the ``user_id`` of jobs; None without a resolver.
         internal: an async command of dbjobs itself: every node runs it that runs any, and nothing tells of it.
     """
 
@@ -50,7 +50,7 @@ class Registry:
         self._base = base
         self.dependencies = Dependencies() if dependencies is None else dependencies
         self._commands: dict[str, Command] = {}  # by the name that jobs are stored under
-        self._current: dict[str, Command] = {}  # by their own names: what is enqueued
+        self._current: dict[str, Command] = {}  # by their own names, as they are enqueued
         self._by_handler: dict[object, Command] = {}  # the same
         self._steps: dict[str, dict[int, versions.Upgrade]] = {}
 
@@ -89,7 +89,7 @@ class Registry:
             function = handler
         else:
             function = handler.__call__  # type: ignore[operator]
-        # A plain wrapper (functools.wraps) around an async function returns what has to be awaited.
+        # A plain wrapper (functools.wraps) around an async function returns an awaitable.
         is_async = inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(inspect.unwrap(function))
         if should_retry is not None and is_coroutine_function(should_retry):
             raise InvalidOption(f"{where}: should_retry must be a plain function; an async one always counts as true")
@@ -131,7 +131,7 @@ class Registry:
         return command
 
     def upcast(self, wanted: Any, function: Callable[[Any], Any], *, from_version: int) -> None:
-        """Say how a request of an old version becomes one of the next.
+        """Register how a request of an old version becomes one of the next.
 
         Raises:
             UnknownCommand. InvalidOption: there is such a step already, or the function cannot be used.
@@ -274,7 +274,7 @@ class Registry:
         return [stored for stored, command in self._commands.items() if command.own_name == name] or [name]
 
     def wanted(self) -> list[tuple[str, tuple[Wanted, ...]]]:
-        """What class commands ask for, with who asks."""
+        """Arguments of class commands, each with the command that asks for it."""
         return [(f"command {name!r}", command.wanted) for name, command in self._current.items() if command.wanted]
 
     def runnable(self) -> list[str]:
@@ -361,7 +361,7 @@ def base_row(*, retry_limit: int, timeout_seconds: float) -> NewJob:
 
 
 def _key(handler: object) -> object:
-    """What tells handlers apart: a bound method is a new object each time, but equal to itself."""
+    """The identity of a handler: a bound method is a new object each time, but equal to itself."""
     try:
         hash(handler)
     except TypeError:

@@ -1,4 +1,4 @@
-"""What runs inside a process for handlers: takes one call after another from a pipe and answers on another."""
+"""The program of a handler process: it reads calls from one pipe, one at a time, and answers on another."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Elsewhere(Exception):
 
 
 class Application(NamedTuple):
-    """What a process must know of the program whose handlers it runs.
+    """Facts about the program whose handlers a process runs.
 
     Attributes:
         module: name of the module that the program was started as, as in ``python -m``; None for a file.
@@ -55,8 +55,8 @@ def application() -> Application:
 
 
 def main(reading: int, writing: int) -> None:
-    """Serve calls until the other side closes its pipe; then end, whatever is still running."""
-    # A signal to everybody (a service manager's) is for the node, which gives handlers their grace. A function, not
+    """Serve calls until the other side closes its pipe; then end at once, even if something still runs."""
+    # A service manager signals the whole group, but means the node, which gives handlers their grace. A function, not
     # SIG_IGN: programs that a handler starts must not inherit it.
     signal.signal(signal.SIGTERM, lambda *_: None)
     signal.signal(signal.SIGINT, lambda *_: None)
@@ -113,7 +113,7 @@ def _end() -> None:
         with suppress(Exception):
             stream.flush()
     with suppress(OSError):
-        os.killpg(0, signal.SIGKILL)  # what handlers have started, and ourselves
+        os.killpg(0, signal.SIGKILL)  # this process, and everything that its handlers have started
     os._exit(1)
 
 
@@ -175,5 +175,5 @@ def _told(error: BaseException) -> tuple[bytes | None, str, str, str]:
     with suppress(BaseException):
         text = str(error)
     with suppress(BaseException):
-        trace = trace_of(error, MAX_TRACEBACK_CHARACTERS // 2 - 100)  # it goes whole into the error's own, over there
+        trace = trace_of(error, MAX_TRACEBACK_CHARACTERS // 2 - 100)  # all of it goes into the node's error
     return pickled, type(error).__name__, text, trace
