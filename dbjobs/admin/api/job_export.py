@@ -41,7 +41,7 @@ class Exporting(msgspec.Struct, frozen=True, kw_only=True):
     state: str = ""
     month: str = ""
     format: Literal["csv", "json"] = "csv"
-    limit: int = 10_000
+    limit: int = 1_000
 
 
 class ExportedJobs(msgspec.Struct, frozen=True):
