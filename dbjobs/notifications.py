@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from datetime import timedelta
 from functools import partial
-from typing import Any, Protocol, TypedDict, runtime_checkable
+from typing import Any, Literal, Protocol, TypedDict, TypeVar, Unpack, overload, runtime_checkable
 
 import anyio
 import anyio.to_thread
@@ -55,6 +55,7 @@ class ReplyTo(msgspec.Struct, frozen=True, kw_only=True):
 
 # Plain ones are called in a thread.
 Notify = Callable[[Job[Any], ReplyTo], Any]
+F = TypeVar("F", bound=Notify)
 
 
 @runtime_checkable
@@ -65,6 +66,9 @@ class Notifier(Protocol):
     def schemes(self) -> Sequence[str]: ...
 
     def __call__(self, job: Job[Any], target: ReplyTo, /) -> Coroutine[Any, Any, Any]: ...
+
+
+N = TypeVar("N", bound=Notifier)
 
 
 class DeliveryOptions(TypedDict, total=False):
@@ -194,6 +198,48 @@ class Notifications:
             except InvalidOption as error:
                 raise InvalidOption(f"job of {job.command!r}: option reply_to: {error}") from None
         return replace(self._row(scheme), reply_to=text)
+
+
+class NotifierCalls:
+    """The part of ``Jobs`` that registers notifiers."""
+
+    _notifications: Notifications
+
+    @overload
+    def notifier(self, notifier: N, /, **options: Unpack[DeliveryOptions]) -> N: ...
+    @overload
+    def notifier(self, scheme: str, notify: F, /, **options: Unpack[DeliveryOptions]) -> F: ...
+    @overload
+    def notifier(self, *schemes: str, elsewhere: Literal[True], **options: Unpack[DeliveryOptions]) -> None: ...
+    @overload
+    def notifier(self, *schemes: str, **options: Unpack[DeliveryOptions]) -> Callable[[F], F]: ...
+    def notifier(self, *what: Any, elsewhere: bool = False, **options: Unpack[DeliveryOptions]) -> Any:
+        """Register who tells the ``reply_to`` of jobs how they ended, by the scheme of its text.
+
+        ::
+
+            jobs.notifier(HttpNotifier(secret="$WEBHOOK_SECRET"))   # reply_to="https://..."
+
+            @jobs.notifier("slack")                                 # reply_to="slack:#ops"
+            async def slack(job: Job, target: ReplyTo) -> None: ...
+
+        A job that is enqueued where its scheme is registered gets a delivery: a job of its own that waits for the end
+        of the other one, however that comes, and is then tried again until the notifier has not raised. In all other
+        processes a ``reply_to`` is text that is stored.
+
+        Args:
+            what: schemes, and behind them the notifier (without it this is a decorator); or a notifier that knows its
+                schemes. It is called with ``(job, target)``, plain ones in a thread, and may raise ``NotDelivered``.
+            elsewhere: only other processes can deliver these schemes; jobs that are enqueued here get their deliveries.
+            options: see DeliveryOptions.
+
+        Returns:
+            The notifier itself, unchanged; with schemes alone a decorator.
+
+        Raises:
+            InvalidOption: a scheme has one already, or is none; the notifier cannot be called so; the workers run.
+        """
+        return self._notifications.add(what, elsewhere, options)
 
 
 class Delivery:

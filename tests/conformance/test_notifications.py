@@ -461,37 +461,38 @@ async def test_in_inline_mode_it_is_told_at_once(jobs: Jobs) -> None:
 @pytest.mark.once
 async def test_each_wrong_use_has_its_error(jobs: Jobs, receiver: Receiver) -> None:
     register(jobs)
+    loose: Any = jobs  # a type checker refuses most of these
 
     def refuses(text: str) -> Any:
         return pytest.raises(InvalidOption, match=text)
 
     with refuses("notifier: there is one for 'http' already"):
-        jobs.notifier("http", lambda job, target: None)
+        loose.notifier("http", lambda job, target: None)
     with refuses("notifier: 'Slack:' is no scheme"):
-        jobs.notifier("Slack:")
+        loose.notifier("Slack:")
     with refuses("name a scheme"):
-        jobs.notifier()
+        loose.notifier()
     with refuses("knows no schemes of its own; name them"):
-        jobs.notifier(lambda job, target: None)
+        loose.notifier(lambda job, target: None)
     with refuses("cannot be called with \\(job, target\\)"):
-        jobs.notifier("sms", 5)
+        loose.notifier("sms", 5)
     with refuses("cannot be called with \\(job, target\\): too many positional"):
-        jobs.notifier("sms", lambda job: None)
+        loose.notifier("sms", lambda job: None)
     with refuses("cannot be called with"):
-        jobs.notifier("sms", HttpNotifier)
+        loose.notifier("sms", HttpNotifier)
     with refuses("elsewhere=True takes schemes alone"):
-        jobs.notifier("sms", lambda job, target: None, elsewhere=True)
+        loose.notifier("sms", lambda job, target: None, elsewhere=True)
     with refuses("unknown option 'worker'; the options are priority, retry, retry_limit, timeout"):
-        jobs.notifier("sms", worker="x")  # type: ignore[call-arg]
+        loose.notifier("sms", worker="x")
     with refuses("command 'dbjobs.notify.sms': option retry_limit=-1"):
-        jobs.notifier("sms", lambda job, target: None, retry_limit=-1)
+        loose.notifier("sms", lambda job, target: None, retry_limit=-1)
     with refuses("option queue must not be 'dbjobs.notify'"):
         jobs.command(queue=DELIVERY_QUEUE, name="other")(work)
     with refuses("recurring task 'work': of a scheduled task's jobs no reply_to is told"):
         jobs.recurring(Schedule.every(60), name="work", request="a", reply_to="https://example.com")(work)
     async with jobs.start():
         with refuses("register notifiers before the workers of this process start"):
-            jobs.notifier("sms", lambda job, target: None)
+            loose.notifier("sms", lambda job, target: None)
         for call in (
             lambda: jobs.enqueue(work, "a", reply_to="https://secret@"),
             lambda: jobs.enqueue(work, "a", reply_to="https://secret@", connection=object()),
