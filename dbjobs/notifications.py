@@ -27,6 +27,8 @@ from dbjobs.store.transactions.delivering import (
     DELIVERY_QUEUE,
     DELIVERY_RETRY_LIMIT,
     DELIVERY_TIMEOUT_SECONDS,
+    FIRED_AGAIN_SECONDS,
+    TELLS_OF,
     delivery_ref,
 )
 
@@ -261,6 +263,8 @@ class Delivery:
     async def __call__(self, job: JobContext) -> Any:
         """Deliver; the response is what the notifier returns, or why nothing was sent."""
         text = job.reply_to
+        if (ref_id := job.meta.get(TELLS_OF)) is not None:
+            return await self._make(job, ref_id)
         ended = next(iter(await job.parents()), None)
         if text is None or ended is None:
             raise Cancel("the job that this is to tell of is gone")
@@ -268,8 +272,7 @@ class Delivery:
             # It was requeued. The delivery that came with the requeue waits for the next end; the first one is over.
             if job.ref_id == delivery_ref(ended.id):
                 return "requeued: its next end is told by another delivery"
-            await self._client().wait_again(ended.id, replace(self._row(), reply_to=text))
-            return "waits for its next end"
+            return f"delivery {await self._enqueue(job, ended.id, None)} waits for its next end"
         target = ReplyTo(text=text, scheme=self._scheme, id=f"job-{ended.id}-{ended.attempt}", attempt=job.attempt)
         try:
             return await self._tell(ended, target)
@@ -280,6 +283,19 @@ class Delivery:
                 raise
             told = str(error).replace(text, str(mask_reply_to(text)))
             raise NotDelivered(f"{type(error).__name__}: {told}") from None
+
+    async def _make(self, job: JobContext, ref_id: str) -> str:
+        """Make the delivery of a scheduled task's job, whichever node has fired it."""
+        id = await self._client().find_ref(ref_id)
+        if id is None:
+            if job.last_try:
+                raise Cancel(f"there is no job with ref_id {ref_id!r}")
+            raise RetryAfter(FIRED_AGAIN_SECONDS, f"there is no job with ref_id {ref_id!r} yet")
+        return f"delivery {await self._enqueue(job, id, delivery_ref(id))} waits for its end"
+
+    async def _enqueue(self, job: JobContext, id: int, ref_id: str | None) -> int:
+        row = replace(self._row(), reply_to=job.reply_to, parent_id=id, ref_id=ref_id, depends_on="[]")
+        return (await self._client().enqueue(row, (id,), connection=None, refuse_existing=False)).id
 
     async def _tell(self, ended: Job[Any], target: ReplyTo) -> Any:
         if self._is_async:
