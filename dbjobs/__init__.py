@@ -1,6 +1,7 @@
 """dbjobs: durable background jobs in the database you already have."""
 
 from dbjobs.asgi.response import ApiResponse
+from dbjobs.batches import Batch
 from dbjobs.commands.registry import Command
 from dbjobs.context import JobContext
 from dbjobs.engine.transient.run import Run
@@ -37,12 +38,16 @@ from dbjobs.errors import (
     WorkersStopped,
     WrongLoop,
 )
-from dbjobs.graphs import Batch, Graph, GraphJob
+from dbjobs.graphs import Graph, GraphJob
 from dbjobs.inspect.conditions import JobSearch, Where
-from dbjobs.inspect.numbers import Counts, NodeStat, Spread, Stat, WorkerStat, WorkerStats
+from dbjobs.inspect.meaning import search_of
+from dbjobs.inspect.numbers import Counts, NodeStat, Stat, WorkerStat, WorkerStats
+from dbjobs.inspect.periods import Bucket, Series
 from dbjobs.inspect.reasons import Explanation, Reason, ReasonCode
 from dbjobs.inspect.search import Found
+from dbjobs.inspect.spreads import Spread
 from dbjobs.inspect.workers import WorkerAdmin
+from dbjobs.job_log import JobLogHandler
 from dbjobs.jobs import Jobs
 from dbjobs.log_filter import JobFilter
 from dbjobs.models import (
@@ -88,6 +93,7 @@ __all__ = [
     "Backoff",
     "Batch",
     "BatchProgress",
+    "Bucket",
     "Cancel",
     "Command",
     "CommandOptions",
@@ -112,6 +118,7 @@ __all__ = [
     "JobError",
     "JobFailed",
     "JobFilter",
+    "JobLogHandler",
     "JobOptions",
     "JobRef",
     "JobSearch",
@@ -147,6 +154,7 @@ __all__ = [
     "ScheduledTask",
     "SchemaTooNew",
     "SchemaTooOld",
+    "Series",
     "Spread",
     "Stat",
     "SubmitOptions",
@@ -165,4 +173,5 @@ __all__ = [
     "WorkersStopped",
     "WrongLoop",
     "current_user",
+    "search_of",
 ]

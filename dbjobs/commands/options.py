@@ -1,4 +1,4 @@
-"""Options of a job, from what the caller wrote to a row: checked once, with errors that name the option."""
+"""Options of a job, from the caller's arguments to a row: checked once, with errors that name the option."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from dbjobs.store.transactions.enqueueing import Parent
 OPTION_NAMES = frozenset(JobOptions.__annotations__)
 # Options that make sense for one job only, not as a command's default.
 _JOB_ONLY = frozenset({"ref_id", "depends_on", "parent_id", "batch_id"})
-# What other libraries call it.
+# Names of the same option in other libraries.
 _ELSEWHERE = {
     "eta": "run_after",
     "countdown": "run_after",

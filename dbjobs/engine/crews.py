@@ -1,4 +1,4 @@
-"""What a handler needs to run: a turn of the event loop, a thread, or a process; each kind has its own limit.
+"""Where handlers run: in the event loop, in a thread, or in a process. Each kind has its own limit.
 
 Deliveries are a kind of their own, on nodes that have a notifier.
 """
@@ -20,7 +20,7 @@ DELIVERY_PLACES = 10
 
 
 def kind_of(command: Command) -> Kind:
-    """What the handler of a command runs in."""
+    """The kind of place that a command's handler runs in."""
     if command.is_delivery:
         return "delivery"
     if command.is_async:
@@ -49,7 +49,7 @@ class Crew:
 
     @property
     def free(self) -> bool:
-        """One more may start."""
+        """True if one more may start."""
         return self.busy < self.limit
 
     def room(self, slots: int) -> int:

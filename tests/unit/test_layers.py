@@ -24,7 +24,7 @@ LAYERS = (
     ("engine",),
     ("client", "queues", "requests"),
     ("",),  # what users import: everything else that stands in dbjobs/ itself
-    ("requestlog", "webhooks"),
+    ("requestlog", "webhooks", "admin"),
     ("demo",),
     ("cli", "__main__"),
 )
