@@ -273,7 +273,7 @@ class Delivery:
             if job.ref_id == delivery_ref(ended.id):
                 return "requeued: its next end is told by another delivery"
             return f"delivery {await self._enqueue(job, ended.id, None)} waits for its next end"
-        target = ReplyTo(text=text, scheme=self._scheme, id=f"job-{ended.id}-{ended.attempt}", attempt=job.attempt)
+        target = ReplyTo(text=text, scheme=self._scheme, id=_id_of(ended), attempt=job.attempt)
         try:
             return await self._tell(ended, target)
         except (Cancel, RetryAfter, NotDelivered):
@@ -302,6 +302,11 @@ class Delivery:
             return await self._notify(ended, target)
         told = await anyio.to_thread.run_sync(self._notify, ended, target, abandon_on_cancel=True)
         return await told if inspect.isawaitable(told) else told
+
+
+def _id_of(ended: Job[Any]) -> str:
+    """The id of one end of one job. With the time of its enqueue, so that jobs of two databases differ."""
+    return f"job-{ended.id}-{ended.attempt}-{int(ended.created_at.timestamp() * 1000)}"
 
 
 def _has_point(job: Any, error: BaseException) -> bool:

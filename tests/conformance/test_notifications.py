@@ -120,12 +120,24 @@ async def test_every_end_is_told_and_no_other_job_has_a_delivery(jobs: Jobs, rec
         delivery = await delivery_of(jobs, refs["completed"])
         assert (delivery.parent_id, delivery.response) == (refs["completed"].id, {"status": 204, "redirects": 0})
     for request in receiver.received:
-        assert request.headers["webhook-id"] == f"job-{request.data['id']}-{request.data['attempt']}"
+        assert request.headers["webhook-id"].startswith(f"job-{request.data['id']}-{request.data['attempt']}-")
         assert request.headers["authorization"] == "Bearer token"
 
 
 async def enqueues_a_child(request: str, job: JobContext) -> int:
     return (await job.enqueue("work", "child", reply_to=request)).id
+
+
+@pytest.mark.parametrize("count", [5, 1200])
+async def test_each_of_many_has_a_delivery_of_its_own(jobs: Jobs, count: int) -> None:
+    register(jobs)
+    async with jobs:
+        refs = await jobs.enqueue_many(work, ["x"] * count, reply_to="https://example.com/hook")
+        first, last = [await jobs.get_by_ref_id(f"notify:{ref.id}") for ref in (refs[0], refs[-1])]
+        assert first is not None
+        assert last is not None
+        assert [one.depends_on for one in (first, last)] == [(refs[0].id,), (refs[-1].id,)]
+        assert await jobs.counts() == {("default", "queued"): count, (DELIVERY_QUEUE, "waiting"): count}
 
 
 async def test_a_text_that_no_notifier_is_for_is_kept_and_nothing_more(jobs: Jobs) -> None:
