@@ -151,7 +151,8 @@ class CommandOptions(TypedDict, total=False):
         on_failure: for a named worker: ``"block"`` (a retry keeps its place at the head of the
             lane) or ``"skip"`` (the next job passes it).
         timeout: seconds (or timedelta) that one attempt may run; 0 for no limit.
-        tag, created_by, reply_to: free text, kept with the job.
+        tag, created_by: free text, kept with the job.
+        reply_to: free text, kept with the job; a notifier for its scheme tells it of the job's end (``Jobs.notifier``).
         expires_after: seconds (or timedelta) after which a job that has not started is cancelled.
         args: small text parameters, dict[str, str].
         meta: any JSON object, kept with the job.
@@ -402,7 +403,7 @@ class Job(msgspec.Struct, Generic[ResponseT], frozen=True, kw_only=True):
 
     Times are UTC by the database's clock. ``request`` is decoded JSON. ``response`` is None unless the handler has
     succeeded (a job whose callback has given up keeps it); where its command is registered in this process, it is of
-    the type that the handler declares to return, else decoded JSON.
+    the type that the handler declares to return, else decoded JSON. ``reply_to`` has its secrets masked.
     """
 
     id: int
