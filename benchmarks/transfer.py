@@ -16,6 +16,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+from benchmarks.peers import Dialect
 from benchmarks.server import NoServer, fresh_database, running_server
 from dbjobs import JobContext, Jobs
 from dbjobs.moving.beginning import month_of
@@ -28,6 +29,7 @@ from tests.moving_data import fill
 
 CHAIN = ("sqlite", "postgres", "mysql")
 PAGE_BYTES = 4_000_000
+_SERVERS: dict[str, Dialect] = {"postgres": "postgres", "mysql": "mysql", "mariadb": "mariadb"}
 _ROWS = re.compile(r"copying (\S+)(?: (\d{6}))?: ([\d,]+) rows")
 
 
@@ -117,9 +119,9 @@ def _database(dialect: str) -> Iterator[str]:
         with tempfile.TemporaryDirectory(prefix="dbjobs-transfer-") as folder:
             yield f"sqlite:///{folder}/jobs.db"
         return
-    if dialect not in ("postgres", "mysql", "mariadb"):
-        raise NoServer(f"--chain: {dialect!r} is none of sqlite, postgres, mysql, mariadb")
-    with running_server(dialect, None) as server, fresh_database(server) as url:
+    if dialect not in _SERVERS:
+        raise NoServer(f"--chain: {dialect!r} is none of sqlite, {', '.join(_SERVERS)}")
+    with running_server(_SERVERS[dialect], None) as server, fresh_database(server) as url:
         yield url
 
 
