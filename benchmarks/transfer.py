@@ -166,15 +166,16 @@ async def _rows(db: Database, table: MovedTable) -> dict[Any, dict[str, Any]]:
         await asyncio.sleep(0.05)
     rows: dict[Any, dict[str, Any]] = {}
     for month in months:
-        named = None if month is None else month_of(month)
+        within = None if month is None else month_of(month)
         after = tuple(table.key.values())
-        while (page := await moving.read_page(db, table, named, after, PAGE_BYTES)).rows:
+        while (page := await moving.read_page(db, table, within, after, PAGE_BYTES)).rows:
             after = page.after
             for row in page.rows:
-                rows[moving.key_of(table, page.columns, row)] = {
-                    column: json_value(value) if column in moving.JSON else value
-                    for column, value in zip(page.columns, row, strict=True)
-                }
+                named = dict(zip(page.columns, row, strict=True))
+                key = tuple(named[column] for column in table.key if column in named) or len(rows)
+                for column in moving.JSON.intersection(named):
+                    named[column] = json_value(named[column])
+                rows[key] = named
     return rows
 
 

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 import dbjobs
+from dbjobs.cli.admin import admin
 from dbjobs.cli.demo import demo
 from dbjobs.cli.doctor import doctor
 from dbjobs.cli.enqueue import enqueue
@@ -68,7 +69,7 @@ def main(
 _JOBS = (enqueue, jobs, find, show, explain, logs, cancel, requeue, replay, history)
 _NUMBERS = (stats, workers)
 _QUEUES = (queues, pause, resume, limit)
-for command in (demo, init, migrate, transfer, worker, *_JOBS, *_QUEUES, *_NUMBERS, doctor, sql):
+for command in (demo, init, migrate, transfer, worker, *_JOBS, *_QUEUES, *_NUMBERS, admin, doctor, sql):
     app.command(epilog=EXIT_CODES)(command)
 schedules.info.epilog = EXIT_CODES
 app.add_typer(schedules)

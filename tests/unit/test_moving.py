@@ -19,7 +19,7 @@ MIGRATIONS = Path(dbjobs.__file__).parent / "sql" / "postgres" / "migrations"
 # What a transfer leaves behind: processes, versions, and what SQLite alone keeps.
 NOT_MOVED = {"job_node"}
 # Columns that are not read: numbers that only count rows, and what a sum has instead.
-SUMMED = {"job_batch": {"id", "changed_at", "folded"}, "job_worker": {"node_id"}}
+SUMMED = {"audit": {"id"}, "job_batch": {"id", "changed_at", "folded"}, "job_worker": {"node_id"}}
 # request_stat counts errors, of which a job has a list: comparing tells them apart. A request's meta is JSON as text.
 ALSO = {("errors", "bigint"), ("meta", "text")}
 KINDS = {"timestamptz": MOMENTS, "boolean": FLAGS, "double precision": FLOATS, "json": JSON, "jsonb": JSON}

@@ -5,6 +5,14 @@ have ``fetch``. Statements that belong in one transaction are combined in ``enqu
 ``settlement``, ``cancelling`` and ``rescue``, next to this folder.
 """
 
+from dbjobs.store.repository.admin import (
+    AuditEntry,
+    get_setting,
+    insert_audit,
+    keep_setting,
+    list_audit,
+    put_setting,
+)
 from dbjobs.store.repository.checks import (
     current_month,
     find_risks,
@@ -28,6 +36,7 @@ from dbjobs.store.repository.claims import (
 from dbjobs.store.repository.dependencies import Told, find_dependency_work, release_children, resolve_children
 from dbjobs.store.repository.due import find_expired, next_due, promote_jobs
 from dbjobs.store.repository.enqueue import (
+    add_delivery_refs,
     add_dependencies,
     add_queues,
     add_refs,
@@ -40,6 +49,7 @@ from dbjobs.store.repository.enqueue import (
     notify,
 )
 from dbjobs.store.repository.explaining import explain_job
+from dbjobs.store.repository.families import MonthCount, Relative, count_months, list_family
 from dbjobs.store.repository.nodes import (
     bury_node,
     find_cancel_requests,
@@ -60,7 +70,8 @@ from dbjobs.store.repository.outcomes import (
     requeue_jobs,
     retry_jobs,
 )
-from dbjobs.store.repository.reading import find_live, get_jobs, list_jobs
+from dbjobs.store.repository.pulse import Pulse, pulse, pulse_jobs
+from dbjobs.store.repository.reading import find_live, get_jobs, get_reply_to, list_jobs
 from dbjobs.store.repository.reports import insert_logs, list_logs, update_progress
 from dbjobs.store.repository.requests import (
     fold_request_hour,
@@ -74,6 +85,7 @@ from dbjobs.store.repository.requests import (
 from dbjobs.store.repository.rollups import (
     list_rollups,
     list_workers,
+    mean_runs,
     read_clock,
     sample_waits,
     take_rollups,
@@ -91,7 +103,9 @@ from dbjobs.store.repository.settings import (
     list_queue_settings,
     list_queues,
     list_stats,
+    oldest_stat,
     set_queue,
+    sum_stats,
 )
 from dbjobs.store.repository.tasks import (
     TaskRow,
@@ -106,10 +120,15 @@ from dbjobs.store.repository.tasks import (
 
 __all__ = [
     "PUSHED",
+    "AuditEntry",
     "Fetcher",
+    "MonthCount",
+    "Pulse",
+    "Relative",
     "TaskRow",
     "Told",
     "Wanted",
+    "add_delivery_refs",
     "add_dependencies",
     "add_queues",
     "add_refs",
@@ -119,6 +138,7 @@ __all__ = [
     "claim_jobs",
     "claim_lanes",
     "count_live",
+    "count_months",
     "current_month",
     "database_time",
     "discard_jobs",
@@ -149,13 +169,19 @@ __all__ = [
     "forget_refs",
     "get_batch",
     "get_jobs",
+    "get_reply_to",
     "get_request",
+    "get_setting",
     "hand_back_jobs",
     "heartbeat",
+    "insert_audit",
     "insert_jobs",
     "insert_logs",
     "insert_requests",
     "insert_task",
+    "keep_setting",
+    "list_audit",
+    "list_family",
     "list_jobs",
     "list_late_ends",
     "list_logs",
@@ -172,11 +198,16 @@ __all__ = [
     "list_tasks",
     "list_workers",
     "may_vacuum",
+    "mean_runs",
     "next_due",
     "notify",
     "oldest_queued",
     "oldest_request_hour",
+    "oldest_stat",
     "promote_jobs",
+    "pulse",
+    "pulse_jobs",
+    "put_setting",
     "read_clock",
     "register_node",
     "release_children",
@@ -190,6 +221,7 @@ __all__ = [
     "server_version",
     "set_queue",
     "skip_lanes",
+    "sum_stats",
     "take_rollups",
     "take_worker",
     "update_progress",

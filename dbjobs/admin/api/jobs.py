@@ -1,0 +1,7 @@
+"""Jobs."""
+
+from __future__ import annotations
+
+from dbjobs.admin.operations import Operations
+
+OPERATIONS = Operations("jobs")

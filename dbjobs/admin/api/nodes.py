@@ -1,0 +1,7 @@
+"""Nodes."""
+
+from __future__ import annotations
+
+from dbjobs.admin.operations import Operations
+
+OPERATIONS = Operations("nodes")

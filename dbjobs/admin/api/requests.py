@@ -1,0 +1,7 @@
+"""Requests."""
+
+from __future__ import annotations
+
+from dbjobs.admin.operations import Operations
+
+OPERATIONS = Operations("requests")

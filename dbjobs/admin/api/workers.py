@@ -1,0 +1,7 @@
+"""Workers."""
+
+from __future__ import annotations
+
+from dbjobs.admin.operations import Operations
+
+OPERATIONS = Operations("workers")

@@ -1,0 +1,60 @@
+"""Errors as answers: JSON under ``api/``, a page elsewhere."""
+
+from __future__ import annotations
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from dbjobs.admin.call import Call, NotFound, Refused
+from dbjobs.admin.live import NoRoom
+from dbjobs.admin.shell import Shell, path_of
+from dbjobs.errors import DatabaseError, DbjobsError, NotRunning, UnknownJob, UnknownTask
+
+
+class Unknown(DbjobsError):
+    """Nobody was let in."""
+
+
+class Problem(msgspec.Struct, frozen=True, kw_only=True):
+    """What the API answers with when it does not do what it was asked for.
+
+    Attributes:
+        error: a code.
+        message: what is wrong, and what to do about it.
+    """
+
+    error: str
+    message: str
+
+
+HELP = (
+    "This page is closed until somebody opens it: it lets in only a browser on the same machine. "
+    "Give jobs.admin(authorize=...) or jobs.admin(tokens=...) to open it."
+)
+_KINDS: tuple[tuple[type[Exception], int, str, str], ...] = (
+    (Unknown, 401, "unknown_visitor", "Closed"),
+    (Refused, 403, "refused", "Not allowed"),
+    (NotFound, 404, "not_found", "Not found"),
+    (UnknownJob, 404, "unknown_job", "No such job"),
+    (UnknownTask, 404, "unknown_task", "No such task"),
+    (NoRoom, 503, "no_room", "Too many pages listen"),
+    (NotRunning, 503, "not_running", "Not open"),
+    (DatabaseError, 503, "database", "The database does not answer"),
+    (DbjobsError, 422, "invalid", "That does not work"),
+    (msgspec.MsgspecError, 422, "invalid", "That does not work"),
+)
+
+
+async def answer(
+    shell: Shell, call: Call | None, request: Request, error: Exception, status: int | None = None
+) -> Response:
+    """The answer to a call that failed."""
+    found, code, title = next(row[1:] for row in _KINDS if isinstance(error, row[0]))
+    message = HELP if isinstance(error, Unknown) else str(error)
+    status = found if status is None else status
+    headers = {"www-authenticate": "Bearer"} if status == 401 else None
+    if path_of(request).startswith("/api"):
+        body = msgspec.json.encode(Problem(error=code, message=message))
+        return Response(body, status_code=status, media_type="application/json", headers=headers)
+    return await shell.failure(call, request, status, title, message)

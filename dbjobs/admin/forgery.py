@@ -1,0 +1,61 @@
+"""Whether a change was asked for by our own page, and not by another one in the same browser."""
+
+from __future__ import annotations
+
+import secrets
+from urllib.parse import urlsplit
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from dbjobs.admin.call import Refused
+from dbjobs.admin.settings import AdminSettings
+from dbjobs.admin.tokens import Keeper
+from dbjobs.admin.visitor import Visitor
+from dbjobs.store.repository.rows import Fetcher
+
+# Names a browser, so that a token of one does not fit another.
+COOKIE = "dbjobs_browser"
+HEADER = "x-dbjobs-token"
+FIELD = "token"
+
+
+def check_origin(request: Request, settings: AdminSettings) -> None:
+    """Refuse what the browser says comes from another site. Programs send neither header.
+
+    Raises:
+        Refused.
+    """
+    origin = request.headers.get("origin")
+    if origin is not None and origin.lower() in settings.origins:
+        return
+    site = request.headers.get("sec-fetch-site")
+    if site is not None:
+        # The browser itself compares, whatever name a proxy has put into Host.
+        if site in ("same-origin", "none"):
+            return
+        raise Refused("this was asked for by a page of another site")
+    if origin is not None and urlsplit(origin).netloc.lower() != request.headers.get("host", "").lower():
+        raise Refused("this was asked for by a page of another site")
+
+
+async def token(keeper: Keeper, db: Fetcher, request: Request, visitor: Visitor, response: Response) -> str:
+    """The token for this browser and visitor; gives the browser its name if it has none."""
+    browser = request.cookies.get(COOKIE, "")
+    if not browser:
+        browser = secrets.token_urlsafe(16)
+        response.set_cookie(COOKIE, browser, path="/", httponly=True, samesite="strict")
+    return await keeper.sign(db, "change", f"{browser}\x00{visitor.name}")
+
+
+async def check_token(keeper: Keeper, db: Fetcher, request: Request, visitor: Visitor, given: str) -> None:
+    """Refuse a change without the token of its browser. Who sent a bearer token needs none: no browser adds one.
+
+    Raises:
+        Refused.
+    """
+    if visitor.bearer:
+        return
+    browser = request.cookies.get(COOKIE, "")
+    if not browser or not await keeper.fits(db, "change", f"{browser}\x00{visitor.name}", given):
+        raise Refused("the page is too old to change anything: load it again")

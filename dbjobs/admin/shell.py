@@ -1,0 +1,146 @@
+"""What every page has around it, and how it is drawn."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from functools import cache
+from importlib.resources import files
+from typing import Any
+from urllib.parse import parse_qsl, quote, urlencode
+
+import jinja2
+import msgspec
+from markupsafe import Markup
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from dbjobs.admin import charts, forgery, panel, wording
+from dbjobs.admin.call import Call
+from dbjobs.admin.page import Pages
+from dbjobs.admin.tokens import Keeper
+
+SAID = "dbjobs_said"
+# Sent by a page that asks for itself again.
+LIVE = "x-dbjobs-live"
+
+
+def path_of(request: Request) -> str:
+    """The path below our own root, whether or not whoever mounted us has left it in."""
+    path, root = str(request.scope["path"]), str(request.scope.get("root_path", "")).rstrip("/")
+    return path[len(root) :] if root and path.startswith(root + "/") else path
+
+
+def root_of(request: Request) -> str:
+    """The way from this page to our root, relative."""
+    return "../" * (path_of(request).count("/") - 1) or "./"
+
+
+@cache
+def static_version(name: str) -> str:
+    """Changes with the file."""
+    return hashlib.sha256((files("dbjobs.admin") / "static" / name).read_bytes()).hexdigest()[:10]
+
+
+def pretty(value: Any) -> str:
+    """JSON for people."""
+    return json.dumps(msgspec.to_builtins(value, enc_hook=str), indent=2, ensure_ascii=False)
+
+
+class Shell:
+    """Draws pages.
+
+    Args:
+        pages: all of them, in the order of the navigation.
+    """
+
+    def __init__(self, pages: tuple[Pages, ...], keeper: Keeper) -> None:
+        self._pages = pages
+        self._keeper = keeper
+        self.templates = jinja2.Environment(
+            loader=jinja2.PackageLoader("dbjobs.admin", "templates"),
+            autoescape=True,
+            undefined=jinja2.StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            enable_async=True,
+        )
+        self.templates.filters.update(
+            json=pretty,
+            number=wording.number,
+            duration=wording.duration,
+            when=wording.when,
+            percent=wording.percent,
+            bytes=wording.size,
+        )
+        self.templates.globals.update(charts=charts, pretty=pretty)
+
+    def url(self, request: Request, path: str, query: Mapping[str, Any]) -> str:
+        """See ``Call.url``."""
+        given = [(name, str(value)) for name, value in query.items() if value is not None]
+        return root_of(request) + quote(path.lstrip("/"), safe="/") + (f"?{urlencode(given)}" if given else "")
+
+    def here(self, request: Request, changes: Mapping[str, Any]) -> str:
+        """See ``Call.here``."""
+        given = [pair for pair in parse_qsl(request.url.query, keep_blank_values=True) if pair[0] not in changes]
+        given += [(name, str(value)) for name, value in changes.items() if value is not None]
+        return f"?{urlencode(given)}"
+
+    async def page(self, call: Call, template: str, context: Mapping[str, Any], status: int) -> Response:
+        """See ``Call.render``."""
+        response = HTMLResponse(status_code=status)
+        token = await forgery.token(self._keeper, call.db, call.request, call.visitor, response)
+        # A page that only brings itself up to date does not take away what the next one is to say.
+        said = None if LIVE in call.request.headers else call.request.cookies.get(SAID)
+        if said is not None:
+            response.delete_cookie(SAID, path="/")
+        everything = {
+            "title": "",
+            "panel": await panel.panel(call) if "job" in call.request.query_params else None,
+            **context,
+            "call": call,
+            "visitor": call.visitor,
+            "settings": call.settings,
+            "pages": [page for page in self._pages if page.label and call.visitor.may(page.verb)],
+            "path": path_of(call.request),
+            "root": root_of(call.request),
+            "url": call.url,
+            "here": call.here,
+            "static": lambda name: f"{root_of(call.request)}static/{name}?v={static_version(name)}",
+            "token": token,
+            "token_field": Markup('<input type="hidden" name="token" value="{}">').format(token),
+            "said": None if said is None else _said(said),
+        }
+        text = await self.templates.get_template(template).render_async(everything)
+        response.body = text.encode()
+        response.headers["content-length"] = str(len(response.body))
+        return response
+
+    async def failure(self, call: Call | None, request: Request, status: int, title: str, message: str) -> Response:
+        """A page that says what went wrong; without navigation where nobody was let in."""
+        context: dict[str, Any] = {
+            "title": title, "message": message, "status": status, "root": root_of(request),
+            "static": lambda name: f"{root_of(request)}static/{name}?v={static_version(name)}",
+        }  # fmt: skip
+        text = await self.templates.get_template("failure.html").render_async(context, call=call)
+        return HTMLResponse(text, status_code=status)
+
+
+def say(response: Response, message: str, *, failed: bool = False) -> None:
+    """Have the next page say what came of an action."""
+    text = quote(("!" if failed else "+") + message[:500])
+    response.set_cookie(SAID, text, path="/", httponly=True, samesite="strict", max_age=60)
+
+
+def _said(cookie: str) -> dict[str, Any]:
+    from urllib.parse import unquote
+
+    text = unquote(cookie)
+    return {"failed": text.startswith("!"), "message": text[1:]}
+
+
+def moment(value: datetime | None) -> str | None:
+    """ISO 8601."""
+    return None if value is None else value.isoformat()

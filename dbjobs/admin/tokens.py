@@ -1,0 +1,52 @@
+"""Tokens that several processes agree on: their key is in the database."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import secrets
+import time
+
+from dbjobs.store import repository
+from dbjobs.store.repository.rows import Fetcher
+
+SETTING = "admin_key"
+
+
+class Keeper:
+    """Makes tokens and checks them. The key is made by the first process that needs one, and read once."""
+
+    def __init__(self) -> None:
+        self._key: bytes | None = None
+
+    async def key(self, db: Fetcher) -> bytes:
+        """The key of this database."""
+        if self._key is None:
+            self._key = bytes.fromhex(await repository.keep_setting(db, SETTING, secrets.token_hex(32)))
+        return self._key
+
+    async def sign(self, db: Fetcher, purpose: str, text: str) -> str:
+        """What only a holder of the key can say of a text, for one purpose."""
+        key = await self.key(db)
+        digest = hmac.new(key, f"{purpose}\x00{text}".encode(), hashlib.sha256).digest()
+        return base64.urlsafe_b64encode(digest).decode().rstrip("=")
+
+    async def fits(self, db: Fetcher, purpose: str, text: str, signature: str) -> bool:
+        """Whether the signature is this text's."""
+        return hmac.compare_digest((await self.sign(db, purpose, text)).encode(), signature.encode())
+
+    async def seal(self, db: Fetcher, purpose: str, text: str, seconds: float) -> str:
+        """A text that can be read but not changed, for so many seconds."""
+        body = f"{int(time.time() + seconds)}.{base64.urlsafe_b64encode(text.encode()).decode().rstrip('=')}"
+        return f"{body}.{await self.sign(db, purpose, body)}"
+
+    async def unseal(self, db: Fetcher, purpose: str, sealed: str) -> str | None:
+        """The text; None if it was changed, is too old, or is none."""
+        body, _, signature = sealed.rpartition(".")
+        until, _, text = body.partition(".")
+        if not body or not await self.fits(db, purpose, body, signature):
+            return None
+        if int(until) < time.time():
+            return None
+        return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode()

@@ -1,0 +1,38 @@
+"""Somebody who was let in, and what they may do."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from starlette.requests import Request
+
+Verb = Literal["view", "act", "admin", "explore", "reveal"]
+ALL_VERBS: frozenset[Verb] = frozenset(get_args(Verb))
+
+
+@dataclass(frozen=True)
+class Visitor:
+    """Somebody who was let in.
+
+    Attributes:
+        name: as the audit names them.
+        verbs: ``view`` everything but what is redacted, ``act`` on jobs (cancel, requeue, replay), ``admin`` queues,
+            schedules and nodes, ``explore``: run commands from a form, ``reveal`` what is redacted.
+        bearer: came with a token in a header, which no browser adds by itself.
+    """
+
+    name: str
+    verbs: frozenset[Verb] = frozenset({"view"})
+    bearer: bool = False
+
+    def may(self, verb: Verb) -> bool:
+        """Whether this visitor may do that."""
+        return verb in self.verbs
+
+
+# What ``authorize`` gives: None or False: nobody; True: everything but explore and reveal; verbs; or a Visitor.
+Answer = Visitor | Iterable[Verb] | bool | None
+Authorize = Callable[[Request], Answer | Awaitable[Answer]]
+TRUSTED: frozenset[Verb] = frozenset({"view", "act", "admin"})

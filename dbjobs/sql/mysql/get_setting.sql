@@ -1,0 +1,1 @@
+SELECT value FROM dbjobs_setting WHERE name = :name;

@@ -1,0 +1,1 @@
+SELECT value FROM dbjobs.setting WHERE name = :name;

@@ -1,0 +1,18 @@
+-- What the admin page keeps: settings by name (the key that its tokens are made with, saved views), and who did what. A few
+-- rows, which no job touches.
+CREATE TABLE dbjobs.setting (
+    name        text COLLATE "C" PRIMARY KEY,
+    value       text NOT NULL,
+    changed_at  timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+
+-- Only ever appended. The key is in the order of time, and serves list_audit.
+CREATE TABLE dbjobs.audit (
+    id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    at          timestamptz NOT NULL DEFAULT clock_timestamp(),
+    actor       text NOT NULL,
+    action      text NOT NULL,
+    target      text NOT NULL,
+    outcome     text NOT NULL,          -- done, refused or failed
+    details     text NOT NULL           -- JSON
+);

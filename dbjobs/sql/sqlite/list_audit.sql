@@ -1,0 +1,6 @@
+-- The newest first. The primary key serves it.
+SELECT id, at, actor, action, target, outcome, details
+FROM dbjobs_audit
+WHERE id < :before_id
+ORDER BY id DESC
+LIMIT :limit;
