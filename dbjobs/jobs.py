@@ -586,6 +586,11 @@ class Jobs(ApiCalls, TransientCalls, NotifierCalls):
         template, _ = self._row(known, None, options, checked=False)
         return [self._with_request(known, template, request) for request in requests]
 
+    def _is_home_of(self, context: JobContext) -> bool:
+        """False for a job of another database, or of another schema: what it enqueues here is not its child."""
+        home = context.home
+        return not isinstance(home, Jobs) or home is self or (home.url, home.schema) == (self.url, self.schema)
+
     def _row(
         self, wanted: Any, request: Any, options: Mapping[str, Any], *, checked: bool = True, where: str | None = None
     ) -> tuple[NewJob, tuple[Parent, ...]]:
@@ -593,7 +598,7 @@ class Jobs(ApiCalls, TransientCalls, NotifierCalls):
         job = command.template
         parents: tuple[Parent, ...] = ()
         parent = current_job.get()
-        if parent is not None:
+        if parent is not None and self._is_home_of(parent):
             options = _inherited(parent, job, options)
         if options:
             where = where or f"enqueue of {command.name!r}"
