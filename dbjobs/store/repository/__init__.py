@@ -7,6 +7,8 @@ have ``fetch``. Statements that belong in one transaction are combined in ``enqu
 
 from dbjobs.store.repository.admin import (
     AuditEntry,
+    drop_audit,
+    drop_settings,
     get_setting,
     insert_audit,
     keep_setting,
@@ -142,7 +144,9 @@ __all__ = [
     "current_month",
     "database_time",
     "discard_jobs",
+    "drop_audit",
     "drop_batches",
+    "drop_settings",
     "execute_jobs",
     "explain_job",
     "find_cancel_requests",
