@@ -24,6 +24,7 @@ from dbjobs.admin.inputs import body_of, bounded, check_query, fields_of, form_o
 from dbjobs.admin.live import Live
 from dbjobs.admin.operations import Operation
 from dbjobs.admin.page import Show
+from dbjobs.admin.place import Place
 from dbjobs.admin.settings import AdminOptions, AdminSettings, make_settings
 from dbjobs.admin.shell import Shell, base_of, path_of, say, static_version
 from dbjobs.admin.tokens import Keeper
@@ -76,6 +77,7 @@ class Admin:
             *(Route(path, self._served(self._showing(show, verb))) for page in PAGES for path, verb, show in page.all),
         ]
         self.application = Starlette(routes=routes, exception_handlers={404: self._nowhere, 405: self._nowhere})
+        self.application.add_middleware(Place)
         self.application.add_middleware(Headers)
 
     # --- who asks -------------------------------------------------------------------------------

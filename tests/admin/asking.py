@@ -30,7 +30,10 @@ def admin(jobs: Jobs, **options: Any) -> Admin:
 
 
 def asking(
-    app: Callable[..., Any], *, client: tuple[str, int] | None = ("127.0.0.1", 4321), base: str = "http://localhost:8000"
+    app: Callable[..., Any],
+    *,
+    client: tuple[str, int] | None = ("127.0.0.1", 4321),
+    base: str = "http://localhost:8000",
 ) -> httpx.AsyncClient:
     """A client of the application, which sees this peer."""
 
