@@ -15,7 +15,8 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from dbjobs.admin import failures, forgery
+from dbjobs import __version__
+from dbjobs.admin import failures, forgery, openapi
 from dbjobs.admin.call import Call, NotFound, shown
 from dbjobs.admin.contents import API, PAGES
 from dbjobs.admin.door import Door
@@ -69,6 +70,8 @@ class Admin:
             Route("/login", self.door.login, methods=["POST"]),
             Route("/logout", self._served(self.door.leave), methods=["POST"]),
             Route("/live", self._served(self._listening), methods=["GET"]),
+            Route("/api", self._served(self._api_in_words)),
+            Route("/api/openapi.json", self._served(self._document)),
             *(self._api_route(operation) for operation in self.operations),
             *(
                 Route(f"/act/{name}", self._served(self._acting(operation)), methods=["POST"])
@@ -200,6 +203,14 @@ class Admin:
                     outcome=outcome,
                     details=_short(details),
                 )
+
+    async def _api_in_words(self, call: Call) -> Response:
+        call.need("view")
+        return await call.render("api.html", title="API", groups=openapi.in_words(self.operations))
+
+    async def _document(self, call: Call) -> Response:
+        call.need("view")
+        return self._answer(openapi.document(self.operations, title=self.settings.title, version=__version__))
 
     def _answer(self, answer: Any) -> Response:
         if isinstance(answer, Response):
