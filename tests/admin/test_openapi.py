@@ -15,33 +15,15 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from dbjobs import JobContext, Jobs, Schedule
+from dbjobs import Jobs
 from tests.admin.asking import OPERATIONS, PATHS, ROOT, TOKENS, admin, asking
+from tests.admin.filling import filled
 from tests.admin.serving import served
 
 pytestmark = pytest.mark.once
 # Of each operation: most of the time goes into making them.
 EXAMPLES = 3
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
-
-
-async def filled(jobs: Jobs) -> None:
-    """Something to answer with, for most operations."""
-
-    @jobs.command(retry_limit=0)
-    async def work(what: str, job: JobContext) -> str:
-        job.log("a line")
-        if what == "fail":
-            raise RuntimeError("no")
-        return what
-
-    async with jobs.start():
-        for what in ("a", "fail"):
-            ref = await jobs.enqueue(work, what, tag="t", batch_id="b", ref_id=what)
-            await jobs.wait(ref, timeout=20)
-        await jobs.enqueue(work, "later", run_after=3600, worker="lane")
-        await jobs.schedules.put("hourly", Schedule.every(3600), work, "x")
-        await jobs.queues.pause("mail")
 
 
 async def test_the_document_tells_of_every_operation(jobs: Jobs) -> None:
