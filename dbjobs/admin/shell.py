@@ -38,6 +38,12 @@ def root_of(request: Request) -> str:
     return "../" * (path_of(request).count("/") - 1) or "./"
 
 
+def base_of(request: Request) -> str:
+    """Our root as the browser has called it, as far as the server or its proxy tells."""
+    path = path_of(request)
+    return str(request.url.replace(query="", fragment="")).removesuffix(quote(path)).rstrip("/") + "/"
+
+
 @cache
 def static_version(name: str) -> str:
     """Changes with the file."""
@@ -118,14 +124,23 @@ class Shell:
         response.headers["content-length"] = str(len(response.body))
         return response
 
-    async def failure(self, call: Call | None, request: Request, status: int, title: str, message: str) -> Response:
-        """A page that says what went wrong; without navigation where nobody was let in."""
+    async def failure(
+        self,
+        call: Call | None,
+        request: Request,
+        status: int,
+        title: str,
+        message: str,
+        headers: Mapping[str, str] | None = None,
+        back: str | None = None,
+    ) -> Response:
+        """A page that says what went wrong, without navigation; with a form for a token if ``back`` is given."""
         context: dict[str, Any] = {
-            "title": title, "message": message, "status": status, "root": root_of(request),
+            "title": title, "message": message, "status": status, "root": root_of(request), "back": back,
             "static": lambda name: f"{root_of(request)}static/{name}?v={static_version(name)}",
         }  # fmt: skip
         text = await self.templates.get_template("failure.html").render_async(context, call=call)
-        return HTMLResponse(text, status_code=status)
+        return HTMLResponse(text, status_code=status, headers=dict(headers or {}))
 
 
 def say(response: Response, message: str, *, failed: bool = False) -> None:
