@@ -184,6 +184,19 @@ class HandlerProcessError(DbjobsError):
     """The process of a handler ended or could not start, or its error could not be brought over as it was."""
 
 
+class NotDelivered(DbjobsError):
+    """Raised by a notifier: the target of a ``reply_to`` has not taken the notice.
+
+    Args:
+        message: shows no secret; it is kept in the error list of the delivery.
+        final: there is no point in trying again.
+    """
+
+    def __init__(self, message: str, *, final: bool = False) -> None:
+        super().__init__(message)
+        self.final = final
+
+
 class Cancel(DbjobsError):
     """Raised by a handler: end this job for good, as cancelled.
 

@@ -29,7 +29,7 @@ from dbjobs.errors import DbjobsError
 from dbjobs.jobs import Jobs
 from dbjobs.store import repository
 
-# A form or a JSON body of the page.
+# A form (read by python-multipart) or a JSON body of the page.
 MOST_BYTES = 2_000_000
 Serve = Callable[[Call], Awaitable[Response]]
 

@@ -143,3 +143,10 @@ def milliseconds(value: float | None) -> str:
     if value < 10:
         return f"{value:.2g} ms" if value >= 0.01 else "under 0.01 ms"
     return f"{value:.0f} ms" if value < 1000 else lasting(value / 1000)
+
+
+def share(progress: float | None, estimate: float | None = None) -> str:
+    """How far a job is; ``~40%`` is an estimate; empty if neither is known."""
+    if progress is not None:
+        return f"{progress:.0%}"
+    return "" if estimate is None else f"~{estimate:.0%}"

@@ -6,7 +6,17 @@ from collections.abc import Iterator
 
 from dbjobs.cli.connection import find, opened, run
 from dbjobs.cli.options import DEFAULT_SCHEMA, AsJson, Reference, Schema, Url
-from dbjobs.cli.output import STATE_STYLES, clean, milliseconds, moment, one_line, pretty, write, write_json
+from dbjobs.cli.output import (
+    STATE_STYLES,
+    clean,
+    milliseconds,
+    moment,
+    one_line,
+    pretty,
+    share,
+    write,
+    write_json,
+)
 from dbjobs.models import Job, JobState
 from dbjobs.wording import lasting
 
@@ -22,11 +32,12 @@ def show(reference: Reference, url: Url = None, schema: Schema = DEFAULT_SCHEMA,
 async def _show(reference: str, url: str | None, schema: str, as_json: bool) -> None:
     async with opened(url, schema) as jobs:
         job = await find(jobs, reference)
+        estimate = (await jobs.estimates([job])).get(job.id) if not as_json else None
     if as_json:
         write_json(job, indent=2)
         return
     write(f"job {job.id}  {one_line(job.command)}  {job.state}", STATE_STYLES.get(job.state))
-    facts = [(name, value) for name, value in _facts(job) if value]
+    facts = [(name, value) for name, value in _facts(job, estimate) if value]
     width = max(len(name) for name, _ in facts)
     for name, value in facts:
         write(f"  {name.ljust(width)}  {one_line(value)}")
@@ -51,7 +62,7 @@ async def _show(reference: str, url: str | None, schema: str, as_json: bool) -> 
         write(f"to run it again: dbjobs requeue {job.id}")
 
 
-def _facts(job: Job) -> Iterator[tuple[str, str]]:
+def _facts(job: Job, estimate: float | None) -> Iterator[tuple[str, str]]:
     yield "queue", job.queue
     yield "worker", job.worker or ""
     yield "priority", str(job.priority) if job.priority else ""
@@ -76,7 +87,7 @@ def _facts(job: Job) -> Iterator[tuple[str, str]]:
     yield "retry limit", str(job.retry_limit)
     yield "timeout", lasting(job.timeout_seconds) if job.timeout_seconds else "none"
     yield "node", str(job.node_id or "")
-    yield "progress", "" if job.progress is None else f"{job.progress:.0%}"
+    yield "progress", share(job.progress, estimate)
     yield "status", job.status or ""
     yield "error", job.error or ""
 

@@ -40,8 +40,8 @@ CALM_ROUNDS = 8
 # What no loop and none of the traffic's calls asks for: people do, and what makes and drops tables.
 ASKED_BY_PEOPLE = {
     "count_live", "explain_job", "find_jobs", "find_risks", "find_stranded", "get_batch", "list_batch", "list_jobs",
-    "list_logs", "list_queues", "list_rollups", "list_stats", "list_tagged", "list_workers", "oldest_queued",
-    "oldest_stat", "server_version", "sum_stats",
+    "list_logs", "list_queues", "list_rollups", "list_stats", "list_tagged", "list_workers", "mean_runs",
+    "oldest_queued", "oldest_stat", "server_version", "sum_stats",
 }  # fmt: skip
 MAKING_TABLES = {
     "has_schema", "schema_version", "make_schema", "lock_schema", "record_version", "make_partition", "drop_partition",

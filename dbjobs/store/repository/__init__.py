@@ -36,6 +36,7 @@ from dbjobs.store.repository.claims import (
 from dbjobs.store.repository.dependencies import Told, find_dependency_work, release_children, resolve_children
 from dbjobs.store.repository.due import find_expired, next_due, promote_jobs
 from dbjobs.store.repository.enqueue import (
+    add_delivery_refs,
     add_dependencies,
     add_queues,
     add_refs,
@@ -68,7 +69,7 @@ from dbjobs.store.repository.outcomes import (
     requeue_jobs,
     retry_jobs,
 )
-from dbjobs.store.repository.reading import find_live, get_jobs, list_jobs
+from dbjobs.store.repository.reading import find_live, get_jobs, get_reply_to, list_jobs
 from dbjobs.store.repository.reports import insert_logs, list_logs, update_progress
 from dbjobs.store.repository.requests import (
     fold_request_hour,
@@ -82,6 +83,7 @@ from dbjobs.store.repository.requests import (
 from dbjobs.store.repository.rollups import (
     list_rollups,
     list_workers,
+    mean_runs,
     read_clock,
     sample_waits,
     take_rollups,
@@ -121,6 +123,7 @@ __all__ = [
     "TaskRow",
     "Told",
     "Wanted",
+    "add_delivery_refs",
     "add_dependencies",
     "add_queues",
     "add_refs",
@@ -160,6 +163,7 @@ __all__ = [
     "forget_refs",
     "get_batch",
     "get_jobs",
+    "get_reply_to",
     "get_request",
     "get_setting",
     "hand_back_jobs",
@@ -187,6 +191,7 @@ __all__ = [
     "list_tasks",
     "list_workers",
     "may_vacuum",
+    "mean_runs",
     "next_due",
     "notify",
     "oldest_queued",

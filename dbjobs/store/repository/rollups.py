@@ -134,6 +134,17 @@ def _rollup(row: Row) -> Rollup:
     return Rollup(period, starts, counter, (queue, command, worker), sums)
 
 
+async def mean_runs(db: Fetcher, bound: int) -> tuple[float | None, dict[tuple[str, str], tuple[float, float]]]:
+    """The clock (None if nothing was counted yet), and by (command, worker or '') how many attempts took how many ms.
+
+    Args:
+        bound: rows of minutes, of hours and of days that are read, the newest.
+    """
+    rows = await db.fetch("mean_runs", bound=bound)
+    means = {(command, worker): (float(runs), float(run_ms)) for command, worker, runs, run_ms, _ in rows}
+    return (float(rows[0][4]) if rows else None), means
+
+
 async def sample_waits(db: Fetcher, ids: Sequence[int]) -> dict[int, float]:
     """Milliseconds that these jobs could run before they started, where that is known."""
     return {row[0]: float(row[1]) for row in await db.fetch("sample_waits", ids=ids)}

@@ -27,6 +27,7 @@ ASKED = (
     "list_workers",
     "list_rollups",
     "sum_stats",
+    "mean_runs",
     "take_rollups",
 )
 KNOWN = frozenset(Directive._fields)
