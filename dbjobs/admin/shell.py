@@ -72,6 +72,7 @@ class Shell:
             when=wording.when,
             percent=wording.percent,
             bytes=wording.size,
+            quoted=wording.quoted,
         )
         self.templates.globals.update(charts=charts, pretty=pretty)
 
