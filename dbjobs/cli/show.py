@@ -6,17 +6,7 @@ from collections.abc import Iterator
 
 from dbjobs.cli.connection import find, opened, run
 from dbjobs.cli.options import DEFAULT_SCHEMA, AsJson, Reference, Schema, Url
-from dbjobs.cli.output import (
-    STATE_STYLES,
-    clean,
-    milliseconds,
-    moment,
-    one_line,
-    pretty,
-    share,
-    write,
-    write_json,
-)
+from dbjobs.cli.output import STATE_STYLES, clean, milliseconds, moment, one_line, pretty, share, write, write_json
 from dbjobs.models import Job, JobState
 from dbjobs.wording import lasting
 

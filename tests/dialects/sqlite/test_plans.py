@@ -26,8 +26,8 @@ ASKED = (
     "sample_waits",
     "list_workers",
     "list_rollups",
-    "sum_stats",
     "mean_runs",
+    "sum_stats",
     "take_rollups",
 )
 KNOWN = frozenset(Directive._fields)
