@@ -70,6 +70,7 @@ class Shell:
             when=wording.when,
             percent=wording.percent,
             bytes=wording.size,
+            quoted=wording.quoted,
         )
         self.templates.globals.update(charts=charts, quoted=quoted, compact=compact, pretty=pretty)
 
