@@ -46,6 +46,7 @@ from dbjobs.store.repository.enqueue import (
     find_ends,
     find_parents,
     find_refs,
+    find_runs,
     insert_jobs,
     notify,
 )
@@ -152,6 +153,7 @@ __all__ = [
     "find_ready_queues",
     "find_refs",
     "find_risks",
+    "find_runs",
     "find_stranded",
     "find_unknown",
     "finish_jobs",
