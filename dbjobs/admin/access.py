@@ -40,11 +40,11 @@ def with_token(token: str, tokens: Mapping[str, frozenset[Verb]]) -> Visitor | N
 
 def is_local(request: Request) -> bool:
     """A peer on this machine that called the page by a name of this machine, with no proxy in between."""
-    if request.client is None or not _loopback(request.client.host):
+    if request.client is None or not is_loopback(request.client.host):
         return False
     if any(name in request.headers for name in FORWARDING):
         return False
-    return _loopback(host_of(request))
+    return is_loopback(host_of(request))
 
 
 def host_of(request: Request) -> str:
@@ -58,7 +58,8 @@ def host_of(request: Request) -> str:
     return host.rpartition(":")[0] if ":" in host else host
 
 
-def _loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether a name or an address is this machine's own, reached by no other."""
     if host == "localhost":
         return True
     try:

@@ -35,7 +35,8 @@ def find(
 ) -> None:
     """Find jobs, live and finished, by any of their columns.
 
-    All terms must fit: state=failed 'command^=send_' 'attempt>1' 'created_at>=2h' 'error~timed out'. Newest first.
+    All terms must fit: 'state:failed command:send_* attempts:>1 since:2h error:"timed out" -tag:test', the language of
+    the admin page, or state=failed 'command^=send_' 'attempt>1' 'error~timed out'. Newest first.
     --json writes one object a line.
     """
     run(_find(terms or [], url, schema, limit, before, seconds, as_json))
@@ -57,11 +58,12 @@ async def _find(
             before = found.before_id
             if found.complete or len(jobs_found) >= limit or left == 0:
                 break
+        estimates = {} if as_json else await jobs.estimates(jobs_found)
     if as_json:
         for summary in jobs_found:
             write_json(summary)
     else:
-        show_page(jobs_found)
+        show_page(jobs_found, estimates)
     if not found.complete:
         typer.echo(f"looked back to {moment(found.reached_at)}; further back: --before {found.before_id}", err=True)
 

@@ -214,7 +214,7 @@ class Flusher:
             agent = self._agent(seen.user_agent)
             month = f"{at:%Y%m}"
             try:
-                row = _row(at, seen, agent)
+                row = row_of(at, seen, agent)
                 self._rollup.add(sums.setdefault(month, {}), f"{at:%Y-%m-%d %H}:00:00", seen, agent)
             except Exception:  # the application's own function has made it something that is no record
                 self._counts.failed += 1
@@ -307,7 +307,7 @@ def _is_known(error: Exception) -> bool:
     return isinstance(error, DatabaseError)
 
 
-def _row(at: datetime, seen: Seen, agent: Agent) -> tuple[Any, ...]:
+def row_of(at: datetime, seen: Seen, agent: Agent) -> tuple[Any, ...]:
     """A row of ``request_log``."""
     rest: dict[str, Any] = {name: value for name in META if (value := getattr(seen, name, None))}
     rest |= {name: value for name, value in agent._asdict().items() if value is not None}

@@ -30,6 +30,8 @@ def test_programs_that_are_started_by_name_exist() -> None:
     started = {
         name for file in FILES for name in re.findall(r'"-m", "(benchmarks[\w.]+)"', file.read_text(encoding="utf-8"))
     }
-    assert started == {"benchmarks.ours.worker", "benchmarks.soak.app", "benchmarks.soak.schedules"}
+    assert started == {
+        "benchmarks.ours.worker", "benchmarks.pages.watching", "benchmarks.soak.app", "benchmarks.soak.schedules",
+    }  # fmt: skip
     for name in started:
         assert (FOLDER.parent / Path(*name.split("."))).with_suffix(".py").is_file()

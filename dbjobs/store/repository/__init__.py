@@ -38,6 +38,7 @@ from dbjobs.store.repository.claims import (
 from dbjobs.store.repository.dependencies import Told, find_dependency_work, release_children, resolve_children
 from dbjobs.store.repository.due import find_expired, next_due, promote_jobs
 from dbjobs.store.repository.enqueue import (
+    add_delivery_refs,
     add_dependencies,
     add_queues,
     add_refs,
@@ -51,6 +52,7 @@ from dbjobs.store.repository.enqueue import (
     notify,
 )
 from dbjobs.store.repository.explaining import explain_job
+from dbjobs.store.repository.families import MonthCount, Relative, count_months, list_family
 from dbjobs.store.repository.nodes import (
     bury_node,
     find_cancel_requests,
@@ -71,7 +73,8 @@ from dbjobs.store.repository.outcomes import (
     requeue_jobs,
     retry_jobs,
 )
-from dbjobs.store.repository.reading import find_live, get_jobs, list_jobs
+from dbjobs.store.repository.pulse import Pulse, pulse, pulse_jobs
+from dbjobs.store.repository.reading import find_live, get_jobs, get_reply_to, list_jobs
 from dbjobs.store.repository.reports import insert_logs, list_logs, update_progress
 from dbjobs.store.repository.requests import (
     fold_request_hour,
@@ -85,6 +88,7 @@ from dbjobs.store.repository.requests import (
 from dbjobs.store.repository.rollups import (
     list_rollups,
     list_workers,
+    mean_runs,
     read_clock,
     sample_waits,
     take_rollups,
@@ -102,7 +106,9 @@ from dbjobs.store.repository.settings import (
     list_queue_settings,
     list_queues,
     list_stats,
+    oldest_stat,
     set_queue,
+    sum_stats,
 )
 from dbjobs.store.repository.tasks import (
     TaskRow,
@@ -119,9 +125,13 @@ __all__ = [
     "PUSHED",
     "AuditEntry",
     "Fetcher",
+    "MonthCount",
+    "Pulse",
+    "Relative",
     "TaskRow",
     "Told",
     "Wanted",
+    "add_delivery_refs",
     "add_dependencies",
     "add_queues",
     "add_refs",
@@ -131,6 +141,7 @@ __all__ = [
     "claim_jobs",
     "claim_lanes",
     "count_live",
+    "count_months",
     "current_month",
     "database_time",
     "discard_jobs",
@@ -164,6 +175,7 @@ __all__ = [
     "forget_refs",
     "get_batch",
     "get_jobs",
+    "get_reply_to",
     "get_request",
     "get_setting",
     "hand_back_jobs",
@@ -175,6 +187,7 @@ __all__ = [
     "insert_task",
     "keep_setting",
     "list_audit",
+    "list_family",
     "list_jobs",
     "list_late_ends",
     "list_logs",
@@ -191,11 +204,15 @@ __all__ = [
     "list_tasks",
     "list_workers",
     "may_vacuum",
+    "mean_runs",
     "next_due",
     "notify",
     "oldest_queued",
     "oldest_request_hour",
+    "oldest_stat",
     "promote_jobs",
+    "pulse",
+    "pulse_jobs",
     "put_setting",
     "read_clock",
     "register_node",
@@ -210,6 +227,7 @@ __all__ = [
     "server_version",
     "set_queue",
     "skip_lanes",
+    "sum_stats",
     "take_rollups",
     "take_worker",
     "update_progress",
