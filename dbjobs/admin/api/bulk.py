@@ -13,6 +13,7 @@ from dbjobs.admin.operations import Done, Operations
 from dbjobs.bulk import BOUND, BulkAction
 from dbjobs.commands.options import MAX_ID
 from dbjobs.inspect.meaning import search_of
+from dbjobs.wording import counted
 
 OPERATIONS = Operations("bulk actions")
 # Where the environment is production, an action on more jobs than this asks for its name.
@@ -181,7 +182,8 @@ async def start_bulk(call: Call, asked: AskStart) -> Started:
         made = await call.jobs.bulk.preview(asked.action, seconds=PREVIEW_SECONDS, **search_of(asked.q, now=asked.at))
         wanted = _confirmation(call, made.count, made.exact)
         if wanted is not None:
-            raise Refused(f"this reaches more than {CONFIRM_ABOVE} jobs in {wanted}: give its name as environment")
+            many = counted(CONFIRM_ABOVE, "job")
+            raise Refused(f"this reaches more than {many} in {wanted}: give its name as environment")
     ref = await call.jobs.bulk.start(
         asked.action, name=asked.name, words=asked.q, rate=asked.rate, started_by=call.visitor.name,
         before_id=asked.before_id, at=asked.at, **search_of(asked.q, now=asked.at),
