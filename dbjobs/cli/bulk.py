@@ -107,7 +107,7 @@ async def _act(
             if as_json:
                 write_json(made)
                 return
-            show_page(made.samples, {})
+            show_page(list(made.samples), {})
             least = "" if made.exact else "at least "
             done = "cancelled" if action == "cancel" else "queued again"
             write(f"{least}{counted(made.count, 'job')} would be {done}; nothing was changed")

@@ -43,9 +43,10 @@ class Registry:
 
     Attributes:
         users: resolves the ``user_id`` of jobs; None without a resolver.
-        internal: an async command of dbjobs itself: every node runs it that runs any, and nothing tells of it.
-        built_in: names of the commands that every node has of itself. They are claimed apart from the application's
-            (``engine.built_in``), and stand in none of the lists below.
+        internal: an async command of dbjobs itself, whose jobs stand in the application's queues: every node runs it
+            that runs any, and nothing tells of it.
+        built_in: names of commands that every node has. Their jobs stand in a queue of their own and are claimed
+            apart from the application's (``engine.built_in``); they are in none of the lists below.
     """
 
     users: UserSource | None = None
@@ -291,21 +292,22 @@ class Registry:
 
     def runnable(self) -> list[str]:
         """Names, with versions, of the commands that this process has handlers for."""
-        return [command.name for command in self._runnable()]
+        return [
+            name
+            for name, command in [*self._commands.items()]
+            if command.handler is not None and name not in self.built_in
+        ]
 
     def runnable_commands(self) -> list[Command]:
         """Those commands, and with them the internal one; safe in any thread."""
-        commands = self._runnable()
-        if commands and self.internal is not None:
-            commands.append(self._fitting(self.internal, commands))
-        return commands
-
-    def _runnable(self) -> list[Command]:
-        return [
+        commands = [
             command
             for command in [*self._commands.values()]
             if command.handler is not None and command.name not in self.built_in
         ]
+        if commands and self.internal is not None:
+            commands.append(self._fitting(self.internal, commands))
+        return commands
 
     def _fitting(self, internal: Command, commands: Sequence[Command]) -> Command:
         """The internal command as one of a kind that is claimed anyway: each kind costs a claim of its own."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 from playwright.async_api import Page, expect
 from starlette.applications import Starlette
@@ -40,8 +38,8 @@ async def test_a_drained_node_finishes_what_it_runs_and_claims_nothing_more(url:
         assert (await api.post("/nodes/drain", json={"id": node["id_text"]})).status_code == 200
         later = await one.enqueue("work", "now")
 
-        async def shown() -> Any:
-            return (await api.get("/nodes")).json()["nodes"][0]["state"]
+        async def shown() -> str:
+            return str((await api.get("/nodes")).json()["nodes"][0]["state"])
 
         async def draining() -> bool:
             return await shown() == "draining"
