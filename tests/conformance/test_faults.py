@@ -91,7 +91,10 @@ TRANSFER = {
 
 
 # The admin page asks for these.
-ADMIN = {"get_setting", "insert_audit", "keep_setting", "list_audit", "put_setting"}
+ADMIN = {
+    "drop_audit", "drop_settings", "find_heads", "find_runs", "get_setting", "insert_audit", "keep_setting", "list_audit",
+    "put_setting",
+}  # fmt: skip
 EXEMPT = ADMIN | ASKED_BY_PEOPLE | MAKING_TABLES | REQUEST_LOG | PARTS | SELDOM | TRANSFER
 # Only there.
 POSTGRES_ALONE = {"vacuum"}
