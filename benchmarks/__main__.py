@@ -14,11 +14,12 @@ from benchmarks.scenarios import SCENARIOS
 from benchmarks.server import NoServer
 from benchmarks.soak.run import main as soak
 from benchmarks.soak.schedules import main as schedules
+from benchmarks.transfer import main as transfer
 
 
 def main() -> None:
     """Parse the arguments, measure, print; the exit code is 1 if dbjobs failed in a scenario."""
-    apart = {"soak": soak, "schedules": schedules, "pages": pages}
+    apart = {"soak": soak, "schedules": schedules, "transfer": transfer, "pages": pages}
     if sys.argv[1:2] and sys.argv[1] in apart:
         try:
             sys.exit(0 if apart[sys.argv[1]](sys.argv[2:]) else 1)
@@ -53,8 +54,8 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m benchmarks",
         description=__doc__,
         epilog=f"scenarios:\n{listed}\n\n'python -m benchmarks soak --help' and "
-        "'python -m benchmarks schedules --help' tell of two runs that measure no rate, and "
-        "'python -m benchmarks pages --help' of the admin page at a million jobs.",
+        "'python -m benchmarks schedules --help' tell of two runs that measure no rate, 'python -m benchmarks transfer "
+        "--help' of one that moves jobs, 'python -m benchmarks pages --help' of the admin page beside a million jobs.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("scenario", nargs="*", help="which ones (default: all)")

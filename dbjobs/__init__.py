@@ -1,6 +1,7 @@
 """dbjobs: durable background jobs in the database you already have."""
 
 from dbjobs.asgi.response import ApiResponse
+from dbjobs.batches import Batch
 from dbjobs.commands.registry import Command
 from dbjobs.context import JobContext
 from dbjobs.engine.transient.run import Run
@@ -19,6 +20,7 @@ from dbjobs.errors import (
     JobFailed,
     MissingDriver,
     MissingPermission,
+    NotDelivered,
     NotRunning,
     NotStored,
     PayloadTooLarge,
@@ -36,12 +38,15 @@ from dbjobs.errors import (
     WorkersStopped,
     WrongLoop,
 )
-from dbjobs.graphs import Batch, Graph, GraphJob
+from dbjobs.graphs import Graph, GraphJob
 from dbjobs.inspect.conditions import JobSearch, Where
-from dbjobs.inspect.numbers import Counts, NodeStat, Spread, Stat, WorkerStat, WorkerStats
+from dbjobs.inspect.numbers import Counts, NodeStat, Stat, WorkerStat, WorkerStats
+from dbjobs.inspect.periods import Bucket, Series
 from dbjobs.inspect.reasons import Explanation, Reason, ReasonCode
 from dbjobs.inspect.search import Found
+from dbjobs.inspect.spreads import Spread
 from dbjobs.inspect.workers import WorkerAdmin
+from dbjobs.job_log import JobLogHandler
 from dbjobs.jobs import Jobs
 from dbjobs.log_filter import JobFilter
 from dbjobs.models import (
@@ -70,6 +75,7 @@ from dbjobs.models import (
     SubmitOptions,
     TaskOptions,
 )
+from dbjobs.notifications import DeliveryOptions, Notifier, ReplyTo
 from dbjobs.schedule import Schedule
 from dbjobs.scheduled import ScheduledTask, TaskRun
 from dbjobs.transaction import Transaction
@@ -86,6 +92,7 @@ __all__ = [
     "Backoff",
     "Batch",
     "BatchProgress",
+    "Bucket",
     "Cancel",
     "Command",
     "CommandOptions",
@@ -93,6 +100,7 @@ __all__ = [
     "DatabaseError",
     "DatabaseUnavailable",
     "DbjobsError",
+    "DeliveryOptions",
     "EnqueueManyOptions",
     "EnqueueOptions",
     "Explanation",
@@ -109,6 +117,7 @@ __all__ = [
     "JobError",
     "JobFailed",
     "JobFilter",
+    "JobLogHandler",
     "JobOptions",
     "JobRef",
     "JobSearch",
@@ -120,8 +129,10 @@ __all__ = [
     "MissingPermission",
     "NodeInfo",
     "NodeStat",
+    "NotDelivered",
     "NotRunning",
     "NotStored",
+    "Notifier",
     "PayloadTooLarge",
     "QueueInfo",
     "QuickRetry",
@@ -130,6 +141,7 @@ __all__ = [
     "RecurringOptions",
     "RefIdBusy",
     "RefIdExists",
+    "ReplyTo",
     "RetryAfter",
     "Run",
     "RunCancelled",
@@ -141,6 +153,7 @@ __all__ = [
     "ScheduledTask",
     "SchemaTooNew",
     "SchemaTooOld",
+    "Series",
     "Spread",
     "Stat",
     "SubmitOptions",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
+from typing import Any
 
 
 class DbjobsError(Exception):
@@ -116,6 +118,26 @@ class SchemaTooOld(DatabaseError):
     """The tables are missing or of an older release and automatic migration is off."""
 
 
+class JobsMoved(SchemaTooNew):
+    """The jobs of these tables have been moved to another database, or are on their way out or in."""
+
+
+class TransferRefused(DbjobsError):
+    """A transfer was not begun, or not gone on with: something of either database must change first."""
+
+
+class TransferMismatch(DbjobsError):
+    """A transfer has copied everything, and source and target are not the same: one of them has been changed meanwhile.
+
+    Args:
+        reports: what was compared, table by table (see ``Transferred.tables``).
+    """
+
+    def __init__(self, message: str, reports: Sequence[Any] = ()) -> None:
+        super().__init__(message)
+        self.reports = tuple(reports)
+
+
 # --- the life of an attempt ---------------------------------------------------------------------
 
 
@@ -182,6 +204,19 @@ class WorkersStopped(DbjobsError):
 
 class HandlerProcessError(DbjobsError):
     """The process of a handler ended or could not start, or its error could not be brought over as it was."""
+
+
+class NotDelivered(DbjobsError):
+    """Raised by a notifier: the target of a ``reply_to`` has not taken the notice.
+
+    Args:
+        message: shows no secret; it is kept in the error list of the delivery.
+        final: there is no point in trying again.
+    """
+
+    def __init__(self, message: str, *, final: bool = False) -> None:
+        super().__init__(message)
+        self.final = final
 
 
 class Cancel(DbjobsError):

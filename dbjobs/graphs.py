@@ -1,15 +1,12 @@
-"""Jobs that depend on each other, stored together: ``jobs.graph()`` and ``jobs.batch(...)``."""
+"""Jobs that depend on each other, stored together: ``jobs.graph()``."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any, Generic, Self, Unpack, overload
 
-from msgspec.structs import replace
-
 from dbjobs.client.client import Client
-from dbjobs.commands.registry import Registry
 from dbjobs.context import (
     AsyncBare,
     AsyncBareClass,
@@ -25,15 +22,10 @@ from dbjobs.context import (
     R,
 )
 from dbjobs.errors import InvalidOption, NotRunning
-from dbjobs.models import BatchProgress, JobOptions, JobRef, ResponseT
-from dbjobs.store import repository
+from dbjobs.models import JobOptions, JobRef, ResponseT
 from dbjobs.store.records import NewJob
 from dbjobs.store.transactions.enqueueing import Parent
 from dbjobs.store.transactions.graphing import Planned
-from dbjobs.wording import counted
-
-# Jobs of one batch with a callback, which waits for each of them.
-MOST_MEMBERS = 10_000
 
 MakeRow = Callable[..., tuple[NewJob, tuple[Parent, ...]]]
 
@@ -274,93 +266,3 @@ def in_order(jobs: Sequence[GraphJob[Any]]) -> list[GraphJob[Any]]:
                     "graph: jobs depend on each other in a circle: " + " after ".join(map(repr, circle))
                 )
     return ordered
-
-
-class Batch(Graph):
-    """Jobs that are counted together. ``await`` it for the counts; its block stores members, and their one callback.
-
-    Attributes:
-        batch_id: what its jobs have in common.
-    """
-
-    def __init__(
-        self,
-        client: Client,
-        registry: Registry,
-        make_row: MakeRow,
-        batch_id: str,
-        callback: Any,
-        connection: Any,
-        *,
-        cancel: Callable[..., Any],
-        requeue: Callable[..., Any],
-    ) -> None:
-        super().__init__(client, make_row, connection, where="batch.add")
-        self.batch_id = batch_id
-        self._registry = registry
-        self._callback = None if callback is None else registry.find(callback)
-        self._cancel = cancel
-        self._requeue = requeue
-        self._callback_ref: JobRef[Any] | None = None
-        self._refuses_existing = True  # or members could be added to a batch whose callback has run
-
-    def __await__(self) -> Generator[Any, Any, BatchProgress | None]:
-        return self.progress().__await__()
-
-    async def progress(self) -> BatchProgress | None:
-        """Its counts; None if no job was ever stored with this batch_id."""
-        return await repository.get_batch(self._client.db, self.batch_id)
-
-    async def cancel(self, *, reason: str = "cancelled") -> int:
-        """Cancel its jobs that have not ended (the callback then runs); how many it reached."""
-        reached: int = await self._cancel(batch_id=self.batch_id, reason=reason)
-        return reached
-
-    async def requeue(self) -> int:
-        """Run its failed and cancelled jobs again; how many came back. The callback does not run once more."""
-        revived: int = await self._requeue(batch_id=self.batch_id)
-        return revived
-
-    @property
-    def callback_ref(self) -> JobRef[Any] | None:
-        """The job of its callback, after the block; None without one."""
-        return self._callback_ref
-
-    def add(
-        self, command: Any, request: Any = None, /, *, after: Sequence[GraphJob[Any]] = (), **how: Any
-    ) -> GraphJob[Any]:
-        """Add a member (see ``Graph.add``)."""
-        if "batch_id" in how:
-            raise InvalidOption("batch.add: a member has the batch_id of its batch; leave it out")
-        return super().add(command, request, after=after, batch_id=self.batch_id, **how)
-
-    def add_many(self, command: Any, requests: Iterable[Any], /, **how: Any) -> list[GraphJob[Any]]:
-        """Add a member for each request."""
-        return [self.add(command, request, **how) for request in requests]
-
-    @property
-    def _block(self) -> str:
-        return f"batch({self.batch_id!r}) as batch"
-
-    async def _store(self) -> None:
-        if self._callback is None:
-            await super()._store()
-            return
-        if not self._jobs:
-            raise InvalidOption(f"batch {self.batch_id!r}: it has a callback and no jobs, so it would never be done")
-        if len(self._jobs) > MOST_MEMBERS:
-            raise InvalidOption(
-                f"batch {self.batch_id!r}: {counted(len(self._jobs), 'job')}; a batch with a callback has at most "
-                f"{MOST_MEMBERS}: divide it"
-            )
-        request = self.batch_id if self._callback.takes_request else None
-        how = {"ref_id": f"batch:{self.batch_id}", "depends_on_policy": "finished"}
-        row, _ = self._make_row(self._callback, request, how, where=f"callback of batch {self.batch_id!r}")
-        members = list(self._jobs)
-        callback: GraphJob[Any] = GraphJob(self, len(members) + 1, replace(row, batch_id=None), ())
-        self._jobs.append(callback.after(*members))
-        try:
-            await super()._store()
-        finally:
-            self._jobs.pop()
-        self._callback_ref = callback.ref

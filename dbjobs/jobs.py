@@ -8,7 +8,7 @@ import math
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, asynccontextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Any, Literal, Self, TypeVar, Unpack, cast, overload
 
@@ -18,6 +18,7 @@ from msgspec.structs import replace
 from dbjobs.api_calls import ApiCalls
 from dbjobs.asgi.api_jobs import ApiJobs
 from dbjobs.asgi.handlers import REQUEST_TYPE
+from dbjobs.batches import Batch
 from dbjobs.client.client import Client
 from dbjobs.client.sync import SyncJobs
 from dbjobs.commands import options as job_options
@@ -46,15 +47,18 @@ from dbjobs.engine.signals import signalled
 from dbjobs.engine.supervisor import Engine
 from dbjobs.engine.transient.run import Calls
 from dbjobs.errors import InvalidOption, JobFailed, MissingDriver, UnknownJob, WorkersStopped
-from dbjobs.graphs import Batch, Graph
-from dbjobs.inspect import acting, numbers
+from dbjobs.graphs import Graph
+from dbjobs.inspect import acting, numbers, periods
 from dbjobs.inspect import explain as explaining
 from dbjobs.inspect import search as searching
 from dbjobs.inspect.conditions import JobSearch
+from dbjobs.inspect.estimates import Estimates
 from dbjobs.inspect.numbers import By, Stat
+from dbjobs.inspect.periods import Series
 from dbjobs.inspect.reasons import Explanation
 from dbjobs.inspect.search import Found
 from dbjobs.inspect.workers import WorkerAdmin
+from dbjobs.joints import joint_command
 from dbjobs.models import (
     CommandOptions,
     EnqueueManyOptions,
@@ -72,6 +76,7 @@ from dbjobs.models import (
     QuickRetry,
     RecurringOptions,
 )
+from dbjobs.notifications import DeliveryOptions, Notifications
 from dbjobs.queues import QueueAdmin
 from dbjobs.requests import RequestAdmin
 from dbjobs.runs import DEFAULT_MAX_TRANSIENT, RunsAdmin, TransientCalls
@@ -150,10 +155,14 @@ class Jobs(ApiCalls, TransientCalls):
             self._registry.users = Users(user_resolver, in_thread=user_resolver_in_thread)
         self._max_payload_bytes = max_payload_bytes
         self._client = Client(lambda: make_database(url, schema=schema, pool_size=pool_size), migrate=migrate)
+        self._registry.internal = self._joint = joint_command(lambda: self._client)
         self.queues = QueueAdmin(self._client)
         self.schedules = Schedules(self._client, self._registry, self._api, max_payload_bytes)
         self.requests = RequestAdmin(self._client)
         self.workers = WorkerAdmin(self._client)
+        self._estimates = Estimates(self._client)
+        self._notifications = Notifications(self._registry, lambda: self._client)
+        self._client.deliver = self._notifications.deliver
         self.sync = SyncJobs(self)
         self.runs = RunsAdmin(
             lambda: self._client,
@@ -307,6 +316,34 @@ class Jobs(ApiCalls, TransientCalls):
             return function
 
         return register
+
+    def notifier(self, *what: Any, elsewhere: bool = False, **options: Unpack[DeliveryOptions]) -> Any:
+        """Register who tells the ``reply_to`` of jobs how they ended, by the scheme of its text.
+
+        ::
+
+            jobs.notifier(HttpNotifier(secret="$WEBHOOK_SECRET"))   # reply_to="https://..."
+
+            @jobs.notifier("slack")                                 # reply_to="slack:#ops"
+            async def slack(job: Job, target: ReplyTo) -> None: ...
+
+        A job that is enqueued where its scheme is registered gets a delivery: a job of its own that waits for the end
+        of the other one, however that comes, and is then tried again until the notifier has not raised. In all other
+        processes a ``reply_to`` is text that is stored.
+
+        Args:
+            what: schemes, and behind them the notifier (without it this is a decorator); or a notifier that knows its
+                schemes. It is called with ``(job, target)``, plain ones in a thread, and may raise ``NotDelivered``.
+            elsewhere: only other processes can deliver these schemes; jobs that are enqueued here get their deliveries.
+            options: see DeliveryOptions.
+
+        Returns:
+            The notifier itself, unchanged; with schemes alone a decorator.
+
+        Raises:
+            InvalidOption: a scheme has one already, or is none; the notifier cannot be called so; the workers run.
+        """
+        return self._notifications.add(what, elsewhere, options)
 
     # --- dependencies ---------------------------------------------------------------------------
 
@@ -740,6 +777,18 @@ class Jobs(ApiCalls, TransientCalls):
             raise UnknownJob(f"there is no job {job!r}")
         return await explaining.explain(self._client.db, found)
 
+    async def estimates(self, jobs: Iterable[Job[Any] | JobSummary]) -> dict[int, float]:
+        """How far running jobs may be whose handlers have reported no progress, by job id.
+
+        The time since such a job's start, over the mean run time of the same command on the same named worker, else
+        of the command; below 1. A job that is not running, has reported its progress, or whose command has never
+        ended before has no estimate.
+
+        Args:
+            jobs: what ``get``, ``list`` or ``find`` gave; one statement for all of them, and none again for 10 s.
+        """
+        return await self._estimates.of(jobs)
+
     async def logs(self, job: Reference, *, after_id: int = 0, limit: int = 1000) -> list_[LogLine]:
         """Log lines of a job, oldest first, after a line's id."""
         return await repository.list_logs(self._client.db, _id(job), after_id, limit)
@@ -758,7 +807,7 @@ class Jobs(ApiCalls, TransientCalls):
         """
         return Graph(self._client, self._row, connection)
 
-    def batch(self, batch_id: str, *, callback: Any = None, connection: Any = None) -> Batch:
+    def batch(self, batch_id: str, *, callback: Any = None, on_failed: Any = None, connection: Any = None) -> Batch:
         """A batch: ``await jobs.batch(id)`` gives its counts (None if it has no jobs), its block stores members.
 
         ::
@@ -777,8 +826,10 @@ class Jobs(ApiCalls, TransientCalls):
             self._registry,
             self._row,
             batch_id,
-            callback,
             connection,
+            callback=callback,
+            on_failed=on_failed,
+            joint=self._joint,
             cancel=self.cancel_many,
             requeue=self.requeue_many,
         )
@@ -790,22 +841,63 @@ class Jobs(ApiCalls, TransientCalls):
     @overload
     async def stats(self, *, seconds: float | timedelta = 3600) -> list_[MinuteStat]: ...
     @overload
-    async def stats(self, *, by: By | None, seconds: float | timedelta = 3600) -> list_[Stat]: ...
-    async def stats(self, *, by: Any = "minute", seconds: float | timedelta = 3600) -> list_[Any]:
+    async def stats(
+        self,
+        *,
+        by: By | None,
+        seconds: float | timedelta = 3600,
+        since: datetime | None = None,
+        until: datetime | None = None,
+    ) -> list_[Stat]: ...
+    async def stats(
+        self,
+        *,
+        by: Any = "minute",
+        seconds: float | timedelta = 3600,
+        since: datetime | None = None,
+        until: datetime | None = None,
+    ) -> list_[Any]:
         """What ended, and how long it waited and ran, from the roll-ups: no job is counted for it.
 
         Args:
             by: ``"queue"``, ``"command"`` or ``"worker"``; None for all together. Left out: counts of each minute (an
-                hour, for what is older than two days), queue and command.
+                hour, for what is older than two days; a day, after 15), queue and command.
             seconds: how far back, in seconds or as a timedelta.
+            since: from this moment on, in place of ``seconds``.
+            until: up to this moment, itself not included; up to now if None. Both are widened to minutes, to hours
+                (for what began more than three hours ago), or to days (UTC; 14 days).
 
         Raises:
-            InvalidOption: ``by`` is none of these.
+            InvalidOption: ``by`` is none of these; a moment without a zone, or a period that ends before it begins.
         """
-        longest = job_options.duration(seconds, "stats: seconds")
         if by == "minute":
-            return await repository.list_stats(self._client.db, longest)
-        return await numbers.stats(self._client.db, by, longest)
+            if since is not None or until is not None:
+                raise InvalidOption("stats: since and until need by='queue', 'command', 'worker' or None")
+            return await repository.list_stats(self._client.db, job_options.duration(seconds, "stats: seconds"))
+        _, time = await periods.asked(self._client.db, seconds if since is None else since, until, "stats")
+        return await numbers.stats(self._client.db, by, time)
+
+    async def series(
+        self,
+        since: datetime | float | timedelta = 3600,
+        until: datetime | None = None,
+        *,
+        queue: str | None = None,
+        command: str | None = None,
+        worker: str | None = None,
+    ) -> Series:
+        """What ended in a period, in at most 120 buckets: for a chart. From the roll-ups, like ``stats``.
+
+        Args:
+            since: a moment, or how long ago, in seconds or as a timedelta.
+            until: up to this moment, itself not included; up to now if None.
+            queue, command, worker: of this one only.
+
+        Raises:
+            InvalidOption: a moment without a zone, or a period that ends before it begins.
+        """
+        _, time = await periods.asked(self._client.db, since, until, "series")
+        return await periods.series(self._client.db, time, queue=queue, command=command, worker=worker)
 
     async def counts(self, *, bound: int = 10_000) -> dict[tuple[str, str], int]:
         """Live jobs by (queue, state), each state counted over at most ``bound`` rows, queue by queue."""
@@ -915,7 +1007,8 @@ class Jobs(ApiCalls, TransientCalls):
         original = await self._client.get_many((id,))
         if id not in original:
             raise UnknownJob(f"there is no job {id}")
-        asked, kept = acting.replay_of(original[id], request, options)
+        reply_to = await self._client.get_reply_to(id)
+        asked, kept = acting.replay_of(original[id], reply_to, request, options)
         return await self.enqueue(original[id].command, asked, **kept)
 
 

@@ -28,6 +28,11 @@ async def report(batch_id: str) -> None:
 
 
 @jobs.command
+async def clean_up(batch_id: str) -> str:
+    return f"cleaned up after {batch_id}"
+
+
+@jobs.command
 async def broken() -> None:
     raise ValueError("no such page")
 
@@ -48,11 +53,16 @@ async def main() -> None:
             both = graph.add(total, after=[first, second])
         print("graph:", (await jobs.wait(both.ref, timeout=10)).response)
 
-        async with jobs.batch("sonnets", callback=report) as batch:
+        async with jobs.batch("sonnets", callback=report, on_failed=clean_up) as batch:
             batch.add_many(count, ["from fairest creatures", "when forty winters"])
             batch.add(broken)
         assert batch.callback_ref is not None
+        assert batch.check_ref is not None
         await jobs.wait(batch.callback_ref, timeout=10)
+        print("not completed:", (await jobs.wait(batch.check_ref, timeout=10)).response)
+        on_failed = await jobs.get_by_ref_id(batch.on_failed_ref_id)
+        assert on_failed is not None
+        print("on_failed:", (await jobs.wait(on_failed.id, timeout=10)).response)
 
         parent = await jobs.enqueue(broken)
         child = await jobs.wait(await jobs.enqueue(total, depends_on=parent), timeout=10)

@@ -21,7 +21,8 @@ from typer.testing import CliRunner
 from dbjobs import Jobs, Schedule, UnknownTask
 from dbjobs.cli import options, output
 from dbjobs.cli.app import app
-from dbjobs.cli.checks import Examined, check_durability, examine
+from dbjobs.inspect.health import Examined, examine
+from dbjobs.inspect.health.database import check_durability
 from dbjobs.store import repository
 from dbjobs.store.database import make_database
 from dbjobs.store.transactions.migrate import LATEST_VERSION

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
 
+from dbjobs import Jobs
+from dbjobs.store import repository
+from dbjobs.store.repository.rollups import DAY, Rollup, Sums
 from tests.cli import Cli
 from tests.servers.processes import Spawn
 
@@ -44,3 +48,28 @@ def test_jobs_are_found_explained_and_run_once_more(tmp_path: Path, url: str, sp
     assert "'hour' is not one of queue" in cli("stats", "hour", code=2).stderr
     refused = cli("find", "colour=red", code=2).stderr
     assert refused.startswith("dbjobs: find: there is no filter 'colour'; known are args")
+
+
+def test_a_running_job_shows_an_estimate_of_its_progress(tmp_path: Path, url: str, spawn: Spawn) -> None:
+    cli = Cli(tmp_path, url, spawn)
+    cli("migrate")
+
+    async def count() -> None:  # attempts that took 1,000 hours each
+        async with Jobs(url) as jobs:
+            sums = Sums(completed=2, run_ms=2 * 3.6e9)
+            await repository.write_rollups(jobs._client.db, [Rollup(DAY, 0, 1, ("q", "until_file", ""), sums)])
+
+    asyncio.run(count())
+    worker = cli.start("worker", "myapp:jobs")
+    cli("enqueue", "until_file", '"flag"')
+    following = cli.start("logs", "1", "--follow")
+    following.line_with("first line")
+    assert "  progress     ~0%\n" in cli("show", "1").stdout
+    for page in (cli("jobs"), cli("find", "state=started")):
+        assert page.stdout.splitlines()[1].split()[-1] == "~0%"
+    assert (cli.json("show", "1")["progress"], cli.lines("jobs")[0]["progress"]) == (None, None)
+    (tmp_path / "flag").touch()
+    assert following.end() == 0
+    worker.process.terminate()
+    assert worker.end() == 0
+    assert "progress" not in cli("show", "1").stdout

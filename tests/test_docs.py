@@ -53,6 +53,7 @@ _SETS_UP = {
     "jobs.provide",
     "jobs.recurring",
     "jobs.mount_api",
+    "jobs.notifier",
     "jobs.api_options",
     "settings.configure",
     "django.setup",

@@ -19,10 +19,11 @@ from dbjobs.admin.access import host_of, visitor_of
 from dbjobs.admin.call import Call, NotFound, Refused
 from dbjobs.admin.contents import API, PAGES
 from dbjobs.admin.headers import Headers
+from dbjobs.admin.live import Live
 from dbjobs.admin.operations import Operation
 from dbjobs.admin.page import Show
 from dbjobs.admin.settings import AdminOptions, AdminSettings, make_settings
-from dbjobs.admin.shell import Shell, say
+from dbjobs.admin.shell import Shell, say, static_version
 from dbjobs.admin.tokens import Keeper
 from dbjobs.admin.visitor import Visitor
 from dbjobs.errors import DbjobsError
@@ -54,11 +55,13 @@ class Admin:
         self.jobs = jobs
         self.settings = settings
         self.keeper = Keeper()
+        self.live = Live(jobs)
         self.shell = Shell(PAGES, self.keeper)
         self.operations = [operation for module in API for operation in module.all]
         actions = {operation.name: operation for operation in self.operations if operation.method == "POST"}
         routes = [
             Route("/static/{name}", self._static),
+            Route("/live", self._served(self._listening), methods=["GET"]),
             *(self._api_route(operation) for operation in self.operations),
             *(
                 Route(f"/act/{name}", self._served(self._acting(operation)), methods=["POST"])
@@ -93,6 +96,16 @@ class Admin:
         if visitor is None:
             raise failures.Unknown("nobody knows you here")
         return visitor
+
+    async def _listening(self, call: Call) -> Response:
+        async def still() -> bool:
+            try:
+                visitor = await self._let_in(call.request)
+            except DbjobsError:
+                return False
+            return visitor.may("view")
+
+        return await self.live.serve(call, still)
 
     # --- what they ask for ----------------------------------------------------------------------
 
@@ -186,8 +199,16 @@ class Admin:
         # The router gives a name without a slash, but on Windows a backslash leads away, too.
         if name.startswith(".") or "\\" in name or not file.is_file():
             return await self._nowhere(request, NotFound(name))
+        # A file asked for by its version never changes; a module that another one imports is asked for without.
+        version = static_version(name)
+        forever = request.query_params.get("v") == version
+        headers = {
+            "cache-control": "public, max-age=31536000, immutable" if forever else "no-cache",
+            "etag": f'"{version}"',
+        }
+        if request.headers.get("if-none-match") == headers["etag"]:
+            return Response(status_code=304, headers=headers)
         kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
-        headers = {"cache-control": "public, max-age=31536000, immutable"}
         return Response(file.read_bytes(), media_type=kind, headers=headers)
 
     async def _nowhere(self, request: Request, error: Exception) -> Response:

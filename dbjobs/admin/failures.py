@@ -7,6 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from dbjobs.admin.call import Call, NotFound, Refused
+from dbjobs.admin.live import NoRoom
 from dbjobs.admin.shell import Shell, path_of
 from dbjobs.errors import DatabaseError, DbjobsError, NotRunning, UnknownJob, UnknownTask
 
@@ -37,6 +38,7 @@ _KINDS: tuple[tuple[type[Exception], int, str, str], ...] = (
     (NotFound, 404, "not_found", "Not found"),
     (UnknownJob, 404, "unknown_job", "No such job"),
     (UnknownTask, 404, "unknown_task", "No such task"),
+    (NoRoom, 503, "no_room", "Too many pages listen"),
     (NotRunning, 503, "not_running", "Not open"),
     (DatabaseError, 503, "database", "The database does not answer"),
     (DbjobsError, 422, "invalid", "That does not work"),

@@ -23,6 +23,8 @@ from dbjobs.admin.page import Pages
 from dbjobs.admin.tokens import Keeper
 
 SAID = "dbjobs_said"
+# Sent by a page that asks for itself again.
+LIVE = "x-dbjobs-live"
 
 
 def path_of(request: Request) -> str:
@@ -90,7 +92,8 @@ class Shell:
         """See ``Call.render``."""
         response = HTMLResponse(status_code=status)
         token = await forgery.token(self._keeper, call.db, call.request, call.visitor, response)
-        said = call.request.cookies.get(SAID)
+        # A page that only brings itself up to date does not take away what the next one is to say.
+        said = None if LIVE in call.request.headers else call.request.cookies.get(SAID)
         if said is not None:
             response.delete_cookie(SAID, path="/")
         everything = {

@@ -26,6 +26,7 @@ from dbjobs.cli.schedules import app as schedules
 from dbjobs.cli.search import find, replay
 from dbjobs.cli.show import show
 from dbjobs.cli.sql import sql
+from dbjobs.cli.transfer import transfer
 from dbjobs.cli.worker import worker
 
 EXIT_CODES = "Exit codes: 0 all went well; 1 an error, or no such job; 2 wrong usage; 130 interrupted (Ctrl+C)."
@@ -67,7 +68,7 @@ def main(
 _JOBS = (enqueue, jobs, find, show, explain, logs, cancel, requeue, replay, history)
 _NUMBERS = (stats, workers)
 _QUEUES = (queues, pause, resume, limit)
-for command in (demo, migrate, worker, *_JOBS, *_QUEUES, *_NUMBERS, admin, doctor, sql):
+for command in (demo, migrate, transfer, worker, *_JOBS, *_QUEUES, *_NUMBERS, admin, doctor, sql):
     app.command(epilog=EXIT_CODES)(command)
 schedules.info.epilog = EXIT_CODES
 app.add_typer(schedules)

@@ -8,12 +8,13 @@ from typing import Annotated, Any
 import typer
 
 from dbjobs.cli.application import load
-from dbjobs.cli.checks import Examined, Finding, engine_found, examine, file_missing
+from dbjobs.cli.checks import engine_found, file_missing
 from dbjobs.cli.connection import needed_url, run
 from dbjobs.cli.failures import EXIT_ERROR
 from dbjobs.cli.options import DEFAULT_SCHEMA, Application, AsJson, Schema, Url, duration
 from dbjobs.cli.output import clean, write, write_json
 from dbjobs.errors import DatabaseError
+from dbjobs.inspect.health import Examined, Finding, examine
 from dbjobs.store.database import make_database, missing_file
 
 

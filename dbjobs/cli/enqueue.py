@@ -12,10 +12,11 @@ from dbjobs.cli.application import load
 from dbjobs.cli.connection import needed_url, run
 from dbjobs.cli.failures import EXIT_ERROR, complain
 from dbjobs.cli.options import DEFAULT_SCHEMA, Application, AsJson, Schema, Url, duration, moment_or_delay, pair
-from dbjobs.cli.output import pretty, seconds, write, write_json
+from dbjobs.cli.output import pretty, write, write_json
 from dbjobs.errors import InvalidRequest
 from dbjobs.jobs import Jobs
 from dbjobs.models import Job, JobRef, JobState
+from dbjobs.wording import lasting
 
 
 class Enqueued(msgspec.Struct, frozen=True, kw_only=True):
@@ -135,7 +136,7 @@ async def _enqueue(
             job = await jobs.wait(ref, timeout=limit)
         except TimeoutError:
             complain(
-                f"job {ref.id} has not ended within {seconds(limit or 0)}; it is still there (dbjobs show {ref.id})"
+                f"job {ref.id} has not ended within {lasting(limit or 0)}; it is still there (dbjobs show {ref.id})"
             )
             raise typer.Exit(EXIT_ERROR) from None
     _print_end(ref, job, as_json)

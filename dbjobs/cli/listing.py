@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 import typer
@@ -23,7 +23,7 @@ from dbjobs.cli.options import (
     Worker,
     state,
 )
-from dbjobs.cli.output import STATE_STYLES, Column, milliseconds, moment, write, write_json, write_table
+from dbjobs.cli.output import STATE_STYLES, Column, milliseconds, moment, share, write, write_json, write_table
 from dbjobs.models import JobState, JobSummary
 from dbjobs.wording import counted
 
@@ -104,24 +104,29 @@ def history(
 async def _list(url: str | None, schema: str, as_json: bool, filters: dict[str, Any]) -> None:
     async with opened(url, schema) as jobs:
         page = await jobs.list(**filters)
+        estimates = {} if as_json else await jobs.estimates(page)
     if as_json:
         for summary in page:
             write_json(summary)
         return
-    show_page(page)
+    show_page(page, estimates)
     if page and len(page) == filters["limit"]:
         typer.echo(f"{counted(len(page), 'job')} shown; the next page: --before {page[-1].id}", err=True)
 
 
-def show_page(page: Sequence[JobSummary]) -> None:
-    """Jobs as a table."""
+def show_page(page: Sequence[JobSummary], estimates: Mapping[int, float]) -> None:
+    """Jobs as a table.
+
+    Args:
+        estimates: how far running ones may be (see ``Jobs.estimates``).
+    """
     if not page:
         write("no jobs")
         return
-    write_table(_COLUMNS, [_row(summary) for summary in page], styles=STATE_STYLES)
+    write_table(_COLUMNS, [_row(summary, estimates.get(summary.id)) for summary in page], styles=STATE_STYLES)
 
 
-def _row(job: JobSummary) -> tuple[str, ...]:
+def _row(job: JobSummary, estimate: float | None) -> tuple[str, ...]:
     return (
         str(job.id),
         job.state,
@@ -133,11 +138,11 @@ def _row(job: JobSummary) -> tuple[str, ...]:
         str(job.attempt),
         moment(job.created_at),
         milliseconds(job.duration_ms),
-        _note(job),
+        _note(job, estimate),
     )
 
 
-def _note(job: JobSummary) -> str:
+def _note(job: JobSummary, estimate: float | None) -> str:
     """The one thing worth saying about a job in this state."""
     if job.state is JobState.COMPLETED:
         return job.status or ""
@@ -146,5 +151,4 @@ def _note(job: JobSummary) -> str:
         return again + job.error
     if job.state is JobState.SCHEDULED:
         return f"at {moment(job.run_after)}"
-    progress = "" if job.progress is None else f"{job.progress:.0%}"
-    return " ".join(filter(None, (progress, job.status)))
+    return " ".join(filter(None, (share(job.progress, estimate), job.status)))

@@ -9,7 +9,7 @@ import typer
 from dbjobs.cli.connection import opened, run
 from dbjobs.cli.options import DEFAULT_SCHEMA, AsJson, Schema, Url, duration
 from dbjobs.cli.output import Column, milliseconds, moment, write, write_json, write_table
-from dbjobs.inspect.numbers import Spread
+from dbjobs.inspect.spreads import Spread
 
 _STATS = (
     Column("NAME"),

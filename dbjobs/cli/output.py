@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.text import Text
 
 from dbjobs.commands.codec import dumps_typed
+from dbjobs.wording import lasting
 
 # Jobs may contain anybody's text: no escape sequence in it may reach the terminal.
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
@@ -141,17 +142,11 @@ def milliseconds(value: float | None) -> str:
         return ""
     if value < 10:
         return f"{value:.2g} ms" if value >= 0.01 else "under 0.01 ms"
-    return f"{value:.0f} ms" if value < 1000 else seconds(value / 1000)
+    return f"{value:.0f} ms" if value < 1000 else lasting(value / 1000)
 
 
-def seconds(value: float) -> str:
-    """A duration in seconds, for people."""
-    if value < 120:
-        return f"{value:.3g} s"
-    minutes, rest = divmod(round(value), 60)
-    if minutes < 120:
-        return f"{minutes} min" + (f" {rest} s" if rest else "")
-    hours, minutes = divmod(minutes, 60)
-    if hours < 48:
-        return f"{hours} h" + (f" {minutes} min" if minutes else "")
-    return f"{hours // 24} days"
+def share(progress: float | None, estimate: float | None = None) -> str:
+    """How far a job is; ``~40%`` is an estimate; empty if neither is known."""
+    if progress is not None:
+        return f"{progress:.0%}"
+    return "" if estimate is None else f"~{estimate:.0%}"

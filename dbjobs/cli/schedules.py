@@ -19,7 +19,6 @@ from dbjobs.cli.output import (
     moment,
     one_line,
     pretty,
-    seconds,
     write,
     write_json,
     write_table,
@@ -28,6 +27,7 @@ from dbjobs.errors import UnknownTask
 from dbjobs.schedule import Schedule
 from dbjobs.schedule.zones import zone_of
 from dbjobs.scheduled import ScheduledTask, TaskRun
+from dbjobs.wording import lasting
 
 TaskName = Annotated[str, typer.Argument(metavar="TASK", help="Its name.")]
 
@@ -231,7 +231,7 @@ def _facts(task: ScheduledTask) -> Iterator[tuple[str, str]]:
     yield "transient", "yes" if task.transient else ""
     yield "misfire", task.misfire
     yield "overlap", task.overlap
-    yield "jitter", seconds(task.jitter_seconds) if task.jitter_seconds else ""
+    yield "jitter", lasting(task.jitter_seconds) if task.jitter_seconds else ""
     yield "start", moment(task.start)
     yield "end", moment(task.end)
     yield "next", moment(task.next_run_at)

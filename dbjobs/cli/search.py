@@ -57,11 +57,12 @@ async def _find(
             before = found.before_id
             if found.complete or len(jobs_found) >= limit or left == 0:
                 break
+        estimates = {} if as_json else await jobs.estimates(jobs_found)
     if as_json:
         for summary in jobs_found:
             write_json(summary)
     else:
-        show_page(jobs_found)
+        show_page(jobs_found, estimates)
     if not found.complete:
         typer.echo(f"looked back to {moment(found.reached_at)}; further back: --before {found.before_id}", err=True)
 

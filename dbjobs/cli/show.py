@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 from dbjobs.cli.connection import find, opened, run
 from dbjobs.cli.options import DEFAULT_SCHEMA, AsJson, Reference, Schema, Url
-from dbjobs.cli.output import STATE_STYLES, clean, milliseconds, moment, one_line, pretty, seconds, write, write_json
+from dbjobs.cli.output import STATE_STYLES, clean, milliseconds, moment, one_line, pretty, share, write, write_json
 from dbjobs.models import Job, JobState
+from dbjobs.wording import lasting
 
 
 def show(reference: Reference, url: Url = None, schema: Schema = DEFAULT_SCHEMA, as_json: AsJson = False) -> None:
@@ -21,11 +22,12 @@ def show(reference: Reference, url: Url = None, schema: Schema = DEFAULT_SCHEMA,
 async def _show(reference: str, url: str | None, schema: str, as_json: bool) -> None:
     async with opened(url, schema) as jobs:
         job = await find(jobs, reference)
+        estimate = (await jobs.estimates([job])).get(job.id) if not as_json else None
     if as_json:
         write_json(job, indent=2)
         return
     write(f"job {job.id}  {one_line(job.command)}  {job.state}", STATE_STYLES.get(job.state))
-    facts = [(name, value) for name, value in _facts(job) if value]
+    facts = [(name, value) for name, value in _facts(job, estimate) if value]
     width = max(len(name) for name, _ in facts)
     for name, value in facts:
         write(f"  {name.ljust(width)}  {one_line(value)}")
@@ -50,7 +52,7 @@ async def _show(reference: str, url: str | None, schema: str, as_json: bool) -> 
         write(f"to run it again: dbjobs requeue {job.id}")
 
 
-def _facts(job: Job) -> Iterator[tuple[str, str]]:
+def _facts(job: Job, estimate: float | None) -> Iterator[tuple[str, str]]:
     yield "queue", job.queue
     yield "worker", job.worker or ""
     yield "priority", str(job.priority) if job.priority else ""
@@ -73,9 +75,9 @@ def _facts(job: Job) -> Iterator[tuple[str, str]]:
     # Not "3 of 2": the number of attempts goes on after a requeue, and tries are then counted anew.
     yield "attempt", str(job.attempt)
     yield "retry limit", str(job.retry_limit)
-    yield "timeout", seconds(job.timeout_seconds) if job.timeout_seconds else "none"
+    yield "timeout", lasting(job.timeout_seconds) if job.timeout_seconds else "none"
     yield "node", str(job.node_id or "")
-    yield "progress", "" if job.progress is None else f"{job.progress:.0%}"
+    yield "progress", share(job.progress, estimate)
     yield "status", job.status or ""
     yield "error", job.error or ""
 

@@ -26,6 +26,7 @@ from dbjobs.store.records import NewJob
 from dbjobs.store.retrying import without_conflict
 from dbjobs.store.transactions.appending import append_many, append_one, insert_all, learn_queues
 from dbjobs.store.transactions.cancelling import cancel
+from dbjobs.store.transactions.delivering import Deliver, add_deliveries, before_requeue, wait_again
 from dbjobs.store.transactions.dependencies import Follower
 from dbjobs.store.transactions.enqueueing import (
     Inserted,
@@ -46,13 +47,18 @@ IDS_PER_STATEMENT = 1000
 
 
 class Client:
-    """One open database, shared by everything that a Jobs object does."""
+    """One open database, shared by everything that a Jobs object does.
+
+    Attributes:
+        deliver: the delivery of a job with a ``reply_to``; None where no notifier is registered.
+    """
 
     def __init__(self, make: Callable[[], Database], *, migrate: bool) -> None:
         self.make = make
         self._db = make()
         self.migrates = migrate
         self.before_close: Callable[[], Awaitable[None]] | None = None
+        self.deliver: Deliver | None = None
         self._opened = 0
         self._loop: asyncio.AbstractEventLoop | None = None
         self._begin()
@@ -209,30 +215,49 @@ class Client:
     ) -> JobRef:
         """Insert one job: a plain one in a shared statement, others in a transaction of ours or the caller's."""
         db = self.db
+        delivery = None if job.reply_to is None else self.delivery_of(job)
         if connection is not None:
             session = await _adopt(db, connection)
-            return await append_one(db, session, job, parents, self._known_queues, refuse_existing=refuse_existing)
+            return await append_one(
+                db, session, job, parents, self._known_queues, refuse_existing=refuse_existing, delivery=delivery
+            )
         if job.queue not in self._known_queues:
             await learn_queues(db, (job.queue,), self._known_queues, None)
-        if is_plain(job):
+        if delivery is None and is_plain(job):
             return await self._coalescer.submit(job)
-        inserted = await self._insert_alone(job, parents, refuse_existing=refuse_existing)
-        if inserted.is_unresolved:
-            await self._follow(Follower(db, children=[inserted.ref.id]))
-        else:
+        inserted, deliveries = await self._insert_alone(job, parents, delivery, refuse_existing=refuse_existing)
+        if not inserted.is_unresolved:
             self._wake([job])
+        children = [inserted.ref.id, *deliveries] if inserted.is_unresolved else deliveries
+        if children:
+            await self._follow(Follower(db, children=children))
         return inserted.ref
 
-    async def _insert_alone(self, job: NewJob, parents: Sequence[Parent], *, refuse_existing: bool) -> Inserted:
-        """Insert one job with a ref_id or with parents in a transaction of ours."""
+    def delivery_of(self, job: NewJob) -> NewJob | None:
+        """The job that tells this one's ``reply_to`` of its end; None if no notifier here is for that.
+
+        Raises:
+            InvalidOption: the notifier cannot send anything there.
+        """
+        return None if self.deliver is None else self.deliver(job)
+
+    async def _insert_alone(
+        self, job: NewJob, parents: Sequence[Parent], delivery: NewJob | None, *, refuse_existing: bool
+    ) -> tuple[Inserted, list[int]]:
+        """Insert one job with a ref_id, parents or a delivery in a transaction of ours; also the ids of deliveries."""
         db = self.db
         deadline = ref_deadline()
         notices = ready_notices([ready_of(job)])
+        if delivery is not None and delivery.queue not in self._known_queues:
+            await learn_queues(db, (delivery.queue,), self._known_queues, None)
 
-        async def work(session: Session) -> Inserted:
-            return await insert_one(
+        async def work(session: Session) -> tuple[Inserted, list[int]]:
+            inserted = await insert_one(
                 session, None, job, parents, notices, refuse_existing=refuse_existing, deadline=deadline
             )
+            if delivery is None or not inserted.ref.created:
+                return inserted, []
+            return inserted, await add_deliveries(session, [(inserted.ref.id, delivery)])
 
         if job.ref_id is None:
             return await in_transaction(db, work)
@@ -255,12 +280,21 @@ class Client:
         db = self.db
         if not jobs:
             return []
+        # All of them have the same options.
+        delivery = None if jobs[0].reply_to is None else self.delivery_of(jobs[0])
         if connection is not None:
-            return await append_many(db, await _adopt(db, connection), jobs, self._known_queues)
+            return await append_many(db, await _adopt(db, connection), jobs, self._known_queues, delivery)
         await learn_queues(db, sorted({job.queue for job in jobs} - self._known_queues), self._known_queues, None)
-        refs = await in_transaction(db, lambda session: insert_all(session, jobs))
+        refs = await in_transaction(db, lambda session: insert_all(session, jobs, delivery))
         self._wake(jobs[:1])
+        if delivery is not None and self.engine is not None:
+            self.engine.dependencies.poke()
         return refs
+
+    async def wait_again(self, job_id: int, delivery: NewJob) -> None:
+        """Let a delivery wait for the next end of a job that is alive again."""
+        id = await in_transaction(self.db, lambda session: wait_again(session, job_id, delivery))
+        await self._follow(Follower(self.db, children=[id]))
 
     async def enqueue_graph(self, jobs: Sequence[Planned], *, connection: Any) -> list[JobRef]:
         """Insert jobs that depend on each other, parents first, in one transaction; references in this order."""
@@ -271,9 +305,16 @@ class Client:
         queues = sorted({row.queue for row in rows})
         roots = [job.row for job in jobs if not job.after and not job.parents and not waits(job.row)]
         notices = [*ready_notices(map(ready_of, roots)), CHILDREN]
+        deliveries = [None if row.reply_to is None else self.delivery_of(row) for row in rows]
 
         async def work(session: Session, first: Database | None) -> list[Inserted]:
             inserted = await insert_graph(session, first, jobs)
+            told = [
+                (one.ref.id, delivery)
+                for one, delivery in zip(inserted, deliveries, strict=True)
+                if delivery is not None and one.ref.created
+            ]
+            await add_deliveries(session, told)
             await repository.notify(session, notices)
             return inserted
 
@@ -287,6 +328,8 @@ class Client:
         unresolved = [one.ref.id for one in inserted if one.is_unresolved]
         if unresolved:
             await self._follow(Follower(db, children=unresolved))
+        elif any(deliveries) and self.engine is not None:
+            self.engine.dependencies.poke()
         return [one.ref for one in inserted]
 
     async def _insert(self, jobs: Sequence[NewJob]) -> list[JobRef]:
@@ -335,6 +378,10 @@ class Client:
             jobs |= await repository.get_jobs(self.db, wanted[start : start + IDS_PER_STATEMENT])
         return jobs
 
+    async def get_reply_to(self, id: int) -> str | None:
+        """A job's ``reply_to`` as it was given; a Job has it masked."""
+        return (await repository.get_reply_to(self.db, [id])).get(id)
+
     async def find_ref(self, ref_id: str) -> int | None:
         """The id of the job with this ref_id; None if there is none."""
         return (await repository.find_refs(self.db, [ref_id])).get(ref_id)
@@ -361,6 +408,7 @@ class Client:
     async def requeue(self, ids: Sequence[int]) -> int:
         """Bring failed or cancelled jobs back; returns how many."""
         db = self.db
+        await before_requeue(db, ids)
         revived, waiting = await without_conflict(lambda: repository.requeue_jobs(db, ids, client_counter()))
         if revived:
             await self._notices.send(ready_notices(revived))

@@ -138,12 +138,19 @@ class SyncJobs:
         if on_conflict not in ("return", "raise"):
             raise InvalidOption(f"on_conflict={on_conflict!r} must be 'return' or 'raise'")
         job, parents = jobs._row(command, request, options)
+        delivery = None if job.reply_to is None else jobs._client.delivery_of(job)
 
         async def append() -> JobRef:
             db = BlockingDatabase(jobs._client.opened, portal.wait)
             session = await adopt_blocking(db, connection)
             return await append_one(
-                db, session, job, parents, self._known_queues, refuse_existing=on_conflict == "raise"
+                db,
+                session,
+                job,
+                parents,
+                self._known_queues,
+                refuse_existing=on_conflict == "raise",
+                delivery=delivery,
             )
 
         return run(append())
@@ -198,11 +205,12 @@ class SyncJobs:
         if connection is None:
             return portal.wait(jobs.enqueue_many(command, requests, **options))
         rows = jobs._rows(command, requests, options)
+        delivery = jobs._client.delivery_of(rows[0]) if rows and rows[0].reply_to is not None else None
 
         async def append() -> list[JobRef]:
             db = BlockingDatabase(jobs._client.opened, portal.wait)
             session = await adopt_blocking(db, connection)
-            return await append_many(db, session, rows, self._known_queues) if rows else []
+            return await append_many(db, session, rows, self._known_queues, delivery) if rows else []
 
         return run(append())
 
@@ -293,6 +301,7 @@ class SyncJobs:
                 jobs = self._jobs
                 inner = copy.copy(jobs)
                 inner._client = Client(jobs._client.make, migrate=jobs._client.migrates)
+                inner._client.deliver = jobs._client.deliver
                 inner.queues = QueueAdmin(inner._client)
                 portal = Portal()
                 try:

@@ -1,1 +1,1 @@
-"""A handler, and what it takes."""
+"""Handlers: their signatures, options and requests."""

@@ -1,4 +1,4 @@
-"""Class commands: an object for each attempt, made with what its constructor asks for by type."""
+"""Class commands: an object for each attempt. Its constructor gets its arguments by type."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class ClassHandler:
     """Makes an object of the class and calls its ``run``.
 
     Attributes:
-        wanted: what the constructor asks for.
+        wanted: the constructor's arguments.
         run: the method, for its signature; not to be called.
 
     Raises:

@@ -31,7 +31,7 @@ class _Pydantic(Protocol):
     def model_dump(self, *, mode: str) -> Any: ...
 
 
-# What can be written as JSON, for type checkers.
+# Values that can be written as JSON, for type checkers.
 Storable = (
     None
     | bool
@@ -101,7 +101,7 @@ def encode(value: Any, *, what: str, limit: int, invalid: type[DbjobsError] = In
 
 
 def encode_exact(value: int | str | bool, limit: int) -> str | None:
-    """JSON text of a value that needs no look at what comes back; None if ``encode`` has something to say of it."""
+    """JSON text of a value that is sure to come back equal; None if ``encode`` must check it."""
     try:
         data = _encoder.encode(value)
     except Exception:
@@ -187,7 +187,7 @@ def _dec_hook(kind: Any, value: Any) -> Any:
 
 
 def dumps(value: Any) -> str:
-    """JSON text of plain data of ours."""
+    """JSON text of the library's own plain data."""
     return _encoder.encode(value).decode()
 
 

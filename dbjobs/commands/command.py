@@ -1,4 +1,4 @@
-"""A registered handler: what it takes, and how its requests and responses are read."""
+"""A registered handler: its arguments, and how its requests and responses are read."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from dbjobs.store.records import NewJob
 
 log = logging.getLogger("dbjobs")
 
-# What comes back from JSON as it went in, whatever its value.
+# Types whose every value comes back from JSON equal.
 _EXACT = (int, str, bool)
 ShouldRetry = Callable[[JobContext, BaseException], bool]
 
@@ -28,9 +28,9 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, eq=False):
 
     Attributes:
         name: what jobs refer to; of a version above 1 with the version, as in ``send@2``.
-        handler: what is called; None if only other processes have it.
+        handler: the function to call; None if only other processes have it.
         request_type: declared type of the request; ``Any`` if undeclared.
-        takes_request, takes_context: what the handler wants to be called with.
+        takes_request, takes_context: the handler takes a request, a JobContext.
         request_optional: its request has a default.
         request_default: that default; the handler gets it when a job has no request.
         is_async: awaited on the event loop; otherwise called in a thread.
@@ -42,7 +42,8 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         version: of the request.
         upgrade: makes the JSON of the current version of a request of this older one.
         tags: labels to find it by.
-        wanted: what its class asks for by type.
+        wanted: arguments of its class's constructor.
+        is_delivery: its jobs tell the ``reply_to`` of others; they have places of their own.
     """
 
     name: str
@@ -62,6 +63,7 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     upgrade: versions.Upgrade | None = None
     tags: tuple[str, ...] = ()
     wanted: tuple[Wanted, ...] = ()
+    is_delivery: bool = False
 
     @property
     def own_name(self) -> str:
@@ -98,7 +100,7 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         if type(request) is self.request_type and self.request_type in _EXACT and self.takes_request:
             text = codec.encode_exact(request, limit)
             if text is not None:
-                return text  # as it is for most of the many of one call; what is wrong with it is told below
+                return text  # true for most requests of enqueue_many; errors are raised below
         if self.takes_request and request is None and self.request_type is not Any and not self.request_optional:
             # A type that takes None says so itself; for all others the caller has forgotten the request.
             try:
@@ -112,7 +114,7 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, eq=False):
             raise InvalidRequest(f"command {self.name!r} takes no request, but one was given")
         what = f"the request of {self.name!r}"
         text = codec.encode(request, what=what, limit=limit)
-        # What the handler will get must be what was given: tell it here, where the mistake can be corrected, and not
+        # The handler must get a value equal to the caller's. Check it here, where the mistake can be corrected, and not
         # when the job runs.
         if text is not None and self.takes_request and self.request_type is not Any:
             codec.check(request, text, self.request_type, self.decode, what=what)

@@ -1,4 +1,4 @@
-"""What the constructors of class commands ask for by type: opened with the node, closed with it."""
+"""Arguments of class commands' constructors, by type: opened and closed with the node."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ Factory = Callable[..., Any]
 
 
 class Wanted(NamedTuple):
-    """What a constructor or a factory asks for.
+    """One argument of a constructor or a factory.
 
     Attributes:
         name: of the parameter.
         kind: its type.
-        is_optional: it has a default, which is taken where nobody provides the type.
+        is_optional: it has a default, for a node on which nobody provides the type.
     """
 
     name: str
@@ -72,7 +72,7 @@ def wanted_by(function: Any, where: str) -> tuple[Wanted, ...]:
 
 
 class Dependencies:
-    """Knows how each type is made, and holds what is open.
+    """Knows how each type is made, and holds the open values.
 
     Args:
         resolve: asked for types that nobody has provided: any container's own look-up, plain or async.
@@ -104,7 +104,7 @@ class Dependencies:
 
     @contextmanager
     def override(self, kind: Any, value: Any) -> Iterator[None]:
-        """Give this value for a type while the block runs, whatever provides it otherwise."""
+        """Give this value for a type while the block runs, in place of its usual one."""
         before = self._overrides.get(kind, _NOTHING)
         self._overrides[kind] = value
         try:
@@ -136,10 +136,10 @@ class Dependencies:
 
     @asynccontextmanager
     async def opened(self, wanted: Iterable[tuple[str, tuple[Wanted, ...]]]) -> AsyncIterator[None]:
-        """Open all that is asked for; close it at the end of the block, in reverse order.
+        """Open all wanted values; close them at the end of the block, in reverse order.
 
-        They are opened and closed in a task of their own, so that what has to end in the task that it began in does
-        so, and a caller who is cancelled interrupts no clean-up.
+        They are opened and closed in a task of their own: some must end in the task in which they began, and a caller's
+        cancellation must interrupt no clean-up.
 
         Args:
             wanted: who asks (for errors), and for what.
@@ -149,7 +149,7 @@ class Dependencies:
             Exception: what a factory raises.
         """
         wanted = [(where, kinds) for where, kinds in wanted if kinds]
-        if not wanted or self._open is not None:  # nothing to do, or whoever opened it also closes it
+        if not wanted or self._open is not None:  # nothing to do, or the outer block closes it
             yield
             return
         ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -186,7 +186,7 @@ class Dependencies:
             ready.set_result(None)
             await ending.wait()
         finally:
-            await stack.aclose()  # what opened well hears nothing of another's error: it is just closed
+            await stack.aclose()  # an open value does not see another one's error: it is just closed
 
     async def _open_one(
         self, one: Wanted, where: str, values: dict[Any, Any], stack: AsyncExitStack, path: tuple[Any, ...]
@@ -213,7 +213,7 @@ class Dependencies:
                 raise
             return
         if one.is_optional:
-            return  # a container that makes whatever it is asked for would make a zero of every float
+            return  # some containers make any type: they would give 0.0 for every float
         found = await self._resolved(kind, where) if self._resolve is not None else None
         if found is not None:
             values[kind] = found
@@ -236,7 +236,7 @@ class Dependencies:
 
 
 async def _entered(made: Any, stack: AsyncExitStack) -> Any:
-    """What a factory has made, ready for use: awaited, or entered if it has to be left again."""
+    """The value that a factory made, ready for use: awaited, or entered if it is a context manager."""
     if inspect.isawaitable(made):
         made = await made
     if inspect.isasyncgen(made):

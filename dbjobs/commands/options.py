@@ -1,4 +1,4 @@
-"""Options of a job, from what the caller wrote to a row: checked once, with errors that name the option."""
+"""Options of a job, from the caller's arguments to a row: checked once, with errors that name the option."""
 
 from __future__ import annotations
 
@@ -13,13 +13,15 @@ from msgspec.structs import replace
 from dbjobs.commands import codec
 from dbjobs.errors import InvalidOption
 from dbjobs.models import Backoff, JobOptions, JobRef
+from dbjobs.reply_to import mask_reply_to
 from dbjobs.store.records import NewJob
+from dbjobs.store.transactions.delivering import DELIVERY_QUEUE
 from dbjobs.store.transactions.enqueueing import Parent
 
 OPTION_NAMES = frozenset(JobOptions.__annotations__)
 # Options that make sense for one job only, not as a command's default.
 _JOB_ONLY = frozenset({"ref_id", "depends_on", "parent_id", "batch_id"})
-# What other libraries call it.
+# Names of the same option in other libraries.
 _ELSEWHERE = {
     "eta": "run_after",
     "countdown": "run_after",
@@ -41,6 +43,8 @@ _ELSEWHERE = {
     "tags": "tag",
 }
 _MAX_TEXT = 255
+# That of deliveries is served beside all others, and by nodes with a notifier only.
+_NO_QUEUES = (None, DELIVERY_QUEUE)
 MAX_ID = 2**63 - 1
 _MAX_SECONDS = 100 * 365 * 86400.0
 _MIN_PRIORITY, _MAX_PRIORITY = -(2**31), 2**31 - 1
@@ -86,9 +90,10 @@ def apply(job: NewJob, options: Mapping[str, Any], *, where: str) -> tuple[NewJo
             else:
                 changes.update(_OTHERS[name](value))
         except InvalidOption as error:
-            raise InvalidOption(f"{where}: option {name}={_short(value)}: {error}") from None
-    if changes.get("queue", "") is None:
-        raise InvalidOption(f"{where}: option queue must not be None")
+            shown = mask_reply_to(value) if name == "reply_to" and isinstance(value, str) else value
+            raise InvalidOption(f"{where}: option {name}={_short(shown)}: {error}") from None
+    if changes.get("queue", "") in _NO_QUEUES:
+        raise InvalidOption(f"{where}: option queue must not be {changes['queue']!r}")
     return replace(job, **changes), parents
 
 

@@ -24,7 +24,7 @@ from dbjobs.models import QuickRetry
 
 log = logging.getLogger("dbjobs")
 
-# They say what shall happen next, or would only come again.
+# These say what happens next, or would only come again.
 _NEVER = (
     AttemptLost,
     Cancel,

@@ -39,16 +39,18 @@ class Registry:
         dependencies: where class commands get theirs.
 
     Attributes:
-        users: whom jobs run for; None if nobody resolves a ``user_id``.
+        users: resolves the ``user_id`` of jobs; None without a resolver.
+        internal: an async command of dbjobs itself: every node runs it that runs any, and nothing tells of it.
     """
 
     users: UserSource | None = None
+    internal: Command | None = None
 
     def __init__(self, base: NewJob, dependencies: Dependencies | None = None) -> None:
         self._base = base
         self.dependencies = Dependencies() if dependencies is None else dependencies
         self._commands: dict[str, Command] = {}  # by the name that jobs are stored under
-        self._current: dict[str, Command] = {}  # by their own names: what is enqueued
+        self._current: dict[str, Command] = {}  # by their own names, as they are enqueued
         self._by_handler: dict[object, Command] = {}  # the same
         self._steps: dict[str, dict[int, versions.Upgrade]] = {}
 
@@ -87,7 +89,7 @@ class Registry:
             function = handler
         else:
             function = handler.__call__  # type: ignore[operator]
-        # A plain wrapper (functools.wraps) around an async function returns what has to be awaited.
+        # A plain wrapper (functools.wraps) around an async function returns an awaitable.
         is_async = inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(inspect.unwrap(function))
         if should_retry is not None and is_coroutine_function(should_retry):
             raise InvalidOption(f"{where}: should_retry must be a plain function; an async one always counts as true")
@@ -129,7 +131,7 @@ class Registry:
         return command
 
     def upcast(self, wanted: Any, function: Callable[[Any], Any], *, from_version: int) -> None:
-        """Say how a request of an old version becomes one of the next.
+        """Register how a request of an old version becomes one of the next.
 
         Raises:
             UnknownCommand. InvalidOption: there is such a step already, or the function cannot be used.
@@ -167,6 +169,8 @@ class Registry:
     def _take(self, command: Command, version: int) -> Command:
         """Make a command known under the name of its version, and under those of the older ones it can read."""
         name = command.own_name
+        if self.internal is not None and name == self.internal.name:
+            raise InvalidOption(f"command {name!r} is one of dbjobs itself; give yours another name=")
         # A copy: the loop that claims may be going through the commands in another thread.
         commands = {stored: known for stored, known in self._commands.items() if known.own_name != name}
         current = _in_version(command, version)
@@ -270,7 +274,7 @@ class Registry:
         return [stored for stored, command in self._commands.items() if command.own_name == name] or [name]
 
     def wanted(self) -> list[tuple[str, tuple[Wanted, ...]]]:
-        """What class commands ask for, with who asks."""
+        """Arguments of class commands, each with the command that asks for it."""
         return [(f"command {name!r}", command.wanted) for name, command in self._current.items() if command.wanted]
 
     def runnable(self) -> list[str]:
@@ -278,12 +282,24 @@ class Registry:
         return [name for name, command in self._commands.items() if command.handler is not None]
 
     def runnable_commands(self) -> list[Command]:
-        """Those commands; safe in any thread."""
-        return [command for command in [*self._commands.values()] if command.handler is not None]
+        """Those commands, and with them the internal one; safe in any thread."""
+        commands = [command for command in [*self._commands.values()] if command.handler is not None]
+        if commands and self.internal is not None:
+            commands.append(self._fitting(self.internal, commands))
+        return commands
+
+    def _fitting(self, internal: Command, commands: Sequence[Command]) -> Command:
+        """The internal command as one of a kind that is claimed anyway: each kind costs a claim of its own."""
+        if any(command.is_async for command in commands):
+            return internal
+        return msgspec.structs.replace(internal, is_async=False)  # a thread gives its coroutine to the event loop
 
     def get(self, name: str) -> Command | None:
         """The command of this name, if any."""
-        return self._commands.get(name)
+        command = self._commands.get(name)
+        if command is None and self.internal is not None and name == self.internal.name:
+            return self._fitting(self.internal, [*self._commands.values()])
+        return command
 
 
 def _in_version(command: Command, version: int) -> Command:
@@ -345,7 +361,7 @@ def base_row(*, retry_limit: int, timeout_seconds: float) -> NewJob:
 
 
 def _key(handler: object) -> object:
-    """What tells handlers apart: a bound method is a new object each time, but equal to itself."""
+    """The identity of a handler: a bound method is a new object each time, but equal to itself."""
     try:
         hash(handler)
     except TypeError:

@@ -1,4 +1,4 @@
-"""What a handler takes and returns, read from its signature; what cannot be called is refused."""
+"""A handler's arguments and return type, read from its signature; one that cannot be called is refused."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ Handler = Callable[..., Any]
 
 
 class Signature(NamedTuple):
-    """What a handler takes.
+    """A handler's arguments.
 
     Attributes:
         takes_request: its first argument is the request.
         takes_context: it takes the JobContext.
-        request_type: what the request is declared as; Any if it is not.
+        request_type: the declared type of the request; Any if there is none.
         has_default: the request may be left out.
     """
 
@@ -34,7 +34,7 @@ _SHAPES = "a handler takes (request), (request, job), (job: JobContext) or nothi
 
 
 def signature(function: Handler, where: str) -> Signature:
-    """What a handler takes.
+    """Read a handler's signature.
 
     Raises:
         InvalidOption: the handler could not be called with a request and a job context; says what would be right.
@@ -98,7 +98,7 @@ def _hints(function: Handler) -> dict[str, Any]:
 
 
 def response_type(function: Handler) -> Any:
-    """What the handler declares to return, awaited."""
+    """The declared return type of the handler, awaited."""
     wanted = _hints(function).get("return", Any)
     if get_origin(wanted) in (Awaitable, Coroutine):
         return get_args(wanted)[-1]
@@ -111,7 +111,7 @@ def first_default(function: Handler) -> Any:
 
 
 def is_coroutine_function(function: Any) -> bool:
-    """True for an async function, also behind a wrapper that says what it wraps, or for an object with such a call."""
+    """True for an async function, one behind a wrapper with ``__wrapped__``, or an object whose call is async."""
     forms = (function, getattr(function, "__call__", None))  # noqa: B004
     return any(inspect.iscoroutinefunction(inspect.unwrap(form)) for form in forms if form is not None)
 

@@ -1,4 +1,4 @@
-"""Versions of a request: what was stored in an old form is upgraded, one step after another, when it is read."""
+"""Versions of a request: one that was stored in an old form is upgraded step by step when it is read."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MAX_VERSION = 1_000_000
 
 
 def stored_name(name: str, version: int) -> str:
-    """What jobs of a version are stored under: a node that does not know the version leaves them to one that does."""
+    """The stored name of a version's jobs: a node that does not know the version leaves them to one that does."""
     return name if version == 1 else f"{name}@{version}"
 
 

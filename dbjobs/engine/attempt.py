@@ -77,7 +77,7 @@ class Attempt:
         self.lane_began: float | None = None
         # The lane may have more jobs than were claimed: look again when this outcome has given it back.
         self.lane_goes_on = False
-        # What Waker.lane_news was when it was claimed.
+        # Waker.lane_news at the time of its claim.
         self.lane_news = 0
 
     @property
@@ -95,7 +95,7 @@ class Attempt:
 
     @property
     def name(self) -> tuple[str, int]:
-        """What the log calls it: a job or a transient run, and its number."""
+        """Its name in the log: a job or a transient run, and its number."""
         return ("transient run", -self.job.id) if self.context.is_transient else ("job", self.job.id)
 
     def end(self, reason: Stop, now: float) -> None:
@@ -107,10 +107,10 @@ class Attempt:
             self.stopped_at = self.told_at = now
             self.steps.cancel()
         elif self.steps is not None and reason is Stop.LOST and self.call is not None:
-            self.steps.remind()  # it waits for its thread, and need not any more
+            self.steps.remind()  # it waits for its thread, and no longer has to
 
     def remind(self, now: float) -> None:
-        """Interrupt an async handler that goes on once more."""
+        """Interrupt again an async handler that has not ended."""
         self.told_at = now
         if self.steps is not None and self.call is None:
             self.steps.remind()

@@ -21,12 +21,12 @@ class Leavable(Protocol):
 
     @property
     def stop(self) -> object:
-        """Why it is being ended from outside; None if it is not."""
+        """Why it is being ended from outside; None if nobody ends it."""
         ...
 
     @property
     def may_be_left(self) -> bool:
-        """True if nobody need wait for a thread that cannot be interrupted."""
+        """True if the attempt may end while its thread still runs: a thread cannot be interrupted."""
         ...
 
 
@@ -69,9 +69,9 @@ class Call:
                 raise self._error
             finally:
                 self._error = None  # its traceback holds this frame
-        if hasattr(type(self._result), "__await__"):  # an async handler behind a plain one that does not tell so
+        if hasattr(type(self._result), "__await__"):  # an async handler behind a plain wrapper that hides it
             attempt.call = None  # from here on it is like any other async one
-            if attempt.stop is not None:  # the thread has gone on past the cancellation, and so must not this
+            if attempt.stop is not None:  # the thread went on after the cancellation; the handler's coroutine must not
                 getattr(self._result, "close", lambda: None)()
                 raise asyncio.CancelledError
             return await self._result
@@ -106,6 +106,7 @@ class ProcessCall(Call):
         work: function and arguments.
         name: of the command, for errors.
         on_start: called on the event loop when the handler starts: a new process first has to import it.
+        on_line: called in the call's thread with (level, message) of each line that the handler logs.
     """
 
     def __init__(
@@ -115,8 +116,10 @@ class ProcessCall(Call):
         name: str,
         on_start: Callable[[], None],
         on_end: Callable[[], None],
+        on_line: Callable[[str, str], None],
     ) -> None:
         super().__init__(lambda: None, on_end)
+        self._on_line = on_line
         self._children = children
         self._handler = work
         self._name = name
@@ -132,7 +135,7 @@ class ProcessCall(Call):
                 if self._killed:
                     child.kill()
             try:
-                return child.call(*self._handler, name=self._name, on_start=self._started)
+                return child.call(*self._handler, name=self._name, on_start=self._started, on_line=self._on_line)
             finally:
                 with self._lock:
                     self._child = None

@@ -1,4 +1,4 @@
-"""What runs inside a process for handlers: takes one call after another from a pipe and answers on another."""
+"""The program of a handler process: it reads calls from one pipe, one at a time, and answers on another."""
 
 from __future__ import annotations
 
@@ -12,14 +12,20 @@ import sys
 import threading
 import traceback
 import types
+from collections.abc import Callable
 from contextlib import suppress
+from contextvars import ContextVar
 from multiprocessing.connection import Connection
 from typing import Any, NamedTuple
 
+from dbjobs.context import MAX_LOG_CHARACTERS, printable
 from dbjobs.engine.traces import MAX_TRACEBACK_CHARACTERS, trace_of
 from dbjobs.errors import InvalidResponse
 
 STARTED = b"started"
+
+# In the process of a handler, while that runs: takes (level, message) for the log of its job.
+tell: ContextVar[Callable[[str, str], None] | None] = ContextVar("dbjobs_tell", default=None)
 
 
 class Elsewhere(Exception):
@@ -27,7 +33,7 @@ class Elsewhere(Exception):
 
 
 class Application(NamedTuple):
-    """What a process must know of the program whose handlers it runs.
+    """Facts about the program whose handlers a process runs.
 
     Attributes:
         module: name of the module that the program was started as, as in ``python -m``; None for a file.
@@ -49,8 +55,8 @@ def application() -> Application:
 
 
 def main(reading: int, writing: int) -> None:
-    """Serve calls until the other side closes its pipe; then end, whatever is still running."""
-    # A signal to everybody (a service manager's) is for the node, which gives handlers their grace. A function, not
+    """Serve calls until the other side closes its pipe; then end at once, even if something still runs."""
+    # A service manager signals the whole group, but means the node, which gives handlers their grace. A function, not
     # SIG_IGN: programs that a handler starts must not inherit it.
     signal.signal(signal.SIGTERM, lambda *_: None)
     signal.signal(signal.SIGINT, lambda *_: None)
@@ -69,6 +75,31 @@ def main(reading: int, writing: int) -> None:
             _end()
 
 
+class _Lines:
+    """Sends log lines ahead of a call's answer; none after it, whatever threads the handler has left."""
+
+    def __init__(self, answers: Connection) -> None:
+        self._answers = answers
+        self._lock = threading.Lock()
+        self._over = True  # until the call has started
+        self._process = os.getpid()
+
+    def send(self, level: str, message: str) -> None:
+        if os.getpid() != self._process:
+            return  # a fork of the handler's: two processes on one pipe would mix up their messages
+        with self._lock:
+            if not self._over:
+                self._answers.send_bytes(pickle.dumps(("log", level, printable(message, MAX_LOG_CHARACTERS))))
+
+    def begin(self) -> None:
+        self._answers.send_bytes(STARTED)
+        self._over = False
+
+    def end(self) -> None:
+        with self._lock:
+            self._over = True
+
+
 def _receive(connection: Connection, calls: queue.SimpleQueue[bytes]) -> None:
     try:
         while True:
@@ -82,7 +113,7 @@ def _end() -> None:
         with suppress(Exception):
             stream.flush()
     with suppress(OSError):
-        os.killpg(0, signal.SIGKILL)  # what handlers have started, and ourselves
+        os.killpg(0, signal.SIGKILL)  # this process, and everything that its handlers have started
     os._exit(1)
 
 
@@ -108,15 +139,19 @@ def _become(program: Application) -> None:
 
 def _answer(work: bytes, answers: Connection) -> tuple[bytes, bool]:
     """Run a call; its answer, and whether the process is not fit for another."""
+    lines = _Lines(answers)
+    token = tell.set(lines.send)
     try:
         function, arguments = pickle.loads(work)
-        answers.send_bytes(STARTED)
+        lines.begin()
         response = function(*arguments)
     except BaseException as error:
         # A handler that raises SystemExit expects the process to end: the next job gets a new one.
         retires = not isinstance(error, Exception) or isinstance(error, MemoryError)
         return pickle.dumps(("raised", _told(error), retires)), retires
     finally:
+        tell.reset(token)
+        lines.end()
         for stream in (sys.stdout, sys.stderr):
             with suppress(Exception):
                 stream.flush()
@@ -140,5 +175,5 @@ def _told(error: BaseException) -> tuple[bytes | None, str, str, str]:
     with suppress(BaseException):
         text = str(error)
     with suppress(BaseException):
-        trace = trace_of(error, MAX_TRACEBACK_CHARACTERS // 2 - 100)  # it goes whole into the error's own, over there
+        trace = trace_of(error, MAX_TRACEBACK_CHARACTERS // 2 - 100)  # all of it goes into the node's error
     return pickled, type(error).__name__, text, trace

@@ -16,14 +16,14 @@ from typing import Any
 from dbjobs.engine import child as child_side
 from dbjobs.errors import HandlerProcessError, InvalidRequest, InvalidResponse
 
-# What a process of a handler is started and ended with: a session of its own, pipes by number, an end for its group.
+# A handler process needs these from the system: a session of its own, pipes by number, a signal to its whole group.
 _NEEDED = ("killpg", "setsid")
 # A process imports the application before it can run anything.
 START_SECONDS = 120.0
 
 
 def refusal() -> str | None:
-    """Why this system cannot run handlers in processes; None if it can."""
+    """The reason why this system cannot run handlers in processes; None if it can."""
     if all(hasattr(os, name) for name in _NEEDED):
         return None
     return (
@@ -43,7 +43,7 @@ class Children:
 
     @contextmanager
     def one(self) -> Iterator[Child]:
-        """A process for one call; it is kept for others if it is still sound afterwards.
+        """A process for one call. If it is still sound afterwards, it is kept for the next one.
 
         Raises:
             HandlerProcessError: none could be started.
@@ -61,7 +61,7 @@ class Children:
                 child.wait()
 
     def close(self) -> None:
-        """End the idle ones; those at work end with their calls."""
+        """End the idle processes; the busy ones end with their calls."""
         with self._lock:
             self._closed = True
             idle, self._idle = self._idle, []
@@ -120,13 +120,24 @@ class Child:
 
     @property
     def alive(self) -> bool:
-        """It has not ended."""
+        """True until it has ended."""
         return self._process.poll() is None
 
     def call(
-        self, function: Callable[..., Any], arguments: tuple[Any, ...], *, name: str, on_start: Callable[[], None]
+        self,
+        function: Callable[..., Any],
+        arguments: tuple[Any, ...],
+        *,
+        name: str,
+        on_start: Callable[[], None],
+        on_line: Callable[[str, str], None],
     ) -> Any:
-        """Run a function there.
+        """Run a function in it.
+
+        Args:
+            name: of the command, for errors.
+            on_start: called when the function starts.
+            on_line: called with (level, message) of each log line that it sends (see JobLogHandler).
 
         Raises:
             BaseException: what the function raised; if that cannot be brought here, a HandlerProcessError with the
@@ -146,7 +157,9 @@ class Child:
             started = self._in.recv_bytes()
             if started == child_side.STARTED:
                 on_start()
-                kind, content, retires = pickle.loads(self._in.recv_bytes())
+                while (answer := pickle.loads(self._in.recv_bytes()))[0] == "log":
+                    on_line(*answer[1:])
+                kind, content, retires = answer
             else:
                 kind, content, retires = pickle.loads(started)  # it could not be imported there
         except TimeoutError:
@@ -169,14 +182,14 @@ class Child:
         raise _raised(*content)
 
     def kill(self) -> None:
-        """End it and what it has started, now."""
+        """End it now, with all processes that it has started."""
         self.sound = False
         with suppress(ProcessLookupError, PermissionError):
             if self._process.poll() is None:
                 os.killpg(self._process.pid, signal.SIGKILL)
 
     def wait(self) -> None:
-        """Take note of its end."""
+        """Note that it has ended."""
         self._out.close()
         self._in.close()
         with suppress(subprocess.TimeoutExpired):
@@ -196,7 +209,7 @@ class Child:
 
 
 def _raised(pickled: bytes | None, name: str, text: str, trace: str) -> BaseException:
-    """The exception of the other side, or one that is called the same and says the same."""
+    """The exception that the process raised, or one of the same name and text."""
     found: object = None
     if pickled is not None:
         with suppress(Exception):

@@ -1,4 +1,4 @@
-"""Claims for one kind of handlers: where the looks for its jobs ended, what is still wanted, what it claims."""
+"""Claims for one kind of handler. It remembers how far each queue was read and whether there may be more."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from dbjobs.store.records import Claimed
 QUEUES_PER_LOOK = 500
 LIMITED_PER_LOOK = 20
 LANE_STARTS_KEPT = 1000
-# Where there are several kinds, a look passes by the jobs of the others. One that finds nothing is followed by a
-# pause, so that these looks get at most this share of the time.
+# With several kinds of handlers, each look passes by the jobs of the other kinds. After a look that finds nothing comes
+# a pause, so that such looks take at most this share of the time.
 PASSING_SHARE = 0.1
 LONGEST_PAUSE_SECONDS = 2.0
 
@@ -79,7 +79,7 @@ class Claims:
         return self.crew.room(self._runners.room)
 
     def hear(self, news: Mapping[str, tuple[int, bool]]) -> None:
-        """Take over what the waker knows."""
+        """Take over the waker's news."""
         self.jobs = self.jobs or self._waker.jobs
         self.behind = self.behind or self._waker.behind
         self.lanes = self.lanes or self._waker.lanes
@@ -98,12 +98,12 @@ class Claims:
 
     @property
     def is_content(self) -> bool:
-        """The last looks have found nothing that was left where it is, and nothing has been told since."""
+        """The last looks left nothing behind, and there was no news since."""
         return not (self.jobs or self.lanes or self.looks_again)
 
     @property
     def looks_again(self) -> bool:
-        """It is known that there is more to look for, as soon as that is allowed."""
+        """There is more to look for, as soon as the next look is allowed."""
         return self.behind or (self._hot.behind and self._hot.open) or (self.jobs and not self._is_allowed)
 
     @property
@@ -131,7 +131,7 @@ class Claims:
             return False
         self.lanes = False
         self.jobs = self.jobs and not want_jobs
-        # When both kinds have work each gets its half, and they take turns at being first.
+        # When both free jobs and lanes have work, each gets half of the room, and they take turns at being first.
         room = self.room
         share = room if not (lane_news and want_jobs) else max(1, room // 2)
         self._lanes_first = lane_news and not self._lanes_first
@@ -183,7 +183,7 @@ class Claims:
         now = time.monotonic()
         self._not_before = now + min((now - began) * (1 - PASSING_SHARE) / PASSING_SHARE, LONGEST_PAUSE_SECONDS)
         if not full and self._full_looks.is_long_ago(now):
-            self.behind = True  # before resting, look from the start once
+            self.behind = True  # look from the start once before the dispatcher rests
 
     async def _find_queues(self) -> None:
         """Look for queues with work, QUEUES_PER_LOOK at a time, from where the last such look ended."""

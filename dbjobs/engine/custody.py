@@ -75,7 +75,7 @@ class Custody(threading.Thread):
                     is_open = True
                 await self._hand_back(db)
         finally:
-            # RuntimeError: no more threads can be had at the end of the program.
+            # RuntimeError: Python starts no more threads at the end of the program.
             with contextlib.suppress(DatabaseError, TimeoutError, RuntimeError):
                 async with asyncio.timeout(2):
                     await db.close()

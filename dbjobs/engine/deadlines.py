@@ -12,7 +12,7 @@ from dbjobs.engine.attempt import Attempt, Stop
 
 # One look over the running attempts costs less than a timer for each of them.
 LOOK_SECONDS = 0.5
-# A handler that goes on after it was told to stop is interrupted again after this time, and not in every turn.
+# A handler that ignores its cancellation is interrupted again after this time, not in every turn of the loop.
 REMIND_SECONDS = 1.0
 
 
@@ -25,7 +25,7 @@ class Deadlines:
         self._sooner = asyncio.Event()
 
     def watch(self, deadline: float) -> None:
-        """An attempt with this deadline (``time.monotonic()``) starts."""
+        """Note that an attempt with this deadline (``time.monotonic()``) starts."""
         if deadline < self._next:
             self._next = deadline
             self._sooner.set()

@@ -13,7 +13,7 @@ from dbjobs.store import repository
 from dbjobs.store.database import Database
 from dbjobs.store.transactions.dependencies import Follower
 
-# How late a child may be noticed whose enqueue, or whose parent's end, this process has not heard of.
+# A child may be noticed this late if this process has not heard of its enqueue, or of its parent's end.
 LOOK_SECONDS = 0.5
 # The least pause between two looks: news may come faster.
 PAUSE_SECONDS = 0.02
@@ -36,16 +36,16 @@ class Dependencies:
         self._following = 0
 
     def ended(self, parents: Iterable[int]) -> None:
-        """These jobs have ended and have children; returns at once."""
+        """Note that these jobs have ended and have children; returns at once."""
         self._parents.update(parents)
         self._news.set()
 
     def poke(self) -> None:
-        """There may be something to do that this process has not heard of; returns at once."""
+        """Look soon: another process may have left something to do. Returns at once."""
         self._news.set()
 
     async def look(self) -> float:
-        """Wait for news, at most ``LOOK_SECONDS``, and do what there is; seconds until the next look."""
+        """Wait for news, at most ``LOOK_SECONDS``, and resolve all pending children; seconds until the next look."""
         with anyio.move_on_after(LOOK_SECONDS * random.uniform(0.8, 1.0)):
             await self._news.wait()
         self._news.clear()
@@ -58,11 +58,11 @@ class Dependencies:
 
     @property
     def is_quiet(self) -> bool:
-        """Nothing that it has heard of is left to do."""
+        """True if all work that it has heard of is done."""
         return not self._parents and not self._following
 
     async def catch_up(self) -> None:
-        """Do what there is, whoever has left it behind."""
+        """Do all pending work, whichever node left it."""
         while True:
             ended, unresolved = await repository.find_dependency_work(self._db, ROWS_PER_LOOK)
             if not ended and not unresolved:

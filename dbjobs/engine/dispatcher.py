@@ -12,6 +12,7 @@ from dbjobs.context import JobContext, Services
 from dbjobs.engine.attempt import Attempt
 from dbjobs.engine.claims import Claims
 from dbjobs.engine.crews import Kind, kind_of
+from dbjobs.engine.deliveries import DeliveryClaims
 from dbjobs.engine.finisher import Finisher
 from dbjobs.engine.queues import Queues
 from dbjobs.engine.resilience import LoopDelay
@@ -24,7 +25,7 @@ from dbjobs.wording import counted
 
 log = logging.getLogger("dbjobs")
 
-# How often the rows held by this node are compared with what is in memory (they must be the same).
+# How often the rows held by this node are compared with memory (they must be the same).
 RECONCILE_SECONDS = 60.0
 UNKNOWN_SECONDS = 30.0
 UNKNOWN_LOOK_ROWS = 1000
@@ -57,7 +58,10 @@ class Dispatcher:
         self._queues = queues
         self._services = services
         self._current_node = current_node
-        self._claims = [Claims(db, crew, runners, waker, queues, self._attempts) for crew in runners.crews.values()]
+        self._claims = [
+            (DeliveryClaims if kind == "delivery" else Claims)(db, crew, runners, waker, queues, self._attempts)
+            for kind, crew in runners.crews.items()
+        ]
         self._must_reconcile = False
         self._next_reconcile = time.monotonic() + RECONCILE_SECONDS
         self._next_unknown = time.monotonic() + 1.0
@@ -73,7 +77,7 @@ class Dispatcher:
         self._waker.poke()
 
     def reconcile_soon(self) -> None:
-        """What the database says is ours may differ from what is in memory."""
+        """Compare soon: the database may hold jobs in this node's name that memory does not have."""
         self._must_reconcile = True
         self._waker.poke()
 
@@ -85,7 +89,7 @@ class Dispatcher:
 
     @property
     def is_quiet(self) -> bool:
-        """It waits for news, and all looks have found nothing since the last."""
+        """True if it waits for news, and all looks since the last news found nothing."""
         if not self._is_waiting:
             return False
         if not self._registry.runnable():
@@ -105,7 +109,7 @@ class Dispatcher:
                     continue
                 await self._look(node_id)
             except Exception as error:
-                # The claim may have been committed: what it claimed is not in our memory.
+                # The claim may have been committed: then its jobs are not in memory.
                 self._must_reconcile = True
                 self._waker.look_everywhere()
                 await backoff.failed(error)
@@ -135,7 +139,7 @@ class Dispatcher:
             names.setdefault(kind_of(command), []).append(command.name)
         for claims in self._claims:
             claims.commands = names.get(claims.crew.kind, ())
-            claims.alone = len(names) == 1
+            claims.alone = len(names) == 1 + ("delivery" in names)
         self._claims.append(self._claims.pop(0))
         return [claims for claims in self._claims if claims.commands]
 
@@ -150,7 +154,7 @@ class Dispatcher:
         news, waker.news = waker.news, {}
         served = {queue: what for queue, what in news.items() if self._queues.serves(queue)}
         for claims in kinds:
-            claims.hear(served)
+            claims.hear(news if claims.crew.kind == "delivery" else served)
         if kinds:
             waker.jobs = waker.lanes = waker.behind = False
 
@@ -160,7 +164,7 @@ class Dispatcher:
         looks_again = any(claims.looks_again for claims in kinds)
         if not await self._wait(max(until - now, 0.0)) and not looks_again:
             self._waker.look_everywhere()
-            await self._report_unknown(self._registry.runnable())
+            await self._report_unknown([command.name for command in self._registry.runnable_commands()])
 
     async def _wait(self, longest: float | None = None) -> bool:
         self._is_waiting = True
@@ -181,7 +185,7 @@ class Dispatcher:
         return attempts
 
     async def _reconcile(self, node_id: int) -> None:
-        """Give back what the database says is ours but is not in memory (a claim whose answer was lost)."""
+        """Give back jobs that this node holds in the database but not in memory: a claim's answer was lost."""
         held = await repository.find_held(self._db, node_id, 100_000)
         running = self._runners.memory.running()
         known = {attempt.job.id for attempt in running} | self._finisher.holds()
@@ -198,7 +202,7 @@ class Dispatcher:
         self._next_reconcile = time.monotonic() + RECONCILE_SECONDS
 
     async def _report_unknown(self, commands: Sequence[str]) -> None:
-        """Say which ready jobs nobody here can run; they stay where they are."""
+        """Log which ready jobs this node cannot run; they stay queued."""
         if time.monotonic() < self._next_unknown:
             return
         self._next_unknown = time.monotonic() + UNKNOWN_SECONDS

@@ -47,13 +47,13 @@ class Drain:
         return [(attempt.job.id, attempt.job.command) for attempt in self._memory.all()]
 
     async def run(self) -> None:
-        """Run what is due, the children and the retries without a delay included, until nothing of it is left.
+        """Run all due jobs, their children and retries without a delay included, until none is left.
 
-        What waits for its time, for a node that knows its command, or in a paused queue stays where it is.
+        Jobs that wait for their time, for a node that knows their command, or in a paused queue stay where they are.
         """
         before, self._dispatcher.on_claimed = self._dispatcher.on_claimed, self._claimed
         try:
-            self.ran.update((id, None) for id, _ in self.running)  # they were started before, and run still
+            self.ran.update((id, None) for id, _ in self.running)  # they were started before, and still run
             while True:
                 claims = self._claims
                 await self._dependencies.catch_up()
@@ -61,7 +61,7 @@ class Drain:
                 while await self._timekeeper.expire() == 0.0:
                     pass
                 self._dispatcher.look_now()
-                while not self._is_quiet:  # noqa: ASYNC110 - what it waits for has no event in common
+                while not self._is_quiet:  # noqa: ASYNC110 - no one event covers all of this
                     await asyncio.sleep(_LOOK_SECONDS)
                 if self._claims == claims:
                     break

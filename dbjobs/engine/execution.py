@@ -32,13 +32,13 @@ log = logging.getLogger("dbjobs")
 
 
 class Writes(Protocol):
-    """Where an outcome is written before the attempt goes on (see Finisher)."""
+    """Writes an outcome before the attempt goes on (see Finisher)."""
 
     async def durably(self, attempt: Attempt, outcome: Outcome) -> bool: ...
 
 
 class Reported(Protocol):
-    """Who is told that a handler has completed its job in a transaction of its own (see Reporter)."""
+    """Hears that a handler has completed its job in a transaction of its own (see Reporter)."""
 
     def completed(self, context: JobContext) -> None: ...
 
@@ -74,7 +74,7 @@ class Execution:
         self._lease_ends = lease_ends
         self._current_node = current_node
         self._on_call_ended = on_call_ended
-        # What was in force when the workers were started; each attempt gets a copy of it.
+        # The context variables as they were when the workers started; each attempt gets a copy.
         self._context = contextvars.copy_context()
         self.ending = False
 
@@ -94,7 +94,7 @@ class Execution:
         steps: Steps | None = None
         try:
             if clock.now() > self._lease_ends() or attempt.node_id != self._current_node():
-                attempt.stop = Stop.LOST  # this process was suspended or cut off: others may be running it by now
+                attempt.stop = Stop.LOST  # this process was suspended or cut off: another node may run the job by now
             if attempt.stop is not None:
                 return stopped(attempt, 0.0)
             job = attempt.job
@@ -104,7 +104,7 @@ class Execution:
             error: BaseException | None = None
             command = attempt.command if job.executed_at is None else self._registry.get(job.callback or "")
             attempt.steps = steps = Steps(context, seat)
-            # The time that the handler has begins here; for one in a process when it starts there.
+            # The handler's time limit counts from here; in a process, from its start there.
             if job.timeout_seconds and (command is None or command.is_async or not command.process):
                 self._set_deadline(attempt, began)
             try:
@@ -126,7 +126,7 @@ class Execution:
                 return None
             if attempt.abandoned and attempt.lane_rest is None:
                 return None
-            # A handler that has come to its end all the same while the node stops has done its work.
+            # The node stops, but this handler has reached its end: its work is done.
             if attempt.stop is not None and not (attempt.stop is Stop.SHUTDOWN and not _is_cancellation(error)):
                 return stopped(attempt, duration_ms)
             if attempt.context._executed_body is not None and job.executed_at is None:
@@ -186,13 +186,14 @@ class Execution:
                 command.name,
                 lambda: self._set_deadline(attempt, time.monotonic()),
                 lambda: self._on_call_ended(attempt),
+                lambda level, message: attempt.context.log(message, level=level),
             )
         else:
             attempt.call = Call(lambda: handler(*arguments), lambda: self._on_call_ended(attempt))
         return attempt.call.run(attempt)
 
     def _success(self, attempt: Attempt, response: Any, duration_ms: float) -> Outcome:
-        """The outcome of a handler that has come to its end: completed, unless its response cannot be stored."""
+        """The outcome of a handler that returned: completed, unless its response cannot be stored."""
         job, context = attempt.job, attempt.context
         body: str | None = None
         if job.executed_at is None and response is not None:
@@ -238,11 +239,11 @@ async def _awaiting(result: Any) -> Any:
 
 
 async def _forget_cancellations(task: asyncio.Task[Any]) -> None:
-    """Take back what the handler, or a library of its, has asked of the task and not seen through."""
+    """Undo cancellation requests that the handler, or one of its libraries, left on the task."""
     while task.cancelling():
         task.uncancel()
     try:
-        # Before Python 3.13 a request that was not delivered yet is delivered all the same, at the next wait.
+        # Before Python 3.13 the task still delivers such a request at the next wait.
         await asyncio.sleep(0)
     except asyncio.CancelledError:
         while task.cancelling():
@@ -257,7 +258,7 @@ _ASYNCIO_SIGINT: CodeType | None = getattr(getattr(asyncio.Runner, "_on_sigint",
 
 
 def _is_ctrl_c(error: BaseException) -> bool:
-    """True for a KeyboardInterrupt that a person has caused, and that happened to meet a handler."""
+    """True for a KeyboardInterrupt that a person caused and that happened to hit a handler."""
     if not isinstance(error, KeyboardInterrupt):
         return False
     trace = error.__traceback__

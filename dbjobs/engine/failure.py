@@ -1,4 +1,4 @@
-"""From an exception to an outcome: try again or give up, and what is kept of it."""
+"""Turns an exception into an outcome: try again or give up, and the entry for the job's error list."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ log = logging.getLogger("dbjobs")
 
 MAX_ERROR_CHARACTERS = 2_000
 MAX_CODE_CHARACTERS = 100
-# Longest delay before another try, whatever a policy or a handler says: the databases' dates end in the year 9999.
+# The longest delay before another try. No policy or handler gets more: the databases' dates end in the year 9999.
 MAX_DELAY_SECONDS = 10 * 366 * 86_400.0
 # A job whose callback only other nodes know is offered to them again after this delay.
 UNKNOWN_CALLBACK_SECONDS = 30.0
 
 _default_backoff = Backoff()
-# The name of a class past whatever its metaclass says.
+# Reads the name of a class past its metaclass.
 _class_name: Callable[[type], str] = type.__dict__["__name__"].__get__
 _decode_backoff = msgspec.json.Decoder(Backoff).decode
 
@@ -48,7 +48,7 @@ def failed(attempt: Attempt, error: BaseException, duration_ms: float) -> Outcom
     """The outcome of an attempt that raised; nothing about the error can make this raise.
 
     Args:
-        error: whatever the handler, its request, its response or its hooks raised.
+        error: raised by the handler, its request, its response or its hooks.
     """
     try:
         made = _failed(attempt, error, duration_ms)
@@ -101,7 +101,7 @@ def _answered(attempt: Attempt, error: ApiFailed, duration_ms: float) -> Outcome
 
 
 def raised_after_completion(attempt: Attempt, error: BaseException) -> None:
-    """The job is completed, by its own transaction, and its handler has raised all the same: tell of it."""
+    """Log that a handler raised after its own transaction had completed the job."""
     trace = printable(trace_of(error), MAX_TRACEBACK_CHARACTERS)
     tell_after_completion(attempt, error, trace)
 
@@ -167,11 +167,11 @@ def _name_of(error: BaseException) -> str:
 
 
 def _text_of(error: object) -> str:
-    """The text of an exception, or of the reason it was given."""
+    """The text of an exception, or the reason that it carries."""
     try:
         text = str(error)
         return text if type(text) is str else str.__str__(text)
-    except BaseException:  # an object of the application's own whose text cannot be made
+    except BaseException:  # an object of the application whose __str__ raises
         return "(its text cannot be shown)"
 
 
@@ -191,7 +191,7 @@ def backoff_seconds(policy: Backoff, failures: int) -> float:
     except OverflowError:
         delay = policy.max_seconds
     delay *= random.uniform(1 - policy.jitter, 1 + policy.jitter)
-    # No database has dates for every number; and a NaN is less than nothing, so it must not win here.
+    # No database has dates for every number; and NaN compares false with everything, so it must not win here.
     return min(delay, MAX_DELAY_SECONDS) if delay >= 0 else 0.0
 
 
@@ -215,7 +215,7 @@ def _again_or_failed(
 def _policy_of(job: Claimed) -> Backoff:
     try:
         return _decode_backoff(job.retry) if job.retry else _default_backoff
-    except msgspec.DecodeError:  # a row that somebody else has written
+    except msgspec.DecodeError:  # a row that another program wrote
         return _default_backoff
 
 

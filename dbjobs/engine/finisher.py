@@ -1,4 +1,4 @@
-"""Outcomes go out together: at once when the pipe is idle, in the next transaction when one is in flight."""
+"""Writes outcomes together: at once when no write is in flight, else in the next transaction."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ class Finisher:
 
     @property
     def full(self) -> bool:
-        """So many outcomes wait that nothing more should be claimed."""
+        """True if so many outcomes wait to be written that claims must stop."""
         return len(self) > MOST_WAITING
 
     def holds(self) -> set[int]:
@@ -196,9 +196,9 @@ class Finisher:
             await self._wake.wait()
 
     async def _write(self, batch: Sequence[Entry], current_node: Callable[[], int | None]) -> None:
-        """Write a batch. What the database refuses for reasons of its own, while it takes others, is kept for later.
+        """Write a batch. Outcomes that the database refuses for its own reasons, while it takes others, are kept.
 
-        While it takes nothing, what comes meanwhile is tried together with the batch.
+        While it takes none, new outcomes are tried together with the batch.
         """
         parts = parts_of(batch)
         while parts:
@@ -217,7 +217,7 @@ class Finisher:
             parts += parts_of(more)
 
     async def _write_refused(self, current_node: Callable[[], int | None]) -> None:
-        """Try again what the database has refused for its own sake."""
+        """Try again the outcomes that the database refused for reasons of its own."""
         refused, self._refused = self._refused, []
         writing = Pass(self._settled)
         self._trying = refused
@@ -242,7 +242,7 @@ class Finisher:
         self._retry_at = time.monotonic() + self._pause
 
     def _ours(self, parts: Iterable[Part], current_node: Callable[[], int | None]) -> list[Part]:
-        """Those whose node id is in force still; the others can never be written."""
+        """The parts whose node id is still in force; the others can never be written."""
         ours: list[Part] = []
         for part in parts:
             if part.node_id == current_node():

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from dbjobs.store import repository
 from dbjobs.store.database import Database
+from dbjobs.store.transactions.delivering import DELIVERY_QUEUE
 
 # Settings changed elsewhere are seen at once where there are notices, else after this time.
 REFRESH_SECONDS = 1.0
@@ -35,7 +36,9 @@ class Queues:
         paused = {setting.queue for setting in settings if setting.paused}
         limits: dict[str, int] = {queue: limit for queue, limit in (self._wanted or {}).items() if limit is not None}
         for setting in settings:
-            if setting.concurrency is not None and (self._wanted is None or setting.queue in self._wanted):
+            if setting.concurrency is not None and (
+                self._wanted is None or setting.queue in self._wanted or setting.queue == DELIVERY_QUEUE
+            ):
                 limits[setting.queue] = min(setting.concurrency, limits.get(setting.queue, setting.concurrency))
         changed = (paused, limits) != (self._paused, self._limits)
         self._paused, self._limits = paused, limits
@@ -44,7 +47,13 @@ class Queues:
 
     def serves(self, queue: str) -> bool:
         """This node runs jobs of this queue: it is among those to serve, and not paused."""
+        if queue == DELIVERY_QUEUE:
+            return False  # it is served beside these (see DeliveryClaims)
         return (self._wanted is None or queue in self._wanted) and queue not in self._paused
+
+    def is_paused(self, queue: str) -> bool:
+        """Somebody has paused it."""
+        return queue in self._paused
 
     def limit_of(self, queue: str) -> int | None:
         """How many of its jobs may be in this node at the same time; None for any number."""

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from dbjobs.commands.registry import Command, Registry
 from dbjobs.engine.attempt import Attempt, Stop
 from dbjobs.engine.children import Children
-from dbjobs.engine.crews import Crew, Kind, kind_of
+from dbjobs.engine.crews import DELIVERY_PLACES, Crew, Kind, bind, kind_of, make_crews
 from dbjobs.engine.deadlines import Deadlines
 from dbjobs.engine.execution import Execution
 from dbjobs.engine.failure import stopped
@@ -43,7 +43,7 @@ class Runners:
         current_node: the node id in force.
         is_served: whether jobs of a queue may start here now.
         on_death: told the error with which a slot ended without being asked.
-        turns: who waits for the lanes of this node beside its attempts.
+        turns: the transient runs that wait for lanes of this node.
 
     Attributes:
         memory: every attempt, waiting ones included.
@@ -85,13 +85,11 @@ class Runners:
             current_node=current_node,
             on_call_ended=self._call_ended,
         )
-        self._concurrency = settings.concurrency
-        self.crews: dict[Kind, Crew] = {
-            "loop": Crew("loop", settings.concurrency),
-            "thread": Crew("thread", settings.threads),
-            "process": Crew("process", settings.processes),
-        }
-        self._slots = Slots(settings.concurrency, [*self.crews.values()], self._run, self._room_came, on_death)
+        delivers = any(command.is_delivery for command in registry.runnable_commands())
+        self._concurrency = settings.concurrency + (DELIVERY_PLACES if delivers else 0)
+        self.crews: dict[Kind, Crew] = make_crews(settings, delivers=delivers)
+        self._slots = Slots(self._concurrency, [*self.crews.values()], self._run, self._room_came, on_death)
+        bind(self.crews, self._slots)
         self._crew_of: dict[Command, Crew] = {}
         self._stuck: set[Attempt] = set()
         self._deferred: list[Attempt] = []
@@ -148,7 +146,7 @@ class Runners:
         return bool(firsts)
 
     async def give_back_stuck(self) -> float:
-        """Hand back what was claimed ahead and has had no slot since the last call; seconds until the next."""
+        """Hand back jobs that were claimed ahead and got no slot since the last call; seconds until the next call."""
         self._give_back(self._take_waiting(lambda attempt: attempt in self._stuck and attempt not in self._deferred))
         self._stuck = {attempt for crew in self.crews.values() for attempt in crew.ready}
         return UNSTARTED_SECONDS
@@ -162,7 +160,7 @@ class Runners:
                 attempt.end(Stop.CANCEL, now)
 
     def abandon(self, attempt: Attempt) -> None:
-        """A handler goes on after it was told to stop: close it; if that is no use, give its slot to another."""
+        """Close a handler that ignored its cancellation; if it still goes on, give its slot to another."""
         if attempt.stop is Stop.SHUTDOWN and attempt.still_runs:
             return  # the stop waits for it, and takes care of it (see ``forsake``)
         seconds = time.monotonic() - attempt.stopped_at

@@ -28,7 +28,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StartOptions(TypedDict, total=False):
-    """What ``jobs.start`` takes, for those who hand it on."""
+    """The options of ``jobs.start``, for callers that pass them on."""
 
     concurrency: int
     queues: Sequence[str] | Mapping[str, int | None] | None

@@ -31,7 +31,7 @@ LAST_WRITES_SECONDS = 10.0
 
 
 class Shutdown:
-    """Stops what a node consists of.
+    """Stops the loops and attempts of a node.
 
     Args:
         now: set when running handlers get no grace.

@@ -14,7 +14,7 @@ from dbjobs.engine.steps import Seat
 
 log = logging.getLogger("dbjobs")
 
-# Handlers that never wait are run one after another for so long before other tasks get their turn.
+# Handlers that never wait run one after another for this long, then other tasks get their turn.
 TURN_SECONDS = 0.002
 # How long slots may take to end when the node has ended.
 LAST_SECONDS = 1.0

@@ -110,7 +110,7 @@ class Steps:
             self._seat.scope.cancel()
 
     def remind(self) -> None:
-        """Interrupt it once more, whatever shields it has."""
+        """Interrupt it once more, through any shield."""
         if self._runs:
             self._seat.task.cancel()
 

@@ -48,6 +48,7 @@ from dbjobs.models import Job, JobRef
 from dbjobs.store import repository
 from dbjobs.store.database import Database
 from dbjobs.store.records import Outcome
+from dbjobs.store.transactions.delivering import DELIVERY_QUEUE
 from dbjobs.store.transactions.partitions import make_partitions
 from dbjobs.store.transactions.settlement import settle_in
 from dbjobs.transaction import Transaction
@@ -367,13 +368,19 @@ class Engine:
             names.setdefault(kind_of(command), []).append(command.name)
         return names
 
+    def _served(self) -> list[str] | None:
+        """Names of the queues that this node serves, that of deliveries included if it makes any; None for all."""
+        if self._settings.queues is None:
+            return None
+        return [*self._settings.queues, *([DELIVERY_QUEUE] if "delivery" in self._runners.crews else [])]
+
     def _describe(self) -> dict[str, Any]:
         return {
             "host": socket.gethostname(),
             "pid": os.getpid(),
             "concurrency": self._settings.concurrency,
             "running": self._runners.busy,
-            "queues": list(self._settings.queues) if self._settings.queues is not None else None,
+            "queues": self._served(),
             "limits": {queue: limit for queue, limit in (self._settings.queues or {}).items() if limit is not None},
             "commands": self._commands(),
             "places": {kind: (crew.busy, crew.limit) for kind, crew in self._runners.crews.items()},

@@ -195,7 +195,7 @@ class Tally:
 
 
 async def fold(db: Database) -> None:
-    """Old minutes become hours, old hours days."""
+    """Old minutes become hours, old hours days: see ``_folded_keys`` for what these tell apart."""
     now = int(await repository.read_clock(db))
     for period, longer, kept in ((MINUTE, HOUR, KEEP_MINUTES_SECONDS), (HOUR, DAY, KEEP_HOURS_SECONDS)):
         work = partial(_fold_in, period=period, longer=longer, before=(now - kept) // longer * longer)
@@ -208,9 +208,20 @@ async def _fold_in(session: Session, *, period: int, longer: int, before: int) -
     taken = await repository.take_rollups(session, period, before, ROWS_PER_FOLD)
     sums: dict[tuple[int, Key], Sums] = {}
     for rollup in taken:
-        sums.setdefault((rollup.starts // longer * longer, rollup.key), Sums()).add(rollup.sums)
+        for key in _folded_keys(rollup.key) if period == MINUTE else (rollup.key,):
+            sums.setdefault((rollup.starts // longer * longer, key), Sums()).add(rollup.sums)
     counter = -random.SystemRandom().randint(1, 2**62)  # nobody else writes under it
     await repository.write_rollups(
         session, [Rollup(longer, starts, counter, key, summed) for (starts, key), summed in sums.items()]
     )
     return len(taken) == ROWS_PER_FOLD
+
+
+def _folded_keys(key: Key) -> tuple[Key, ...]:
+    """Where a minute's sums go: all together, by queue and command, and by worker.
+
+    There may be a lane for each customer, so what is kept for years does not tell all three apart.
+    """
+    queue, command, worker = key
+    names: tuple[Key, ...] = (("", "", ""), (queue, command, ""))
+    return (*names, ("", "", worker)) if worker else names

@@ -28,8 +28,8 @@ log = logging.getLogger("dbjobs")
 TASKS_PER_LOOK = 100
 # A task that cannot be fired is left alone for this long.
 ASIDE_SECONDS = 60.0
-# What is wrong with the task, not with the database: a zone that this system does not know, a row of a newer release, a
-# job that the server cannot store. Whatever else is raised is tried again by the loop.
+# Errors of the task, not of the database: a zone that this system does not know, a row of a newer release, a job that
+# the server cannot store. After any other error the loop tries again.
 _ITS_OWN_FAULT = (InvalidOption, DataRefused, msgspec.MsgspecError)
 
 
@@ -57,7 +57,7 @@ class Tasks:
         return self._registry.runnable()
 
     async def fire(self) -> bool:
-        """Fire what is due; False if nothing has come of it, and looking again at once would not help."""
+        """Fire the due tasks; False if none was fired and another look at once would not help."""
         tasks, now = await repository.find_due_tasks(self._db, self.names, self.commands, TASKS_PER_LOOK)
         if now is None:
             return True  # another node was faster
@@ -86,7 +86,7 @@ class Tasks:
         return progress
 
     def _run(self, name: str, jobs: Sequence[NewJob]) -> None:
-        """Run what is not stored. The task has moved on: what cannot run here now is left out, and said."""
+        """Run a transient task. Its row has moved on already: a run that cannot start now is left out and logged."""
         for job in jobs:
             command = self._registry.get(job.command)
             try:

@@ -59,7 +59,7 @@ class Timekeeper:
         self._sooner.set()
 
     async def promote(self) -> float:
-        """Promote what is due and fire the tasks that are; seconds until the next look."""
+        """Promote due jobs and fire due tasks; seconds until the next look."""
         self._sooner.clear()
         asked = self._asked
         ready = await repository.promote_jobs(self._db, JOBS_PER_STATEMENT)
@@ -80,7 +80,7 @@ class Timekeeper:
         return 0.0
 
     async def expire(self) -> float:
-        """Cancel what was not started in time; seconds until the next look."""
+        """Cancel jobs that were not started in time; seconds until the next look."""
         ids = await repository.find_expired(self._db, JOBS_PER_STATEMENT)
         if not ids:
             return EXPIRY_SECONDS

@@ -12,11 +12,11 @@ def trace_of(error: BaseException, limit: int = MAX_TRACEBACK_CHARACTERS) -> str
     """The traceback of an exception, its causes included; nothing about the exception makes this raise.
 
     Args:
-        limit: characters. What is too much is left out in the middle: of a long text first, then frames.
+        limit: characters. The middle is left out: first of a long text, then of the frames.
     """
     try:
         pieces = traceback.format_exception(error)
-    except BaseException:  # it formats every cause and note, any of which may refuse
+    except BaseException:  # it formats every cause and note, and any of them may raise
         try:
             pieces = traceback.format_tb(error.__traceback__)
         except BaseException:
@@ -30,7 +30,7 @@ def _shortened(pieces: Sequence[str], limit: int) -> str:
         return "".join(pieces)
     pieces = [_without_middle(piece, limit // 2) for piece in pieces]
     room = limit - 60  # the line about what is left out
-    # The end says what was raised and where: it gets the larger part.
+    # The end names the error and its place: it gets the larger part.
     first = _as_many(pieces, room // 3)
     last = _as_many(reversed(pieces[len(first) :]), room - sum(map(len, first)))[::-1]
     left_out = len(pieces) - len(first) - len(last)

@@ -32,7 +32,7 @@ class Vacuum:
         self._told = False
 
     def ended(self, jobs: int) -> None:
-        """So many jobs have ended here."""
+        """Note that this many jobs have ended here."""
         self._jobs += jobs
 
     async def look(self) -> float:

@@ -46,7 +46,7 @@ class Waker:
         self.lane_news = 0
 
     def ready(self, jobs: Iterable[Ready]) -> None:
-        """These jobs may run now."""
+        """Note that these jobs may run now."""
         for job in jobs:
             if not job.queue:
                 self.jobs = self.lanes = self.behind = True
@@ -61,16 +61,16 @@ class Waker:
             self._event.set()
 
     def poke(self) -> None:
-        """Something else has changed (a slot is free, the node stops): look again."""
+        """Look again: something else has changed (a slot is free, the node stops)."""
         self._event.set()
 
     def look_for_lanes(self) -> None:
-        """A lane is free again that may have more jobs."""
+        """Look for lanes: one is free again that may have more jobs."""
         self.lanes = True
         self._event.set()
 
     def look_on(self) -> None:
-        """There is room for work that was left where it was: look for more of it, from the last place."""
+        """Look for more jobs from the last place: there is room for some that were left."""
         self.jobs = self.lanes = True
         self._event.set()
 
@@ -118,5 +118,5 @@ class Waker:
 
     def _heard(self, notices_arrive: bool) -> None:
         self._has_notices = notices_arrive
-        self.look_everywhere()  # whatever was sent while nobody listened
+        self.look_everywhere()  # for anything that was sent while this process did not listen
         self._on_children()

@@ -1,4 +1,4 @@
-"""When to believe that another node is dead: its lease is over, and it has stood still under our own eyes."""
+"""Decides when another node is dead: its lease is over, and this node has watched it stand still."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Writes outcomes down whatever the database says: what is a job's own fault is told apart from what is not."""
+"""Writes outcomes and, when the database refuses, tells a job's own fault from the database's."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from dbjobs.store.transactions.settlement import Settlement, Settling
 log = logging.getLogger("dbjobs")
 
 UNSTORABLE = "unstorable"
-# A database that has refused so many parts of a set, and taken none, refuses everything.
+# A database that has refused this many parts of a set and taken none refuses everything.
 REFUSALS_TO_BELIEVE = 7
 # One that takes others: what it refuses is looked for, but not for ever.
 MOST_REFUSALS = 100
 # A value that cannot be stored: the database has said so, or the driver could not even send it.
 _ABOUT_DATA = (DataRefused, TypeError, ValueError, OverflowError)
-# Nothing will be taken now, whatever it is.
+# The database takes nothing at all now.
 _ABOUT_ALL = (DatabaseUnavailable, TransactionConflict)
 
 Entry = tuple[Attempt, Outcome]
@@ -31,7 +31,7 @@ class Part:
     """Outcomes of one node id that are written together.
 
     Attributes:
-        entries: what is to be written, by job id.
+        entries: outcomes to be written, by job id.
     """
 
     def __init__(self, node_id: int, entries: Iterable[Entry], *, in_doubt: bool = False) -> None:
@@ -40,7 +40,7 @@ class Part:
         self.settling = Settling(node_id, node_id, (outcome for _, outcome in self.entries.values()), in_doubt=in_doubt)
 
     def halves(self) -> tuple[Part, Part]:
-        """Two parts of what is not written yet."""
+        """The outcomes that are not written yet, in two halves."""
         left = [self.entries[id] for id in self.settling.left()]
         middle = len(left) // 2
         in_doubt = self.settling.in_doubt
@@ -50,7 +50,7 @@ class Part:
         )
 
     def written(self) -> list[Entry]:
-        """What is written, or was found to be lost."""
+        """The outcomes that are written or known to be lost."""
         left = set(self.settling.left())
         return [entry for id, entry in self.entries.items() if id not in left]
 
@@ -68,13 +68,13 @@ def parts_of(entries: Iterable[Entry]) -> list[Part]:
 
 
 class Pass:
-    """One try to write some parts. Only what is about a job's data is written down as that job's failure.
+    """One try to write some parts. Only an error about a job's own data becomes that job's failure.
 
     Args:
         settled: told of entries that are written, and what came of it.
 
     Attributes:
-        refused: what is still to be written.
+        refused: parts that are still to be written.
         error: why; None if everything is written.
         took_some: the database has taken a part, so it is not at fault as a whole.
         hopeless: it takes nothing at the moment.
@@ -96,7 +96,7 @@ class Pass:
             try:
                 settlement = await part.settling.run(db)
             except LockTimeout as error:
-                # What somebody else has locked waits for its own turn; all else of this part is written.
+                # Rows that another transaction has locked wait for their own turn; the rest of this part is written.
                 self.error, self.took_some = error, True
                 self._report(part)
                 self.refused.append(part)
@@ -138,7 +138,7 @@ class Pass:
 
 
 def _told_instead(part: Part, entry: Entry, error: Exception) -> Part:
-    """The job fails, because what its handler has left cannot be stored."""
+    """Fail the job, because its handler's response cannot be stored."""
     attempt, outcome = entry
     log.error("job %s: its outcome cannot be stored: %s", outcome.id, error)
     text = f"the outcome of this job could not be stored: {error}".encode("ascii", "replace").decode()[:500]

@@ -15,7 +15,7 @@ from dbjobs.store.repository.reading import LIVE_FILTERS
 PREVIEW_BOUND = 100_000
 # What a replayed job takes over; not its ref_id (unique), its batch (whose counts are closed), parents and times.
 _KEPT = (
-    "worker", "queue", "priority", "callback", "user_id", "retry_limit", "tag", "created_by", "reply_to", "args",
+    "worker", "queue", "priority", "callback", "user_id", "retry_limit", "tag", "created_by", "args",
     "meta",
 )  # fmt: skip
 
@@ -70,10 +70,11 @@ def _endings(search: searching.Search) -> list[JobState]:
     return [JobState.FAILED, JobState.CANCELLED]
 
 
-def replay_of(job: Job, request: Any, options: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
+def replay_of(job: Job, reply_to: str | None, request: Any, options: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
     """The request and the options of a job that runs an ended one once more.
 
     Args:
+        reply_to: the original's as it was given; a Job has it masked.
         request: a changed request; None for the same.
         options: what is to be other than in the original.
 
@@ -84,7 +85,7 @@ def replay_of(job: Job, request: Any, options: Mapping[str, Any]) -> tuple[Any, 
         raise InvalidOption(f"replay: job {job.id} is {job.state}; only a job that has ended can be run once more")
     if job.request_type != "command":
         raise InvalidOption(f"replay: job {job.id} is an API job; replay runs commands, so use enqueue_api once more")
-    kept = {name: getattr(job, name) for name in _KEPT}
+    kept = {**{name: getattr(job, name) for name in _KEPT}, "reply_to": reply_to}
     kept = {name: value for name, value in kept.items() if value not in (None, {})}
     kept = {**kept, "timeout": job.timeout_seconds, "parent_id": job.id, **options}
     kept["meta"] = {**kept.get("meta", {}), "replay_of": job.id}

@@ -8,33 +8,18 @@ from typing import Literal
 
 import msgspec
 
-from dbjobs.engine.tally import BUCKETS_PER_DOUBLING
 from dbjobs.errors import InvalidOption
+from dbjobs.inspect.periods import Period, period
+from dbjobs.inspect.spreads import Spread, spread
 from dbjobs.models import NodeInfo
 from dbjobs.store import repository
 from dbjobs.store.database import Database
-from dbjobs.store.repository.rollups import Rollup, Sums
+from dbjobs.store.repository.rollups import Family, Rollup, Sums
 
 By = Literal["queue", "command", "worker"]
 _PLACES = {"queue": 0, "command": 1, "worker": 2}
 # Rows that each look at the lanes reads.
 BOUND = 10_000
-
-
-class Spread(msgspec.Struct, frozen=True, kw_only=True):
-    """Durations in milliseconds; a percentile is exact to about a tenth.
-
-    Attributes:
-        count: of how many they are: each attempt that ended for run times, a sample of first attempts for wait times.
-        mean: their mean.
-        p50, p95, p99: half, 95 % and 99 % took no longer than this.
-    """
-
-    count: int = 0
-    mean: float | None = None
-    p50: float | None = None
-    p95: float | None = None
-    p99: float | None = None
 
 
 class Stat(msgspec.Struct, frozen=True, kw_only=True):
@@ -109,7 +94,7 @@ class WorkerStats(msgspec.Struct, frozen=True, kw_only=True):
     together: Counts
 
 
-async def stats(db: Database, by: By | None, seconds: float) -> list[Stat]:
+async def stats(db: Database, by: By | None, time: Period) -> list[Stat]:
     """By queue, command or worker, those with most attempts first; all together if ``by`` is None.
 
     Raises:
@@ -117,30 +102,28 @@ async def stats(db: Database, by: By | None, seconds: float) -> list[Stat]:
     """
     if by is not None and by not in _PLACES:
         raise InvalidOption(f"stats: by={by!r} must be 'queue', 'command' or 'worker'")
-    since = int(await repository.read_clock(db) - seconds)
+    family: Family = "total" if by is None else "workers" if by == "worker" else "names"
     sums: dict[str | None, Sums] = {}
-    for rollup in await repository.list_rollups(db, since):
+    for rollup in await repository.list_rollups(db, time.since, time.until, family):
         sums.setdefault(None if by is None else rollup.key[_PLACES[by]], Sums()).add(rollup.sums)
-    if by == "worker":
-        sums.pop("", None)
-    else:
-        await _count_exactly(db, by, seconds, sums)
+    if by != "worker":
+        await _count_exactly(db, by, time, sums)
     found = [_stat(name, one) for name, one in sums.items()]
     return sorted(
         found, key=lambda stat: (-(stat.completed + stat.failed + stat.retried + stat.cancelled), stat.name or "")
     )
 
 
-async def _count_exactly(db: Database, by: By | None, seconds: float, sums: dict[str | None, Sums]) -> None:
+async def _count_exactly(db: Database, by: By | None, time: Period, sums: dict[str | None, Sums]) -> None:
     """Take the counts from what was written with the outcomes: nothing is missing there, and nothing late."""
     for one in sums.values():
         one.completed = one.failed = one.cancelled = one.retried = 0
-    for minute in await repository.list_stats(db, seconds):
-        one = sums.setdefault(None if by is None else getattr(minute, by), Sums())
-        one.completed += minute.completed
-        one.failed += minute.failed
-        one.cancelled += minute.cancelled
-        one.retried += minute.retried
+    for counted in await repository.sum_stats(db, time.since, time.until, time.seconds, apart=by is not None):
+        one = sums.setdefault(None if by is None else getattr(counted, by), Sums())
+        one.completed += counted.completed
+        one.failed += counted.failed
+        one.cancelled += counted.cancelled
+        one.retried += counted.retried
 
 
 def _stat(name: str | None, sums: Sums) -> Stat:
@@ -150,29 +133,12 @@ def _stat(name: str | None, sums: Sums) -> Stat:
     )  # fmt: skip
 
 
-def spread(histogram: dict[int, int], total_ms: float) -> Spread:
-    """The mean and the percentiles of a histogram."""
-    count = sum(histogram.values())
-    if not count:
-        return Spread()
-    at = [percentile(histogram, count, share) for share in (0.5, 0.95, 0.99)]
-    return Spread(count=count, mean=total_ms / count, p50=at[0], p95=at[1], p99=at[2])
-
-
-def percentile(histogram: dict[int, int], count: int, share: float) -> float:
-    """The middle of the bucket in which this share of all is reached."""
-    left = share * count
-    for bucket in sorted(histogram):
-        left -= histogram[bucket]
-        if left <= 0:
-            break
-    return float(2 ** ((bucket + 0.5) / BUCKETS_PER_DOUBLING))
-
-
 async def workers(db: Database, seconds: float) -> WorkerStats:
     """Named workers and nodes, now and over a time."""
-    since = int(await repository.read_clock(db) - seconds)
-    rollups = await repository.list_rollups(db, since)
+    now = await repository.read_clock(db)
+    time = period(now, now - seconds)
+    rollups = await repository.list_rollups(db, time.since, time.until, "workers")
+    totals = await repository.list_rollups(db, time.since, time.until, "total")
     lanes = await repository.list_workers(db, BOUND)
     nodes = await repository.list_nodes(db)
     by_worker: dict[str, dict[int | None, Sums]] = {}
@@ -194,8 +160,8 @@ async def workers(db: Database, seconds: float) -> WorkerStats:
         )  # fmt: skip
     return WorkerStats(
         workers=tuple(found),
-        nodes=tuple(_node(node, rollups) for node in nodes),
-        together=_counts(rollup.sums for rollup in rollups),
+        nodes=tuple(_node(node, totals) for node in nodes),
+        together=_counts(rollup.sums for rollup in totals),
     )
 
 

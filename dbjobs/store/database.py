@@ -43,6 +43,23 @@ class Session(Protocol):
         ...
 
 
+class FillingSession(Session, Protocol):
+    """The same for what copies whole tables."""
+
+    async def copy_rows(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+        """Insert rows as they are, numbers and all, the fastest way.
+
+        Args:
+            table: its name without schema or prefix; ``completed_job`` and the like stand for the months of history.
+            columns: of the values, in order; what this database derives from them is added.
+            rows: moments as aware datetimes, JSON as text.
+
+        Raises:
+            DataRefused: the database cannot store one of the values. DatabaseError.
+        """
+        ...
+
+
 class HandlersSession(Session, Protocol):
     """The same for a handler, whose own statements go to the driver as they are; what it raises comes as it is."""
 
@@ -81,6 +98,10 @@ class Database(Protocol):
 
     async def conduct(self, work: Callable[[Session], Coroutine[Any, Any, T]]) -> T:
         """Run ``work``, which awaits nothing but its session, in a transaction; its result, after the commit."""
+        ...
+
+    async def fill(self, work: Callable[[FillingSession], Coroutine[Any, Any, T]]) -> T:
+        """The same for what copies whole tables."""
         ...
 
     def handler_transaction(self) -> AbstractAsyncContextManager[HandlersSession]:

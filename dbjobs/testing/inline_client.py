@@ -12,6 +12,7 @@ from typing import Any, Literal, NoReturn
 import anyio
 import anyio.to_thread
 import msgspec
+from msgspec.structs import replace
 
 from dbjobs.client.client import Client
 from dbjobs.commands import codec
@@ -25,6 +26,7 @@ from dbjobs.models import Job, JobRef, JobState, LiveFilter
 from dbjobs.store.database import Database
 from dbjobs.store.records import NewJob, Outcome
 from dbjobs.store.repository.rows import error_of, json_of
+from dbjobs.store.transactions.delivering import delivery_ref
 from dbjobs.store.transactions.enqueueing import Parent
 from dbjobs.testing.rows import claimed_job, stored_job
 from dbjobs.transaction import Transaction
@@ -48,6 +50,8 @@ class InlineClient(Client):
         self._refs: dict[str, int] = {}
         self.stored: dict[int, Job] = {}
         self.lines: dict[int, list[str]] = {}
+        self.deliver = jobs._notifications.deliver
+        self._targets: dict[int, str] = {}
         self.engine = None
         self.waits = _Ends(self)  # type: ignore[assignment]
         self.migrates = True
@@ -97,7 +101,10 @@ class InlineClient(Client):
                 raise RefIdExists(f"ref_id {job.ref_id!r} is taken by job {self._refs[job.ref_id]}")
             return JobRef(self._refs[job.ref_id], job.ref_id, created=False)
         ids = tuple(self._known(parent) for parent in parents)
+        delivery = None if job.reply_to is None else self.delivery_of(job)
         id = next(self._ids)
+        if job.reply_to is not None:
+            self._targets[id] = job.reply_to
         if job.ref_id is not None:
             self._refs[job.ref_id] = id
         stored = self.stored[id] = stored_job(id, job, ids)
@@ -107,8 +114,18 @@ class InlineClient(Client):
             reason = f"job {doomed}, which it depends on, did not complete"
             self._change(stored, state=JobState.CANCELLED, error_code="parent", error=reason)
         elif command is not None and command.handler is not None:  # others are only declared here, and stay queued
-            await self._run(stored, job, command)
+            try:
+                await self._run(stored, job, command)
+            finally:
+                await self._deliver(id, delivery)
+            return JobRef(id, job.ref_id)
+        await self._deliver(id, delivery)
         return JobRef(id, job.ref_id)
+
+    async def _deliver(self, id: int, delivery: NewJob | None) -> None:
+        if delivery is not None and self.stored[id].finished:
+            delivery = replace(delivery, parent_id=id, ref_id=delivery_ref(id))
+            await self.enqueue(delivery, (id,), connection=None, refuse_existing=False)
 
     async def enqueue_many(self, jobs: Sequence[NewJob], *, connection: Any) -> list[JobRef]:
         return [await self.enqueue(job, (), connection=connection, refuse_existing=False) for job in jobs]
@@ -203,6 +220,9 @@ class InlineClient(Client):
 
     async def get_many(self, ids: Iterable[int]) -> dict[int, Job]:
         return {id: self.stored[id] for id in ids if id in self.stored}
+
+    async def get_reply_to(self, id: int) -> str | None:
+        return self._targets.get(id)
 
     async def find_ref(self, ref_id: str) -> int | None:
         return self._refs.get(ref_id)

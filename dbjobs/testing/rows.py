@@ -8,6 +8,7 @@ from typing import Any
 
 from dbjobs.commands import codec
 from dbjobs.models import Job, JobState
+from dbjobs.reply_to import mask_reply_to
 from dbjobs.store.records import Claimed, NewJob
 from dbjobs.store.repository.rows import json_of
 
@@ -29,7 +30,7 @@ def stored_job(id: int, job: NewJob, parents: tuple[int, ...]) -> Job:
         )
     }  # fmt: skip
     return Job(
-        **taken,
+        **{**taken, "reply_to": mask_reply_to(job.reply_to)},
         id=id,
         depends_on=parents,
         run_after=after,

@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import AsyncIterator, Iterator
 
 import uvicorn
+from sse_starlette.sse import _get_shutdown_state
 from starlette.types import ASGIApp
 
 
@@ -33,4 +34,9 @@ async def served(app: ASGIApp, *, host: str = "127.0.0.1", root_path: str = "") 
         yield f"http://{host}:{server.servers[0].sockets[0].getsockname()[1]}"
     finally:
         server.should_exit = True
+        while not running.done():
+            # Pages that are still open listen; uvicorn's own signal would end their streams.
+            for stream in list(_get_shutdown_state().events):
+                stream.set()
+            await asyncio.wait([running], timeout=0.05)
         await running

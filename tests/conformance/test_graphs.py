@@ -263,9 +263,11 @@ async def test_each_wrong_use_of_a_batch_has_one_clear_error(jobs: Jobs) -> None
         with pytest.raises(InvalidOption, match="leave it out"):
             async with jobs.batch("b") as batch:
                 batch.add(work, "a", batch_id="c")
-        with pytest.raises(InvalidOption, match="at most 10000: divide it"):
-            async with jobs.batch("b", callback=done) as batch:
-                batch.add_many(work, ["x"] * 10_001)
+        with pytest.raises(UnknownCommand, match="'nobody'"):
+            jobs.batch("b", on_failed="nobody")
+        with pytest.raises(InvalidOption, match="has on_failed and no jobs"):
+            async with jobs.batch("b", on_failed=done):
+                pass
         assert await jobs.list() == []
         async with jobs.batch("b", callback=done) as batch:
             batch.add(work, "a")
@@ -273,6 +275,14 @@ async def test_each_wrong_use_of_a_batch_has_one_clear_error(jobs: Jobs) -> None
             async with jobs.batch("b", callback=done) as batch:
                 batch.add(work, "b")
         assert len(await jobs.list()) == 2
+        async with jobs.batch("c", on_failed=done) as batch:
+            batch.add(work, "a")
+        with pytest.raises(RefIdExists, match="batch-check:c"):
+            async with jobs.batch("c", on_failed=done) as batch:
+                batch.add(work, "b")
+        assert len(await jobs.list()) == 4
+    with pytest.raises(InvalidOption, match=r"'dbjobs\.joint' is one of dbjobs itself"):
+        jobs.declare("dbjobs.joint")
 
 
 # --- children of the job that is running --------------------------------------------------------------

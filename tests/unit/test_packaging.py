@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[2]
-EXTRAS = {"admin", "postgres", "mysql", "sqlserver", "cli", "all"}
+EXTRAS = {"admin", "postgres", "mysql", "sqlserver", "cli", "webhooks", "all"}
 
 
 def project() -> dict[str, Any]:
@@ -22,7 +22,8 @@ def test_extras_are_for_users_and_install_what_is_imported() -> None:
     for name, requirements in extras.items():
         packages = [re.split(r"[<>=\[; ]", requirement)[0] for requirement in requirements]
         for package in packages:
-            assert package == "dbjobs" or re.search(rf"\b{package.replace('-', '[-_]')}\b", source), f"nothing uses {package} of {name}"
+            pattern = rf"\b{package.replace('-', '[-_]')}\b"
+            assert package == "dbjobs" or re.search(pattern, source), f"nothing uses {package} of {name}"
 
 
 def test_developers_packages_are_groups_that_the_makefile_installs() -> None:

@@ -19,13 +19,22 @@ DIALECTS = [name for name in ("postgres", "sqlite", "mysql", "sqlserver") if (SQ
 # first, are statements like others.
 ONLY_IN = {
     "postgres": {"allocate_ids", "copy_jobs", "limit_idle", "ping"},
-    "sqlite": {"archive_month", "find_unarchived", "forget_archived", "make_nodes", "open_connection", "open_nodes"},
+    "sqlite": {
+        "archive_month",
+        "copy_requests",
+        "copy_rows",
+        "forget_archived",
+        "make_nodes",
+        "open_connection",
+        "open_nodes",
+    },
     "mysql": {
         "auto_increment",
         "begin",
         "caller_settings",
         "check_transaction",
         "commit",
+        "copy_rows",
         "count_transactions",
         "find_own_parents",
         "find_own_refs",
@@ -42,6 +51,8 @@ ONLY_IN = {
         "add_request_month",
         "begin",
         "commit",
+        "copy_numbered_rows",
+        "copy_rows",
         "count_transactions",
         "delete_month",
         "delete_request_month",
@@ -62,11 +73,14 @@ WITHOUT_RESULT = {
     "discard_jobs",
     "drop_partition",
     "drop_request_month",
+    "drop_transfer",
     "fold_stats",
     "lock_schema",
     "make_partition",
     "make_request_month",
+    "make_transfer",
     "notify",
+    "raise_ids",
     "set_queue",
 }
 # NOTIFY is a call with a result.
@@ -89,8 +103,9 @@ def used_names() -> set[str]:
     found: set[str] = set()
     for file in PACKAGE.rglob("*.py"):
         found |= set(
-            re.findall(r"\b(?:fetch|script|text|steps|_apply)\(\s*(?:\w+,\s*)?\"([a-z_]+)\"", file.read_text())
+            re.findall(r"\b(?:fetch|script|_script|source|text|steps|_apply)\(\s*(?:\w+,\s*)?\"([a-z_]+)\"", file.read_text())
         )
+        found |= set(re.findall(r"\b(?:read|size)=\"([a-z_]+)\"", file.read_text()))  # a table of a transfer
     for file in SQL.rglob("*.sql"):
         for following in re.findall(r"^SELECT ([^;]*) AS next\b", file.read_text(), re.MULTILINE):
             found |= set(re.findall(r"'([a-z_]+)'", following))

@@ -12,7 +12,7 @@ import pytest
 
 from dbjobs.engine.tally import SAMPLE, Tally, bucket_of
 from dbjobs.errors import DatabaseUnavailable
-from dbjobs.inspect.numbers import percentile
+from dbjobs.inspect.spreads import percentile
 from dbjobs.store.records import Outcome
 
 

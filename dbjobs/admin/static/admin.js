@@ -2,9 +2,11 @@
 import { startTheme } from "./theme.js";
 import { showTimes } from "./times.js";
 import { startLive } from "./live.js";
+import { startCharts } from "./charts.js";
 import { startKeys } from "./keys.js";
 
 startTheme();
 showTimes(document);
 startKeys();
 startLive();
+startCharts();

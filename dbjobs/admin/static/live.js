@@ -1,37 +1,165 @@
-// Keeps the parts of a page that are marked with data-live up to date: asks for the page again, and takes those parts.
+// Keeps the parts of a page that are marked with data-live up to date: told by a stream, else now and then, it asks for the
+// page again and takes what differs (morph.js).
+//
+// Rows do not move while the pointer or the focus is among them, or where data-live="hold": a bar says how many are new.
+import { morph, remember } from "./morph.js";
+import { Stream } from "./stream.js";
 import { showTimes } from "./times.js";
 
-const POLL_MS = 3000;
+const GAP_MS = 250;
+const POLL_MS = 2500;
+const SLOW_MS = 15000; // What no notice tells (a page may show more than the pulse hears of).
+const PAUSED = "dbjobs-paused";
 
-export async function refresh() {
+const regions = () => document.querySelectorAll("[data-live][id]");
+const held = new Map(); // region -> its fresh copy, whose rows wait for the bar
+
+let running = null;
+let again = false;
+let goodAt = Date.now();
+let askedAt = Date.now();
+
+export function refresh() {
+  if (running) {
+    again = true;
+    return running;
+  }
+  running = ask().finally(() => {
+    running = null;
+    if (again) {
+      again = false;
+      setTimeout(() => refresh().catch(() => {}), GAP_MS);
+    }
+  });
+  return running;
+}
+
+async function ask() {
+  askedAt = Date.now();
   const answer = await fetch(location.href, { headers: { "x-dbjobs-live": "1" }, credentials: "same-origin" });
   if (!answer.ok) throw new Error(`${answer.status}`);
   const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
-  for (const old of document.querySelectorAll("[data-live][id]")) {
+  showTimes(fresh);
+  for (const old of regions()) {
     const found = fresh.getElementById(old.id);
-    if (found && found.innerHTML !== old.dataset.was) {
-      old.dataset.was = found.innerHTML;
-      old.innerHTML = found.innerHTML;
-      showTimes(old);
-    }
+    if (found) take(old, found);
   }
+  bar();
+  goodAt = Date.now();
+  document.dispatchEvent(new CustomEvent("dbjobs:live"));
+}
+
+function take(old, fresh) {
+  if (selects(old)) return;
+  const hold = old.dataset.live === "hold" || old.matches(":hover") || old.contains(document.activeElement);
+  const kept = morph(old, fresh, hold);
+  if (kept.added || kept.other) held.set(old, { fresh, ...kept });
+  else held.delete(old);
+}
+
+function selects(region) {
+  const selection = getSelection();
+  return selection && !selection.isCollapsed && selection.containsNode(region, true);
+}
+
+function bar() {
+  const button = document.getElementById("more") ?? document.body.appendChild(makeBar());
+  const added = [...held.values()].reduce((sum, kept) => sum + kept.added, 0);
+  button.hidden = !held.size;
+  if (held.size) button.textContent = added ? `${added} new` : "Show changes";
+}
+
+function makeBar() {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.id = "more";
+  button.className = "more";
+  button.hidden = true;
+  button.addEventListener("click", () => {
+    for (const [region, kept] of held) morph(region, kept.fresh, false);
+    held.clear();
+    bar();
+    document.dispatchEvent(new CustomEvent("dbjobs:live"));
+  });
+  return button;
 }
 
 export function startLive() {
   const sign = document.getElementById("live");
-  if (!sign || !document.querySelector("[data-live]")) return;
-  const tell = (state) => {
-    sign.dataset.state = state;
-    sign.textContent = state;
-  };
-  tell("polling");
-  setInterval(async () => {
-    if (document.hidden) return;
-    try {
-      await refresh();
-      tell("polling");
-    } catch {
-      tell("stale");
+  const button = document.getElementById("pause");
+  if (!sign || !regions().length) return;
+  for (const region of regions()) remember(region);
+  const root = document.querySelector("meta[name=dbjobs-root]").content;
+  const jobs = new URLSearchParams(location.search).getAll("job");
+  let state = "polling";
+  let failed = false;
+  const paused = () => sessionStorage.getItem(PAUSED) === "1";
+
+  const words = sign.appendChild(document.createElement("span"));
+  const age = sign.appendChild(document.createElement("span"));
+  age.setAttribute("aria-hidden", "true"); // A screen reader hears the state, not each second of it.
+  sign.firstChild.remove();
+  const show = () => {
+    const now = paused() ? "paused" : failed ? "stale" : state;
+    if (sign.dataset.state !== now) {
+      sign.dataset.state = now;
+      words.textContent = now;
     }
-  }, POLL_MS);
+    age.textContent = now === "stale" ? ` for ${Math.round((Date.now() - goodAt) / 1000)} s` : "";
+  };
+  const look = () =>
+    refresh().then(
+      () => (failed = false),
+      () => (failed = true),
+    ).then(show);
+
+  const stream = new Stream(
+    `${root}live`,
+    (change) => {
+      if (change.all || change.jobs.some((job) => jobs.includes(String(job)))) soon();
+    },
+    (now) => {
+      state = now;
+      show();
+    },
+  );
+  let due = 0;
+  const soon = () => {
+    if (due) return;
+    due = setTimeout(() => {
+      due = 0;
+      if (!document.hidden && !paused()) look();
+    }, Math.max(0, askedAt + GAP_MS - Date.now()));
+  };
+  const settle = () => {
+    if (document.hidden || paused()) stream.stop();
+    else {
+      stream.start(jobs);
+      soon();
+    }
+    if (button) {
+      button.setAttribute("aria-pressed", String(paused()));
+      button.textContent = paused() ? "▶" : "⏸";
+      button.setAttribute("aria-label", paused() ? "Go on with live updates" : "Pause live updates");
+    }
+    show();
+  };
+  if (button) {
+    button.hidden = false;
+    button.addEventListener("click", () => {
+      sessionStorage.setItem(PAUSED, paused() ? "0" : "1");
+      settle();
+    });
+  }
+  document.addEventListener("visibilitychange", settle);
+  addEventListener("pagehide", () => stream.stop());
+  addEventListener("pageshow", (event) => {
+    if (event.persisted) settle();
+  });
+  setInterval(() => {
+    if (document.hidden || paused()) return;
+    if (Date.now() - askedAt >= (state === "live" && !failed ? SLOW_MS : POLL_MS)) look();
+    show();
+  }, 500);
+  settle();
 }

@@ -1,4 +1,4 @@
-"""How a transient run has ended: its state, and what its caller is told."""
+"""How a transient run ended: its state, and the error for its caller."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def ending_of(attempt: Attempt, execution: RunExecution, outcome: Outcome | None
     code = None if outcome is None else outcome.error_code
     if isinstance(error, Exception):
         return JobState.FAILED, error, code or type(error).__name__
-    # What would end the caller, too (SystemExit), or what the engine found wrong (a response that is no JSON).
+    # An error that would end the caller too (SystemExit), or one that the engine found (a response that is no JSON).
     failed = JobFailed(f"{name} failed: {repr(error) if outcome is None else outcome.error}")
     failed.__cause__ = error
     return JobState.FAILED, failed, code
@@ -57,7 +57,7 @@ class _Entry(msgspec.Struct):
 
 
 def record_of(run: Run[Any], code: str | None, outcome: Outcome | None) -> RunRecord:
-    """What is remembered of a run that has ended."""
+    """The record of a run that has ended."""
     job = run._attempt.job
     request = job.request_body
     trace = None

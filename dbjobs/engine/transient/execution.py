@@ -1,4 +1,4 @@
-"""The execution of one transient run: a durable attempt's, which writes nothing and keeps what came of it."""
+"""The execution of one transient run: that of a durable attempt, but it writes nothing and keeps its result."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from dbjobs.store.records import Outcome
 
 
 class Unwritten:
-    """Stands for what writes outcomes and reports down: nothing of a transient run is stored."""
+    """Takes the place of the writers of outcomes and reports: nothing of a transient run is stored."""
 
     async def durably(self, attempt: Attempt, outcome: Outcome) -> bool:
         """The body is done; its callback may start."""
@@ -33,8 +33,8 @@ class RunExecution(Execution):
         lease_ends: when the lease is over that the run needs, by ``clock.now()``.
 
     Attributes:
-        response: what the handler has returned, itself.
-        error: what the handler, or its callback, has raised.
+        response: the object that the handler returned.
+        error: raised by the handler or its callback.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""What transient runs need of the node they run on."""
+"""The node as transient runs see it."""
 
 from __future__ import annotations
 

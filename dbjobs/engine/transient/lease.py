@@ -54,8 +54,8 @@ class LaneLease:
             node_id = host.current_node()
             try:
                 taken = node_id is not None and await self._try(node_id)
-            except Exception as error:  # a driver that stumbles raises anything
-                host.on_stray_lane()  # it may have been taken all the same
+            except Exception as error:  # a driver may raise any error
+                host.on_stray_lane()  # the lane may have been taken nevertheless
                 if not told:
                     log.warning("worker %r for a transient run: %s; trying again", self._worker, error)
                     told = True
@@ -85,7 +85,7 @@ class LaneLease:
         if node_id is None:
             return
         host = self._host
-        # Jobs that were handed back come first: they are ahead of what another node would take.
+        # Jobs that were handed back come first: another node would take later ones.
         while node_id == host.current_node() and self._worker in host.lanes_to_write():  # noqa: ASYNC110
             await asyncio.sleep(SHORTEST_PAUSE_SECONDS)
         host.leased.discard(self._worker)
@@ -94,5 +94,5 @@ class LaneLease:
         try:
             await repository.release_workers(host.db, node_id, [self._worker])
         except Exception:
-            host.on_stray_lane()  # it will be found, and given back
+            host.on_stray_lane()  # the dispatcher will find it and give it back
         host.look_for_lanes()

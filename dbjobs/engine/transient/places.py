@@ -15,7 +15,7 @@ class Places:
         self._waiting: deque[asyncio.Future[None]] = deque()
 
     def ask(self) -> asyncio.Future[None] | None:
-        """None if there is a place, which is taken; else what to wait for."""
+        """Take a place and return None; if there is none, return the event to wait for."""
         if self._busy < self.limit and not self._waiting:
             self._busy += 1
             return None

@@ -1,4 +1,4 @@
-"""What this process remembers of its transient runs: the latest ones, the latest failures, timings by command."""
+"""This process's memory of its transient runs: the latest ones, the latest failures, timings by command."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class _Timings:
 
 
 class Records:
-    """Rolling records, bounded whatever runs: ``LATEST`` runs, as many failures, a line for each command."""
+    """Rolling, bounded records: ``LATEST`` runs, as many failures, a line for each command."""
 
     def __init__(self) -> None:
         self._latest: deque[RunRecord] = deque(maxlen=LATEST)

@@ -30,14 +30,14 @@ LINES_KEPT = 1000
 
 @dataclass(frozen=True, slots=True)
 class Calls:
-    """What the handlers of transient runs call of the application's Jobs."""
+    """The calls of the application's Jobs that handlers of transient runs may make."""
 
     enqueue: Callable[..., Awaitable[JobRef]]
     get_many: Callable[..., Awaitable[dict[int, Job]]]
 
 
 class RunServices:
-    """What the context of a transient run needs: reports stay in memory.
+    """Services for the context of a transient run: reports stay in memory.
 
     Args:
         calls: the application's Jobs.
@@ -133,7 +133,7 @@ class Run(Generic[ResponseT]):
 
     @property
     def logs(self) -> list[RunLine]:
-        """What the handler has logged: the latest 1,000 lines, oldest first."""
+        """The handler's log: the latest 1,000 lines, oldest first."""
         return list(self._services.lines)
 
     @property
@@ -200,7 +200,7 @@ class Run(Generic[ResponseT]):
         return response
 
     async def wait(self, timeout: float | timedelta | None = None) -> Run[ResponseT]:
-        """Wait for its end, whatever that is. To give up waiting does not cancel it.
+        """Wait for its end, in any state. To give up waiting does not cancel it.
 
         Args:
             timeout: seconds (or timedelta); None for no limit.
@@ -249,7 +249,7 @@ class Run(Generic[ResponseT]):
         self.started_at = datetime.now(UTC)
 
     def conclude(self, state: JobState, response: Any, error: BaseException | None, duration_ms: float | None) -> bool:
-        """It is over: wake all who wait; False if nobody hears of an error."""
+        """Note its end and wake all who wait; False if nobody hears of an error."""
         self._state, self._response, self._error = state, response, error
         self.ended_at = datetime.now(UTC)
         self.duration_ms = duration_ms if self.started_at is not None else None
@@ -257,7 +257,7 @@ class Run(Generic[ResponseT]):
         return error is None or self._waiters > 0 or bool(self._on_failed)
 
     async def tell(self) -> None:
-        """Call those who want to hear of the end; what they raise is logged."""
+        """Call the callbacks for its end; their errors are logged."""
         told: Any = self._response if self._error is None else self._error
         for function in self._on_success if self._error is None else self._on_failed:
             try:

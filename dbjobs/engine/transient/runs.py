@@ -36,7 +36,7 @@ from dbjobs.store.records import Claimed, NewJob, Outcome
 
 log = logging.getLogger("dbjobs")
 
-# What runs get at the close of a Jobs object without a node: a node's defaults.
+# The grace and limits of runs when a Jobs object without a node closes: a node's defaults.
 _DEFAULTS = Settings()
 
 
@@ -47,7 +47,7 @@ class Transients:
         most: how many may wait and run at the same time.
 
     Attributes:
-        records: what is remembered of those that have ended.
+        records: of runs that have ended.
         turns: whose turn it is in the lanes of this process.
     """
 
@@ -265,7 +265,7 @@ class Transients:
             )  # fmt: skip
 
     def _leave(self, run: Run[Any]) -> None:
-        """It has ended, but its thread goes on: nobody waits for that, unless the node holds a lane for it."""
+        """Note that a run ended and its thread goes on: nobody waits for it, unless the node holds a lane for it."""
         self._left.add(run)
         if not run.exclusive:
             self._release(run)
@@ -301,12 +301,12 @@ class Transients:
         steps.close()
 
     def _forsake(self, run: Run[Any]) -> bool:
-        """End what does not end; True if its thread goes on all the same."""
+        """Close a handler that ignored its cancellation; True if its thread goes on."""
         attempt = run._attempt
         if attempt.still_runs:
             attempt.forsaken = True
             if attempt.steps is not None:
-                attempt.steps.remind()  # it waits for its thread, and need not any more
+                attempt.steps.remind()  # it waits for its thread, and no longer has to
             return True
         if attempt.steps is not None:
             attempt.steps.close()
@@ -337,7 +337,7 @@ class Transients:
         self._loop = None
 
     async def _all_ended(self, seconds: float) -> None:
-        """Wait until every run has ended, and those who listen were told."""
+        """Wait until every run has ended and its callbacks were called."""
         deadline = time.monotonic() + seconds
         while tasks := [task for run, task in self._runs.items() if run not in self._left]:
             left = deadline - time.monotonic()

@@ -52,7 +52,7 @@ class LaneTurns:
         return worker in self._holders
 
     def ask(self, attempt: Attempt, worker: str) -> asyncio.Future[None] | None:
-        """Ask for a lane: None if the run has it, else what it waits for; ``give_back`` ends both."""
+        """Ask for a lane: None if the run has it, else the event to wait for; ``give_back`` ends both."""
         if worker not in self.waiting and self._is_free(worker):
             self._give(worker, attempt)
             return None
@@ -61,7 +61,7 @@ class LaneTurns:
         return future
 
     def give_back(self, attempt: Attempt, worker: str) -> None:
-        """The run has ended, or waits no longer."""
+        """Give the lane back, or stop waiting for it."""
         queue = self.waiting.get(worker)
         if queue is not None:
             kept = deque(entry for entry in queue if entry[0] is not attempt)

@@ -1,14 +1,14 @@
--- Sums minutes older than two days up to hours, all counters together (counter 0), a bounded number of rows at a time. In one transaction
--- and one round trip: found without locks, locked by key (what another node is folding is passed by), and then only what
--- is locked is put together.
-SELECT DATE_FORMAT(UTC_TIMESTAMP() - INTERVAL 48 HOUR, '%Y-%m-%d %H:00:00') INTO @hour;
+-- Sums rows older than :kept hours up to one for each :hours (1, or 24: a day), all counters together (counter 0), a bounded
+-- number of rows at a time. In one transaction and one round trip: found without locks, locked by key (what another node is
+-- folding is passed by), and then only what is locked is put together.
+SELECT DATE_FORMAT(UTC_TIMESTAMP() - INTERVAL :kept + HOUR(UTC_TIMESTAMP()) MOD :hours HOUR, '%Y-%m-%d %H:00:00') INTO @hour;
 
 SELECT COALESCE(JSON_ARRAYAGG(JSON_ARRAY(DATE_FORMAT(minute, '%Y-%m-%d %H:%i:%s'), queue, command, counter)), '[]')
 INTO @old
 FROM (
     SELECT minute, queue, command, counter
     FROM dbjobs_job_stat
-    WHERE minute < @hour AND (counter <> 0 OR MINUTE(minute) <> 0)
+    WHERE minute < @hour AND (counter <> 0 OR MINUTE(minute) <> 0 OR HOUR(minute) MOD :hours <> 0)
     LIMIT 10000
 ) old;
 
@@ -26,8 +26,8 @@ FOR UPDATE /*!50799 OF s */ SKIP LOCKED;
 INSERT INTO dbjobs_job_stat (minute, queue, command, counter, completed, failed, cancelled, retried, duration_ms)
 SELECT hour, queue, command, 0, completed, failed, cancelled, retried, duration_ms
 FROM (
-    SELECT DATE_FORMAT(s.minute, '%Y-%m-%d %H:00:00') AS hour, s.queue, s.command, SUM(s.completed) AS completed,
-        SUM(s.failed) AS failed, SUM(s.cancelled) AS cancelled, SUM(s.retried) AS retried,
+    SELECT DATE_FORMAT(s.minute - INTERVAL HOUR(s.minute) MOD :hours HOUR, '%Y-%m-%d %H:00:00') AS hour, s.queue,
+        s.command, SUM(s.completed) AS completed, SUM(s.failed) AS failed, SUM(s.cancelled) AS cancelled, SUM(s.retried) AS retried,
         SUM(s.duration_ms) AS duration_ms
     FROM JSON_TABLE(@old, '$[*]' COLUMNS (
         minute DATETIME PATH '$[0]', queue VARCHAR(255) CHARACTER SET utf8mb4 PATH '$[1]',

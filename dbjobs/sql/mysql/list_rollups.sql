@@ -1,18 +1,31 @@
--- Everything counted since a moment: minutes, hours and days, each of which must reach past it. The primary key serves each.
+-- What was counted in rows that start in a time, seconds since 1970, :until not included. The primary key serves each period.
+-- Minutes tell queue, command and worker apart. Hours and days tell either queue and command apart, or the worker, or
+-- nothing (see tally.fold): :family says which of these is wanted, so that a year is not a row for each name.
 SELECT
     period_seconds, starts, name, counter, queue, command, worker, completed, failed, cancelled, retried, run_ms,
     run_histogram, waits, wait_ms, wait_histogram
 FROM dbjobs_job_rollup FORCE INDEX (PRIMARY)
-WHERE period_seconds = 60 AND starts > :since - 60
+WHERE period_seconds = 60 AND starts >= :since AND starts < :until
+  AND (:family <> 'workers' OR worker <> '')
+  AND (:queue IS NULL OR queue = :queue) AND (:command IS NULL OR command = :command)
+  AND (:worker IS NULL OR worker = :worker)
 UNION ALL
 SELECT
     period_seconds, starts, name, counter, queue, command, worker, completed, failed, cancelled, retried, run_ms,
     run_histogram, waits, wait_ms, wait_histogram
 FROM dbjobs_job_rollup FORCE INDEX (PRIMARY)
-WHERE period_seconds = 3600 AND starts > :since - 3600
+WHERE period_seconds = 3600 AND starts >= :since AND starts < :until
+  AND ((:family = 'total' AND command = '' AND worker = '') OR (:family = 'names' AND command <> '')
+    OR (:family = 'workers' AND worker <> ''))
+  AND (:queue IS NULL OR queue = :queue) AND (:command IS NULL OR command = :command)
+  AND (:worker IS NULL OR worker = :worker)
 UNION ALL
 SELECT
     period_seconds, starts, name, counter, queue, command, worker, completed, failed, cancelled, retried, run_ms,
     run_histogram, waits, wait_ms, wait_histogram
 FROM dbjobs_job_rollup FORCE INDEX (PRIMARY)
-WHERE period_seconds = 86400 AND starts > :since - 86400;
+WHERE period_seconds = 86400 AND starts >= :since AND starts < :until
+  AND ((:family = 'total' AND command = '' AND worker = '') OR (:family = 'names' AND command <> '')
+    OR (:family = 'workers' AND worker <> ''))
+  AND (:queue IS NULL OR queue = :queue) AND (:command IS NULL OR command = :command)
+  AND (:worker IS NULL OR worker = :worker);

@@ -1,8 +1,9 @@
--- Folds minutes older than two days into hours, all counters together (counter 0).
+-- Folds rows older than :kept hours into one for each :hours (1, or 24: a day), all counters together (counter 0).
 -- @as old
 DELETE FROM dbjobs_job_stat
-WHERE minute < strftime('%Y-%m-%d %H:00:00.000', 'now', '-48 hours')
-  AND (counter <> 0 OR minute <> strftime('%Y-%m-%d %H:00:00.000', minute))
+WHERE minute < strftime(CASE :hours WHEN 24 THEN '%Y-%m-%d 00:00:00.000' ELSE '%Y-%m-%d %H:00:00.000' END, 'now', -:kept || ' hours')
+  AND (counter <> 0
+    OR minute <> strftime(CASE :hours WHEN 24 THEN '%Y-%m-%d 00:00:00.000' ELSE '%Y-%m-%d %H:00:00.000' END, minute))
 RETURNING minute, queue, command, completed, failed, cancelled, retried, duration_ms;
 
 -- @each old
@@ -10,7 +11,7 @@ INSERT INTO dbjobs_job_stat (
     minute, queue, command, counter, completed, failed, cancelled, retried, duration_ms
 )
 VALUES (
-    strftime('%Y-%m-%d %H:00:00.000', :minute), :queue, :command, 0,
+    strftime(CASE :hours WHEN 24 THEN '%Y-%m-%d 00:00:00.000' ELSE '%Y-%m-%d %H:00:00.000' END, :minute), :queue, :command, 0,
     :completed, :failed, :cancelled, :retried, :duration_ms
 )
 ON CONFLICT (minute, queue, command, counter) DO UPDATE

@@ -4,8 +4,8 @@
 --   end of that one tells), and for that one no longer than a second: then the key yields no row either, the caller looks
 --   again and comes back, and the transaction is as good as before.
 -- * An application lock for each key, to the end of the transaction, decides between two. A violation of the primary key
---   would end the transaction; locks on the gaps of its index would let others wait who want quite different keys.
--- * Names of locks have at most 255 characters, so a long key is named by its hash: two keys that begin alike are not to
+--   would end the transaction; locks on the gaps of its index would make enqueues of quite different keys wait.
+-- * Names of locks have at most 255 characters, so a long key is named by its hash: two keys that begin alike must not
 --   wait for each other. Keys compare without trailing blanks, locks do not: hence RTRIM.
 -- * Under the lock the look can meet no uncommitted row of this key. It keeps no lock (READCOMMITTEDLOCK).
 -- * The month is the job's own; the row is ours, so its lock is ours.

@@ -7,12 +7,12 @@
 -- * `queues` are those that this node serves, or with `all_but` those that it does not: a node that serves every queue
 --   need not name them.
 -- * The looks are NOLOCK: they see every job, also one that somebody is inserting or changing at this moment, and wait
---   for nobody. What a look has found is then locked by primary key with READPAST, and a run ends before the first job
+--   for nobody. The jobs found are then locked by primary key with READPAST, and a run ends before the first job
 --   that could not be locked: to pass by a job would break the order, and to wait for it might take as long as
 --   somebody else's transaction.
--- * One node at a time takes leases (an application lock, to the end of this batch, which no client can hold up). Between
---   two that want the same lane job_worker's primary key would decide by an error, which ends a transaction. Whoever
---   waited for a second comes back with nothing and looks again later.
+-- * One node at a time takes leases (an application lock, to the end of this batch, which no client can hold up). Without it
+--   two nodes that want the same lane would meet at job_worker's primary key, and its error ends a transaction. A node
+--   that has waited for a second returns with nothing and looks again later.
 -- * An update lock on our own node row, as in claim_jobs.
 DECLARE @node_id bigint = :node_id, @after_worker nvarchar(510) = :after_worker, @lanes int = :lanes;
 DECLARE @run_length int = :run_length, @scan_limit int = :scan_limit;

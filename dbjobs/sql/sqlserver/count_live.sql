@@ -1,7 +1,7 @@
 -- How many live jobs per queue and state, each state counted up to a bound: the cost of a page must not grow with the
--- backlog. Each state is counted along the index that only its rows are in, so that what is visited is bounded too, and
--- nothing is visited where there are no jobs: the table itself may hold many dead rows. READPAST: rows in somebody's
--- hands are not waited for.
+-- backlog. Each state is counted along the index that only its rows are in, so the rows visited are bounded too, and
+-- an empty queue costs nothing: the table itself may hold many dead rows. READPAST: the look waits for no locked
+-- row.
 DECLARE @bound int = :bound;
 SELECT j.queue, j.state, COUNT_BIG(*) AS jobs
 FROM (

@@ -1,6 +1,5 @@
--- What stands around a live job: its lane, the jobs in front of it, what the nodes hold. One row a fact; looked at when a
--- person asks, so nobody is waited for (NOLOCK: what is shown may be a moment ahead of its commit), and every count
--- ends at a bound.
+-- Facts around a live job, one row each: its lane, the jobs in front of it, the jobs that nodes hold. A person asks, so it
+-- waits for nobody (NOLOCK: a fact may be a moment ahead of its commit), and every count ends at a bound.
 -- job_worker's key, background_job_lane, background_job_ready and background_job_node serve it.
 DECLARE @id bigint = :id, @queue nvarchar(510) = :queue, @priority int = :priority, @worker nvarchar(510) = :worker;
 DECLARE @bound int = :bound, @holder bigint;

@@ -1,5 +1,5 @@
--- What release_children and resolve_children have to do. Every node asks about every half second: two probes of indexes
--- that are nearly always empty. READPAST: what is not committed, or is being worked on, is not waited for.
+-- Pending work of release_children and resolve_children. Every node asks about every half second: two probes of indexes
+-- that are nearly always empty. READPAST: it waits for no row that is uncommitted or in work.
 DECLARE @limit int = :limit;
 SELECT p.kind, p.id
 FROM (

@@ -3,11 +3,11 @@
 --
 -- There is no snapshot to see both tables in, so the looks follow the way that a job takes (its end is inserted into
 -- history and then deleted here; a requeue inserts it here and then deletes it there):
--- 1. Whatever NOLOCK sees here is alive, or was a moment ago: to wait for its end is right, and the sweep sees to it.
--- 2. What history has committed (READPAST) has ended.
--- 3. What is in history without being committed (NOLOCK) is moving: alive, as far as anybody may know.
+-- 1. A row that NOLOCK sees here is alive, or was a moment ago: to wait for its end is right, and the sweep sees to it.
+-- 2. A row that history has committed (READPAST) has ended.
+-- 3. A row in history that is not committed (NOLOCK) is moving: alive, as far as anybody can know.
 -- 4. A job that was requeued between the first look and the third is here now.
--- What none of them sees does not exist.
+-- A job that none of them sees does not exist.
 DECLARE @ids nvarchar(max) = :ids;
 DECLARE @wanted TABLE (id bigint NOT NULL PRIMARY KEY);
 DECLARE @found TABLE (id bigint NOT NULL PRIMARY KEY, state nvarchar(20) COLLATE Latin1_General_100_BIN2);

@@ -1,5 +1,5 @@
 -- Which of these ref_ids exist? job_ref knows those of live jobs and of history. In a caller's transaction this keeps no
--- lock, whatever its isolation level, and sees what was committed after its snapshot: READCOMMITTEDLOCK. READPAST: a key
+-- lock at any isolation level, and sees rows committed after its snapshot: READCOMMITTEDLOCK. READPAST: a key
 -- that another open transaction has inserted is passed by; add_refs is the one that waits for it. A key comes back
 -- as it was asked for: N'a ' is told of what was stored as N'a'.
 DECLARE @ref_ids nvarchar(max) = :ref_ids;

@@ -1,7 +1,7 @@
 -- Moves ended jobs from live to history, in one round trip.
 --
 -- * Driven by primary key, fenced by (id, attempt, node_id): a row that is no longer ours yields nothing. The hints
---   leave the optimiser no other way into the table than one seek for each id, whatever it believes about its size.
+--   leave the optimiser no other way into the table than one seek for each id, even if it misjudges its size.
 -- * The rows are locked first and then copied and deleted, so the wide columns go straight from table to table.
 -- * It takes no lock on any other job. has_dependents is read from the row that is locked, so a flag that is set at this
 --   moment (resolve_children) cannot be overlooked; then ended_parent says that children are to be told.

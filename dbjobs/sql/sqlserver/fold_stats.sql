@@ -1,7 +1,9 @@
--- Folds minutes older than two days into hours, all counters together (counter 0). Rows that somebody has locked stay
--- for the next time (READPAST). An hour may get several rows, one for each time that something of it was folded:
--- readers add up.
-DECLARE @before datetime2(0) = DATEADD(hour, DATEDIFF(hour, '2020-01-01', SYSUTCDATETIME()) - 48, '2020-01-01');
+-- Folds rows older than :kept hours into one for each :hours (1, or 24: a day), all counters together (counter 0). Rows that
+-- somebody has locked stay for the next time (READPAST). An hour may get several rows, one for each time
+-- that something of it was folded: readers add up.
+DECLARE @kept int = :kept, @hours int = :hours;
+DECLARE @before datetime2(0) = DATEADD(hour,
+    DATEDIFF(hour, '2020-01-01', DATEADD(hour, -@kept, SYSUTCDATETIME())) / @hours * @hours, '2020-01-01');
 DECLARE @old TABLE (
     minute      datetime2(0) NOT NULL,
     queue       nvarchar(510) COLLATE Latin1_General_100_BIN2 NOT NULL,
@@ -19,10 +21,10 @@ OUTPUT deleted.minute, deleted.queue, deleted.command, deleted.completed, delete
     deleted.retried, deleted.duration_ms
 INTO @old (minute, queue, command, completed, failed, cancelled, retried, duration_ms)
 FROM dbjobs.job_stat AS s WITH (READPAST, ROWLOCK, READCOMMITTEDLOCK)
-WHERE s.minute < @before AND (s.counter <> 0 OR DATEPART(minute, s.minute) <> 0);
+WHERE s.minute < @before AND (s.counter <> 0 OR DATEPART(minute, s.minute) <> 0 OR DATEPART(hour, s.minute) % @hours <> 0);
 INSERT INTO dbjobs.job_stat (minute, queue, command, counter, completed, failed, cancelled, retried, duration_ms)
-SELECT DATEADD(minute, -DATEPART(minute, o.minute), o.minute), o.queue, o.command, 0, SUM(o.completed), SUM(o.failed),
-    SUM(o.cancelled), SUM(o.retried), SUM(o.duration_ms)
+SELECT DATEADD(minute, -DATEPART(minute, o.minute) - 60 * (DATEPART(hour, o.minute) % @hours), o.minute), o.queue,
+    o.command, 0, SUM(o.completed), SUM(o.failed), SUM(o.cancelled), SUM(o.retried), SUM(o.duration_ms)
 FROM @old AS o
-GROUP BY DATEADD(minute, -DATEPART(minute, o.minute), o.minute), o.queue, o.command;
+GROUP BY DATEADD(minute, -DATEPART(minute, o.minute) - 60 * (DATEPART(hour, o.minute) % @hours), o.minute), o.queue, o.command;
 COMMIT TRANSACTION;

@@ -2,7 +2,7 @@
 --
 -- READPAST: a job that somebody has in hand is not waited for; its handler's own transaction may stay open. Such a job is
 -- in neither table then, and is looked for once more, through the locks (NOLOCK). If it is on its way to history it is
--- shown as it was before, without what is not committed yet. It may be seen in both tables: alive comes first.
+-- shown as it was before, without uncommitted changes. It may be seen in both tables: alive comes first.
 DECLARE @ids nvarchar(max) = :ids, @packed nvarchar(max), @moving nvarchar(max);
 DECLARE @wanted TABLE (id bigint NOT NULL PRIMARY KEY);
 DECLARE @found TABLE (id bigint NOT NULL);

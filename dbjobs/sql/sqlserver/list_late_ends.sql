@@ -1,5 +1,5 @@
--- When did the last job of each month end that did not end in the month of its creation? READPAST: what is not committed
--- yet is not waited for.
+-- When did the last job of each month end that did not end in the month of its creation? READPAST: it waits for no
+-- uncommitted row.
 SELECT CONVERT(nvarchar(6), created_month) AS created_month, CONVERT(nvarchar(6), MAX(ended_month)) AS ended_month
 FROM dbjobs.late_end WITH (READPAST, READCOMMITTEDLOCK)
 GROUP BY created_month;

@@ -1,6 +1,9 @@
--- Everything counted since a moment: minutes, hours and days, each of which must reach past it. The primary key serves each.
+-- What was counted in rows that start in a time, seconds since 1970, :until not included. The primary key serves each period.
+-- Minutes tell queue, command and worker apart. Hours and days tell either queue and command apart, or the worker, or
+-- nothing (see tally.fold): :family says which of these is wanted, so that a year is not a row for each name.
 -- READPAST: nobody is waited for. One JSON text: see claim_jobs.
-DECLARE @since bigint = :since;
+DECLARE @since bigint = :since, @until bigint = :until, @family nvarchar(20) = :family;
+DECLARE @queue nvarchar(510) = :queue, @command nvarchar(510) = :command, @worker nvarchar(510) = :worker;
 SELECT (
     SELECT
         r.period_seconds, r.starts, r.name, r.counter, r.queue, r.command, r.worker, r.completed, r.failed,
@@ -10,19 +13,30 @@ SELECT (
             period_seconds, starts, name, counter, queue, command, worker, completed, failed, cancelled, retried, run_ms,
             run_histogram, waits, wait_ms, wait_histogram
         FROM dbjobs.job_rollup WITH (READPAST, READCOMMITTEDLOCK)
-        WHERE period_seconds = 60 AND starts > @since - 60
+        WHERE period_seconds = 60 AND starts >= @since AND starts < @until
+          AND (@family <> 'workers' OR worker <> '')
+          AND (@queue IS NULL OR queue = @queue) AND (@command IS NULL OR command = @command)
+          AND (@worker IS NULL OR worker = @worker)
         UNION ALL
         SELECT
             period_seconds, starts, name, counter, queue, command, worker, completed, failed, cancelled, retried, run_ms,
             run_histogram, waits, wait_ms, wait_histogram
         FROM dbjobs.job_rollup WITH (READPAST, READCOMMITTEDLOCK)
-        WHERE period_seconds = 3600 AND starts > @since - 3600
+        WHERE period_seconds = 3600 AND starts >= @since AND starts < @until
+          AND ((@family = 'total' AND command = '' AND worker = '') OR (@family = 'names' AND command <> '')
+            OR (@family = 'workers' AND worker <> ''))
+          AND (@queue IS NULL OR queue = @queue) AND (@command IS NULL OR command = @command)
+          AND (@worker IS NULL OR worker = @worker)
         UNION ALL
         SELECT
             period_seconds, starts, name, counter, queue, command, worker, completed, failed, cancelled, retried, run_ms,
             run_histogram, waits, wait_ms, wait_histogram
         FROM dbjobs.job_rollup WITH (READPAST, READCOMMITTEDLOCK)
-        WHERE period_seconds = 86400 AND starts > @since - 86400
+        WHERE period_seconds = 86400 AND starts >= @since AND starts < @until
+          AND ((@family = 'total' AND command = '' AND worker = '') OR (@family = 'names' AND command <> '')
+            OR (@family = 'workers' AND worker <> ''))
+          AND (@queue IS NULL OR queue = @queue) AND (@command IS NULL OR command = @command)
+          AND (@worker IS NULL OR worker = @worker)
     ) AS r
     FOR JSON PATH
 ) AS packed;

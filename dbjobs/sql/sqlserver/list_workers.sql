@@ -1,6 +1,6 @@
--- Lanes that are taken, what their nodes hold of them, and how many jobs wait in each lane: three looks, each up to a bound,
+-- Taken lanes, the jobs that their nodes hold, and how many jobs wait in each lane: three looks, each up to a bound,
 -- added up by the caller. job_worker's key, background_job_node and background_job_lane serve them.
--- NOLOCK: nobody is waited for; what is shown may be a moment ahead of its commit.
+-- NOLOCK: it waits for nobody; a row may be a moment ahead of its commit.
 DECLARE @bound int = :bound;
 SELECT (
     SELECT l.worker, l.node_id, l.blocked_by, l.job_id, l.started_at, l.priority, l.queued

@@ -1,5 +1,5 @@
--- What a connection of ours relies on, whatever the defaults of the server ("user options"), the login and the driver
--- are. IMPLICIT_TRANSACTIONS stands first: with it on, any statement further down might begin a transaction. LANGUAGE
+-- Settings that our statements rely on, set against any defaults of the server ("user options"), the login and the
+-- driver. IMPLICIT_TRANSACTIONS stands first: with it on, any statement further down might begin a transaction. LANGUAGE
 -- stands before DATEFORMAT and DATEFIRST, which it sets too. (Babelfish has no other values for some of these, and knows
 -- not all of them.)
 SET IMPLICIT_TRANSACTIONS OFF;

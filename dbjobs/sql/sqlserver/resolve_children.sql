@@ -1,7 +1,7 @@
 -- Children whose enqueue has left them unresolved: their parents are told of them, or are found to have ended.
 --
 -- * One batch with its own commit. Children and live parents are locked, and passed by where somebody else has them
---   (READPAST): what is undecided stays as it is, and the next sweep comes back for it.
+--   (READPAST): an undecided child stays as it is, and the next sweep comes back for it.
 -- * A parent is flagged (has_dependents) under its row's lock. Its finish reads the flag from the row that it has locked
 --   and then writes ended_parent; a reader that sees that row sees our edges too. So a child is resolved once each of its
 --   remaining parents is alive and flagged.

@@ -1,7 +1,7 @@
--- The partition of a month becomes empty at once, and its boundaries go unless a neighbour needs them. To take the month's
--- row waits for those who are writing to it (they hold that row), the rest takes the tables for itself for a moment; others
--- wait behind us, so if the lock is not free soon, the janitor tries again later. All of it is committed here, not when the
--- client comes to it: a client that is suspended must not keep the tables.
+-- The partition of a month becomes empty at once, and its boundaries go unless a neighbour needs them. Writers of the
+-- month hold its row, so this waits for them; the rest takes the tables alone for a moment. Others wait behind us, so if the
+-- lock is not free soon, the janitor tries again later. The batch commits by itself: a client that is suspended must not
+-- keep the tables.
 SET LOCK_TIMEOUT 500;
 DECLARE @from datetime2(6) = '{month}01';
 DECLARE @to datetime2(6) = DATEADD(month, 1, @from);

@@ -13,7 +13,7 @@ from urllib.parse import unquote
 import anyio
 
 from dbjobs.errors import DatabaseError, DatabaseUnavailable, InvalidUrl
-from dbjobs.store.database import HandlersSession, Row, Session, T
+from dbjobs.store.database import FillingSession, HandlersSession, Row, Session, T
 from dbjobs.store.mysql import adopting, blocking
 from dbjobs.store.mysql.callers import CallersSession
 from dbjobs.store.mysql.connection import DRIVERS, MysqlConnection
@@ -130,6 +130,10 @@ class MysqlDatabase:
 
     async def conduct(self, work: Callable[[Session], Coroutine[Any, Any, T]]) -> T:
         async with self.transaction() as session:
+            return await work(session)
+
+    async def fill(self, work: Callable[[FillingSession], Coroutine[Any, Any, T]]) -> T:
+        async with self._transaction(self._opened) as session:
             return await work(session)
 
     @asynccontextmanager

@@ -9,6 +9,7 @@ import anyio
 
 from dbjobs.errors import DatabaseError
 from dbjobs.store.database import Row
+from dbjobs.store.mysql import filling
 from dbjobs.store.mysql.errors import PARTITION_EXISTS, PARTITION_GONE, code_of
 from dbjobs.store.mysql.script import OpenRuns, Run, Scripts
 from dbjobs.store.mysql.steps import steps_of
@@ -69,6 +70,17 @@ class MysqlSession:
             rows = Table.of(jobs[start : start + _ROWS_PER_INSERT])
             ids += [row[0] for row in await self.fetch("insert_bulk", jobs=rows)]
         return ids
+
+    async def copy_rows(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+        """See dbjobs.store.database.FillingSession."""
+        columns, rows = filling.with_derived(table, columns, rows)
+        words = {"table": table, "columns": ", ".join(columns), "values": ", ".join(f":{name}" for name in columns)}
+        text = self._scripts.statements.source("copy_rows")
+        for word, value in words.items():
+            text = text.replace("{" + word + "}", value)
+        steps = steps_of(text)
+        for piece in in_pieces({"rows": Table(columns, rows)}):
+            await Run(self._connection, self._scripts, piece).steps(steps, alone=False)
 
     async def execute_own(self, statement: str, parameters: Sequence[Any]) -> int:
         async with self._connection.raw.cursor() as cursor:

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import anyio
 
 from dbjobs.errors import DatabaseError, DatabaseUnavailable
-from dbjobs.store.database import Row, Session, T
+from dbjobs.store.database import FillingSession, Row, Session, T
 from dbjobs.store.pool import Pool
 from dbjobs.store.postgres.binding import Binding
 from dbjobs.store.postgres.callers import adopted, adopted_blocking
@@ -114,6 +114,10 @@ class PostgresDatabase:
     async def conduct(self, work: Callable[[Session], Coroutine[Any, Any, T]]) -> T:
         async with self.transaction() as session:
             return await work(session)
+
+    async def fill(self, work: Callable[[FillingSession], Coroutine[Any, Any, T]]) -> T:
+        async with self._transaction(self._opened, lambda connection: PostgresSession(self.binding, connection)) as own:
+            return await work(own)
 
     @asynccontextmanager
     async def handler_transaction(self) -> AsyncIterator[HandlersSession]:

@@ -40,6 +40,10 @@ class PostgresSession:
         await self._connection.copy("background_job", self._binding.schema, copy.COLUMNS, records)
         return ids
 
+    async def copy_rows(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+        """See dbjobs.store.database.FillingSession."""
+        await self._connection.copy(table, self._binding.schema, columns, rows)
+
 
 class HandlersSession(PostgresSession):
     """The same for a handler's transaction: from our first statement on it may not idle for long."""

@@ -36,6 +36,7 @@ from dbjobs.store.repository.claims import (
 from dbjobs.store.repository.dependencies import Told, find_dependency_work, release_children, resolve_children
 from dbjobs.store.repository.due import find_expired, next_due, promote_jobs
 from dbjobs.store.repository.enqueue import (
+    add_delivery_refs,
     add_dependencies,
     add_queues,
     add_refs,
@@ -68,7 +69,8 @@ from dbjobs.store.repository.outcomes import (
     requeue_jobs,
     retry_jobs,
 )
-from dbjobs.store.repository.reading import find_live, get_jobs, list_jobs
+from dbjobs.store.repository.pulse import Pulse, pulse, pulse_jobs
+from dbjobs.store.repository.reading import find_live, get_jobs, get_reply_to, list_jobs
 from dbjobs.store.repository.reports import insert_logs, list_logs, update_progress
 from dbjobs.store.repository.requests import (
     fold_request_hour,
@@ -82,6 +84,7 @@ from dbjobs.store.repository.requests import (
 from dbjobs.store.repository.rollups import (
     list_rollups,
     list_workers,
+    mean_runs,
     read_clock,
     sample_waits,
     take_rollups,
@@ -99,7 +102,9 @@ from dbjobs.store.repository.settings import (
     list_queue_settings,
     list_queues,
     list_stats,
+    oldest_stat,
     set_queue,
+    sum_stats,
 )
 from dbjobs.store.repository.tasks import (
     TaskRow,
@@ -116,9 +121,11 @@ __all__ = [
     "PUSHED",
     "AuditEntry",
     "Fetcher",
+    "Pulse",
     "TaskRow",
     "Told",
     "Wanted",
+    "add_delivery_refs",
     "add_dependencies",
     "add_queues",
     "add_refs",
@@ -158,6 +165,7 @@ __all__ = [
     "forget_refs",
     "get_batch",
     "get_jobs",
+    "get_reply_to",
     "get_request",
     "get_setting",
     "hand_back_jobs",
@@ -185,11 +193,15 @@ __all__ = [
     "list_tasks",
     "list_workers",
     "may_vacuum",
+    "mean_runs",
     "next_due",
     "notify",
     "oldest_queued",
     "oldest_request_hour",
+    "oldest_stat",
     "promote_jobs",
+    "pulse",
+    "pulse_jobs",
     "put_setting",
     "read_clock",
     "register_node",
@@ -204,6 +216,7 @@ __all__ = [
     "server_version",
     "set_queue",
     "skip_lanes",
+    "sum_stats",
     "take_rollups",
     "take_worker",
     "update_progress",

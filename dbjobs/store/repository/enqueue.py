@@ -34,6 +34,11 @@ async def add_refs(db: Fetcher, refs: Sequence[tuple[str, int]]) -> set[str]:
     return {row[0] for row in await db.fetch("add_refs", refs=Table(("ref_id", "job_id"), refs))}
 
 
+async def add_delivery_refs(db: Fetcher, refs: Sequence[tuple[str, int]]) -> None:
+    """Register the (ref_id, id) of deliveries that this transaction has inserted, whose keys nobody else wants."""
+    await db.fetch("add_delivery_refs", refs=Table(("ref_id", "job_id"), refs))
+
+
 async def discard_jobs(db: Fetcher, ids: Sequence[int]) -> None:
     """Delete rows that this transaction has inserted."""
     await db.fetch("discard_jobs", ids=ids)

@@ -19,6 +19,11 @@ async def get_jobs(db: Fetcher, ids: Sequence[int]) -> dict[int, Job]:
     return {job.id: job for job in jobs}
 
 
+async def get_reply_to(db: Fetcher, ids: Sequence[int]) -> dict[int, str]:
+    """The ``reply_to`` of jobs that have one as it was given, credentials included: not to be shown."""
+    return {row["id"]: row["reply_to"] for row in await db.fetch("get_jobs", ids=ids) if row["reply_to"] is not None}
+
+
 async def find_live(db: Fetcher, *, after_id: int, limit: int, **filters: Unpack[LiveFilter]) -> list[int]:
     """Ids of live jobs, in id order."""
     where = {name: filters.get(name) for name in LIVE_FILTERS}

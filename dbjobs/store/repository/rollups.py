@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Literal
 
 import msgspec
 
@@ -18,7 +19,11 @@ _COLUMNS = (
     "period_seconds", "starts", "name", "counter", "queue", "command", "worker", "completed", "failed", "cancelled",
     "retried", "run_ms", "run_histogram", "waits", "wait_ms", "wait_histogram",
 )  # fmt: skip
+# After every time that there is.
+NEVER = 2**40
 Key = tuple[str, str, str]
+# By what hours and days are told apart: nothing, queue and command, or worker.
+Family = Literal["total", "names", "workers"]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -91,9 +96,26 @@ def _row(rollup: Rollup) -> tuple[int, int, str, int, str, str, str, int, int, i
 _histogram = msgspec.json.Decoder(dict[int, int])
 
 
-async def list_rollups(db: Fetcher, since: int) -> list[Rollup]:
-    """All periods that reach past a moment, in seconds since 1970."""
-    return [_rollup(row) for row in await db.fetch("list_rollups", since=since)]
+async def list_rollups(
+    db: Fetcher,
+    since: int,
+    until: int = NEVER,
+    family: Family = "total",
+    *,
+    queue: str | None = None,
+    command: str | None = None,
+    worker: str | None = None,
+) -> list[Rollup]:
+    """Rows that start in a time, in seconds since 1970, the end not included.
+
+    Args:
+        family: what hours and days are told apart by; minutes always have all three names.
+        queue, command, worker: only rows of this one; of the family that has it.
+    """
+    rows = await db.fetch(
+        "list_rollups", since=since, until=until, family=family, queue=queue, command=command, worker=worker
+    )
+    return [_rollup(row) for row in rows]
 
 
 async def take_rollups(db: Fetcher, period_seconds: int, before: int, most: int) -> list[Rollup]:
@@ -110,6 +132,17 @@ def _rollup(row: Row) -> Rollup:
         run=_histogram.decode(run), waits=waits, wait_ms=wait_ms, wait=_histogram.decode(wait),
     )  # fmt: skip
     return Rollup(period, starts, counter, (queue, command, worker), sums)
+
+
+async def mean_runs(db: Fetcher, bound: int) -> tuple[float | None, dict[tuple[str, str], tuple[float, float]]]:
+    """The clock (None if nothing was counted yet), and by (command, worker or '') how many attempts took how many ms.
+
+    Args:
+        bound: rows of minutes, of hours and of days that are read, the newest.
+    """
+    rows = await db.fetch("mean_runs", bound=bound)
+    means = {(command, worker): (float(runs), float(run_ms)) for command, worker, runs, run_ms, _ in rows}
+    return (float(rows[0][4]) if rows else None), means
 
 
 async def sample_waits(db: Fetcher, ids: Sequence[int]) -> dict[int, float]:

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import msgspec
 
 from dbjobs.models import Job, JobError, JobState
+from dbjobs.reply_to import mask_reply_to
 from dbjobs.store.database import Row
 
 
@@ -50,7 +51,7 @@ def job_of(row: Row) -> Job:
         timeout_seconds=row["timeout_seconds"],
         progress=row["progress"],
         status=row["status"],
-        reply_to=row["reply_to"],
+        reply_to=mask_reply_to(row["reply_to"]),
         error_code=row["error_code"],
         error=row["error"],
         errors=tuple(error_of(entry) for entry in json_of(row["errors"]) or ()),

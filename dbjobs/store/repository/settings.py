@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from dbjobs.models import BatchProgress, MinuteStat, QueueInfo
 from dbjobs.store.repository.rows import Fetcher, moment_of
@@ -77,6 +78,52 @@ async def list_stats(db: Fetcher, seconds: float) -> list[MinuteStat]:
     ]
 
 
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """Exact counts of a step of time; ``queue`` and ``command`` are empty if they were not told apart."""
+
+    starts: int
+    queue: str
+    command: str
+    completed: int
+    failed: int
+    cancelled: int
+    retried: int
+    duration_ms: float
+
+
+async def sum_stats(
+    db: Fetcher,
+    since: int,
+    until: int,
+    step: int,
+    *,
+    apart: bool = False,
+    queue: str | None = None,
+    command: str | None = None,
+) -> list[Counted]:
+    """Counts of a time (seconds since 1970, the end not included), cut into steps of so many seconds.
+
+    Args:
+        apart: a row for each queue and command, not one for all.
+        queue, command: only those of this one.
+    """
+    rows = await db.fetch("sum_stats", since=since, until=until, step=step, apart=apart, queue=queue, command=command)
+    return [Counted(*row) for row in rows]
+
+
+async def oldest_stat(db: Fetcher) -> int | None:
+    """When the first count of all begins, in seconds since 1970."""
+    rows = await db.fetch("oldest_stat")
+    return int(rows[0][0]) if rows and rows[0][0] is not None else None
+
+
+# Minutes become hours, and hours days, on the first midnight (UTC) after so many hours.
+KEEP_MINUTES_HOURS = 48
+KEEP_HOURS_HOURS = 15 * 24
+
+
 async def fold_stats(db: Fetcher) -> None:
-    """Turn old minutes into hours."""
-    await db.fetch("fold_stats")
+    """Turn old minutes into hours, and old hours into days."""
+    await db.fetch("fold_stats", hours=1, kept=KEEP_MINUTES_HOURS)
+    await db.fetch("fold_stats", hours=24, kept=KEEP_HOURS_HOURS)

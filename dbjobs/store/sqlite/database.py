@@ -14,13 +14,14 @@ from urllib.parse import unquote
 import anyio
 
 from dbjobs.errors import DatabaseError, InvalidUrl, MissingPermission
-from dbjobs.store.database import HandlersSession, Row, Session, T
+from dbjobs.store.database import FillingSession, HandlersSession, Row, Session, T
 from dbjobs.store.frozen import frozen_clocks
 from dbjobs.store.own_thread import in_own_thread
 from dbjobs.store.schemas import in_schema
 from dbjobs.store.sqlite.callers import Callers, Sqlite3Callers, blocking_callers, callers, check_file
 from dbjobs.store.sqlite.connection import MINIMUM_VERSION, connect, make_room
 from dbjobs.store.sqlite.errors import is_full, translate
+from dbjobs.store.sqlite.filling import FillingInPlace
 from dbjobs.store.sqlite.history import History, HistoryFiles
 from dbjobs.store.sqlite.script import Script, Scripts
 from dbjobs.store.sqlite.session import CallerSession, InPlaceSession, WriterSession
@@ -140,6 +141,16 @@ class SqliteDatabase:
         # As a whole on the writer's thread: an event loop that is blocked meanwhile keeps nobody from the file.
         def whole(connection: sqlite3.Connection, history: History) -> T:
             return run(work(InPlaceSession(connection, history, self.statements, self._scripts)))
+
+        try:
+            result: T = await self._opened.submit(whole)
+        except sqlite3.Error as error:
+            raise translate(error, self.path) from error
+        return result
+
+    async def fill(self, work: Callable[[FillingSession], Coroutine[Any, Any, T]]) -> T:
+        def whole(connection: sqlite3.Connection, history: History) -> T:
+            return run(work(FillingInPlace(connection, history, self.statements, self._scripts)))
 
         try:
             result: T = await self._opened.submit(whole)

@@ -42,7 +42,10 @@ def rows_of(table: Table) -> Sequence[Sequence[Any]]:
     if _MOMENT not in table.columns:
         return table.rows
     at = list(table.columns).index(_MOMENT)
-    return [row if row[at] is None else (*row[:at], moment_text(row[at]), *row[at + 1 :]) for row in table.rows]
+    return [
+        row if not isinstance(row[at], datetime) else (*row[:at], moment_text(row[at]), *row[at + 1 :])
+        for row in table.rows
+    ]
 
 
 @lru_cache(maxsize=256)

@@ -12,7 +12,7 @@ import pyodbc
 
 from dbjobs.errors import DatabaseError, DatabaseUnavailable, InvalidOption
 from dbjobs.store.adopting import refused, refused_blocking
-from dbjobs.store.database import HandlersSession, Row, Session, T
+from dbjobs.store.database import FillingSession, HandlersSession, Row, Session, T
 from dbjobs.store.pool import Pool
 from dbjobs.store.sqlserver.connection import Connection, Result, ServerSession, connect
 from dbjobs.store.sqlserver.driver import find_driver
@@ -100,6 +100,10 @@ class SqlServerDatabase:
 
     async def conduct(self, work: Callable[[Session], Coroutine[Any, Any, T]]) -> T:
         async with self.transaction() as session:
+            return await work(session)
+
+    async def fill(self, work: Callable[[FillingSession], Coroutine[Any, Any, T]]) -> T:
+        async with self._transaction(self._opened) as session:
             return await work(session)
 
     @asynccontextmanager

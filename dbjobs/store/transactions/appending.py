@@ -14,6 +14,7 @@ from dbjobs.store.database import Session
 from dbjobs.store.notices import CHILDREN, ready_notices
 from dbjobs.store.records import NewJob, Ready
 from dbjobs.store.retrying import without_conflict
+from dbjobs.store.transactions.delivering import add_deliveries
 from dbjobs.store.transactions.enqueueing import Parent, insert_many, insert_one, ref_deadline
 
 
@@ -31,6 +32,7 @@ async def append_one(
     known_queues: set[str],
     *,
     refuse_existing: bool,
+    delivery: NewJob | None = None,
 ) -> JobRef:
     """Insert one job in the caller's transaction, after whose commit the engine's sweep tells its parents of it.
 
@@ -39,25 +41,41 @@ async def append_one(
         session: the caller's.
         known_queues: queues that are listed for people; those that are new are added.
         refuse_existing: raise RefIdExists instead of returning the existing job.
+        delivery: what tells its ``reply_to`` of its end.
     """
-    await learn_queues(db, (job.queue,), known_queues, session)
+    queues = (job.queue,) if delivery is None else (job.queue, delivery.queue)
+    await learn_queues(db, queues, known_queues, session)
     notices = [CHILDREN] if parents else ready_notices([Ready(job.queue, job.priority, job.worker is not None)])
     deadline = ref_deadline()
     inserted = await insert_one(session, db, job, parents, notices, refuse_existing=refuse_existing, deadline=deadline)
+    if delivery is not None and inserted.ref.created:
+        await add_deliveries(session, [(inserted.ref.id, delivery)])
+        await repository.notify(session, [CHILDREN])
     return inserted.ref
 
 
-async def append_many(db: Appender, session: Session, jobs: Sequence[NewJob], known_queues: set[str]) -> list[JobRef]:
+async def append_many(
+    db: Appender,
+    session: Session,
+    jobs: Sequence[NewJob],
+    known_queues: set[str],
+    delivery: NewJob | None = None,
+) -> list[JobRef]:
     """Insert plain jobs (at least one) in the caller's transaction (see ``append_one``)."""
-    await learn_queues(db, sorted({job.queue for job in jobs}), known_queues, session)
-    return await insert_all(session, jobs)
+    queues = {job.queue for job in jobs} | ({delivery.queue} if delivery is not None else set())
+    await learn_queues(db, sorted(queues), known_queues, session)
+    return await insert_all(session, jobs, delivery)
 
 
-async def insert_all(session: Session, jobs: Sequence[NewJob]) -> list[JobRef]:
+async def insert_all(session: Session, jobs: Sequence[NewJob], delivery: NewJob | None = None) -> list[JobRef]:
     """Insert plain jobs (at least one) in a transaction, and tell of them when it commits."""
     refs = await insert_many(session, jobs)
     ready = [Ready(job.queue, job.priority, job.worker is not None) for job in (jobs[0], jobs[-1])]
-    await repository.notify(session, ready_notices(ready))
+    notices = ready_notices(ready)
+    if delivery is not None:
+        await add_deliveries(session, [(ref.id, delivery) for ref in refs])
+        notices = [*notices, CHILDREN]
+    await repository.notify(session, notices)
     return refs
 
 

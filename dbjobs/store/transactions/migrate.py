@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from dbjobs.errors import SchemaTooNew, SchemaTooOld
+from dbjobs.errors import JobsMoved, SchemaTooNew, SchemaTooOld
 from dbjobs.store import repository
 from dbjobs.store.database import Database, Session
+from dbjobs.store.repository import moving
 from dbjobs.store.transactions.partitions import MONTHS_AHEAD, make_partitions_in, month_after
 
 LATEST_VERSION = 5
+# A transfer marks the tables on both sides with this version: no release, older ones included, opens them.
+MOVED = 1_000_000
 
 
 async def schema_version(db: repository.Fetcher) -> int:
@@ -23,7 +26,9 @@ async def check(db: Database) -> None:
     Raises:
         SchemaTooNew, SchemaTooOld.
     """
-    _compare(await schema_version(db), db)
+    version = await schema_version(db)
+    await refuse_moved(db, version)
+    compare(version, db)
 
 
 async def migrate(db: Database) -> list[str]:
@@ -36,11 +41,34 @@ async def migrate(db: Database) -> list[str]:
     """
     version = await schema_version(db)
     if version > LATEST_VERSION:
-        _compare(version, db)
+        await refuse_moved(db, version)
+        compare(version, db)
     if version == LATEST_VERSION:
         return []
     async with db.transaction() as session:
         return await _apply(db, session)
+
+
+async def refuse_moved(db: Database, version: int) -> None:
+    """Refuse tables whose jobs are elsewhere, or not all here yet.
+
+    Raises:
+        JobsMoved.
+    """
+    if version < MOVED:
+        return
+    known = await moving.find_transfer(db)
+    other = known.get("other", "another database")
+    if known.get("role") == "target":
+        raise JobsMoved(
+            f"a transfer of jobs from {other} into schema {db.schema!r} of this database has not come to its end: run "
+            "'dbjobs transfer' with the same two URLs again, and it goes on where it was"
+        )
+    done = "have been moved" if "done" in known else "are being moved"
+    raise JobsMoved(
+        f"the jobs in schema {db.schema!r} of this database {done} to {other}: use that one. (To use this one all the "
+        "same, run 'dbjobs transfer --undo' with its URL)"
+    )
 
 
 async def _apply(db: Database, session: Session) -> list[str]:
@@ -58,7 +86,12 @@ async def _apply(db: Database, session: Session) -> list[str]:
     return applied
 
 
-def _compare(version: int, db: Database) -> None:
+def compare(version: int, db: Database) -> None:
+    """Compare a version with this release's.
+
+    Raises:
+        SchemaTooNew, SchemaTooOld.
+    """
     if version > LATEST_VERSION:
         raise SchemaTooNew(
             f"the tables in schema {db.schema!r} have version {version}, made by a newer release of dbjobs; "

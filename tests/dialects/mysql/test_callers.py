@@ -97,7 +97,7 @@ async def test_a_caller_s_open_transaction_holds_nobody_up(url: str, db: Databas
             await db.fetch(name, **ids)
         assert (await db.fetch("fold_batches", limit=100))[0][0] == 1
         assert (await db.fetch("get_batch", batch_id="b"))[0][1] == 3
-        await db.fetch("fold_stats")
+        await db.fetch("fold_stats", hours=1, kept=48)
         month = (await db.fetch("current_month"))[0][0]
         await db.fetch("forget_refs", month="190001", kept=(), limit=10)
         await db.fetch("drop_batches", seconds=3600.0)

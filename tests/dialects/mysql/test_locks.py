@@ -213,7 +213,7 @@ async def test_folding_minutes_passes_by_what_is_locked(url: str, db: Database, 
             f"VALUES (UTC_TIMESTAMP() - INTERVAL 5 DAY, 'q', 'c', {counter}, 1)"
         )
     async with locked(url, "job_stat", "counter = 5"):
-        await db.fetch("fold_stats")
+        await db.fetch("fold_stats", hours=1, kept=48)
         assert set(await raw.rows("SELECT counter, completed FROM dbjobs.job_stat")) == {(0, 1), (5, 1)}
-    await db.fetch("fold_stats")
+    await db.fetch("fold_stats", hours=1, kept=48)
     assert await raw.rows("SELECT counter, completed FROM dbjobs.job_stat") == [(0, 2)]

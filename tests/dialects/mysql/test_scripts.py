@@ -110,7 +110,7 @@ LOCKING: dict[str, dict[str, Any]] = {
     "find_held": {**IDS, "limit": 1},
     "finish_jobs": OUTCOMES,
     "fold_batches": {"limit": 1},
-    "fold_stats": {},
+    "fold_stats": {"hours": 24, "kept": 360},
     "forget_refs": {"month": "202601", "kept": [], "limit": 1},
     "hand_back_jobs": OUTCOMES,
     "heartbeat": {**IDS, "lease_seconds": 1.0, "info": "{}"},

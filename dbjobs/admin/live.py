@@ -1,0 +1,224 @@
+"""Tells open pages that something has changed, so that they ask again.
+
+One task looks at the database for all streams of this process, and only while there are any. A stream carries no data:
+what a visitor may see is decided where the page is asked for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import cast
+
+import anyio
+import msgspec
+from sse_starlette import EventSourceResponse, ServerSentEvent
+from starlette.responses import Response
+
+from dbjobs.admin.call import Call
+from dbjobs.errors import DbjobsError
+from dbjobs.jobs import Jobs
+from dbjobs.store import repository
+
+# Four looks a second, so a change is told within a quarter of one.
+LOOK_SECONDS = 0.25
+# Beside a node that is busy each refresh takes time from its jobs: above this many ends a second pages hear less often.
+BUSY_ENDS_PER_SECOND = 200.0
+BUSY_LOOK_SECONDS = 2.0
+# Nodes come and go seldom; their rows are beside the other tables on SQLite.
+NODES_SECONDS = 1.0
+# A page knows by these that its stream is alive, and the server that its visitor still may look.
+BEAT_SECONDS = 10.0
+MOST_STREAMS = 256
+MOST_JOBS = 50
+# Proxies that hold an answer back until so many bytes have come pass this one on.
+PADDING = " " * 2048
+
+
+class NoRoom(DbjobsError):
+    """As many pages as may listen do listen."""
+
+
+class Notice(msgspec.Struct, frozen=True):
+    """Something has changed.
+
+    Attributes:
+        all: not only one of the jobs.
+        jobs: which of the jobs that the stream has named.
+    """
+
+    all: bool
+    jobs: tuple[int, ...] = ()
+
+
+@dataclass(eq=False)
+class Listener:
+    """One stream.
+
+    Attributes:
+        jobs: ids that its pages show.
+        all, changed: what it has not been told yet.
+        trouble: the database does not answer.
+        begun: what it has been told is compared with a look that came after its begin.
+        over: the server stops.
+    """
+
+    jobs: frozenset[int]
+    all: bool = False
+    changed: set[int] = field(default_factory=set)
+    trouble: bool = False
+    over: bool = False
+    begun: asyncio.Event = field(default_factory=asyncio.Event)
+    woken: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def set(self) -> None:
+        """End the stream, as its server stops."""
+        self.over = True
+        self.begun.set()
+        self.woken.set()
+
+    def take(self) -> Notice | None:
+        """What is to be told; None: nothing."""
+        self.woken.clear()
+        if not self.all and not self.changed:
+            return None
+        notice = Notice(self.all, tuple(sorted(self.changed)))
+        self.all, self.changed = False, set()
+        return notice
+
+
+class Live:
+    """The streams of one page, and the task that looks for them.
+
+    Attributes:
+        listeners: the streams that are open.
+        looks: how often the database was asked.
+    """
+
+    def __init__(self, jobs: Jobs) -> None:
+        self._jobs = jobs
+        self.listeners: set[Listener] = set()
+        self.looks = 0
+        self._looking: asyncio.Task[None] | None = None
+
+    @contextlib.asynccontextmanager
+    async def listening(self, listener: Listener) -> AsyncIterator[Listener]:
+        """Tell a listener, while the block runs. The first one starts the task, the last one ends it.
+
+        Raises:
+            NoRoom: there are too many.
+        """
+        if len(self.listeners) >= MOST_STREAMS:
+            raise NoRoom(f"{MOST_STREAMS} pages listen already: this one asks now and then instead")
+        self.listeners.add(listener)
+        if self._looking is None:
+            self._looking = asyncio.create_task(self._look())
+        try:
+            yield listener
+        finally:
+            self.listeners.discard(listener)
+            if not self.listeners and self._looking is not None:
+                self._looking.cancel()
+                self._looking = None
+
+    async def _look(self) -> None:
+        """Compare what the database says with what it said before, until nobody listens."""
+        after_id = 0
+        before: object = None
+        nodes: object = None
+        jobs_before: dict[int, tuple[str, ...]] = {}
+        ended, nodes_at, looked_at = 0, 0.0, time.monotonic()
+        pause = LOOK_SECONDS
+        while True:
+            asking = list(self.listeners)
+            try:
+                named = sorted({job for listener in asking for job in listener.jobs})
+                now = await repository.pulse(self._jobs._client.db, after_id=after_id)
+                jobs = await repository.pulse_jobs(self._jobs._client.db, named)
+                if time.monotonic() - nodes_at >= NODES_SECONDS:
+                    nodes_at = time.monotonic()
+                    nodes = [(node.id, node.alive) for node in await repository.list_nodes(self._jobs._client.db)]
+            except DbjobsError:
+                for listener in self.listeners:
+                    listener.trouble = True
+                    listener.woken.set()
+                await asyncio.sleep(1.0)
+                continue
+            self.looks += 1
+            newest, after_id = now.newest_id is not None, now.newest_id or after_id
+            current = (now.ended, now.rest, nodes)
+            elsewhere = before is not None and (newest or current != before)
+            changed = {job for job in named if job in jobs_before and jobs.get(job) != jobs_before[job]}
+            for listener in asking:
+                listener.begun.set()
+                listener.trouble = False
+                listener.all = listener.all or elsewhere
+                listener.changed |= changed & listener.jobs
+                if listener.all or listener.changed:
+                    listener.woken.set()
+            seconds = max(time.monotonic() - looked_at, 1e-3)
+            pause = (
+                BUSY_LOOK_SECONDS if (now.ended - ended) / seconds > BUSY_ENDS_PER_SECOND and before else LOOK_SECONDS
+            )
+            looked_at = time.monotonic()
+            before, ended = current, now.ended
+            jobs_before = {job: jobs.get(job, ()) for job in named}
+            await asyncio.sleep(pause)
+
+    async def serve(self, call: Call, still: Callable[[], Awaitable[bool]]) -> Response:
+        """The stream of a visitor.
+
+        Args:
+            still: whether the visitor may still look.
+
+        Raises:
+            NoRoom: there are too many.
+        """
+        call.need("view")
+        jobs = frozenset(
+            int(text)
+            for text in call.request.query_params.getlist("job")[:MOST_JOBS]
+            if text.isascii() and text.isdigit() and len(text) < 19
+        )
+        if len(self.listeners) >= MOST_STREAMS:
+            raise NoRoom(f"{MOST_STREAMS} pages listen already: this one asks now and then instead")
+        _ = call.db  # refuses where the jobs are not open, as long as there is a status to say so with
+        listener = Listener(jobs)
+        return EventSourceResponse(
+            self._events(listener, still),
+            ping=3600,
+            shutdown_event=cast("anyio.Event", listener),  # its set() ends the stream as it should end
+            shutdown_grace_period=1.0,
+        )
+
+    async def _events(self, listener: Listener, still: Callable[[], Awaitable[bool]]) -> AsyncIterator[ServerSentEvent]:
+        yield ServerSentEvent(comment=PADDING, retry=2000)
+        try:
+            async with self.listening(listener):
+                await listener.begun.wait()
+                # The page asks once for what has changed before this stream began.
+                yield ServerSentEvent(event="open", data="{}")
+                checked = time.monotonic()
+                while not listener.over:
+                    with contextlib.suppress(TimeoutError):
+                        await asyncio.wait_for(listener.woken.wait(), BEAT_SECONDS)
+                    if time.monotonic() - checked >= BEAT_SECONDS:
+                        checked = time.monotonic()
+                        if not await still():
+                            yield ServerSentEvent(event="closed", data="{}")
+                            return
+                    if listener.over:
+                        return
+                    trouble, notice = listener.trouble, listener.take()
+                    if trouble:
+                        yield ServerSentEvent(event="trouble", data="{}")
+                        listener.trouble = False
+                    elif notice is None:
+                        yield ServerSentEvent(event="beat", data="{}")
+                    else:
+                        yield ServerSentEvent(event="change", data=msgspec.json.encode(notice).decode())
+        except NoRoom:
+            yield ServerSentEvent(event="closed", data="{}")

@@ -1,0 +1,33 @@
+"""What a transfer copies, and what of it may be left out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Literal, get_args
+
+from dbjobs.errors import InvalidOption
+from dbjobs.store.repository.moving import TABLES, MovedTable
+
+Part = Literal["requests", "history", "logs", "statistics"]
+PARTS: tuple[Part, ...] = get_args(Part)
+# Logs and keys of jobs whose history stays behind stay with it: late ends tell of history alone.
+PAGE_BYTES = 4_000_000
+
+
+def parts_left_out(without: Iterable[str]) -> tuple[str, ...]:
+    """The parts that are left out, sorted; logs go where the history goes.
+
+    Raises:
+        InvalidOption: a part that does not exist.
+    """
+    given = {without} if isinstance(without, str) else set(without)
+    for part in sorted(given):
+        if part not in PARTS:
+            raise InvalidOption(f"transfer: without={part!r} is none of {', '.join(PARTS)}")
+    return tuple(sorted(given))
+
+
+def tables_of(without: Iterable[str]) -> tuple[MovedTable, ...]:
+    """The tables that are copied, in order."""
+    left_out = set(without)
+    return tuple(table for table in TABLES if table.part not in left_out)

@@ -1,0 +1,247 @@
+"""Notifiers: who tells the ``reply_to`` of a job how that has ended, by the scheme of its text."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from datetime import timedelta
+from functools import partial
+from typing import Any, Protocol, TypedDict, runtime_checkable
+
+import anyio
+import anyio.to_thread
+import msgspec
+from msgspec.structs import replace
+
+from dbjobs.client.client import Client
+from dbjobs.commands.registry import Command, Registry
+from dbjobs.context import JobContext
+from dbjobs.errors import Cancel, InvalidOption, NotDelivered, RetryAfter
+from dbjobs.models import Backoff, Job
+from dbjobs.reply_to import mask_reply_to, scheme_of
+from dbjobs.store.records import NewJob
+from dbjobs.store.transactions.delivering import (
+    DELIVERY_BACKOFF,
+    DELIVERY_PREFIX,
+    DELIVERY_QUEUE,
+    DELIVERY_RETRY_LIMIT,
+    DELIVERY_TIMEOUT_SECONDS,
+    delivery_ref,
+)
+
+_SCHEME = re.compile(r"[a-z][a-z0-9+.-]{0,31}")
+_OPTIONS = frozenset({"retry_limit", "retry", "timeout", "priority"})
+
+
+class ReplyTo(msgspec.Struct, frozen=True, kw_only=True):
+    """What a notifier gets beside the job.
+
+    Attributes:
+        text: the ``reply_to`` as it was given, credentials included. Keep it out of logs and errors.
+        scheme: what stands before its first colon: ``https``.
+        id: the same for all tries to tell of this end of this job, so that a receiver can drop repeats.
+        attempt: number of this try, from 1.
+    """
+
+    text: str
+    scheme: str
+    id: str
+    attempt: int
+
+    def __repr__(self) -> str:
+        return f"ReplyTo(text={mask_reply_to(self.text)!r}, id={self.id!r}, attempt={self.attempt})"
+
+
+# Plain ones are called in a thread.
+Notify = Callable[[Job[Any], ReplyTo], Any]
+
+
+@runtime_checkable
+class Notifier(Protocol):
+    """A notifier that knows its schemes; ``check(text)``, if it has one, is asked when a job is enqueued."""
+
+    @property
+    def schemes(self) -> Sequence[str]: ...
+
+    def __call__(self, job: Job[Any], target: ReplyTo, /) -> Coroutine[Any, Any, Any]: ...
+
+
+class DeliveryOptions(TypedDict, total=False):
+    """Options of the deliveries of a notifier.
+
+    Attributes:
+        retry_limit: how often one is tried again (18: about two days).
+        retry: Backoff between tries.
+        timeout: seconds (or timedelta) for one try (60).
+        priority: lower goes first.
+    """
+
+    retry_limit: int
+    retry: Backoff
+    timeout: float | timedelta
+    priority: int
+
+
+class Notifications:
+    """The notifiers of one application."""
+
+    def __init__(self, registry: Registry, client: Callable[[], Client]) -> None:
+        self._registry = registry
+        self._client = client
+        self._commands: dict[str, Command] = {}
+        self._checks: dict[str, Callable[[str], None]] = {}
+
+    def add(self, what: Sequence[Any], elsewhere: bool, options: Mapping[str, Any]) -> Any:
+        """See ``Jobs.notifier``."""
+        for name in options:
+            if name not in _OPTIONS:
+                raise InvalidOption(f"notifier: unknown option {name!r}; the options are {', '.join(sorted(_OPTIONS))}")
+        if not what:
+            raise InvalidOption('notifier: name a scheme, as in @jobs.notifier("slack"), or give a notifier')
+        *schemes, last = what
+        if isinstance(last, str):
+            names = self._new([*schemes, last])
+            if elsewhere:
+                self._put(names, None, options)
+                return None
+
+            def register(notify: Any) -> Any:
+                self._put(self._new(names), notify, options)
+                return notify
+
+            return register
+        if elsewhere:
+            raise InvalidOption("notifier: elsewhere=True takes schemes alone; the notifier is in other processes")
+        if not schemes:
+            if not isinstance(last, Notifier) or isinstance(last, type):
+                raise InvalidOption(
+                    f"notifier: {last!r} knows no schemes of its own; name them: jobs.notifier('slack', notify)"
+                )
+            schemes = [last.schemes] if isinstance(last.schemes, str) else [*last.schemes]
+        self._put(self._new(schemes), last, options)
+        return last
+
+    def _new(self, schemes: Sequence[Any]) -> list[str]:
+        """Schemes that have no notifier yet.
+
+        Raises:
+            InvalidOption.
+        """
+        for scheme in schemes:
+            if not isinstance(scheme, str) or not _SCHEME.fullmatch(scheme):
+                raise InvalidOption(
+                    f"notifier: {scheme!r} is no scheme: lower-case letters, digits and +.-, as in 'https'"
+                )
+            if scheme in self._commands:
+                raise InvalidOption(f"notifier: there is one for {scheme!r} already")
+        if self._client().is_working:
+            raise InvalidOption("notifier: register notifiers before the workers of this process start")
+        return list(dict.fromkeys(schemes))
+
+    def _put(self, schemes: Sequence[str], notify: Any, options: Mapping[str, Any]) -> None:
+        if notify is not None and (not callable(notify) or isinstance(notify, type)):
+            raise InvalidOption(f"notifier: {notify!r} cannot be called with (job, target)")
+        if notify is not None:
+            try:
+                inspect.signature(notify).bind(None, None)
+            except TypeError as error:
+                raise InvalidOption(f"notifier: {notify!r} cannot be called with (job, target): {error}") from None
+            except ValueError:
+                pass  # written in C
+        defaults: dict[str, Any] = {
+            "retry_limit": DELIVERY_RETRY_LIMIT,
+            "retry": DELIVERY_BACKOFF,
+            "timeout": DELIVERY_TIMEOUT_SECONDS,
+            **options,
+        }
+        for scheme in schemes:
+            name = f"{DELIVERY_PREFIX}{scheme}"
+            if notify is None:
+                command = self._registry.declare(name, defaults)
+            else:
+                command = self._registry.add(
+                    Delivery(scheme, notify, self._client, partial(self._row, scheme)),
+                    name=name,
+                    process=False,
+                    should_retry=_has_point,
+                    defaults=defaults,
+                )
+            template = replace(command.template, queue=DELIVERY_QUEUE, depends_on_policy="finished")
+            command = replace(command, is_delivery=True, template=template)
+            self._registry.put(command)
+            self._commands[scheme] = command
+            if callable(check := getattr(notify, "check", None)):
+                self._checks[scheme] = check
+
+    def _row(self, scheme: str) -> NewJob:
+        return self._commands[scheme].template
+
+    def deliver(self, job: NewJob) -> NewJob | None:
+        """The job that tells this one's ``reply_to`` of its end; None if no notifier is for that.
+
+        Raises:
+            InvalidOption: the notifier cannot send anything there.
+        """
+        text = job.reply_to
+        scheme = None if text is None else scheme_of(text)
+        if text is None or scheme not in self._commands or job.command.startswith(DELIVERY_PREFIX):
+            return None
+        check = self._checks.get(scheme)
+        if check is not None:
+            try:
+                check(text)
+            except InvalidOption as error:
+                raise InvalidOption(f"job of {job.command!r}: option reply_to: {error}") from None
+        return replace(self._row(scheme), reply_to=text)
+
+
+class Delivery:
+    """The handler of deliveries of one scheme: tells the target of the job how that has ended.
+
+    Args:
+        row: what a delivery of this scheme is made of.
+    """
+
+    def __init__(self, scheme: str, notify: Notify, client: Callable[[], Client], row: Callable[[], NewJob]) -> None:
+        self._scheme = scheme
+        self._notify = notify
+        self._client = client
+        self._row = row
+        self._is_async = inspect.iscoroutinefunction(notify) or inspect.iscoroutinefunction(
+            getattr(notify, "__call__", None)  # noqa: B004 - is it written as `async def`?
+        )
+
+    async def __call__(self, job: JobContext) -> Any:
+        """Deliver; the response is what the notifier returns, or why nothing was sent."""
+        text = job.reply_to
+        ended = next(iter(await job.parents()), None)
+        if text is None or ended is None:
+            raise Cancel("the job that this is to tell of is gone")
+        if not ended.finished:
+            # It was requeued. The delivery that came with the requeue waits for the next end; the first one is over.
+            if job.ref_id == delivery_ref(ended.id):
+                return "requeued: its next end is told by another delivery"
+            await self._client().wait_again(ended.id, replace(self._row(), reply_to=text))
+            return "waits for its next end"
+        target = ReplyTo(text=text, scheme=self._scheme, id=f"job-{ended.id}-{ended.attempt}", attempt=job.attempt)
+        try:
+            return await self._tell(ended, target)
+        except (Cancel, RetryAfter, NotDelivered):
+            raise
+        except Exception as error:
+            if text not in str(error):
+                raise
+            told = str(error).replace(text, str(mask_reply_to(text)))
+            raise NotDelivered(f"{type(error).__name__}: {told}") from None
+
+    async def _tell(self, ended: Job[Any], target: ReplyTo) -> Any:
+        if self._is_async:
+            return await self._notify(ended, target)
+        told = await anyio.to_thread.run_sync(self._notify, ended, target, abandon_on_cancel=True)
+        return await told if inspect.isawaitable(told) else told
+
+
+def _has_point(job: Any, error: BaseException) -> bool:
+    """Whether another try could have another outcome."""
+    return not (isinstance(error, NotDelivered) and error.final)

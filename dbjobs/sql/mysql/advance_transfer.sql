@@ -1,0 +1,7 @@
+-- How far a transfer is, written in the transaction of the page that it has written. By comparing: of two processes
+-- that do the same transfer, one finds that it is not where it was, and its page is rolled back.
+UPDATE dbjobs_transfer
+SET value = :value
+WHERE name = 'place' AND value = :expected;
+
+SELECT name FROM dbjobs_transfer WHERE ROW_COUNT() = 1 AND name = 'place';

@@ -1,0 +1,6 @@
+-- Live jobs, for a transfer: the page behind a key (id).
+SELECT *
+FROM dbjobs_background_job
+WHERE id > :id
+ORDER BY id
+LIMIT :limit;

@@ -1,0 +1,6 @@
+-- Parents whose children have not all been told, for a transfer: the page behind a key (parent_id).
+SELECT *
+FROM dbjobs_ended_parent
+WHERE parent_id > :parent_id
+ORDER BY parent_id
+LIMIT :limit;

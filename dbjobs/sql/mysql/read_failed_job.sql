@@ -1,0 +1,6 @@
+-- Failed and cancelled jobs of one month, for a transfer: the page behind a key (id).
+SELECT *
+FROM dbjobs_failed_job
+WHERE created_month = CAST(:month AS SIGNED) AND id > :id
+ORDER BY id
+LIMIT :limit;

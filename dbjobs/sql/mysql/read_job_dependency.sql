@@ -1,0 +1,7 @@
+-- Edges between jobs, for a transfer: the page behind a key (parent_id, child_id).
+SELECT *
+FROM dbjobs_job_dependency
+WHERE parent_id >= :parent_id
+  AND (parent_id > :parent_id OR child_id > :child_id)
+ORDER BY parent_id, child_id
+LIMIT :limit;

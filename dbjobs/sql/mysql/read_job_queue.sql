@@ -1,0 +1,6 @@
+-- Settings of queues, for a transfer: the page behind a key (queue).
+SELECT *
+FROM dbjobs_job_queue
+WHERE queue > :queue
+ORDER BY queue
+LIMIT :limit;

@@ -1,0 +1,9 @@
+-- How long the texts of the next rows are: so many of them are read at once as fit (read_failed_job).
+SELECT id,
+    COALESCE(LENGTH(request_body), 0) + COALESCE(LENGTH(response_body), 0) +
+        COALESCE(LENGTH(error), 0) + COALESCE(LENGTH(errors), 0) + COALESCE(LENGTH(status), 0) +
+        COALESCE(LENGTH(args), 0) + COALESCE(LENGTH(meta), 0) AS bytes
+FROM dbjobs_failed_job
+WHERE created_month = CAST(:month AS SIGNED) AND id > :id
+ORDER BY id
+LIMIT :limit;

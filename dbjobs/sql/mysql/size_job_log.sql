@@ -1,0 +1,8 @@
+-- How long the texts of the next rows are: so many of them are read at once as fit (read_job_log).
+SELECT id,
+    COALESCE(LENGTH(message), 0) AS bytes
+FROM dbjobs_job_log
+WHERE created_month = CAST(:month AS SIGNED) AND job_id >= :job_id
+  AND (job_id > :job_id OR id > :id)
+ORDER BY job_id, id
+LIMIT :limit;

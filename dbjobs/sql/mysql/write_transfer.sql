@@ -1,0 +1,1 @@
+INSERT INTO dbjobs_transfer (name, value) VALUES (:name, :value);

@@ -1,0 +1,1 @@
+SELECT to_regclass('dbjobs.transfer') IS NOT NULL AS present;

@@ -1,0 +1,6 @@
+-- Live jobs, for a transfer: the page behind a key (id).
+SELECT *
+FROM dbjobs.background_job
+WHERE id > :id::bigint
+ORDER BY id
+LIMIT :limit::integer;

@@ -1,0 +1,7 @@
+-- Failed and cancelled jobs of one month, for a transfer: the page behind a key (id).
+SELECT *
+FROM dbjobs.failed_job
+WHERE created_at >= :since::timestamptz AND created_at < :until::timestamptz
+  AND id > :id::bigint
+ORDER BY id
+LIMIT :limit::integer;

@@ -1,0 +1,6 @@
+-- Settings of queues, for a transfer: the page behind a key (queue).
+SELECT *
+FROM dbjobs.job_queue
+WHERE queue > :queue::text
+ORDER BY queue
+LIMIT :limit::integer;

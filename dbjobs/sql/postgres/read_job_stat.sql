@@ -1,0 +1,7 @@
+-- Counts of ended jobs, for a transfer: the page behind a key (minute, queue, command, counter).
+SELECT minute, queue, command, counter, completed, failed, cancelled, retried, duration_ms
+FROM dbjobs.job_stat
+WHERE (minute, queue, command, counter)
+    > (:minute::timestamptz, :queue::text, :command::text, :counter::bigint)
+ORDER BY minute, queue, command, counter
+LIMIT :limit::integer;

@@ -1,0 +1,6 @@
+-- Scheduled tasks, for a transfer: the page behind a key (name).
+SELECT *
+FROM dbjobs.scheduled_task
+WHERE name > :name::text
+ORDER BY name
+LIMIT :limit::integer;

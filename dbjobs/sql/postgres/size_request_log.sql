@@ -1,0 +1,9 @@
+-- How long the texts of the next rows are: so many of them are read at once as fit (read_request_log).
+SELECT tie,
+    coalesce(octet_length(path::text), 0) + coalesce(octet_length(query::text), 0) +
+        coalesce(octet_length(error::text), 0) + coalesce(octet_length(meta::text), 0) AS bytes
+FROM dbjobs.request_log
+WHERE at >= :since::timestamptz AND at < :until::timestamptz
+  AND (at, tie) > (:at::timestamptz, :tie::bigint)
+ORDER BY at, tie
+LIMIT :limit::integer;

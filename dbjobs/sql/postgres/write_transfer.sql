@@ -1,0 +1,1 @@
+INSERT INTO dbjobs.transfer (name, value) VALUES (:name::text, :value::text);

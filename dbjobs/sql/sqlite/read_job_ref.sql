@@ -1,0 +1,6 @@
+-- Idempotency keys, for a transfer: the page behind a key (ref_id).
+SELECT *
+FROM dbjobs_job_ref
+WHERE ref_id > :ref_id
+ORDER BY ref_id
+LIMIT :limit;

@@ -1,0 +1,6 @@
+-- Lanes that a retry blocks; those that a node holds stay behind, for a transfer: the page behind a key (worker).
+SELECT worker, blocked_by
+FROM dbjobs_job_worker
+WHERE worker > :worker AND blocked_by IS NOT NULL
+ORDER BY worker
+LIMIT :limit;

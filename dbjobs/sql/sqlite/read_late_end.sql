@@ -1,0 +1,6 @@
+-- Months in which jobs of an older month ended, for a transfer: the page behind a key (created_month, ended_month).
+SELECT created_month, ended_month
+FROM dbjobs_late_end
+WHERE (created_month, ended_month) > (:created_month, :ended_month)
+ORDER BY created_month, ended_month
+LIMIT :limit;

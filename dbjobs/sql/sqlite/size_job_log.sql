@@ -1,0 +1,11 @@
+-- How long the texts of the next rows are: so many of them are read at once as fit (read_job_log).
+-- @as place
+SELECT :month AS month;
+
+-- @months in place
+SELECT id,
+    coalesce(length(message), 0) AS bytes
+FROM job_log
+WHERE (job_id, id) > (:job_id, :id)
+ORDER BY job_id, id
+LIMIT :limit;

@@ -1,0 +1,9 @@
+-- How long the texts of the next rows are: so many of them are read at once as fit (read_request_log).
+-- @requests
+SELECT tie,
+    coalesce(length(path), 0) + coalesce(length(query), 0) + coalesce(length(error), 0) +
+        coalesce(length(meta), 0) AS bytes
+FROM request_log
+WHERE (at, tie) > (:at, :tie)
+ORDER BY at, tie
+LIMIT :limit;

@@ -1,0 +1,12 @@
+-- The same as copy_rows for a table whose numbers come from IDENTITY.
+BEGIN TRY
+    SET IDENTITY_INSERT dbjobs.{table} ON;
+    INSERT INTO dbjobs.{table} ({columns})
+    VALUES ({rows});
+    SET IDENTITY_INSERT dbjobs.{table} OFF;
+END TRY
+BEGIN CATCH
+    -- The setting belongs to the session, and the connection is used again.
+    SET IDENTITY_INSERT dbjobs.{table} OFF;
+    THROW;
+END CATCH;

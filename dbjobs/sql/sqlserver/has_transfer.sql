@@ -1,0 +1,1 @@
+SELECT CASE WHEN OBJECT_ID(N'dbjobs.transfer') IS NULL THEN 0 ELSE 1 END AS present;

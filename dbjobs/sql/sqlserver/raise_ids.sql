@@ -1,0 +1,28 @@
+-- Rows that came with their numbers do not count where they come from history, which has none of its own: new jobs, log
+-- lines and nodes get numbers above these.
+-- A row that is there for a moment is enough for that. To write a number of one's own takes ALTER on the tables.
+DECLARE @job_id bigint = :job_id, @log_id bigint = :log_id, @node_id bigint = :node_id;
+BEGIN TRANSACTION;
+BEGIN TRY
+    SET IDENTITY_INSERT dbjobs.background_job ON;
+    INSERT INTO dbjobs.background_job (id, command, state) VALUES (@job_id + 1, N'', N'none');
+    SET IDENTITY_INSERT dbjobs.background_job OFF;
+    SET IDENTITY_INSERT dbjobs.job_log ON;
+    INSERT INTO dbjobs.job_log (id, job_id, job_created_at, attempt, at, level, message)
+    VALUES (@log_id + 1, 0, SYSUTCDATETIME(), 0, SYSUTCDATETIME(), N'', N'');
+    SET IDENTITY_INSERT dbjobs.job_log OFF;
+    SET IDENTITY_INSERT dbjobs.job_node ON;
+    INSERT INTO dbjobs.job_node (id, name, lease_expires_at, info) VALUES (@node_id + 1, N'', SYSUTCDATETIME(), N'{}');
+    SET IDENTITY_INSERT dbjobs.job_node OFF;
+END TRY
+BEGIN CATCH
+    -- The setting belongs to the session, and the connection is used again.
+    SET IDENTITY_INSERT dbjobs.background_job OFF;
+    SET IDENTITY_INSERT dbjobs.job_log OFF;
+    SET IDENTITY_INSERT dbjobs.job_node OFF;
+    THROW;
+END CATCH;
+DELETE FROM dbjobs.background_job WHERE id = @job_id + 1;
+DELETE FROM dbjobs.job_log WHERE job_id = 0 AND id = @log_id + 1;
+DELETE FROM dbjobs.job_node WHERE id = @node_id + 1;
+COMMIT TRANSACTION;

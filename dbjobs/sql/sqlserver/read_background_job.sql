@@ -1,0 +1,6 @@
+-- Live jobs, for a transfer: the page behind a key (id).
+DECLARE @id bigint = :id, @limit int = :limit;
+SELECT TOP (@limit) *
+FROM dbjobs.background_job
+WHERE id > @id
+ORDER BY id;

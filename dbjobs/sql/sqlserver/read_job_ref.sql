@@ -1,0 +1,6 @@
+-- Idempotency keys, for a transfer: the page behind a key (ref_id).
+DECLARE @ref_id nvarchar(510) = :ref_id, @limit int = :limit;
+SELECT TOP (@limit) *
+FROM dbjobs.job_ref
+WHERE ref_id > @ref_id
+ORDER BY ref_id;

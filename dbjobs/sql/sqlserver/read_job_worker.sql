@@ -1,0 +1,6 @@
+-- Lanes that a retry blocks; those that a node holds stay behind, for a transfer: the page behind a key (worker).
+DECLARE @worker nvarchar(510) = :worker, @limit int = :limit;
+SELECT TOP (@limit) worker, blocked_by
+FROM dbjobs.job_worker
+WHERE worker > @worker AND blocked_by IS NOT NULL
+ORDER BY worker;

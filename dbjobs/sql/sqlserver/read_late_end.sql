@@ -1,0 +1,7 @@
+-- Months in which jobs of an older month ended, for a transfer: the page behind a key (created_month, ended_month).
+DECLARE @created_month int = :created_month, @ended_month int = :ended_month, @limit int = :limit;
+SELECT DISTINCT TOP (@limit) created_month, ended_month
+FROM dbjobs.late_end
+WHERE created_month >= @created_month
+  AND (created_month > @created_month OR ended_month > @ended_month)
+ORDER BY created_month, ended_month;

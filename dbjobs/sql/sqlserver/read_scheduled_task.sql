@@ -1,0 +1,6 @@
+-- Scheduled tasks, for a transfer: the page behind a key (name).
+DECLARE @name nvarchar(510) = :name, @limit int = :limit;
+SELECT TOP (@limit) *
+FROM dbjobs.scheduled_task
+WHERE name > @name
+ORDER BY name;

@@ -1,0 +1,3 @@
+-- The version of tables that carry the mark of a transfer, which is a version larger than all others.
+DECLARE @mark int = :mark;
+SELECT MAX(version) AS version FROM dbjobs.schema_version WHERE version < @mark;

@@ -1,0 +1,104 @@
+"""Deliveries: jobs that tell the ``reply_to`` of another one how that has ended.
+
+A delivery is a child of its job that takes any end (``depends_on_policy="finished"``). It is appended in the
+transaction that stores the job, so it exists if and only if the job does, and what tells children of their parents'
+ends makes it ready, however the job ended. Jobs that nobody is told of have no row, no statement and no flag for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import msgspec
+from msgspec.structs import replace
+
+from dbjobs.models import Backoff, Job
+from dbjobs.store import repository
+from dbjobs.store.database import Session
+from dbjobs.store.records import NewJob
+from dbjobs.store.retrying import without_conflict
+from dbjobs.store.transactions.enqueueing import ROWS_PER_INSERT
+
+# Their queue, which nothing else stands in: a receiver that does not answer holds up no other queue, and no lane.
+DELIVERY_QUEUE = "dbjobs.notify"
+# Command of a delivery: this and the scheme, so that a node claims what it has a notifier for, and nothing else.
+DELIVERY_PREFIX = "dbjobs.notify."
+# 5 s, 20 s, 80 s, 5 min, 21 min, 85 min, then every 4 h: about two days.
+DELIVERY_RETRY_LIMIT = 18
+DELIVERY_BACKOFF = Backoff(first_seconds=5, factor=4, max_seconds=4 * 3600, jitter=0.2)
+DELIVERY_TIMEOUT_SECONDS = 60.0
+# How long after a requeue it is looked what has become of the job: by then the requeue is committed.
+REQUEUE_SECONDS = 1.0
+
+# The delivery of a job that is about to be stored; None if nobody is to be told.
+Deliver = Callable[[NewJob], NewJob | None]
+
+
+def delivery_ref(job_id: int) -> str:
+    """The ref_id of the delivery that is stored with a job."""
+    return f"notify:{job_id}"
+
+
+async def add_deliveries(session: Session, told: Sequence[tuple[int, NewJob]]) -> list[int]:
+    """Append deliveries to the transaction that has inserted their jobs; their ids.
+
+    Args:
+        told: the id of a job, and its delivery.
+    """
+    ids: list[int] = []
+    for start in range(0, len(told), ROWS_PER_INSERT):
+        some = told[start : start + ROWS_PER_INSERT]
+        rows = [replace(_child(id, row, pending=1), ref_id=delivery_ref(id)) for id, row in some]
+        inserted = [id for id, _ in await repository.insert_jobs(session, rows, ())]
+        pairs = [(id, new) for (id, _), new in zip(some, inserted, strict=True)]
+        # Nobody else can take these keys: they have the id of a job that nobody else has seen.
+        await repository.add_delivery_refs(session, [(delivery_ref(id), new) for id, new in pairs])
+        await repository.add_dependencies(session, pairs)
+        ids += inserted
+    return ids
+
+
+async def wait_again(session: Session, job_id: int, row: NewJob) -> int:
+    """Append a delivery for the next end of a job that is alive again; its id. The job hears of it after the commit."""
+    ((id, _),) = await repository.insert_jobs(session, [_child(job_id, row, pending=1)], ())
+    await repository.add_dependencies(session, [(job_id, id)])
+    return id
+
+
+async def before_requeue(db: repository.Fetcher, job_ids: Sequence[int]) -> None:
+    """Append deliveries that look after jobs which are about to be requeued, for those that have deliveries.
+
+    They come first, and due a moment later, because the requeue is a commit of its own: had the process died between
+    the two, the next end of the job would be told to nobody. One whose job was not requeued after all repeats what
+    was told before. What they are made of is what is stored, so the process needs no notifier.
+    """
+    refs = await repository.find_refs(db, [delivery_ref(id) for id in job_ids])
+    if not refs:
+        return
+    stored = await repository.get_jobs(db, list(refs.values()))
+    targets = await repository.get_reply_to(db, list(refs.values()))
+    rows = [
+        replace(_again(stored[refs[ref]], targets[refs[ref]]), depends_on=f"[{id}]", parent_id=id)
+        for id in job_ids
+        if (ref := delivery_ref(id)) in refs and refs[ref] in stored
+    ]
+    if rows:
+        await without_conflict(lambda: repository.insert_jobs(db, rows, ()))
+
+
+def _child(job_id: int, row: NewJob, *, pending: int) -> NewJob:
+    return replace(row, parent_id=job_id, pending=pending, depends_on=f"[{job_id}]")
+
+
+def _again(delivery: Job, reply_to: str | None) -> NewJob:
+    return NewJob(
+        queue=delivery.queue,
+        priority=delivery.priority,
+        command=delivery.command,
+        retry_limit=delivery.retry_limit,
+        retry=msgspec.json.encode(DELIVERY_BACKOFF).decode(),
+        timeout_seconds=delivery.timeout_seconds,
+        reply_to=reply_to,
+        depends_on_policy="finished",
+        delay_seconds=REQUEUE_SECONDS,
+    )

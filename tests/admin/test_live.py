@@ -1,0 +1,299 @@
+"""Open pages hear of changes: by one stream for a browser, else by asking now and then."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import pytest
+from playwright.async_api import Page, expect
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from dbjobs import Jobs
+from dbjobs.admin import live
+from dbjobs.admin.application import Admin
+from dbjobs.admin.settings import make_settings
+from tests.admin.serving import served
+
+HIDE = """
+Object.defineProperty(document, "hidden", { get: () => window.hiddenNow === true });
+window.hide = (value) => { window.hiddenNow = value; document.dispatchEvent(new Event("visibilitychange")); };
+"""
+
+
+class Counting:
+    """Notes each request's path."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+        self.paths: list[str] = []
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            self.paths.append(scope["path"])
+        await self._app(scope, receive, send)
+
+
+async def events(answer: httpx.Response) -> AsyncIterator[tuple[str, Any]]:
+    name = ""
+    async for line in answer.aiter_lines():
+        if line.startswith("event: "):
+            name = line[7:]
+        elif line.startswith("data: "):
+            yield name, json.loads(line[6:])
+
+
+@contextlib.asynccontextmanager
+async def holding(base: str) -> AsyncIterator[str]:
+    """A proxy that holds an answer back until it is whole."""
+    host, port = base.removeprefix("http://").split(":")
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            upstream_reader, upstream = await asyncio.open_connection(host, int(port))
+            while line := await reader.readline():
+                upstream.write(b"connection: close\r\n" if line.lower().startswith(b"connection:") else line)
+                if line == b"\r\n":
+                    break
+            writer.write(await upstream_reader.read())
+            upstream.close()
+        except OSError:
+            pass
+        finally:
+            writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    try:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    finally:
+        server.close()
+
+
+async def test_a_stream_tells_of_what_another_process_has_done(jobs: Jobs, url: str) -> None:
+    async with (
+        jobs,
+        Jobs(url) as other,
+        served(jobs.admin()) as base,
+        httpx.AsyncClient(timeout=20) as client,
+        client.stream("GET", f"{base}/live") as answer,
+    ):
+        assert answer.status_code == 200
+        assert answer.headers["content-type"].startswith("text/event-stream")
+        assert answer.headers["x-accel-buffering"] == "no"
+        told = events(answer)
+        assert (await anext(told))[0] == "open"
+        await other.queues.pause("mail")
+        async for name, data in told:
+            if name == "change":
+                assert data["all"]
+                break
+
+
+@pytest.mark.once
+async def test_nobody_looks_at_the_database_while_no_page_is_open(jobs: Jobs) -> None:
+    admin = Admin(jobs, make_settings({}))
+    async with (
+        jobs,
+        admin.live.listening(live.Listener(frozenset())) as first,
+        admin.live.listening(live.Listener(frozenset())) as second,
+    ):
+        async with asyncio.timeout(20):
+            await first.begun.wait()
+            await second.begun.wait()
+        task = admin.live._looking
+        assert task is not None
+    await asyncio.wait([task])
+    assert admin.live._looking is None
+    assert not admin.live.listeners
+
+
+@pytest.mark.once
+async def test_streams_are_bounded(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "MOST_STREAMS", 1)
+    async with (
+        jobs,
+        served(jobs.admin()) as base,
+        httpx.AsyncClient(timeout=20) as client,
+        client.stream("GET", f"{base}/live") as answer,
+    ):
+        assert (await anext(events(answer)))[0] == "open"
+        assert (await client.get(f"{base}/live")).status_code == 503
+
+
+@pytest.mark.once
+async def test_a_stream_ends_with_the_right_to_look(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "BEAT_SECONDS", 0.1)
+    allowed = True
+    async with (
+        jobs,
+        served(jobs.admin(authorize=lambda request: allowed)) as base,
+        httpx.AsyncClient(timeout=20) as client,
+    ):
+        async with client.stream("GET", f"{base}/live") as answer:
+            told = events(answer)
+            assert (await anext(told))[0] == "open"
+            allowed = False
+            assert "closed" in [name async for name, _ in told]
+        assert (await client.get(f"{base}/live")).status_code == 401
+
+
+@pytest.mark.about_us
+async def test_a_page_hears_of_another_nodes_change(jobs: Jobs, url: str, browser_page: Page) -> None:
+    async with jobs, Jobs(url) as other, served(jobs.admin()) as base:
+        await other.queues.pause("first")
+        await browser_page.add_init_script("window.setInterval = () => 0;")  # the stream alone: nothing is polled
+        await browser_page.goto(f"{base}/queues")
+        await expect(browser_page.locator("#live")).to_have_text("live")
+        await other.queues.resume("first")
+        await expect(browser_page.get_by_role("row", name="first")).not_to_contain_text("paused")
+
+
+@pytest.mark.once
+async def test_seven_tabs_share_a_stream_and_hidden_ones_ask_nothing(jobs: Jobs, browser_page: Page) -> None:
+    app = Counting(jobs.admin())
+    async with jobs, served(app) as base:
+        await jobs.queues.pause("mail")
+        tabs = [browser_page] + [await browser_page.context.new_page() for _ in range(6)]
+        for tab in tabs:
+            await tab.add_init_script(HIDE)
+            await tab.goto(f"{base}/queues")
+        for tab in tabs:
+            await expect(tab.locator("#live")).to_have_text("live")
+        assert app.paths.count("/live") == 1
+        await jobs.queues.resume("mail")
+        for tab in tabs:
+            await expect(tab.get_by_role("row", name="mail")).not_to_contain_text("paused")
+
+        # The one that holds the stream is hidden: another one takes it over.
+        await tabs[0].evaluate("hide(true)")
+        await jobs.queues.pause("mail")
+        for tab in tabs[1:]:
+            await expect(tab.get_by_role("row", name="mail")).to_contain_text("paused")
+        for tab in tabs[1:]:
+            await tab.evaluate("hide(true)")
+        await jobs.queues.resume("mail")
+        async with asyncio.timeout(20):
+            while True:  # what was under way ends; then there is silence for longer than the pause between two polls
+                before = len(app.paths)
+                await asyncio.sleep(live.LOOK_SECONDS + 3.5)
+                if len(app.paths) == before:
+                    break
+        await tabs[3].evaluate("hide(false)")
+        await expect(tabs[3].get_by_role("row", name="mail")).not_to_contain_text("paused")
+
+
+@pytest.mark.once
+async def test_behind_a_proxy_that_buffers_a_page_asks_now_and_then(jobs: Jobs, browser_page: Page) -> None:
+    app = Counting(jobs.admin(allowed_hosts=["127.0.0.1"]))
+    async with jobs, served(app) as base, holding(base) as proxy:
+        await jobs.queues.pause("mail")
+        await browser_page.goto(f"{proxy}/queues")
+        await expect(browser_page.locator("#live")).to_have_text("polling")
+        await expect(browser_page.get_by_role("row", name="mail")).to_contain_text("paused")
+        await jobs.queues.resume("mail")
+        await expect(browser_page.get_by_role("row", name="mail")).not_to_contain_text("paused")
+        assert app.paths.count("/live") == 1
+
+
+MORPH = """
+async () => {
+  const { morph, remember } = await import(new URL("static/morph.js", location.href));
+  const region = document.createElement("div");
+  region.innerHTML = `<p>one <b>two</b></p><details id="d"><summary>s</summary><i>before</i></details>
+    <input id="typed" value="a"><input id="left" value="a">
+    <table><tbody><tr id="r1" class="row"><td>1</td></tr><tr id="r2"><td><a href="#" id="l">2</a></td></tr>
+    </tbody></table>`;
+  document.body.append(region);
+  remember(region);
+  const [first, second] = region.querySelectorAll("tr");
+  region.querySelector("details").open = true;
+  region.querySelector("#typed").value = "mine";
+  first.classList.add("here"); // a script's
+  region.querySelector("#l").focus();
+  const fresh = document.createElement("div");
+  fresh.innerHTML = `<p>one <b>three</b></p><details id="d"><summary>s</summary><i>after</i></details>
+    <input id="typed" value="b"><input id="left" value="b">
+    <table><tbody><tr id="r0"><td>0</td></tr><tr id="r2"><td><a href="#" id="l">22</a></td></tr>
+    <tr id="r1"><td>1</td></tr></tbody></table>`;
+  fresh.querySelector("tbody").replaceChildren(...fresh.querySelectorAll("tr"));
+  region.querySelector("tbody").replaceChildren(first, second);
+  region.querySelector("#l").focus();
+  const order = () => [...region.querySelectorAll("tr")].map((row) => row.id).join();
+  const kept = morph(region, fresh.cloneNode(true), true);
+  const held = { added: kept.added, order: order(), text: region.querySelector("#r2").textContent };
+  morph(region, fresh.cloneNode(true), false);
+  return {
+    held, order: order(), same: region.querySelector("#r2") === second, focus: document.activeElement.id,
+    classes: first.className, open: region.querySelector("details").open, typed: region.querySelector("#typed").value,
+    left: region.querySelector("#left").value, bold: region.querySelector("b").textContent,
+    inner: region.querySelector("i").textContent,
+  };
+}
+"""
+
+
+@pytest.mark.once
+async def test_what_stays_on_a_page_keeps_its_element(jobs: Jobs, browser_page: Page) -> None:
+    async with jobs, served(jobs.admin()) as base:
+        await browser_page.goto(f"{base}/audit")
+        assert await browser_page.evaluate(MORPH) == {
+            "held": {"added": 1, "order": "r1,r2", "text": "22"},
+            "order": "r0,r2,r1",
+            "same": True,
+            "focus": "l",
+            "classes": "here",
+            "open": True,
+            "typed": "mine",
+            "left": "b",
+            "bold": "three",
+            "inner": "after",
+        }
+
+
+SHIFTS = """
+window.shifts = [];
+new PerformanceObserver((list) => {
+  for (const entry of list.getEntries()) for (const source of entry.sources) {
+    const name = source.node && (source.node.outerHTML || source.node.textContent);
+    window.shifts.push(`${name} ${JSON.stringify(source.previousRect)} ${JSON.stringify(source.currentRect)}`);
+  }
+}).observe({ type: "layout-shift" });
+"""
+
+
+@pytest.mark.once
+async def test_rows_do_not_move_under_the_pointer(jobs: Jobs, browser_page: Page) -> None:
+    async with jobs, served(jobs.admin()) as base:
+        await jobs.queues.pause("m")
+        await browser_page.goto(f"{base}/queues")
+        await expect(browser_page.locator("#live")).to_have_text("live")
+        rows = browser_page.locator("#queues tbody tr")
+        await rows.first.hover()
+        await browser_page.evaluate(SHIFTS)
+        await jobs.queues.pause("z")
+        new = browser_page.get_by_role("button", name="new")
+        await expect(new).to_be_visible()
+        assert await rows.count() == 1
+        assert await browser_page.evaluate("window.shifts") == []
+        await new.click()
+        await expect(rows).to_have_count(2)
+
+
+@pytest.mark.once
+async def test_a_paused_page_asks_nothing(jobs: Jobs, browser_page: Page) -> None:
+    app = Counting(jobs.admin())
+    async with jobs, served(app) as base:
+        await browser_page.goto(f"{base}/queues")
+        await expect(browser_page.locator("#live")).to_have_text("live")
+        await browser_page.get_by_role("button", name="Pause live updates").click()
+        await expect(browser_page.locator("#live")).to_have_text("paused")
+        await browser_page.reload()
+        await expect(browser_page.locator("#live")).to_have_text("paused")
+        assert app.paths[-1] != "/live"
+        await jobs.queues.pause("mail")
+        await browser_page.get_by_role("button", name="Go on with live updates").click()
+        await expect(browser_page.get_by_role("row", name="mail")).to_contain_text("paused")
