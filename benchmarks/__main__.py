@@ -55,7 +55,7 @@ def _parser() -> argparse.ArgumentParser:
         description=__doc__,
         epilog=f"scenarios:\n{listed}\n\n'python -m benchmarks soak --help' and "
         "'python -m benchmarks schedules --help' tell of two runs that measure no rate, 'python -m benchmarks transfer "
-        "--help' of one that moves jobs, 'python -m benchmarks pages --help' of the admin page beside a million jobs.",
+        "--help' of one that moves jobs, 'python -m benchmarks pages --help' of the admin page at a million jobs.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("scenario", nargs="*", help="which ones (default: all)")

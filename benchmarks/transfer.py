@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from benchmarks.server import NoServer, fresh_database, running_server
 from dbjobs import JobContext, Jobs
@@ -119,7 +119,7 @@ def _database(dialect: str) -> Iterator[str]:
         return
     if dialect not in ("postgres", "mysql", "mariadb"):
         raise NoServer(f"--chain: {dialect!r} is none of sqlite, postgres, mysql, mariadb")
-    with running_server(dialect, None) as server, fresh_database(server) as url:
+    with running_server(cast(Any, dialect), None) as server, fresh_database(server) as url:
         yield url
 
 

@@ -40,6 +40,7 @@ from dbjobs.errors import (
 )
 from dbjobs.graphs import Graph, GraphJob
 from dbjobs.inspect.conditions import JobSearch, Where
+from dbjobs.inspect.meaning import search_of
 from dbjobs.inspect.numbers import Counts, NodeStat, Stat, WorkerStat, WorkerStats
 from dbjobs.inspect.periods import Bucket, Series
 from dbjobs.inspect.reasons import Explanation, Reason, ReasonCode
@@ -172,4 +173,5 @@ __all__ = [
     "WorkersStopped",
     "WrongLoop",
     "current_user",
+    "search_of",
 ]

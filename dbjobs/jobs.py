@@ -19,6 +19,7 @@ from dbjobs.api_calls import ApiCalls
 from dbjobs.asgi.api_jobs import ApiJobs
 from dbjobs.asgi.handlers import REQUEST_TYPE
 from dbjobs.batches import Batch
+from dbjobs.bulk import BulkActions
 from dbjobs.client.client import Client
 from dbjobs.client.sync import SyncJobs
 from dbjobs.commands import options as job_options
@@ -93,6 +94,7 @@ log = logging.getLogger("dbjobs")
 
 H = TypeVar("H", bound=Handler)
 U = TypeVar("U", bound=Callable[[Any], Any])
+N = TypeVar("N", bound=Callable[..., Any])
 
 Reference = JobRef[Any] | int
 list_ = list  # `Jobs.list` hides the builtin in the annotations below it
@@ -163,6 +165,7 @@ class Jobs(ApiCalls, TransientCalls):
         self._estimates = Estimates(self._client)
         self._notifications = Notifications(self._registry, lambda: self._client)
         self._client.deliver = self._notifications.deliver
+        self.bulk = BulkActions(self._client, self._registry, self.enqueue)
         self.sync = SyncJobs(self)
         self.runs = RunsAdmin(
             lambda: self._client,
@@ -317,6 +320,12 @@ class Jobs(ApiCalls, TransientCalls):
 
         return register
 
+    @overload
+    def notifier(
+        self, *schemes: str, elsewhere: bool = False, **options: Unpack[DeliveryOptions]
+    ) -> Callable[[N], N]: ...
+    @overload
+    def notifier(self, *what: Any, elsewhere: bool = False, **options: Unpack[DeliveryOptions]) -> Any: ...
     def notifier(self, *what: Any, elsewhere: bool = False, **options: Unpack[DeliveryOptions]) -> Any:
         """Register who tells the ``reply_to`` of jobs how they ended, by the scheme of its text.
 

@@ -1,7 +1,7 @@
 import asyncio
 from dataclasses import dataclass
 
-from dbjobs import Jobs, JobSearch, Where
+from dbjobs import Jobs, JobSearch, Where, search_of
 
 jobs = Jobs("sqlite:///jobs.db")
 
@@ -30,6 +30,9 @@ async def main() -> None:
         print([job.id for job in found.jobs], found.complete)
         print([job.id for job in (await jobs.find(request={"customer": "bob"})).jobs])
         print([job.id for job in (await jobs.find(args={"shop": "s0"}, command=Where.starts("ch"))).jobs])
+
+        typed = search_of('state:failed error:"card of dave" attempts:1 since:2h -args.shop:s0')
+        print([job.id for job in (await jobs.find(**typed)).jobs])
 
         print(await jobs.requeue_many(**declined, preview=True), "would be queued again")
         print(await jobs.requeue_many(**declined, at_most=1), "queued again")

@@ -1,4 +1,4 @@
-"""Jobs of every kind in an SQLite file, for transfers: live, waiting, in lanes, in a batch, ended, logged, scheduled."""
+"""Jobs of every kind in an SQLite file, to transfer: live, waiting, in lanes, in a batch, ended, logged, scheduled."""
 
 from __future__ import annotations
 

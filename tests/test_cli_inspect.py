@@ -32,6 +32,8 @@ def test_jobs_are_found_explained_and_run_once_more(tmp_path: Path, url: str, sp
     assert worker.end() == 0
     assert [job["id"] for job in cli.lines("find", "command=hello", "request.name=b")] == [3]
     assert [job["id"] for job in cli.lines("find", "error~NO", "state=failed,cancelled")] == [2]
+    assert [job["id"] for job in cli.lines("find", "command:h* request.name:b -state:failed error:* ")] == []
+    assert [job["id"] for job in cli.lines("find", "command:h* request.name:b -has:error", "attempts:>=1")] == [3]
     page = cli("find", "attempt>=1", "--limit", "2")
     assert page.stdout.splitlines()[-1].split()[0] == "2"
     assert "further back: --before 2" in page.stderr
@@ -46,6 +48,8 @@ def test_jobs_are_found_explained_and_run_once_more(tmp_path: Path, url: str, sp
     assert cli.json("workers")["together"]["received"] == 3
     assert "no named worker" in cli("workers").stdout
     assert "'hour' is not one of queue" in cli("stats", "hour", code=2).stderr
+    refused = cli("find", "state:faild", code=2).stderr
+    assert refused.startswith("dbjobs: at letter 7: a state is scheduled, waiting")
     refused = cli("find", "colour=red", code=2).stderr
     assert refused.startswith("dbjobs: find: there is no filter 'colour'; known are args")
 

@@ -9,6 +9,7 @@ import typer
 
 import dbjobs
 from dbjobs.cli.admin import admin
+from dbjobs.cli.bulk import app as bulk
 from dbjobs.cli.demo import demo
 from dbjobs.cli.doctor import doctor
 from dbjobs.cli.enqueue import enqueue
@@ -70,6 +71,7 @@ _NUMBERS = (stats, workers)
 _QUEUES = (queues, pause, resume, limit)
 for command in (demo, migrate, transfer, worker, *_JOBS, *_QUEUES, *_NUMBERS, admin, doctor, sql):
     app.command(epilog=EXIT_CODES)(command)
-schedules.info.epilog = EXIT_CODES
-app.add_typer(schedules)
+for group in (schedules, bulk):
+    group.info.epilog = EXIT_CODES
+    app.add_typer(group)
 app.add_typer(requests, name="requests", epilog=EXIT_CODES)

@@ -35,7 +35,8 @@ def find(
 ) -> None:
     """Find jobs, live and finished, by any of their columns.
 
-    All terms must fit: state=failed 'command^=send_' 'attempt>1' 'created_at>=2h' 'error~timed out'. Newest first.
+    All terms must fit: 'state:failed command:send_* attempts:>1 since:2h error:"timed out" -tag:test', the language of
+    the admin page, or state=failed 'command^=send_' 'attempt>1' 'error~timed out'. Newest first.
     --json writes one object a line.
     """
     run(_find(terms or [], url, schema, limit, before, seconds, as_json))

@@ -11,10 +11,11 @@ import typer
 
 from dbjobs.cli.connection import run
 from dbjobs.cli.options import DEFAULT_SCHEMA, AsJson
-from dbjobs.cli.output import Column, seconds, write, write_json, write_table
+from dbjobs.cli.output import Column, write, write_json, write_table
 from dbjobs.errors import TransferMismatch
 from dbjobs.moving import PARTS, Progress, TableReport, reopen
 from dbjobs.moving import transfer as move
+from dbjobs.wording import lasting
 
 _TABLE = (
     Column("TABLE"),
@@ -81,7 +82,7 @@ def transfer(
         return
     _write_reports(done.tables)
     write(
-        f"{done.copied:,} rows copied in {seconds(done.seconds)}"
+        f"{done.copied:,} rows copied in {lasting(done.seconds)}"
         + (" (the others were there from the run before)" if done.resumed else "")
         + "; source and target are equal. The source is closed: give your application the target's URL now."
     )

@@ -366,6 +366,8 @@ class Engine:
         names: dict[Kind, list[str]] = {}
         for command in self._registry.runnable_commands():
             names.setdefault(kind_of(command), []).append(command.name)
+        if self._registry.built_in:
+            names.setdefault("loop", []).extend(self._registry.built_in)
         return names
 
     def _served(self) -> list[str] | None:

@@ -65,9 +65,7 @@ async def requeue_many(client: Client, given: Mapping[str, Any], at_most: int | 
 
 
 def _endings(search: searching.Search) -> list[JobState]:
-    if search.asked.state is not None:
-        return [JobState(search.asked.state)]
-    return [JobState.FAILED, JobState.CANCELLED]
+    return [state for state in (JobState.FAILED, JobState.CANCELLED) if state in search.states]
 
 
 def replay_of(job: Job, reply_to: str | None, request: Any, options: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:

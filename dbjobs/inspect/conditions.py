@@ -11,8 +11,24 @@ from typing import Any, Literal, TypedDict
 from dbjobs.errors import InvalidOption
 from dbjobs.models import Job, JobState, JobSummary
 
-Operation = Literal["is", "not", "<", "<=", ">", ">=", "between", "starts", "ends", "contains", "empty", "given"]
-Kind = Literal["text", "number", "moment", "json"]
+Operation = Literal[
+    "is",
+    "not",
+    "<",
+    "<=",
+    ">",
+    ">=",
+    "between",
+    "starts",
+    "ends",
+    "contains",
+    "empty",
+    "given",
+    "unless",
+    "either",
+    "both",
+]
+Kind = Literal["text", "number", "moment", "json", "words"]
 
 
 @dataclass(frozen=True)
@@ -81,6 +97,21 @@ class Where:
         """Something stands there."""
         return cls("given")
 
+    @classmethod
+    def unless(cls, condition: Any) -> Where:
+        """Not as this condition says: a value, a list of values, or another ``Where``."""
+        return cls("unless", (condition,))
+
+    @classmethod
+    def either(cls, *conditions: Any) -> Where:
+        """As one of these conditions says."""
+        return cls("either", conditions)
+
+    @classmethod
+    def both(cls, *conditions: Any) -> Where:
+        """As all of these conditions say."""
+        return cls("both", conditions)
+
 
 Text = str | Collection[str] | Where | None
 Number = float | Collection[float] | Where | None
@@ -93,8 +124,10 @@ class JobSearch(TypedDict, total=False):
 
     Each column takes a value, a list of values (any of them), or a ``Where``; None is as good as left out. ``request``,
     ``response``, ``args`` and ``meta`` take a mapping, whose values must all be there, or a text that one of the values
-    holds.
+    holds. ``text`` is no column: one of the job's names, its status or its error holds it, or it is the job's id.
     """
+
+    text: str | Where | None
 
     id: Number
     ref_id: Text
@@ -139,6 +172,11 @@ _NUMBERS = frozenset(
 )
 _MOMENTS = frozenset(("run_after", "expires_at", "created_at", "started_at", "completed_at", "cancel_requested_at"))
 _JSON = frozenset(("request", "response", "args", "meta"))
+# What ``text`` looks into.
+_WORDS = ("command", "queue", "worker", "tag", "ref_id", "batch_id", "user_id", "status", "error_code", "error")
+# How deep conditions may stand in one another.
+_DEEPEST = 4
+_COMPOSED = frozenset(("unless", "either", "both"))
 _TESTS: dict[str, Callable[[Any, Any], bool]] = {
     "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge,
     "starts": str.startswith, "ends": str.endswith,
@@ -148,6 +186,7 @@ _TAKES: dict[Kind, frozenset[str]] = {
     "number": frozenset(("is", "not", "<", "<=", ">", ">=", "between", "empty", "given")),
     "moment": frozenset(("is", "not", "<", "<=", ">", ">=", "between", "empty", "given")),
     "json": frozenset(("is", "contains", "empty", "given")),
+    "words": frozenset(("contains",)),
 }
 
 
@@ -155,6 +194,8 @@ def kind_of(column: str) -> Kind:
     """What a column holds."""
     if column in _NUMBERS:
         return "number"
+    if column == "text":
+        return "words"
     return "moment" if column in _MOMENTS else "json" if column in _JSON else "text"
 
 
@@ -168,6 +209,16 @@ class Condition:
 
     def fits(self, job: Job | JobSummary) -> bool:
         """The job has the column, and it is as asked for."""
+        match self.operation:
+            case "unless":
+                return not self.values[0].fits(job)
+            case "either":
+                return any(one.fits(job) for one in self.values)
+            case "both":
+                return all(one.fits(job) for one in self.values)
+        if self.column == "text":
+            wanted = self.values[0].lower()
+            return str(job.id) == wanted or any(wanted in (getattr(job, name) or "").lower() for name in _WORDS)
         value = getattr(job, self.column)
         if self.operation == "empty":
             return value is None or value == {}
@@ -218,7 +269,13 @@ def check(search: Mapping[str, Any], where: str) -> list[Condition]:
         InvalidOption: names the call, the column and the value.
     """
     now = datetime.now(UTC)
-    return [_checked(column, value, now, where) for column, value in _known(search, where).items() if value is not None]
+    conditions: list[Condition] = []
+    for column, value in _known(search, where).items():
+        if value is not None:
+            one = _checked(column, value, now, where)
+            # Each of several stands for itself: an index or a statement may serve one of them.
+            conditions += one.values if one.operation == "both" else (one,)
+    return conditions
 
 
 def _known(search: Mapping[str, Any], where: str) -> Mapping[str, Any]:
@@ -228,12 +285,24 @@ def _known(search: Mapping[str, Any], where: str) -> Mapping[str, Any]:
     return search
 
 
-def _checked(column: str, given: Any, now: datetime, where: str) -> Condition:
+def _checked(column: str, given: Any, now: datetime, where: str, depth: int = 0) -> Condition:
     kind = kind_of(column)
+    if isinstance(given, Where) and given.operation in _COMPOSED:
+        if not given.values or depth >= _DEEPEST:
+            what = (
+                "conditions stand too deep in one another" if given.values else f"{given.operation} needs a condition"
+            )
+            raise InvalidOption(f"{where}: {column}: {what}")
+        inner = tuple(_checked(column, one, now, where, depth + 1) for one in given.values)
+        if given.operation == "both":  # flat, so that nothing is hidden from what chooses an index
+            inner = tuple(one for each in inner for one in (each.values if each.operation == "both" else (each,)))
+        return Condition(column, given.operation, inner)
     if isinstance(given, Where):
         operation, values = given.operation, given.values
     elif kind == "json":
         operation, values = ("contains" if isinstance(given, str) else "is"), (given,)
+    elif kind == "words":
+        operation, values = "contains", (given,)
     elif isinstance(given, (list, tuple, set, frozenset)):
         operation, values = "is", tuple(given)
         if not values:
@@ -258,8 +327,14 @@ def _value(column: str, kind: Kind, operation: Operation, value: Any, now: datet
         "number": isinstance(value, (int, float)) and not isinstance(value, bool),
         "moment": isinstance(value, datetime) and value.tzinfo is not None,
         "json": isinstance(value, str if operation == "contains" else Mapping),
+        "words": isinstance(value, str),
     }
-    words = {"text": "a text", "number": "a number", "moment": "an aware datetime, or a timedelta (that long ago)"}
+    words = {
+        "text": "a text",
+        "words": "a text",
+        "number": "a number",
+        "moment": "an aware datetime, or a timedelta (that long ago)",
+    }
     if not fits[kind]:
         what = words.get(kind) or ("a text" if operation == "contains" else "a mapping or a text")
         raise InvalidOption(f"{where}: {column}={value!r} must be {what}")

@@ -39,7 +39,7 @@ _WHOLE = 100
 _SLACK = timedelta(hours=1)
 # A job is created before it starts, and starts before it ends.
 _IN_ORDER = ("created_at", "started_at", "completed_at")
-_SHORT = frozenset(JobSummary.__struct_fields__)
+_SHORT = frozenset((*JobSummary.__struct_fields__, "text"))
 _SAFE = re.compile(r"[a-z0-9 _.:@-]+")
 _HAS = {column: f"{column}_has" for column in ("error", "request", "response", "args", "meta")}
 
@@ -76,6 +76,7 @@ class Search:
     live: bool = True
     history: bool = True
     asked: Slice = field(init=False)
+    states: frozenset[JobState] = field(init=False)
     since: datetime | None = None
     until: datetime | None = None
 
@@ -84,6 +85,7 @@ class Search:
         for one in self.conditions:
             if one.column == "state":
                 states = {state for state in states if one.fits(_Stateful(state))}  # type: ignore[arg-type]
+        self.states = frozenset(states)
         exact = {column: plain(self.conditions, column) for column in repository.PUSHED}
         self.asked = Slice(
             live=self.live and bool(states - FINAL_STATES),
@@ -91,7 +93,7 @@ class Search:
             failed=self.history and bool(states & {JobState.FAILED, JobState.CANCELLED}),
             state=next(iter(states)).value if len(states) == 1 else None,
             exact={column: value for column, value in exact.items() if _storable(value)},
-            has={_HAS[one.column]: _part_of(one) for one in self.conditions if one.column in _HAS},
+            has=_parts(self.conditions),
         )
         self._limit_moments()
         self.short = [one for one in self.conditions if one.column in _SHORT]
@@ -288,6 +290,17 @@ def _part_of(one: Condition) -> str | None:
         return None
     parts = [part for text in _texts(one.values[0]) for part in _SAFE.findall(text.lower())]
     return max(parts, key=len, default=None)
+
+
+def _parts(conditions: Sequence[Condition]) -> dict[str, str | None]:
+    """The longest such part for each column."""
+    parts: dict[str, str | None] = {}
+    for one in conditions:
+        if one.column in _HAS:
+            found = _part_of(one)
+            if found is not None and len(found) > len(parts.get(_HAS[one.column]) or ""):
+                parts[_HAS[one.column]] = found
+    return parts
 
 
 def _texts(wanted: Any) -> Iterator[str]:

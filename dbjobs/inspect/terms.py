@@ -11,19 +11,38 @@ import msgspec
 
 from dbjobs.errors import InvalidOption
 from dbjobs.inspect.conditions import COLUMNS, JobSearch, Where, kind_of
+from dbjobs.inspect.meaning import search_of
 
 _TERM = re.compile(r"([a-z_]+)((?:\.[^=<>!~^$]+)*)(!=|>=|<=|\^=|\$=|=|>|<|~)(.*)", re.DOTALL)
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)([smhdw])")
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 _NOTHING = "null"
 HELP = (
-    "a term is COLUMN, an operator and a value: = (any of a,b), != (none of), < <= > >=, ^= (starts), $= (ends), "
+    "a term is as on the page (state:failed attempts:>1 -tag:test), or "
+    "COLUMN, an operator and a value: = (any of a,b), != (none of), < <= > >=, ^= (starts), $= (ends), "
     "~ (contains); =null and !=null; args.customer=7"
 )
 
 
 def parse(terms: Iterable[str]) -> JobSearch:
-    """The search that these terms mean; each column once, but for a range (``attempt>=1 attempt<=3``).
+    """The search that these terms mean: all of them in the search language (``state:failed``), or all of this form.
+
+    Raises:
+        InvalidOption: names the term.
+    """
+    given = [*terms]
+    if given and not any(_is_term(term) for term in given):
+        return search_of(" ".join(given))
+    return _parsed(given)
+
+
+def _is_term(text: str) -> bool:
+    match = _TERM.match(text)
+    return match is not None and ":" not in match[2]
+
+
+def _parsed(terms: Iterable[str]) -> JobSearch:
+    """Each column once, but for a range (``attempt>=1 attempt<=3``).
 
     Raises:
         InvalidOption: names the term.

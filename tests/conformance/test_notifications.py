@@ -482,7 +482,7 @@ async def test_each_wrong_use_has_its_error(jobs: Jobs, receiver: Receiver) -> N
     with refuses("elsewhere=True takes schemes alone"):
         jobs.notifier("sms", lambda job, target: None, elsewhere=True)
     with refuses("unknown option 'worker'; the options are priority, retry, retry_limit, timeout"):
-        jobs.notifier("sms", worker="x")  # type: ignore[call-arg]
+        jobs.notifier("sms", worker="x")  # type: ignore[call-overload]
     with refuses("command 'dbjobs.notify.sms': option retry_limit=-1"):
         jobs.notifier("sms", lambda job, target: None, retry_limit=-1)
     with refuses("option queue must not be 'dbjobs.notify'"):

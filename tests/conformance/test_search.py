@@ -10,6 +10,7 @@ import pytest
 
 from dbjobs import Cancel, InvalidOption, Job, JobRef, Jobs, JobSearch, JobState, UnknownJob, Where
 from dbjobs.inspect import search as searching
+from dbjobs.inspect.meaning import search_of
 from tests.conformance.helpers import whole_list
 
 pytestmark = pytest.mark.about_us
@@ -56,6 +57,27 @@ SEARCHES: list[tuple[JobSearch, Callable[[Job], bool]]] = [
     ({"completed_at": Where.given(), "queue": "narrow"}, lambda job: job.finished and job.queue == "narrow"),
     ({"queue": "a\0b"}, lambda job: False),
     ({"id": [1, 2**70]}, lambda job: job.id == 1),
+    ({"tag": Where.unless(Where.starts("ü"))}, lambda job: job.tag != "ü"),
+    ({"request": Where.unless({"number": 3})}, lambda job: (job.request or {}).get("number") != 3),
+    (
+        {"request": Where.either({"number": 3}, Where.contains("Grüße"))},
+        lambda job: (job.request or {}).get("number") in {3, *range(0, 24, 5)},
+    ),
+    (
+        {"command": Where.both(Where.starts("b"), "broken", Where.unless("welcome"))},
+        lambda job: job.command == "broken",
+    ),
+    ({"error": Where.both(Where.contains("no"), Where.contains("way"))}, lambda job: "no way" in (job.error or "")),
+    ({"text": "BROK"}, lambda job: job.command == "broken"),
+    ({"text": Where.unless("narrow")}, lambda job: job.queue != "narrow"),
+    ({"text": "7"}, lambda job: "7" in (job.ref_id or "") or job.user_id == "7" or job.id == 7),
+    (search_of("state:failed command:br* error:WAY attempts:>=1"), lambda job: job.error_code == "ValueError"),
+    (
+        search_of("-command:broken -state:queued,scheduled"),
+        lambda job: job.command != "broken" and job.state not in ("queued", "scheduled"),
+    ),
+    (search_of("request.to.name:n4 since:1h run:<10m"), lambda job: job.finished and job.request["number"] == 4),
+    (search_of("args.customer:c1 -has:worker"), lambda job: job.args.get("customer") == "c1" and job.worker is None),
 ]
 
 
@@ -133,6 +155,9 @@ async def test_what_is_previewed_is_cancelled_and_requeued(jobs: Jobs) -> None:
         fitting = [job.id for job in everything if job.command == "unwanted" and job.args["customer"] == "c2"]
         assert await jobs.requeue_many(**search, preview=True) == len(fitting) == 2
         assert await jobs.requeue_many(**search, preview=True, at_most=1) == 1
+        assert await jobs.requeue_many(**search_of("-state:cancelled"), preview=True) == sum(
+            job.state == "failed" for job in everything
+        )
         assert await jobs.requeue_many(**search, at_most=1) == 1
         assert await jobs.requeue_many(**search) == 1
         assert await jobs.requeue_many(**search) == 0

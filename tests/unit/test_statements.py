@@ -103,7 +103,9 @@ def used_names() -> set[str]:
     found: set[str] = set()
     for file in PACKAGE.rglob("*.py"):
         found |= set(
-            re.findall(r"\b(?:fetch|script|_script|source|text|steps|_apply)\(\s*(?:\w+,\s*)?\"([a-z_]+)\"", file.read_text())
+            re.findall(
+                r"\b(?:fetch|script|_script|source|text|steps|_apply)\(\s*(?:\w+,\s*)?\"([a-z_]+)\"", file.read_text()
+            )
         )
         found |= set(re.findall(r"\b(?:read|size)=\"([a-z_]+)\"", file.read_text()))  # a table of a transfer
     for file in SQL.rglob("*.sql"):

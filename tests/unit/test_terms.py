@@ -38,7 +38,6 @@ def test_terms_mean_a_search(terms: str, search: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("term", "complaint"),
     [
-        ("failed", "'failed' is no condition: a term is COLUMN, an operator and a value"),
         ("colour=red", "there is no filter 'colour'; known are args, attempt"),
         ("attempt=x", "'attempt=x': 'x' is not a number"),
         ("created_at>soon", "'soon' is neither a time"),
@@ -49,6 +48,14 @@ def test_terms_mean_a_search(terms: str, search: dict[str, Any]) -> None:
 def test_a_wrong_term_is_named(term: str, complaint: str) -> None:
     with pytest.raises(InvalidOption, match=complaint):
         parse([term])
+
+
+def test_terms_of_both_kinds_are_not_mixed() -> None:
+    assert parse(["state:failed command:a*", "b"]) == {
+        "state": "failed", "command": Where.starts("a"), "text": Where.contains("b")}  # fmt: skip
+    assert parse(['error:"x=1"']) == {"error": Where.contains("x=1")}
+    with pytest.raises(InvalidOption, match="'state:failed' is no condition: a term is as on the page"):
+        parse(["queue=a", "state:failed"])
 
 
 def test_two_conditions_on_a_column_are_a_range_or_refused() -> None:

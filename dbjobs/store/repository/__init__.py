@@ -7,6 +7,8 @@ have ``fetch``. Statements that belong in one transaction are combined in ``enqu
 
 from dbjobs.store.repository.admin import (
     AuditEntry,
+    drop_audit,
+    drop_settings,
     get_setting,
     insert_audit,
     keep_setting,
@@ -49,6 +51,7 @@ from dbjobs.store.repository.enqueue import (
     notify,
 )
 from dbjobs.store.repository.explaining import explain_job
+from dbjobs.store.repository.families import MonthCount, Relative, count_months, list_family
 from dbjobs.store.repository.nodes import (
     bury_node,
     find_cancel_requests,
@@ -121,7 +124,9 @@ __all__ = [
     "PUSHED",
     "AuditEntry",
     "Fetcher",
+    "MonthCount",
     "Pulse",
+    "Relative",
     "TaskRow",
     "Told",
     "Wanted",
@@ -135,10 +140,13 @@ __all__ = [
     "claim_jobs",
     "claim_lanes",
     "count_live",
+    "count_months",
     "current_month",
     "database_time",
     "discard_jobs",
+    "drop_audit",
     "drop_batches",
+    "drop_settings",
     "execute_jobs",
     "explain_job",
     "find_cancel_requests",
@@ -177,6 +185,7 @@ __all__ = [
     "insert_task",
     "keep_setting",
     "list_audit",
+    "list_family",
     "list_jobs",
     "list_late_ends",
     "list_logs",

@@ -1,0 +1,281 @@
+"""The search language: ``state:failed command:send_* args.tenant:7 error:"timed out" attempts:>1 -tag:test``.
+
+This module knows how a search is written; ``dbjobs.inspect.meaning`` knows what it means::
+
+    search  = { ["-"] ( key ":" values | word ) }
+    key     = name { "." part }
+    values  = value { "," value }
+    value   = [ ">" | ">=" | "<" | "<=" | "=" ] ["*"] text ["*"] | "*"
+    text    = letters without blanks, or a JSON text in double quotes
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Literal
+
+from dbjobs.errors import InvalidOption
+
+LONGEST = 2_000
+MOST_TERMS = 40
+MOST_VALUES = 100
+MOST_PARTS = 8
+
+Sign = Literal["", "=", ">", ">=", "<", "<=", "starts", "ends", "contains", "given"]
+_SIGNS: tuple[Sign, ...] = (">=", "<=", ">", "<", "=")
+_NAME = re.compile(r"[a-z_]+\Z")
+# What may stand without quotes, as a value, as a part of a key, and as a word.
+_BARE = re.compile(r"""[^\s",:*<>=\\-][^\s",*\\]*\Z""")
+_BARE_PART = re.compile(r"""[^\s",:.*<>=\\-][^\s",:.*\\]*\Z""")
+_BARE_WORD = re.compile(r"""[^\s",:*<>=\\-][^\s":*=<>~\\]*\Z""")
+_PATH = re.compile(r'(?:\."(?:[^"\\]|\\.)*"|\.[^\s":.]*)*:', re.DOTALL)
+# `state=failed` is how ``dbjobs.inspect.terms`` writes it.
+_OTHER = re.compile(r"([a-z_]+)(=|!=|~|\^=|\$=|[<>]=?)")
+
+
+class QueryError(InvalidOption):
+    """A search that cannot be read.
+
+    Attributes:
+        position: of the first letter that is wrong, counted from 0.
+        length: letters that are wrong, at least 1.
+        reason: what is wrong, and what is expected there.
+    """
+
+    def __init__(self, position: int, length: int, reason: str) -> None:
+        super().__init__(f"at letter {position + 1}: {reason}")
+        self.position = position
+        self.length = max(length, 1)
+        self.reason = reason
+
+
+@dataclass(frozen=True)
+class Value:
+    """One value of a term.
+
+    Attributes:
+        sign: how it is compared; empty: it is this value.
+        text: as it was meant, without quotes and stars.
+        quoted: it stood in quotes.
+        position, length: where it stands in the text.
+    """
+
+    sign: Sign
+    text: str
+    quoted: bool = False
+    position: int = field(default=0, compare=False)
+    length: int = field(default=1, compare=False)
+
+
+@dataclass(frozen=True)
+class Term:
+    """One condition.
+
+    Attributes:
+        key: what it is about; empty for a word.
+        path: of a value inside a JSON column: ``("user", "id")`` of ``args.user.id:7``.
+        values: one of them must fit.
+        negated: no job that fits is meant.
+        position: where it stands in the text.
+    """
+
+    key: str
+    path: tuple[str, ...]
+    values: tuple[Value, ...]
+    negated: bool = False
+    position: int = field(default=0, compare=False)
+
+
+Query = tuple[Term, ...]
+
+
+def parse(text: str) -> Query:
+    """The terms of a search.
+
+    Raises:
+        QueryError: it says where, and what is expected there.
+    """
+    if len(text) > LONGEST:
+        raise QueryError(LONGEST, len(text) - LONGEST, f"a search has at most {LONGEST:,} letters")
+    return tuple(_Reader(text).terms())
+
+
+def format(query: Iterable[Term]) -> str:
+    """The text of a search; ``parse`` gives the same search back."""
+    return " ".join(_written(term) for term in query)
+
+
+def quoted(text: str) -> str:
+    """A value as it is written: in quotes if it must be."""
+    return text if _BARE.match(text) else json.dumps(text, ensure_ascii=False)
+
+
+def _written(term: Term) -> str:
+    sign = "-" if term.negated else ""
+    if not term.key:
+        (value,) = term.values
+        bare = _BARE_WORD.match(value.text) and not value.quoted
+        return sign + (value.text if bare else json.dumps(value.text, ensure_ascii=False))
+    parts = [part if _BARE_PART.match(part) else json.dumps(part, ensure_ascii=False) for part in term.path]
+    return f"{sign}{'.'.join([term.key, *parts])}:{','.join(_written_value(value) for value in term.values)}"
+
+
+def _written_value(value: Value) -> str:
+    if value.sign == "given":
+        return "*"
+    text = json.dumps(value.text, ensure_ascii=False) if value.quoted else quoted(value.text)
+    match value.sign:
+        case "starts":
+            return f"{text}*"
+        case "ends":
+            return f"*{text}"
+        case "contains":
+            return f"*{text}*"
+        case sign:
+            return sign + text
+
+
+class _Reader:
+    """Reads a text from left to right."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.at = 0
+
+    def terms(self) -> Iterable[Term]:
+        count = 0
+        while True:
+            self._skip_blanks()
+            if self.at >= len(self.text):
+                return
+            count += 1
+            if count > MOST_TERMS:
+                raise QueryError(self.at, len(self.text) - self.at, f"a search has at most {MOST_TERMS} terms")
+            yield self._term()
+
+    def _term(self) -> Term:
+        start = self.at
+        negated = self._take("-")
+        if self._peek() in ("", " ") or self._peek().isspace():
+            raise QueryError(start, 1, "after - stands what is not wanted, such as -tag:test")
+        if self._peek() == '"':
+            value = Value("", self._quoted(), True, start, self.at - start)
+            self._end_of_term()
+            return Term("", (), (value,), negated, start)
+        name = self._bare(' ":.')
+        if self._peek() not in (":", ".") or (self._peek() == "." and not self._is_path()):
+            return self._word(name, start, negated)
+        if _NAME.match(name) is None:
+            reason = f'{name or ":"} is no key; quote a text that holds a colon, as in "10:30"'
+            raise QueryError(self.at - len(name), len(name), reason)
+        path = self._path()
+        self.at += 1  # the colon
+        return Term(name, path, self._values(), negated, start)
+
+    def _word(self, name: str, start: int, negated: bool) -> Term:
+        first = self.at - len(name)
+        text = name + self._bare(' "')
+        other = _OTHER.match(text)
+        if other is not None:
+            reason = f"a condition is written with a colon: {other[1]}:..."
+            raise QueryError(first, len(text), f'{reason}; quote the text to look for it as it is: "{text}"')
+        if _BARE_WORD.match(text) is None:
+            raise QueryError(first, len(text), f"{text!r} is neither a word nor key:value; put it in quotes")
+        self._end_of_term()
+        return Term("", (), (Value("", text, False, first, len(text)),), negated, start)
+
+    def _is_path(self) -> bool:
+        """Names of further values, and a colon, follow."""
+        return _PATH.match(self.text, self.at) is not None
+
+    def _path(self) -> tuple[str, ...]:
+        path: list[str] = []
+        while self._take("."):
+            start = self.at
+            part = self._quoted() if self._peek() == '"' else self._bare(' ":.')
+            if not part or self._peek() not in (":", "."):
+                raise QueryError(start, 1, "after the dot stands the name of a value, as in args.tenant:7")
+            if self.text[start] != '"' and _BARE_PART.match(part) is None:
+                raise QueryError(start, len(part), f'put the name in quotes: "{part}"')
+            path.append(part)
+            if len(path) > MOST_PARTS:
+                raise QueryError(start, len(part), f"a path has at most {MOST_PARTS} parts")
+        return tuple(path)
+
+    def _values(self) -> tuple[Value, ...]:
+        values = [self._value()]
+        while self._take(","):
+            if len(values) == MOST_VALUES:
+                raise QueryError(self.at, 1, f"a term has at most {MOST_VALUES} values")
+            values.append(self._value())
+        self._end_of_term()
+        return tuple(values)
+
+    def _value(self) -> Value:
+        start = self.at
+        sign: Sign = next((one for one in _SIGNS if self._take(one)), "")
+        if not sign and self._take("*"):
+            if self._ends():
+                return Value("given", "", False, start, 1)
+            sign = "ends"
+        in_quotes = self._peek() == '"'
+        text = self._quoted() if in_quotes else self._bare(' ",*')
+        if not text and not in_quotes:
+            raise QueryError(self.at, 1, "a value is expected here")
+        if not in_quotes and _BARE.match(text) is None:
+            # A leading sign of another meaning, such as - or :.
+            raise QueryError(start, self.at - start, f'put the value in quotes: "{text}"')
+        if self._peek() == "*" and sign in ("", "ends"):
+            self.at += 1
+            sign = "starts" if sign == "" else "contains"
+        if not self._ends():
+            reason = 'a * may stand at the beginning and at the end of a value; a quote needs another one: \\"'
+            raise QueryError(self.at, 1, f"a blank or a comma is expected here ({reason})")
+        return Value(sign, text, in_quotes, start, self.at - start)
+
+    # --- letters --------------------------------------------------------------------------------
+
+    def _peek(self) -> str:
+        return self.text[self.at : self.at + 1]
+
+    def _take(self, sign: str) -> bool:
+        if self.text.startswith(sign, self.at):
+            self.at += len(sign)
+            return True
+        return False
+
+    def _ends(self) -> bool:
+        return self._peek() in ("", ",") or self._peek().isspace()
+
+    def _end_of_term(self) -> None:
+        if self._peek() and not self._peek().isspace():
+            raise QueryError(self.at, 1, "a blank is expected here")
+
+    def _skip_blanks(self) -> None:
+        while self._peek().isspace():
+            self.at += 1
+
+    def _bare(self, stops: str) -> str:
+        start = self.at
+        while self._peek() and self._peek() not in stops and not self._peek().isspace():
+            self.at += 1
+        return self.text[start : self.at]
+
+    def _quoted(self) -> str:
+        start = self.at
+        self.at += 1
+        while self._peek() != '"':
+            if not self._peek():
+                raise QueryError(start, len(self.text) - start, 'the quote that ends this text is missing: "')
+            self.at += 2 if self._peek() == "\\" else 1
+        self.at += 1
+        try:
+            text = json.loads(self.text[start : self.at], strict=False)
+            text.encode()
+        except ValueError:
+            reason = 'between quotes, \\ stands before " or \\ (it is written as in JSON)'
+            raise QueryError(start, self.at - start, reason) from None
+        return str(text)

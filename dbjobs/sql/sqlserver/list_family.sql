@@ -1,0 +1,27 @@
+-- Jobs of a family: in a range of ids, those that a job has enqueued and those that wait or waited for any job. Ids bound what is
+-- read: children get theirs soon after their parent. Each table is entered by its primary key.
+-- READPAST: what is moving at this moment is not waited for. RECOMPILE: over partitions the plan depends on what is asked.
+DECLARE @from_id bigint = :from_id, @before_id bigint = :before_id, @parent_id bigint = :parent_id, @most int = :most;
+SELECT (
+    SELECT TOP (@most) j.id, j.parent_id, j.depends_on, j.command, j.state
+    FROM (
+        SELECT id, parent_id, depends_on, command,
+            CASE WHEN executed_at IS NOT NULL THEN N'executed' ELSE state END AS state
+        FROM dbjobs.background_job WITH (READPAST, READCOMMITTEDLOCK)
+        WHERE id >= @from_id AND id < @before_id
+        UNION ALL
+        SELECT id, parent_id, depends_on, command,
+            state AS state
+        FROM dbjobs.completed_job WITH (READPAST, READCOMMITTEDLOCK)
+        WHERE id >= @from_id AND id < @before_id
+        UNION ALL
+        SELECT id, parent_id, depends_on, command,
+            state AS state
+        FROM dbjobs.failed_job WITH (READPAST, READCOMMITTEDLOCK)
+        WHERE id >= @from_id AND id < @before_id
+    ) AS j
+    WHERE j.parent_id = @parent_id OR j.depends_on IS NOT NULL
+    ORDER BY j.id
+    FOR JSON PATH
+) AS packed
+OPTION (RECOMPILE);
