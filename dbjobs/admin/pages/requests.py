@@ -126,7 +126,7 @@ async def _report(call: Call, kind: sums.Kind, name: str, month: str, common: di
         report=report,
         buckets=sums.BUCKETS,
         top={other: _ranks(call, other, found, month, "requests") for other, found in top.items()},
-        portions=[] if report is None else [Rank(one.name, one.requests) for one in report.statuses],
+        portions=[] if report is None else _statuses(report.statuses),
         **common,
     )
 
@@ -192,7 +192,13 @@ def _portions(overview: sums.RequestOverview | None) -> list[tuple[str, list[Ran
         return []
     kinds = (("Browsers", overview.browsers), ("Devices", overview.devices), ("Bots", overview.bots))
     found = [(title, [Rank(one.name, one.requests) for one in rows]) for title, rows in kinds if rows]
-    return [*found, ("Status", [Rank(one.name, one.requests) for one in overview.statuses])] if found else []
+    return [("Status", _statuses(overview.statuses)), *found] if overview.statuses else []
+
+
+def _statuses(statuses: list[sums.Sums]) -> list[Rank]:
+    """Codes in the colours of their classes."""
+    kinds = {"2": "completed", "3": "c0", "4": "cancelled", "5": "failed"}
+    return [Rank(one.name, one.requests, kind=kinds.get(one.name[:1], "c5")) for one in statuses]
 
 
 def _days(overview: sums.RequestOverview | None) -> dict[str, Any] | None:
