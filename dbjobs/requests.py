@@ -218,7 +218,7 @@ class RequestAdmin:
             raise InvalidOption(f"limit={limit!r} must be a whole number from 1 to {MOST}")
         conditions = _conditions(filters)
         since, place = conditions.pop("since"), min(_place(before), (conditions.pop("until"), 0))
-        over = inf if seconds is None else time.monotonic() + _seconds(seconds)
+        over = inf if seconds is None else time.monotonic() + _seconds(seconds, "seconds")
         length = FIRST_LOOK * limit
         found: list[LoggedRequest] = []
         looked = 0
@@ -476,9 +476,9 @@ def _floor(since: Any) -> str:
     return moment.strftime("%Y-%m-%d 00:00:00" if old else "%Y-%m-%d %H:00:00")
 
 
-def _seconds(slow: Any) -> float:
-    if isinstance(slow, timedelta):
-        return slow.total_seconds()
-    if isinstance(slow, bool) or not isinstance(slow, int | float) or slow < 0:
-        raise InvalidOption(f"slow={slow!r} must be a number of seconds, or a timedelta")
-    return float(slow)
+def _seconds(value: Any, name: str = "slow") -> float:
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
+        raise InvalidOption(f"{name}={value!r} must be a number of seconds, or a timedelta")
+    return float(value)
