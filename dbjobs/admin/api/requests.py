@@ -18,7 +18,7 @@ from dbjobs.store.transactions.partitions import first_day, month_after
 
 OPERATIONS = Operations("requests")
 # One look of a page goes through the log for about so long; its end is where the next one begins.
-LOOK_SECONDS = 0.08
+LOOK_SECONDS = 0.05
 # Requests of a trace are looked for this long before and after the one that names it.
 TRACE_TIME = timedelta(minutes=15)
 MOST_OF_A_TRACE = 20

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import msgspec
 from starlette.responses import Response
@@ -15,6 +17,7 @@ from dbjobs.admin.charts import Rank, Series
 from dbjobs.admin.operations import Nothing
 from dbjobs.admin.page import Pages
 from dbjobs.errors import InvalidOption
+from dbjobs.jobs import Jobs
 
 PAGES = Pages("Requests", "/requests", key="r")
 LIMITS = (5, 10, 25, 50, 100)
@@ -26,6 +29,8 @@ TABS: dict[sums.Kind, tuple[str, str, str]] = {
     "key": ("/requests/keys", "API keys", "API key"),
     "ip": ("/requests/addresses", "Addresses", "address"),
 }
+KEEP_SECONDS = 60.0
+_kinds: WeakKeyDictionary[Jobs, dict[str, tuple[float, list[sums.Kind]]]] = WeakKeyDictionary()
 _FILTERS = ("status", "method", "path", "route", "user", "session", "ip", "key", "trace", "slow", "failed", "near")
 
 
@@ -138,14 +143,24 @@ def name_of(kind: str, name: str) -> str:
 
 async def _tabs(call: Call, here: str | None) -> list[tuple[str, str, bool]]:
     """The log, and each kind that the month has: path, label, whether it is this page."""
-    month = call.query("month") or None
-    try:
-        known = (await sums.list_request_kinds(call, sums.OfMonth(month=month))).kinds
-    except InvalidOption:
-        known = []
+    known = await _known(call, call.query("month"))
     return [("/requests", "Log", here is None)] + [
         (path, label, kind == here) for kind, (path, label, _) in TABS.items() if kind in known or kind == here
     ]
+
+
+async def _known(call: Call, month: str) -> list[sums.Kind]:
+    """The kinds of a month; asked for again after a while: each page shows them, and they change once a month."""
+    kept = _kinds.setdefault(call.jobs, {})
+    until, known = kept.get(month, (0.0, []))
+    if time.monotonic() >= until:
+        try:
+            known = (await sums.list_request_kinds(call, sums.OfMonth(month=month or None))).kinds
+        except InvalidOption:
+            return []
+        # A kind that is not there yet may come with the next request.
+        kept[month] = (time.monotonic() + (KEEP_SECONDS if len(known) == len(sums.KINDS) else 1.0), known)
+    return known
 
 
 def _asked(call: Call) -> api.ListRequests:
