@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
 from starlette.requests import Request
 
 
@@ -14,3 +16,9 @@ def path_of(request: Request) -> str:
 def root_of(request: Request) -> str:
     """The way from this page to our root, relative."""
     return "../" * (path_of(request).count("/") - 1) or "./"
+
+
+def base_of(request: Request) -> str:
+    """Our root as the browser has called it, as far as the server or its proxy tells."""
+    path = path_of(request)
+    return str(request.url.replace(query="", fragment="")).removesuffix(quote(path)).rstrip("/") + "/"

@@ -70,6 +70,7 @@ class Shell:
             when=wording.when,
             percent=wording.percent,
             bytes=wording.size,
+            quoted=wording.quoted,
         )
         self.templates.globals.update(charts=charts, quoted=quoted, compact=compact, pretty=pretty)
 
@@ -114,14 +115,23 @@ class Shell:
         response.headers["content-length"] = str(len(response.body))
         return response
 
-    async def failure(self, call: Call | None, request: Request, status: int, title: str, message: str) -> Response:
-        """A page that says what went wrong; without navigation where nobody was let in."""
+    async def failure(
+        self,
+        call: Call | None,
+        request: Request,
+        status: int,
+        title: str,
+        message: str,
+        headers: Mapping[str, str] | None = None,
+        back: str | None = None,
+    ) -> Response:
+        """A page that says what went wrong, without navigation; with a form for a token if ``back`` is given."""
         context: dict[str, Any] = {
-            "title": title, "message": message, "status": status, "root": root_of(request),
+            "title": title, "message": message, "status": status, "root": root_of(request), "back": back,
             "static": lambda name: f"{root_of(request)}static/{name}?v={static_version(name)}",
         }  # fmt: skip
         text = await self.templates.get_template("failure.html").render_async(context, call=call)
-        return HTMLResponse(text, status_code=status)
+        return HTMLResponse(text, status_code=status, headers=dict(headers or {}))
 
 
 def say(response: Response, message: str, *, failed: bool = False) -> None:
