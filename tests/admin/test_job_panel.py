@@ -101,7 +101,7 @@ def test_a_graph_of_a_thousand_jobs_is_told_in_a_few_groups() -> None:
 
     above = [one(n, "load", JobState.FAILED if n == 700 else JobState.COMPLETED, -1) for n in range(1, 901)]
     below = [one(n, f"report_{n % 3}", JobState.WAITING, 1) for n in range(1000, 1100)]
-    family = Family(id=950, enqueued_by=None, children=[], graph=[*above, *below], cut=False, batch=None)
+    family = Family(id=950, id_text="950", enqueued_by=None, children=[], graph=[*above, *below], cut=False, batch=None)
     (before, first), (after, second) = steps_of(family)
     assert (before, after) == (-1, 1)
     assert [(group.command, group.count, group.states) for group in first] == [
