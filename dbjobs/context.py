@@ -229,6 +229,11 @@ class JobContext:
         return self._job.parent_id
 
     @property
+    def home(self) -> object:
+        """The Jobs object that runs it: a process may have several, whose jobs know nothing of each other."""
+        return getattr(self._services.enqueue, "__self__", None)
+
+    @property
     def parent_of_children(self) -> int | None:
         """The parent of what this handler enqueues: its job; in a transient run the job that has called it, if any."""
         return self._job.parent_id if self.is_transient else self._job.id

@@ -19,6 +19,7 @@ from dbjobs.api_calls import ApiCalls
 from dbjobs.asgi.api_jobs import ApiJobs
 from dbjobs.asgi.handlers import REQUEST_TYPE
 from dbjobs.batches import Batch
+from dbjobs.bulk import BulkActions
 from dbjobs.client.client import Client
 from dbjobs.client.sync import SyncJobs
 from dbjobs.commands import options as job_options
@@ -93,6 +94,7 @@ log = logging.getLogger("dbjobs")
 
 H = TypeVar("H", bound=Handler)
 U = TypeVar("U", bound=Callable[[Any], Any])
+N = TypeVar("N", bound=Callable[..., Any])
 
 Reference = JobRef[Any] | int
 list_ = list  # `Jobs.list` hides the builtin in the annotations below it
@@ -163,6 +165,7 @@ class Jobs(ApiCalls, TransientCalls, NotifierCalls):
         self._estimates = Estimates(self._client)
         self._notifications = Notifications(self._registry, lambda: self._client)
         self._client.deliver = self._notifications.deliver
+        self.bulk = BulkActions(self._client, self._registry, self.enqueue)
         self.sync = SyncJobs(self)
         self.runs = RunsAdmin(
             lambda: self._client,
@@ -583,6 +586,11 @@ class Jobs(ApiCalls, TransientCalls, NotifierCalls):
         template, _ = self._row(known, None, options, checked=False)
         return [self._with_request(known, template, request) for request in requests]
 
+    def _is_home_of(self, context: JobContext) -> bool:
+        """False for a job of another database, or of another schema: what it enqueues here is not its child."""
+        home = context.home
+        return not isinstance(home, Jobs) or home is self or (home.url, home.schema) == (self.url, self.schema)
+
     def _row(
         self, wanted: Any, request: Any, options: Mapping[str, Any], *, checked: bool = True, where: str | None = None
     ) -> tuple[NewJob, tuple[Parent, ...]]:
@@ -590,7 +598,7 @@ class Jobs(ApiCalls, TransientCalls, NotifierCalls):
         job = command.template
         parents: tuple[Parent, ...] = ()
         parent = current_job.get()
-        if parent is not None:
+        if parent is not None and self._is_home_of(parent):
             options = _inherited(parent, job, options)
         if options:
             where = where or f"enqueue of {command.name!r}"

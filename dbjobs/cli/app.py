@@ -9,11 +9,13 @@ import typer
 
 import dbjobs
 from dbjobs.cli.admin import admin
+from dbjobs.cli.bulk import app as bulk
 from dbjobs.cli.demo import demo
 from dbjobs.cli.doctor import doctor
 from dbjobs.cli.enqueue import enqueue
 from dbjobs.cli.explain import explain
 from dbjobs.cli.failures import TRACEBACK_VARIABLE
+from dbjobs.cli.init import init
 from dbjobs.cli.intervene import cancel, requeue
 from dbjobs.cli.listing import history, jobs
 from dbjobs.cli.logs import logs
@@ -68,8 +70,9 @@ def main(
 _JOBS = (enqueue, jobs, find, show, explain, logs, cancel, requeue, replay, history)
 _NUMBERS = (stats, workers)
 _QUEUES = (queues, pause, resume, limit)
-for command in (demo, migrate, transfer, worker, *_JOBS, *_QUEUES, *_NUMBERS, admin, doctor, sql):
+for command in (demo, init, migrate, transfer, worker, *_JOBS, *_QUEUES, *_NUMBERS, admin, doctor, sql):
     app.command(epilog=EXIT_CODES)(command)
-schedules.info.epilog = EXIT_CODES
-app.add_typer(schedules)
+for group in (schedules, bulk):
+    group.info.epilog = EXIT_CODES
+    app.add_typer(group)
 app.add_typer(requests, name="requests", epilog=EXIT_CODES)

@@ -15,6 +15,7 @@ from dbjobs.cli.output import Column, write, write_json, write_table
 from dbjobs.errors import TransferMismatch
 from dbjobs.moving import PARTS, Progress, TableReport, reopen
 from dbjobs.moving import transfer as move
+from dbjobs.wording import lasting
 
 _TABLE = (
     Column("TABLE"),

@@ -22,6 +22,9 @@ from dbjobs.errors import InvalidOption, UnknownCommand
 from dbjobs.models import JobState, QuickRetry
 from dbjobs.store.records import NewJob
 
+# Where the jobs of built-in commands wait.
+BUILT_IN_QUEUE = "dbjobs"
+
 
 class UserSource(Protocol):
     """Resolves the user of an attempt, then runs its handler (see Users)."""
@@ -40,7 +43,10 @@ class Registry:
 
     Attributes:
         users: resolves the ``user_id`` of jobs; None without a resolver.
-        internal: an async command of dbjobs itself: every node runs it that runs any, and nothing tells of it.
+        internal: an async command of dbjobs itself, whose jobs stand in the application's queues: every node runs it
+            that runs any, and nothing tells of it.
+        built_in: names of commands that every node has. Their jobs stand in a queue of their own and are claimed
+            apart from the application's (``engine.built_in``); they are in none of the lists below.
     """
 
     users: UserSource | None = None
@@ -53,6 +59,7 @@ class Registry:
         self._current: dict[str, Command] = {}  # by their own names, as they are enqueued
         self._by_handler: dict[object, Command] = {}  # the same
         self._steps: dict[str, dict[int, versions.Upgrade]] = {}
+        self.built_in: list[str] = []
 
     def add(
         self,
@@ -128,6 +135,12 @@ class Registry:
         )
         command = self._take(command, versions.checked_version(version, where))
         self._by_handler[_key(handler)] = command
+        return command
+
+    def build_in(self, handler: Handler, *, name: str, defaults: Mapping[str, Any]) -> Command:
+        """Register a command that every node has, whatever the application registers."""
+        command = self.add(handler, name=name, process=False, should_retry=None, defaults=defaults)
+        self.built_in.append(name)
         return command
 
     def upcast(self, wanted: Any, function: Callable[[Any], Any], *, from_version: int) -> None:
@@ -266,7 +279,7 @@ class Registry:
         return [
             name
             for name, command in self._current.items()
-            if command.handler is not None and wanted.issubset(command.tags)
+            if command.handler is not None and name not in self.built_in and wanted.issubset(command.tags)
         ]
 
     def stored_names(self, name: str) -> list[str]:
@@ -279,11 +292,19 @@ class Registry:
 
     def runnable(self) -> list[str]:
         """Names, with versions, of the commands that this process has handlers for."""
-        return [name for name, command in self._commands.items() if command.handler is not None]
+        return [
+            name
+            for name, command in [*self._commands.items()]
+            if command.handler is not None and name not in self.built_in
+        ]
 
     def runnable_commands(self) -> list[Command]:
         """Those commands, and with them the internal one; safe in any thread."""
-        commands = [command for command in [*self._commands.values()] if command.handler is not None]
+        commands = [
+            command
+            for command in [*self._commands.values()]
+            if command.handler is not None and command.name not in self.built_in
+        ]
         if commands and self.internal is not None:
             commands.append(self._fitting(self.internal, commands))
         return commands

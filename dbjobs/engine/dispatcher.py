@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dbjobs.commands.registry import Registry
 from dbjobs.context import JobContext, Services
 from dbjobs.engine.attempt import Attempt
+from dbjobs.engine.built_in import LOOK_SECONDS, BuiltIn
 from dbjobs.engine.claims import Claims
 from dbjobs.engine.crews import Kind, kind_of
 from dbjobs.engine.deliveries import DeliveryClaims
@@ -36,6 +37,7 @@ class Dispatcher:
     """The one loop that claims.
 
     Attributes:
+        resting: nothing more is claimed until this ends; what runs goes on.
         on_claimed: told of each batch of claimed jobs.
     """
 
@@ -62,6 +64,7 @@ class Dispatcher:
             (DeliveryClaims if kind == "delivery" else Claims)(db, crew, runners, waker, queues, self._attempts)
             for kind, crew in runners.crews.items()
         ]
+        self._built_in = BuiltIn(db, registry.built_in, runners, queues, self._attempts)
         self._must_reconcile = False
         self._next_reconcile = time.monotonic() + RECONCILE_SECONDS
         self._next_unknown = time.monotonic() + 1.0
@@ -69,6 +72,7 @@ class Dispatcher:
         self._reported: set[str] = set()
         self._stopping = False
         self._is_waiting = False
+        self.resting = False
         self.on_claimed: Callable[[Sequence[Claimed]], None] = lambda _: None
 
     def stop(self) -> None:
@@ -122,10 +126,12 @@ class Dispatcher:
             await self._reconcile(node_id)
         kinds = self._kinds()
         await self._take_news(now, kinds)
-        with_room = [] if self._finisher.full else [claims for claims in kinds if claims.room > 0]
+        if not self.resting:
+            await self._built_in.look(node_id)
+        with_room = [] if self._finisher.full or self.resting else [claims for claims in kinds if claims.room > 0]
         self._runners.wants_room = len(with_room) < len(kinds)
         if not with_room:
-            await self._wait()
+            await self._wait(LOOK_SECONDS)
             await asyncio.sleep(0)  # slots often come free together: let them
             return
         looked = [await claims.look(node_id) for claims in with_room]
@@ -164,7 +170,8 @@ class Dispatcher:
         looks_again = any(claims.looks_again for claims in kinds)
         if not await self._wait(max(until - now, 0.0)) and not looks_again:
             self._waker.look_everywhere()
-            await self._report_unknown([command.name for command in self._registry.runnable_commands()])
+            known = [command.name for command in self._registry.runnable_commands()]
+            await self._report_unknown([*known, *self._registry.built_in])
 
     async def _wait(self, longest: float | None = None) -> bool:
         self._is_waiting = True

@@ -52,7 +52,7 @@ class Queues:
         return (self._wanted is None or queue in self._wanted) and queue not in self._paused
 
     def is_paused(self, queue: str) -> bool:
-        """Somebody has paused it."""
+        """Nothing of this queue is started, on any node."""
         return queue in self._paused
 
     def limit_of(self, queue: str) -> int | None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
+from dbjobs.commands.registry import BUILT_IN_QUEUE
 from dbjobs.inspect.reasons import Explanation, Reason, ReasonCode
 from dbjobs.models import FINAL_STATES, Job, JobState, NodeInfo, QueueInfo
 from dbjobs.store import repository
@@ -248,7 +249,7 @@ class _View:
 
 def _serves(node: NodeInfo, queue: str) -> bool:
     queues = node.info.get("queues")
-    return queues is None or queue in queues
+    return queues is None or queue in queues or queue == BUILT_IN_QUEUE
 
 
 def _kind(node: NodeInfo, command: str) -> str | None:

@@ -92,7 +92,9 @@ def test_what_is_written_is_read_as_it_was_meant_and_never_shown(target: HttpTar
         assert f"${credential.value}" in repr(target)
     else:
         assert login == ("***" if credential.value else "")
-        assert repr(credential.value) not in repr(target).replace(repr(credential.name), "")
+        known = f"{credential.kind!r} {credential.name!r} {target.method!r} {target.host!r} {target.path!r}"
+        if repr(credential.value) not in known:
+            assert repr(credential.value) not in repr(target)
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,222 @@
-"""Bulk actions."""
+"""Bulk actions: cancel or requeue all jobs of a search, as a durable job."""
 
 from __future__ import annotations
 
-from dbjobs.admin.operations import Operations
+from datetime import datetime
+from typing import Annotated, Literal
 
-OPERATIONS = Operations("bulk")
+import msgspec
+from msgspec import Meta
+
+from dbjobs.admin.call import Call, Refused
+from dbjobs.admin.operations import Done, Operations
+from dbjobs.bulk import BOUND, BulkAction
+from dbjobs.commands.options import MAX_ID
+from dbjobs.inspect.meaning import search_of
+from dbjobs.wording import counted
+
+OPERATIONS = Operations("bulk actions")
+# Where the environment is production, an action on more jobs than this asks for its name.
+CONFIRM_ABOVE = 100
+PRODUCTION = "production"
+# A page must answer soon; a preview says when it has not counted all.
+PREVIEW_SECONDS = 0.5
+
+Action = Literal["cancel", "requeue"]
+Text = Annotated[str, Meta(max_length=2_000)]
+Id = Annotated[int, Meta(ge=1, le=MAX_ID)]
+
+
+class AskPreview(msgspec.Struct, frozen=True, kw_only=True):
+    """Input of a preview.
+
+    Attributes:
+        action: ``cancel`` live jobs, or ``requeue`` failed and cancelled ones.
+        q: which jobs, as in the search of the jobs page: ``state:failed queue:mail``.
+    """
+
+    action: Action
+    q: Text
+
+
+class Sample(msgspec.Struct, frozen=True, kw_only=True):
+    """One of the jobs that a bulk action would reach.
+
+    Attributes:
+        id_text: its id, for programs whose numbers are too small for it.
+        state: where it is in its life.
+        error: of its last attempt.
+    """
+
+    id: int
+    id_text: str
+    command: str
+    queue: str
+    worker: str | None
+    tag: str | None
+    state: str
+    created_at: datetime
+    error: str | None
+
+
+class Preview(msgspec.Struct, frozen=True, kw_only=True):
+    """What a bulk action would reach.
+
+    Attributes:
+        count: jobs that fit, counted up to ``bound``.
+        exact: False: there are more, or the time for counting was over.
+        samples: the newest of them.
+        before_id: jobs from this id on came after the preview; hand it to ``start``.
+        before_id_text: the same, for programs whose numbers are too small for it.
+        at: when the preview was made, by the database's clock; hand it to ``start``.
+        nodes: living nodes that would run it.
+        confirm: what has to be given as ``environment`` to start it; None: nothing.
+    """
+
+    action: Action
+    count: int
+    exact: bool
+    samples: list[Sample]
+    before_id: int
+    before_id_text: str
+    at: datetime
+    nodes: int
+    confirm: str | None
+    bound: int = BOUND
+
+
+class AskStart(msgspec.Struct, frozen=True, kw_only=True):
+    """Input that starts a bulk action.
+
+    Attributes:
+        action: ``cancel`` or ``requeue``.
+        q: which jobs.
+        name: what it is called in the history.
+        rate: jobs a second at most; nothing: as fast as it goes.
+        before_id, at: from the preview, so that nothing is reached that came later.
+        environment: the environment's name, where the preview asks for it.
+    """
+
+    action: Action
+    q: Text
+    name: Annotated[str, Meta(min_length=1, max_length=200)]
+    rate: Annotated[float, Meta(gt=0, le=10_000)] | None = None
+    before_id: Id | None = None
+    at: datetime | None = None
+    environment: str | None = None
+
+
+class Started(msgspec.Struct, frozen=True, kw_only=True):
+    """A bulk action was stored; any node runs it.
+
+    Attributes:
+        id: of its job.
+        id_text: the same, for programs whose numbers are too small for it.
+        message: for a person.
+    """
+
+    id: int
+    id_text: str
+    message: str
+
+
+class Bulk(BulkAction, frozen=True, kw_only=True):
+    """A bulk action, waiting, at work or ended.
+
+    Attributes:
+        id_text: its id, for programs whose numbers are too small for it.
+    """
+
+    id_text: str
+
+
+class BulkList(msgspec.Struct, frozen=True, kw_only=True):
+    """Bulk actions, the newest first.
+
+    Attributes:
+        before_id: hand it to the next call for the page after; None: that was the last.
+        nodes: living nodes that run bulk actions.
+    """
+
+    actions: list[Bulk]
+    before_id: int | None
+    nodes: int
+
+
+class AskList(msgspec.Struct, frozen=True, kw_only=True):
+    """Which page of them."""
+
+    before_id: Id | None = None
+    limit: Annotated[int, Meta(ge=1, le=200)] = 50
+
+
+class OneBulk(msgspec.Struct, frozen=True, kw_only=True):
+    """Input that names a bulk action."""
+
+    id: Id
+
+
+@OPERATIONS.get("/bulk/preview")
+async def preview_bulk(call: Call, asked: AskPreview) -> Preview:
+    """Count what a bulk action would reach, and show the newest; nothing is changed."""
+    made = await call.jobs.bulk.preview(asked.action, seconds=PREVIEW_SECONDS, **search_of(asked.q))
+    samples = [
+        Sample(
+            id=job.id, id_text=str(job.id), command=job.command, queue=job.queue, worker=job.worker, tag=job.tag,
+            state=job.state, created_at=job.created_at, error=job.error,
+        )
+        for job in made.samples
+    ]  # fmt: skip
+    return Preview(
+        action=asked.action, count=made.count, exact=made.exact, samples=samples, before_id=made.before_id,
+        before_id_text=str(made.before_id), at=made.at, nodes=made.nodes,
+        confirm=_confirmation(call, made.count, made.exact),
+    )  # fmt: skip
+
+
+@OPERATIONS.post("/bulk/start")
+async def start_bulk(call: Call, asked: AskStart) -> Started:
+    """Store a bulk action. It reaches what fits its search and was there when the preview was made."""
+    call.target = f"{asked.action} {asked.q}"
+    if _is_production(call) and asked.environment != call.settings.environment:
+        made = await call.jobs.bulk.preview(asked.action, seconds=PREVIEW_SECONDS, **search_of(asked.q, now=asked.at))
+        wanted = _confirmation(call, made.count, made.exact)
+        if wanted is not None:
+            many = counted(CONFIRM_ABOVE, "job")
+            raise Refused(f"this reaches more than {many} in {wanted}: give its name as environment")
+    ref = await call.jobs.bulk.start(
+        asked.action, name=asked.name, words=asked.q, rate=asked.rate, started_by=call.visitor.name,
+        before_id=asked.before_id, at=asked.at, **search_of(asked.q, now=asked.at),
+    )  # fmt: skip
+    call.target = f"bulk action {ref.id}: {call.target}"
+    return Started(id=ref.id, id_text=str(ref.id), message=f"{asked.name} is started")
+
+
+@OPERATIONS.post("/bulk/stop")
+async def stop_bulk(call: Call, asked: OneBulk) -> Done:
+    """Stop a bulk action where it is; what it has done stays done."""
+    call.target = f"bulk action {asked.id}"
+    name = (await call.jobs.bulk.get(asked.id)).name
+    if await call.jobs.bulk.stop(asked.id):
+        return Done(message=f"{name} is stopped")
+    return Done(message=f"{name} had ended before", count=0)
+
+
+@OPERATIONS.get("/bulk")
+async def list_bulk(call: Call, asked: AskList) -> BulkList:
+    """Bulk actions that wait, are at work, or are still in the history."""
+    found = await call.jobs.bulk.list(before_id=asked.before_id, limit=asked.limit)
+    return BulkList(
+        actions=[Bulk(**msgspec.structs.asdict(one), id_text=str(one.id)) for one in found],
+        before_id=found[-1].id if len(found) == asked.limit else None,
+        nodes=await call.jobs.bulk.nodes(),
+    )
+
+
+def _is_production(call: Call) -> bool:
+    return (call.settings.environment or "").strip().lower() == PRODUCTION
+
+
+def _confirmation(call: Call, count: int, exact: bool) -> str | None:
+    """What has to be typed before an action on so many jobs."""
+    return call.settings.environment if _is_production(call) and (count > CONFIRM_ABOVE or not exact) else None

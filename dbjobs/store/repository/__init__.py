@@ -7,12 +7,15 @@ have ``fetch``. Statements that belong in one transaction are combined in ``enqu
 
 from dbjobs.store.repository.admin import (
     AuditEntry,
+    drop_audit,
+    drop_settings,
     get_setting,
     insert_audit,
     keep_setting,
     list_audit,
     put_setting,
 )
+from dbjobs.store.repository.causes import list_causes, take_causes, write_causes
 from dbjobs.store.repository.checks import (
     current_month,
     find_risks,
@@ -45,6 +48,7 @@ from dbjobs.store.repository.enqueue import (
     find_ends,
     find_parents,
     find_refs,
+    find_runs,
     insert_jobs,
     notify,
 )
@@ -53,6 +57,7 @@ from dbjobs.store.repository.families import MonthCount, Relative, count_months,
 from dbjobs.store.repository.nodes import (
     bury_node,
     find_cancel_requests,
+    find_heads,
     find_held,
     find_held_workers,
     find_orphans,
@@ -142,7 +147,9 @@ __all__ = [
     "current_month",
     "database_time",
     "discard_jobs",
+    "drop_audit",
     "drop_batches",
+    "drop_settings",
     "execute_jobs",
     "explain_job",
     "find_cancel_requests",
@@ -150,6 +157,7 @@ __all__ = [
     "find_due_tasks",
     "find_ends",
     "find_expired",
+    "find_heads",
     "find_held",
     "find_held_workers",
     "find_jobs",
@@ -159,6 +167,7 @@ __all__ = [
     "find_ready_queues",
     "find_refs",
     "find_risks",
+    "find_runs",
     "find_stranded",
     "find_unknown",
     "finish_jobs",
@@ -181,6 +190,7 @@ __all__ = [
     "insert_task",
     "keep_setting",
     "list_audit",
+    "list_causes",
     "list_family",
     "list_jobs",
     "list_late_ends",
@@ -222,10 +232,12 @@ __all__ = [
     "set_queue",
     "skip_lanes",
     "sum_stats",
+    "take_causes",
     "take_rollups",
     "take_worker",
     "update_progress",
     "update_task",
     "vacuum",
+    "write_causes",
     "write_rollups",
 ]

@@ -51,6 +51,16 @@ async def put_setting(db: Fetcher, name: str, value: str) -> None:
     await db.fetch("put_setting", name=name, value=value)
 
 
+async def drop_settings(db: Fetcher, first: str, last: str, seconds: float) -> None:
+    """Forget settings with names from ``first`` to before ``last`` that have stood unchanged for this long."""
+    await db.fetch("drop_settings", first=first, last=last, seconds=seconds)
+
+
+async def drop_audit(db: Fetcher, seconds: float) -> None:
+    """Forget entries that are older than this, some at a time."""
+    await db.fetch("drop_audit", seconds=seconds)
+
+
 async def insert_audit(
     db: Fetcher, *, actor: str, action: str, target: str, outcome: str, details: Mapping[str, Any]
 ) -> None:

@@ -1,0 +1,79 @@
+"""A search that is kept: its times are moments, and it can be stored as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from dbjobs.inspect import search as searching
+from dbjobs.inspect.conditions import Condition, Where, check, kind_of
+
+# Conditions whose values are conditions.
+_COMPOSED = ("unless", "either", "both")
+
+
+class FrozenCondition(msgspec.Struct, frozen=True):
+    """A condition on one column, as JSON keeps it."""
+
+    column: str
+    operation: str
+    values: tuple[Any, ...]
+
+
+def freeze(search: Mapping[str, Any], at: datetime, where: str) -> tuple[FrozenCondition, ...]:
+    """The conditions of a search, with "so long ago" counted from ``at``.
+
+    Raises:
+        InvalidOption: the search is wrong.
+    """
+    conditions = check({column: _since(value, at) for column, value in search.items()}, where)
+    return tuple(_frozen(one) for one in conditions)
+
+
+def thaw(frozen: Sequence[FrozenCondition], where: str) -> list[Condition]:
+    """The conditions again, checked: they may have been stored by anybody.
+
+    Raises:
+        InvalidOption.
+    """
+    conditions: list[Condition] = []
+    for one in frozen:
+        conditions += check({one.column: _where(one)}, where)
+    return conditions
+
+
+def search_of(frozen: Sequence[FrozenCondition], where: str, *, live: bool, history: bool) -> searching.Search:
+    """The search that they make."""
+    return searching.Search(thaw(frozen, where), live=live, history=history)
+
+
+def _frozen(one: Condition) -> FrozenCondition:
+    values = tuple(_frozen(value) if isinstance(value, Condition) else value for value in one.values)
+    return FrozenCondition(one.column, str(one.operation), values)
+
+
+def _where(one: FrozenCondition) -> Where:
+    if one.operation in _COMPOSED:
+        inner = [value if isinstance(value, FrozenCondition) else _inner(value) for value in one.values]
+        values: tuple[Any, ...] = tuple(_where(value) for value in inner)
+    elif kind_of(one.column) == "moment":
+        values = tuple(datetime.fromisoformat(value) if isinstance(value, str) else value for value in one.values)
+    else:
+        values = one.values
+    return Where(one.operation, values)  # type: ignore[arg-type]  # ``check`` refuses what is none
+
+
+def _inner(value: Any) -> FrozenCondition:
+    return msgspec.convert(value, FrozenCondition)
+
+
+def _since(value: Any, at: datetime) -> Any:
+    """Every duration in it as the moment that it means."""
+    if isinstance(value, timedelta):
+        return at - value
+    if isinstance(value, Where):
+        return Where(value.operation, tuple(_since(one, at) for one in value.values))
+    return [_since(one, at) for one in value] if isinstance(value, list | tuple) else value
