@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from dbjobs import Jobs, JobState
-from dbjobs.errors import JobsMoved, SchemaTooNew, TransferMismatch, TransferRefused
+from dbjobs.errors import InvalidOption, JobsMoved, SchemaTooNew, SchemaTooOld, TransferMismatch, TransferRefused
 from dbjobs.moving import Progress, copying, reopen, transfer
 from dbjobs.store.repository import moving
 from tests.conformance.helpers import eventually, stop_heartbeat
@@ -322,5 +322,11 @@ async def test_wrong_use_is_refused_with_one_clear_error(source: str, tmp_path: 
         await transfer(missing, source)
     with pytest.raises(TransferRefused, match="the source has no tables of dbjobs in schema 'nothing'"):
         await transfer(source, missing, source_schema="nothing")
-    with pytest.raises(Exception, match="without='queue' is none of requests, history, logs, statistics"):
+    path = source.removeprefix("sqlite:///")
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("DELETE FROM dbjobs_schema_version WHERE version > 4")
+        connection.commit()
+    with pytest.raises(SchemaTooOld, match="run 'dbjobs migrate'"):
+        await transfer(source, missing)
+    with pytest.raises(InvalidOption, match="without='queue' is none of requests, history, logs, statistics"):
         await transfer(source, missing, without=["queue"])  # type: ignore[list-item]
