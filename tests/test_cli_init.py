@@ -199,9 +199,12 @@ def _passes(check: list[str], folder: Path, **environment: str) -> None:
 
 
 def _typed(folder: Path) -> str:
-    """Django has no types of its own."""
+    """Django has no types of its own; those of the others' largest parts would take most of the time."""
     path = folder / "mypy.ini"
-    path.write_text("[mypy]\n[mypy-django.*]\nignore_missing_imports = True\nfollow_imports = skip\n")
+    path.write_text(
+        "[mypy]\n[mypy-django.*]\nignore_missing_imports = True\nfollow_imports = skip\n"
+        "[mypy-litestar.*,pydantic.*,pydantic_core.*]\nfollow_imports = skip\n"
+    )
     return str(path)
 
 
