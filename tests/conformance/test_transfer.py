@@ -15,8 +15,9 @@ import pytest
 
 from dbjobs import Jobs, JobState
 from dbjobs.errors import InvalidOption, JobsMoved, SchemaTooNew, SchemaTooOld, TransferMismatch, TransferRefused
-from dbjobs.moving import Progress, copying, reopen, transfer
+from dbjobs.moving import Progress, copying, mover, reopen, transfer
 from dbjobs.store.repository import moving
+from dbjobs.store.sqlite.history import History
 from tests.conformance.helpers import eventually, stop_heartbeat
 from tests.moving_data import fill, register
 from tests.servers import Target
@@ -313,6 +314,20 @@ async def test_pages_are_bounded_by_bytes(source: str, url: str, monkeypatch: py
     monkeypatch.setattr(moving, "read_page", measured)
     await transfer(url, url, target_schema="other")
     assert 100_000 < max(sizes) < 150_000
+
+
+@pytest.mark.once
+@pytest.mark.dialect("sqlite")
+async def test_ended_jobs_that_stay_in_the_main_file_are_told_of(
+    source: str, file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(History, "archive", lambda *_: False)
+    monkeypatch.setattr(mover, "SETTLE_SECONDS", 0.3)
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute("INSERT INTO dbjobs_requeued_job VALUES (1, '2026-01-01 00:00:00.000')")
+        connection.commit()
+    with pytest.raises(TransferRefused, match="have not been copied to the files of their months"):
+        await transfer(source, f"sqlite:///{tmp_path}/other.db")
 
 
 @pytest.mark.once
