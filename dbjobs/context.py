@@ -220,7 +220,7 @@ class JobContext:
 
     @property
     def reply_to(self) -> str | None:
-        """The job's reply_to."""
+        """The job's reply_to, as it was given."""
         return self._job.reply_to
 
     @property

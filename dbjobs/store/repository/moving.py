@@ -103,6 +103,12 @@ TABLES = (
         key={"period_seconds": 0, "starts": _LEAST, "name": "", "counter": _LEAST},
     ),
     MovedTable(
+        "job_cause",
+        "statistics",
+        read="read_job_cause",
+        key={"period_seconds": 0, "starts": _LEAST, "cause": "", "counter": _LEAST},
+    ),
+    MovedTable(
         "request_log",
         "requests",
         read="read_request_log",
@@ -131,8 +137,8 @@ MOMENTS = frozenset(
 FLAGS = frozenset({"unresolved", "has_dependents", "paused", "folded", "declared"})
 FLOATS = frozenset(
     {
-        "duration_ms", "timeout_seconds", "progress", "interval_seconds", "run_ms", "wait_ms", "duration_min",
-        "duration_max",
+        "duration_ms", "timeout_seconds", "progress", "interval_seconds", "run_ms", "wait_ms", "first_at", "last_at",
+        "duration_min", "duration_max",
     }
 )  # fmt: skip
 MONTHS = frozenset({"created_month", "ended_month", "month"})
