@@ -104,13 +104,13 @@ def is_local(request: Request) -> bool:
     A proxy on this machine that adds no header cannot be told from a browser, but most speak HTTP/1.0 then (nginx,
     unless it is told otherwise), which no browser does.
     """
-    if request.client is None or not _loopback(request.client.host):
+    if request.client is None or not is_loopback(request.client.host):
         return False
     if any(name in FORWARDING or name.startswith("x-forwarded") for name in request.headers):
         return False
     if request.scope.get("http_version") in ("1.0", "0.9"):
         return False
-    return _loopback(host_of(request))
+    return is_loopback(host_of(request))
 
 
 def host_of(request: Request) -> str:
@@ -120,7 +120,8 @@ def host_of(request: Request) -> str:
     return found["host"].strip("[]").lower() if found else ""
 
 
-def _loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether a name or an address is this machine's own."""
     if host == "localhost":
         return True
     try:
