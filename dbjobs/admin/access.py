@@ -121,7 +121,7 @@ def host_of(request: Request) -> str:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a name or an address is this machine's own."""
+    """Whether a name or an address means this machine."""
     if host == "localhost":
         return True
     try:

@@ -25,9 +25,10 @@ from dbjobs.admin.inputs import body_of, bounded, check_query, fields_of, form_o
 from dbjobs.admin.live import Live
 from dbjobs.admin.operations import Operation
 from dbjobs.admin.page import Show
+from dbjobs.admin.paths import base_of, path_of
 from dbjobs.admin.place import Place
 from dbjobs.admin.settings import AdminOptions, AdminSettings, make_settings
-from dbjobs.admin.shell import Shell, base_of, path_of, say, static_version
+from dbjobs.admin.shell import Shell, say, static_version
 from dbjobs.admin.tokens import Keeper
 from dbjobs.errors import DbjobsError
 from dbjobs.jobs import Jobs

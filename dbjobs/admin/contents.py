@@ -6,6 +6,7 @@ from dbjobs.admin.api import access as access_api
 from dbjobs.admin.api import audit as audit_api
 from dbjobs.admin.api import bulk as bulk_api
 from dbjobs.admin.api import commands as commands_api
+from dbjobs.admin.api import explore as explore_api
 from dbjobs.admin.api import failures as failures_api
 from dbjobs.admin.api import jobs as jobs_api
 from dbjobs.admin.api import nodes as nodes_api
@@ -20,6 +21,7 @@ from dbjobs.admin.pages import access as access_page
 from dbjobs.admin.pages import audit as audit_page
 from dbjobs.admin.pages import bulk as bulk_page
 from dbjobs.admin.pages import commands as commands_page
+from dbjobs.admin.pages import explore as explore_page
 from dbjobs.admin.pages import failures as failures_page
 from dbjobs.admin.pages import jobs as jobs_page
 from dbjobs.admin.pages import nodes as nodes_page
@@ -38,6 +40,7 @@ PAGES: tuple[Pages, ...] = (
     workers_page.PAGES,
     nodes_page.PAGES,
     commands_page.PAGES,
+    explore_page.PAGES,
     requests_page.PAGES,
     bulk_page.PAGES,
     audit_page.PAGES,
@@ -52,6 +55,7 @@ API: tuple[Operations, ...] = (
     workers_api.OPERATIONS,
     nodes_api.OPERATIONS,
     commands_api.OPERATIONS,
+    explore_api.OPERATIONS,
     requests_api.OPERATIONS,
     bulk_api.OPERATIONS,
     audit_api.OPERATIONS,

@@ -13,9 +13,10 @@ from dbjobs.admin import failures, forgery
 from dbjobs.admin.access import host_of, visitor_of
 from dbjobs.admin.call import Call, Refused
 from dbjobs.admin.inputs import bounded, inner
+from dbjobs.admin.paths import path_of
 from dbjobs.admin.sessions import LINK, Sessions
 from dbjobs.admin.settings import AdminSettings
-from dbjobs.admin.shell import Shell, path_of
+from dbjobs.admin.shell import Shell
 from dbjobs.admin.tokens import Keeper
 from dbjobs.admin.visitor import Visitor
 from dbjobs.errors import DbjobsError

@@ -20,28 +20,13 @@ from starlette.responses import HTMLResponse, Response
 from dbjobs.admin import charts, forgery, panel, wording
 from dbjobs.admin.call import Call
 from dbjobs.admin.page import Pages
+from dbjobs.admin.paths import path_of, root_of
 from dbjobs.admin.tokens import Keeper
+from dbjobs.inspect.language import quoted
 
 SAID = "dbjobs_said"
 # Sent by a page that asks for itself again.
 LIVE = "x-dbjobs-live"
-
-
-def path_of(request: Request) -> str:
-    """The path below our own root, whether or not whoever mounted us has left it in."""
-    path, root = str(request.scope["path"]), str(request.scope.get("root_path", "")).rstrip("/")
-    return path[len(root) :] if root and path.startswith(root + "/") else path
-
-
-def root_of(request: Request) -> str:
-    """The way from this page to our root, relative."""
-    return "../" * (path_of(request).count("/") - 1) or "./"
-
-
-def base_of(request: Request) -> str:
-    """Our root as the browser has called it, as far as the server or its proxy tells."""
-    path = path_of(request)
-    return str(request.url.replace(query="", fragment="")).removesuffix(quote(path)).rstrip("/") + "/"
 
 
 @cache
@@ -53,6 +38,11 @@ def static_version(name: str) -> str:
 def pretty(value: Any) -> str:
     """JSON for people."""
     return json.dumps(msgspec.to_builtins(value, enc_hook=str), indent=2, ensure_ascii=False)
+
+
+def compact(value: Any) -> str:
+    """JSON as it is stored."""
+    return json.dumps(msgspec.to_builtins(value, enc_hook=str), separators=(",", ":"), ensure_ascii=False)
 
 
 class Shell:
@@ -80,8 +70,9 @@ class Shell:
             when=wording.when,
             percent=wording.percent,
             bytes=wording.size,
+            quoted=wording.quoted,
         )
-        self.templates.globals.update(charts=charts, pretty=pretty)
+        self.templates.globals.update(charts=charts, quoted=quoted, compact=compact, pretty=pretty)
 
     def url(self, request: Request, path: str, query: Mapping[str, Any]) -> str:
         """See ``Call.url``."""
