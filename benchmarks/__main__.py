@@ -12,6 +12,7 @@ from benchmarks.peers import Dialect
 from benchmarks.run import Run, run
 from benchmarks.scenarios import SCENARIOS
 from benchmarks.server import NoServer
+from benchmarks.soak.batches import main as batches
 from benchmarks.soak.run import main as soak
 from benchmarks.soak.schedules import main as schedules
 from benchmarks.transfer import main as transfer
@@ -19,7 +20,7 @@ from benchmarks.transfer import main as transfer
 
 def main() -> None:
     """Parse the arguments, measure, print; the exit code is 1 if dbjobs failed in a scenario."""
-    apart = {"soak": soak, "schedules": schedules, "transfer": transfer, "pages": pages}
+    apart = {"soak": soak, "schedules": schedules, "batches": batches, "transfer": transfer, "pages": pages}
     if sys.argv[1:2] and sys.argv[1] in apart:
         try:
             sys.exit(0 if apart[sys.argv[1]](sys.argv[2:]) else 1)
@@ -54,8 +55,9 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m benchmarks",
         description=__doc__,
         epilog=f"scenarios:\n{listed}\n\n'python -m benchmarks soak --help' and "
-        "'python -m benchmarks schedules --help' tell of two runs that measure no rate, 'python -m benchmarks transfer "
-        "--help' of one that moves jobs, 'python -m benchmarks pages --help' of the admin page at a million jobs.",
+        "'python -m benchmarks schedules --help' tell of two runs that measure no rate, 'python -m benchmarks batches "
+        "--help' of what batches do when nodes are killed, 'python -m benchmarks transfer --help' of one that moves "
+        "jobs, 'python -m benchmarks pages --help' of the admin page at a million jobs.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("scenario", nargs="*", help="which ones (default: all)")

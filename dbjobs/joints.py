@@ -7,9 +7,10 @@ The last joint of a batch with ``on_failed`` enqueues that, under a ref_id that 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
+import anyio
 import msgspec
 from msgspec.structs import replace
 
@@ -26,6 +27,9 @@ MOST_PARENTS = 10_000
 # Jobs that a joint puts together: 500 children are resolved in one statement, with all their edges.
 PARTS = 200
 IDS_PER_LOOK = 1_000
+# Looks for members that seem not to have ended (they run again, or their month is gone), and the pause before another.
+LOOKS = 5
+LOOK_SECONDS = 0.2
 # It has nothing to fail of but the database, which comes back.
 RETRIES = 1_000
 RETRY = Backoff(first_seconds=1, max_seconds=60)
@@ -63,17 +67,36 @@ def joint_command(client: Callable[[], Client]) -> Command:
 
 async def _missed(client: Client, ids: Sequence[int], *, of_joints: bool) -> int:
     """How many members have not completed; one that is not there, or was brought back since, has not."""
+
+    async def counts_of(some: Sequence[int]) -> dict[int, int]:
+        found = await client.get_many(some)
+        return {id: job.response for id, job in found.items() if isinstance(job.response, int)}
+
+    async def misses_of(some: Sequence[int]) -> dict[int, int]:
+        ends = await repository.find_ends(client.db, some)
+        return {id: int(state is not JobState.COMPLETED) for id, state in ends.items()}
+
     missed = 0
     for start in range(0, len(ids), IDS_PER_LOOK):
         some = ids[start : start + IDS_PER_LOOK]
-        if of_joints:
-            joints = await client.get_many(some)
-            found = [joints[id].response if id in joints else None for id in some]
-            missed += sum(count if isinstance(count, int) else 1 for count in found)
-        else:
-            ends = await repository.find_ends(client.db, some)
-            missed += sum(ends.get(id) is not JobState.COMPLETED for id in some)
+        known = await _known(counts_of if of_joints else misses_of, some)
+        missed += sum(known.get(id, 1) for id in some)
     return missed
+
+
+async def _known(look: Callable[[Sequence[int]], Awaitable[dict[int, int]]], ids: Sequence[int]) -> dict[int, int]:
+    """What looks find of these jobs.
+
+    One may pass by what somebody has locked at this moment, so those that it does not find are looked for again.
+    """
+    known = await look(ids)
+    for _ in range(LOOKS - 1):
+        left = [id for id in ids if id not in known]
+        if not left:
+            break
+        await anyio.sleep(LOOK_SECONDS)
+        known |= await look(left)
+    return known
 
 
 def joint_row(command: Command, like: NewJob, joint: Joint, ref_id: str | None = None) -> NewJob:

@@ -24,6 +24,8 @@ FOLD_SECONDS = 5.0
 ROWS_PER_FOLD = 5000
 # Forget a batch in which all jobs have ended after this time without news of it.
 BATCH_SECONDS = 30 * 86400.0
+# Entries of the admin page's audit are kept for a year.
+AUDIT_SECONDS = 366 * 86400.0
 
 
 class Janitor:
@@ -76,6 +78,7 @@ class Janitor:
         await causes.fold(self._db, self._retention_months)
         while await repository.drop_batches(self._db, BATCH_SECONDS):
             pass
+        await repository.drop_audit(self._db, AUDIT_SECONDS)
         for node_id in await repository.find_orphans(self._db):
             if node_id in {node.id for node in await repository.list_nodes(self._db)}:
                 continue

@@ -10,6 +10,7 @@ import pytest
 from dbjobs import Backoff, Cancel, Job, JobContext, Jobs, JobState
 from dbjobs import joints as joints_module
 from dbjobs.client.client import Client
+from dbjobs.store import repository
 from tests.conformance.helpers import Gate, eventually, nodes, stop_heartbeat, wait_all
 
 pytestmark = pytest.mark.about_us
@@ -189,6 +190,38 @@ async def test_a_check_that_fails_is_tried_again(url: str, monkeypatch: pytest.M
         await on_failed_job(jobs, "b")
     assert looks == [1, 1, 1]
     assert [told[0] for told in ends.told] == ["clean_up"]
+
+
+@pytest.mark.once
+async def test_a_member_that_a_look_passes_by_is_looked_for_again(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on SQL Server, where a look does not wait for a row that somebody has locked."""
+    ends = Ends()
+    ends.register(jobs)
+    real = repository.find_ends
+    looked: list[list[int]] = []
+
+    async def find_ends(db: Any, ids: Any) -> dict[int, JobState]:
+        looked.append(list(ids))
+        found = await real(db, ids)
+        return {id: state for id, state in found.items() if id != ids[-1] or len(looked) > 2}
+
+    async with jobs.start():
+        async with jobs.batch("b", on_failed=ends.clean_up) as batch:
+            batch.add_many(work, ["ok"] * 3)
+            monkeypatch.setattr(repository, "find_ends", find_ends)
+        assert batch.check_ref is not None
+
+        async def is_checked() -> bool:
+            check = await jobs.get(batch.check_ref) if batch.check_ref else None
+            return check is not None and check.finished
+
+        await eventually(is_checked, "the batch is checked")
+        check = await jobs.get(batch.check_ref)
+        assert check is not None
+        assert check.response == 0
+    ids = [member.ref.id for member in batch.jobs]
+    assert looked == [ids, ids[-1:], ids[-1:]]
+    assert ends.told == []
 
 
 @pytest.mark.once

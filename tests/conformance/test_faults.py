@@ -81,16 +81,20 @@ REQUEST_LOG = {
 # A transfer asks for these, where no node is alive: tests/conformance/test_transfer.py has its troubles.
 TRANSFER = {
     "advance_transfer", "copy_numbered_rows", "copy_requests", "copy_rows", "drop_transfer", "has_transfer",
-    "make_transfer", "raise_ids", "read_background_job", "read_completed_job", "read_ended_parent", "read_failed_job",
-    "read_job_batch", "read_job_cause", "read_job_dependency", "read_job_log", "read_job_queue", "read_job_ref",
-    "read_job_rollup", "read_job_stat", "read_job_worker", "read_late_end", "read_request_log", "read_request_stat",
-    "read_scheduled_task", "read_transfer", "remove_version", "size_background_job", "size_completed_job",
-    "size_failed_job", "size_job_log", "size_request_log", "unmarked_version", "write_transfer",
+    "make_transfer", "raise_ids", "read_audit", "read_background_job", "read_completed_job", "read_ended_parent",
+    "read_failed_job", "read_job_batch", "read_job_cause", "read_job_dependency", "read_job_log", "read_job_queue",
+    "read_job_ref", "read_job_rollup", "read_job_stat", "read_job_worker", "read_late_end", "read_request_log",
+    "read_request_stat", "read_scheduled_task", "read_setting", "read_transfer", "remove_version",
+    "size_background_job", "size_completed_job", "size_failed_job", "size_job_log", "size_request_log",
+    "unmarked_version", "write_transfer",
 }  # fmt: skip
 
 
 # The admin page asks for these.
-ADMIN = {"get_setting", "insert_audit", "keep_setting", "list_audit", "put_setting"}
+ADMIN = {
+    "drop_audit", "drop_settings", "find_heads", "find_runs", "get_setting", "insert_audit", "keep_setting",
+    "list_audit", "put_setting",
+}  # fmt: skip
 EXEMPT = ADMIN | ASKED_BY_PEOPLE | MAKING_TABLES | REQUEST_LOG | PARTS | SELDOM | TRANSFER
 # Only there.
 POSTGRES_ALONE = {"vacuum"}

@@ -31,7 +31,8 @@ def test_programs_that_are_started_by_name_exist() -> None:
         name for file in FILES for name in re.findall(r'"-m", "(benchmarks[\w.]+)"', file.read_text(encoding="utf-8"))
     }
     assert started == {
-        "benchmarks.ours.worker", "benchmarks.pages.watching", "benchmarks.soak.app", "benchmarks.soak.schedules",
+        "benchmarks.ours.worker", "benchmarks.pages.watching", "benchmarks.soak.app", "benchmarks.soak.batches",
+        "benchmarks.soak.schedules",
     }  # fmt: skip
     for name in started:
         assert (FOLDER.parent / Path(*name.split("."))).with_suffix(".py").is_file()

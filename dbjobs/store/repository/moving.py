@@ -48,6 +48,8 @@ _MONTHLY = frozenset({"created_month"})
 TABLES = (
     MovedTable("job_queue", "settings", read="read_job_queue", key={"queue": ""}),
     MovedTable("scheduled_task", "schedules", read="read_scheduled_task", key={"name": ""}, rows=10),
+    MovedTable("setting", "settings", read="read_setting", key={"name": ""}, rows=10),
+    MovedTable("audit", "settings", read="read_audit", key={"id": _LEAST}, derived=frozenset({"id"}), rows=100),
     MovedTable("job_ref", "queue", read="read_job_ref", key={"ref_id": ""}),
     MovedTable("late_end", "history", read="read_late_end", key={"created_month": "0", "ended_month": "0"}),
     MovedTable(
@@ -129,7 +131,7 @@ MOMENTS = frozenset(
     {
         "run_after", "expires_at", "created_at", "started_at", "executed_at", "completed_at", "notified_at",
         "last_activity_at", "cancel_requested_at", "job_created_at", "at", "minute", "hour", "next_run_at",
-        "last_run_at",
+        "last_run_at", "changed_at",
     }
 )  # fmt: skip
 FLAGS = frozenset({"unresolved", "has_dependents", "paused", "folded", "declared"})
@@ -245,11 +247,6 @@ def _hand_back(columns: Sequence[str], rows: Sequence[Values]) -> None:
             row[at["attempt_base"]] += 1
             for column in ("node_id", "started_at", "progress", "status"):
                 row[at[column]] = None
-
-
-def key_of(table: MovedTable, columns: Sequence[str], row: Values) -> Key:
-    """The key of a row, as every database has it."""
-    return tuple(row[columns.index(name)] for name in table.key)
 
 
 async def is_settled(db: Fetcher) -> bool:

@@ -1,0 +1,98 @@
+"""When an attempt is tried again: between attempts, and inside of one."""
+
+from __future__ import annotations
+
+import math
+import random
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Self
+
+from dbjobs.errors import InvalidOption
+
+
+@dataclass(frozen=True, init=False)
+class Backoff:
+    """When a failed attempt is tried again: ``first_seconds * factor ** (failures - 1)``, capped.
+
+    Attributes:
+        first_seconds: delay after the first failure, in seconds or as a timedelta.
+        factor: growth per further failure, >= 1.
+        max_seconds: upper bound of the delay, in seconds or as a timedelta.
+        jitter: fraction in [0, 1] by which a delay is shortened or stretched at random, so that
+            jobs which failed together do not come back together.
+
+    Raises:
+        InvalidOption: a setting of another name.
+    """
+
+    first_seconds: float = 2.0
+    factor: float = 3.0
+    max_seconds: float = 3600.0
+    jitter: float = 0.2
+
+    if not TYPE_CHECKING:  # type checkers know the fields; everybody else is told them
+
+        def __new__(cls, *_: Any, **given: Any) -> Self:
+            """Name the fields to those who guess one."""
+            for name in given:
+                if name not in cls.__dataclass_fields__:
+                    known = ", ".join(cls.__dataclass_fields__)
+                    raise InvalidOption(f"Backoff: there is no setting {name!r}; the settings are {known}")
+            return super().__new__(cls)
+
+    def __init__(
+        self,
+        *,
+        first_seconds: float | timedelta = 2.0,
+        factor: float = 3.0,
+        max_seconds: float | timedelta = 3600.0,
+        jitter: float = 0.2,
+    ) -> None:
+        given = {"first_seconds": first_seconds, "factor": factor, "max_seconds": max_seconds, "jitter": jitter}
+        for name, value in given.items():
+            object.__setattr__(self, name, value.total_seconds() if isinstance(value, timedelta) else value)
+
+
+@dataclass(frozen=True, kw_only=True)
+class QuickRetry:
+    """Tries again at once, inside the same attempt: for the errors that are over in a moment.
+
+    The pause before the second retry is a random part (full jitter) of ``base_seconds``, before the third of twice as
+    much, and so on. The job's timeout is for all tries together.
+
+    Attributes:
+        times: how often it is tried again, at least 1.
+        first_seconds: the pause before the first retry is a random part of it; 0: at once.
+        base_seconds: see above.
+        max_seconds: no pause is longer.
+        never: errors that would only come again.
+
+    Raises:
+        InvalidOption: a setting is out of range.
+    """
+
+    times: int = 3
+    first_seconds: float = 0.0
+    base_seconds: float = 0.1
+    max_seconds: float = 60.0
+    never: tuple[type[Exception], ...] = (ValueError, TypeError)
+
+    def __post_init__(self) -> None:
+        if isinstance(self.times, bool) or not isinstance(self.times, int) or not 1 <= self.times <= 1000:
+            raise InvalidOption(f"QuickRetry: times={self.times!r} must be a whole number between 1 and 1000")
+        for name in ("first_seconds", "base_seconds", "max_seconds"):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
+                raise InvalidOption(f"QuickRetry: {name}={value!r} must be a number of seconds >= 0")
+        if not isinstance(self.never, tuple) or not all(_is_error(kind) for kind in self.never):
+            raise InvalidOption(f"QuickRetry: never={self.never!r} must be a tuple of classes of errors")
+
+    def pause(self, retry: int) -> float:
+        """Seconds to wait before a retry, counted from 1."""
+        longest = self.first_seconds if retry == 1 else self.base_seconds * 2.0 ** min(retry - 2, 64)
+        return random.uniform(0.0, min(longest, self.max_seconds))
+
+
+def _is_error(kind: object) -> bool:
+    return isinstance(kind, type) and issubclass(kind, Exception)
