@@ -20,7 +20,6 @@ def test_bulk_actions_are_previewed_started_listed_and_stopped(tmp_path: Path, u
         cli("enqueue", "hello", f'{{"name": "n{number}"}}', "--app", "myapp:jobs", "--queue", "mail")
     previewed = cli("bulk", "cancel", "queue:mail", "--preview").stdout
     assert previewed.splitlines()[-1] == "2 jobs would be cancelled; nothing was changed"
-    assert cli.json("bulk", "cancel", "queue:mail -id:1", "--preview")["count"] == 1
     started = cli("bulk", "cancel", "queue:mail", "--name", "no mail", "--rate", "50")
     assert (started.stdout, "no living node" in started.stderr) == ("3\n", True)
     assert cli.json("bulk", "requeue", "state:failed") == {"id": 4, "nodes": 0}
@@ -36,7 +35,6 @@ def test_bulk_actions_are_previewed_started_listed_and_stopped(tmp_path: Path, u
     assert worker.end() == 0
     assert (first["name"], first["reached"], first["expected"], first["rate"]) == ("no mail", 2, 2, 50.0)
     assert second["state"] == "cancelled"
-    assert "no mail" in cli("bulk", "list").stdout
     assert "at letter 1" in cli("bulk", "cancel", "colour:red", code=2).stderr
     assert "give at least one of" in cli("bulk", "cancel", "", code=2).stderr
     assert "there is no bulk action 1" in cli("bulk", "stop", "1", code=1).stderr
