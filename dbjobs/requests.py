@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from math import inf
 from typing import Any, Literal, TypedDict, Unpack, get_args
 
 import msgspec
@@ -20,6 +22,7 @@ from dbjobs.store.transactions.partitions import first_day, month_after
 from dbjobs.store.transactions.requests import FOLD_AFTER_HOURS
 
 MOMENT = "%Y-%m-%d %H:%M:%S.%f"
+END_OF_TIME = "9999-12-31 00:00:00.000000"
 # What a row of the log keeps in its JSON.
 META = (
     "host", "http_version", "endpoint", "forwarded_for", "referer", "user_agent", "disconnected", "request_headers",
@@ -27,6 +30,7 @@ META = (
 )  # fmt: skip
 HASH = "h_"  # what the hashes of API keys and sessions begin with
 ROWS_PER_LOOK = 5_000
+FIRST_LOOK = 4  # times the rows that are wanted; each further look is so much longer than the one before
 ROWS_PER_CALL = 100_000  # that one call of `list` goes through, however few of them fit
 NAMES_PER_MONTH = 10_000  # that `stats` adds up over the months
 MOST = 1000
@@ -157,6 +161,7 @@ class RequestFilter(TypedDict, total=False):
         user, ip, method, session, trace_id: exactly these.
         key: an API key, or the hash of one.
         since: a moment, or how long ago (timedelta).
+        until: before this moment.
         slow: at least so long: seconds, or a timedelta.
         failed: only with an exception of the application.
     """
@@ -171,6 +176,7 @@ class RequestFilter(TypedDict, total=False):
     trace_id: str | None
     method: str | None
     since: datetime | timedelta | None
+    until: datetime | None
     slow: float | timedelta | None
     failed: bool
 
@@ -187,7 +193,12 @@ class RequestAdmin:
         self.counts = RequestCounts()
 
     async def list(
-        self, *, limit: int = 50, before: str | None = None, **filters: Unpack[RequestFilter]
+        self,
+        *,
+        limit: int = 50,
+        before: str | None = None,
+        seconds: float | timedelta | None = None,
+        **filters: Unpack[RequestFilter],
     ) -> RequestPage:
         """Requests, newest first.
 
@@ -197,6 +208,7 @@ class RequestAdmin:
         Args:
             limit: at most this many (1 to 1000).
             before: only older ones: ``next`` of the page before, or the id of a request.
+            seconds: begin no further look after this long; None: only the number of requests is limited.
             filters: see RequestFilter.
 
         Raises:
@@ -205,7 +217,9 @@ class RequestAdmin:
         if isinstance(limit, bool) or not isinstance(limit, int) or not 1 <= limit <= MOST:
             raise InvalidOption(f"limit={limit!r} must be a whole number from 1 to {MOST}")
         conditions = _conditions(filters)
-        since, place = conditions.pop("since"), _place(before)
+        since, place = conditions.pop("since"), min(_place(before), (conditions.pop("until"), 0))
+        over = inf if seconds is None else time.monotonic() + _seconds(seconds, "seconds")
+        length = FIRST_LOOK * limit
         found: list[LoggedRequest] = []
         looked = 0
         reached: Row | None = None
@@ -218,8 +232,9 @@ class RequestAdmin:
                 wanted = limit - len(found)
                 look = Look(
                     month=month, since=max(since, first), before_at=at, before_tie=tie,
-                    look=max(min(ROWS_PER_LOOK, ROWS_PER_CALL - looked), 1), limit=wanted, **conditions,
+                    look=max(min(length, ROWS_PER_LOOK, ROWS_PER_CALL - looked), 1), limit=wanted, **conditions,
                 )  # fmt: skip
+                length *= FIRST_LOOK
                 rows = await repository.list_requests(self._client.db, look)
                 found += [_logged(row) for row in rows if row["fits"]]
                 if not rows:
@@ -227,7 +242,7 @@ class RequestAdmin:
                 reached = rows[-1]
                 at, tie = _key(reached)
                 looked += rows[0]["looked"]
-                if len(found) >= limit or looked >= ROWS_PER_CALL:
+                if len(found) >= limit or looked >= ROWS_PER_CALL or time.monotonic() >= over:
                     return RequestPage(found, _id(at, tie), moment_of(reached["at"]))
                 if rows[0]["looked"] < look.look:
                     break
@@ -315,8 +330,12 @@ def _conditions(filters: RequestFilter) -> dict[str, Any]:
     low, high = _codes(filters.get("status"))
     method, key, session, slow = (filters.get(name) for name in ("method", "key", "session", "slow"))
     since = filters.get("since")
+    until = filters.get("until")
+    if until is not None and not isinstance(until, datetime):
+        raise InvalidOption(f"until={until!r} must be a datetime")
     conditions: dict[str, Any] = {
         "since": "0001-01-01 00:00:00.000000" if since is None else _ago(since).strftime(MOMENT),
+        "until": END_OF_TIME if until is None else _utc(until).strftime(MOMENT),
         "method": None if method is None else str(method).upper(),
         "path": filters.get("path"),
         "route": filters.get("route"),
@@ -428,7 +447,7 @@ def _place(id: str | None) -> tuple[str, int]:
         InvalidOption.
     """
     if id is None:
-        return "9999-12-31 00:00:00.000000", 0
+        return END_OF_TIME, 0
     moment, _, tie = str(id).partition("-")
     try:
         return datetime.strptime(moment, "%Y%m%dT%H%M%S.%f").strftime(MOMENT), int(tie, 16)
@@ -457,9 +476,9 @@ def _floor(since: Any) -> str:
     return moment.strftime("%Y-%m-%d 00:00:00" if old else "%Y-%m-%d %H:00:00")
 
 
-def _seconds(slow: Any) -> float:
-    if isinstance(slow, timedelta):
-        return slow.total_seconds()
-    if isinstance(slow, bool) or not isinstance(slow, int | float) or slow < 0:
-        raise InvalidOption(f"slow={slow!r} must be a number of seconds, or a timedelta")
-    return float(slow)
+def _seconds(value: Any, name: str = "slow") -> float:
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
+        raise InvalidOption(f"{name}={value!r} must be a number of seconds, or a timedelta")
+    return float(value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import statistics
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
@@ -30,12 +31,14 @@ class Answered:
         what: the question.
         status: of the last answer; 0: it has not ended in time.
         milliseconds: of each time.
+        cpu: the same, on the clock of this process's processors: what other programs do is not in it.
         most: what its p95 should stay below.
     """
 
     what: str
     status: int = 0
     milliseconds: list[float] = field(default_factory=list)
+    cpu: list[float] = field(default_factory=list)
     most: float = MOST_MS
 
     def percentile(self, share: float) -> float:
@@ -108,7 +111,7 @@ async def ask_find(jobs: Jobs, times: int) -> list[Answered]:
 async def _timed(what: str, times: int, ask: Callable[[], Awaitable[int]], most: float = MOST_MS) -> Answered:
     answered = Answered(what, most=most)
     for _ in range(times):
-        began = time.perf_counter()
+        began, busy = time.perf_counter(), time.process_time()
         try:
             async with asyncio.timeout(LONGEST_SECONDS):
                 answered.status = await ask()
@@ -116,6 +119,7 @@ async def _timed(what: str, times: int, ask: Callable[[], Awaitable[int]], most:
             answered.status = 0
             break
         answered.milliseconds.append((time.perf_counter() - began) * 1000)
+        answered.cpu.append((time.process_time() - busy) * 1000)
     return answered
 
 
@@ -125,4 +129,6 @@ def table(answers: list[Answered]) -> Iterator[str]:
     for one in answers:
         mark = "  NO END" if one.status == 0 else f"  ERROR {one.status}" if one.is_broken else ""
         mark = mark or ("  SLOW" if one.is_slow else "")
-        yield f"{one.what:<{width}} {one.status:>4} {one.percentile(0.5):>8.1f} {one.percentile(0.95):>8.1f} ms{mark}"
+        cpu = statistics.median(one.cpu) if one.cpu else 0.0
+        times = f"{one.percentile(0.5):>8.1f} {one.percentile(0.95):>8.1f} {cpu:>8.1f} ms"
+        yield f"{one.what:<{width}} {one.status:>4} {times}{mark}"

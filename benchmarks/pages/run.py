@@ -79,7 +79,7 @@ async def _run(database: Database, url: str, size: Size, times: int, drain: int,
             answers = await asked(jobs, times)
             bad = [one for one in answers if one.is_slow or one.is_broken]
             sound &= not bad
-            tell(f"\n{title} ({times} times each, p50 and p95)\n")
+            tell(f"\n{title} ({times} times each: p50, p95, and p50 of this process's own time)\n")
             for line in table(answers):
                 tell(line)
             tell(f"\n{len(answers) - len(bad)} of {len(answers)} within their limit")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dbjobs.admin.api import access as access_api
 from dbjobs.admin.api import audit as audit_api
 from dbjobs.admin.api import bulk as bulk_api
 from dbjobs.admin.api import commands as commands_api
@@ -16,6 +17,7 @@ from dbjobs.admin.api import schedules as schedules_api
 from dbjobs.admin.api import workers as workers_api
 from dbjobs.admin.operations import Operations
 from dbjobs.admin.page import Pages
+from dbjobs.admin.pages import access as access_page
 from dbjobs.admin.pages import audit as audit_page
 from dbjobs.admin.pages import bulk as bulk_page
 from dbjobs.admin.pages import commands as commands_page
@@ -42,6 +44,7 @@ PAGES: tuple[Pages, ...] = (
     requests_page.PAGES,
     bulk_page.PAGES,
     audit_page.PAGES,
+    access_page.PAGES,
 )
 API: tuple[Operations, ...] = (
     overview_api.OPERATIONS,
@@ -56,4 +59,5 @@ API: tuple[Operations, ...] = (
     requests_api.OPERATIONS,
     bulk_api.OPERATIONS,
     audit_api.OPERATIONS,
+    access_api.OPERATIONS,
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from dbjobs import clock
-from dbjobs.engine import tally
+from dbjobs.engine import causes, tally
 from dbjobs.engine.attempt_log import tell_lost
 from dbjobs.engine.waker import Waker
 from dbjobs.engine.watch import Watch
@@ -75,6 +75,7 @@ class Janitor:
                     )
         await repository.fold_stats(self._db)
         await tally.fold(self._db)
+        await causes.fold(self._db, self._retention_months)
         while await repository.drop_batches(self._db, BATCH_SECONDS):
             pass
         await repository.drop_audit(self._db, AUDIT_SECONDS)

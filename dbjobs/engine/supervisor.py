@@ -21,6 +21,7 @@ from dbjobs.commands import codec
 from dbjobs.commands.registry import Registry
 from dbjobs.context import JobContext
 from dbjobs.engine.attempt import Attempt
+from dbjobs.engine.causes import Causes
 from dbjobs.engine.crews import Kind, kind_of
 from dbjobs.engine.deadlines import Deadlines
 from dbjobs.engine.dependencies import Dependencies
@@ -130,7 +131,8 @@ class Engine:
             lambda: self._dispatcher.reconcile_soon(),
             self.dependencies.ended,
         )
-        self._tally = Tally(db, self._current_node)
+        self._causes = Causes(db, self._current_node)
+        self._tally = Tally(db, self._current_node, self._causes.count)
         self._finisher.count = self._tally.count
         self._deadlines = Deadlines(settings.unresponsive_seconds)
         self._queues = Queues(settings.queues)
@@ -248,6 +250,7 @@ class Engine:
                 loops.start_soon(every, "folding batches", 1.0, self._janitor.fold)
                 loops.start_soon(every, "vacuuming", 1.0, self._vacuum.look)
                 loops.start_soon(every, COUNTING, FLUSH_SECONDS, self._tally.flush)
+                loops.start_soon(every, "counting causes", FLUSH_SECONDS, self._causes.flush)
                 self._transients.attach(self._host())
                 dispatching = anyio.Event()
                 loops.start_soon(self._dispatch, dispatching)
@@ -327,6 +330,7 @@ class Engine:
         try:
             with anyio.move_on_after(LAST_COUNT_SECONDS):
                 await self._tally.flush()
+                await self._causes.flush()
         except DatabaseError as error:
             log.info("the last statistics of this node are lost: %s", error)
 

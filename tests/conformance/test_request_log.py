@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from dbjobs import Jobs
+from dbjobs import InvalidOption, Jobs
 from dbjobs.requestlog import RequestLog
 from dbjobs.store import repository
 from dbjobs.store.database import Database, make_database
@@ -182,6 +182,17 @@ async def test_pages_go_on_over_months_and_looks(jobs: Jobs, url: str, monkeypat
             one for one in await jobs.requests.stats("route", until=old) if one.requests == 2
         ]
         assert len(await jobs.requests.list(since=days[1], limit=100)) <= 20
+        until = await jobs.requests.list(until=days[1], limit=100)
+        assert len(until) == 10
+        # One look and no more: it says how far that was.
+        brief = await jobs.requests.list(method="PUT", limit=5, seconds=0)
+        assert len(brief) == 0
+        assert brief.next is not None
+        assert brief.back_to is not None
+        assert brief.back_to.replace(tzinfo=None) >= days[2]
+        for wrong in ({"until": "now"}, {"seconds": -1}):
+            with pytest.raises(InvalidOption):
+                await jobs.requests.list(**wrong)
 
 
 async def test_retention_drops_whole_months(jobs: Jobs, url: str) -> None:

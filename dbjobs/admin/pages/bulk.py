@@ -21,7 +21,8 @@ async def bulk(call: Call) -> Response:
     action = call.query("action", "cancel")
     if asked:
         try:
-            given = msgspec.convert({"action": action, "q": asked}, api.AskPreview)
+            seconds = api.LONGEST_PREVIEW_SECONDS if call.query("count") == "longer" else api.PREVIEW_SECONDS
+            given = msgspec.convert({"action": action, "q": asked, "seconds": seconds}, api.AskPreview)
             preview = await api.preview_bulk(call, given)
         except (InvalidOption, msgspec.ValidationError) as error:
             trouble = str(error)

@@ -79,6 +79,7 @@ logged = RequestLog(
     response_headers=True,
     request_body=True,
     response_body=True,
+    session_cookie="session",
     user=lambda scope: dict(scope["headers"]).get(b"x-user", b"").decode() or None,
 )
 

@@ -15,6 +15,7 @@ from dbjobs.store.repository.admin import (
     list_audit,
     put_setting,
 )
+from dbjobs.store.repository.causes import list_causes, take_causes, write_causes
 from dbjobs.store.repository.checks import (
     current_month,
     find_risks,
@@ -189,6 +190,7 @@ __all__ = [
     "insert_task",
     "keep_setting",
     "list_audit",
+    "list_causes",
     "list_family",
     "list_jobs",
     "list_late_ends",
@@ -230,10 +232,12 @@ __all__ = [
     "set_queue",
     "skip_lanes",
     "sum_stats",
+    "take_causes",
     "take_rollups",
     "take_worker",
     "update_progress",
     "update_task",
     "vacuum",
+    "write_causes",
     "write_rollups",
 ]
