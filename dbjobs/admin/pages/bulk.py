@@ -10,7 +10,7 @@ from dbjobs.admin.call import Call
 from dbjobs.admin.page import Pages
 from dbjobs.errors import InvalidOption
 
-PAGES = Pages("Bulk actions", "/bulk", key="b")
+PAGES = Pages("Bulk", "/bulk", key="b")
 
 
 @PAGES.page()
