@@ -14,8 +14,9 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
+from benchmarks.peers import Dialect
 from benchmarks.server import NoServer, fresh_database, running_server
 from dbjobs import JobContext, Jobs
 from dbjobs.moving.beginning import month_of
@@ -28,6 +29,7 @@ from tests.moving_data import fill
 
 CHAIN = ("sqlite", "postgres", "mysql")
 PAGE_BYTES = 4_000_000
+_SERVERS: dict[str, Dialect] = {"postgres": "postgres", "mysql": "mysql", "mariadb": "mariadb"}
 _ROWS = re.compile(r"copying (\S+)(?: (\d{6}))?: ([\d,]+) rows")
 
 
@@ -117,9 +119,9 @@ def _database(dialect: str) -> Iterator[str]:
         with tempfile.TemporaryDirectory(prefix="dbjobs-transfer-") as folder:
             yield f"sqlite:///{folder}/jobs.db"
         return
-    if dialect not in ("postgres", "mysql", "mariadb"):
-        raise NoServer(f"--chain: {dialect!r} is none of sqlite, postgres, mysql, mariadb")
-    with running_server(cast(Any, dialect), None) as server, fresh_database(server) as url:
+    if dialect not in _SERVERS:
+        raise NoServer(f"--chain: {dialect!r} is none of sqlite, {', '.join(_SERVERS)}")
+    with running_server(_SERVERS[dialect], None) as server, fresh_database(server) as url:
         yield url
 
 
@@ -164,15 +166,16 @@ async def _rows(db: Database, table: MovedTable) -> dict[Any, dict[str, Any]]:
         await asyncio.sleep(0.05)
     rows: dict[Any, dict[str, Any]] = {}
     for month in months:
-        named = None if month is None else month_of(month)
+        within = None if month is None else month_of(month)
         after = tuple(table.key.values())
-        while (page := await moving.read_page(db, table, named, after, PAGE_BYTES)).rows:
+        while (page := await moving.read_page(db, table, within, after, PAGE_BYTES)).rows:
             after = page.after
             for row in page.rows:
-                rows[moving.key_of(table, page.columns, row)] = {
-                    column: json_value(value) if column in moving.JSON else value
-                    for column, value in zip(page.columns, row, strict=True)
-                }
+                named = dict(zip(page.columns, row, strict=True))
+                key = tuple(named[column] for column in table.key if column in named) or len(rows)
+                for column in moving.JSON.intersection(named):
+                    named[column] = json_value(named[column])
+                rows[key] = named
     return rows
 
 

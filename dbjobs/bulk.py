@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
-import shlex
 import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
@@ -19,7 +17,6 @@ from dbjobs.errors import InvalidOption, UnknownJob
 from dbjobs.inspect import frozen
 from dbjobs.inspect import search as searching
 from dbjobs.inspect.conditions import JobSearch
-from dbjobs.inspect.terms import parse
 from dbjobs.models import Backoff, Job, JobRef, JobState, JobSummary
 from dbjobs.store import repository
 
@@ -31,7 +28,6 @@ PREVIEW_SECONDS = 2.0
 SAMPLES = 10
 MOST_RATE = 10_000.0
 _LONGEST_NAME = 200
-_FIELD = re.compile(r"^(state|queue|command|worker|tag|batch|user):")
 # A bulk action outlives many nodes and outages of the database.
 _RETRIES = 1_000
 
@@ -97,22 +93,6 @@ class BulkAction(msgspec.Struct, frozen=True, kw_only=True):
     started_at: datetime | None
     completed_at: datetime | None
     error: str | None
-
-
-def asked_for(text: str, at: datetime | None = None) -> JobSearch:
-    """The search that people write, such as ``state:failed queue:mail``.
-
-    Args:
-        at: from when "2h ago" is counted; now, if it is not given.
-
-    Raises:
-        InvalidOption: it says what is wrong.
-    """
-    try:
-        words = shlex.split(text)
-    except ValueError as error:
-        raise InvalidOption(f"the search {text!r}: {error}") from None
-    return parse(_FIELD.sub(_as_term, word) for word in words)
 
 
 class BulkActions:
@@ -299,10 +279,6 @@ def _search(action: str, conditions: tuple[frozen.FrozenCondition, ...], where: 
         words = "has not ended" if action == "cancel" else "has failed or was cancelled"
         raise InvalidOption(f"{where}: the search leaves no state of a job that {words}")
     return search
-
-
-def _as_term(match: re.Match[str]) -> str:
-    return {"batch": "batch_id", "user": "user_id"}.get(match[1], match[1]) + "="
 
 
 def _rate(rate: float | None, where: str) -> float | None:

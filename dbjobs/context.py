@@ -220,13 +220,18 @@ class JobContext:
 
     @property
     def reply_to(self) -> str | None:
-        """The job's reply_to."""
+        """The job's reply_to, as it was given."""
         return self._job.reply_to
 
     @property
     def parent_id(self) -> int | None:
         """The job that enqueued this one."""
         return self._job.parent_id
+
+    @property
+    def home(self) -> object:
+        """The Jobs object that runs it: a process may have several, whose jobs know nothing of each other."""
+        return getattr(self._services.enqueue, "__self__", None)
 
     @property
     def parent_of_children(self) -> int | None:

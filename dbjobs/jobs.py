@@ -77,7 +77,7 @@ from dbjobs.models import (
     QuickRetry,
     RecurringOptions,
 )
-from dbjobs.notifications import DeliveryOptions, Notifications
+from dbjobs.notifications import Notifications, NotifierCalls
 from dbjobs.queues import QueueAdmin
 from dbjobs.requests import RequestAdmin
 from dbjobs.runs import DEFAULT_MAX_TRANSIENT, RunsAdmin, TransientCalls
@@ -100,7 +100,7 @@ Reference = JobRef[Any] | int
 list_ = list  # `Jobs.list` hides the builtin in the annotations below it
 
 
-class Jobs(ApiCalls, TransientCalls):
+class Jobs(ApiCalls, TransientCalls, NotifierCalls):
     """Background jobs in one database.
 
     Args:
@@ -319,40 +319,6 @@ class Jobs(ApiCalls, TransientCalls):
             return function
 
         return register
-
-    @overload
-    def notifier(
-        self, *schemes: str, elsewhere: bool = False, **options: Unpack[DeliveryOptions]
-    ) -> Callable[[N], N]: ...
-    @overload
-    def notifier(self, *what: Any, elsewhere: bool = False, **options: Unpack[DeliveryOptions]) -> Any: ...
-    def notifier(self, *what: Any, elsewhere: bool = False, **options: Unpack[DeliveryOptions]) -> Any:
-        """Register who tells the ``reply_to`` of jobs how they ended, by the scheme of its text.
-
-        ::
-
-            jobs.notifier(HttpNotifier(secret="$WEBHOOK_SECRET"))   # reply_to="https://..."
-
-            @jobs.notifier("slack")                                 # reply_to="slack:#ops"
-            async def slack(job: Job, target: ReplyTo) -> None: ...
-
-        A job that is enqueued where its scheme is registered gets a delivery: a job of its own that waits for the end
-        of the other one, however that comes, and is then tried again until the notifier has not raised. In all other
-        processes a ``reply_to`` is text that is stored.
-
-        Args:
-            what: schemes, and behind them the notifier (without it this is a decorator); or a notifier that knows its
-                schemes. It is called with ``(job, target)``, plain ones in a thread, and may raise ``NotDelivered``.
-            elsewhere: only other processes can deliver these schemes; jobs that are enqueued here get their deliveries.
-            options: see DeliveryOptions.
-
-        Returns:
-            The notifier itself, unchanged; with schemes alone a decorator.
-
-        Raises:
-            InvalidOption: a scheme has one already, or is none; the notifier cannot be called so; the workers run.
-        """
-        return self._notifications.add(what, elsewhere, options)
 
     # --- dependencies ---------------------------------------------------------------------------
 
@@ -620,6 +586,11 @@ class Jobs(ApiCalls, TransientCalls):
         template, _ = self._row(known, None, options, checked=False)
         return [self._with_request(known, template, request) for request in requests]
 
+    def _is_home_of(self, context: JobContext) -> bool:
+        """False for a job of another database, or of another schema: what it enqueues here is not its child."""
+        home = context.home
+        return not isinstance(home, Jobs) or home is self or (home.url, home.schema) == (self.url, self.schema)
+
     def _row(
         self, wanted: Any, request: Any, options: Mapping[str, Any], *, checked: bool = True, where: str | None = None
     ) -> tuple[NewJob, tuple[Parent, ...]]:
@@ -627,7 +598,7 @@ class Jobs(ApiCalls, TransientCalls):
         job = command.template
         parents: tuple[Parent, ...] = ()
         parent = current_job.get()
-        if parent is not None:
+        if parent is not None and self._is_home_of(parent):
             options = _inherited(parent, job, options)
         if options:
             where = where or f"enqueue of {command.name!r}"

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from datetime import timedelta
 from functools import partial
-from typing import Any, Protocol, TypedDict, runtime_checkable
+from typing import Any, Literal, Protocol, TypedDict, TypeVar, Unpack, overload, runtime_checkable
 
 import anyio
 import anyio.to_thread
@@ -27,6 +27,8 @@ from dbjobs.store.transactions.delivering import (
     DELIVERY_QUEUE,
     DELIVERY_RETRY_LIMIT,
     DELIVERY_TIMEOUT_SECONDS,
+    FIRED_AGAIN_SECONDS,
+    TELLS_OF,
     delivery_ref,
 )
 
@@ -55,6 +57,7 @@ class ReplyTo(msgspec.Struct, frozen=True, kw_only=True):
 
 # Plain ones are called in a thread.
 Notify = Callable[[Job[Any], ReplyTo], Any]
+F = TypeVar("F", bound=Notify)
 
 
 @runtime_checkable
@@ -65,6 +68,9 @@ class Notifier(Protocol):
     def schemes(self) -> Sequence[str]: ...
 
     def __call__(self, job: Job[Any], target: ReplyTo, /) -> Coroutine[Any, Any, Any]: ...
+
+
+N = TypeVar("N", bound=Notifier)
 
 
 class DeliveryOptions(TypedDict, total=False):
@@ -196,6 +202,48 @@ class Notifications:
         return replace(self._row(scheme), reply_to=text)
 
 
+class NotifierCalls:
+    """The part of ``Jobs`` that registers notifiers."""
+
+    _notifications: Notifications
+
+    @overload
+    def notifier(self, notifier: N, /, **options: Unpack[DeliveryOptions]) -> N: ...
+    @overload
+    def notifier(self, scheme: str, notify: F, /, **options: Unpack[DeliveryOptions]) -> F: ...
+    @overload
+    def notifier(self, *schemes: str, elsewhere: Literal[True], **options: Unpack[DeliveryOptions]) -> None: ...
+    @overload
+    def notifier(self, *schemes: str, **options: Unpack[DeliveryOptions]) -> Callable[[F], F]: ...
+    def notifier(self, *what: Any, elsewhere: bool = False, **options: Unpack[DeliveryOptions]) -> Any:
+        """Register who tells the ``reply_to`` of jobs how they ended, by the scheme of its text.
+
+        ::
+
+            jobs.notifier(HttpNotifier(secret="$WEBHOOK_SECRET"))   # reply_to="https://..."
+
+            @jobs.notifier("slack")                                 # reply_to="slack:#ops"
+            async def slack(job: Job, target: ReplyTo) -> None: ...
+
+        A job that is enqueued where its scheme is registered gets a delivery: a job of its own that waits for the end
+        of the other one, however that comes, and is then tried again until the notifier has not raised. In all other
+        processes a ``reply_to`` is text that is stored.
+
+        Args:
+            what: schemes, and behind them the notifier (without it this is a decorator); or a notifier that knows its
+                schemes. It is called with ``(job, target)``, plain ones in a thread, and may raise ``NotDelivered``.
+            elsewhere: only other processes can deliver these schemes; jobs that are enqueued here get their deliveries.
+            options: see DeliveryOptions.
+
+        Returns:
+            The notifier itself, unchanged; with schemes alone a decorator.
+
+        Raises:
+            InvalidOption: a scheme has one already, or is none; the notifier cannot be called so; the workers run.
+        """
+        return self._notifications.add(what, elsewhere, options)
+
+
 class Delivery:
     """The handler of deliveries of one scheme: tells the target of the job how that has ended.
 
@@ -215,6 +263,8 @@ class Delivery:
     async def __call__(self, job: JobContext) -> Any:
         """Deliver; the response is what the notifier returns, or why nothing was sent."""
         text = job.reply_to
+        if (ref_id := job.meta.get(TELLS_OF)) is not None:
+            return await self._make(job, ref_id)
         ended = next(iter(await job.parents()), None)
         if text is None or ended is None:
             raise Cancel("the job that this is to tell of is gone")
@@ -222,9 +272,8 @@ class Delivery:
             # It was requeued. The delivery that came with the requeue waits for the next end; the first one is over.
             if job.ref_id == delivery_ref(ended.id):
                 return "requeued: its next end is told by another delivery"
-            await self._client().wait_again(ended.id, replace(self._row(), reply_to=text))
-            return "waits for its next end"
-        target = ReplyTo(text=text, scheme=self._scheme, id=f"job-{ended.id}-{ended.attempt}", attempt=job.attempt)
+            return f"delivery {await self._enqueue(job, ended.id, None)} waits for its next end"
+        target = ReplyTo(text=text, scheme=self._scheme, id=_id_of(ended), attempt=job.attempt)
         try:
             return await self._tell(ended, target)
         except (Cancel, RetryAfter, NotDelivered):
@@ -235,11 +284,29 @@ class Delivery:
             told = str(error).replace(text, str(mask_reply_to(text)))
             raise NotDelivered(f"{type(error).__name__}: {told}") from None
 
+    async def _make(self, job: JobContext, ref_id: str) -> str:
+        """Make the delivery of a scheduled task's job, whichever node has fired it."""
+        id = await self._client().find_ref(ref_id)
+        if id is None:
+            if job.last_try:
+                raise Cancel(f"there is no job with ref_id {ref_id!r}")
+            raise RetryAfter(FIRED_AGAIN_SECONDS, f"there is no job with ref_id {ref_id!r} yet")
+        return f"delivery {await self._enqueue(job, id, delivery_ref(id))} waits for its end"
+
+    async def _enqueue(self, job: JobContext, id: int, ref_id: str | None) -> int:
+        row = replace(self._row(), reply_to=job.reply_to, parent_id=id, ref_id=ref_id, depends_on="[]")
+        return (await self._client().enqueue(row, (id,), connection=None, refuse_existing=False)).id
+
     async def _tell(self, ended: Job[Any], target: ReplyTo) -> Any:
         if self._is_async:
             return await self._notify(ended, target)
         told = await anyio.to_thread.run_sync(self._notify, ended, target, abandon_on_cancel=True)
         return await told if inspect.isawaitable(told) else told
+
+
+def _id_of(ended: Job[Any]) -> str:
+    """The id of one end of one job. With the time of its enqueue, so that jobs of two databases differ."""
+    return f"job-{ended.id}-{ended.attempt}-{int(ended.created_at.timestamp() * 1000)}"
 
 
 def _has_point(job: Any, error: BaseException) -> bool:

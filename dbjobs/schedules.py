@@ -279,10 +279,8 @@ class Schedules:
         job: NewJob = template
         if body is not None:
             job = msgspec.structs.replace(template, request=type(task.request).__name__, request_body=body)
-        if job.reply_to is not None and self._client.delivery_of(job) is not None:
-            raise InvalidOption(
-                f"{where}: of a scheduled task's jobs no reply_to is told; let its handler enqueue a job that has one"
-            )
+        if job.reply_to is not None:
+            rules = msgspec.structs.replace(rules, delivery=self._client.delivery_of(job))
         return scheduling.make_task(task.name, task.schedule, rules, job, declared=declared)
 
 

@@ -23,7 +23,7 @@ async def receive(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
     head = (await reader.readuntil(b"\r\n\r\n")).decode()
     headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in head.splitlines())}
     body = json.loads(await reader.readexactly(int(headers["content-length"])))
-    print(head.splitlines()[0], headers["authorization"], headers["webhook-id"], headers["webhook-signature"][:3])
+    print(head.splitlines()[0], headers["authorization"], headers["webhook-id"][:7], headers["webhook-signature"][:3])
     print(body["type"], body["data"]["response"])
     writer.write(b"HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n")
     await writer.drain()

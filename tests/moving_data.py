@@ -1,4 +1,4 @@
-"""Jobs of every kind in an SQLite file, to transfer: live, waiting, in lanes, in a batch, ended, logged, scheduled."""
+"""Jobs of every kind in an SQLite file, for transfers: live, waiting, in lanes, a batch, ended, logged, scheduled."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ UPDATE dbjobs_background_job
 SET state = 'started', node_id = 77, attempt = 1, started_at = created_at, progress = 0.5, status = 'half'
 WHERE ref_id = 'left behind';
 INSERT INTO dbjobs_job_worker (worker, node_id) VALUES ('held lane', 77);
+INSERT INTO dbjobs_setting (name, value) VALUES ('a key', 'secret');
+INSERT INTO dbjobs_audit (actor, action, target, outcome, details) VALUES ('ann', 'cancel', 'job 1', 'done', '{}');
 INSERT INTO dbjobs_ended_parent (parent_id, state) VALUES (1, 'completed');
 """
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
@@ -65,8 +66,8 @@ class Receiver:
 
 
 @asynccontextmanager
-async def receiving() -> AsyncIterator[Receiver]:
-    """A receiver that listens while the block runs."""
+async def receiving(*, context: ssl.SSLContext | None = None) -> AsyncIterator[Receiver]:
+    """A receiver that listens while the block runs, for https with a context."""
     receiver = Receiver()
     tasks: set[asyncio.Task[Any]] = set()
 
@@ -81,7 +82,7 @@ async def receiving() -> AsyncIterator[Receiver]:
         finally:
             tasks.discard(task)
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context)
     receiver.port = server.sockets[0].getsockname()[1]
     try:
         yield receiver

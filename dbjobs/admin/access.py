@@ -1,32 +1,92 @@
-"""Who comes in."""
+"""Who comes in.
+
+The ways in, in this order: a token in the header, a session that the login form began, ``authorize``, a read-only link,
+and, where none of them is set up, being on this machine.
+"""
 
 from __future__ import annotations
 
 import hmac
 import inspect
 import ipaddress
-from collections.abc import Mapping
+import logging
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
+from dbjobs.admin.sessions import Sessions
 from dbjobs.admin.settings import AdminSettings
-from dbjobs.admin.visitor import TRUSTED, Answer, Verb, Visitor
+from dbjobs.admin.visitor import ALL_VERBS, TRUSTED, Answer, Verb, Visitor
+from dbjobs.errors import DbjobsError
+from dbjobs.store.repository.rows import Fetcher
 
-# Headers by which a proxy says that the peer is not who asks.
-FORWARDING = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip", "via")
+# Headers by which a proxy says that the peer is not who asks; so does each that begins with x-forwarded-.
+FORWARDING = (
+    "cf-connecting-ip",
+    "client-ip",
+    "forwarded",
+    "true-client-ip",
+    "via",
+    "x-client-ip",
+    "x-cluster-client-ip",
+    "x-envoy-external-address",
+    "x-original-forwarded-for",
+    "x-original-host",
+    "x-original-url",
+    "x-proxyuser-ip",
+    "x-real-ip",
+    "x-rewrite-url",
+)
+_HOST = re.compile(r"(?P<host>\[[0-9a-f:.]+\]|[^\s\[\]:/?#@\\]+)(:[0-9]{1,5})?", re.IGNORECASE)
+log = logging.getLogger("dbjobs.admin")
 
 
-async def visitor_of(request: Request, settings: AdminSettings) -> Visitor | None:
-    """Who asks; None: nobody who may come in."""
-    token = _bearer(request)
-    if token is not None and settings.tokens:
-        return with_token(token, settings.tokens)
-    if settings.authorize is not None:
+class AuthorizeFailed(DbjobsError):
+    """The application's ``authorize`` has raised, or answered with something that is no answer."""
+
+
+async def visitor_of(
+    request: Request, settings: AdminSettings, sessions: Sessions, db: Callable[[], Fetcher], path: str
+) -> Visitor | None:
+    """Who asks; None: nobody who may come in.
+
+    Args:
+        db: the open database, whose key seals the cookies.
+        path: below our own root.
+
+    Raises:
+        AuthorizeFailed: ``authorize`` cannot say. NotRunning: the jobs are not open.
+    """
+    token = bearer_of(request)
+    found: Visitor | None = None
+    if settings.tokens:
+        found = with_token(token, settings.tokens) if token is not None else await sessions.visitor(db(), request)
+    if found is None and settings.authorize is not None:
+        found = await _authorized(request, settings)
+        if found is not None and token is not None:
+            # No browser adds this header by itself, whatever site's page it shows: it came from a program.
+            found = replace(found, bearer=True)
+    if found is None and settings.authorize is None and not settings.tokens and is_local(request):
+        found = Visitor("local", TRUSTED | ({"explore"} if settings.explore else frozenset()))
+    return await sessions.by_link(db(), request, path) if found is None and request.cookies else found
+
+
+async def _authorized(request: Request, settings: AdminSettings) -> Visitor | None:
+    assert settings.authorize is not None
+    try:
         answer = settings.authorize(request)
         return _visitor(request, await answer if inspect.isawaitable(answer) else answer)
-    if not settings.tokens and is_local(request):
-        return Visitor("local", TRUSTED | ({"explore"} if settings.explore else frozenset()))
-    return None
+    except HTTPException as error:
+        if error.status_code in (401, 403):
+            return None
+        log.exception("authorize has failed")
+        raise AuthorizeFailed("nobody can be let in: authorize has failed (the application's log says why)") from error
+    except Exception as error:
+        log.exception("authorize has failed")
+        raise AuthorizeFailed("nobody can be let in: authorize has failed (the application's log says why)") from error
 
 
 def with_token(token: str, tokens: Mapping[str, frozenset[Verb]]) -> Visitor | None:
@@ -39,27 +99,29 @@ def with_token(token: str, tokens: Mapping[str, frozenset[Verb]]) -> Visitor | N
 
 
 def is_local(request: Request) -> bool:
-    """A peer on this machine that called the page by a name of this machine, with no proxy in between."""
+    """A peer on this machine that called the page by a name of this machine, with no proxy in between.
+
+    A proxy on this machine that adds no header cannot be told from a browser, but most speak HTTP/1.0 then (nginx,
+    unless it is told otherwise), which no browser does.
+    """
     if request.client is None or not is_loopback(request.client.host):
         return False
-    if any(name in request.headers for name in FORWARDING):
+    if any(name in FORWARDING or name.startswith("x-forwarded") for name in request.headers):
+        return False
+    if request.scope.get("http_version") in ("1.0", "0.9"):
         return False
     return is_loopback(host_of(request))
 
 
 def host_of(request: Request) -> str:
-    """The name that the page was called by, without a port; empty if the Host header is none or several."""
+    """The name that the page was called by, without a port; empty if the Host header is none, several or malformed."""
     hosts = request.headers.getlist("host")
-    if len(hosts) != 1:
-        return ""
-    host = hosts[0].lower()
-    if host.startswith("["):
-        return host[1:].partition("]")[0]
-    return host.rpartition(":")[0] if ":" in host else host
+    found = _HOST.fullmatch(hosts[0]) if len(hosts) == 1 else None
+    return found["host"].strip("[]").lower() if found else ""
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a name or an address is this machine's own, reached by no other."""
+    """Whether a name or an address means this machine."""
     if host == "localhost":
         return True
     try:
@@ -68,15 +130,28 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def _bearer(request: Request) -> str | None:
+def bearer_of(request: Request) -> str | None:
+    """The token of an ``Authorization: Bearer`` header."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     return token.strip() if scheme.lower() == "bearer" and token.strip() else None
 
 
 def _visitor(request: Request, answer: Answer) -> Visitor | None:
+    """The visitor that an answer of ``authorize`` stands for.
+
+    Raises:
+        TypeError: it is no answer: a text, a user, an unknown verb. Nobody comes in by a mistake.
+    """
     if answer is None or answer is False:
         return None
     if isinstance(answer, Visitor):
         return answer
     name = getattr(request.scope.get("user"), "display_name", "") or "visitor"
-    return Visitor(str(name), TRUSTED if answer is True else frozenset(answer))
+    if answer is True:
+        return Visitor(str(name), TRUSTED)
+    if isinstance(answer, str | bytes | Mapping):
+        raise TypeError(f"authorize has returned {answer!r}: it must be a Visitor, verbs, True, False or None")
+    verbs = frozenset(answer)
+    if not verbs <= ALL_VERBS:
+        raise TypeError(f"authorize has returned {sorted(map(str, verbs))}: verbs are {', '.join(sorted(ALL_VERBS))}")
+    return Visitor(str(name), verbs) if verbs else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import mimetypes
 from collections.abc import Awaitable, Callable
 from importlib.resources import files
@@ -9,29 +10,34 @@ from typing import Any
 
 import msgspec
 from starlette.applications import Starlette
-from starlette.datastructures import FormData
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from dbjobs.admin import failures, forgery
-from dbjobs.admin.access import host_of, visitor_of
-from dbjobs.admin.call import Call, NotFound, Refused
+from dbjobs import __version__
+from dbjobs.admin import failures, forgery, openapi
+from dbjobs.admin.call import Call, NotFound, shown
 from dbjobs.admin.contents import API, PAGES
+from dbjobs.admin.door import Door
 from dbjobs.admin.headers import Headers
+from dbjobs.admin.inputs import body_of, bounded, check_query, fields_of, form_of, inner, query_of
 from dbjobs.admin.live import Live
 from dbjobs.admin.operations import Operation
 from dbjobs.admin.page import Show
+from dbjobs.admin.paths import base_of, path_of
+from dbjobs.admin.place import Place
 from dbjobs.admin.settings import AdminOptions, AdminSettings, make_settings
 from dbjobs.admin.shell import Shell, say, static_version
 from dbjobs.admin.tokens import Keeper
-from dbjobs.admin.visitor import Visitor
 from dbjobs.errors import DbjobsError
 from dbjobs.jobs import Jobs
 from dbjobs.store import repository
 
-# A form (read by python-multipart) or a JSON body of the page.
-MOST_BYTES = 2_000_000
+# Each round trip to the database has a limit of its own (command_timeout, 60 s); a page has this one for all of them.
+PAGE_SECONDS = 20.0
+# Bytes of a row of the audit.
+MOST_DETAILS = 20_000
 Serve = Callable[[Call], Awaitable[Response]]
 
 
@@ -57,11 +63,16 @@ class Admin:
         self.keeper = Keeper()
         self.live = Live(jobs)
         self.shell = Shell(PAGES, self.keeper)
+        self.door = Door(jobs, settings, self.keeper, self.shell)
         self.operations = [operation for module in API for operation in module.all]
         actions = {operation.name: operation for operation in self.operations if operation.method == "POST"}
         routes = [
             Route("/static/{name}", self._static),
+            Route("/login", self.door.login, methods=["POST"]),
+            Route("/logout", self._served(self.door.leave), methods=["POST"]),
             Route("/live", self._served(self._listening), methods=["GET"]),
+            Route("/api", self._served(self._api_in_words)),
+            Route("/api/openapi.json", self._served(self._document)),
             *(self._api_route(operation) for operation in self.operations),
             *(
                 Route(f"/act/{name}", self._served(self._acting(operation)), methods=["POST"])
@@ -70,6 +81,7 @@ class Admin:
             *(Route(path, self._served(self._showing(show, verb))) for page in PAGES for path, verb, show in page.all),
         ]
         self.application = Starlette(routes=routes, exception_handlers={404: self._nowhere, 405: self._nowhere})
+        self.application.add_middleware(Place)
         self.application.add_middleware(Headers)
 
     # --- who asks -------------------------------------------------------------------------------
@@ -78,29 +90,35 @@ class Admin:
         """An endpoint that lets a visitor in first, and answers every error of ours with what it is."""
 
         async def endpoint(request: Request) -> Response:
+            request = bounded(request)
             call: Call | None = None
             try:
-                visitor = await self._let_in(request)
-                call = Call(self.jobs, visitor, self.settings, request, self.shell)
-                return await serve(call)
-            except (DbjobsError, msgspec.ValidationError, msgspec.DecodeError) as error:
+                async with asyncio.timeout(PAGE_SECONDS):
+                    opened = await self.door.open_link(request)
+                    if opened is not None:
+                        return opened
+                    visitor = await self.door.let_in(request)
+                    call = Call(self.jobs, visitor, self.settings, request, self.shell)
+                    return await serve(call)
+            except TimeoutError:
+                late = failures.TookTooLong(f"the database has not answered within {PAGE_SECONDS:.0f} s")
+                return await failures.answer(self.shell, call, request, late)
+            except failures.Unknown as error:
+                if self.settings.tokens and request.method == "GET" and not path_of(request).startswith("/api"):
+                    return await self.door.login_form(request, 401, "Give a token that you were told.")
                 return await failures.answer(self.shell, call, request, error)
+            except (DbjobsError, msgspec.MsgspecError) as error:
+                return await failures.answer(self.shell, call, request, error)
+            except HTTPException as error:  # a form that cannot be read
+                wrong = msgspec.ValidationError(str(error.detail))
+                return await failures.answer(self.shell, call, request, wrong, error.status_code)
 
         return endpoint
-
-    async def _let_in(self, request: Request) -> Visitor:
-        hosts = self.settings.allowed_hosts
-        if hosts and host_of(request) not in hosts:
-            raise Refused(f"the page is not called {host_of(request)!r} (allowed_hosts)")
-        visitor = await visitor_of(request, self.settings)
-        if visitor is None:
-            raise failures.Unknown("nobody knows you here")
-        return visitor
 
     async def _listening(self, call: Call) -> Response:
         async def still() -> bool:
             try:
-                visitor = await self._let_in(call.request)
+                visitor = await self.door.let_in(call.request)
             except DbjobsError:
                 return False
             return visitor.may("view")
@@ -112,6 +130,7 @@ class Admin:
     def _showing(self, show: Show, verb: Any) -> Serve:
         async def serve(call: Call) -> Response:
             call.need(verb)
+            check_query(call.request)
             return await show(call)
 
         return serve
@@ -121,14 +140,11 @@ class Admin:
 
         async def serve(call: Call) -> Response:
             if operation.method == "GET":
-                return self._answer(await self.perform(call, operation, _query_of(call.request, operation)))
-            given = await _body_of(call.request)
+                return self._answer(await self.perform(call, operation, query_of(call.request, operation)))
+            body = await body_of(call.request)
             forgery.check_origin(call.request, self.settings)
             sent = call.request.headers.get(forgery.HEADER, "")
             await forgery.check_token(self.keeper, call.db, call.request, call.visitor, sent)
-            body = msgspec.json.decode(given or b"{}")
-            if not isinstance(body, dict):
-                raise msgspec.ValidationError("the body must be a JSON object")
             return self._answer(await self.perform(call, operation, {**body, **call.request.path_params}))
 
         return Route(path, self._served(serve), methods=[operation.method])
@@ -142,15 +158,18 @@ class Admin:
             await forgery.check_token(
                 self.keeper, call.db, call.request, call.visitor, str(form.get(forgery.FIELD, ""))
             )
-            back = _back(str(form.get("next", "")))
+            back = inner(str(form.get("next", "")), "../")
             response = RedirectResponse(back, status_code=303)
             try:
-                done = await self.perform(call, operation, _form_of(form, operation))
+                done = await self.perform(call, operation, form_of(form, operation))
             except (DbjobsError, msgspec.ValidationError) as error:
                 say(response, str(error), failed=True)
                 return response
             if isinstance(done, Response):
                 return done
+            template = getattr(done, "template", None)
+            if template is not None:  # an answer to be read, not a message in passing
+                return await call.render(template, title=operation.summary, answer=done, base=base_of(call.request))
             say(response, getattr(done, "message", "done"))
             return response
 
@@ -162,7 +181,7 @@ class Admin:
         Raises:
             Refused: the visitor may not. ValidationError: the input does not fit. What the operation raises.
         """
-        details: dict[str, Any] = {name: value for name, value in given.items() if name in _fields(operation)}
+        details = {name: shown(call, name, value) for name, value in given.items() if name in fields_of(operation)}
         outcome = "refused"
         try:
             call.need(operation.verb)
@@ -183,8 +202,16 @@ class Admin:
                     action=operation.name,
                     target=call.target[:1000],
                     outcome=outcome,
-                    details=details,
+                    details=_short(details),
                 )
+
+    async def _api_in_words(self, call: Call) -> Response:
+        call.need("view")
+        return await call.render("api.html", title="API", groups=openapi.in_words(self.operations))
+
+    async def _document(self, call: Call) -> Response:
+        call.need("view")
+        return self._answer(openapi.document(self.operations, title=self.settings.title, version=__version__))
 
     def _answer(self, answer: Any) -> Response:
         if isinstance(answer, Response):
@@ -217,55 +244,8 @@ class Admin:
         return await failures.answer(self.shell, None, request, kind, status)
 
 
-def _fields(operation: Operation) -> tuple[str, ...]:
-    return tuple(operation.takes.__struct_fields__)
-
-
-def _several(operation: Operation) -> frozenset[str]:
-    """Fields that may be given more than once."""
-    return frozenset(
-        field.name
-        for field in msgspec.structs.fields(operation.takes)
-        if "tuple" in str(field.type) or "list" in str(field.type)
-    )
-
-
-def _query_of(request: Request, operation: Operation) -> dict[str, Any]:
-    several = _several(operation)
-    given: dict[str, Any] = dict(request.path_params)
-    for name in request.query_params:
-        given[name] = request.query_params.getlist(name) if name in several else request.query_params[name]
-    return given
-
-
-def _form_of(form: FormData, operation: Operation) -> dict[str, Any]:
-    """An empty field of a form is one that was not filled in."""
-    several = _several(operation)
-    return {
-        name: [value for value in form.getlist(name) if value != ""] if name in several else form[name]
-        for name in form
-        if name in _fields(operation) and (name in several or form[name] != "")
-    }
-
-
-async def _body_of(request: Request) -> bytes:
-    """The body.
-
-    Raises:
-        ValidationError: it is no JSON by its type, or too large.
-    """
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind not in ("application/json", ""):
-        raise msgspec.ValidationError(f"the body must be application/json, not {kind}")
-    body = bytearray()
-    async for part in request.stream():
-        body += part
-        if len(body) > MOST_BYTES:
-            raise msgspec.ValidationError(f"the body is larger than {MOST_BYTES} bytes")
-    return bytes(body)
-
-
-def _back(target: str) -> str:
-    """Where a form goes back to: a place of ours, relative to ``act/``; the overview if it says none or another's."""
-    inner = target.startswith("../") and "\\" not in target and "//" not in target.partition("?")[0]
-    return target if inner and target.isprintable() and target.isascii() else "../"
+def _short(details: dict[str, Any]) -> dict[str, Any]:
+    """For the audit: what was asked for in a row that does not grow with it."""
+    if len(msgspec.json.encode(details, enc_hook=str)) <= MOST_DETAILS:
+        return details
+    return {name: f"{value!s:.500}" for name, value in details.items()}

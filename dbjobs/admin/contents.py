@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dbjobs.admin.api import access as access_api
 from dbjobs.admin.api import audit as audit_api
 from dbjobs.admin.api import bulk as bulk_api
 from dbjobs.admin.api import commands as commands_api
+from dbjobs.admin.api import explore as explore_api
 from dbjobs.admin.api import failures as failures_api
 from dbjobs.admin.api import jobs as jobs_api
 from dbjobs.admin.api import nodes as nodes_api
@@ -15,9 +17,11 @@ from dbjobs.admin.api import schedules as schedules_api
 from dbjobs.admin.api import workers as workers_api
 from dbjobs.admin.operations import Operations
 from dbjobs.admin.page import Pages
+from dbjobs.admin.pages import access as access_page
 from dbjobs.admin.pages import audit as audit_page
 from dbjobs.admin.pages import bulk as bulk_page
 from dbjobs.admin.pages import commands as commands_page
+from dbjobs.admin.pages import explore as explore_page
 from dbjobs.admin.pages import failures as failures_page
 from dbjobs.admin.pages import jobs as jobs_page
 from dbjobs.admin.pages import nodes as nodes_page
@@ -36,9 +40,11 @@ PAGES: tuple[Pages, ...] = (
     workers_page.PAGES,
     nodes_page.PAGES,
     commands_page.PAGES,
+    explore_page.PAGES,
     requests_page.PAGES,
     bulk_page.PAGES,
     audit_page.PAGES,
+    access_page.PAGES,
 )
 API: tuple[Operations, ...] = (
     overview_api.OPERATIONS,
@@ -49,7 +55,9 @@ API: tuple[Operations, ...] = (
     workers_api.OPERATIONS,
     nodes_api.OPERATIONS,
     commands_api.OPERATIONS,
+    explore_api.OPERATIONS,
     requests_api.OPERATIONS,
     bulk_api.OPERATIONS,
     audit_api.OPERATIONS,
+    access_api.OPERATIONS,
 )

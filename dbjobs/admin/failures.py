@@ -6,9 +6,13 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from dbjobs.admin.access import AuthorizeFailed
 from dbjobs.admin.call import Call, NotFound, Refused
+from dbjobs.admin.inputs import TooLarge
 from dbjobs.admin.live import NoRoom
-from dbjobs.admin.shell import Shell, path_of
+from dbjobs.admin.paths import path_of
+from dbjobs.admin.sessions import TooMany
+from dbjobs.admin.shell import Shell
 from dbjobs.errors import DatabaseError, DbjobsError, NotRunning, UnknownJob, UnknownTask
 
 
@@ -28,6 +32,10 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
     message: str
 
 
+class TookTooLong(DbjobsError):
+    """The database has not answered in the time that a page has."""
+
+
 HELP = (
     "This page is closed until somebody opens it: it lets in only a browser on the same machine. "
     "Give jobs.admin(authorize=...) or jobs.admin(tokens=...) to open it."
@@ -36,6 +44,10 @@ _KINDS: tuple[tuple[type[Exception], int, str, str], ...] = (
     (Unknown, 401, "unknown_visitor", "Closed"),
     (Refused, 403, "refused", "Not allowed"),
     (NotFound, 404, "not_found", "Not found"),
+    (TooLarge, 413, "too_large", "Too large"),
+    (TooMany, 429, "too_many", "Wait a minute"),
+    (AuthorizeFailed, 503, "authorize_failed", "Closed"),
+    (TookTooLong, 503, "took_too_long", "That takes too long"),
     (UnknownJob, 404, "unknown_job", "No such job"),
     (UnknownTask, 404, "unknown_task", "No such task"),
     (NoRoom, 503, "no_room", "Too many pages listen"),
@@ -53,8 +65,8 @@ async def answer(
     found, code, title = next(row[1:] for row in _KINDS if isinstance(error, row[0]))
     message = HELP if isinstance(error, Unknown) else str(error)
     status = found if status is None else status
-    headers = {"www-authenticate": "Bearer"} if status == 401 else None
+    headers = {"www-authenticate": "Bearer"} if status == 401 else {"retry-after": "60"} if status == 429 else None
     if path_of(request).startswith("/api"):
         body = msgspec.json.encode(Problem(error=code, message=message))
         return Response(body, status_code=status, media_type="application/json", headers=headers)
-    return await shell.failure(call, request, status, title, message)
+    return await shell.failure(call, request, status, title, message, headers)

@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from dbjobs.admin.call import Refused
+from dbjobs.admin.sessions import is_https
 from dbjobs.admin.settings import AdminSettings
 from dbjobs.admin.tokens import Keeper
 from dbjobs.admin.visitor import Visitor
@@ -44,7 +45,9 @@ async def token(keeper: Keeper, db: Fetcher, request: Request, visitor: Visitor,
     browser = request.cookies.get(COOKIE, "")
     if not browser:
         browser = secrets.token_urlsafe(16)
-        response.set_cookie(COOKIE, browser, path="/", httponly=True, samesite="strict")
+        # Lax: a strict one is not sent with a link from another site, so each would name the browser anew, and the
+        # tokens of its other tabs would fit no more. No change is made by such a link.
+        response.set_cookie(COOKIE, browser, path="/", httponly=True, samesite="lax", secure=is_https(request))
     return await keeper.sign(db, "change", f"{browser}\x00{visitor.name}")
 
 

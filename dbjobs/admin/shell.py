@@ -20,22 +20,13 @@ from starlette.responses import HTMLResponse, Response
 from dbjobs.admin import charts, forgery, panel, wording
 from dbjobs.admin.call import Call
 from dbjobs.admin.page import Pages
+from dbjobs.admin.paths import path_of, root_of
 from dbjobs.admin.tokens import Keeper
+from dbjobs.inspect.language import quoted
 
 SAID = "dbjobs_said"
 # Sent by a page that asks for itself again.
 LIVE = "x-dbjobs-live"
-
-
-def path_of(request: Request) -> str:
-    """The path below our own root, whether or not whoever mounted us has left it in."""
-    path, root = str(request.scope["path"]), str(request.scope.get("root_path", "")).rstrip("/")
-    return path[len(root) :] if root and path.startswith(root + "/") else path
-
-
-def root_of(request: Request) -> str:
-    """The way from this page to our root, relative."""
-    return "../" * (path_of(request).count("/") - 1) or "./"
 
 
 @cache
@@ -47,6 +38,11 @@ def static_version(name: str) -> str:
 def pretty(value: Any) -> str:
     """JSON for people."""
     return json.dumps(msgspec.to_builtins(value, enc_hook=str), indent=2, ensure_ascii=False)
+
+
+def compact(value: Any) -> str:
+    """JSON as it is stored."""
+    return json.dumps(msgspec.to_builtins(value, enc_hook=str), separators=(",", ":"), ensure_ascii=False)
 
 
 class Shell:
@@ -74,8 +70,9 @@ class Shell:
             when=wording.when,
             percent=wording.percent,
             bytes=wording.size,
+            quoted=wording.quoted,
         )
-        self.templates.globals.update(charts=charts, pretty=pretty)
+        self.templates.globals.update(charts=charts, quoted=quoted, compact=compact, pretty=pretty)
 
     def url(self, request: Request, path: str, query: Mapping[str, Any]) -> str:
         """See ``Call.url``."""
@@ -118,14 +115,23 @@ class Shell:
         response.headers["content-length"] = str(len(response.body))
         return response
 
-    async def failure(self, call: Call | None, request: Request, status: int, title: str, message: str) -> Response:
-        """A page that says what went wrong; without navigation where nobody was let in."""
+    async def failure(
+        self,
+        call: Call | None,
+        request: Request,
+        status: int,
+        title: str,
+        message: str,
+        headers: Mapping[str, str] | None = None,
+        back: str | None = None,
+    ) -> Response:
+        """A page that says what went wrong, without navigation; with a form for a token if ``back`` is given."""
         context: dict[str, Any] = {
-            "title": title, "message": message, "status": status, "root": root_of(request),
+            "title": title, "message": message, "status": status, "root": root_of(request), "back": back,
             "static": lambda name: f"{root_of(request)}static/{name}?v={static_version(name)}",
         }  # fmt: skip
         text = await self.templates.get_template("failure.html").render_async(context, call=call)
-        return HTMLResponse(text, status_code=status)
+        return HTMLResponse(text, status_code=status, headers=dict(headers or {}))
 
 
 def say(response: Response, message: str, *, failed: bool = False) -> None:

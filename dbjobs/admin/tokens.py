@@ -48,5 +48,5 @@ class Keeper:
         if not body or not await self.fits(db, purpose, body, signature):
             return None
         if int(until) < time.time():
-            return None
+            return None  # signed by us, so it is a number
         return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode()

@@ -21,11 +21,15 @@ class Visitor:
         verbs: ``view`` everything but what is redacted, ``act`` on jobs (cancel, requeue, replay), ``admin`` queues,
             schedules and nodes, ``explore``: run commands from a form, ``reveal`` what is redacted.
         bearer: came with a token in a header, which no browser adds by itself.
+        session: came in by the login form, and may log out.
+        link: came by a read-only link.
     """
 
     name: str
     verbs: frozenset[Verb] = frozenset({"view"})
     bearer: bool = False
+    session: bool = False
+    link: bool = False
 
     def may(self, verb: Verb) -> bool:
         """Whether this visitor may do that."""

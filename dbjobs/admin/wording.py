@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 
 from markupsafe import Markup
@@ -64,3 +65,8 @@ def size(count: float | None) -> str:
             return f"{count:.0f} {unit}" if unit == "B" or count >= 10 else f"{count:.1f} {unit}"
         count /= 1000
     return ""
+
+
+def quoted(name: str) -> str:
+    """A name as a search has it, in quotes."""
+    return json.dumps(name, ensure_ascii=False)

@@ -15,6 +15,7 @@ from dbjobs.cli.doctor import doctor
 from dbjobs.cli.enqueue import enqueue
 from dbjobs.cli.explain import explain
 from dbjobs.cli.failures import TRACEBACK_VARIABLE
+from dbjobs.cli.init import init
 from dbjobs.cli.intervene import cancel, requeue
 from dbjobs.cli.listing import history, jobs
 from dbjobs.cli.logs import logs
@@ -69,7 +70,7 @@ def main(
 _JOBS = (enqueue, jobs, find, show, explain, logs, cancel, requeue, replay, history)
 _NUMBERS = (stats, workers)
 _QUEUES = (queues, pause, resume, limit)
-for command in (demo, migrate, transfer, worker, *_JOBS, *_QUEUES, *_NUMBERS, admin, doctor, sql):
+for command in (demo, init, migrate, transfer, worker, *_JOBS, *_QUEUES, *_NUMBERS, admin, doctor, sql):
     app.command(epilog=EXIT_CODES)(command)
 for group in (schedules, bulk):
     group.info.epilog = EXIT_CODES

@@ -7,12 +7,13 @@ from typing import Annotated
 
 import typer
 
-from dbjobs.bulk import Action, BulkAction, asked_for
+from dbjobs.bulk import Action, BulkAction
 from dbjobs.cli.connection import opened, run
 from dbjobs.cli.listing import show_page
 from dbjobs.cli.options import DEFAULT_SCHEMA, AsJson, Before, Schema, Url
 from dbjobs.cli.output import STATE_STYLES, Column, moment, write, write_json, write_table
 from dbjobs.errors import DbjobsError
+from dbjobs.inspect.meaning import search_of
 from dbjobs.wording import counted
 
 Search = Annotated[str, typer.Argument(metavar="SEARCH", help="Which jobs, such as 'state:failed queue:mail'.")]
@@ -99,7 +100,7 @@ async def _act(
     preview: bool,
     as_json: bool,
 ) -> None:
-    wanted = asked_for(search)
+    wanted = search_of(search)
     async with opened(url, schema) as jobs:
         if preview:
             made = await jobs.bulk.preview(action, seconds=10.0, **wanted)

@@ -26,7 +26,7 @@ from dbjobs.store.records import NewJob
 from dbjobs.store.retrying import without_conflict
 from dbjobs.store.transactions.appending import append_many, append_one, insert_all, learn_queues
 from dbjobs.store.transactions.cancelling import cancel
-from dbjobs.store.transactions.delivering import Deliver, add_deliveries, before_requeue, wait_again
+from dbjobs.store.transactions.delivering import Deliver, add_deliveries, before_requeue
 from dbjobs.store.transactions.dependencies import Follower
 from dbjobs.store.transactions.enqueueing import (
     Inserted,
@@ -290,11 +290,6 @@ class Client:
         if delivery is not None and self.engine is not None:
             self.engine.dependencies.poke()
         return refs
-
-    async def wait_again(self, job_id: int, delivery: NewJob) -> None:
-        """Let a delivery wait for the next end of a job that is alive again."""
-        id = await in_transaction(self.db, lambda session: wait_again(session, job_id, delivery))
-        await self._follow(Follower(self.db, children=[id]))
 
     async def enqueue_graph(self, jobs: Sequence[Planned], *, connection: Any) -> list[JobRef]:
         """Insert jobs that depend on each other, parents first, in one transaction; references in this order."""

@@ -37,6 +37,7 @@ class Dispatcher:
     """The one loop that claims.
 
     Attributes:
+        resting: nothing more is claimed until this ends; what runs goes on.
         on_claimed: told of each batch of claimed jobs.
     """
 
@@ -71,6 +72,7 @@ class Dispatcher:
         self._reported: set[str] = set()
         self._stopping = False
         self._is_waiting = False
+        self.resting = False
         self.on_claimed: Callable[[Sequence[Claimed]], None] = lambda _: None
 
     def stop(self) -> None:
@@ -124,8 +126,9 @@ class Dispatcher:
             await self._reconcile(node_id)
         kinds = self._kinds()
         await self._take_news(now, kinds)
-        await self._built_in.look(node_id)
-        with_room = [] if self._finisher.full else [claims for claims in kinds if claims.room > 0]
+        if not self.resting:
+            await self._built_in.look(node_id)
+        with_room = [] if self._finisher.full or self.resting else [claims for claims in kinds if claims.room > 0]
         self._runners.wants_room = len(with_room) < len(kinds)
         if not with_room:
             await self._wait(LOOK_SECONDS)

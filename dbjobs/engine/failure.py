@@ -21,6 +21,7 @@ from dbjobs.errors import (
     Cancel,
     InvalidRequest,
     InvalidResponse,
+    NotDelivered,
     PayloadTooLarge,
     RetryAfter,
     UnknownCommand,
@@ -82,7 +83,7 @@ def _failed(attempt: Attempt, error: BaseException, duration_ms: float) -> Outco
     if isinstance(error, UnknownCommand):
         return outcome(attempt, "retry", "unknown_command", text, duration_ms, delay=UNKNOWN_CALLBACK_SECONDS)
     text = f"{code}: {text}"
-    trace = None if isinstance(error, UnknownUser) else trace_of(error)
+    trace = None if isinstance(error, UnknownUser | NotDelivered) else trace_of(error)
     if isinstance(error, InvalidRequest | InvalidResponse | PayloadTooLarge | UnknownUser):
         # Trying again would give the same; the job is kept in the failed history and can be requeued.
         return outcome(attempt, "failed", code, text, duration_ms, trace=trace)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from dbjobs import clock
-from dbjobs.engine import tally
+from dbjobs.engine import causes, tally
 from dbjobs.engine.attempt_log import tell_lost
 from dbjobs.engine.waker import Waker
 from dbjobs.engine.watch import Watch
@@ -24,6 +24,8 @@ FOLD_SECONDS = 5.0
 ROWS_PER_FOLD = 5000
 # Forget a batch in which all jobs have ended after this time without news of it.
 BATCH_SECONDS = 30 * 86400.0
+# Entries of the admin page's audit are kept for a year.
+AUDIT_SECONDS = 366 * 86400.0
 
 
 class Janitor:
@@ -73,8 +75,10 @@ class Janitor:
                     )
         await repository.fold_stats(self._db)
         await tally.fold(self._db)
+        await causes.fold(self._db, self._retention_months)
         while await repository.drop_batches(self._db, BATCH_SECONDS):
             pass
+        await repository.drop_audit(self._db, AUDIT_SECONDS)
         for node_id in await repository.find_orphans(self._db):
             if node_id in {node.id for node in await repository.list_nodes(self._db)}:
                 continue

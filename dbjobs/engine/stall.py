@@ -32,6 +32,7 @@ class StallWatch:
         self._limit = limit_seconds
         self._loops_thread = threading.get_ident()
         self._mark = time.monotonic()
+        self._worst = 0.0
         self._report_at = limit_seconds
         self._handle: asyncio.TimerHandle | None = None
         self._stopped = threading.Event()
@@ -49,8 +50,16 @@ class StallWatch:
             self._handle.cancel()
             self._handle = None
 
+    def take_lag(self) -> float:
+        """The longest that the loop has let the mark wait since the last call, in seconds; in any thread."""
+        worst, self._worst = self._worst, 0.0
+        return max(worst, time.monotonic() - self._mark - _BEAT_SECONDS, 0.0)
+
     def _beat(self) -> None:
-        self._mark = time.monotonic()
+        now = time.monotonic()
+        if self._handle is not None:
+            self._worst = max(self._worst, now - self._mark - _BEAT_SECONDS)
+        self._mark = now
         self._handle = self._loop.call_later(_BEAT_SECONDS, self._beat)
 
     def _watch(self) -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import platform
 import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import anyio
@@ -19,6 +21,7 @@ from dbjobs.commands import codec
 from dbjobs.commands.registry import Registry
 from dbjobs.context import JobContext
 from dbjobs.engine.attempt import Attempt
+from dbjobs.engine.causes import Causes
 from dbjobs.engine.crews import Kind, kind_of
 from dbjobs.engine.deadlines import Deadlines
 from dbjobs.engine.dependencies import Dependencies
@@ -61,6 +64,21 @@ COUNTING = "writing statistics"
 LAST_COUNT_SECONDS = 2.0
 
 
+DRAINING = "draining"
+
+
+def drain_setting(node_id: int) -> str:
+    """The setting by which a node is asked to claim nothing more."""
+    return f"drain:{node_id}"
+
+
+def _version() -> str:
+    try:
+        return version("dbjobs")
+    except PackageNotFoundError:  # a source tree that is not installed
+        return "unknown"
+
+
 class Engine:
     """The workers of this process, from start to stop.
 
@@ -94,6 +112,7 @@ class Engine:
 
         self._on_finished = ended
         self._began = time.monotonic()
+        self._version = _version()  # now: the heartbeat's thread imports nothing
         transients.enter_loop()
         self._transients = transients
         self.enqueue = enqueue
@@ -112,7 +131,8 @@ class Engine:
             lambda: self._dispatcher.reconcile_soon(),
             self.dependencies.ended,
         )
-        self._tally = Tally(db, self._current_node)
+        self._causes = Causes(db, self._current_node)
+        self._tally = Tally(db, self._current_node, self._causes.count)
         self._finisher.count = self._tally.count
         self._deadlines = Deadlines(settings.unresponsive_seconds)
         self._queues = Queues(settings.queues)
@@ -167,6 +187,7 @@ class Engine:
             transients,
         )
         self._tasks: TaskGroup | None = None
+        self._drained: int | None = None
         self._death: BaseException | None = None
         self.left: list[Attempt] = []
 
@@ -219,6 +240,7 @@ class Engine:
                 )
                 loops.start_soon(supervised, "listening", self.waker.listen)
                 loops.start_soon(every, "looking for cancellations", 0.2, self._look_for_cancellations)
+                loops.start_soon(every, "looking whether to drain", 0.2, self.look_for_drain)
                 loops.start_soon(every, "promoting due jobs", 0.05, self.timekeeper.promote)
                 loops.start_soon(every, "expiring jobs", 0.3, self.timekeeper.expire)
                 loops.start_soon(every, "telling children of their parents", 0.05, self.dependencies.look)
@@ -228,6 +250,7 @@ class Engine:
                 loops.start_soon(every, "folding batches", 1.0, self._janitor.fold)
                 loops.start_soon(every, "vacuuming", 1.0, self._vacuum.look)
                 loops.start_soon(every, COUNTING, FLUSH_SECONDS, self._tally.flush)
+                loops.start_soon(every, "counting causes", FLUSH_SECONDS, self._causes.flush)
                 self._transients.attach(self._host())
                 dispatching = anyio.Event()
                 loops.start_soon(self._dispatch, dispatching)
@@ -307,6 +330,7 @@ class Engine:
         try:
             with anyio.move_on_after(LAST_COUNT_SECONDS):
                 await self._tally.flush()
+                await self._causes.flush()
         except DatabaseError as error:
             log.info("the last statistics of this node are lost: %s", error)
 
@@ -362,6 +386,18 @@ class Engine:
             self._runners.cancel(await repository.find_cancel_requests(self._db, self._node.id))
         return min(self._settings.lease_seconds / BEATS_PER_LEASE, LONGEST_CANCEL_LOOK_SECONDS)
 
+    async def look_for_drain(self) -> float:
+        """Stop claiming, or go on, as somebody has asked of this node; seconds until the next look."""
+        id = self._node.id
+        asked = "" if id is None else await repository.get_setting(self._db, drain_setting(id))
+        resting = self._dispatcher.resting if asked is None and id == self._drained else asked == DRAINING
+        self._drained = id if resting else None
+        if resting != self._dispatcher.resting:
+            log.info("node %s %s", id, "claims nothing more: it is drained" if resting else "claims jobs again")
+            self._dispatcher.resting = resting
+            self.waker.look_everywhere()
+        return min(self._settings.lease_seconds / BEATS_PER_LEASE, LONGEST_CANCEL_LOOK_SECONDS)
+
     def _commands(self) -> dict[Kind, list[str]]:
         names: dict[Kind, list[str]] = {}
         for command in self._registry.runnable_commands():
@@ -386,6 +422,10 @@ class Engine:
             "limits": {queue: limit for queue, limit in (self._settings.queues or {}).items() if limit is not None},
             "commands": self._commands(),
             "places": {kind: (crew.busy, crew.limit) for kind, crew in self._runners.crews.items()},
+            "version": self._version,
+            "python": platform.python_version(),
+            "loop_lag_ms": round(self._stall.take_lag() * 1000, 1),
+            **({"draining": True} if self._dispatcher.resting else {}),
             "uptime_seconds": round(time.monotonic() - self._began, 1),
             **({"tasks": self._scheduled.names} if self._scheduled.names else {}),
         }

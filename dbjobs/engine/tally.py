@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from math import exp, inf, log, log1p, log2
 
@@ -56,10 +56,20 @@ def _put(sums: Sums, kind: str, duration_ms: float | None) -> None:
 
 
 class Tally:
-    """What this node counts."""
+    """What this node counts.
 
-    def __init__(self, db: Database, current_node: Callable[[], int | None]) -> None:
+    Args:
+        on_troubled: told of the attempts among them that failed or were cancelled, if there are any.
+    """
+
+    def __init__(
+        self,
+        db: Database,
+        current_node: Callable[[], int | None],
+        on_troubled: Callable[[Sequence[tuple[Attempt, Outcome]]], None] = lambda entries: None,
+    ) -> None:
         self._db = db
+        self._on_troubled = on_troubled
         self._current_node = current_node
         self._counter: int | None = None
         self._offset: float | None = None
@@ -80,10 +90,14 @@ class Tally:
             self._turn(now)
         last: Key | None = None
         named, sums = ("", "", ""), Sums()
+        troubled: list[tuple[Attempt, Outcome]] = []
         for attempt, outcome in entries:
             kind = outcome.kind
-            if kind not in _COUNTED:
-                continue
+            if kind != "completed":
+                if kind not in _COUNTED:
+                    continue
+                if outcome.failure is not None:
+                    troubled.append((attempt, outcome))
             job = attempt.job
             key = (job.queue, job.command, job.worker or "")
             if key != last:
@@ -94,6 +108,8 @@ class Tally:
                 self._seen += 1
                 if self._seen >= self._next_sample:
                     self._take_sample((job.id, sums, self._minute, named))
+        if troubled:
+            self._on_troubled(troubled)
 
     def add(self, job: Claimed, kind: str, duration_ms: float | None, now: float) -> None:
         """Take one in."""
@@ -195,7 +211,7 @@ class Tally:
 
 
 async def fold(db: Database) -> None:
-    """Old minutes become hours, old hours days: see ``_folded_keys`` for what these tell apart."""
+    """Old minutes become hours, old hours days: see ``folded_keys`` for what these tell apart."""
     now = int(await repository.read_clock(db))
     for period, longer, kept in ((MINUTE, HOUR, KEEP_MINUTES_SECONDS), (HOUR, DAY, KEEP_HOURS_SECONDS)):
         work = partial(_fold_in, period=period, longer=longer, before=(now - kept) // longer * longer)
@@ -208,7 +224,7 @@ async def _fold_in(session: Session, *, period: int, longer: int, before: int) -
     taken = await repository.take_rollups(session, period, before, ROWS_PER_FOLD)
     sums: dict[tuple[int, Key], Sums] = {}
     for rollup in taken:
-        for key in _folded_keys(rollup.key) if period == MINUTE else (rollup.key,):
+        for key in folded_keys(rollup.key) if period == MINUTE else (rollup.key,):
             sums.setdefault((rollup.starts // longer * longer, key), Sums()).add(rollup.sums)
     counter = -random.SystemRandom().randint(1, 2**62)  # nobody else writes under it
     await repository.write_rollups(
@@ -217,7 +233,7 @@ async def _fold_in(session: Session, *, period: int, longer: int, before: int) -
     return len(taken) == ROWS_PER_FOLD
 
 
-def _folded_keys(key: Key) -> tuple[Key, ...]:
+def folded_keys(key: Key) -> tuple[Key, ...]:
     """Where a minute's sums go: all together, by queue and command, and by worker.
 
     There may be a lane for each customer, so what is kept for years does not tell all three apart.

@@ -14,7 +14,7 @@ from dbjobs.inspect.spreads import Spread, spread
 from dbjobs.models import NodeInfo
 from dbjobs.store import repository
 from dbjobs.store.database import Database
-from dbjobs.store.repository.rollups import Family, Rollup, Sums
+from dbjobs.store.repository.rollups import Rollup, Sums
 
 By = Literal["queue", "command", "worker"]
 _PLACES = {"queue": 0, "command": 1, "worker": 2}
@@ -102,28 +102,48 @@ async def stats(db: Database, by: By | None, time: Period) -> list[Stat]:
     """
     if by is not None and by not in _PLACES:
         raise InvalidOption(f"stats: by={by!r} must be 'queue', 'command' or 'worker'")
-    family: Family = "total" if by is None else "workers" if by == "worker" else "names"
-    sums: dict[str | None, Sums] = {}
-    for rollup in await repository.list_rollups(db, time.since, time.until, family):
-        sums.setdefault(None if by is None else rollup.key[_PLACES[by]], Sums()).add(rollup.sums)
-    if by != "worker":
-        await _count_exactly(db, by, time, sums)
-    found = [_stat(name, one) for name, one in sums.items()]
-    return sorted(
-        found, key=lambda stat: (-(stat.completed + stat.failed + stat.retried + stat.cancelled), stat.name or "")
-    )
+    if by == "worker":
+        lanes: dict[str | None, Sums] = {}
+        for rollup in await repository.list_rollups(db, time.since, time.until, "workers"):
+            lanes.setdefault(rollup.key[2], Sums()).add(rollup.sums)
+        return _sorted(lanes)
+    return _merged(await _names(db, time, apart=by is not None), by)
 
 
-async def _count_exactly(db: Database, by: By | None, time: Period, sums: dict[str | None, Sums]) -> None:
-    """Take the counts from what was written with the outcomes: nothing is missing there, and nothing late."""
+async def names(db: Database, time: Period) -> dict[By, list[Stat]]:
+    """By command and by queue, in one look."""
+    sums = await _names(db, time, apart=True)
+    return {"command": _merged(sums, "command"), "queue": _merged(sums, "queue")}
+
+
+async def _names(db: Database, time: Period, *, apart: bool) -> dict[tuple[str, str], Sums]:
+    """By queue and command. Counts are those written with the outcomes: nothing is missing there, and nothing late."""
+    sums: dict[tuple[str, str], Sums] = {}
+    for rollup in await repository.list_rollups(db, time.since, time.until, "names" if apart else "total"):
+        sums.setdefault((rollup.key[0], rollup.key[1]) if apart else ("", ""), Sums()).add(rollup.sums)
     for one in sums.values():
         one.completed = one.failed = one.cancelled = one.retried = 0
-    for counted in await repository.sum_stats(db, time.since, time.until, time.seconds, apart=by is not None):
-        one = sums.setdefault(None if by is None else getattr(counted, by), Sums())
+    for counted in await repository.sum_stats(db, time.since, time.until, time.seconds, apart=apart):
+        one = sums.setdefault((counted.queue, counted.command), Sums())
         one.completed += counted.completed
         one.failed += counted.failed
         one.cancelled += counted.cancelled
         one.retried += counted.retried
+    return sums
+
+
+def _merged(sums: dict[tuple[str, str], Sums], by: By | None) -> list[Stat]:
+    merged: dict[str | None, Sums] = {}
+    for key, one in sums.items():
+        merged.setdefault(None if by is None else key[_PLACES[by]], Sums()).add(one)
+    return _sorted(merged)
+
+
+def _sorted(sums: dict[str | None, Sums]) -> list[Stat]:
+    found = [_stat(name, one) for name, one in sums.items()]
+    return sorted(
+        found, key=lambda stat: (-(stat.completed + stat.failed + stat.retried + stat.cancelled), stat.name or "")
+    )
 
 
 def _stat(name: str | None, sums: Sums) -> Stat:

@@ -50,12 +50,14 @@ class Series(msgspec.Struct, frozen=True, kw_only=True):
             for the last three hours, hours for the last 14 days, days (UTC) before.
         step_seconds: length of a bucket.
         buckets: all of them, oldest first, those without a job included.
+        total: all of them together.
     """
 
     since: datetime
     until: datetime
     step_seconds: int
     buckets: tuple[Bucket, ...]
+    total: Bucket
 
 
 class Period(msgspec.Struct, frozen=True):
@@ -148,8 +150,11 @@ async def series(
             one = sums.setdefault((counted.starts - time.since) // step, Sums())
             one.completed, one.failed = counted.completed, counted.failed
             one.cancelled, one.retried = counted.cancelled, counted.retried
+    total = Sums()
+    for one in sums.values():
+        total.add(one)
     return Series(
-        since=at(time.since), until=at(time.until), step_seconds=step,
+        since=at(time.since), until=at(time.until), step_seconds=step, total=_bucket(time.since, total),
         buckets=tuple(_bucket(time.since + n * step, sums.get(n)) for n in range(-(-time.seconds // step))),
     )  # fmt: skip
 

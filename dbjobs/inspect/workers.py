@@ -6,7 +6,14 @@ from datetime import timedelta
 
 from dbjobs.client.client import Client
 from dbjobs.commands.options import duration
+from dbjobs.engine.supervisor import DRAINING, drain_setting
+from dbjobs.errors import InvalidOption
 from dbjobs.inspect import numbers
+from dbjobs.models import NodeInfo
+from dbjobs.store import repository
+
+# What a node is told of draining is forgotten when nobody has said it anew for so long; the node goes on as it is.
+_KEPT_SECONDS = 30 * 86400.0
 
 
 class WorkerAdmin:
@@ -22,3 +29,37 @@ class WorkerAdmin:
             seconds: how far back, in seconds or as a timedelta.
         """
         return await numbers.workers(self._client.db, duration(seconds, "workers.stats: seconds"))
+
+    async def drain(self, node_id: int) -> None:
+        """Ask a node to claim nothing more; what it runs goes on to its end, and other nodes take the rest.
+
+        It hears of it at its next look, within a sixth of its lease and 5 s at most. Its process stays, with its lease:
+        stop it when it has nothing left to do. A process that starts anew, or loses its lease, is another node.
+
+        Raises:
+            InvalidOption: there is no living node of this id.
+        """
+        await self._say(node_id, DRAINING, "drain")
+
+    async def undrain(self, node_id: int) -> None:
+        """Let a node that was drained claim jobs again.
+
+        Raises:
+            InvalidOption: there is no living node of this id.
+        """
+        await self._say(node_id, "", "undrain")
+
+    async def _say(self, node_id: int, what: str, where: str) -> None:
+        await self._living(node_id, where)
+        db = self._client.db
+        await repository.drop_settings(db, "drain:", "drain;", _KEPT_SECONDS)
+        await repository.put_setting(db, drain_setting(node_id), what)
+        engine = self._client.engine
+        if engine is not None and engine.node_id == node_id:
+            await engine.look_for_drain()
+
+    async def _living(self, node_id: int, where: str) -> NodeInfo:
+        for node in await repository.list_nodes(self._client.db):
+            if node.id == node_id and node.alive and not node.buried:
+                return node
+        raise InvalidOption(f"workers.{where}: there is no living node {node_id!r} (see jobs.nodes)")

@@ -68,7 +68,7 @@ class Job(msgspec.Struct, Generic[ResponseT], frozen=True, kw_only=True):
 
     Times are UTC by the database's clock. ``request`` is decoded JSON. ``response`` is None unless the handler has
     succeeded (a job whose callback has given up keeps it); where its command is registered in this process, it is of
-    the type that the handler declares to return, else decoded JSON.
+    the type that the handler declares to return, else decoded JSON. ``reply_to`` has its secrets masked.
     """
 
     id: int

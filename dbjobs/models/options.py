@@ -27,7 +27,8 @@ class CommandOptions(TypedDict, total=False):
         on_failure: for a named worker: ``"block"`` (a retry keeps its place at the head of the
             lane) or ``"skip"`` (the next job passes it).
         timeout: seconds (or timedelta) that one attempt may run; 0 for no limit.
-        tag, created_by, reply_to: free text, kept with the job.
+        tag, created_by: free text, kept with the job.
+        reply_to: free text, kept with the job; a notifier for its scheme tells it of the job's end (``Jobs.notifier``).
         expires_after: seconds (or timedelta) after which a job that has not started is cancelled.
         args: small text parameters, dict[str, str].
         meta: any JSON object, kept with the job.

@@ -117,9 +117,8 @@ async def _culprit(target: Database, table: MovedTable, page: Page, error: DataR
     while len(rows) > 1:
         half = rows[: len(rows) // 2]
         rows = half if await _is_refused(target, table, page.columns, half) else rows[len(half) :]
-    key = ", ".join(
-        f"{name} {value!r}" for name, value in zip(table.key, moving.key_of(table, page.columns, rows[0]), strict=True)
-    )
+    at = page.columns.index
+    key = ", ".join(f"{name} {rows[0][at(name)]!r}" for name in table.key if name in page.columns)
     return (
         f"the target cannot store the row of {table.name} with {key}: {error}. Everything before it is copied. Correct "
         "or delete that row on the source, then run the transfer again"

@@ -214,7 +214,7 @@ def _login_of(at: HttpTarget) -> tuple[str, str] | None:
             except InvalidOption as error:
                 raise NotDelivered(str(error)) from None
     if credential.kind == "header":
-        return credential.name, value
+        return credential.name.lower(), value
     if credential.kind == "bearer":
         return "authorization", f"Bearer {value}"
     return "authorization", "Basic " + base64.b64encode(f"{credential.name}:{value}".encode()).decode()

@@ -2,31 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
-import httpx
 import pytest
 from playwright.async_api import Page, expect
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
 from dbjobs import Jobs, JobState
+from dbjobs.store import repository
+from tests.admin.calling import api_of
 from tests.admin.serving import served
 from tests.conformance.helpers import eventually, state_of
-
-TOKEN = "a token for tests"
-
-
-@asynccontextmanager
-async def api_of(jobs: Jobs, **options: Any) -> AsyncIterator[httpx.AsyncClient]:
-    """The API, called by somebody who may do everything."""
-    app = jobs.admin(tokens={TOKEN: ["view", "act", "admin", "explore"]}, **options)
-    async with httpx.AsyncClient(
-        transport=httpx.ASGITransport(app), base_url="http://jobs/api", headers={"authorization": f"Bearer {TOKEN}"}
-    ) as client:
-        yield client
 
 
 async def test_a_bulk_action_is_previewed_started_stopped_and_listed(jobs: Jobs) -> None:
@@ -61,8 +48,6 @@ async def test_a_bulk_action_is_previewed_started_stopped_and_listed(jobs: Jobs)
 
 
 async def audit(jobs: Jobs) -> list[Any]:
-    from dbjobs.store import repository
-
     return await repository.list_audit(jobs._client.db, 2**62, 100)
 
 

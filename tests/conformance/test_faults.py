@@ -16,7 +16,18 @@ from importlib.resources import files
 import pytest
 
 from dbjobs import DatabaseError, Jobs, JobState
-from dbjobs.engine import dependencies, dispatcher, janitor, resilience, shutdown, tally, timekeeper, vacuum, waker
+from dbjobs.engine import (
+    causes,
+    dependencies,
+    dispatcher,
+    janitor,
+    resilience,
+    shutdown,
+    tally,
+    timekeeper,
+    vacuum,
+    waker,
+)
 from dbjobs.store.database import Database, make_database
 from tests.conformance.helpers import eventually, whole_list
 from tests.conformance.raw import Raw
@@ -39,8 +50,8 @@ CALM_ROUNDS = 8
 
 # What no loop and none of the traffic's calls asks for: people do, and what makes and drops tables.
 ASKED_BY_PEOPLE = {
-    "count_live", "explain_job", "find_jobs", "find_risks", "find_stranded", "get_batch", "list_batch", "list_jobs",
-    "list_logs", "list_queues", "list_rollups", "list_stats", "list_tagged", "list_workers", "mean_runs",
+    "count_live", "explain_job", "find_jobs", "find_risks", "find_stranded", "get_batch", "list_batch", "list_causes",
+    "list_jobs", "list_logs", "list_queues", "list_rollups", "list_stats", "list_tagged", "list_workers", "mean_runs",
     "oldest_queued", "oldest_stat", "server_version", "sum_stats",
 }  # fmt: skip
 MAKING_TABLES = {
@@ -70,16 +81,20 @@ REQUEST_LOG = {
 # A transfer asks for these, where no node is alive: tests/conformance/test_transfer.py has its troubles.
 TRANSFER = {
     "advance_transfer", "copy_numbered_rows", "copy_requests", "copy_rows", "drop_transfer", "has_transfer",
-    "make_transfer", "raise_ids", "read_background_job", "read_completed_job", "read_ended_parent", "read_failed_job",
-    "read_job_batch", "read_job_dependency", "read_job_log", "read_job_queue", "read_job_ref", "read_job_rollup",
-    "read_job_stat", "read_job_worker", "read_late_end", "read_request_log", "read_request_stat",
-    "read_scheduled_task", "read_transfer", "remove_version", "size_background_job", "size_completed_job",
-    "size_failed_job", "size_job_log", "size_request_log", "unmarked_version", "write_transfer",
+    "make_transfer", "raise_ids", "read_audit", "read_background_job", "read_completed_job", "read_ended_parent",
+    "read_failed_job", "read_job_batch", "read_job_cause", "read_job_dependency", "read_job_log", "read_job_queue",
+    "read_job_ref", "read_job_rollup", "read_job_stat", "read_job_worker", "read_late_end", "read_request_log",
+    "read_request_stat", "read_scheduled_task", "read_setting", "read_transfer", "remove_version",
+    "size_background_job", "size_completed_job", "size_failed_job", "size_job_log", "size_request_log",
+    "unmarked_version", "write_transfer",
 }  # fmt: skip
 
 
 # The admin page asks for these.
-ADMIN = {"get_setting", "insert_audit", "keep_setting", "list_audit", "put_setting"}
+ADMIN = {
+    "drop_audit", "drop_settings", "find_heads", "find_runs", "get_setting", "insert_audit", "keep_setting", "list_audit",
+    "put_setting",
+}  # fmt: skip
 EXEMPT = ADMIN | ASKED_BY_PEOPLE | MAKING_TABLES | REQUEST_LOG | PARTS | SELDOM | TRANSFER
 # Only there.
 POSTGRES_ALONE = {"vacuum"}
@@ -103,6 +118,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
         (janitor, "HOUSEKEEPING_SECONDS", 0.2),
         (janitor, "FOLD_SECONDS", 0.2),
         (tally, "FLUSH_SECONDS", 0.2),
+        (causes, "FLUSH_SECONDS", 0.2),
         (dependencies, "LOOK_SECONDS", 0.1),
         (vacuum, "JOBS_PER_VACUUM", 10),
         (vacuum, "LOOK_SECONDS", 0.1),

@@ -25,11 +25,13 @@ from dbjobs import (
     ReplyTo,
     RetryAfter,
     Schedule,
+    notifications,
 )
 from dbjobs.cli.app import app
 from dbjobs.engine import crews
 from dbjobs.reply_to import mask_reply_to
-from dbjobs.store.transactions.delivering import DELIVERY_QUEUE, before_requeue
+from dbjobs.store.records import NewJob
+from dbjobs.store.transactions.delivering import DELIVERY_QUEUE, before_fire, before_requeue
 from dbjobs.testing import inline
 from dbjobs.webhooks import HttpNotifier
 from tests.conformance.helpers import Gate, eventually, stop_heartbeat, wait_all
@@ -118,12 +120,24 @@ async def test_every_end_is_told_and_no_other_job_has_a_delivery(jobs: Jobs, rec
         delivery = await delivery_of(jobs, refs["completed"])
         assert (delivery.parent_id, delivery.response) == (refs["completed"].id, {"status": 204, "redirects": 0})
     for request in receiver.received:
-        assert request.headers["webhook-id"] == f"job-{request.data['id']}-{request.data['attempt']}"
+        assert request.headers["webhook-id"].startswith(f"job-{request.data['id']}-{request.data['attempt']}-")
         assert request.headers["authorization"] == "Bearer token"
 
 
 async def enqueues_a_child(request: str, job: JobContext) -> int:
     return (await job.enqueue("work", "child", reply_to=request)).id
+
+
+@pytest.mark.parametrize("count", [5, 1200])
+async def test_each_of_many_has_a_delivery_of_its_own(jobs: Jobs, count: int) -> None:
+    register(jobs)
+    async with jobs:
+        refs = await jobs.enqueue_many(work, ["x"] * count, reply_to="https://example.com/hook")
+        first, last = [await jobs.get_by_ref_id(f"notify:{ref.id}") for ref in (refs[0], refs[-1])]
+        assert first is not None
+        assert last is not None
+        assert [one.depends_on for one in (first, last)] == [(refs[0].id,), (refs[-1].id,)]
+        assert await jobs.counts() == {("default", "queued"): count, (DELIVERY_QUEUE, "waiting"): count}
 
 
 async def test_a_text_that_no_notifier_is_for_is_kept_and_nothing_more(jobs: Jobs) -> None:
@@ -165,6 +179,7 @@ async def test_a_receiver_that_does_not_answer_holds_up_nothing(
         await eventually(lambda: len(by_id(receiver.received)) == len(refs), "all are told")
 
 
+@pytest.mark.once
 async def test_concurrency_holds_for_handlers_beside_deliveries(
     jobs: Jobs, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -257,6 +272,38 @@ async def test_who_dies_in_the_middle_of_a_requeue_leaves_a_repeat_and_no_gap(jo
         await before_requeue(jobs._client.db, [ref.id])  # and then its process is killed
         await eventually(lambda: len(receiver.received) == 2, "the same is told again")
     assert len({request.headers["webhook-id"] for request in receiver.received}) == 1
+
+
+async def test_each_run_of_a_scheduled_task_is_told_once(jobs: Jobs, receiver: Receiver) -> None:
+    for one in (jobs, other := Jobs(jobs.url)):
+        register(one)
+        one.recurring(Schedule.every(3600), name="often", request="a", run_at_once=True, reply_to=receiver.url())(work)
+    async with jobs.start(), other.start():
+        await eventually(lambda: len(receiver.received) == 1, "its first run is told")
+        ref = await jobs.schedules.run_now("often")
+        await eventually(lambda: len(receiver.received) == 2, "another run is told")
+        assert (await delivery_of(jobs, ref)).state == "completed"
+        # A node that was too late to fire it, or died before it did, has announced a delivery as well.
+        announced = [one for one in await jobs.list(queue=DELIVERY_QUEUE) if one.ref_id is None]
+        assert announced
+        assert {job.state for job in await wait_all(jobs, [JobRef(one.id) for one in announced])} == {"completed"}
+        assert [row.id for row in await jobs.list(command="work")] == [
+            request.data["id"] for request in reversed(receiver.received)
+        ]
+
+
+async def test_a_delivery_of_a_task_that_nobody_has_fired_gives_up(
+    jobs: Jobs, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(notifications, "FIRED_AGAIN_SECONDS", 0.0)
+    register(jobs)
+    async with jobs.start():
+        delivery = jobs._client.delivery_of(NewJob(command="work", reply_to=receiver.url()))
+        await before_fire(jobs._client.db, delivery, "task:gone:x")
+        (announced,) = await jobs.list(queue=DELIVERY_QUEUE)
+        ended = await jobs.wait(announced.id, timeout=20)
+    assert (ended.state, ended.error) == ("cancelled", "there is no job with ref_id 'task:gone:x'")
+    assert receiver.received == []
 
 
 async def test_a_caller_s_rollback_takes_the_delivery_with_it(jobs: Jobs, raw: Raw, receiver: Receiver) -> None:
@@ -410,6 +457,7 @@ async def test_secrets_are_shown_nowhere(
         assert receiver.received[0].data["id"] == again.id
 
 
+@pytest.mark.once
 async def test_any_scheme_may_have_a_notifier(jobs: Jobs) -> None:
     told: list[tuple[Job[Any], ReplyTo]] = []
     jobs.command(retry_limit=0)(work)
@@ -446,6 +494,7 @@ def _raise(error: Exception) -> None:
     raise error
 
 
+@pytest.mark.once
 async def test_in_inline_mode_it_is_told_at_once(jobs: Jobs) -> None:
     jobs.command(retry_limit=0)(work)
     told: list[tuple[str, str]] = []
@@ -461,37 +510,36 @@ async def test_in_inline_mode_it_is_told_at_once(jobs: Jobs) -> None:
 @pytest.mark.once
 async def test_each_wrong_use_has_its_error(jobs: Jobs, receiver: Receiver) -> None:
     register(jobs)
+    loose: Any = jobs  # a type checker refuses most of these
 
     def refuses(text: str) -> Any:
         return pytest.raises(InvalidOption, match=text)
 
     with refuses("notifier: there is one for 'http' already"):
-        jobs.notifier("http", lambda job, target: None)
+        loose.notifier("http", lambda job, target: None)
     with refuses("notifier: 'Slack:' is no scheme"):
-        jobs.notifier("Slack:")
+        loose.notifier("Slack:")
     with refuses("name a scheme"):
-        jobs.notifier()
+        loose.notifier()
     with refuses("knows no schemes of its own; name them"):
-        jobs.notifier(lambda job, target: None)
+        loose.notifier(lambda job, target: None)
     with refuses("cannot be called with \\(job, target\\)"):
-        jobs.notifier("sms", 5)
+        loose.notifier("sms", 5)
     with refuses("cannot be called with \\(job, target\\): too many positional"):
-        jobs.notifier("sms", lambda job: None)
+        loose.notifier("sms", lambda job: None)
     with refuses("cannot be called with"):
-        jobs.notifier("sms", HttpNotifier)
+        loose.notifier("sms", HttpNotifier)
     with refuses("elsewhere=True takes schemes alone"):
-        jobs.notifier("sms", lambda job, target: None, elsewhere=True)
+        loose.notifier("sms", lambda job, target: None, elsewhere=True)
     with refuses("unknown option 'worker'; the options are priority, retry, retry_limit, timeout"):
-        jobs.notifier("sms", worker="x")  # type: ignore[call-overload]
+        loose.notifier("sms", worker="x")
     with refuses("command 'dbjobs.notify.sms': option retry_limit=-1"):
-        jobs.notifier("sms", lambda job, target: None, retry_limit=-1)
+        loose.notifier("sms", lambda job, target: None, retry_limit=-1)
     with refuses("option queue must not be 'dbjobs.notify'"):
         jobs.command(queue=DELIVERY_QUEUE, name="other")(work)
-    with refuses("recurring task 'work': of a scheduled task's jobs no reply_to is told"):
-        jobs.recurring(Schedule.every(60), name="work", request="a", reply_to="https://example.com")(work)
     async with jobs.start():
         with refuses("register notifiers before the workers of this process start"):
-            jobs.notifier("sms", lambda job, target: None)
+            loose.notifier("sms", lambda job, target: None)
         for call in (
             lambda: jobs.enqueue(work, "a", reply_to="https://secret@"),
             lambda: jobs.enqueue(work, "a", reply_to="https://secret@", connection=object()),

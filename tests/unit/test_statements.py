@@ -95,18 +95,14 @@ def common_names(dialect: str) -> set[str]:
     return names(dialect) - ONLY_IN[dialect]
 
 
-_ASKS = re.compile(r"\b(?:fetch|script|text|steps|_apply)\(\s*(?:\w+,\s*)?\"([a-z_]+)\"")
+_ASKS = re.compile(r"\b(?:fetch|script|_script|source|text|steps|_apply)\(\s*(?:\w+,\s*)?\"([a-z_]+)\"")
 
 
 def used_names() -> set[str]:
     """Every statement that the Python code asks for by name, or a script (SQL Server's) as the one that goes on."""
     found: set[str] = set()
     for file in PACKAGE.rglob("*.py"):
-        found |= set(
-            re.findall(
-                r"\b(?:fetch|script|_script|source|text|steps|_apply)\(\s*(?:\w+,\s*)?\"([a-z_]+)\"", file.read_text()
-            )
-        )
+        found |= set(_ASKS.findall(file.read_text()))
         found |= set(re.findall(r"\b(?:read|size)=\"([a-z_]+)\"", file.read_text()))  # a table of a transfer
     for file in SQL.rglob("*.sql"):
         for following in re.findall(r"^SELECT ([^;]*) AS next\b", file.read_text(), re.MULTILINE):

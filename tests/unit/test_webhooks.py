@@ -5,13 +5,19 @@ from __future__ import annotations
 import asyncio
 import base64
 import socket
+import ssl
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 from msgspec.structs import replace
 from standardwebhooks import Webhook
 
@@ -271,6 +277,15 @@ async def test_a_private_address_gets_nothing(receiver: Receiver) -> None:
     assert receiver.received == []
 
 
+@pytest.mark.parametrize(
+    "host", ["localhost", "LOCALHOST.", "127.1", "2130706433", "0x7f000001", "0.0.0.0", "[::1]", "[::ffff:127.0.0.1]"]
+)
+async def test_a_private_address_is_known_however_it_is_written(receiver: Receiver, host: str) -> None:
+    with pytest.raises(NotDelivered, match=r"which is no public address|cannot be found"):
+        await HttpNotifier(timeout=20)(ended(), to(receiver.url(host=host)))
+    assert receiver.received == []
+
+
 async def test_a_redirect_to_a_private_address_gets_nothing(receiver: Receiver) -> None:
     async with receiving() as inside:
         receiver.answer = lambda _: answer(307, f"location: http://inside.example:{inside.port}/\r\n")
@@ -309,6 +324,51 @@ async def test_the_address_that_is_connected_to_is_the_one_that_was_looked_at(
     with pytest.raises(NotDelivered, match=r"is 127\.0\.0\.2, which is no public address"):
         await notifier(ended(), to(receiver.url(host="rebinding.example")))
     assert len(receiver.received) == 1
+
+
+async def test_tls_is_for_the_name_although_the_connection_is_to_an_address(tmp_path: Path) -> None:
+    key, certificate = self_signed("hook.example")
+    (tmp_path / "both.pem").write_bytes(key + certificate)
+    server_side = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server_side.load_cert_chain(tmp_path / "both.pem")
+    trusting = ssl.create_default_context(cadata=certificate.decode())
+
+    async def resolver(host: str, port: int) -> list[str]:
+        return ["127.0.0.1"]
+
+    notifier = HttpNotifier(allow_networks=["127.0.0.1"], resolver=resolver, ssl_context=trusting, timeout=20)
+    async with receiving(context=server_side) as receiver:
+        port = receiver.port
+        assert (await notifier(ended(), to(f"https://token@hook.example:{port}/")))["status"] == 204
+        with pytest.raises(NotDelivered, match=r"other\.example:.*: ConnectError: .*CERTIFICATE_VERIFY_FAILED"):
+            await notifier(ended(), to(f"https://token@other.example:{port}/"))
+        # From https to http goes no notice.
+        receiver.answer = lambda _: answer(308, f"location: http://hook.example:{port}/\r\n")
+        with pytest.raises(NotDelivered, match="redirects from https to http"):
+            await notifier(ended(), to(f"https://hook.example:{port}/"))
+        assert [request.headers["host"] for request in receiver.received] == [f"hook.example:{port}"] * 2
+
+
+def self_signed(name: str) -> tuple[bytes, bytes]:
+    """A key and its certificate, as PEM."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    pem = serialization.Encoding.PEM
+    private = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    return private, certificate.public_bytes(pem)
 
 
 async def test_of_several_addresses_the_allowed_ones_are_tried(receiver: Receiver) -> None:

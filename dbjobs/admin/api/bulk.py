@@ -10,8 +10,10 @@ from msgspec import Meta
 
 from dbjobs.admin.call import Call, Refused
 from dbjobs.admin.operations import Done, Operations
-from dbjobs.bulk import BOUND, BulkAction, asked_for
+from dbjobs.bulk import BOUND, BulkAction
 from dbjobs.commands.options import MAX_ID
+from dbjobs.inspect.meaning import search_of
+from dbjobs.wording import counted
 
 OPERATIONS = Operations("bulk actions")
 # Where the environment is production, an action on more jobs than this asks for its name.
@@ -157,7 +159,7 @@ class OneBulk(msgspec.Struct, frozen=True, kw_only=True):
 @OPERATIONS.get("/bulk/preview")
 async def preview_bulk(call: Call, asked: AskPreview) -> Preview:
     """Count what a bulk action would reach, and show the newest; nothing is changed."""
-    made = await call.jobs.bulk.preview(asked.action, seconds=PREVIEW_SECONDS, **asked_for(asked.q))
+    made = await call.jobs.bulk.preview(asked.action, seconds=PREVIEW_SECONDS, **search_of(asked.q))
     samples = [
         Sample(
             id=job.id, id_text=str(job.id), command=job.command, queue=job.queue, worker=job.worker, tag=job.tag,
@@ -177,13 +179,14 @@ async def start_bulk(call: Call, asked: AskStart) -> Started:
     """Store a bulk action. It reaches what fits its search and was there when the preview was made."""
     call.target = f"{asked.action} {asked.q}"
     if _is_production(call) and asked.environment != call.settings.environment:
-        made = await call.jobs.bulk.preview(asked.action, seconds=PREVIEW_SECONDS, **asked_for(asked.q, asked.at))
+        made = await call.jobs.bulk.preview(asked.action, seconds=PREVIEW_SECONDS, **search_of(asked.q, now=asked.at))
         wanted = _confirmation(call, made.count, made.exact)
         if wanted is not None:
-            raise Refused(f"this reaches more than {CONFIRM_ABOVE} jobs in {wanted}: give its name as environment")
+            many = counted(CONFIRM_ABOVE, "job")
+            raise Refused(f"this reaches more than {many} in {wanted}: give its name as environment")
     ref = await call.jobs.bulk.start(
         asked.action, name=asked.name, words=asked.q, rate=asked.rate, started_by=call.visitor.name,
-        before_id=asked.before_id, at=asked.at, **asked_for(asked.q, asked.at),
+        before_id=asked.before_id, at=asked.at, **search_of(asked.q, now=asked.at),
     )  # fmt: skip
     call.target = f"bulk action {ref.id}: {call.target}"
     return Started(id=ref.id, id_text=str(ref.id), message=f"{asked.name} is started")

@@ -76,6 +76,13 @@ def written(value: float | None, unit: Unit) -> str:
     return wording.number(int(value) if value is not None and value == int(value) else value)
 
 
+def tick(value: float, unit: Unit) -> str:
+    """The same beside a line of an axis, where there is little room."""
+    if unit == "ms" and 1_000 <= value < 1_000_000 and value % 60_000:
+        return f"{value / 1000:g} s"
+    return written(value, unit)
+
+
 def linked(inside: Markup | str, link: str | None, **attributes: object) -> Markup:
     """The same, as a link if there is one."""
     return element("a", inside, href=link, **attributes) if link is not None else escape(inside)

@@ -20,6 +20,7 @@ from dbjobs.admin.charts.elements import (
     linked,
     percentage,
     table,
+    tick,
     written,
 )
 
@@ -171,11 +172,11 @@ class _Frame:
     ) -> Markup:
         """The whole chart."""
         tall = ABOVE + self.height + BELOW
-        at = [f"{scale(tick):.1f}" for tick in ticks]
+        at = [f"{scale(value):.1f}" for value in ticks]
         rules = [element("line", x1=0, x2="100%", y1=y, y2=y, class_="rule") for y in at]
         texts = [
-            element("text", written(tick, self.unit), x=46, y=y, dy="0.35em", text_anchor="end")
-            for tick, y in zip(ticks, at, strict=True)
+            element("text", tick(value, self.unit), x=46, y=y, dy="0.35em", text_anchor="end")
+            for value, y in zip(ticks, at, strict=True)
         ]
         hits, table_ = self._buckets(starts, series)
         sizes: dict[str, object] = {"width": "100%", "height": tall}

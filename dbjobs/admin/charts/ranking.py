@@ -17,6 +17,7 @@ from dbjobs.admin.charts.elements import (
     linked,
     percentage,
     table,
+    tick,
     written,
 )
 
@@ -60,10 +61,10 @@ def columns(
         link = None if links is None else links[n]
         hits.append(linked(box, link, tabindex=-1))
         rows.append((linked(name, link), [written(count, unit)]))
-    at = [ABOVE + height - tick / ticks[-1] * height for tick in ticks]
+    at = [ABOVE + height - value / ticks[-1] * height for value in ticks]
     rules = [element("line", x1=0, x2="100%", y1=f"{y:.1f}", y2=f"{y:.1f}", class_="rule") for y in at]
-    axis = [element("text", written(tick, unit), x=46, y=f"{y + 4:.1f}", text_anchor="end")
-            for tick, y in zip(ticks, at, strict=True)]  # fmt: skip
+    axis = [element("text", tick(value, unit), x=46, y=f"{y + 4:.1f}", text_anchor="end")
+            for value, y in zip(ticks, at, strict=True)]  # fmt: skip
     drawing = element("svg", joined(rules), joined(bars), joined(texts), class_="area", width="100%", height=tall,
                       role="img", aria_label=title)  # fmt: skip
     over = element("svg", *hits, class_="over", width="100%", height=tall, aria_hidden="true")

@@ -1,16 +1,201 @@
-"""Jobs."""
+"""Jobs: one grid for live ones and history, and the page of one job."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qsl, urlencode
+
 from starlette.responses import Response
 
+from dbjobs.admin import panel
+from dbjobs.admin.api import job_export as export
+from dbjobs.admin.api import job_finding as api
+from dbjobs.admin.api.job_rows import JobPage
 from dbjobs.admin.call import Call
+from dbjobs.admin.operations import Nothing
 from dbjobs.admin.page import Pages
+from dbjobs.errors import DbjobsError
+from dbjobs.inspect.language import QueryError
+from dbjobs.models import JobState
 
 PAGES = Pages("Jobs", "/jobs", key="j")
+# What a visitor has chosen last time: columns, jobs of a page, the order.
+COOKIE = "dbjobs_grid"
+YEAR_SECONDS = 365 * 86_400
+SIZES = (25, 50, 100, 250, 1000)
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of the grid.
+
+    Attributes:
+        sort: key by which it sorts.
+        details: it needs the whole jobs.
+        number: it is set to the right.
+    """
+
+    name: str
+    label: str
+    sort: str | None = None
+    details: bool = False
+    number: bool = False
+
+
+COLUMNS = (
+    Column("state", "State", "state"),
+    Column("command", "Command", "command"),
+    Column("queue", "Queue", "queue"),
+    Column("worker", "Worker", "worker"),
+    Column("tag", "Tag", "tag"),
+    Column("batch", "Batch"),
+    Column("ref", "Ref"),
+    Column("user", "User", "user"),
+    Column("priority", "Priority", "priority", number=True),
+    Column("attempts", "Attempts", "attempts", number=True),
+    Column("created", "Created", "created"),
+    Column("due", "Not before", "due"),
+    Column("started", "Started", "started"),
+    Column("ended", "Ended", "ended"),
+    Column("run", "Ran", "run", number=True),
+    Column("progress", "Progress", "progress"),
+    Column("note", "Note", "error"),
+    Column("request", "Request", details=True),
+    Column("parent", "Parent", details=True),
+    Column("depends", "Depends on", details=True),
+    Column("callback", "Callback", details=True),
+    Column("by", "Created by", details=True),
+    Column("reply", "Reply to", details=True),
+    Column("retries", "Retry limit", details=True, number=True),
+    Column("timeout", "Timeout", details=True, number=True),
+)
+_BY_NAME = {column.name: column for column in COLUMNS}
+DEFAULT = ("state", "command", "queue", "tag", "attempts", "created", "run", "progress", "note")
+
+
+@dataclass(frozen=True)
+class View:
+    """What the URL says, and where it says nothing, what was chosen last time."""
+
+    q: str
+    state: str
+    month: str
+    size: int
+    sort: str
+    columns: tuple[Column, ...]
+    before_id: int | None
+    offset: int
+
+    @property
+    def asked(self) -> api.Finding:
+        """The search."""
+        return api.Finding(
+            q=self.q, state=self.state, month=self.month, limit=self.size, sort=self.sort, before_id=self.before_id,
+            offset=self.offset, details=any(column.details for column in self.columns),
+        )  # fmt: skip
+
+    @property
+    def kept(self) -> dict[str, str]:
+        """What is remembered."""
+        return {"size": str(self.size), "sort": self.sort, "cols": ",".join(column.name for column in self.columns)}
+
+
+def view_of(call: Call) -> View:
+    """Read the URL and the cookie; what makes no sense there is as good as left out."""
+    kept = dict(parse_qsl(call.request.cookies.get(COOKIE, "")[:1000]))
+
+    def chosen(name: str) -> str:
+        return call.query(name) if name in call.request.query_params else kept.get(name, "")
+
+    several = call.request.query_params.getlist("cols")
+    names = ",".join(several) if several else kept.get("cols", "")
+    columns = tuple(_BY_NAME[name] for name in dict.fromkeys(names.split(",")) if name in _BY_NAME)
+    sort = chosen("sort")
+    return View(
+        q=call.query("q").strip(),
+        state=call.query("state"),
+        month=call.query("month"),
+        size=min(max(_number(chosen("size")) or 50, 1), 1000),
+        sort=sort if all(one.removeprefix("-") in api.SORTS for one in sort.split(",")) else "",
+        columns=columns or tuple(_BY_NAME[name] for name in DEFAULT),
+        before_id=_number(call.query("before")),
+        offset=_number(call.query("offset")) or 0,
+    )
+
+
+def _number(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else None
 
 
 @PAGES.page()
 async def jobs(call: Call) -> Response:
-    """The page."""
-    return await call.render("empty.html", title="Jobs")
+    """The grid."""
+    view = view_of(call)
+    wrong: dict[str, Any] | None = None
+    page = JobPage(jobs=[], before_id=None, before_id_text=None, reached_at=None)
+    try:
+        page = await api.find_jobs(call, view.asked)
+    except QueryError as error:
+        wrong = _marked(view, error)
+    except DbjobsError as error:
+        wrong = {"message": str(error)}
+    counts = await api.count_jobs(call, Nothing())
+    filters = {"q": view.q or None, "state": view.state or None, "month": view.month or None}
+    response = await call.render(
+        "jobs.html",
+        title="Jobs",
+        view=view,
+        found=page,
+        wrong=wrong,
+        counts=counts,
+        states=[*JobState],
+        columns=COLUMNS,
+        sizes=sorted({*SIZES, view.size}),
+        filters=filters,
+        sorting=_sorting(view.sort),
+        export_limit=min(10_000, export.MOST_JOBS),
+        command_line=_command_line(view),
+        back=f"../jobs{call.here()}",
+    )
+    if any(name in call.request.query_params for name in view.kept):
+        response.set_cookie(
+            COOKIE, urlencode(view.kept), max_age=YEAR_SECONDS, path="/", httponly=True, samesite="strict"
+        )
+    return response
+
+
+def _marked(view: View, error: QueryError) -> dict[str, Any]:
+    """The text of the search with the place that is wrong."""
+    end = error.position + error.length
+    return {
+        "message": error.reason,
+        "before": view.q[: error.position],
+        "place": view.q[error.position : end],
+        "after": view.q[end:],
+    }
+
+
+def _sorting(sort: str) -> Mapping[str, str]:
+    """The direction of each key, as ``aria-sort`` has it."""
+    keys = sort.split(",") if sort else ["-created"]
+    return {key.removeprefix("-"): "descending" if key.startswith("-") else "ascending" for key in keys}
+
+
+def _command_line(view: View) -> str:
+    """The same search for a terminal."""
+    terms = " ".join(
+        filter(None, (view.q, view.state and f"state:{view.state}", view.month and f"created:{view.month}"))
+    )
+    text = "'" + terms.replace("'", "'\\''") + "'" if terms else ""
+    return " ".join(filter(None, ("dbjobs find", "--" if terms.startswith("-") else "", text)))
+
+
+@PAGES.page("/job")
+async def job(call: Call) -> Response:
+    """One job, on a page of its own."""
+    about = await panel.about(call, call.query("id"))
+    status = 404 if about["job"] is None else 200
+    title = f"Job {about['reference']}" if about["job"] is None else f"{about['job'].command} #{about['job'].id}"
+    return await call.render("job.html", title=title, about=about, status=status, panel=None)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
+from dbjobs.admin.api import nodes as api
 from dbjobs.admin.call import Call
+from dbjobs.admin.operations import Nothing
 from dbjobs.admin.page import Pages
 
 PAGES = Pages("Nodes", "/nodes", key="n")
@@ -12,5 +14,5 @@ PAGES = Pages("Nodes", "/nodes", key="n")
 
 @PAGES.page()
 async def nodes(call: Call) -> Response:
-    """The page."""
-    return await call.render("empty.html", title="Nodes")
+    """All nodes."""
+    return await call.render("nodes.html", title="Nodes", listed=await api.list_nodes(call, Nothing()))

@@ -4,9 +4,18 @@ import { showTimes } from "./times.js";
 import { startLive } from "./live.js";
 import { startCharts } from "./charts.js";
 import { startKeys } from "./keys.js";
+import { startCopy } from "./copy.js";
+import { startCompletion } from "./complete.js";
+import { startGrid } from "./grid.js";
+import { startPanel } from "./panel.js";
 
+document.documentElement.classList.add("scripts");
 startTheme();
 showTimes(document);
 startKeys();
 startLive();
 startCharts();
+startCopy();
+startCompletion();
+startGrid();
+startPanel();

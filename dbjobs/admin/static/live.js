@@ -90,7 +90,8 @@ export function startLive() {
   if (!sign || !regions().length) return;
   for (const region of regions()) remember(region);
   const root = document.querySelector("meta[name=dbjobs-root]").content;
-  const jobs = new URLSearchParams(location.search).getAll("job");
+  const query = new URLSearchParams(location.search);
+  const jobs = [...query.getAll("job"), ...query.getAll("id")].filter((id) => /^\d+$/.test(id));
   let state = "polling";
   let failed = false;
   const paused = () => sessionStorage.getItem(PAUSED) === "1";

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 
 from dbjobs.demo.shop.past import Ended
-from dbjobs.engine.tally import KEEP_HOURS_SECONDS, KEEP_MINUTES_SECONDS, bucket_of
+from dbjobs.engine.tally import KEEP_HOURS_SECONDS, KEEP_MINUTES_SECONDS, bucket_of, folded_keys
 from dbjobs.store.repository.rollups import DAY, HOUR, MINUTE, Key, Rollup, Sums
 
 # Minutes of ``job_stat`` become hours after this time.
@@ -82,7 +82,11 @@ class Totals:
 
     def rollups(self) -> list[Rollup]:
         """Rows of ``job_rollup``."""
-        return [Rollup(period, starts, _FOLDED, key, sums) for (period, starts, key), sums in self._sums.items()]
+        rows: dict[tuple[int, int, Key], Sums] = {}
+        for (period, starts, key), sums in self._sums.items():
+            for kept in (key,) if period == MINUTE else folded_keys(key):
+                rows.setdefault((period, starts, kept), Sums()).add(sums)
+        return [Rollup(period, starts, _FOLDED, key, sums) for (period, starts, key), sums in rows.items()]
 
     def stats(self) -> list[Stat]:
         """Rows of ``job_stat``."""

@@ -226,7 +226,7 @@ class Run(Generic[ResponseT]):
             return
         context = current_job.get()
         while context is not None:
-            if context.worker == self.worker:
+            if context.worker == self.worker and context.home is self._attempt.context.home:
                 raise InvalidOption(
                     f"transient run of {self.command!r}: worker {self.worker!r} is busy with the handler of "
                     f"{context.command!r} that waits for it here, so neither would ever go on; leave worker= out, or "

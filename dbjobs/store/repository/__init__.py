@@ -15,6 +15,7 @@ from dbjobs.store.repository.admin import (
     list_audit,
     put_setting,
 )
+from dbjobs.store.repository.causes import list_causes, take_causes, write_causes
 from dbjobs.store.repository.checks import (
     current_month,
     find_risks,
@@ -47,6 +48,7 @@ from dbjobs.store.repository.enqueue import (
     find_ends,
     find_parents,
     find_refs,
+    find_runs,
     insert_jobs,
     notify,
 )
@@ -55,6 +57,7 @@ from dbjobs.store.repository.families import MonthCount, Relative, count_months,
 from dbjobs.store.repository.nodes import (
     bury_node,
     find_cancel_requests,
+    find_heads,
     find_held,
     find_held_workers,
     find_orphans,
@@ -154,6 +157,7 @@ __all__ = [
     "find_due_tasks",
     "find_ends",
     "find_expired",
+    "find_heads",
     "find_held",
     "find_held_workers",
     "find_jobs",
@@ -163,6 +167,7 @@ __all__ = [
     "find_ready_queues",
     "find_refs",
     "find_risks",
+    "find_runs",
     "find_stranded",
     "find_unknown",
     "finish_jobs",
@@ -185,6 +190,7 @@ __all__ = [
     "insert_task",
     "keep_setting",
     "list_audit",
+    "list_causes",
     "list_family",
     "list_jobs",
     "list_late_ends",
@@ -226,10 +232,12 @@ __all__ = [
     "set_queue",
     "skip_lanes",
     "sum_stats",
+    "take_causes",
     "take_rollups",
     "take_worker",
     "update_progress",
     "update_task",
     "vacuum",
+    "write_causes",
     "write_rollups",
 ]

@@ -54,6 +54,11 @@ async def find_ends(db: Fetcher, ids: Sequence[int]) -> dict[int, JobState]:
     return {row[0]: JobState(row[1]) for row in await db.fetch("find_ends", ids=ids)}
 
 
+async def find_runs(db: Fetcher, ids: Sequence[int]) -> dict[int, tuple[JobState, float | None]]:
+    """How jobs ended and how many milliseconds their last attempts took, for those that have ended."""
+    return {row[0]: (JobState(row[1]), row[2]) for row in await db.fetch("find_runs", ids=ids)}
+
+
 async def add_dependencies(db: Fetcher, edges: Sequence[tuple[int, int]]) -> None:
     """Record (parent id, child id) pairs."""
     await db.fetch("add_dependencies", edges=Table(("parent_id", "child_id"), edges))

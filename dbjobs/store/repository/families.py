@@ -20,7 +20,7 @@ class Relative:
 
 
 async def list_family(db: Fetcher, parent_id: int, *, from_id: int, before_id: int, most: int) -> list[Relative]:
-    """Jobs with ids in [from_id, before_id) that this one enqueued, or that depend on any, by their ids."""
+    """Jobs with ids in [from_id, before_id) that this one has enqueued, or that depend on any, by id."""
     rows = await db.fetch("list_family", parent_id=parent_id, from_id=from_id, before_id=before_id, most=most)
     return [
         Relative(

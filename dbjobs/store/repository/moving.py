@@ -48,6 +48,8 @@ _MONTHLY = frozenset({"created_month"})
 TABLES = (
     MovedTable("job_queue", "settings", read="read_job_queue", key={"queue": ""}),
     MovedTable("scheduled_task", "schedules", read="read_scheduled_task", key={"name": ""}, rows=10),
+    MovedTable("setting", "settings", read="read_setting", key={"name": ""}, rows=10),
+    MovedTable("audit", "settings", read="read_audit", key={"id": _LEAST}, derived=frozenset({"id"}), rows=100),
     MovedTable("job_ref", "queue", read="read_job_ref", key={"ref_id": ""}),
     MovedTable("late_end", "history", read="read_late_end", key={"created_month": "0", "ended_month": "0"}),
     MovedTable(
@@ -101,6 +103,12 @@ TABLES = (
         key={"period_seconds": 0, "starts": _LEAST, "name": "", "counter": _LEAST},
     ),
     MovedTable(
+        "job_cause",
+        "statistics",
+        read="read_job_cause",
+        key={"period_seconds": 0, "starts": _LEAST, "cause": "", "counter": _LEAST},
+    ),
+    MovedTable(
         "request_log",
         "requests",
         read="read_request_log",
@@ -123,14 +131,14 @@ MOMENTS = frozenset(
     {
         "run_after", "expires_at", "created_at", "started_at", "executed_at", "completed_at", "notified_at",
         "last_activity_at", "cancel_requested_at", "job_created_at", "at", "minute", "hour", "next_run_at",
-        "last_run_at",
+        "last_run_at", "changed_at",
     }
 )  # fmt: skip
 FLAGS = frozenset({"unresolved", "has_dependents", "paused", "folded", "declared"})
 FLOATS = frozenset(
     {
-        "duration_ms", "timeout_seconds", "progress", "interval_seconds", "run_ms", "wait_ms", "duration_min",
-        "duration_max",
+        "duration_ms", "timeout_seconds", "progress", "interval_seconds", "run_ms", "wait_ms", "first_at", "last_at",
+        "duration_min", "duration_max",
     }
 )  # fmt: skip
 MONTHS = frozenset({"created_month", "ended_month", "month"})
@@ -239,11 +247,6 @@ def _hand_back(columns: Sequence[str], rows: Sequence[Values]) -> None:
             row[at["attempt_base"]] += 1
             for column in ("node_id", "started_at", "progress", "status"):
                 row[at[column]] = None
-
-
-def key_of(table: MovedTable, columns: Sequence[str], row: Values) -> Key:
-    """The key of a row, as every database has it."""
-    return tuple(row[columns.index(name)] for name in table.key)
 
 
 async def is_settled(db: Fetcher) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from dbjobs.models import NodeInfo
 from dbjobs.store.records import Held
@@ -48,6 +49,26 @@ async def find_unknown(db: Fetcher, queues: Sequence[str], commands: Sequence[st
     """Commands other than these among the first ``bound`` ready jobs of each of these queues, with their counts."""
     rows = await db.fetch("find_unknown", queues=queues, commands=commands, bound=bound)
     return {row[0]: row[1] for row in rows}
+
+
+class Head(NamedTuple):
+    """The first ready job of a queue or of a named worker.
+
+    Attributes:
+        worker: None for a queue's.
+        age_seconds: for how long it could have run.
+    """
+
+    id: int
+    queue: str
+    worker: str | None
+    command: str
+    age_seconds: float
+
+
+async def find_heads(db: Fetcher, queues: Sequence[str], workers: Sequence[str]) -> list[Head]:
+    """The first ready job of each of these, where there is one: a probe of an index for each name."""
+    return [Head(*row) for row in await db.fetch("find_heads", queues=queues, workers=workers)]
 
 
 async def remove_node(db: Fetcher, node_id: int) -> bool:

@@ -27,8 +27,12 @@ DELIVERY_PREFIX = "dbjobs.notify."
 DELIVERY_RETRY_LIMIT = 18
 DELIVERY_BACKOFF = Backoff(first_seconds=5, factor=4, max_seconds=4 * 3600, jitter=0.2)
 DELIVERY_TIMEOUT_SECONDS = 60.0
-# How long after a requeue it is looked what has become of the job: by then the requeue is committed.
-REQUEUE_SECONDS = 1.0
+# How long after a requeue, or a scheduled task's time, it is looked for the job: by then that is committed.
+LATER_SECONDS = 1.0
+# In the meta of a job that looks for one with this ref_id, to make its delivery; and how often it looks.
+TELLS_OF = "tells_of"
+FIRED_RETRY_LIMIT = 5
+FIRED_AGAIN_SECONDS = 10.0
 
 # The delivery of a job that is about to be stored; None if nobody is to be told.
 Deliver = Callable[[NewJob], NewJob | None]
@@ -48,7 +52,9 @@ async def add_deliveries(session: Session, told: Sequence[tuple[int, NewJob]]) -
     ids: list[int] = []
     for start in range(0, len(told), ROWS_PER_INSERT):
         some = told[start : start + ROWS_PER_INSERT]
-        rows = [replace(_child(id, row, pending=1), ref_id=delivery_ref(id)) for id, row in some]
+        rows = [
+            replace(row, ref_id=delivery_ref(id), parent_id=id, pending=1, depends_on=f"[{id}]") for id, row in some
+        ]
         inserted = [id for id, _ in await repository.insert_jobs(session, rows, ())]
         pairs = [(id, new) for (id, _), new in zip(some, inserted, strict=True)]
         # Nobody else can take these keys: they have the id of a job that nobody else has seen.
@@ -58,11 +64,21 @@ async def add_deliveries(session: Session, told: Sequence[tuple[int, NewJob]]) -
     return ids
 
 
-async def wait_again(session: Session, job_id: int, row: NewJob) -> int:
-    """Append a delivery for the next end of a job that is alive again; its id. The job hears of it after the commit."""
-    ((id, _),) = await repository.insert_jobs(session, [_child(job_id, row, pending=1)], ())
-    await repository.add_dependencies(session, [(job_id, id)])
-    return id
+async def before_fire(db: repository.Fetcher, delivery: NewJob | None, ref_id: str | None) -> None:
+    """Append a job that makes the delivery of a scheduled task's job, which is about to be inserted with this ref_id.
+
+    It comes first, for the reason of ``before_requeue``. Nodes that are too late to fire the task append theirs, too;
+    the ref_id of the delivery decides.
+    """
+    if delivery is None:
+        return
+    row = replace(
+        delivery,
+        retry_limit=FIRED_RETRY_LIMIT,
+        meta=msgspec.json.encode({TELLS_OF: ref_id}).decode(),
+        delay_seconds=LATER_SECONDS,
+    )
+    await without_conflict(lambda: repository.insert_jobs(db, [row], ()))
 
 
 async def before_requeue(db: repository.Fetcher, job_ids: Sequence[int]) -> None:
@@ -86,10 +102,6 @@ async def before_requeue(db: repository.Fetcher, job_ids: Sequence[int]) -> None
         await without_conflict(lambda: repository.insert_jobs(db, rows, ()))
 
 
-def _child(job_id: int, row: NewJob, *, pending: int) -> NewJob:
-    return replace(row, parent_id=job_id, pending=pending, depends_on=f"[{job_id}]")
-
-
 def _again(delivery: Job, reply_to: str | None) -> NewJob:
     return NewJob(
         queue=delivery.queue,
@@ -100,5 +112,5 @@ def _again(delivery: Job, reply_to: str | None) -> NewJob:
         timeout_seconds=delivery.timeout_seconds,
         reply_to=reply_to,
         depends_on_policy="finished",
-        delay_seconds=REQUEUE_SECONDS,
+        delay_seconds=LATER_SECONDS,
     )

@@ -21,6 +21,7 @@ from dbjobs.store.records import NewJob
 from dbjobs.store.repository.rows import Fetcher
 from dbjobs.store.repository.tasks import TaskRow
 from dbjobs.store.synchronous import pause
+from dbjobs.store.transactions.delivering import before_fire
 
 # Runs that a task remembers.
 RUNS_KEPT = 20
@@ -40,6 +41,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         jitter_seconds: a run is put off by up to this long, at random.
         start, end: no run is earlier, or later.
         transient: its runs are not stored as jobs.
+        delivery: what tells the ``reply_to`` of its jobs of their ends.
     """
 
     misfire: Misfire = "one"
@@ -48,6 +50,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     start: datetime | None = None
     end: datetime | None = None
     transient: bool = False
+    delivery: NewJob | None = None
 
 
 def schedule_of(task: TaskRow) -> Schedule:
@@ -198,6 +201,7 @@ async def fire(db: Fetcher, task: TaskRow, now: datetime) -> list[NewJob] | None
     for nominal, following in zip(runs, (*runs[1:], due.following), strict=True):
         job = _job_for(task, stamp(nominal), nominal, rules)
         moved = replace(task, next_run_at=following, last_run_at=nominal, runs=_with_run(task.runs, stamp(nominal)))
+        await before_fire(db, rules.delivery, job.ref_id)
         ref = await repository.fire_task(db, moved, job)
         if ref is None:
             return inserted or None
@@ -217,6 +221,7 @@ async def run_now(db: Fetcher, name: str) -> tuple[JobRef, NewJob] | None:
         now = await repository.database_time(db)
         key = f"{_NOW}{stamp(now)}-{secrets.token_hex(3)}"
         job = replace(_job_for(task, key, now, Rules()), delay_seconds=None)
+        await before_fire(db, rules_of(task).delivery, job.ref_id)
         ref = await repository.fire_task(db, replace(task, runs=_with_run(task.runs, key)), job, at_once=True)
         if ref is not None:
             return ref, job

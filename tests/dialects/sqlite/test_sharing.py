@@ -109,6 +109,6 @@ async def test_two_first_starts_at_the_same_moment_make_the_tables_once(url: str
     several = [SqliteDatabase(url) for _ in range(4)]
     await asyncio.gather(*(db.open() for db in several))
     applied = await asyncio.gather(*(migrate.migrate(db) for db in several))
-    assert sorted(map(len, applied)) == [0, 0, 0, migrate.LATEST_VERSION]
+    assert sorted(map(len, applied)) == [0, 0, 0, len([*several[0].statements.migrations()])]
     for db in several:
         await db.close()

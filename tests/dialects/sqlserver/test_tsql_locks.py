@@ -20,6 +20,7 @@ FILES = sorted(FOLDER.glob("*.sql"))
 
 # What runs in a caller's transaction, which may stay open for long and have any isolation level.
 IN_CALLERS_TRANSACTION = {
+    "add_delivery_refs",
     "add_dependencies",
     "add_refs",
     "add_to_batches",

@@ -1,0 +1,229 @@
+"""Edit a job and run it again: what would change first, then the change."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from datetime import UTC, datetime
+from typing import Any, Literal, cast
+
+import msgspec
+
+from dbjobs.admin.api.job_acting import declare
+from dbjobs.admin.api.job_looking import OneJob, family_of, find_job
+from dbjobs.admin.call import Call, Refused, shown
+from dbjobs.admin.operations import Operations
+from dbjobs.errors import InvalidOption, InvalidRequest
+from dbjobs.models import Job, JobOptions, JobState
+
+OPERATIONS = Operations("jobs")
+# Of a request, as JSON, in a form.
+LONGEST_REQUEST = 500_000
+_CHANGEABLE = ("queue", "worker", "priority", "tag", "user_id", "retry_limit", "timeout", "run_after")
+
+
+class Editing(msgspec.Struct, frozen=True, kw_only=True):
+    """A job, and what is to be other than in it; what is left out stays as it is.
+
+    Attributes:
+        request: the whole new request, as JSON.
+        timeout: seconds of one attempt; 0 for no limit.
+        run_after: not before this moment, in UTC if it names no zone.
+    """
+
+    id: int
+    request: str | None = None
+    queue: str | None = None
+    worker: str | None = None
+    priority: int | None = None
+    tag: str | None = None
+    user_id: str | None = None
+    retry_limit: int | None = None
+    timeout: float | None = None
+    run_after: str | None = None
+
+
+class Change(msgspec.Struct, frozen=True, kw_only=True):
+    """An option that is to be another one, as texts."""
+
+    name: str
+    before: str
+    after: str
+
+
+class DiffLine(msgspec.Struct, frozen=True, kw_only=True):
+    """A line of the request's difference."""
+
+    kind: Literal["same", "added", "removed", "skipped"]
+    text: str
+
+
+class EditPreview(msgspec.Struct, frozen=True, kw_only=True):
+    """What an edit would do; nothing is done yet.
+
+    Attributes:
+        cancels: the job has not started: it is cancelled, and the new one takes its place. Else it stays as it is.
+        lost: what the new job does not take over.
+        request: the difference of the requests, line by line; empty: they are the same.
+    """
+
+    id: int
+    cancels: bool
+    lost: list[str]
+    changes: list[Change]
+    request: list[DiffLine]
+
+
+class Edited(msgspec.Struct, frozen=True, kw_only=True):
+    """The new job.
+
+    Attributes:
+        replaces: the one that was edited. It is kept.
+    """
+
+    message: str
+    id: int
+    id_text: str
+    replaces: int
+
+
+async def _checked(call: Call, asked: Editing) -> tuple[Job, Any, JobOptions]:
+    """The job, its new request, and its new options.
+
+    Raises:
+        InvalidOption, InvalidRequest: it cannot be edited, or not so.
+    """
+    job = await find_job(call, OneJob(id=asked.id))
+    await refuse(call, job)
+    request = job.request
+    if asked.request is not None and asked.request.strip():
+        if len(asked.request) > LONGEST_REQUEST:
+            raise InvalidRequest(f"a request that is edited here has at most {LONGEST_REQUEST:,} letters")
+        if shown(call, "request", job.request) != job.request and not call.visitor.may("reveal"):
+            raise Refused("parts of this request are hidden from you: it can only be edited with the verb reveal")
+        try:
+            request = msgspec.json.decode(asked.request)
+        except (msgspec.DecodeError, RecursionError) as error:
+            raise InvalidRequest(f"the request is not JSON: {error}") from None
+    options: dict[str, Any] = {
+        name: getattr(asked, name)
+        for name in _CHANGEABLE
+        if getattr(asked, name) is not None and getattr(asked, name) != _value(job, name)
+    }
+    if "run_after" in options:
+        options["run_after"] = _moment(options["run_after"])
+    declare(call, job)
+    call.jobs._row(job.command, request, options)  # what enqueue would refuse is refused before anything is changed
+    return job, request, cast(JobOptions, options)
+
+
+def _value(job: Job, name: str) -> Any:
+    return job.timeout_seconds if name == "timeout" else getattr(job, name)
+
+
+def _moment(text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+        return moment.astimezone(UTC) if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        raise InvalidOption(f"run_after={text!r} is no time, such as 2026-12-01T08:00 (UTC)") from None
+
+
+async def refuse(call: Call, job: Job) -> None:
+    """Say why a job cannot be edited.
+
+    Raises:
+        InvalidOption.
+    """
+    if job.state in (JobState.STARTED, JobState.EXECUTED):
+        raise InvalidOption(f"job {job.id} is running: cancel it first, then edit it")
+    if job.request_type != "command":
+        raise InvalidOption(f"job {job.id} calls the application's API: requeue it, or call enqueue_api once more")
+
+
+@OPERATIONS.post("/job/edit/preview", audited=False)
+async def preview_edit(call: Call, asked: Editing) -> EditPreview:
+    """What an edit would change. Nothing is done yet."""
+    job, request, options = await _checked(call, asked)
+    lost = []
+    if job.ref_id is not None:
+        lost.append(f"its ref_id {job.ref_id}, which stays with the job that is kept")
+    if job.batch_id is not None:
+        lost.append(f"its batch {job.batch_id}, whose counts it is part of")
+    preview = EditPreview(
+        id=job.id,
+        cancels=not job.finished,
+        lost=lost,
+        changes=[
+            Change(name=name, before=_text(_value(job, name)), after=_text(value)) for name, value in options.items()
+        ],
+        request=difference(shown(call, "request", job.request), shown(call, "request", request)),
+    )
+    if call.request.url.path.endswith("/act/preview_edit"):
+        title = f"Edit job {job.id}"
+        return await call.render("job_edit_preview.html", title=title, preview=preview, asked=asked, old=job)  # type: ignore[return-value]
+    return preview
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%d %H:%M:%S} UTC"
+    return "none" if value is None else str(value)
+
+
+def difference(before: Any, after: Any) -> list[DiffLine]:
+    """The lines that differ, with some of those around them."""
+    if before == after:
+        return []
+    old, new = (json.dumps(value, indent=2, ensure_ascii=False, default=str).splitlines() for value in (before, after))
+    lines: list[DiffLine] = []
+    for line in list(difflib.unified_diff(old, new, lineterm="", n=3))[2:]:
+        match line[:1]:
+            case "+":
+                lines.append(DiffLine(kind="added", text=line[1:]))
+            case "-":
+                lines.append(DiffLine(kind="removed", text=line[1:]))
+            case "@":
+                if lines:
+                    lines.append(DiffLine(kind="skipped", text="..."))
+            case _:
+                lines.append(DiffLine(kind="same", text=line[1:]))
+    return lines
+
+
+@OPERATIONS.post("/job/edit")
+async def edit_job(call: Call, asked: Editing) -> Edited:
+    """Run a job with a changed request or other options, as a new job; the old one is kept.
+
+    One that has ended stays as it is. One that has not started is cancelled first; if it has started meanwhile, nothing
+    is done. Jobs that wait for it would be cancelled with it, so it is refused if there are any.
+    """
+    call.target = f"job {asked.id}"
+    job, request, options = await _checked(call, asked)
+    if not job.finished:
+        await _replace(call, job)
+        if job.state is JobState.WAITING:
+            options.setdefault("depends_on", job.depends_on)
+        if job.state is JobState.SCHEDULED and job.run_after is not None:
+            options.setdefault("run_after", job.run_after)
+    ref = await call.jobs.replay(job.id, request, **options)
+    message = f"job {ref.id} takes the place of job {job.id}, which is kept"
+    return Edited(message=message, id=ref.id, id_text=str(ref.id), replaces=job.id)
+
+
+async def _replace(call: Call, job: Job) -> None:
+    """Cancel a job that has not started.
+
+    Raises:
+        InvalidOption: it has, or others wait for it.
+    """
+    family = await family_of(call, job)
+    waiting = [one for one in family.graph if one.step > 0 and one.state is JobState.WAITING]
+    if waiting:
+        raise InvalidOption(
+            f"job {waiting[0].id} waits for job {job.id}, and would be cancelled with it: cancel and enqueue both anew"
+        )
+    await call.jobs._client.cancel((job.id,), "replaced by an edited job")
+    now = (await call.jobs._client.get_many((job.id,))).get(job.id)
+    if now is None or now.state is not JobState.CANCELLED:
+        raise InvalidOption(f"job {job.id} has started meanwhile: it was asked to stop, and was not replaced")

@@ -1,0 +1,113 @@
+"""What a call brings: its query string, form or JSON body, and how large each may be."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from starlette.datastructures import FormData
+from starlette.requests import Request
+from starlette.types import Message
+
+from dbjobs.admin.operations import Operation
+from dbjobs.errors import DbjobsError
+
+# A form (read by python-multipart) or a JSON body of the page.
+MOST_BYTES = 2_000_000
+# A value in a query string: a filter, a cursor, a name.
+MOST_CHARACTERS = 4_000
+MOST_PARAMETERS = 200
+
+
+class TooLarge(DbjobsError):
+    """The body is larger than any form or request of the page."""
+
+
+def fields_of(operation: Operation) -> tuple[str, ...]:
+    """Names of an operation's input."""
+    return tuple(operation.takes.__struct_fields__)
+
+
+def several(operation: Operation) -> frozenset[str]:
+    """Fields that may be given more than once."""
+    return frozenset(
+        field.name
+        for field in msgspec.structs.fields(operation.takes)
+        if "tuple" in str(field.type) or "list" in str(field.type)
+    )
+
+
+def query_of(request: Request, operation: Operation) -> dict[str, Any]:
+    """What path and query string give.
+
+    Raises:
+        ValidationError: the query string is too long.
+    """
+    lists = several(operation)
+    check_query(request)
+    given: dict[str, Any] = dict(request.path_params)
+    for name in request.query_params:
+        given[name] = request.query_params.getlist(name) if name in lists else request.query_params[name]
+    return given
+
+
+def check_query(request: Request) -> None:
+    """Refuse a query string that no link or form of ours has.
+
+    Raises:
+        ValidationError.
+    """
+    pairs = request.query_params.multi_items()
+    if len(pairs) > MOST_PARAMETERS or any(len(name) + len(value) > MOST_CHARACTERS for name, value in pairs):
+        raise msgspec.ValidationError(
+            f"the query string may have {MOST_PARAMETERS} parameters of {MOST_CHARACTERS} characters each"
+        )
+
+
+def form_of(form: FormData, operation: Operation) -> dict[str, Any]:
+    """An empty field of a form is one that was not filled in."""
+    lists = several(operation)
+    return {
+        name: [value for value in form.getlist(name) if value != ""] if name in lists else form[name]
+        for name in form
+        if name in fields_of(operation) and (name in lists or form[name] != "")
+    }
+
+
+async def body_of(request: Request) -> dict[str, Any]:
+    """The JSON object in a body; an empty one if there is none.
+
+    Raises:
+        ValidationError: it is no JSON object. TooLarge.
+    """
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind not in ("application/json", ""):
+        raise msgspec.ValidationError(f"the body must be application/json, not {kind}")
+    try:
+        body = msgspec.json.decode(await request.body() or b"{}")
+    except RecursionError:
+        raise msgspec.ValidationError("the body is nested too deeply") from None
+    if not isinstance(body, dict):
+        raise msgspec.ValidationError("the body must be a JSON object")
+    return body
+
+
+def inner(target: str, start: str) -> str:
+    """Where a form goes back to: a place of ours, relative to the form's own; our root if it says none or another's."""
+    within = target.startswith(start) and "\\" not in target and "//" not in target.partition("?")[0]
+    return target if within and target.isprintable() and target.isascii() else start
+
+
+def bounded(request: Request) -> Request:
+    """The request, whose body may not be larger than any of ours."""
+    size = 0
+
+    async def receive() -> Message:
+        nonlocal size
+        message = await request.receive()
+        size += len(message.get("body", b""))
+        if size > MOST_BYTES:
+            raise TooLarge(f"the body is larger than {MOST_BYTES} bytes")
+        return message
+
+    return Request(request.scope, receive)

@@ -1,0 +1,36 @@
+// Copies: data-copy-from="id of an element", or data-copy-url="relative URL" (empty: this page).
+export function startCopy() {
+  document.addEventListener("click", async (event) => {
+    const button = event.target.closest("[data-copy-from], [data-copy-url]");
+    if (!button) return;
+    const text = "copyFrom" in button.dataset ? textOf(document.getElementById(button.dataset.copyFrom)) : new URL(button.dataset.copyUrl, location.href).href;
+    const said = button.textContent;
+    button.textContent = (await copy(text)) ? "Copied" : "Press Ctrl+C";
+    setTimeout(() => (button.textContent = said), 1500);
+  });
+}
+
+const textOf = (element) => element.value ?? element.textContent;
+
+// The clipboard is there only under HTTPS and on this machine; elsewhere the old way does.
+export async function copy(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch {
+    const area = document.createElement("textarea");
+    area.value = text;
+    area.className = "hidden";
+    const focused = document.activeElement;
+    document.body.append(area);
+    area.select();
+    let done = false;
+    try {
+      done = document.execCommand("copy");
+    } finally {
+      area.remove();
+      focused?.focus();
+    }
+    return done;
+  }
+}

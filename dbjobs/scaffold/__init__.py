@@ -1,0 +1,1 @@
+"""Puts background jobs into an application that exists: `dbjobs init`."""

@@ -1,0 +1,36 @@
+"""Writes the files of a plan; what somebody has written or changed is left alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+from dbjobs.scaffold.plan import File, Plan
+
+
+class Written(NamedTuple):
+    """What became of a file: ``"wrote"``, ``"would write"``, ``"is as it was written"`` or ``"left alone"``."""
+
+    path: Path
+    what: str
+
+
+def write_files(plan: Plan, *, dry_run: bool) -> list[Written]:
+    """Write what is missing.
+
+    Args:
+        dry_run: write nothing; tell what would be done.
+    """
+    return [Written(file.path, _write(file, dry_run=dry_run)) for file in plan.files]
+
+
+def _write(file: File, *, dry_run: bool) -> str:
+    try:
+        there = file.path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        if dry_run:
+            return "would write"
+        with file.path.open("x", encoding="utf-8", newline="\n") as opened:  # "x": never over another's
+            opened.write(file.text)
+        return "wrote"
+    return "is as it was written" if there == file.text else "left alone"

@@ -1,0 +1,19 @@
+-- Why attempts failed, in rows that start in a time (seconds since 1970, :until not included), the newest first and at most
+-- :most of each period. The primary key serves both looks, from its newest end.
+(
+    SELECT
+        period_seconds, starts, cause, counter, command, code, frame, jobs, attempts, first_at, last_at, message, sample
+    FROM dbjobs_job_cause FORCE INDEX (PRIMARY)
+    WHERE period_seconds = 3600 AND starts >= :since AND starts < :until
+    ORDER BY starts DESC
+    LIMIT :most
+)
+UNION ALL
+(
+    SELECT
+        period_seconds, starts, cause, counter, command, code, frame, jobs, attempts, first_at, last_at, message, sample
+    FROM dbjobs_job_cause FORCE INDEX (PRIMARY)
+    WHERE period_seconds = 86400 AND starts >= :since AND starts < :until
+    ORDER BY starts DESC
+    LIMIT :most
+);

@@ -1,0 +1,6 @@
+-- What the admin page keeps, for a transfer: the page behind a key (name).
+SELECT *
+FROM dbjobs_setting
+WHERE name > :name
+ORDER BY name
+LIMIT :limit;

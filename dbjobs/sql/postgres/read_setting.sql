@@ -1,0 +1,6 @@
+-- What the admin page keeps, for a transfer: the page behind a key (name).
+SELECT *
+FROM dbjobs.setting
+WHERE name > :name::text
+ORDER BY name
+LIMIT :limit::integer;

@@ -1,0 +1,15 @@
+-- Why attempts failed in an hour on one node, whole: its own row is replaced, so that a write whose answer was lost is repeated
+-- without harm. Also what a fold puts in, under a number that nobody else uses.
+INSERT INTO dbjobs.job_cause (
+    period_seconds, starts, cause, counter, command, code, frame, jobs, attempts, first_at, last_at, message, sample
+)
+SELECT *
+FROM unnest(
+    :rows.period_seconds::integer[], :rows.starts::bigint[], :rows.cause::text[], :rows.counter::bigint[],
+    :rows.command::text[], :rows.code::text[], :rows.frame::text[], :rows.jobs::bigint[], :rows.attempts::bigint[],
+    :rows.first_at::double precision[], :rows.last_at::double precision[], :rows.message::text[],
+    :rows.sample::text[]
+) AS r
+ON CONFLICT (period_seconds, starts, cause, counter) DO UPDATE
+SET jobs = excluded.jobs, attempts = excluded.attempts, first_at = excluded.first_at, last_at = excluded.last_at,
+    message = excluded.message, sample = excluded.sample;

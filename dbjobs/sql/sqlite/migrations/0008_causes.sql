@@ -1,0 +1,20 @@
+-- Why attempts failed, for people: how often which error, raised in which of the application's own functions, ended an attempt
+-- of which command. Nodes count in memory and write their own row of an hour anew every few seconds (only failures cost
+-- anything), so a write can be repeated; what a killed process had not written yet is missing. Old hours become days: a fold
+-- takes the rows out and puts the sum in, under a number of its own. A reader adds up.
+CREATE TABLE dbjobs_job_cause (
+    period_seconds  INTEGER NOT NULL,           -- 3600 or 86400
+    starts          INTEGER NOT NULL,            -- seconds since 1970, by the database's clock
+    cause           TEXT NOT NULL,  -- a hash of command, code and frame
+    counter         INTEGER NOT NULL,            -- the node that counts; a random negative number: folded
+    command         TEXT NOT NULL,
+    code            TEXT NOT NULL,              -- the error's class, or a word of ours: timeout, http_500
+    frame           TEXT NOT NULL,              -- file:function where it was raised; '' if that is not known
+    jobs            INTEGER NOT NULL,            -- that failed for good
+    attempts        INTEGER NOT NULL,            -- that failed, theirs included
+    first_at        REAL NOT NULL,  -- seconds since 1970, by the database's clock
+    last_at         REAL NOT NULL,
+    message         TEXT NOT NULL,              -- of the last one
+    sample          TEXT NOT NULL,              -- JSON: ids of the last few jobs
+    PRIMARY KEY (period_seconds, starts, cause, counter)
+) STRICT;

@@ -1,0 +1,16 @@
+-- How did these jobs end, and how long did they run? As find_ends, with one column more. READPAST: an end that is not committed
+-- yet is none.
+DECLARE @ids nvarchar(max) = :ids;
+SELECT (
+    SELECT e.id, e.state, e.duration_ms
+    FROM (
+        SELECT c.id, c.state, c.duration_ms
+        FROM OPENJSON(@ids) WITH (id bigint '$') AS i
+        JOIN dbjobs.completed_job AS c WITH (READPAST, READCOMMITTEDLOCK, FORCESEEK) ON c.id = i.id
+        UNION ALL
+        SELECT f.id, f.state, f.duration_ms
+        FROM OPENJSON(@ids) WITH (id bigint '$') AS i
+        JOIN dbjobs.failed_job AS f WITH (READPAST, READCOMMITTEDLOCK, FORCESEEK) ON f.id = i.id
+    ) AS e
+    FOR JSON PATH
+) AS packed;

@@ -1,0 +1,13 @@
+-- Why attempts failed, for a transfer: the page behind a key (period_seconds, starts, cause, counter).
+DECLARE @period_seconds int = :period_seconds, @starts bigint = :starts, @cause nvarchar(510) = :cause,
+    @counter bigint = :counter, @limit int = :limit;
+SELECT TOP (@limit) *
+FROM dbjobs.job_cause
+WHERE period_seconds >= @period_seconds
+  AND (
+      period_seconds > @period_seconds
+      OR (period_seconds = @period_seconds AND starts > @starts)
+      OR (period_seconds = @period_seconds AND starts = @starts AND cause > @cause)
+      OR (period_seconds = @period_seconds AND starts = @starts AND cause = @cause AND counter > @counter)
+  )
+ORDER BY period_seconds, starts, cause, counter;

@@ -1,0 +1,6 @@
+-- What the admin page keeps, for a transfer: the page behind a key (name).
+DECLARE @name nvarchar(510) = :name, @limit int = :limit;
+SELECT TOP (@limit) *
+FROM dbjobs.setting
+WHERE name > @name
+ORDER BY name;
