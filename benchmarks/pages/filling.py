@@ -88,6 +88,9 @@ async def _fill_history(jobs: Jobs, writer: Writer, size: Size, since: datetime,
     rollups = totals.rollups()
     for start in range(0, len(rollups), ROLLUPS_PER_WRITE):
         await repository.write_rollups(jobs._client.db, rollups[start : start + ROLLUPS_PER_WRITE])
+    causes = totals.causes()
+    for start in range(0, len(causes), ROLLUPS_PER_WRITE):
+        await repository.write_causes(jobs._client.db, causes[start : start + ROLLUPS_PER_WRITE])
     for number in range(min(AUDITED, total)):
         await repository.insert_audit(
             jobs._client.db, actor=f"user {number % 7}", action="requeue_job", target=f"job {number}", outcome="done",
