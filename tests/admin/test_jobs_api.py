@@ -54,7 +54,7 @@ async def filled(jobs: Jobs) -> list[JobRef]:
         return "250 OK"
 
     @jobs.command(retry_limit=0)
-    async def import_rows(request: dict[str, Any]) -> None:
+    async def import_rows(request: dict[str, int]) -> None:
         raise ValueError(FORMULA)
 
     jobs.declare("elsewhere")
