@@ -54,6 +54,7 @@ GUARDED = {
     "explain_job": {f"background_job_{index}" for index in ("ready", "lane", "node")},
     "find_jobs": {"background_job_pkey"},
     "list_family": {"background_job_pkey"},
+    "find_heads": {"background_job_ready", "background_job_lane"},
     "sample_waits": {"background_job_pkey"},
     "list_workers": {"background_job_node", "background_job_lane"},
     "list_jobs": {"background_job_pkey"},
