@@ -117,6 +117,7 @@ async def cancel_jobs(call: Call, asked: Cancelling) -> Results:
     if asked.state is not None or asked.worker is not None:
         if asked.ids or asked.ref_ids:
             raise InvalidOption("name the jobs, or say which by state and worker, not both")
+        forget_counts(call)
         where: LiveFilter = {"state": asked.state, "worker": asked.worker}
         call.target = ", ".join(f"{name} {value}" for name, value in where.items() if value is not None)
         count = await call.jobs.cancel_many(reason=asked.reason, **where)
