@@ -144,7 +144,10 @@ def _answer(operation: Operation, named: dict[int, Any]) -> dict[str, Any]:
         return {"description": "A file."}
     return {
         "description": cleandoc(operation.gives.__doc__ or "").partition("\n")[0],
-        "content": {"application/json": {"schema": named[id(operation.gives)]}},
+        "content": {
+            "application/json": {"schema": named[id(operation.gives)]},
+            **{kind: {"schema": {"type": "string"}} for kind in operation.also},
+        },
     }
 
 

@@ -50,7 +50,7 @@ class ExportedJobs(msgspec.Struct, frozen=True):
     jobs: list[JobRow]
 
 
-@OPERATIONS.get("/jobs/export", gives=ExportedJobs)
+@OPERATIONS.get("/jobs/export", gives=ExportedJobs, also=("text/csv",))
 async def export_jobs(call: Call, asked: Exporting) -> Response:
     """The jobs of a search as CSV or JSON, newest first, streamed.
 

@@ -188,6 +188,7 @@ class Family(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     id: int
+    id_text: str
     enqueued_by: Relative | None
     children: list[Relative]
     graph: list[Relative]
@@ -323,6 +324,7 @@ async def family_of(call: Call, job: Job) -> Family:
         parent = None if found is None else _relative(found.id, found.command, found.state, -1)
     return Family(
         id=job.id,
+        id_text=str(job.id),
         enqueued_by=parent,
         children=children,
         graph=[*ancestors, *below],
