@@ -44,7 +44,7 @@ class Operation:
         run: ``(call, input) -> answer``.
         summary, description: first line and the rest of its docstring.
         audited: written down when it runs (every POST is).
-        also: types of the files that it may answer with in place of JSON.
+        also: types of the files that it answers with.
     """
 
     name: str
@@ -77,7 +77,7 @@ class Operations:
 
         Args:
             gives: the answer's struct, if the function makes a Response.
-            also: types of the files that it may answer with in place of JSON, such as ``text/csv``.
+            also: types of the files that it answers with, such as ``text/csv``.
         """
         return self._register("GET", path, verb, gives, False, also)
 

@@ -22,7 +22,10 @@ WIDER = "document.documentElement.scrollWidth - document.documentElement.clientW
 async def test_axe_finds_nothing_on_any_page(jobs: Jobs, browser_page: Page) -> None:
     failed = await filled(jobs)
     found: list[str] = []
-    async with jobs, served(jobs.admin(authorize=lambda request: ALL_VERBS, environment="test", explore=["work"])) as base:
+    async with (
+        jobs,
+        served(jobs.admin(authorize=lambda request: ALL_VERBS, environment="test", explore=["work"])) as base,
+    ):
         needs = {"/job": f"?id={failed}", "/schedules/task": "?name=hourly"}
         for path in [*(path + needs.get(path, "") for path in PATHS), "/api", f"/jobs?job={failed}"]:
             await browser_page.set_viewport_size({"width": 1280, "height": 900})
