@@ -67,6 +67,7 @@ async def fill(path: Path, *, days: int = DAYS, jobs_per_day: int = JOBS_PER_DAY
         with closing(sqlite3.connect(path, timeout=20)) as connection, connection:
             _write(connection, ended, runs, totals, now)
         await repository.write_rollups(jobs._client.db, totals.rollups())
+        await repository.write_causes(jobs._client.db, totals.causes())
 
 
 def _runs(past: Past, first_id: int, now: datetime) -> list[tuple[str, Ended]]:

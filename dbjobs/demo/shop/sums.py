@@ -8,12 +8,22 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 
 from dbjobs.demo.shop.past import Ended
+from dbjobs.engine.causes import KEEP_HOURS_SECONDS as KEEP_CAUSES_SECONDS
+from dbjobs.engine.causes import Entry
 from dbjobs.engine.tally import KEEP_HOURS_SECONDS, KEEP_MINUTES_SECONDS, bucket_of, folded_keys
+from dbjobs.store.repository.causes import Cause, CauseRow, Failures
 from dbjobs.store.repository.rollups import DAY, HOUR, MINUTE, Key, Rollup, Sums
 
 # Minutes of ``job_stat`` become hours after this time.
 _STAT_MINUTES = timedelta(hours=48)
 _FOLDED = -1
+
+
+class _Entry(Entry, kw_only=True):
+    at: datetime
+
+
+_entries = msgspec.json.Decoder(list[_Entry])
 
 
 class Stat(msgspec.Struct):
@@ -41,6 +51,7 @@ class Totals:
         self._now = now
         self._sums: dict[tuple[int, int, Key], Sums] = {}
         self._stats: dict[tuple[datetime, str, str], Stat] = {}
+        self._causes: dict[tuple[int, int, Cause], Failures] = {}
 
     def add(self, job: Ended) -> None:
         """Take one in."""
@@ -66,6 +77,23 @@ class Totals:
             bucket = math.floor(math.log2(wait) * 4)
             sums.wait[bucket] = sums.wait.get(bucket, 0) + 1
         self._count(job, retried)
+        if job.errors is not None:
+            self._fail(job, age)
+
+    def _fail(self, job: Ended, age: float) -> None:
+        entries = _entries.decode(job.errors or "[]")
+        period = HOUR if age < KEEP_CAUSES_SECONDS else DAY
+        for number, entry in enumerate(entries, 1):
+            last = number == len(entries)
+            if last and job.state == "cancelled":
+                continue
+            at = entry.at.timestamp()
+            failed = Failures(
+                jobs=int(last and job.state == "failed"), attempts=1, first_at=at, last_at=at,
+                message=entry.message, sample=[job.id],
+            )  # fmt: skip
+            key = (period, int(at) // period * period, entry.cause(job.command))
+            self._causes.setdefault(key, Failures()).add(failed)
 
     def _count(self, job: Ended, retried: int) -> None:
         minute = job.completed_at.astimezone(UTC).replace(second=0, microsecond=0)
@@ -87,6 +115,10 @@ class Totals:
             for kept in (key,) if period == MINUTE else folded_keys(key):
                 rows.setdefault((period, starts, kept), Sums()).add(sums)
         return [Rollup(period, starts, _FOLDED, key, sums) for (period, starts, key), sums in rows.items()]
+
+    def causes(self) -> list[CauseRow]:
+        """Rows of ``job_cause``."""
+        return [CauseRow(period, starts, _FOLDED, cause, one) for (period, starts, cause), one in self._causes.items()]
 
     def stats(self) -> list[Stat]:
         """Rows of ``job_stat``."""
