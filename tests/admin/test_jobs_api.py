@@ -58,7 +58,9 @@ async def filled(jobs: Jobs) -> list[JobRef]:
         raise ValueError(FORMULA)
 
     jobs.declare("elsewhere")
-    refs = [await jobs.enqueue(send_mail, {"to": f"a{n}", "secret": "s"}, tag="news", priority=n) for n in range(5)]
+    refs: list[JobRef[Any]] = [
+        await jobs.enqueue(send_mail, {"to": f"a{n}", "secret": "s"}, tag="news", priority=n) for n in range(5)
+    ]
     refs += [
         await jobs.enqueue(import_rows, {"n": n}, args={"tenant": "7"}, batch_id="b", user_id=FORMULA) for n in range(3)
     ]
@@ -234,7 +236,7 @@ async def test_pages_of_jobs_work_without_scripts_and_remember_what_was_chosen(j
         again = (await client.get("/jobs")).text
         assert again.count('<tr id="job-') == 2
         assert f'<tr id="job-{refs[4].id}"' in again
-        assert "&#34;to&#34;:&#34;a4&#34;" in again
+        assert "&quot;to&quot;:&quot;a4&quot;" in again
         wrong = (await client.get("/jobs", params={"q": "state:faild"})).text
         assert "<code>state:<mark>faild</mark></code><br>a state is" in wrong
         for path in (

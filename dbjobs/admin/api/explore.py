@@ -14,8 +14,8 @@ from msgspec import Meta
 
 from dbjobs.admin.call import Call, NotFound, shown
 from dbjobs.admin.operations import Nothing, Operations
-from dbjobs.admin.request_forms import WHOLE, BadFields, Field, Form, errors_of, form_of, request_of
 from dbjobs.admin.paths import path_of
+from dbjobs.admin.request_forms import WHOLE, BadFields, Field, Form, errors_of, form_of, request_of
 from dbjobs.commands.command import Command
 from dbjobs.errors import DbjobsError, InvalidOption, InvalidRequest, PayloadTooLarge, UnknownCommand
 

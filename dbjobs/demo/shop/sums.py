@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 
 from dbjobs.demo.shop.past import Ended
-from dbjobs.engine.causes import KEEP_HOURS_SECONDS as KEEP_CAUSES_SECONDS
-from dbjobs.engine.causes import Entry
+from dbjobs.engine.causes import KEEP_HOURS_SECONDS as CAUSE_HOURS_SECONDS
+from dbjobs.engine.frames import own_frame
 from dbjobs.engine.tally import KEEP_HOURS_SECONDS, KEEP_MINUTES_SECONDS, bucket_of, folded_keys
 from dbjobs.store.repository.causes import Cause, CauseRow, Failures
 from dbjobs.store.repository.rollups import DAY, HOUR, MINUTE, Key, Rollup, Sums
@@ -19,8 +19,10 @@ _STAT_MINUTES = timedelta(hours=48)
 _FOLDED = -1
 
 
-class _Entry(Entry, kw_only=True):
-    at: datetime
+class _Entry(msgspec.Struct):
+    code: str
+    message: str
+    traceback: str | None = None
 
 
 _entries = msgspec.json.Decoder(list[_Entry])
@@ -78,22 +80,21 @@ class Totals:
             sums.wait[bucket] = sums.wait.get(bucket, 0) + 1
         self._count(job, retried)
         if job.errors is not None:
-            self._fail(job, age)
+            self._blame(job)
 
-    def _fail(self, job: Ended, age: float) -> None:
-        entries = _entries.decode(job.errors or "[]")
-        period = HOUR if age < KEEP_CAUSES_SECONDS else DAY
-        for number, entry in enumerate(entries, 1):
-            last = number == len(entries)
-            if last and job.state == "cancelled":
+    def _blame(self, job: Ended) -> None:
+        """Count why its attempts failed."""
+        for number, entry in enumerate(_entries.decode(job.errors or "[]"), 1):
+            if entry.code == "cancelled":
                 continue
-            at = entry.at.timestamp()
-            failed = Failures(
-                jobs=int(last and job.state == "failed"), attempts=1, first_at=at, last_at=at,
+            seconds = job.completed_at.timestamp()
+            period = HOUR if self._now.timestamp() - seconds < CAUSE_HOURS_SECONDS else DAY
+            cause = (job.command, entry.code, own_frame(entry.traceback))
+            one = Failures(
+                jobs=job.state == "failed" and number == job.attempt, attempts=1, first_at=seconds, last_at=seconds,
                 message=entry.message, sample=[job.id],
             )  # fmt: skip
-            key = (period, int(at) // period * period, entry.cause(job.command))
-            self._causes.setdefault(key, Failures()).add(failed)
+            self._causes.setdefault((period, int(seconds) // period * period, cause), Failures()).add(one)
 
     def _count(self, job: Ended, retried: int) -> None:
         minute = job.completed_at.astimezone(UTC).replace(second=0, microsecond=0)
