@@ -67,31 +67,42 @@ def page_questions() -> list[str]:
     return asked
 
 
-def operation_questions() -> list[str]:
-    """URLs of all operations that change nothing and end by themselves."""
-    return [_url(operation) for operations in API for operation in operations.all if operation.method == "GET"]
+def operation_questions(request: str) -> list[str]:
+    """URLs of all operations that change nothing and end by themselves. ``request``: the id of one in the log."""
+    asked: list[str] = []
+    for operations in API:
+        for operation in operations.all:
+            path = operation.path
+            if operation.method != "GET" or path in questions.STREAMS:
+                continue
+            if path in questions.API:
+                queries = [query.replace("{request}", request) for query in questions.API[path]]
+                asked += [f"/api{path}?{query}" if query else f"/api{path}" for query in queries]
+            else:
+                asked.append(_url(operation))
+    return asked
 
 
 def _url(operation: Operation) -> str:
-    path, query = f"/api{operation.path}", []
-    for one in msgspec.structs.fields(operation.takes):
-        value = questions.VALUES.get(one.name, "x")
-        if f"{{{one.name}" in path:
-            path = "/".join(str(value) if part.startswith(f"{{{one.name}") else part for part in path.split("/"))
-        elif one.required:
-            query.append((one.name, str(value[0] if isinstance(value, list) else value)))
-    return path + (f"?{urlencode(query)}" if query else "")
+    given = [
+        (one.name, str(value[0] if isinstance(value := questions.VALUES.get(one.name, "x"), list) else value))
+        for one in msgspec.structs.fields(operation.takes)
+        if one.required
+    ]
+    return f"/api{operation.path}" + (f"?{urlencode(given)}" if given else "")
 
 
 async def ask_pages(jobs: Jobs, times: int) -> list[Answered]:
     """Every page and every operation, each so many times."""
-    transport = httpx.ASGITransport(jobs.admin(), client=("127.0.0.1", 5000))
+    transport = httpx.ASGITransport(jobs.admin(explore=["send_email"]), client=("127.0.0.1", 5000))
+    latest = await jobs.requests.list(limit=1)
+    request = latest.requests[0].id if latest.requests else ""
     async with httpx.AsyncClient(transport=transport, base_url="http://localhost", timeout=LONGEST_SECONDS) as client:
 
         async def status_of(path: str) -> int:
             return (await client.get(path)).status_code
 
-        asked = [*page_questions(), *operation_questions()]
+        asked = [*page_questions(), *operation_questions(request)]
         return [await _timed(path, times, lambda path=path: status_of(path)) for path in asked]  # type: ignore[misc]
 
 

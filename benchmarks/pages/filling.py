@@ -13,7 +13,7 @@ from msgspec.structs import astuple
 
 from benchmarks.pages.writers import MysqlWriter, PostgresWriter, SqliteWriter, Writer
 from benchmarks.peers import Dialect
-from dbjobs import Jobs
+from dbjobs import Jobs, Schedule
 from dbjobs.demo.shop.log import write_requests
 from dbjobs.demo.shop.past import COLUMNS, Ended, Past
 from dbjobs.demo.shop.sums import Stat, Totals
@@ -26,6 +26,7 @@ ROLLUPS_PER_WRITE = 2_000
 # Every so many jobs have lines in their log.
 LOGGED = 20
 AUDITED = 2_000
+TASKS = 100
 LOG_COLUMNS = ("id", "job_id", "job_created_at", "attempt", "at", "level", "message")
 Tell = Callable[[str], None]
 
@@ -88,11 +89,17 @@ async def _fill_history(jobs: Jobs, writer: Writer, size: Size, since: datetime,
     rollups = totals.rollups()
     for start in range(0, len(rollups), ROLLUPS_PER_WRITE):
         await repository.write_rollups(jobs._client.db, rollups[start : start + ROLLUPS_PER_WRITE])
+    causes = totals.causes()
+    for start in range(0, len(causes), ROLLUPS_PER_WRITE):
+        await repository.write_causes(jobs._client.db, causes[start : start + ROLLUPS_PER_WRITE])
     for number in range(min(AUDITED, total)):
         await repository.insert_audit(
             jobs._client.db, actor=f"user {number % 7}", action="requeue_job", target=f"job {number}", outcome="done",
             details={"id": number},
         )  # fmt: skip
+    for number in range(TASKS):
+        name = f"report {number}" if number else "nightly report"
+        await jobs.schedules.put(name, Schedule.cron(f"{number % 60} 2 * * *"), "send_email", {"to": "all"})
     await writer.finish(total + 1, months)
 
 

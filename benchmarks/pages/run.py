@@ -63,6 +63,7 @@ async def _run(database: Database, url: str, size: Size, times: int, drain: int,
         print(text, flush=True)
 
     jobs, writer = Jobs(url), writer_for(database, url)
+    jobs.command(_send_email, name="send_email")
     async with jobs:
         await writer.open()
         await fill(jobs, writer, size, tell)
@@ -87,6 +88,10 @@ async def _run(database: Database, url: str, size: Size, times: int, drain: int,
         sound &= await _drains(url, tables, drain, rounds)
     await tables.close()
     return sound
+
+
+async def _send_email(request: dict[str, str]) -> None:
+    """What the page may offer to run, and what tasks fire."""
 
 
 def _tables(database: Database, url: str) -> JobTables:

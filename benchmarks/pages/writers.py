@@ -100,12 +100,15 @@ class MysqlWriter:
         await self._connection.ensure_closed()
 
     async def write(self, table: str, columns: Sequence[str], rows: Rows, *, month: str) -> None:
-        columns = [*columns, "created_month"] if table in OF_MONTHS else list(columns)
+        # A line of the log knows its month, and no moment.
+        kept = [place for place, name in enumerate(columns) if name != "job_created_at"]
+        columns = [columns[place] for place in kept] + (["created_month"] if table in OF_MONTHS else [])
         more = [int(month)] if table in OF_MONTHS else []
         text = f"INSERT INTO dbjobs_{table} ({', '.join(columns)}) VALUES "
         source, escape = iter(rows), self._connection.escape
         while batch := list(islice(source, ROWS_PER_INSERT)):
-            values = (", ".join([escape(_naive(value)) for value in (*row, *more)]) for row in batch)
+            chosen = ([*(row[place] for place in kept), *more] for row in batch)
+            values = (", ".join([escape(_naive(value)) for value in row]) for row in chosen)
             await mysql.fetch(self._connection, text + ", ".join([f"({row})" for row in values]))
 
     async def finish(self, last_id: int, months: dict[str, tuple[int, int]]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import logging
 import os
 import tempfile
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -104,6 +105,10 @@ async def _shop(file: Path, options: dict[str, Any]) -> AsyncIterator[Any]:
     application = importlib.import_module("dbjobs.demo.shop.application")
     fill = importlib.import_module("dbjobs.demo.shop.fill")
     life = importlib.import_module("dbjobs.demo.shop.life")
+    # The page tells of its failures.
+    attempts = logging.getLogger("dbjobs.attempts")
+    attempts.propagate = False
+    attempts.addHandler(logging.NullHandler())
     await fill.fill(file)
     explore = ("send_email", "index_product", "resize_image")
     shown = {"title": DEMO_TITLE, "environment": "demo", "colour": "violet", "explore": explore, **options}

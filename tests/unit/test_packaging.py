@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -43,3 +44,14 @@ def test_the_readme_of_the_package_index_has_no_link_into_the_repository() -> No
         text = re.sub(substitution["pattern"], substitution["replacement"], text)
     assert re.findall(r"\]\((?!https?://)[^)]*\)", text) == []
     assert "quickstart; then commands" in " ".join(text.split())
+
+
+def test_templates_static_files_and_statements_go_with_the_package() -> None:
+    """The wheel takes the folder whole, but for what git ignores."""
+    assert project()["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"] == ["dbjobs"]
+    ignored = [line.strip("/") for line in (ROOT / ".gitignore").read_text(encoding="utf-8").split() if line[0] != "#"]
+    others = [path for path in (ROOT / "dbjobs").rglob("*") if path.is_file() and path.suffix not in (".py", ".pyc")]
+    assert {path.suffix for path in others} >= {".sql", ".html", ".css", ".js", ".svg", ".typed"}
+    for path in others:
+        for part in path.relative_to(ROOT).parts:
+            assert not any(fnmatch(part, pattern) for pattern in ignored), f"{path} would not be in the wheel"

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import msgspec
 from starlette.responses import Response
@@ -14,10 +12,10 @@ from dbjobs.admin.api import request_sums as sums
 from dbjobs.admin.api import requests as api
 from dbjobs.admin.call import Call, NotFound
 from dbjobs.admin.charts import Rank, Series
+from dbjobs.admin.kept import Kept
 from dbjobs.admin.operations import Nothing
 from dbjobs.admin.page import Pages
 from dbjobs.errors import InvalidOption
-from dbjobs.jobs import Jobs
 
 PAGES = Pages("Requests", "/requests", key="r")
 LIMITS = (5, 10, 25, 50, 100)
@@ -29,8 +27,8 @@ TABS: dict[sums.Kind, tuple[str, str, str]] = {
     "key": ("/requests/keys", "API keys", "API key"),
     "ip": ("/requests/addresses", "Addresses", "address"),
 }
-KEEP_SECONDS = 60.0
-_kinds: WeakKeyDictionary[Jobs, dict[str, tuple[float, list[sums.Kind]]]] = WeakKeyDictionary()
+KEEP_SECONDS = 10.0
+_kinds: Kept[list[sums.Kind]] = Kept()
 _FILTERS = ("status", "method", "path", "route", "user", "session", "ip", "key", "trace", "slow", "failed", "near")
 
 
@@ -150,17 +148,15 @@ async def _tabs(call: Call, here: str | None) -> list[tuple[str, str, bool]]:
 
 
 async def _known(call: Call, month: str) -> list[sums.Kind]:
-    """The kinds of a month; asked for again after a while: each page shows them, and they change once a month."""
-    kept = _kinds.setdefault(call.jobs, {})
-    until, known = kept.get(month, (0.0, []))
-    if time.monotonic() >= until:
-        try:
-            known = (await sums.list_request_kinds(call, sums.OfMonth(month=month or None))).kinds
-        except InvalidOption:
-            return []
-        # A kind that is not there yet may come with the next request.
-        kept[month] = (time.monotonic() + (KEEP_SECONDS if len(known) == len(sums.KINDS) else 1.0), known)
-    return known
+    """The kinds of a month: every page shows them, and they seldom change."""
+
+    async def ask() -> list[sums.Kind]:
+        return (await sums.list_request_kinds(call, sums.OfMonth(month=month or None))).kinds
+
+    try:
+        return await _kinds.get(call.jobs, month, KEEP_SECONDS, ask)
+    except InvalidOption:
+        return []
 
 
 def _asked(call: Call) -> api.ListRequests:

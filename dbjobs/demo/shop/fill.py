@@ -37,9 +37,9 @@ _RATES = Kind(
 )  # fmt: skip
 _AUDIT: tuple[tuple[float, str, str, str, str, dict[str, Any]], ...] = (
     (0.4, "ann@shop.example", "pause_queue", "queue newsletter", "done", {"queue": "newsletter"}),
-    (3.0, "bo@shop.example", "requeue_job", "job 11904", "done", {"id": 11904}),
-    (5.0, "eli@shop.example", "cancel_job", "job 11731", "refused", {"error": "eli@shop.example may not act here"}),
-    (26.0, "ann@shop.example", "run_task", "task nightly report", "done", {"task": "nightly report"}),
+    (3.0, "bo@shop.example", "requeue_jobs", "job 9904", "done", {"ids": [9904], "message": "1 job waits again"}),
+    (5.0, "eli@shop.example", "cancel_jobs", "job 9731", "refused", {"error": "eli@shop.example may not act here"}),
+    (26.0, "ann@shop.example", "run_schedule", "schedule nightly report", "done", {"name": "nightly report"}),
     (50.0, "bo@shop.example", "limit_queue", "queue images", "done", {"queue": "images", "concurrency": 4}),
     (75.0, "token 1", "resume_queue", "queue payments", "done", {"queue": "payments"}),
 )
@@ -67,6 +67,7 @@ async def fill(path: Path, *, days: int = DAYS, jobs_per_day: int = JOBS_PER_DAY
         with closing(sqlite3.connect(path, timeout=20)) as connection, connection:
             _write(connection, ended, runs, totals, now)
         await repository.write_rollups(jobs._client.db, totals.rollups())
+        await repository.write_causes(jobs._client.db, totals.causes())
 
 
 def _runs(past: Past, first_id: int, now: datetime) -> list[tuple[str, Ended]]:

@@ -38,9 +38,9 @@ class Cause:
             return text, None
         trace = (
             "Traceback (most recent call last):\n"
+            f'  File "/srv/shop/jobs.py", line {100 + line}, in run\n'
+            f"    return await {self.file.removesuffix('.py')}.{self.function}(request)\n"
             f'  File "/srv/shop/{self.file}", line {line}, in {self.function}\n'
-            f"    answer = await self._client.{self.function}(request)\n"
-            f'  File "/srv/shop/{self.file}", line {line + 31}, in _checked\n'
             f"    raise {self.code}(message)\n"
             f"{self.code}: {text}\n"
         )

@@ -41,8 +41,8 @@ async def life() -> AsyncIterator[None]:
         await _open_the_shop()
         loops = [
             asyncio.create_task(_again(what, seconds))
-            for what, seconds in ((_customer, 0.9), (_warehouse, 2.0), (_supplier, 9.0), (_pictures, 4.0),
-                                  (_order, 7.0), (_export, 70.0), (_visitor, 0.4))
+            for what, seconds in ((_customer, 1.6), (_warehouse, 4.0), (_supplier, 12.0), (_pictures, 8.0),
+                                  (_order, 9.0), (_export, 70.0), (_visitor, 0.8))
         ]  # fmt: skip
         try:
             yield

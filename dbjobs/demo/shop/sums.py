@@ -8,12 +8,24 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 
 from dbjobs.demo.shop.past import Ended
+from dbjobs.engine.causes import KEEP_HOURS_SECONDS as CAUSE_HOURS_SECONDS
+from dbjobs.engine.frames import own_frame
 from dbjobs.engine.tally import KEEP_HOURS_SECONDS, KEEP_MINUTES_SECONDS, bucket_of, folded_keys
+from dbjobs.store.repository.causes import Cause, CauseRow, Failures
 from dbjobs.store.repository.rollups import DAY, HOUR, MINUTE, Key, Rollup, Sums
 
 # Minutes of ``job_stat`` become hours after this time.
 _STAT_MINUTES = timedelta(hours=48)
 _FOLDED = -1
+
+
+class _Entry(msgspec.Struct):
+    code: str
+    message: str
+    traceback: str | None = None
+
+
+_entries = msgspec.json.Decoder(list[_Entry])
 
 
 class Stat(msgspec.Struct):
@@ -41,6 +53,7 @@ class Totals:
         self._now = now
         self._sums: dict[tuple[int, int, Key], Sums] = {}
         self._stats: dict[tuple[datetime, str, str], Stat] = {}
+        self._causes: dict[tuple[int, int, Cause], Failures] = {}
 
     def add(self, job: Ended) -> None:
         """Take one in."""
@@ -66,6 +79,22 @@ class Totals:
             bucket = math.floor(math.log2(wait) * 4)
             sums.wait[bucket] = sums.wait.get(bucket, 0) + 1
         self._count(job, retried)
+        if job.errors is not None:
+            self._blame(job)
+
+    def _blame(self, job: Ended) -> None:
+        """Count why its attempts failed."""
+        for number, entry in enumerate(_entries.decode(job.errors or "[]"), 1):
+            if entry.code == "cancelled":
+                continue
+            seconds = job.completed_at.timestamp()
+            period = HOUR if self._now.timestamp() - seconds < CAUSE_HOURS_SECONDS else DAY
+            cause = (job.command, entry.code, own_frame(entry.traceback))
+            one = Failures(
+                jobs=job.state == "failed" and number == job.attempt, attempts=1, first_at=seconds, last_at=seconds,
+                message=entry.message, sample=[job.id],
+            )  # fmt: skip
+            self._causes.setdefault((period, int(seconds) // period * period, cause), Failures()).add(one)
 
     def _count(self, job: Ended, retried: int) -> None:
         minute = job.completed_at.astimezone(UTC).replace(second=0, microsecond=0)
@@ -87,6 +116,10 @@ class Totals:
             for kept in (key,) if period == MINUTE else folded_keys(key):
                 rows.setdefault((period, starts, kept), Sums()).add(sums)
         return [Rollup(period, starts, _FOLDED, key, sums) for (period, starts, key), sums in rows.items()]
+
+    def causes(self) -> list[CauseRow]:
+        """Rows of ``job_cause``."""
+        return [CauseRow(period, starts, _FOLDED, cause, one) for (period, starts, cause), one in self._causes.items()]
 
     def stats(self) -> list[Stat]:
         """Rows of ``job_stat``."""
