@@ -58,7 +58,9 @@ async def filled(jobs: Jobs) -> list[JobRef]:
         raise ValueError(FORMULA)
 
     jobs.declare("elsewhere")
-    refs = [await jobs.enqueue(send_mail, {"to": f"a{n}", "secret": "s"}, tag="news", priority=n) for n in range(5)]
+    refs: list[JobRef[Any]] = [
+        await jobs.enqueue(send_mail, {"to": f"a{n}", "secret": "s"}, tag="news", priority=n) for n in range(5)
+    ]
     refs += [
         await jobs.enqueue(import_rows, {"n": n}, args={"tenant": "7"}, batch_id="b", user_id=FORMULA) for n in range(3)
     ]
