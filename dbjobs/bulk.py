@@ -239,7 +239,7 @@ class BulkActions:
         while True:
             left = deadline - time.monotonic()
             most = min(1000, BOUND + 1 - count)
-            found = await searching.look(self._client.db, search, at, most, min(max(left, 0.0), 0.5))
+            found = await searching.look(self._client.db, search, at, most, min(max(left, 0.0), 0.1))
             count += len(found.jobs)
             samples += found.jobs[: SAMPLES - len(samples)]
             if found.before_id is None:

@@ -6,8 +6,10 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from dbjobs import Jobs
+from dbjobs.cli.app import app
 from tests.cli import Cli
 from tests.moving_data import fill
 from tests.servers.processes import Spawn
@@ -15,7 +17,7 @@ from tests.servers.processes import Spawn
 # The copying itself is tested on every database.
 pytestmark = pytest.mark.once
 
-JOBS = 6_000
+JOBS = 4_000
 
 
 async def filled(path: Path) -> int:
@@ -43,6 +45,13 @@ def test_killed_half_way_it_goes_on_and_tells_what_it_compared(tmp_path: Path, u
     assert "(the others were there from the run before)" in lines[-1]
     assert "copying background_job: " in done.stderr
     assert "the source may be used again" in cli("transfer", "sqlite:///old.db", "--undo").stdout
-    assert "no target" in cli("transfer", "sqlite:///old.db", code=2).stderr
-    again = cli("transfer", "sqlite:///old.db", url, "--without", "queue", code=2).stderr
-    assert "'queue' is none of requests" in again
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [(["a"], "no target: give SOURCE and TARGET"), (["a", "b", "--without", "queue"], "'queue' is none of requests")],
+)
+def test_wrong_use_is_told_before_anything_is_opened(arguments: list[str], said: str) -> None:
+    told = CliRunner().invoke(app, ["transfer", *arguments])
+    assert told.exit_code == 2
+    assert said in " ".join(told.output.replace("│", " ").split())

@@ -11,6 +11,8 @@ from dbjobs.admin.call import Call
 from dbjobs.errors import InvalidOption
 
 T = TypeVar("T", bound=msgspec.Struct)
+# Columns that begin with A; the others begin with the largest.
+NAMES = frozenset(("name", "code", "command"))
 
 
 class Order(msgspec.Struct, frozen=True):
@@ -34,7 +36,7 @@ class Order(msgspec.Struct, frozen=True):
         """Where a click on this column's head goes: numbers begin with the largest, names with A."""
         if field == self.field:
             return self.call.here(sort=field if self.falling else f"-{field}")
-        return self.call.here(sort=field if field == "name" else f"-{field}")
+        return self.call.here(sort=field if field in NAMES else f"-{field}")
 
     def direction(self, field: str) -> str:
         """``aria-sort`` of a column."""

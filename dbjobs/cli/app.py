@@ -28,6 +28,7 @@ from dbjobs.cli.schedules import app as schedules
 from dbjobs.cli.search import find, replay
 from dbjobs.cli.show import show
 from dbjobs.cli.sql import sql
+from dbjobs.cli.top import top
 from dbjobs.cli.transfer import transfer
 from dbjobs.cli.worker import worker
 
@@ -68,7 +69,7 @@ def main(
 
 
 _JOBS = (enqueue, jobs, find, show, explain, logs, cancel, requeue, replay, history)
-_NUMBERS = (stats, workers)
+_NUMBERS = (top, stats, workers)
 _QUEUES = (queues, pause, resume, limit)
 for command in (demo, init, migrate, transfer, worker, *_JOBS, *_QUEUES, *_NUMBERS, admin, doctor, sql):
     app.command(epilog=EXIT_CODES)(command)

@@ -113,7 +113,7 @@ async def _act(
             write(f"{least}{counted(made.count, 'job')} would be {done}; nothing was changed")
             return
         ref = await jobs.bulk.start(
-            action, name=name or search[:200], words=search, rate=rate, started_by=_user(), **wanted
+            action, name=name or search[:200] or "everything", words=search, rate=rate, started_by=_user(), **wanted
         )
         nodes = await jobs.bulk.nodes()
     if as_json:

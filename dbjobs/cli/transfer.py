@@ -62,6 +62,7 @@ def transfer(
     parts = [part for part in PARTS if part in (without or ())]
     if unknown := sorted(set(without or ()) - set(PARTS)):
         raise typer.BadParameter(f"{unknown[0]!r} is none of {', '.join(PARTS)}", param_hint="--without")
+    line = _Line()
     try:
         done = run(
             move(
@@ -70,13 +71,15 @@ def transfer(
                 source_schema=source_schema,
                 target_schema=target_schema,
                 without=parts,
-                progress=None if as_json else _Line(),
+                progress=None if as_json else line,
             )
         )
     except TransferMismatch as mismatch:
         if not as_json:
             _write_reports(mismatch.reports)
         raise
+    finally:
+        line.end()
     if as_json:
         write_json(done)
         return
@@ -119,3 +122,8 @@ class _Line:
         text = f"{section}: {progress.rows:,} rows ({progress.rows_per_second:,.0f} rows/s)"
         print(f"\r{text:<100}" if self._on_terminal else text, end="" if self._on_terminal else "\n", file=sys.stderr)
         sys.stderr.flush()
+
+    def end(self) -> None:
+        """Leave the line on a terminal as it is."""
+        if self._on_terminal and self._section:
+            print(file=sys.stderr, flush=True)

@@ -6,15 +6,16 @@ from datetime import datetime
 
 import msgspec
 
-from dbjobs.inspect.periods import Period, at
+from dbjobs.inspect.periods import STEPS, Period, at
 from dbjobs.store import repository
 from dbjobs.store.database import Database
 from dbjobs.store.repository.causes import Cause, Failures, cause_id
+from dbjobs.store.repository.rollups import DAY, HOUR
 
 # Rows of hours, and of days, that one look reads: with more causes than that the oldest part is left out, and said so.
 MOST_ROWS = 10_000
-# Points of a small line.
-POINTS = 24
+# Points of a small line, at most.
+POINTS = 36
 
 
 class FailureGroup(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,11 +68,10 @@ async def groups(db: Database, time: Period, *, command: str | None = None, poin
 
     Args:
         command: of this one only.
-        points: steps of each group's series.
+        points: steps of each group's series, at most.
     """
-    finest = max(time.finest, 3600)
-    since = time.since // finest * finest
-    step = max(-(-(time.until - since) // (points * finest)) * finest, finest)
+    step = _step(time, points)
+    since = time.since // min(step, DAY) * min(step, DAY)
     rows = await repository.list_causes(db, since, time.until, MOST_ROWS)
     found: dict[Cause, tuple[Failures, list[int]]] = {}
     for row in rows:
@@ -86,6 +86,14 @@ async def groups(db: Database, time: Period, *, command: str | None = None, poin
         groups=sorted(listed, key=lambda group: (-group.attempts, group.command, group.code, group.frame)),
         complete=max(sum(row.period_seconds == size for row in rows) for size in (3600, 86400)) < MOST_ROWS,
     )  # fmt: skip
+
+
+def _step(time: Period, points: int) -> int:
+    """A round step of hours or days."""
+    for step in STEPS:
+        if step >= max(time.finest, HOUR) and time.seconds <= step * points:
+            return step
+    return -(-time.seconds // (points * DAY)) * DAY
 
 
 def _group(cause: Cause, failures: Failures, series: list[int]) -> FailureGroup:

@@ -1,7 +1,7 @@
 """Moves all jobs from one database to another, whatever kinds these are."""
 
+from dbjobs.moving.mover import reopen, transfer
 from dbjobs.moving.report import Progress, TableReport, Transferred
 from dbjobs.moving.settings import PARTS, Part
-from dbjobs.moving.transfer import reopen, transfer
 
 __all__ = ["PARTS", "Part", "Progress", "TableReport", "Transferred", "reopen", "transfer"]

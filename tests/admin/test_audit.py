@@ -89,7 +89,7 @@ async def test_old_entries_are_dropped(jobs: Jobs) -> None:
         assert await repository.list_audit(db, 2**62, 10) == []
 
 
-@pytest.mark.about_us
+@pytest.mark.once
 async def test_the_audit_in_the_browser(jobs: Jobs, browser_page: Page) -> None:
     page = browser_page
     async with jobs, served(Starlette(routes=[Mount("/jobs", jobs.admin())])) as base:

@@ -51,7 +51,7 @@ async def audit(jobs: Jobs) -> list[Any]:
     return await repository.list_audit(jobs._client.db, 2**62, 100)
 
 
-@pytest.mark.about_us
+@pytest.mark.once
 async def test_production_asks_for_its_name(jobs: Jobs) -> None:
     async with jobs, api_of(jobs, environment="production") as api:
         jobs.declare("send")

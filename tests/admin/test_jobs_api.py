@@ -234,7 +234,7 @@ async def test_pages_of_jobs_work_without_scripts_and_remember_what_was_chosen(j
         again = (await client.get("/jobs")).text
         assert again.count('<tr id="job-') == 2
         assert f'<tr id="job-{refs[4].id}"' in again
-        assert "&#34;to&#34;:&#34;a4&#34;" in again
+        assert "&quot;to&quot;:&quot;a4&quot;" in again
         wrong = (await client.get("/jobs", params={"q": "state:faild"})).text
         assert "<code>state:<mark>faild</mark></code><br>a state is" in wrong
         for path in (

@@ -7,62 +7,36 @@ from playwright.async_api import Page, expect
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
-from dbjobs import InvalidOption, JobContext, Jobs, JobState
+from dbjobs import Jobs
 from tests.admin.calling import api_of
 from tests.admin.serving import served
-from tests.conformance.helpers import Gate, eventually, state_of
+from tests.conformance.helpers import eventually
 
 
-async def test_a_drained_node_finishes_what_it_runs_and_claims_nothing_more(url: str) -> None:
-    gate = Gate()
+async def test_nodes_tell_of_themselves_and_are_drained(jobs: Jobs) -> None:
+    @jobs.command
+    async def work() -> None:
+        pass
 
-    def application() -> Jobs:
-        jobs = Jobs(url)
-
-        @jobs.command
-        async def work(what: str, job: JobContext) -> int:
-            if what == "wait":
-                await gate()
-            return job.attempt
-
-        return jobs
-
-    one, other = application(), application()
-    async with one.start(lease_seconds=3) as first, api_of(one) as api:
-        running = await one.enqueue("work", "wait")
-        await gate.wait_entered()
-        node = (await api.get("/nodes")).json()["nodes"][0]
-        assert (node["state"], node["commands"], node["queues"]) == ("alive", ["work"], None)
+    async with jobs.start(lease_seconds=3, concurrency=7, queues=["a", "b"]), api_of(jobs) as api:
+        (node,) = (await api.get("/nodes")).json()["nodes"]
+        assert (node["state"], node["commands"], node["queues"], node["concurrency"]) == (
+            "alive",
+            ["work"],
+            ["a", "b"],
+            7,
+        )
         assert node["version"] is not None
         assert node["loop_lag_ms"] is not None
+        assert 0 < node["lease_seconds_left"] <= 3
+
+        async def has_state(state: str) -> bool:
+            return bool((await api.get("/nodes")).json()["nodes"][0]["state"] == state)
+
         assert (await api.post("/nodes/drain", json={"id": node["id_text"]})).status_code == 200
-        later = await one.enqueue("work", "now")
-
-        async def shown() -> str:
-            return str((await api.get("/nodes")).json()["nodes"][0]["state"])
-
-        async def draining() -> bool:
-            return await shown() == "draining"
-
-        await eventually(draining, "the node says that it drains")
-        assert await state_of(one, later) is JobState.QUEUED
-        async with other.start(lease_seconds=3):
-            done = await other.wait(later, timeout=20)
-            assert done.state is JobState.COMPLETED
-        third = await one.enqueue("work", "now")
-        gate.open()
-        assert (await one.wait(running, timeout=20)).state is JobState.COMPLETED
-
-        async def drained() -> bool:
-            return await shown() == "drained"
-
-        await eventually(drained, "nothing runs there any more")
-        assert await state_of(one, third) is JobState.QUEUED
-        assert first.node_id is not None
-        await one.workers.undrain(first.node_id)
-        await one.wait(third, timeout=20)
-        with pytest.raises(InvalidOption, match="no living node 17"):
-            await one.workers.drain(17)
+        await eventually(lambda: has_state("drained"), "the node says that it is drained")
+        assert (await api.post("/nodes/undrain", json={"id": node["id"]})).status_code == 200
+        await eventually(lambda: has_state("alive"), "the node says that it goes on")
         assert (await api.post("/nodes/drain", json={"id": 17})).status_code == 422
 
 

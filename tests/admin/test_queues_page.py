@@ -96,7 +96,7 @@ def test_minutes_are_counted_back_from_now() -> None:
     assert (len(minutes), minutes[-1], minutes[0], sum(minutes)) == (60, 5, 8, 13)
 
 
-@pytest.mark.about_us
+@pytest.mark.once
 async def test_a_queue_is_limited_and_a_worker_cancelled_in_the_browser(jobs: Jobs, browser_page: Page) -> None:
     @jobs.command
     async def send(to: str) -> None:

@@ -84,6 +84,7 @@ async def test_an_expression_of_any_size_is_answered_soon(jobs: Jobs) -> None:
         assert time.monotonic() - began < 10.0
 
 
+@pytest.mark.once
 def test_a_clock_change_stands_at_the_time_after_it() -> None:
     schedule = Schedule.cron("30 2 * * *", tz="Europe/Paris")
     spring, autumn = datetime(2031, 3, 28, 12, tzinfo=UTC), datetime(2031, 10, 24, 12, tzinfo=UTC)
@@ -100,6 +101,7 @@ def test_a_clock_change_stands_at_the_time_after_it() -> None:
     assert len(times_of(schedule, first, first)) == 1, "it has an end"
 
 
+@pytest.mark.once
 def test_a_day_holds_the_times_of_24_hours() -> None:
     start = datetime(2031, 5, 1, 10, tzinfo=UTC)
     times, often = times_today(Schedule.every(6 * 3600), start + timedelta(hours=45), start, None)

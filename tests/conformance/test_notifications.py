@@ -140,6 +140,7 @@ async def test_each_of_many_has_a_delivery_of_its_own(jobs: Jobs, count: int) ->
         assert await jobs.counts() == {("default", "queued"): count, (DELIVERY_QUEUE, "waiting"): count}
 
 
+@pytest.mark.once
 async def test_a_text_that_no_notifier_is_for_is_kept_and_nothing_more(jobs: Jobs) -> None:
     jobs.command()(work)
     async with jobs.start():
@@ -218,6 +219,7 @@ async def test_it_is_tried_again_until_it_is_taken_always_with_the_same_id(jobs:
     assert "s3cr3t" not in repr(delivery)
 
 
+@pytest.mark.once
 async def test_it_gives_up_where_there_is_no_point_and_can_be_requeued(jobs: Jobs, receiver: Receiver) -> None:
     register(jobs)
     receiver.answer = lambda _: answer(410)
@@ -292,6 +294,7 @@ async def test_each_run_of_a_scheduled_task_is_told_once(jobs: Jobs, receiver: R
         ]
 
 
+@pytest.mark.once
 async def test_a_delivery_of_a_task_that_nobody_has_fired_gives_up(
     jobs: Jobs, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -319,6 +322,7 @@ async def test_a_caller_s_rollback_takes_the_delivery_with_it(jobs: Jobs, raw: R
         assert len(await jobs.list(queue=DELIVERY_QUEUE)) == 3
 
 
+@pytest.mark.once
 async def test_sync_enqueues_are_told_of_too(jobs: Jobs, receiver: Receiver) -> None:
     register(jobs)
     async with jobs.start():

@@ -53,6 +53,8 @@ GUARDED = {
     "find_dependency_work": {"background_job_unresolved"},
     "explain_job": {f"background_job_{index}" for index in ("ready", "lane", "node")},
     "find_jobs": {"background_job_pkey"},
+    "list_family": {"background_job_pkey"},
+    "find_heads": {"background_job_ready", "background_job_lane"},
     "sample_waits": {"background_job_pkey"},
     "list_workers": {"background_job_node", "background_job_lane"},
     "list_jobs": {"background_job_pkey"},
@@ -224,6 +226,12 @@ async def test_a_count_visits_no_more_rows_than_its_bound(url: str) -> None:
     async with opened(url) as db:
         await Raw("postgres", url).rows(FILL)
         assert await visited(db, "count_live", bound=100) <= 5 * 100
+
+
+async def test_a_family_visits_its_ids(url: str) -> None:
+    async with with_history(url) as db:
+        near = {"parent_id": ROWS // 2 - 1, "from_id": ROWS // 2, "before_id": ROWS // 2 + 300, "most": 500}
+        assert await visited(db, "list_family", **near) <= 300
 
 
 @pytest.mark.parametrize("asked", [{}, {"command": "rare"}, {"error_has": "x"}, {"args_has": "x"}, {"state": "failed"}])

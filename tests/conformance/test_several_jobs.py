@@ -69,6 +69,10 @@ async def test_what_a_handler_enqueues_elsewhere_is_not_its_child(apart: tuple[J
         (many,) = await second.enqueue_many("child", [None])
         return [*(ref.id for ref in refs), many.id]
 
+    @first.command
+    def plain_parent() -> int:
+        return second.sync.enqueue("child").id
+
     async with first.start(), second.start():
         for _ in range(3):  # the ids of the two differ
             await second.wait(await second.enqueue("child"), timeout=30)
@@ -77,6 +81,9 @@ async def test_what_a_handler_enqueues_elsewhere_is_not_its_child(apart: tuple[J
         for jobs, id in zip((second, first, first, second), done.response, strict=True):
             ended = await jobs.wait(id, timeout=30)
             assert ended.state is JobState.COMPLETED
+        plain = await first.wait(await first.enqueue(plain_parent, user_id="ann"), timeout=30)
+        assert (await second.wait(plain.response, timeout=30)).state is JobState.COMPLETED
+        assert there.pop() == (None, None)
     assert sorted(there, key=str) == sorted([(None, None), (None, None), (done.id, "ann"), (done.id, "ann")], key=str)
 
 

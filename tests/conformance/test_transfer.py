@@ -14,9 +14,10 @@ from typing import Any
 import pytest
 
 from dbjobs import Jobs, JobState
-from dbjobs.errors import JobsMoved, SchemaTooNew, TransferMismatch, TransferRefused
-from dbjobs.moving import Progress, copying, reopen, transfer
+from dbjobs.errors import InvalidOption, JobsMoved, SchemaTooNew, SchemaTooOld, TransferMismatch, TransferRefused
+from dbjobs.moving import Progress, copying, mover, reopen, transfer
 from dbjobs.store.repository import moving
+from dbjobs.store.sqlite.history import History
 from tests.conformance.helpers import eventually, stop_heartbeat
 from tests.moving_data import fill, register
 from tests.servers import Target
@@ -316,11 +317,31 @@ async def test_pages_are_bounded_by_bytes(source: str, url: str, monkeypatch: py
 
 
 @pytest.mark.once
+@pytest.mark.dialect("sqlite")
+async def test_ended_jobs_that_stay_in_the_main_file_are_told_of(
+    source: str, file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(History, "archive", lambda *_: False)
+    monkeypatch.setattr(mover, "SETTLE_SECONDS", 0.3)
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute("INSERT INTO dbjobs_requeued_job VALUES (1, '2026-01-01 00:00:00.000')")
+        connection.commit()
+    with pytest.raises(TransferRefused, match="have not been copied to the files of their months"):
+        await transfer(source, f"sqlite:///{tmp_path}/other.db")
+
+
+@pytest.mark.once
 async def test_wrong_use_is_refused_with_one_clear_error(source: str, tmp_path: Path) -> None:
     missing = f"sqlite:///{tmp_path}/missing.db"
     with pytest.raises(TransferRefused, match="the source does not exist: there is no file"):
         await transfer(missing, source)
     with pytest.raises(TransferRefused, match="the source has no tables of dbjobs in schema 'nothing'"):
         await transfer(source, missing, source_schema="nothing")
-    with pytest.raises(Exception, match="without='queue' is none of requests, history, logs, statistics"):
+    path = source.removeprefix("sqlite:///")
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("DELETE FROM dbjobs_schema_version WHERE version > 4")
+        connection.commit()
+    with pytest.raises(SchemaTooOld, match="run 'dbjobs migrate'"):
+        await transfer(source, missing)
+    with pytest.raises(InvalidOption, match="without='queue' is none of requests, history, logs, statistics"):
         await transfer(source, missing, without=["queue"])  # type: ignore[list-item]

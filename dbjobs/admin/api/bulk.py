@@ -19,8 +19,9 @@ OPERATIONS = Operations("bulk actions")
 # Where the environment is production, an action on more jobs than this asks for its name.
 CONFIRM_ABOVE = 100
 PRODUCTION = "production"
-# A page must answer soon; a preview says when it has not counted all.
-PREVIEW_SECONDS = 0.5
+# A page answers soon: a preview says when it has not counted all, and can be asked to count for longer.
+PREVIEW_SECONDS = 0.08
+LONGEST_PREVIEW_SECONDS = 10.0
 
 Action = Literal["cancel", "requeue"]
 Text = Annotated[str, Meta(max_length=2_000)]
@@ -33,10 +34,12 @@ class AskPreview(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         action: ``cancel`` live jobs, or ``requeue`` failed and cancelled ones.
         q: which jobs, as in the search of the jobs page: ``state:failed queue:mail``.
+        seconds: how long it may count, about.
     """
 
     action: Action
     q: Text
+    seconds: Annotated[float, Meta(ge=0, le=LONGEST_PREVIEW_SECONDS)] = PREVIEW_SECONDS
 
 
 class Sample(msgspec.Struct, frozen=True, kw_only=True):
@@ -159,7 +162,7 @@ class OneBulk(msgspec.Struct, frozen=True, kw_only=True):
 @OPERATIONS.get("/bulk/preview")
 async def preview_bulk(call: Call, asked: AskPreview) -> Preview:
     """Count what a bulk action would reach, and show the newest; nothing is changed."""
-    made = await call.jobs.bulk.preview(asked.action, seconds=PREVIEW_SECONDS, **search_of(asked.q))
+    made = await call.jobs.bulk.preview(asked.action, seconds=asked.seconds, **search_of(asked.q))
     samples = [
         Sample(
             id=job.id, id_text=str(job.id), command=job.command, queue=job.queue, worker=job.worker, tag=job.tag,

@@ -1,7 +1,347 @@
-"""Commands."""
+"""Commands: what they are, what they have done, the latest of them and what failed."""
 
 from __future__ import annotations
 
+import inspect
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+from dbjobs.admin import periods
+from dbjobs.admin.api.failures import Failure, FailuresAsked, list_failures
+from dbjobs.admin.api.overview import Totals, is_route, totals_of
+from dbjobs.admin.call import Call, NotFound, shown
+from dbjobs.admin.kept import Kept
 from dbjobs.admin.operations import Operations
+from dbjobs.commands import codec
+from dbjobs.commands.command import Command
+from dbjobs.inspect import numbers
+from dbjobs.inspect.numbers import Stat
+from dbjobs.inspect.periods import Bucket, at, series
+from dbjobs.models import JobSummary, NodeInfo, RunRecord
+from dbjobs.store import repository
 
 OPERATIONS = Operations("commands")
+KEEP_SECONDS = 3.0
+# Looks for the latest jobs of a command take about so long at most.
+LOOK_SECONDS = 0.08
+LATEST = 25
+BUILT_IN = "dbjobs."
+
+Kind = Literal["all", "apis", "commands"]
+
+
+class CommandRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A command, or a route that API jobs call.
+
+    Attributes:
+        kind: ``command`` or ``api``.
+        here: the process of this page can run it.
+        nodes: living nodes that can run it.
+        tags: labels, if this process knows the command.
+        about: the first line of its documentation, likewise.
+        total: jobs that have completed, failed or been cancelled in the period.
+        retried: attempts that failed and were tried again.
+        mean_ms, p50_ms, p95_ms, p99_ms: of what an attempt took.
+        runs: transient runs of it in this process, since it began.
+    """
+
+    name: str
+    kind: Literal["command", "api"]
+    here: bool
+    nodes: int
+    tags: list[str]
+    about: str
+    total: int
+    completed: int
+    retried: int
+    failed: int
+    cancelled: int
+    mean_ms: float | None
+    p50_ms: float | None
+    p95_ms: float | None
+    p99_ms: float | None
+    runs: int
+
+
+class CommandList(msgspec.Struct, frozen=True, kw_only=True):
+    """Commands that ran in the period, or that this process or a living node can run."""
+
+    period: str
+    label: str
+    since: datetime
+    until: datetime
+    commands: list[CommandRow]
+
+
+class CommandsAsked(msgspec.Struct, frozen=True, kw_only=True):
+    """Which commands.
+
+    Attributes:
+        period: as of the overview.
+        since, until: of a range.
+        type: ``all``, ``apis`` or ``commands``.
+        q: only those that hold this text in name, tags or documentation.
+    """
+
+    period: str = "7d"
+    since: str = ""
+    until: str = ""
+    type: Kind = "all"
+    q: str = ""
+
+
+class Registered(msgspec.Struct, frozen=True, kw_only=True):
+    """What this process knows of a command.
+
+    Attributes:
+        function: module and name of its handler.
+        about: its documentation.
+        request_type: what it takes, as its handler declares it.
+        runs_in: ``event loop``, ``thread`` or ``process``.
+        version: of its request.
+        defaults: options of its jobs that differ from the application's own.
+    """
+
+    function: str
+    about: str
+    tags: list[str]
+    request_type: str
+    runs_in: str
+    version: int
+    defaults: dict[str, Any]
+
+
+class Latest(msgspec.Struct, frozen=True, kw_only=True):
+    """A job or a transient run.
+
+    Attributes:
+        id: of the job; of a run its number in this process.
+        id_text: the same, for programs whose numbers are too small for it.
+        transient: it is a run, which is stored nowhere.
+        at: when it began, or else was created.
+    """
+
+    id: int
+    id_text: str
+    transient: bool
+    command: str
+    state: str
+    worker: str | None
+    attempt: int
+    at: datetime
+    duration_ms: float | None
+    error_code: str | None
+    error: str | None
+
+
+class OneCommand(msgspec.Struct, frozen=True, kw_only=True):
+    """Input that names a command.
+
+    Attributes:
+        name: with its version, if it has one (``send@2``).
+        period, since, until: as of the overview.
+    """
+
+    name: Annotated[str, Meta(min_length=1, max_length=500)]
+    period: str = "7d"
+    since: str = ""
+    until: str = ""
+
+
+class CommandDetails(msgspec.Struct, frozen=True, kw_only=True):
+    """One command.
+
+    Attributes:
+        registered: None if this process does not know it.
+        nodes: names of the living nodes that can run it.
+        totals: of the period.
+        step_seconds: length of a bucket.
+        buckets: the period, step by step.
+        latest: its latest jobs and, of this process, transient runs.
+        failures: of the period, by cause.
+    """
+
+    name: str
+    kind: Literal["command", "api"]
+    period: str
+    label: str
+    registered: Registered | None
+    nodes: list[str]
+    totals: Totals
+    step_seconds: int
+    buckets: list[Bucket]
+    latest: list[Latest]
+    failures: list[Failure]
+
+
+class LatestAsked(msgspec.Struct, frozen=True, kw_only=True):
+    """Which of the latest.
+
+    Attributes:
+        type: ``all``, ``apis`` or ``commands``.
+        failed: only those that failed.
+        limit: how many of stored jobs, and how many of transient runs.
+    """
+
+    type: Kind = "all"
+    failed: bool = False
+    limit: Annotated[int, Meta(ge=1, le=200)] = 50
+
+
+class LatestList(msgspec.Struct, frozen=True, kw_only=True):
+    """The latest jobs that have ended, and transient runs of this process, newest first.
+
+    Attributes:
+        complete: False: the look was over before it had found as many as were asked for.
+    """
+
+    latest: list[Latest]
+    complete: bool
+
+
+_stats: Kept[tuple[list[Stat], list[NodeInfo]]] = Kept()
+
+
+@OPERATIONS.get("/commands")
+async def list_commands(call: Call, asked: CommandsAsked) -> CommandList:
+    """All commands that are known or have run, with what they did in a period, from roll-ups."""
+    period = await periods.chosen(call, asked.period, asked.since, asked.until)
+
+    async def look() -> tuple[list[Stat], list[NodeInfo]]:
+        return (await numbers.names(call.db, period.time))["command"], await repository.list_nodes(call.db)
+
+    stats, nodes = await _stats.get(call.jobs, (period.time.since, period.time.until), KEEP_SECONDS, look)
+    by_name: dict[str, Stat | None] = dict.fromkeys(call.jobs.stored_commands)
+    known = _known_by(nodes)
+    by_name |= dict.fromkeys(known)
+    # What the library brings along is listed once it has run.
+    by_name = dict.fromkeys(name for name in by_name if not name.startswith(BUILT_IN))
+    by_name |= {stat.name: stat for stat in stats if stat.name}
+    runs = {timing.command: timing.count for timing in call.jobs.runs.timings()}
+    rows = [_row(call, name, stat, known.get(name, []), runs.get(name, 0)) for name, stat in by_name.items()]
+    text = asked.q.casefold()
+    return CommandList(
+        period=period.name, label=period.label, since=at(period.time.since), until=at(period.time.until),
+        commands=sorted(
+            (row for row in rows if _wanted(row.name, asked.type)
+             and (not text or any(text in part.casefold() for part in (row.name, row.about, *row.tags)))),
+            key=lambda row: (-row.total, row.name),
+        ),
+    )  # fmt: skip
+
+
+@OPERATIONS.get("/commands/one")
+async def get_command(call: Call, asked: OneCommand) -> CommandDetails:
+    """One command: what it is, what it took over time, its latest jobs, and why it failed."""
+    period = await periods.chosen(call, asked.period, asked.since, asked.until)
+    nodes = _known_by(await repository.list_nodes(call.db)).get(asked.name, [])
+    command = call.jobs._registry.get(asked.name)
+    found = await series(call.db, period.time, command=asked.name)
+    latest, _ = await _latest(call, LATEST, {"command": asked.name})
+    latest += [_run(run) for run in call.jobs.runs.latest(250) if run.command == asked.name][:LATEST]
+    totals = totals_of(found.total)
+    if command is None and not nodes and not latest and not totals.total and not totals.retried:
+        raise NotFound(f"there is no command {asked.name!r}, and none has run in this period")
+    failed = await list_failures(
+        call,
+        FailuresAsked(period=asked.period, since=asked.since, until=asked.until, command=asked.name),
+    )
+    return CommandDetails(
+        name=asked.name, kind="api" if is_route(asked.name) else "command", period=period.name, label=period.label,
+        registered=None if command is None else _registered(call, command), nodes=nodes, totals=totals,
+        step_seconds=found.step_seconds, buckets=list(found.buckets),
+        latest=sorted(latest, key=lambda one: one.at, reverse=True)[:LATEST], failures=failed.failures,
+    )  # fmt: skip
+
+
+@OPERATIONS.get("/commands/latest")
+async def latest_commands(call: Call, asked: LatestAsked) -> LatestList:
+    """The latest jobs that have ended, of all commands, with this process's transient runs.
+
+    The look at stored jobs is bounded in time.
+    """
+    states = ["failed"] if asked.failed else ["completed", "failed", "cancelled"]
+    jobs, complete = await _latest(call, asked.limit, {"state": states, **_of_type(asked.type)})
+    runs = call.jobs.runs.failed(asked.limit) if asked.failed else call.jobs.runs.latest(asked.limit)
+    found = [*jobs, *(_run(run) for run in runs if _wanted(run.command, asked.type))]
+    return LatestList(latest=sorted(found, key=lambda one: one.at, reverse=True), complete=complete)
+
+
+def _of_type(kind: Kind) -> dict[str, Any]:
+    return {} if kind == "all" else {"request_type": "api" if kind == "apis" else "command"}
+
+
+def _wanted(name: str, kind: Kind) -> bool:
+    return kind == "all" or is_route(name) == (kind == "apis")
+
+
+async def _latest(call: Call, limit: int, search: dict[str, Any]) -> tuple[list[Latest], bool]:
+    found = await call.jobs.find(limit=limit, seconds=LOOK_SECONDS, **search)
+    return [_job(job) for job in found.jobs], found.complete or len(found.jobs) >= limit
+
+
+def _job(job: JobSummary) -> Latest:
+    return Latest(
+        id=job.id, id_text=str(job.id), transient=False, command=job.command, state=job.state, worker=job.worker,
+        attempt=job.attempt, at=job.completed_at or job.started_at or job.created_at, duration_ms=job.duration_ms,
+        error_code=job.error_code, error=job.error,
+    )  # fmt: skip
+
+
+def _run(run: RunRecord) -> Latest:
+    return Latest(
+        id=run.id, id_text=str(run.id), transient=True, command=run.command, state=run.state, worker=run.worker,
+        attempt=1, at=run.ended_at, duration_ms=run.duration_ms, error_code=run.error_code, error=run.error,
+    )  # fmt: skip
+
+
+def _known_by(nodes: list[NodeInfo]) -> dict[str, list[str]]:
+    """Commands and the names of the living nodes that can run them."""
+    known: dict[str, list[str]] = {}
+    for node in nodes:
+        commands = node.info.get("commands") if node.alive else None
+        for names in commands.values() if isinstance(commands, dict) else ():
+            for name in names:
+                if isinstance(name, str):
+                    known.setdefault(name, []).append(node.name)
+    return known
+
+
+def _row(call: Call, name: str, stat: Stat | None, nodes: list[str], runs: int) -> CommandRow:
+    command = call.jobs._registry.get(name)
+    run = None if stat is None else stat.run
+    return CommandRow(
+        name=name, kind="api" if is_route(name) else "command", here=name in call.jobs.stored_commands,
+        nodes=len(nodes), tags=[] if command is None else list(command.tags),
+        about="" if command is None else _about(command).partition("\n")[0],
+        total=0 if stat is None else stat.completed + stat.failed + stat.cancelled,
+        completed=0 if stat is None else stat.completed, retried=0 if stat is None else stat.retried,
+        failed=0 if stat is None else stat.failed, cancelled=0 if stat is None else stat.cancelled,
+        mean_ms=None if run is None else run.mean, p50_ms=None if run is None else run.p50,
+        p95_ms=None if run is None else run.p95, p99_ms=None if run is None else run.p99, runs=runs,
+    )  # fmt: skip
+
+
+def _about(command: Command) -> str:
+    return inspect.getdoc(command.handler) or "" if command.handler is not None else ""
+
+
+def _registered(call: Call, command: Command) -> Registered:
+    handler = command.handler
+    base, template = call.jobs._registry.template("x", {}, where="", request_type="command"), command.template
+    defaults = {
+        field: getattr(template, field)
+        for field in template.__struct_fields__
+        if field not in ("command", "request_type") and getattr(template, field) != getattr(base, field)
+    }
+    return Registered(
+        function=f"{getattr(handler, '__module__', '')}.{getattr(handler, '__qualname__', type(handler).__name__)}",
+        about=_about(command), tags=list(command.tags),
+        request_type=codec.told(command.request_type) if command.takes_request else "nothing",
+        runs_in="process" if command.process else "event loop" if command.is_async else "thread",
+        version=command.version,
+        defaults={name: shown(call, f"defaults.{name}", value) for name, value in defaults.items()},
+    )  # fmt: skip

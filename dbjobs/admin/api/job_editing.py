@@ -68,6 +68,7 @@ class EditPreview(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     id: int
+    id_text: str
     cancels: bool
     lost: list[str]
     changes: list[Change]
@@ -152,6 +153,7 @@ async def preview_edit(call: Call, asked: Editing) -> EditPreview:
         lost.append(f"its batch {job.batch_id}, whose counts it is part of")
     preview = EditPreview(
         id=job.id,
+        id_text=str(job.id),
         cancels=not job.finished,
         lost=lost,
         changes=[

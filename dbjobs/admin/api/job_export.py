@@ -41,16 +41,10 @@ class Exporting(msgspec.Struct, frozen=True, kw_only=True):
     state: str = ""
     month: str = ""
     format: Literal["csv", "json"] = "csv"
-    limit: int = 10_000
+    limit: int = 1_000
 
 
-class ExportedJobs(msgspec.Struct, frozen=True):
-    """The jobs of a search, as a JSON array (or as CSV, with the same columns)."""
-
-    jobs: list[JobRow]
-
-
-@OPERATIONS.get("/jobs/export", gives=ExportedJobs)
+@OPERATIONS.get("/jobs/export")
 async def export_jobs(call: Call, asked: Exporting) -> Response:
     """The jobs of a search as CSV or JSON, newest first, streamed.
 

@@ -22,7 +22,7 @@ from dbjobs.store import repository
 
 OPERATIONS = Operations("jobs")
 # How long one look may take: a page has to be there within 150 ms.
-LOOK_SECONDS = 0.06
+LOOK_SECONDS = 0.05
 # Jobs that are sorted by something else than their age: the newest that fit.
 SORTED_JOBS = 1_000
 MOST_SORTS = 3

@@ -20,7 +20,7 @@ OPERATIONS = Operations("jobs")
 # Log lines that one call returns.
 MOST_LINES = 500
 # Jobs of a family that are looked at, and ids behind a job in which its children are looked for.
-MOST_RELATIVES, FAMILY_IDS = 2_000, 20_000
+MOST_RELATIVES, FAMILY_IDS = 2_000, 10_000
 # How far up and down a family is followed.
 DEEPEST = 50
 
@@ -181,13 +181,14 @@ class Family(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         enqueued_by: the job whose handler enqueued it, or of which it is a replay.
-        children: jobs that it enqueued, of those with one of the next 20,000 ids.
+        children: jobs that it enqueued, of those with one of the next 10,000 ids.
         graph: jobs that it waits for, and jobs that wait for it, directly or not.
         cut: there are more than are named here.
         batch: the counts of its batch.
     """
 
     id: int
+    id_text: str
     enqueued_by: Relative | None
     children: list[Relative]
     graph: list[Relative]
@@ -323,6 +324,7 @@ async def family_of(call: Call, job: Job) -> Family:
         parent = None if found is None else _relative(found.id, found.command, found.state, -1)
     return Family(
         id=job.id,
+        id_text=str(job.id),
         enqueued_by=parent,
         children=children,
         graph=[*ancestors, *below],

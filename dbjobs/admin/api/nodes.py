@@ -111,7 +111,7 @@ async def undrain_node(call: Call, asked: OneNode) -> Done:
     """Let a node that was drained claim jobs again."""
     call.target = f"node {asked.id}"
     await call.jobs.workers.undrain(asked.id)
-    return Done(message=f"node {asked.id} claims jobs again as soon as it hears of it")
+    return Done(message=f"node {asked.id} goes on as soon as it hears of it")
 
 
 def _state(node: NodeInfo, at: datetime) -> NodeState:

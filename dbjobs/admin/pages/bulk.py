@@ -10,7 +10,7 @@ from dbjobs.admin.call import Call
 from dbjobs.admin.page import Pages
 from dbjobs.errors import InvalidOption
 
-PAGES = Pages("Bulk actions", "/bulk", key="b")
+PAGES = Pages("Bulk", "/bulk", key="b")
 
 
 @PAGES.page()
@@ -21,7 +21,8 @@ async def bulk(call: Call) -> Response:
     action = call.query("action", "cancel")
     if asked:
         try:
-            given = msgspec.convert({"action": action, "q": asked}, api.AskPreview)
+            seconds = api.LONGEST_PREVIEW_SECONDS if call.query("count") == "longer" else api.PREVIEW_SECONDS
+            given = msgspec.convert({"action": action, "q": asked, "seconds": seconds}, api.AskPreview)
             preview = await api.preview_bulk(call, given)
         except (InvalidOption, msgspec.ValidationError) as error:
             trouble = str(error)

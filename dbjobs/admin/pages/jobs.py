@@ -16,6 +16,7 @@ from dbjobs.admin.api.job_rows import JobPage
 from dbjobs.admin.call import Call
 from dbjobs.admin.operations import Nothing
 from dbjobs.admin.page import Pages
+from dbjobs.admin.pages import job_cells
 from dbjobs.errors import DbjobsError
 from dbjobs.inspect.language import QueryError
 from dbjobs.models import JobState
@@ -143,8 +144,13 @@ async def jobs(call: Call) -> Response:
         wrong = {"message": str(error)}
     counts = await api.count_jobs(call, Nothing())
     filters = {"q": view.q or None, "state": view.state or None, "month": view.month or None}
+    job_link = call.here(job="")
+    links = job_cells.Links(job=job_link, search=lambda text: call.here(q=text, before=None, offset=None, job=None))
+    shown = [(column.name, column.number) for column in view.columns]
+    open_job, may_act = call.query("job"), call.visitor.may("act")
     response = await call.render(
         "jobs.html",
+        rows=[job_cells.row(job, shown, links, pick=may_act, here=job.id_text == open_job) for job in page.jobs],
         title="Jobs",
         view=view,
         found=page,

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 
 import anyio
 
-from dbjobs.errors import TransferMismatch
+from dbjobs.errors import TransferMismatch, TransferRefused
 from dbjobs.moving import beginning, state
 from dbjobs.moving.beginning import Side, month_of
 from dbjobs.moving.comparing import Sum, sum_of
@@ -23,9 +23,12 @@ from dbjobs.store.repository import moving
 from dbjobs.store.repository.moving import MovedTable, Page
 from dbjobs.store.transactions.partitions import make_partitions
 from dbjobs.store.transactions.requests import make_request_months
+from dbjobs.store.url import hidden
 
 Told = Callable[[Progress], None]
 _LOOK_SECONDS = 0.05
+# How long SQLite's ended jobs may take to the files of their months: some seconds for hundreds of thousands.
+SETTLE_SECONDS = 300.0
 
 
 async def transfer(
@@ -197,9 +200,20 @@ def _sections(tables: Sequence[MovedTable], history: Sequence[str], requests: Se
 
 
 async def _settled(db: Database) -> None:
-    """Wait until all that has ended is where the months are read."""
-    while not await moving.is_settled(db):  # noqa: ASYNC110 - it is a row of another thread's, nothing to wait for
-        await anyio.sleep(_LOOK_SECONDS)
+    """Wait until all that has ended is where the months are read.
+
+    Raises:
+        TransferRefused: it does not get there.
+    """
+    with anyio.move_on_after(SETTLE_SECONDS) as limit:
+        while not await moving.is_settled(db):  # noqa: ASYNC110 - another thread copies, and tells nobody
+            await anyio.sleep(_LOOK_SECONDS)
+    if limit.cancelled_caught:
+        raise TransferRefused(
+            f"ended jobs of {hidden(db.url)} have not been copied to the files of their months within "
+            f"{SETTLE_SECONDS:g} s: is the disk full? (The warnings above say more.) Run the transfer again when it "
+            "is mended"
+        )
 
 
 def _check_equal(reports: Sequence[TableReport]) -> None:
