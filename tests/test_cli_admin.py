@@ -119,5 +119,7 @@ def test_the_demo_opens_filled_and_goes_on(tmp_path: Path, spawn: Spawn) -> None
     assert "paused" in page
     assert file is not None
     assert Path(file[1]).exists()
-    _stop(running)
+    with urllib.request.urlopen(f"{address}live", timeout=20) as stream:  # a page that is open keeps nothing running
+        assert stream.read(1)
+        _stop(running)
     assert not Path(file[1]).parent.exists()
