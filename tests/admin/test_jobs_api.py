@@ -249,3 +249,4 @@ async def test_pages_of_jobs_work_without_scripts_and_remember_what_was_chosen(j
             assert answer.status_code == 200, path
             assert "Log" in answer.text
         assert (await client.get("/job?id=x")).status_code == 404
+        assert 'name="id"' in (await client.get("/job")).text
