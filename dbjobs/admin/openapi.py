@@ -141,10 +141,15 @@ def _parameter(name: str, schema: dict[str, Any], place: str, takes: dict[str, A
 
 def _answer(operation: Operation, named: dict[int, Any]) -> dict[str, Any]:
     if operation.gives is None:
-        return {"description": "A file."}
+        return {"description": "A file."} | (
+            {"content": {kind: {} for kind in operation.also}} if operation.also else {}
+        )
     return {
         "description": cleandoc(operation.gives.__doc__ or "").partition("\n")[0],
-        "content": {"application/json": {"schema": named[id(operation.gives)]}},
+        "content": {
+            "application/json": {"schema": named[id(operation.gives)]},
+            **{kind: {"schema": {"type": "string"}} for kind in operation.also},
+        },
     }
 
 

@@ -44,6 +44,7 @@ class Operation:
         run: ``(call, input) -> answer``.
         summary, description: first line and the rest of its docstring.
         audited: written down when it runs (every POST is).
+        also: types of the files that it answers with.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Operation:
     summary: str
     description: str
     audited: bool
+    also: tuple[str, ...] = ()
 
 
 class Operations:
@@ -70,15 +72,22 @@ class Operations:
         self.tag = tag
         self.all: list[Operation] = []
 
-    def get(self, path: str, *, verb: Verb = "view", gives: Any = None) -> Callable[[T], T]:
-        """An operation that changes nothing. ``gives``: the answer's struct, if the function makes a Response."""
-        return self._register("GET", path, verb, gives, False)
+    def get(self, path: str, *, verb: Verb = "view", gives: Any = None, also: tuple[str, ...] = ()) -> Callable[[T], T]:
+        """An operation that changes nothing.
+
+        Args:
+            gives: the answer's struct, if the function makes a Response.
+            also: types of the files that it answers with, such as ``text/csv``.
+        """
+        return self._register("GET", path, verb, gives, False, also)
 
     def post(self, path: str, *, verb: Verb = "act", audited: bool = True) -> Callable[[T], T]:
         """An action: audited, and reached by a form as well. With ``audited=False`` it changes nothing either."""
         return self._register("POST", path, verb, None, audited)
 
-    def _register(self, method: Method, path: str, verb: Verb, gives: Any, audited: bool) -> Callable[[T], T]:
+    def _register(
+        self, method: Method, path: str, verb: Verb, gives: Any, audited: bool, also: tuple[str, ...] = ()
+    ) -> Callable[[T], T]:
         def register(function: T) -> T:
             hints = get_type_hints(function)
             takes = next(hints[name] for name in list(inspect.signature(function).parameters)[1:])
@@ -99,6 +108,7 @@ class Operations:
                     summary=summary.rstrip("."),
                     description=description.strip(),
                     audited=audited,
+                    also=also,
                 )
             )
             return function

@@ -49,7 +49,8 @@ async def violations(page: Page, **options: Any) -> list[str]:
     # Through the debugger: the page's Content-Security-Policy lets no script in.
     if not await page.evaluate("'axe' in window"):
         await page.evaluate(source())
-    found = await page.evaluate("options => axe.run(document, options)", options)
+    given = {"resultTypes": ["violations"], "iframes": False, **options}
+    found = await page.evaluate("options => axe.run(document, options)", given)
     return [
         f"{violation['id']}: {node['html'][:300]} ({node['failureSummary']})"
         for violation in found["violations"]

@@ -254,10 +254,11 @@ async def test_a_viewer_and_nobody_call_everything(jobs: Jobs) -> None:
 
 async def test_nothing_is_changed_by_get(jobs: Jobs) -> None:
     async with jobs, asking(admin(jobs, tokens=TOKENS).application) as client:
+        read = {path_of(operation) for operation in OPERATIONS if operation.method == "GET"}
         for operation in OPERATIONS:
             if operation.method == "POST":
                 for method in ("GET", "HEAD", "PUT", "DELETE"):
-                    for path in (path_of(operation), f"/act/{operation.name}"):
+                    for path in {path_of(operation), f"/act/{operation.name}"} - read:
                         answer = await client.request(method, path, headers=ROOT)
                         assert answer.status_code in (404, 405, 422), (method, path)
         for path in ("/login", "/logout"):
@@ -318,7 +319,8 @@ async def test_what_is_redacted_is_revealed_to_few_and_written_down(jobs: Jobs) 
         ref = await jobs.enqueue(pay, {"card": {"number": "4111", "a.b": [1, {"number": 7}]}})
         path = f"/api/jobs/{ref.id}/reveal"
         for page in PATHS:
-            assert "4111" not in (await client.get(page, headers=ROOT)).text, page
+            for query in ("", f"?job={ref.id}", f"?id={ref.id}"):
+                assert "4111" not in (await client.get(page + query, headers=ROOT)).text, page
         shown = await client.post(path, json={"name": "request.card.number"}, headers=ROOT)
         assert shown.json()["value"] == "4111"
         deep = await client.post(path, json={"name": "request.card.a.b.1.number"}, headers=ROOT)

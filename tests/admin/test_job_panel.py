@@ -139,7 +139,9 @@ def test_a_row_shows_whatever_stands_in_a_job_as_text() -> None:
     reader.feed(html)
     assert reader.tags == {"tr", "td", "th", "input", "span", "details", "summary", "a"}
     assert reader.attributes <= {
-        "id", "class", "type", "name", "value", "aria-label", "title", "href", "data-keep", "data-job", "scope"}  # fmt: skip
+        "id", "class", "type", "name", "value", "aria-label", "title", "href", "data-keep", "data-job",
+        "scope",
+    }  # fmt: skip
     assert html.count("&lt;script&gt;") == 12
 
 

@@ -58,7 +58,9 @@ async def filled(jobs: Jobs) -> list[JobRef]:
         raise ValueError(FORMULA)
 
     jobs.declare("elsewhere")
-    refs = [await jobs.enqueue(send_mail, {"to": f"a{n}", "secret": "s"}, tag="news", priority=n) for n in range(5)]
+    refs: list[JobRef[Any]] = [
+        await jobs.enqueue(send_mail, {"to": f"a{n}", "secret": "s"}, tag="news", priority=n) for n in range(5)
+    ]
     refs += [
         await jobs.enqueue(import_rows, {"n": n}, args={"tenant": "7"}, batch_id="b", user_id=FORMULA) for n in range(3)
     ]
@@ -247,3 +249,4 @@ async def test_pages_of_jobs_work_without_scripts_and_remember_what_was_chosen(j
             assert answer.status_code == 200, path
             assert "Log" in answer.text
         assert (await client.get("/job?id=x")).status_code == 404
+        assert 'name="id"' in (await client.get("/job")).text

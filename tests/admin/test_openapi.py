@@ -16,7 +16,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from dbjobs import Jobs
-from tests.admin.asking import OPERATIONS, PATHS, ROOT, TOKENS, admin, asking
+from tests.admin.asking import OPERATIONS, ROOT, TOKENS, admin, asking
 from tests.admin.filling import filled
 from tests.admin.serving import served
 
@@ -96,4 +96,3 @@ async def test_input_that_does_not_fit(jobs: Jobs) -> None:
             nowhere = await client.get(path, headers=ROOT, follow_redirects=False)
             assert nowhere.status_code in (307, 404)
         assert (await client.delete("/api/queues", headers=ROOT)).json()["error"] == "not_found"
-        assert PATHS

@@ -60,6 +60,8 @@ GUARDED = {
     "list_jobs": {"background_job_pkey"},
     "list_tagged": {"background_job_tag"},
     "list_batch": {"background_job_batch"},
+    "pulse": {f"background_job_{index}" for index in ("pkey", "node", "due")},
+    "pulse_jobs": {"background_job_pkey"},
     "count_live": {f"background_job_{index}" for index in ("ready", "lane", "due", "node", "waiting")},
 }
 FILL = f"""

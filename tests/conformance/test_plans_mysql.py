@@ -150,6 +150,8 @@ async def test_hot_statements_read_what_they_handle(url: str, analyzed: bool) ->
         await count("list_tagged", lambda s: repository.list_jobs(s, before_id=2**62, limit=HANDLED, tag="none"))
         await count("list_batch", lambda s: repository.list_jobs(s, before_id=2**62, limit=HANDLED, batch_id="none"))
         await count("count_live", lambda s: repository.count_live(s, HANDLED))
+        await count("pulse", lambda s: repository.pulse(s, after_id=ROWS - HANDLED))
+        await count("pulse_jobs", lambda s: repository.pulse_jobs(s, ids))
         everything = Slice(live=True, completed=True, failed=True, state="failed", exact={}, has={"args_has": "x"})
         await count("find_jobs", lambda s: repository.find_jobs(
             s, everything, from_id=ROWS // 2, before_id=ROWS // 2 + HANDLED, most=500))  # fmt: skip

@@ -44,7 +44,7 @@ class Exporting(msgspec.Struct, frozen=True, kw_only=True):
     limit: int = 1_000
 
 
-@OPERATIONS.get("/jobs/export")
+@OPERATIONS.get("/jobs/export", also=("text/csv", "application/json"))
 async def export_jobs(call: Call, asked: Exporting) -> Response:
     """The jobs of a search as CSV or JSON, newest first, streamed.
 

@@ -202,6 +202,6 @@ def _command_line(view: View) -> str:
 async def job(call: Call) -> Response:
     """One job, on a page of its own."""
     about = await panel.about(call, call.query("id"))
-    status = 404 if about["job"] is None else 200
+    status = 404 if about["job"] is None and about["reference"] else 200
     title = f"Job {about['reference']}" if about["job"] is None else f"{about['job'].command} #{about['job'].id}"
     return await call.render("job.html", title=title, about=about, status=status, panel=None)

@@ -45,7 +45,7 @@ export function startKeys() {
 
 // What scrolls can be scrolled with the arrow keys, once the focus can get there.
 function reach() {
-  for (const box of document.querySelectorAll(".scroll, pre")) {
+  for (const box of document.querySelectorAll(".scroll, pre, figure, ol, .tabs")) {
     const scrolls = box.scrollWidth > box.clientWidth || box.scrollHeight > box.clientHeight;
     if (scrolls) box.tabIndex = 0;
     else box.removeAttribute("tabindex");

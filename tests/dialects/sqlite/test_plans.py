@@ -27,6 +27,8 @@ ASKED = (
     "list_workers",
     "list_rollups",
     "mean_runs",
+    "pulse",
+    "pulse_jobs",
     "sum_stats",
     "take_rollups",
 )
