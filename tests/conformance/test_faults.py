@@ -92,8 +92,8 @@ TRANSFER = {
 
 # The admin page asks for these.
 ADMIN = {
-    "drop_audit", "drop_settings", "find_heads", "find_runs", "get_setting", "insert_audit", "keep_setting",
-    "list_audit", "put_setting",
+    "drop_audit", "drop_settings", "find_heads", "find_runs", "insert_audit", "keep_setting",
+    "list_audit", "put_setting", "count_months", "list_family", "pulse", "pulse_jobs",
 }  # fmt: skip
 EXEMPT = ADMIN | ASKED_BY_PEOPLE | MAKING_TABLES | REQUEST_LOG | PARTS | SELDOM | TRANSFER
 # Only there.

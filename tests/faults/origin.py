@@ -20,6 +20,7 @@ LOOPS = {
     "Dependencies.look": "dependencies",
     "Tally.flush": "statistics",
     "Engine._look_for_cancellations": "cancellations",
+    "Engine.look_for_drain": "draining",
     "Node._main": "heartbeat",
     "Shutdown.run": "shutdown",
     "Transients._live": "transient run",
