@@ -151,7 +151,7 @@ class Live:
             newest, after_id = now.newest_id is not None, now.newest_id or after_id
             current = (now.ended, now.rest, nodes)
             elsewhere = before is not None and (newest or current != before)
-            changed = {job for job in named if job in jobs_before and jobs.get(job) != jobs_before[job]}
+            changed = {job for job in named if job in jobs_before and jobs.get(job, ()) != jobs_before[job]}
             for listener in asking:
                 listener.begun.set()
                 listener.trouble = False
