@@ -10,9 +10,11 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+import httpx
 import pytest
 
-from dbjobs.admin.serving import CannotListen, serve
+from dbjobs import Jobs
+from dbjobs.admin.serving import CannotListen, options, serve
 from dbjobs.cli.app import app
 from dbjobs.cli.failures import run_app
 from tests.cli import Cli, Running
@@ -71,6 +73,23 @@ def test_what_would_let_others_in_is_refused(capsys: pytest.CaptureFixture[str])
     assert (code, "the demo has a database of its own" in told) == (2, True)
 
 
+async def test_read_only_shows_everything_and_changes_nothing(tmp_path: Path) -> None:
+    jobs = Jobs(f"sqlite:///{tmp_path / 'jobs.db'}")
+    page = jobs.admin(**options([], read_only=True))
+    async with jobs:
+        for peer, code in (("127.0.0.1", 200), ("203.0.113.7", 401)):
+            transport = httpx.ASGITransport(page, client=(peer, 5000))
+            async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+                assert (await client.get("/api/queues")).status_code == code
+                if code == 200:
+                    token = re.search(r'name="dbjobs-token" content="([^"]+)"', (await client.get("/queues")).text)
+                    assert token is not None
+                    headers = {"origin": "http://localhost", "x-dbjobs-token": token[1]}
+                    paused = await client.post("/api/queues/pause", json={"queue": "default"}, headers=headers)
+                    assert paused.status_code == 403, paused.text
+                    assert "may not admin here" in paused.text
+
+
 async def test_an_address_that_is_taken_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
@@ -100,5 +119,7 @@ def test_the_demo_opens_filled_and_goes_on(tmp_path: Path, spawn: Spawn) -> None
     assert "paused" in page
     assert file is not None
     assert Path(file[1]).exists()
-    _stop(running)
+    with urllib.request.urlopen(f"{address}live", timeout=20) as stream:  # a page that is open keeps nothing running
+        assert stream.read(1)
+        _stop(running)
     assert not Path(file[1]).parent.exists()

@@ -75,8 +75,9 @@ async def serve(page: Any, host: str, port: int, told: Callable[[str], None]) ->
     shown = f"[{host}]" if ":" in host else host
     server = _Server(config, lambda: told(f"http://{shown}:{listening.getsockname()[1]}/"))
 
-    def stop(_: Any) -> None:
-        server.should_exit = True
+    def stop(number: int) -> None:
+        # Not `should_exit`: open streams hear of this call, and end at once.
+        server.handle_exit(number, None)
 
     with listening, signalled(stop):
         await server.serve(sockets=[listening])

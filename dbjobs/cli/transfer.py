@@ -15,7 +15,7 @@ from dbjobs.cli.output import Column, write, write_json, write_table
 from dbjobs.errors import TransferMismatch
 from dbjobs.moving import PARTS, Progress, TableReport, reopen
 from dbjobs.moving import transfer as move
-from dbjobs.wording import lasting
+from dbjobs.wording import counted, lasting
 
 _TABLE = (
     Column("TABLE"),
@@ -85,7 +85,7 @@ def transfer(
         return
     _write_reports(done.tables)
     write(
-        f"{done.copied:,} rows copied in {lasting(done.seconds)}"
+        f"copied {counted(done.copied, 'row')} in {lasting(done.seconds)}"
         + (" (the others were there from the run before)" if done.resumed else "")
         + "; source and target are equal. The source is closed: give your application the target's URL now."
     )
@@ -119,7 +119,7 @@ class _Line:
         if section == self._section and now - self._told < _TOLD_EVERY_SECONDS:
             return
         self._section, self._told = section, now
-        text = f"{section}: {progress.rows:,} rows ({progress.rows_per_second:,.0f} rows/s)"
+        text = f"{section}: {counted(progress.rows, 'row')}, {progress.rows_per_second:,.0f}/s"
         print(f"\r{text:<100}" if self._on_terminal else text, end="" if self._on_terminal else "\n", file=sys.stderr)
         sys.stderr.flush()
 

@@ -34,13 +34,19 @@ MOST_MESSAGE = 500
 MOST_NAME = 300
 
 
-class _Entry(msgspec.Struct):
+class Entry(msgspec.Struct):
+    """What a cause is made of, in one entry of a job's error list."""
+
     code: str = ""
     message: str = ""
     traceback: str | None = None
 
+    def cause(self, command: str) -> Cause:
+        """The cause that this entry has for jobs of a command."""
+        return command, self.code[:MOST_NAME], own_frame(self.traceback)[:MOST_NAME]
 
-_entry = msgspec.json.Decoder(_Entry)
+
+_entry = msgspec.json.Decoder(Entry)
 
 
 class Causes:
@@ -64,7 +70,7 @@ class Causes:
                 entry = _entry.decode(outcome.failure)
             except msgspec.MsgspecError:
                 continue
-            cause = (attempt.job.command, entry.code[:MOST_NAME], own_frame(entry.traceback)[:MOST_NAME])
+            cause = entry.cause(attempt.job.command)
             if cause not in self._new and len(self._new) >= MOST_CAUSES:
                 cause = OTHERS
             one = Failures(

@@ -89,6 +89,7 @@ class Dispatcher:
         """Look for every kind of work, from the start, without a pause before it."""
         for claims in self._claims:
             claims.hurry()
+        self._built_in.hurry()
         self._waker.look_everywhere()
 
     @property

@@ -221,7 +221,7 @@ def _check_equal(reports: Sequence[TableReport]) -> None:
     if not different:
         return
     told = "; ".join(
-        f"{report.table} has {report.source_rows} rows on the source and {report.target_rows} on the target"
+        f"rows of {report.table}: {report.source_rows} on the source, {report.target_rows} on the target"
         + ("" if report.source_rows != report.target_rows else ", not the same ones")
         for report in different
     )

@@ -48,7 +48,7 @@ def make_plan(root: Path, found: Detected, *, request_log: bool) -> Plan:
     where = _Names(f"{prefix}{stem}", folder / stem)
     jobs = File(where.beside(""), _template("jobs", where, found))
     if found.framework == PLAIN:
-        lines = [f"from {where.module} import jobs", "async with jobs.start(): ...  # or run the worker below"]
+        lines = ["from " + where.module + " import jobs", "async with jobs.start(): ...  # or run the worker below"]
         return Plan((jobs,), tuple(("your main function", line) for line in lines), f"{where.module}:jobs")
     if found.framework == "django":
         return _django(where, jobs, found, request_log)

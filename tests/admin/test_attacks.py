@@ -11,6 +11,7 @@ import pytest
 
 from dbjobs import Jobs
 from dbjobs.admin import inputs
+from dbjobs.admin.visitor import ALL_VERBS
 from dbjobs.store import repository
 from tests.admin.asking import OPERATIONS, PATHS, ROOT, TOKENS, VIEW, Markup, admin, asking, path_of
 
@@ -126,7 +127,9 @@ async def hostile(jobs: Jobs) -> list[int]:
 
 
 async def test_what_is_stored_is_shown_as_text(jobs: Jobs) -> None:
-    app = admin(jobs, title=PAYLOAD, environment=PAYLOAD, authorize=lambda request: True).application
+    app = admin(
+        jobs, title=PAYLOAD, environment=PAYLOAD, authorize=lambda request: ALL_VERBS, explore=[PAYLOAD]
+    ).application
     async with jobs:
         ids = await hostile(jobs)
     async with jobs.start(), asking(app) as client:

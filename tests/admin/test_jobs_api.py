@@ -237,6 +237,8 @@ async def test_pages_of_jobs_work_without_scripts_and_remember_what_was_chosen(j
         assert again.count('<tr id="job-') == 2
         assert f'<tr id="job-{refs[4].id}"' in again
         assert "&quot;to&quot;:&quot;a4&quot;" in again
+        tabs = (await client.get("/jobs", params={"q": "state:failed tag:news"})).text
+        assert 'id="tab-completed" href="?state=completed&amp;q=tag%3Anews"' in tabs
         wrong = (await client.get("/jobs", params={"q": "state:faild"})).text
         assert "<code>state:<mark>faild</mark></code><br>a state is" in wrong
         for path in (
@@ -249,3 +251,4 @@ async def test_pages_of_jobs_work_without_scripts_and_remember_what_was_chosen(j
             assert answer.status_code == 200, path
             assert "Log" in answer.text
         assert (await client.get("/job?id=x")).status_code == 404
+        assert 'name="id"' in (await client.get("/job")).text

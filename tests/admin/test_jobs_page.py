@@ -17,8 +17,6 @@ from starlette.routing import Mount
 from dbjobs import JobContext, Jobs
 from tests.admin.serving import served
 
-# What a page looks like is the same for every database; what it asks is tested on each.
-pytestmark = pytest.mark.about_us
 expect.set_options(timeout=20_000)
 
 
@@ -28,6 +26,7 @@ async def shown(jobs: Jobs, **options: Any) -> AsyncIterator[str]:
         yield f"{base}/jobs/jobs"
 
 
+@pytest.mark.about_us
 async def test_progress_and_log_move_live_and_a_running_job_is_cancelled(jobs: Jobs, browser_page: Page) -> None:
     go_on, ended = asyncio.Event(), asyncio.Event()
 
@@ -62,6 +61,7 @@ async def test_progress_and_log_move_live_and_a_running_job_is_cancelled(jobs: J
         await expect(panel.get_by_role("button", name="Requeue")).to_be_visible()
 
 
+@pytest.mark.about_us
 async def test_a_failed_job_is_requeued_and_another_edited(jobs: Jobs, browser_page: Page) -> None:
     @jobs.command(retry_limit=0)
     async def load(request: dict[str, Any]) -> str:
@@ -111,6 +111,7 @@ async def test_a_failed_job_is_requeued_and_another_edited(jobs: Jobs, browser_p
         assert await browser_page.title() != "owned"
 
 
+@pytest.mark.once
 async def test_a_search_is_completed_with_keys_and_errors_stand_under_the_box(jobs: Jobs, browser_page: Page) -> None:
     jobs.declare("send_mail")
     async with jobs, shown(jobs) as url:
@@ -149,6 +150,7 @@ async def test_a_search_is_completed_with_keys_and_errors_stand_under_the_box(jo
         await expect(box).to_have_attribute("aria-invalid", "true")
 
 
+@pytest.mark.once
 async def test_columns_order_and_request_with_the_keyboard_alone(jobs: Jobs, browser_page: Page) -> None:
     jobs.declare("a")
     async with jobs, shown(jobs) as url:
@@ -182,6 +184,7 @@ async def test_columns_order_and_request_with_the_keyboard_alone(jobs: Jobs, bro
         await expect(panel).to_have_count(0)
 
 
+@pytest.mark.once
 async def test_a_phone_and_a_browser_without_scripts_can_do_it_all(jobs: Jobs, browser_page: Page) -> None:
     jobs.declare("a")
     browser = browser_page.context.browser

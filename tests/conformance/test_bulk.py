@@ -10,6 +10,7 @@ import pytest
 
 from dbjobs import InvalidOption, Jobs, JobState, UnknownJob, Where
 from dbjobs.store import repository
+from dbjobs.testing import drain
 from tests.conformance.helpers import eventually, state_of, whole_list
 
 
@@ -135,6 +136,21 @@ async def test_a_search_counts_so_long_ago_from_its_preview(jobs: Jobs) -> None:
         ref = await jobs.bulk.start("cancel", name="early", at=earlier, created_at=Where.at_most(hour))
         request = (await jobs.bulk.get(ref.id)).search
         assert request.startswith(f"created_at <= {earlier - hour:%Y-%m-%d}")
+
+
+@pytest.mark.about_us
+async def test_drain_runs_a_bulk_action_with_the_rest(jobs: Jobs) -> None:
+    @jobs.command
+    async def send(number: int) -> None:
+        pass
+
+    async with jobs:
+        await jobs.queues.pause("mail")
+        await jobs.enqueue_many(send, range(3), queue="mail")
+        await jobs.bulk.start("cancel", name="no mail", queue="mail")
+        ran = await drain(jobs)
+        assert [job.command for job in ran] == ["dbjobs.bulk"]
+        assert await jobs.counts() == {}
 
 
 async def test_wrong_bulk_actions_are_refused(jobs: Jobs) -> None:

@@ -272,6 +272,7 @@ async def in_order(run: Course, client: Jobs, raw: Raw) -> None:
     }
     assert wrong == {}
     assert {state for state in states.values() if not state.finished} == set()
+    assert traffic.to_be_told - traffic.told == set(), "ends that nobody was told of"
     lanes = {lane: most for lane, most in traffic.runs.most.items() if lane is not None and most > 1}
     assert lanes == {}, "lanes that overlapped themselves"
     for batch in traffic.batches:

@@ -17,6 +17,7 @@ from dbjobs import (
     Jobs,
     JobState,
     NotRunning,
+    ReplyTo,
     RetryAfter,
     RunCancelled,
     Schedule,
@@ -43,6 +44,8 @@ class Traffic:
         runs: what ran, by lane.
         expected: jobs whose enqueue was answered, and how they may end.
         batches: names of the batches that were used.
+        to_be_told: jobs with a ``reply_to`` whose enqueue was answered.
+        told: jobs whose end was told.
         hung: calls that did not end.
         surprises: errors of calls that are neither the database's nor the fault's.
     """
@@ -52,6 +55,8 @@ class Traffic:
         self.runs = Runs()
         self.expected: dict[int, tuple[JobState, ...]] = {}
         self.batches: set[str] = set()
+        self.to_be_told: set[int] = set()
+        self.told: set[int] = set()
         self.hung: list[str] = []
         self.surprises: list[str] = []
         self._calm = calm
@@ -62,6 +67,7 @@ class Traffic:
         self._going = asyncio.Event()
         self._going.set()
         register(jobs, self.runs, self._holding)
+        jobs.notifier("told", self._tell, retry=Backoff(first_seconds=0.01, max_seconds=0.1))
 
     async def run(self) -> None:
         """Rounds until ``end``."""
@@ -93,7 +99,7 @@ class Traffic:
             self._family(n), self._doomed(n), self._many(n, batch), self._later(n), self._expires(n), self._again(n),
             self._transaction(n), self._callback(n), self._cancel_far(n), self._cancel_running(n), self._cancel_many(n),
             self._requeue(n), self._queue(n), self._callers(n, batch), self._wait(n), self._dead_node(n),
-            self._task(n), self._run(n),
+            self._task(n), self._run(n), self._told(n),
         ]  # fmt: skip
         tasks = {asyncio.create_task(use): str(use) for use in uses}
         try:
@@ -248,6 +254,18 @@ class Traffic:
         """A transient run that takes its lane over all nodes; it ends with its node's stop or lease."""
         with suppress(RunCancelled, NotRunning):
             assert await self.jobs.run("work", n, worker=f"run {n}", exclusive=True) == n
+
+    async def _told(self, n: int) -> None:
+        """A job whose end is told, however it ends."""
+        ended = FAILED if n % 2 else COMPLETED
+        ref = await self._note(
+            self.jobs.enqueue("fail" if n % 2 else "work", n, retry_limit=50 * (n % 2 == 0), reply_to=f"told:{n}"),
+            ended,
+        )
+        self.to_be_told.add(ref.id)
+
+    async def _tell(self, job: Job, target: ReplyTo) -> None:
+        self.told.add(job.id)
 
     async def _dead_node(self, n: int) -> None:
         """A node that dies with a job that has a try left, one that has none, and a lane."""

@@ -14,8 +14,7 @@ from dbjobs.admin import periods
 from dbjobs.admin.call import Call, NotFound
 from dbjobs.admin.kept import Kept
 from dbjobs.admin.operations import Done, Operations
-from dbjobs.engine.causes import MOST_NAME, OTHERS
-from dbjobs.engine.frames import own_frame
+from dbjobs.engine.causes import OTHERS, Entry
 from dbjobs.errors import InvalidOption
 from dbjobs.inspect import causes
 from dbjobs.inspect.causes import FailureGroup, FailureGroups
@@ -219,7 +218,7 @@ def cause_of(job: Job[Any]) -> str | None:
     if not job.errors:
         return None
     last = job.errors[-1]
-    return cause_id((job.command, last.code[:MOST_NAME], own_frame(last.traceback)[:MOST_NAME]))
+    return cause_id(Entry(last.code, last.message, last.traceback).cause(job.command))
 
 
 async def _do(call: Call, ids: Sequence[int], action: Literal["requeue", "cancel"]) -> int:

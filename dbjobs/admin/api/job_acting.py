@@ -79,7 +79,7 @@ class Replayed(msgspec.Struct, frozen=True, kw_only=True):
 async def _named(call: Call, ids: Sequence[int], ref_ids: Sequence[str]) -> tuple[dict[int, Job], dict[str, str]]:
     """The jobs, and what is wrong with those that are not among them."""
     if len(ids) + len(ref_ids) > MOST_JOBS:
-        raise InvalidOption(f"at most {MOST_JOBS:,} jobs at once; there are bulk actions for more")
+        raise InvalidOption(f"no more than {MOST_JOBS:,} at once; there are bulk actions for more jobs")
     if not ids and not ref_ids:
         raise InvalidOption("no job is named: give ids or ref_ids")
     errors: dict[str, str] = {}
@@ -117,6 +117,7 @@ async def cancel_jobs(call: Call, asked: Cancelling) -> Results:
     if asked.state is not None or asked.worker is not None:
         if asked.ids or asked.ref_ids:
             raise InvalidOption("name the jobs, or say which by state and worker, not both")
+        forget_counts(call)
         where: LiveFilter = {"state": asked.state, "worker": asked.worker}
         call.target = ", ".join(f"{name} {value}" for name, value in where.items() if value is not None)
         count = await call.jobs.cancel_many(reason=asked.reason, **where)

@@ -18,7 +18,8 @@ from dbjobs.admin.operations import Nothing
 from dbjobs.admin.page import Pages
 from dbjobs.admin.pages import job_cells
 from dbjobs.errors import DbjobsError
-from dbjobs.inspect.language import QueryError
+from dbjobs.inspect.language import QueryError, parse
+from dbjobs.inspect.language import format as write
 from dbjobs.models import JobState
 
 PAGES = Pages("Jobs", "/jobs", key="j")
@@ -160,6 +161,7 @@ async def jobs(call: Call) -> Response:
         columns=COLUMNS,
         sizes=sorted({*SIZES, view.size}),
         filters=filters,
+        tab_q=_without_state(view.q) or None,
         sorting=_sorting(view.sort),
         export_limit=min(10_000, export.MOST_JOBS),
         command_line=_command_line(view),
@@ -170,6 +172,14 @@ async def jobs(call: Call) -> Response:
             COOKIE, urlencode(view.kept), max_age=YEAR_SECONDS, path="/", httponly=True, samesite="strict"
         )
     return response
+
+
+def _without_state(text: str) -> str:
+    """The search that a tab goes on with: its state takes the place of one that was typed."""
+    try:
+        return write(term for term in parse(text) if term.key != "state" or term.negated)
+    except QueryError:
+        return text
 
 
 def _marked(view: View, error: QueryError) -> dict[str, Any]:
@@ -202,6 +212,6 @@ def _command_line(view: View) -> str:
 async def job(call: Call) -> Response:
     """One job, on a page of its own."""
     about = await panel.about(call, call.query("id"))
-    status = 404 if about["job"] is None else 200
+    status = 404 if about["job"] is None and about["reference"] else 200
     title = f"Job {about['reference']}" if about["job"] is None else f"{about['job'].command} #{about['job'].id}"
     return await call.render("job.html", title=title, about=about, status=status, panel=None)

@@ -39,7 +39,9 @@ async def schedules(call: Call) -> Response:
 
 @PAGES.page("/schedules/task")
 async def schedule(call: Call) -> Response:
-    """One task."""
+    """One task; all of them if none is named."""
     name = call.query("name")
+    if not name:
+        return await schedules(call)
     detail = await api.get_schedule(call, api.OneTask(task=name))
     return await call.render("schedule.html", title=name, detail=detail, task=detail.task)

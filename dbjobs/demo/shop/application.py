@@ -100,7 +100,7 @@ async def resize_image(request: Image, job: JobContext) -> dict[str, Any]:
 @jobs.command(queue="imports", retry_limit=2, timeout=600, retry=Backoff(first_seconds=20), tags=["orders"])
 async def import_orders(request: Import, job: JobContext) -> dict[str, int]:
     """Read a supplier's file; one file of each supplier at a time."""
-    job.log(f"{request.file}: {request.rows} rows")
+    job.log(f"rows in {request.file}: {request.rows}")
     refused = 0
     for row in range(1, request.rows + 1):
         await asyncio.sleep(0.05)
