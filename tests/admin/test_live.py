@@ -150,7 +150,7 @@ async def test_a_stream_tells_of_a_database_that_does_not_answer(jobs: Jobs, mon
     ):
         told = events(answer)
         assert (await anext(told))[0] == "open"
-        monkeypatch.setattr(live.repository, "pulse", away)
+        monkeypatch.setattr("dbjobs.admin.live.repository.pulse", away)
         assert "trouble" in [name async for name, _ in _until(told, "trouble")]
         monkeypatch.undo()
         await jobs.queues.pause("mail")
@@ -180,10 +180,8 @@ async def test_beside_many_jobs_it_looks_less_often(jobs: Jobs, monkeypatch: pyt
             enough.set()
             await asyncio.Event().wait()
 
-    monkeypatch.setattr(live.repository, "pulse", pulse)
-    monkeypatch.setattr(live.asyncio, "sleep", sleep)
-    admin = Admin(jobs, make_settings({}))
-    async with jobs, admin.live.listening(live.Listener(frozenset())):
+    monkeypatch.setattr("dbjobs.admin.live.repository.pulse", pulse)
+    async with jobs, live.Live(jobs, sleep).listening(live.Listener(frozenset())):
         await enough.wait()
     assert pauses == [live.LOOK_SECONDS, live.BUSY_LOOK_SECONDS, live.BUSY_LOOK_SECONDS]
 
