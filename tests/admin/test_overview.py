@@ -172,7 +172,7 @@ async def test_a_click_on_a_bucket_narrows_the_period(jobs: Jobs, browser_page: 
         boxes = browser_page.locator("#outcomes .over a")
         told = await boxes.all_text_contents()
         box = boxes.nth(next(n for n, text in enumerate(told) if "completed 7" in text))
-        await box.hover()
+        await box.hover()  # the values stay while the page is kept up to date
         await expect(browser_page.locator("#outcomes .readout")).to_contain_text("completed 7")
         await box.click()
         await expect(browser_page.get_by_role("link", name="Range")).to_have_attribute("aria-current", "true")

@@ -121,5 +121,5 @@ def table(heads: Sequence[str], rows: Iterable[tuple[Markup | str, Sequence[str]
 def figure(id: str, title: str, *parts: Markup, note: str = "") -> Markup:
     """A chart under its title."""
     caption = element("figcaption", element("b", title), *([element("small", note)] if note else []))
-    readout = element("output", class_="readout", aria_live="off")
+    readout = element("output", class_="readout", aria_live="off", data_keep="")
     return element("figure", caption, readout, *parts, id=id, class_="chart")

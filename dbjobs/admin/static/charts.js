@@ -1,18 +1,26 @@
 // Shows the values of the bucket under the pointer above its chart, in place of the browser's own slow hint.
+function show(box) {
+  const readout = box.closest(".chart").querySelector(".readout");
+  const title = box.querySelector("title");
+  if (title) {
+    box.dataset.told = title.textContent;
+    title.remove();
+  }
+  if (readout) readout.textContent = box.dataset.told || "";
+}
+
 export function startCharts() {
   document.addEventListener("pointerover", (event) => {
     const box = event.target.closest && event.target.closest(".chart .hit, .chart svg.portions rect");
-    const readout = box && box.closest(".chart").querySelector(".readout");
-    if (!readout) return;
-    const title = box.querySelector("title");
-    if (title) {
-      box.dataset.told = title.textContent;
-      title.remove();
-    }
-    readout.textContent = box.dataset.told || "";
+    if (box) show(box);
   });
   document.addEventListener("pointerout", (event) => {
     const chart = event.target.closest && event.target.closest(".chart");
     if (chart && !chart.contains(event.relatedTarget)) chart.querySelector(".readout").textContent = "";
+  });
+  // A live update may have changed the numbers below a pointer that rests.
+  document.addEventListener("dbjobs:live", () => {
+    const box = document.querySelector(".chart .hit:hover");
+    if (box) show(box);
   });
 }
