@@ -34,6 +34,7 @@ FIRST_LOOK = 4  # times the rows that are wanted; each further look is so much l
 ROWS_PER_CALL = 100_000  # that one call of `list` goes through, however few of them fit
 NAMES_PER_MONTH = 10_000  # that `stats` adds up over the months
 MOST = 1000
+_FIRST_YEAR = 1970  # of ids: what is older is none
 
 StatKind = Literal["route", "user", "key", "ip", "status", "browser", "device", "bot", "duration", "hour", "day"]
 # Roll-ups of pairs: which of the two names comes first in them.
@@ -350,14 +351,18 @@ def _conditions(filters: RequestFilter) -> dict[str, Any]:
         "slow_ms": 0.0 if slow is None else _seconds(slow) * 1000,
         "failed": bool(filters.get("failed", False)),
     }
-    for name in ("path", "route", "user_id", "ip", "trace_id"):
-        if conditions[name] is not None and not isinstance(conditions[name], str):
-            raise InvalidOption(f"requests: {name.removesuffix('_id')}={conditions[name]!r} is no text")
+    for name in ("path", "route", "user_id", "ip", "trace_id", "method"):
+        _check_text(name.removesuffix("_id"), conditions[name])
     # The index that leaves the fewest rows, most likely; what is not indexed is looked for row by row.
     by = next((name for name in ("user_id", "ip", "route") if conditions[name] is not None), None)
     common = low // 100 == 2 and by is None
     conditions["by"] = by or ("status" if conditions["status_class"] is not None and not common else "time")
     return conditions
+
+
+def _check_text(name: str, value: Any) -> None:
+    if value is not None and (not isinstance(value, str) or "\x00" in value):
+        raise InvalidOption(f"requests: {name}={value!r} is no text")
 
 
 def _codes(status: Any) -> tuple[int, int]:
@@ -384,6 +389,7 @@ def _pair(by: str, of: Mapping[str, Any]) -> dict[str, Any]:
         known = ", ".join(one for one in _PAIRED if one != name)
         raise InvalidOption(f"stats: of one {name} there are sums by {known}, not by {by}")
     value = _hash_given(str(value)) if name == "key" else str(value)
+    _check_text(name, value)
     if _PAIRED.index(name) < _PAIRED.index(by):
         return {"kind": name, "detail_kind": by, "by_detail": True, "value": value}
     return {"kind": by, "detail_kind": name, "by_detail": False, "value": value}
@@ -450,7 +456,10 @@ def _place(id: str | None) -> tuple[str, int]:
         return END_OF_TIME, 0
     moment, _, tie = str(id).partition("-")
     try:
-        return datetime.strptime(moment, "%Y%m%dT%H%M%S.%f").strftime(MOMENT), int(tie, 16)
+        at, number = datetime.strptime(moment, "%Y%m%dT%H%M%S.%f"), int(tie, 16)
+        if at.year < _FIRST_YEAR or not 0 <= number < 2**63:
+            raise ValueError(id)
+        return at.strftime(MOMENT), number
     except ValueError:
         raise InvalidOption(f"{id!r} is not the id of a request, such as 20260131T093000.123456-1f") from None
 

@@ -110,7 +110,10 @@ async def test_any_value_is_a_filter(jobs: Jobs) -> None:
         assert await paths(near=old["id"]) == ["/old"]
         assert await paths(before=old["id"]) == []
 
-        for wrong in ({"status": "9"}, {"month": "2026"}, {"slow": "soon"}, {"limit": "0"}, {"near": "x"}):
+        far = f"00010101T000000.000000-{'f' * 30}"
+        wrongs = [{name: "\x00"} for name in ("user", "path", "route", "ip", "trace", "method")]
+        wrongs += [{"status": "9"}, {"month": "2026"}, {"slow": "soon"}, {"limit": "0"}, {"near": "x"}, {"near": far}]
+        for wrong in [*wrongs, {"before": far}, {"before": f"20260101T000000.000000-{'f' * 30}"}]:
             answer = await client.get("/api/requests", params=wrong)
             assert answer.status_code == 422, wrong
             assert answer.json()["error"] == "invalid"
@@ -198,6 +201,8 @@ async def test_sums_are_told_in_each_direction(jobs: Jobs) -> None:
         assert {one["name"]: one["requests"] for one in report["statuses"]} == {"404": 1, "500": 1}
         assert report["last"]["path"] == "/pay"
         assert {kind: len(found) for kind, found in report["top"].items()} == {"route": 2, "user": 2, "key": 1}
+        refused = await client.get("/api/requests/about", params={"by": "user", "name": "\x00"})
+        assert refused.status_code == 422
         gone = await client.get("/api/requests/about", params={"by": "user", "name": "nobody"})
         assert gone.status_code == 404
 

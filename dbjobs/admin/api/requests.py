@@ -22,6 +22,7 @@ LOOK_SECONDS = 0.05
 # Requests of a trace are looked for this long before and after the one that names it.
 TRACE_TIME = timedelta(minutes=15)
 MOST_OF_A_TRACE = 20
+FIRST_YEAR, LAST_YEAR = 1970, 9998
 _SLOW = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|min|m)?")
 _UNITS = {None: 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0}
 
@@ -230,9 +231,12 @@ def seconds_of(text: str) -> float:
 
 def _moment_of(id: str) -> datetime:
     try:
-        return datetime.strptime(id.partition("-")[0], "%Y%m%dT%H%M%S.%f").replace(tzinfo=UTC)
+        moment = datetime.strptime(id.partition("-")[0], "%Y%m%dT%H%M%S.%f").replace(tzinfo=UTC)
+        if not FIRST_YEAR <= moment.year <= LAST_YEAR:
+            raise ValueError(id)
     except ValueError:
         raise InvalidOption(f"near={id[:60]!r} is not the id of a request") from None
+    return moment
 
 
 def row_of(one: LoggedRequest) -> Request:

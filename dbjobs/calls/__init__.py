@@ -1,0 +1,1 @@
+"""The calls of a ``Jobs`` object, by what they are for."""

@@ -1,0 +1,90 @@
+"""Intervene: cancel, requeue."""
+
+from __future__ import annotations
+
+from typing import Unpack
+
+from dbjobs.calls.looking import LookCalls
+from dbjobs.calls.reference import Reference, id_of
+from dbjobs.client.client import Client
+from dbjobs.commands.registry import Registry
+from dbjobs.errors import UnknownJob
+from dbjobs.inspect import acting
+from dbjobs.inspect.conditions import JobSearch
+
+
+class InterveneCalls(LookCalls):
+    """Calls that change jobs that are stored."""
+
+    _registry: Registry
+    _client: Client
+    _max_payload_bytes: int
+
+    async def cancel(self, job: Reference, *, reason: str = "cancelled") -> bool:
+        """Cancel a job, with the jobs that depend on it.
+
+        One that has not started is cancelled at once. A running one, on whatever node, is asked to
+        stop and ends a moment later.
+
+        Returns:
+            False if it had ended before.
+
+        Raises:
+            UnknownJob.
+        """
+        id = id_of(job)
+        if await self._client.cancel((id,), reason):
+            return True
+        if await self.get(id) is None:
+            raise UnknownJob(f"there is no job {id}")
+        return False
+
+    async def cancel_many(
+        self,
+        *,
+        reason: str = "cancelled",
+        at_most: int | None = None,
+        preview: bool = False,
+        **search: Unpack[JobSearch],
+    ) -> int:
+        """Cancel all live jobs that fit all that is given; how many it reached.
+
+        Args:
+            reason: kept as the error text of those that had not started.
+            at_most: reach no more than so many, the newest first.
+            preview: change nothing; how many there are, counted up to ``at_most`` or 100,000.
+            search: see JobSearch; the same as for ``find``.
+
+        Raises:
+            InvalidOption: no filter was given (to cancel everything, name a queue or a state), or one that is not
+                known.
+        """
+        return await acting.cancel_many(self._client, search, reason, at_most, preview)
+
+    async def cancel_worker(self, worker: str, *, reason: str = "cancelled") -> int:
+        """Cancel all jobs of a named worker, the running one included; how many it reached."""
+        return await self.cancel_many(worker=worker, reason=reason)
+
+    async def requeue(self, job: Reference) -> bool:
+        """Run a failed or cancelled job again, under its own id, with a fresh set of tries.
+
+        Returns:
+            False if it is not in the failed history (it is live, or it completed).
+        """
+        return await self._client.requeue((id_of(job),)) == 1
+
+    async def requeue_many(
+        self, *, at_most: int | None = None, preview: bool = False, **search: Unpack[JobSearch]
+    ) -> int:
+        """Run all failed or cancelled jobs that fit all that is given again; how many came back.
+
+        Args:
+            at_most: bring no more than so many back, the newest first.
+            preview: change nothing; how many there are, counted up to ``at_most`` or 100,000.
+            search: see JobSearch; the same as for ``find``.
+
+        Raises:
+            InvalidOption: no filter was given (to requeue everything that failed, say ``state="failed"``), one that
+                is not known, or another state.
+        """
+        return await acting.requeue_many(self._client, search, at_most, preview)
