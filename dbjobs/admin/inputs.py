@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -62,10 +63,26 @@ def check_query(request: Request) -> None:
         raise msgspec.ValidationError(
             f"the query string may have {MOST_PARAMETERS} parameters of {MOST_CHARACTERS} characters each"
         )
+    check_texts(value for _, value in pairs)
+
+
+def check_texts(values: Iterable[Any]) -> None:
+    """Refuse a NUL: no name has one, and PostgreSQL takes none.
+
+    Raises:
+        ValidationError.
+    """
+    if any(isinstance(value, str) and "\0" in value for value in values):
+        raise msgspec.ValidationError("a text has a NUL character")
 
 
 def form_of(form: FormData, operation: Operation) -> dict[str, Any]:
-    """An empty field of a form is one that was not filled in."""
+    """An empty field of a form is one that was not filled in.
+
+    Raises:
+        ValidationError: a text has a NUL.
+    """
+    check_texts(value for _, value in form.multi_items())
     lists = several(operation)
     return {
         name: [value for value in form.getlist(name) if value != ""] if name in lists else form[name]
@@ -89,6 +106,7 @@ async def body_of(request: Request) -> dict[str, Any]:
         raise msgspec.ValidationError("the body is nested too deeply") from None
     if not isinstance(body, dict):
         raise msgspec.ValidationError("the body must be a JSON object")
+    check_texts(item for value in body.values() for item in (value if isinstance(value, list) else (value,)))
     return body
 
 

@@ -98,8 +98,9 @@ class Live:
         looks: how often the database was asked.
     """
 
-    def __init__(self, jobs: Jobs) -> None:
+    def __init__(self, jobs: Jobs, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
         self._jobs = jobs
+        self._sleep = sleep
         self.listeners: set[Listener] = set()
         self.looks = 0
         self._looking: asyncio.Task[None] | None = None
@@ -145,13 +146,13 @@ class Live:
                 for listener in self.listeners:
                     listener.trouble = True
                     listener.woken.set()
-                await asyncio.sleep(1.0)
+                await self._sleep(1.0)
                 continue
             self.looks += 1
             newest, after_id = now.newest_id is not None, now.newest_id or after_id
             current = (now.ended, now.rest, nodes)
             elsewhere = before is not None and (newest or current != before)
-            changed = {job for job in named if job in jobs_before and jobs.get(job) != jobs_before[job]}
+            changed = {job for job in named if job in jobs_before and jobs.get(job, ()) != jobs_before[job]}
             for listener in asking:
                 listener.begun.set()
                 listener.trouble = False
@@ -166,7 +167,7 @@ class Live:
             looked_at = time.monotonic()
             before, ended = current, now.ended
             jobs_before = {job: jobs.get(job, ()) for job in named}
-            await asyncio.sleep(pause)
+            await self._sleep(pause)
 
     async def serve(self, call: Call, still: Callable[[], Awaitable[bool]]) -> Response:
         """The stream of a visitor.

@@ -14,6 +14,8 @@ from tests.admin.serving import served
 
 pytestmark = pytest.mark.once
 DARK = "document.documentElement.dataset.theme = 'dark'"
+# The page has heard of its new size.
+DRAWN = "new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))"
 # What differs where there is little room.
 NARROW = ["scrollable-region-focusable", "target-size"]
 WIDER = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
@@ -42,6 +44,7 @@ async def test_axe_finds_nothing_on_any_page(jobs: Jobs, browser_page: Page) -> 
             dark = await violations(browser_page, runOnly=["color-contrast"])
             found += [f"{path}, dark: {line}" for line in dark]
             await browser_page.set_viewport_size({"width": 390, "height": 800})
+            await browser_page.evaluate(DRAWN)
             narrow = await violations(browser_page, runOnly=NARROW)
             found += [f"{path}, 390 px: {line}" for line in narrow]
             if await browser_page.evaluate(WIDER) > 0:

@@ -13,10 +13,12 @@ import pytest
 from playwright.async_api import Page, expect
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from dbjobs import Jobs
+from dbjobs import JobContext, Jobs
 from dbjobs.admin import live
 from dbjobs.admin.application import Admin
 from dbjobs.admin.settings import make_settings
+from dbjobs.errors import DatabaseUnavailable
+from dbjobs.store.repository import Pulse
 from tests.admin.serving import served
 
 HIDE = """
@@ -91,6 +93,97 @@ async def test_a_stream_tells_of_what_another_process_has_done(jobs: Jobs, url: 
             if name == "change":
                 assert data["all"]
                 break
+
+
+@pytest.mark.once
+async def test_a_stream_tells_of_a_line_that_a_job_has_logged(jobs: Jobs) -> None:
+    said, go, done = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    @jobs.command
+    async def work(what: str, job: JobContext) -> None:
+        said.set()
+        await go.wait()
+        job.log("a line")
+        await done.wait()
+
+    async with asyncio.timeout(60), jobs.start(), served(jobs.admin()) as base, httpx.AsyncClient(timeout=20) as client:
+        ref = await jobs.enqueue(work, "x")
+        await said.wait()
+        async with client.stream("GET", f"{base}/live?job={ref.id}&job=x&job=99999999999999999999") as answer:
+            told = events(answer)
+            assert (await anext(told))[0] == "open"
+            go.set()
+            async for name, data in told:
+                if name == "change" and data["jobs"] == [ref.id]:
+                    break
+            done.set()
+            await jobs.wait(ref, timeout=20)
+
+
+@pytest.mark.once
+async def test_a_job_that_has_ended_changes_no_more(jobs: Jobs) -> None:
+    @jobs.command
+    async def work(what: str) -> None:
+        pass
+
+    admin = Admin(jobs, make_settings({}))
+    async with jobs.start():
+        ref = await jobs.enqueue(work, "x")
+        await jobs.wait(ref, timeout=20)
+        async with admin.live.listening(live.Listener(frozenset({ref.id}))) as listener, asyncio.timeout(20):
+            while admin.live.looks < 4:
+                await listener.begun.wait()
+                await asyncio.sleep(live.LOOK_SECONDS)
+            assert listener.changed == set()
+
+
+@pytest.mark.once
+async def test_a_stream_tells_of_a_database_that_does_not_answer(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def away(*_: Any, **__: Any) -> Any:
+        raise DatabaseUnavailable("gone for a while")
+
+    async with (
+        jobs,
+        served(jobs.admin()) as base,
+        httpx.AsyncClient(timeout=20) as client,
+        client.stream("GET", f"{base}/live") as answer,
+    ):
+        told = events(answer)
+        assert (await anext(told))[0] == "open"
+        monkeypatch.setattr("dbjobs.admin.live.repository.pulse", away)
+        assert "trouble" in [name async for name, _ in _until(told, "trouble")]
+        monkeypatch.undo()
+        await jobs.queues.pause("mail")
+        assert "change" in [name async for name, _ in _until(told, "change")]
+
+
+async def _until(told: AsyncIterator[tuple[str, Any]], wanted: str) -> AsyncIterator[tuple[str, Any]]:
+    async for name, data in told:
+        yield name, data
+        if name == wanted:
+            return
+
+
+@pytest.mark.once
+async def test_beside_many_jobs_it_looks_less_often(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
+    ended, pauses = 0, []
+    enough = asyncio.Event()
+
+    async def pulse(db: Any, *, after_id: int) -> Pulse:
+        nonlocal ended
+        ended += 100_000
+        return Pulse(None, ended, ())
+
+    async def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+        if len(pauses) == 3:
+            enough.set()
+            await asyncio.Event().wait()
+
+    monkeypatch.setattr("dbjobs.admin.live.repository.pulse", pulse)
+    async with jobs, live.Live(jobs, sleep).listening(live.Listener(frozenset())):
+        await enough.wait()
+    assert pauses == [live.LOOK_SECONDS, live.BUSY_LOOK_SECONDS, live.BUSY_LOOK_SECONDS]
 
 
 @pytest.mark.once
