@@ -140,7 +140,6 @@ export function startLive() {
     }
     if (button) {
       button.setAttribute("aria-pressed", String(paused()));
-      button.textContent = paused() ? "▶" : "⏸";
       button.setAttribute("aria-label", paused() ? "Go on with live updates" : "Pause live updates");
     }
     show();
