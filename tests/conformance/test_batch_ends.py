@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from dbjobs import Backoff, Cancel, Job, JobContext, Jobs, JobState
+from dbjobs import Backoff, Cancel, Job, JobContext, Jobs, JobState, bulk_run
 from dbjobs import joints as joints_module
 from dbjobs.client.client import Client
 from dbjobs.store import repository
@@ -240,7 +240,11 @@ async def test_a_node_of_plain_handlers_claims_no_other_kind_for_it(jobs: Jobs) 
         assert jobs.commands == ["plain", "clean_up"]
         assert jobs.stored_commands == ["plain", "clean_up"]
         (node,) = await jobs.nodes()
-        assert list(node.info["commands"]) == ["thread"]
+        # What every node has is claimed apart from these kinds.
+        assert node.info["commands"] == {
+            "thread": ["plain", "clean_up", joints_module.JOINT],
+            "loop": [bulk_run.COMMAND],
+        }
         async with jobs.batch("b", on_failed=clean_up) as batch:
             batch.add(plain)
         assert batch.check_ref is not None
