@@ -26,7 +26,8 @@ from dbjobs.store.database import Database
 from dbjobs.store.repository.searching import Slice
 
 NEWEST = 2**63 - 1
-LOOK_SECONDS = 0.1
+# The last slice, and the look for what follows, come on top: a look is over within a tenth of a second.
+LOOK_SECONDS = 0.06
 # Ids of the first slice of a look; each later one is sized so that it takes about this long.
 FIRST_SLICE = 2_000
 SLICE_SECONDS = 0.02
