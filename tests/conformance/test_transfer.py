@@ -273,7 +273,7 @@ async def test_who_writes_meanwhile_is_found_out(source: str, file: Path, url: s
                 connection.commit()
 
     with pytest.raises(
-        TransferMismatch, match=r"background_job has 59 rows .* and 59 on the target, not the same"
+        TransferMismatch, match=r"rows of background_job: 59 on the source, 59 on the target, not the same"
     ) as told:
         await transfer(source, url, progress=writes)
     assert [report.table for report in told.value.reports if not report.is_equal] == ["background_job"]
