@@ -144,8 +144,8 @@ async def test_threads_that_hog_the_interpreter_cost_no_lease(url: str) -> None:
     jobs = Jobs(url)
     ran.register(jobs)
     mine: list[int] = []
-    with node_in_a_thread(url, ran, 5.0) as others:
-        async with jobs.start(concurrency=24, lease_seconds=5.0):
+    with node_in_a_thread(url, ran, 10.0) as others:
+        async with jobs.start(concurrency=24, lease_seconds=10.0):
             await eventually(lambda: others, "the other node is there")
             refs = [await jobs.enqueue("spin", 2.0) for _ in range(48)]
             waiting = asyncio.ensure_future(wait_all(jobs, refs))
