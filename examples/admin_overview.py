@@ -27,8 +27,8 @@ async def main() -> None:
                 await jobs.wait(ref, timeout=10)
 
         day = (await client.get("api/overview", params={"period": "today"})).json()
-        totals, hours = day["totals"], len(day["buckets"])
-        print(totals["completed"], "completed,", totals["failed"], "failed,", hours, "hours")
+        totals = day["totals"]
+        print(totals["completed"], "completed,", totals["failed"], "failed")
         for cause in (await client.get("api/failures")).json()["failures"]:
             print(cause["command"], cause["code"], "in", cause["frame"].rpartition("/")[2], cause["jobs"])
         for command in (await client.get("api/commands", params={"q": "mail"})).json()["commands"]:
