@@ -95,8 +95,9 @@ def _bounds(name: str, at: datetime, today: datetime) -> tuple[datetime, datetim
             return today.replace(month=1, day=1), tomorrow
         case "last_year":
             return today.replace(year=today.year - 1, month=1, day=1), today.replace(month=1, day=1)
-    # Seven days end now, and so begin at this time of the day.
-    return (at if name == "7d" else tomorrow) - timedelta(days=_DAYS[name]), at if name == "7d" else tomorrow
+    # Seven days end with this hour, and so begin with it: at any time of the day the seven before them are hours still.
+    end = at.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1) if name == "7d" else tomorrow
+    return end - timedelta(days=_DAYS[name]), end
 
 
 def _distance(name: str, first: datetime) -> int | None:

@@ -56,6 +56,8 @@ async def test_the_keyboard_does_all(jobs: Jobs, browser_page: Page) -> None:
     failed = await filled(jobs)
     async with jobs, served(jobs.admin()) as base:
         await browser_page.goto(f"{base}/queues")
+        scripts = browser_page.locator("html.scripts")
+        await expect(scripts).to_have_count(1)  # keys are heard from then on
         await browser_page.keyboard.press("Tab")
         await expect(browser_page.get_by_text("Skip to the content")).to_be_focused()
         await browser_page.keyboard.press("Enter")
@@ -73,6 +75,7 @@ async def test_the_keyboard_does_all(jobs: Jobs, browser_page: Page) -> None:
         await browser_page.keyboard.press("n")
         await expect(browser_page.get_by_role("heading", level=1)).to_have_text("Nodes")
 
+        await expect(scripts).to_have_count(1)
         await browser_page.keyboard.press(".")
         await browser_page.keyboard.type("schedu")
         await expect(browser_page.get_by_role("dialog", name="Go to").get_by_role("listitem")).to_have_count(1)

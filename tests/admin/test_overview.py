@@ -164,6 +164,17 @@ def test_the_period_before_lies_where_people_look_for_it() -> None:
 
 
 @pytest.mark.once
+def test_seven_days_have_seven_before_them_at_any_time_of_the_day() -> None:
+    for hour in range(24):
+        at = datetime(2026, 3, 15, hour, 30, tzinfo=UTC)
+        first, end = periods._bounds("7d", at, at.replace(hour=0, minute=0))
+        time = period(at.timestamp(), first.timestamp(), end.timestamp())
+        before = periods._before(at.timestamp(), time, None)
+        assert before is not None, hour
+        assert (before.until, before.seconds) == (time.since, 7 * DAY)
+
+
+@pytest.mark.once
 async def test_a_click_on_a_bucket_narrows_the_period(jobs: Jobs, browser_page: Page) -> None:
     async with jobs, served(Starlette(routes=[Mount("/jobs", jobs.admin())])) as base:
         await put(jobs, 2 * DAY, command="<script>send", queue="mail", completed=7)
