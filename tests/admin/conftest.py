@@ -10,6 +10,7 @@ import pytest
 from playwright.async_api import ConsoleMessage, Page, async_playwright
 
 from dbjobs import Jobs
+from dbjobs.admin.api import commands, job_finding, request_sums, requests
 
 CHROMIUM = os.environ.get("DBJOBS_TEST_BROWSER") or shutil.which("chromium") or shutil.which("google-chrome")
 
@@ -18,6 +19,13 @@ CHROMIUM = os.environ.get("DBJOBS_TEST_BROWSER") or shutil.which("chromium") or 
 def jobs(url: str) -> Jobs:
     """An application on a database of its own, not opened yet."""
     return Jobs(url)
+
+
+@pytest.fixture(autouse=True)
+def patient_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A look finds all of the few rows that a test has, however slow the machine is at that moment."""
+    for module in (commands, job_finding, request_sums, requests):
+        monkeypatch.setattr(module, "LOOK_SECONDS", 10.0)
 
 
 def is_trouble(line: ConsoleMessage) -> bool:

@@ -155,7 +155,9 @@ async def test_columns_order_and_request_with_the_keyboard_alone(jobs: Jobs, bro
     jobs.declare("a")
     async with jobs, shown(jobs) as url:
         refs = [await jobs.enqueue("a", {"n": n}, priority=n % 2) for n in range(3)]
+        scripts = browser_page.locator("html.scripts")
         await browser_page.goto(url)
+        await expect(scripts).to_have_count(1)  # keys are heard from then on
         await browser_page.locator("summary", has_text="Columns").focus()
         await browser_page.keyboard.press("Enter")
         await browser_page.get_by_label("Priority").focus()
@@ -180,6 +182,7 @@ async def test_columns_order_and_request_with_the_keyboard_alone(jobs: Jobs, bro
         await browser_page.keyboard.press("Enter")
         panel = browser_page.get_by_role("complementary", name=f"Job {refs[1].id}")
         await expect(panel.get_by_text("No node is alive")).to_be_visible()
+        await expect(scripts).to_have_count(1)
         await browser_page.keyboard.press("Escape")
         await expect(panel).to_have_count(0)
 

@@ -437,8 +437,8 @@ async def test_secrets_are_shown_nowhere(
         delivery = await delivery_of(jobs, ref)
         assert delivery.state == "failed"
         found = [await jobs.get(id) for id in (ref, delivery.id)]
-        looked = await jobs.find(reply_to=mask_reply_to(to))
-        assert (await jobs.find(reply_to=to)).jobs == ()  # nobody guesses a secret by searching for it
+        looked = await jobs.find(reply_to=mask_reply_to(to), seconds=10)
+        assert (await jobs.find(reply_to=to, seconds=10)).jobs == ()  # nobody guesses a secret by searching for it
         lines = [
             await asyncio.to_thread(CliRunner().invoke, app, [*words, "--url", jobs.url])
             for words in (["show", str(ref.id)], ["show", "--json", str(delivery.id)], ["explain", str(delivery.id)])
