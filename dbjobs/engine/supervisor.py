@@ -187,7 +187,7 @@ class Engine:
             transients,
         )
         self._tasks: TaskGroup | None = None
-        self._drained: int | None = None
+        self._asked_to_drain: int | None = None  # the id in whose name that was looked for last
         self._death: BaseException | None = None
         self.left: list[Attempt] = []
 
@@ -389,14 +389,30 @@ class Engine:
     async def look_for_drain(self) -> float:
         """Stop claiming, or go on, as somebody has asked of this node; seconds until the next look."""
         id = self._node.id
-        asked = "" if id is None else await repository.get_setting(self._db, drain_setting(id))
-        resting = self._dispatcher.resting if asked is None and id == self._drained else asked == DRAINING
-        self._drained = id if resting else None
+        if id is None:  # its lease is lost: it stays as it is until it is back
+            resting = self._dispatcher.resting
+        else:
+            asked = await repository.get_setting(self._db, drain_setting(id))
+            former, self._asked_to_drain = self._asked_to_drain, id
+            if asked is None and former is not None and former != id:
+                asked = await self._take_drain_along(former, id)
+            resting = self._dispatcher.resting if asked is None else asked == DRAINING
         if resting != self._dispatcher.resting:
             log.info("node %s %s", id, "claims nothing more: it is drained" if resting else "claims jobs again")
             self._dispatcher.resting = resting
             self.waker.look_everywhere()
         return min(self._settings.lease_seconds / BEATS_PER_LEASE, LONGEST_CANCEL_LOOK_SECONDS)
+
+    async def _take_drain_along(self, former: int, id: int) -> str | None:
+        """What was asked of this process under its former id (a lease was lost since) is asked of the new one."""
+        try:
+            asked = await repository.get_setting(self._db, drain_setting(former))
+            if asked == DRAINING or (asked is None and self._dispatcher.resting):
+                await repository.put_setting(self._db, drain_setting(id), DRAINING)
+        except BaseException:
+            self._asked_to_drain = former  # the next look does it
+            raise
+        return asked
 
     def _commands(self) -> dict[Kind, list[str]]:
         names: dict[Kind, list[str]] = {}
