@@ -8,7 +8,6 @@ import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import ExitStack, asynccontextmanager
 from datetime import timedelta
-from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, Unpack, cast
 
@@ -30,6 +29,7 @@ from dbjobs.inspect.workers import WorkerAdmin
 from dbjobs.joints import joint_command
 from dbjobs.notifications import Notifications, NotifierCalls
 from dbjobs.queues import QueueAdmin
+from dbjobs.requests import RequestAdmin
 from dbjobs.runs import DEFAULT_MAX_TRANSIENT, RunsAdmin, TransientCalls
 from dbjobs.schedules import Schedules
 from dbjobs.store.database import make_database
@@ -37,7 +37,6 @@ from dbjobs.users import UserResolver, Users
 
 if TYPE_CHECKING:
     from dbjobs.engine.supervisor import Engine
-    from dbjobs.requests import RequestAdmin
 
 log = logging.getLogger("dbjobs")
 
@@ -102,6 +101,7 @@ class Jobs(CommandCalls, EnqueueCalls, ApiCalls, TransientCalls, NotifierCalls):
         self._registry.internal = self._joint = joint_command(lambda: self._client)
         self.queues = QueueAdmin(self._client)
         self.schedules = Schedules(self._client, self._registry, self._api, max_payload_bytes)
+        self.requests = RequestAdmin(self._client)
         self.workers = WorkerAdmin(self._client)
         self._estimates = Estimates(self._client)
         self._notifications = Notifications(self._registry, lambda: self._client)
@@ -117,13 +117,6 @@ class Jobs(CommandCalls, EnqueueCalls, ApiCalls, TransientCalls, NotifierCalls):
             max_payload_bytes=max_payload_bytes,
         )
         self._client.before_close = self.runs.close
-
-    @cached_property
-    def requests(self) -> RequestAdmin:
-        """What the request log has."""
-        from dbjobs.requests import RequestAdmin  # not every application asks
-
-        return RequestAdmin(self._client)
 
     # --- life -----------------------------------------------------------------------------------
 
