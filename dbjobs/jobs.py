@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import ExitStack, asynccontextmanager
 from datetime import timedelta
 from types import TracebackType
-from typing import Any, Self, Unpack, cast
+from typing import TYPE_CHECKING, Any, Self, Unpack, cast
 
 from dbjobs.api_calls import ApiCalls
 from dbjobs.asgi.api_jobs import ApiJobs
@@ -21,18 +21,12 @@ from dbjobs.client.sync import SyncJobs
 from dbjobs.commands import options as job_options
 from dbjobs.commands.dependencies import Dependencies, Resolve
 from dbjobs.commands.registry import Registry, base_row
-from dbjobs.engine.children import refusal
 from dbjobs.engine.settings import StartOptions, make_settings
-from dbjobs.engine.signals import signalled
-from dbjobs.engine.supervisor import Engine
 from dbjobs.engine.transient.run import Calls
 from dbjobs.errors import InvalidOption, MissingDriver, WorkersStopped
 from dbjobs.inspect.estimates import Estimates
 from dbjobs.inspect.workers import WorkerAdmin
 from dbjobs.joints import joint_command
-from dbjobs.models import (
-    JobState,
-)
 from dbjobs.notifications import Notifications, NotifierCalls
 from dbjobs.queues import QueueAdmin
 from dbjobs.requests import RequestAdmin
@@ -40,6 +34,9 @@ from dbjobs.runs import DEFAULT_MAX_TRANSIENT, RunsAdmin, TransientCalls
 from dbjobs.schedules import Schedules
 from dbjobs.store.database import make_database
 from dbjobs.users import UserResolver, Users
+
+if TYPE_CHECKING:
+    from dbjobs.engine.supervisor import Engine
 
 log = logging.getLogger("dbjobs")
 
@@ -119,7 +116,7 @@ class Jobs(CommandCalls, EnqueueCalls, ApiCalls, TransientCalls, NotifierCalls):
             most=max_transient,
             max_payload_bytes=max_payload_bytes,
         )
-        self._client.before_close = self.runs.transients.close
+        self._client.before_close = self.runs.close
 
     # --- life -----------------------------------------------------------------------------------
 
@@ -168,11 +165,14 @@ class Jobs(CommandCalls, EnqueueCalls, ApiCalls, TransientCalls, NotifierCalls):
         """
         if self._client.is_working:
             raise InvalidOption("start: the workers of this Jobs object are running already")
+        # A client that only enqueues, and the command line, never load the engine.
+        from dbjobs.engine.supervisor import Engine
+
         settings = make_settings(**options)
         self._api.refresh()
         in_processes = [name for name in self.commands if self._registry.find(name).process]
-        if in_processes and (reason := refusal()) is not None:
-            raise InvalidOption(f"start: command {in_processes[0]!r}: {reason}")
+        if in_processes:
+            _check_processes(in_processes[0])
         self._registry.check_versions()
         async with (
             self,
@@ -215,6 +215,8 @@ class Jobs(CommandCalls, EnqueueCalls, ApiCalls, TransientCalls, NotifierCalls):
         Raises:
             WorkersStopped: the workers have ended without having been asked to; and what ``start`` raises.
         """
+        from dbjobs.engine.signals import signalled
+
         left = 0
         asked = False
         with ExitStack() as stack:
@@ -249,11 +251,12 @@ class Jobs(CommandCalls, EnqueueCalls, ApiCalls, TransientCalls, NotifierCalls):
         return cast(Callable[..., Awaitable[None]], page.make_application(self, options))
 
 
-def _state(state: JobState | str) -> JobState:
-    try:
-        return JobState(state)
-    except ValueError:
-        raise InvalidOption(f"state={state!r} must be one of {', '.join(JobState)}") from None
+def _check_processes(command: str) -> None:
+    from dbjobs.engine.children import refusal  # multiprocessing is for those who have such commands
+
+    reason = refusal()
+    if reason is not None:
+        raise InvalidOption(f"start: command {command!r}: {reason}")
 
 
 def _stops(engine: Engine) -> Callable[[signal.Signals], None]:

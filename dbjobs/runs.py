@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Unpack, overload
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Unpack, overload
 
 from dbjobs.client.client import Client
 from dbjobs.commands.options import OPTION_NAMES
@@ -23,11 +24,13 @@ from dbjobs.context import (
     R,
 )
 from dbjobs.engine.transient.run import Calls, Run
-from dbjobs.engine.transient.runs import Transients
 from dbjobs.errors import InvalidOption
 from dbjobs.models import RunOptions, RunRecord, RunTimings, SubmitOptions
 from dbjobs.store.records import NewJob
 from dbjobs.store.transactions.enqueueing import Parent
+
+if TYPE_CHECKING:
+    from dbjobs.engine.transient.runs import Transients
 
 DEFAULT_MAX_TRANSIENT = 1000
 _MOST_RECORDS = 250
@@ -58,7 +61,21 @@ class RunsAdmin:
         self._client = client
         self._registry = registry
         self._row = row
-        self.transients = Transients(registry, calls, most=most, max_payload_bytes=max_payload_bytes)
+        self._calls = calls
+        self._most = most
+        self._max_payload_bytes = max_payload_bytes
+
+    @cached_property
+    def transients(self) -> Transients:
+        """All of them; made, and its module imported, for the first run or the first node."""
+        from dbjobs.engine.transient.runs import Transients
+
+        return Transients(self._registry, self._calls, most=self._most, max_payload_bytes=self._max_payload_bytes)
+
+    async def close(self) -> None:
+        """The database is about to be closed: end what runs."""
+        if "transients" in vars(self):
+            await self.transients.close()
 
     def running(self) -> list[Run[Any]]:
         """Runs that wait or run now, oldest first."""

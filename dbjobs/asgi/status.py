@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any
 
@@ -131,6 +130,8 @@ def _phrase(status: int) -> str:
 
 
 def _moment(text: str) -> datetime | None:
+    from email.utils import parsedate_to_datetime  # a large module, for an answer that few give
+
     try:
         moment = parsedate_to_datetime(text)
     except (TypeError, ValueError, IndexError):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from typing import Any, Unpack, cast, overload
+from typing import TYPE_CHECKING, Any, Unpack, cast, overload
 
 import anyio
 
@@ -19,14 +19,9 @@ from dbjobs.context import (
     R,
 )
 from dbjobs.errors import InvalidOption, JobFailed, UnknownJob
-from dbjobs.inspect import explain as explaining
-from dbjobs.inspect import numbers, periods
 from dbjobs.inspect import search as searching
 from dbjobs.inspect.conditions import JobSearch
 from dbjobs.inspect.estimates import Estimates
-from dbjobs.inspect.numbers import By, Stat
-from dbjobs.inspect.periods import Series
-from dbjobs.inspect.reasons import Explanation
 from dbjobs.inspect.search import Found
 from dbjobs.models import (
     Job,
@@ -40,6 +35,11 @@ from dbjobs.models import (
 )
 from dbjobs.store import repository
 from dbjobs.store.repository.reading import JOB_FILTERS
+
+if TYPE_CHECKING:
+    from dbjobs.inspect.numbers import By, Stat
+    from dbjobs.inspect.periods import Series
+    from dbjobs.inspect.reasons import Explanation
 
 list_ = list  # `list` below hides the builtin in the annotations that follow it
 
@@ -198,7 +198,9 @@ class LookCalls:
             found = await self.get(id_of(job))
         if found is None:
             raise UnknownJob(f"there is no job {job!r}")
-        return await explaining.explain(self._client.db, found)
+        from dbjobs.inspect.explain import explain  # for people: most processes never ask
+
+        return await explain(self._client.db, found)
 
     async def estimates(self, jobs: Iterable[Job[Any] | JobSummary]) -> dict[int, float]:
         """How far running jobs may be whose handlers have reported no progress, by job id.
@@ -258,6 +260,8 @@ class LookCalls:
             if since is not None or until is not None:
                 raise InvalidOption("stats: since and until need by='queue', 'command', 'worker' or None")
             return await repository.list_stats(self._client.db, job_options.duration(seconds, "stats: seconds"))
+        from dbjobs.inspect import numbers, periods  # for people, as above
+
         _, time = await periods.asked(self._client.db, seconds if since is None else since, until, "stats")
         return await numbers.stats(self._client.db, by, time)
 
@@ -280,6 +284,8 @@ class LookCalls:
         Raises:
             InvalidOption: a moment without a zone, or a period that ends before it begins.
         """
+        from dbjobs.inspect import periods  # for people, as above
+
         _, time = await periods.asked(self._client.db, since, until, "series")
         return await periods.series(self._client.db, time, queue=queue, command=command, worker=worker)
 

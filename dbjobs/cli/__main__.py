@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import sys
+from importlib.util import find_spec
 
 
 def main() -> None:
     """Run the command line on this process's arguments; ends the process with its exit code."""
-    try:
-        from dbjobs.cli.app import app
-        from dbjobs.cli.failures import run_app
-    except ModuleNotFoundError as error:
-        missing = (error.name or "").partition(".")[0]
-        if missing not in ("typer", "rich"):
-            raise
-        sys.exit(f"dbjobs: the command line needs the package {missing}: pip install 'dbjobs[cli]'")
+    for package in ("typer", "rich"):
+        if find_spec(package) is None:
+            sys.exit(f"dbjobs: the command line needs the package {package}: pip install 'dbjobs[cli]'")
+    from dbjobs.cli.app import app
+    from dbjobs.cli.failures import run_app
+
     sys.exit(run_app(app))
 
 

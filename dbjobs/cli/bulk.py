@@ -37,6 +37,7 @@ app = typer.Typer(
     name="bulk",
     help="Cancel or requeue all jobs of a search, as a durable job.",
     no_args_is_help=True,
+    add_completion=False,
     rich_markup_mode=None,
 )
 

@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 
-from dbjobs.cli.output import clean
+from dbjobs.cli.streams import clean
 from dbjobs.errors import DbjobsError, InvalidOption, InvalidUrl
 
 EXIT_ERROR = 1

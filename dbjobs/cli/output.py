@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -13,12 +12,11 @@ from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 from rich.text import Text
 
+from dbjobs.cli.streams import clean as clean
+from dbjobs.cli.streams import one_line as one_line
 from dbjobs.commands.codec import dumps_typed
 from dbjobs.wording import lasting
 
-# Jobs may contain anybody's text: no escape sequence in it may reach the terminal.
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-_SPACE = re.compile(r"\s+")
 _GAP = "  "
 
 STATE_STYLES = {
@@ -47,24 +45,6 @@ class Column(NamedTuple):
     right: bool = False
     may_shrink: bool = False
     optional: bool = False
-
-
-def prepare_streams() -> None:
-    """Write a character that the terminal's encoding lacks as an escape instead of raising an error."""
-    for stream in (sys.stdout, sys.stderr):
-        reconfigure = getattr(stream, "reconfigure", None)
-        if reconfigure is not None:
-            reconfigure(errors="backslashreplace")
-
-
-def clean(text: str) -> str:
-    """Text without control characters (other than tab and newline), which are shown as escapes."""
-    return _CONTROL.sub(lambda match: f"\\x{ord(match[0]):02x}", text)
-
-
-def one_line(text: str) -> str:
-    """Clean text on one line."""
-    return clean(_SPACE.sub(" ", text).strip())
 
 
 def write_json(value: Any, *, indent: int | None = None) -> None:

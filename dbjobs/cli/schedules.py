@@ -56,6 +56,7 @@ app = typer.Typer(
     name="schedules",
     help="Scheduled tasks: what recurs, when it runs next, how its last runs ended.",
     no_args_is_help=True,
+    add_completion=False,
     rich_markup_mode=None,
 )
 

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import anyio
 
@@ -14,7 +14,6 @@ from dbjobs.client.coalescer import Coalescer
 from dbjobs.client.notices import Notices, ready_of, waits
 from dbjobs.client.turns import RefTurns
 from dbjobs.client.waiting import Waits
-from dbjobs.engine.supervisor import Engine
 from dbjobs.errors import DatabaseError, DatabaseUnavailable, InvalidOption, NotRunning, SchemaTooOld, WrongLoop
 from dbjobs.models import Job, JobRef, LiveFilter
 from dbjobs.store import repository
@@ -40,6 +39,9 @@ from dbjobs.store.transactions.graphing import Planned, insert_graph
 from dbjobs.store.transactions.migrate import LATEST_VERSION, check, migrate
 from dbjobs.store.transactions.retrying import in_transaction
 from dbjobs.transaction import Transaction
+
+if TYPE_CHECKING:
+    from dbjobs.engine.supervisor import Engine
 
 log = logging.getLogger("dbjobs")
 

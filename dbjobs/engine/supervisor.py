@@ -4,29 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
-import platform
-import socket
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
-from contextlib import asynccontextmanager
-from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
-from typing import Any
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import anyio
 from anyio.abc import TaskGroup
 
-from dbjobs.commands import codec
 from dbjobs.commands.registry import Registry
 from dbjobs.context import JobContext
 from dbjobs.engine.attempt import Attempt
 from dbjobs.engine.causes import Causes
-from dbjobs.engine.crews import Kind, kind_of
+from dbjobs.engine.completion import Completion
 from dbjobs.engine.deadlines import Deadlines
 from dbjobs.engine.dependencies import Dependencies
+from dbjobs.engine.description import Description
 from dbjobs.engine.dispatcher import Dispatcher
 from dbjobs.engine.drain import Drain
+from dbjobs.engine.draining import Draining
 from dbjobs.engine.finisher import Finisher
 from dbjobs.engine.janitor import Janitor
 from dbjobs.engine.lapse import Lapse
@@ -46,14 +40,10 @@ from dbjobs.engine.transient.host import Host
 from dbjobs.engine.transient.runs import Transients
 from dbjobs.engine.vacuum import Vacuum
 from dbjobs.engine.waker import Waker
-from dbjobs.errors import AttemptLost, InvalidResponse, WorkersStopped
+from dbjobs.errors import WorkersStopped
 from dbjobs.models import Job, JobRef
 from dbjobs.store import repository
 from dbjobs.store.database import Database
-from dbjobs.store.records import Outcome
-from dbjobs.store.transactions.delivering import DELIVERY_QUEUE
-from dbjobs.store.transactions.partitions import make_partitions
-from dbjobs.store.transactions.settlement import settle_in
 from dbjobs.transaction import Transaction
 
 log = logging.getLogger("dbjobs")
@@ -62,21 +52,6 @@ LONGEST_CANCEL_LOOK_SECONDS = 5.0
 HEARTBEAT = "heartbeat"
 COUNTING = "writing statistics"
 LAST_COUNT_SECONDS = 2.0
-
-
-DRAINING = "draining"
-
-
-def drain_setting(node_id: int) -> str:
-    """The setting by which a node is asked to claim nothing more."""
-    return f"drain:{node_id}"
-
-
-def _version() -> str:
-    try:
-        return version("dbjobs")
-    except PackageNotFoundError:  # a source tree that is not installed
-        return "unknown"
 
 
 class Engine:
@@ -102,17 +77,12 @@ class Engine:
     ) -> None:
         self._db = db
         self._settings = settings
-        self._registry = registry
-        self._max_payload_bytes = max_payload_bytes
         self._vacuum = Vacuum(db)
 
         def ended(ids: Sequence[int]) -> None:
             self._vacuum.ended(len(ids))
             on_finished(ids)
 
-        self._on_finished = ended
-        self._began = time.monotonic()
-        self._version = _version()  # now: the heartbeat's thread imports nothing
         transients.enter_loop()
         self._transients = transients
         self.enqueue = enqueue
@@ -156,13 +126,25 @@ class Engine:
         self._janitor = Janitor(
             db, self.waker, lease_seconds=settings.lease_seconds, retention_months=settings.retention_months
         )
+        self._completion = Completion(
+            db, self.reports, self._tally, self.dependencies.ended, ended, max_payload_bytes=max_payload_bytes
+        )
+        self._draining = Draining(
+            db,
+            self._current_node,
+            self._dispatcher,
+            self.waker.look_everywhere,
+            seconds=min(settings.lease_seconds / BEATS_PER_LEASE, LONGEST_CANCEL_LOOK_SECONDS),
+        )
         self._outages = Outages()
         self._on_reconnected = on_reconnected
         self._stall = StallWatch(asyncio.get_running_loop(), settings.stall_seconds)
         self._node = Node(
             db,
             lease_seconds=settings.lease_seconds,
-            describe=self._describe,
+            describe=Description(
+                registry, settings, self._runners, self._dispatcher, self._stall, self._scheduled.names
+            ).of_node,
             listener=Listener(
                 registered=self.waker.look_everywhere,
                 lost=lambda node_id, why: self._lapse.lost(node_id, why),
@@ -187,7 +169,6 @@ class Engine:
             transients,
         )
         self._tasks: TaskGroup | None = None
-        self._asked_to_drain: int | None = None  # the id in whose name that was looked for last
         self._death: BaseException | None = None
         self.left: list[Attempt] = []
 
@@ -240,7 +221,7 @@ class Engine:
                 )
                 loops.start_soon(supervised, "listening", self.waker.listen)
                 loops.start_soon(every, "looking for cancellations", 0.2, self._look_for_cancellations)
-                loops.start_soon(every, "looking whether to drain", 0.2, self.look_for_drain)
+                loops.start_soon(every, "looking whether to drain", 0.2, self._draining.look)
                 loops.start_soon(every, "promoting due jobs", 0.05, self.timekeeper.promote)
                 loops.start_soon(every, "expiring jobs", 0.3, self.timekeeper.expire)
                 loops.start_soon(every, "telling children of their parents", 0.05, self.dependencies.look)
@@ -282,48 +263,13 @@ class Engine:
                 + ("somebody has cancelled one of their tasks" if self._death is None else repr(self._death))
             ) from self._death
 
-    @asynccontextmanager
-    async def transaction(self, context: JobContext) -> AsyncIterator[Transaction]:
+    def transaction(self, context: JobContext) -> AbstractAsyncContextManager[Transaction]:
         """The handler's writes and its job's completion in one transaction (see JobContext.transaction)."""
-        month = context.created_at.strftime("%Y%m")
-        if month != datetime.now(UTC).strftime("%Y%m"):
-            await make_partitions(self._db, [month])  # what the handler does cannot be repeated afterwards
-        async with self.reports.set_aside(context) as lines, self._db.handler_transaction() as session:
-            transaction = Transaction(session)
-            yield transaction
-            transaction.end()
-            response = context.response
-            body = codec.encode(
-                response,
-                what=f"the response of {context.command!r}",
-                limit=self._max_payload_bytes,
-                invalid=InvalidResponse,
-            )
-            outcome = Outcome(
-                id=context.id,
-                attempt=context.attempt,
-                kind="executed" if context._callback_pending else "completed",
-                response=None if body is None else type(response).__name__,
-                response_body=body,
-                progress=context.progress_value,
-                status=context.status,
-            )
-            count = len(lines)  # threads may add some
-            if count:
-                await repository.insert_logs(session, context.node_id, lines[:count], time.monotonic())
-            settlement = await settle_in(session, context.node_id, [outcome])
-            if settlement.lost:
-                raise AttemptLost(f"job {context.id}: this attempt is no longer ours; its transaction is rolled back")
-        del lines[:count]
-        if context._callback_pending:
-            context._executed_body = (body,)
-            self.reports.go_on(context)
-            return
-        context._settled = True
-        self._tally.add(context._job, "completed", None, time.monotonic())
-        if settlement.parents:
-            self.dependencies.ended(settlement.parents)
-        self._on_finished([context.id])
+        return self._completion.opened(context)
+
+    async def look_for_drain(self) -> None:
+        """Look at once whether somebody has asked this node to claim nothing more, or to go on."""
+        await self._draining.look()
 
     async def _count_last(self) -> None:
         """Write what was counted since the last time; statistics must hold up no stop."""
@@ -385,63 +331,3 @@ class Engine:
         if self._node.id is not None:
             self._runners.cancel(await repository.find_cancel_requests(self._db, self._node.id))
         return min(self._settings.lease_seconds / BEATS_PER_LEASE, LONGEST_CANCEL_LOOK_SECONDS)
-
-    async def look_for_drain(self) -> float:
-        """Stop claiming, or go on, as somebody has asked of this node; seconds until the next look."""
-        id = self._node.id
-        if id is None:  # its lease is lost: it stays as it is until it is back
-            resting = self._dispatcher.resting
-        else:
-            asked = await repository.get_setting(self._db, drain_setting(id))
-            former, self._asked_to_drain = self._asked_to_drain, id
-            if asked is None and former is not None and former != id:
-                asked = await self._take_drain_along(former, id)
-            resting = self._dispatcher.resting if asked is None else asked == DRAINING
-        if resting != self._dispatcher.resting:
-            log.info("node %s %s", id, "claims nothing more: it is drained" if resting else "claims jobs again")
-            self._dispatcher.resting = resting
-            self.waker.look_everywhere()
-        return min(self._settings.lease_seconds / BEATS_PER_LEASE, LONGEST_CANCEL_LOOK_SECONDS)
-
-    async def _take_drain_along(self, former: int, id: int) -> str | None:
-        """What was asked of this process under its former id (a lease was lost since) is asked of the new one."""
-        try:
-            asked = await repository.get_setting(self._db, drain_setting(former))
-            if asked == DRAINING or (asked is None and self._dispatcher.resting):
-                await repository.put_setting(self._db, drain_setting(id), DRAINING)
-        except BaseException:
-            self._asked_to_drain = former  # the next look does it
-            raise
-        return asked
-
-    def _commands(self) -> dict[Kind, list[str]]:
-        names: dict[Kind, list[str]] = {}
-        for command in self._registry.runnable_commands():
-            names.setdefault(kind_of(command), []).append(command.name)
-        if self._registry.built_in:
-            names.setdefault("loop", []).extend(self._registry.built_in)
-        return names
-
-    def _served(self) -> list[str] | None:
-        """Names of the queues that this node serves, that of deliveries included if it makes any; None for all."""
-        if self._settings.queues is None:
-            return None
-        return [*self._settings.queues, *([DELIVERY_QUEUE] if "delivery" in self._runners.crews else [])]
-
-    def _describe(self) -> dict[str, Any]:
-        return {
-            "host": socket.gethostname(),
-            "pid": os.getpid(),
-            "concurrency": self._settings.concurrency,
-            "running": self._runners.busy,
-            "queues": self._served(),
-            "limits": {queue: limit for queue, limit in (self._settings.queues or {}).items() if limit is not None},
-            "commands": self._commands(),
-            "places": {kind: (crew.busy, crew.limit) for kind, crew in self._runners.crews.items()},
-            "version": self._version,
-            "python": platform.python_version(),
-            "loop_lag_ms": round(self._stall.take_lag() * 1000, 1),
-            **({"draining": True} if self._dispatcher.resting else {}),
-            "uptime_seconds": round(time.monotonic() - self._began, 1),
-            **({"tasks": self._scheduled.names} if self._scheduled.names else {}),
-        }

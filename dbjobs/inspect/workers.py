@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from dbjobs.client.client import Client
 from dbjobs.commands.options import duration
-from dbjobs.engine.supervisor import DRAINING, drain_setting
+from dbjobs.engine.draining import DRAINING, drain_setting
 from dbjobs.errors import InvalidOption
-from dbjobs.inspect import numbers
 from dbjobs.models import NodeInfo
 from dbjobs.store import repository
+
+if TYPE_CHECKING:
+    from dbjobs.inspect.numbers import WorkerStats
 
 # What a node is told of draining is forgotten when nobody has said it anew for so long; the node goes on as it is.
 _KEPT_SECONDS = 30 * 86400.0
@@ -22,13 +25,15 @@ class WorkerAdmin:
     def __init__(self, client: Client) -> None:
         self._client = client
 
-    async def stats(self, *, seconds: float | timedelta = 3600) -> numbers.WorkerStats:
+    async def stats(self, *, seconds: float | timedelta = 3600) -> WorkerStats:
         """What each named worker and each node does now and has done, per node and together.
 
         Args:
             seconds: how far back, in seconds or as a timedelta.
         """
-        return await numbers.workers(self._client.db, duration(seconds, "workers.stats: seconds"))
+        from dbjobs.inspect.numbers import workers  # for people: most processes never ask
+
+        return await workers(self._client.db, duration(seconds, "workers.stats: seconds"))
 
     async def drain(self, node_id: int) -> None:
         """Ask a node to claim nothing more; what it runs goes on to its end, and other nodes take the rest.

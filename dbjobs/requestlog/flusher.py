@@ -28,9 +28,9 @@ from dbjobs.jobs import Jobs
 from dbjobs.requestlog.agents import Agent
 from dbjobs.requestlog.buffer import Buffer
 from dbjobs.requestlog.rollup import RollUp, Sums, rows_of
+from dbjobs.requestlog.row import row_of
 from dbjobs.requestlog.seen import Seen
 from dbjobs.requestlog.settings import Settings
-from dbjobs.requests import META, MOMENT
 from dbjobs.store import repository
 from dbjobs.store.counters import client_counter
 from dbjobs.store.database import Database
@@ -305,19 +305,3 @@ class Flusher:
 
 def _is_known(error: Exception) -> bool:
     return isinstance(error, DatabaseError)
-
-
-def row_of(at: datetime, seen: Seen, agent: Agent) -> tuple[Any, ...]:
-    """A row of ``request_log``."""
-    rest: dict[str, Any] = {name: value for name in META if (value := getattr(seen, name, None))}
-    rest |= {name: value for name, value in agent._asdict().items() if value is not None}
-    try:
-        text = msgspec.json.encode(rest).decode()
-    except (TypeError, ValueError):  # the application's own meta
-        rest.pop("meta", None)
-        text = msgspec.json.encode(rest).decode()
-    return (
-        at.strftime(MOMENT), random.getrandbits(40), seen.method, seen.path, seen.query, seen.route, seen.status,
-        seen.status // 100, seen.duration_ms, seen.user, seen.api_key, seen.session, seen.ip, seen.trace_id,
-        seen.request_bytes, seen.response_bytes, seen.error, text,
-    )  # fmt: skip

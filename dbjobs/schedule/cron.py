@@ -14,11 +14,13 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta, tzinfo
-
-from cronsim import CronSim, CronSimError
+from typing import TYPE_CHECKING
 
 from dbjobs.errors import InvalidOption
 from dbjobs.schedule.zones import instant_of, local_of, next_change, offset_at
+
+if TYPE_CHECKING:
+    from cronsim import CronSim
 
 _MAX_CHARACTERS = 200
 _MAX_FIELD_ITEMS = 60
@@ -53,6 +55,8 @@ def checked(expression: str) -> str:
         raise InvalidOption(
             f"cron {expression[:20]!r}... has {len(expression)} characters; at most {_MAX_CHARACTERS} are taken"
         )
+    from cronsim import CronSimError
+
     text = " ".join(_MACROS.get(expression.strip().lower(), expression).split())
     fields = text.split(" ")
     if len(fields) not in (5, 6):
@@ -64,7 +68,7 @@ def checked(expression: str) -> str:
         if not _FIELD.match(field) or _LONG_NUMBER.search(field) or field.count(",") >= _MAX_FIELD_ITEMS:
             raise InvalidOption(f"cron {expression!r}: the field {field!r} is not understood")
     try:
-        matcher = CronSim(text, datetime(2024, 1, 1))
+        matcher = _sim(text, datetime(2024, 1, 1))
         next(matcher)
     except CronSimError as error:
         raise InvalidOption(f"cron {expression!r}: {error}") from None
@@ -124,13 +128,19 @@ def _next_real(expression: str, zone: tzinfo, after: datetime) -> datetime | Non
         after = change
 
 
+def _sim(expression: str, local: datetime) -> CronSim:
+    from cronsim import CronSim  # for those who have a cron expression
+
+    return CronSim(expression, local)
+
+
 def _next_local(expression: str, local: datetime) -> datetime | None:
     try:
-        return next(CronSim(expression, local))
+        return next(_sim(expression, local))
     except (StopIteration, OverflowError, ValueError):
         return None
 
 
 def in_words(expression: str) -> str:
     """What the expression says, in English."""
-    return CronSim(expression, datetime(2024, 1, 1)).explain()
+    return _sim(expression, datetime(2024, 1, 1)).explain()

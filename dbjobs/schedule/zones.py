@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import cache
-from zoneinfo import ZoneInfo, available_timezones
 
 from dbjobs.errors import InvalidOption
 
@@ -21,6 +20,8 @@ def zone_of(name: str) -> tzinfo:
     """
     if name == "UTC":
         return UTC
+    from zoneinfo import ZoneInfo, available_timezones  # for those who have a zone
+
     try:
         return ZoneInfo(name)
     except (KeyError, OSError, ValueError):  # not there; a folder; a path

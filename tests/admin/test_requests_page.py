@@ -16,8 +16,8 @@ from starlette.routing import Mount
 
 from dbjobs import Jobs
 from dbjobs.requestlog.agents import agent_of
-from dbjobs.requestlog.flusher import row_of
 from dbjobs.requestlog.rollup import RollUp, Sums, rows_of
+from dbjobs.requestlog.row import row_of
 from dbjobs.requestlog.seen import Seen
 from dbjobs.requests import hash_of
 from dbjobs.store import repository

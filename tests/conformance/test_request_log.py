@@ -149,8 +149,8 @@ async def test_several_processes_add_up_and_wait_for_nobody(jobs: Jobs, url: str
 
 
 async def test_pages_go_on_over_months_and_looks(jobs: Jobs, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dbjobs.requests.ROWS_PER_LOOK", 4)
-    monkeypatch.setattr("dbjobs.requests.ROWS_PER_CALL", 12)
+    monkeypatch.setattr("dbjobs.requests.admin.ROWS_PER_LOOK", 4)
+    monkeypatch.setattr("dbjobs.requests.admin.ROWS_PER_CALL", 12)
     now = datetime.now(UTC)
     this = f"{now:%Y%m}"
     days = [datetime.strptime(month_after(this, -back) + "15", "%Y%m%d") for back in (2, 1, 0)]

@@ -7,8 +7,8 @@ from typing import Any
 
 from dbjobs.demo.shop.visitors import visits
 from dbjobs.requestlog.agents import agent_of
-from dbjobs.requestlog.flusher import row_of
 from dbjobs.requestlog.rollup import RollUp, Sums, rows_of
+from dbjobs.requestlog.row import row_of
 from dbjobs.store import repository
 from dbjobs.store.counters import client_counter
 from dbjobs.store.database import Database
