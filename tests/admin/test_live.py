@@ -171,7 +171,8 @@ async def _until(told: AsyncIterator[tuple[str, Any]], wanted: str) -> AsyncIter
 async def test_beside_many_jobs_pages_hear_less_often_the_more_their_answers_cost(
     jobs: Jobs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ended, pauses = 0, []
+    ended = 0
+    pauses: list[float] = []
     costs = iter((0.0, 0.0, 0.3, 9.0, 0.01, 0.0))
     enough = asyncio.Event()
 
