@@ -130,6 +130,27 @@ async def test_the_box_proposes_what_is_known(jobs: Jobs) -> None:
         assert await proposed("tag:ne state:failed", 6) == ("ne", ["news"])
         assert (await proposed("code:"))[1] == ["ValueError"]
         assert (await proposed("nothing:x"))[1] == []
+        assert await proposed("(tag:x or -(qu") == ("qu", ["queue:"])
+        assert await proposed("tag:x o") == ("o", ["or"])
+        assert await proposed("o") == ("o", [])
+        assert await proposed("(state:fa)", 9) == ("fa", ["failed"])
+
+
+async def test_alternatives_are_found_and_tell_nothing_that_is_hidden(jobs: Jobs) -> None:
+    async with jobs, calling(jobs, redact=lambda name, value: "•" if name.endswith("secret") else value) as client:
+        refs = await filled(jobs)
+        either = f"id:{refs[0].id} or (state:failed -id:{refs[5].id})"
+        found = await got(client, "/jobs", q=either)
+        assert [job["id"] for job in found["jobs"]] == [refs[7].id, refs[6].id, refs[0].id]
+        found = await got(client, "/jobs", q=either, state="completed")
+        assert [job["id"] for job in found["jobs"]] == [refs[0].id]
+        for q in ("request.secret:s", "tag:x or (tag:y request.secret:s)", "-(request.secret:s)"):
+            assert "needs the verb reveal" in (await got(client, "/jobs", 403, q=q))["message"], q
+        page = (await client.get("/jobs", params={"q": "tag:a or tag:b", "state": "failed"})).text
+        assert "/bulk?q=%28tag%3Aa+or+tag%3Ab%29+state%3Afailed" in page
+        assert 'id="tab-completed" href="?state=completed&amp;q=tag%3Aa+or+tag%3Ab"' in page
+        wrong = (await client.get("/jobs", params={"q": "tag:a or (state:faild"})).text
+        assert "<mark>(state:faild</mark>" in wrong
 
 
 async def test_a_job_is_looked_at_and_its_log_followed(jobs: Jobs) -> None:
