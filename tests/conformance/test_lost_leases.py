@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from dbjobs import DatabaseUnavailable, JobContext, Jobs, JobState
+from dbjobs.engine.draining import Draining
 from dbjobs.engine.supervisor import Engine
 from dbjobs.store import repository
 from tests.conformance.helpers import Runs, eventually, wait_all
@@ -136,10 +137,10 @@ async def test_a_drained_node_that_loses_its_lease_stays_drained(
     """It comes back under a new id; it is still the process that somebody has asked to claim nothing more."""
     jobs = Jobs(url)
     looks: list[int] = []
-    look = Engine.look_for_drain
+    look = Draining.look
 
-    async def counted(self: Engine) -> float:
-        id, pause = self.node_id, await look(self)
+    async def counted(self: Draining) -> float:
+        id, pause = self._current_node(), await look(self)
         if id is not None:
             looks.append(id)
         return pause
@@ -148,7 +149,7 @@ async def test_a_drained_node_that_loses_its_lease_stays_drained(
     async def work() -> None:
         pass
 
-    monkeypatch.setattr(Engine, "look_for_drain", counted)
+    monkeypatch.setattr(Draining, "look", counted)
     async with jobs.start(lease_seconds=LEASE_SECONDS) as engine:
         assert engine.node_id is not None
         old = engine.node_id
