@@ -80,6 +80,10 @@ class Registry:
         """
         if not callable(handler):
             raise InvalidOption(f"a command must be callable, not a {type(handler).__name__}")
+        if name is None and getattr(handler, "__name__", None) == "<lambda>":
+            raise InvalidOption(
+                'a lambda has no name that stored jobs could call it by: give one, as in name="send_email"'
+            )
         name = _checked_name(name or getattr(handler, "__name__", None) or type(handler).__name__)
         if name in self._current and self._current[name].handler is not None:
             raise InvalidOption(f"command {name!r} is already registered; give one of them another name=")

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from dbjobs import InvalidOption
+from dbjobs import InvalidOption, Jobs
 from dbjobs.commands.registry import Registry, base_row
 from dbjobs.context import JobContext
 
@@ -157,3 +157,11 @@ def test_an_async_should_retry_is_refused(hook: Any) -> None:
     registry = Registry(base_row(retry_limit=0, timeout_seconds=0))
     with pytest.raises(InvalidOption, match="should_retry must be a plain function"):
         registry.add(plain, name="c", process=False, should_retry=hook, defaults={})
+
+
+def test_a_lambda_needs_a_name() -> None:
+    jobs = Jobs("sqlite:///unused.db")
+    with pytest.raises(InvalidOption, match="a lambda has no name that stored jobs could call it by: give one, as in"):
+        jobs.command(lambda: None)
+    jobs.command(name="work")(lambda: None)
+    assert "work" in jobs.stored_commands
