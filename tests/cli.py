@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from tests.prefork import CAN_FORK, PREFORK
 from tests.servers.processes import Spawn
 
 APPLICATION = """
@@ -80,19 +81,27 @@ class Cli:
         self, *arguments: str, code: int | None = 0, stdin: str | None = None
     ) -> subprocess.CompletedProcess[str]:
         """Run a command to its end and see that it ends with this exit code (None: with any)."""
-        done = subprocess.run(
+        done = self._run(arguments, stdin or "")
+        assert code in (None, done.returncode), f"{arguments}: {done.returncode}\n{done.stdout}{done.stderr}"
+        assert "Traceback" not in done.stderr or "--traceback" in arguments
+        return done
+
+    def _run(self, arguments: tuple[str, ...], stdin: str) -> subprocess.CompletedProcess[str]:
+        if CAN_FORK and PREFORK.lock.acquire(blocking=False):
+            try:
+                return PREFORK.run(arguments, self.folder, self._environment, stdin, LONGEST_WAIT_SECONDS)
+            finally:
+                PREFORK.lock.release()
+        return subprocess.run(
             [sys.executable, "-m", "dbjobs", *arguments],
             cwd=self.folder,
             env=self._environment,
-            input=stdin or "",
+            input=stdin,
             capture_output=True,
             text=True,
             timeout=LONGEST_WAIT_SECONDS,
             check=False,
         )
-        assert code in (None, done.returncode), f"{arguments}: {done.returncode}\n{done.stdout}{done.stderr}"
-        assert "Traceback" not in done.stderr or "--traceback" in arguments
-        return done
 
     def shell(self, script: str) -> subprocess.CompletedProcess[str]:
         """Run a line of bash in the folder, as a person or a deploy script does."""

@@ -18,6 +18,16 @@ ROOT = Path(__file__).parents[1]
 PAGES = sorted(ROOT.glob("docs/*.md"))
 PROGRAMS = sorted(ROOT.glob("examples/*.py"))
 LONGEST_SECONDS = 60.0
+# Pages that have no program, and why.
+REFERENCE = {
+    "index": "links to the other pages",
+    "api": "made from docstrings",
+    "errors": "a table of exceptions",
+    "features": "a table of tests",
+    "databases": "options of URLs and what servers need",
+    "deploying": "files of systemd and containers, and commands of a shell",
+    "troubleshooting": "tables from symptom to remedy",
+}
 
 _PROGRAM = re.compile(r'```python title="examples/(\w+)\.py"\n(.*?)```\n\nIt prints:\n\n```text\n(.*?)```', re.DOTALL)
 _FENCE = re.compile(r"^```python[^\n]*\n(.*?)^```", re.DOTALL | re.MULTILINE)
@@ -34,6 +44,11 @@ def test_every_program_has_its_page_and_every_fence_its_program() -> None:
     assert sorted(on_pages) == [path.stem for path in PROGRAMS]
     for page in PAGES:
         assert page.read_text(encoding="utf-8").count('title="examples/') == len(shown(page)), page.name
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.stem)
+def test_every_page_has_a_program_or_a_reason_to_have_none(page: Path) -> None:
+    assert bool(shown(page)) != (page.stem in REFERENCE)
 
 
 @pytest.mark.process

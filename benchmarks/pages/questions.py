@@ -51,6 +51,7 @@ API: dict[str, tuple[str, ...]] = {
     "/jobs/complete": ("q=sta", "q=command:se", "q=queue:"),
     "/bulk/preview": ("action=cancel&q=state:queued", "action=requeue&q=state:failed", "action=requeue&q=user:nobody"),
     "/overview": ("", "period=7d", "period=12m", "period=all"),
+    "/commands/one": ("name=send_email",),
     "/requests/one": ("id={request}",),
     "/requests": ("", "status=5xx", "trace=00000000000000000000000000000000"),
     "/requests/about": ("by=route&name=/orders", "by=ip&name=203.0.113.7", "by=user&name=ann&month=all"),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import time
 from contextlib import suppress
 
 import httpx
@@ -17,6 +18,8 @@ from dbjobs import Jobs
 
 WATCHED = ("/", "/jobs", "/failures", "/queues", "/workers")
 GAP_SECONDS = 0.25
+# A page rests so many times as long as it took to answer, up to a limit.
+SHARE, GAP_SECONDS_MOST = 9.0, 5.0
 POLL_SECONDS = 2.5
 # What a page that has a stream asks at the least.
 SLOW_SECONDS = 15.0
@@ -83,8 +86,9 @@ async def _watch(client: httpx.AsyncClient, page: str, changed: asyncio.Event, a
                 await changed.wait()
                 heard = True
         changed.clear()
+        began = time.monotonic()
         await _ask(client, page, asked)
-        await asyncio.sleep(GAP_SECONDS)
+        await asyncio.sleep(max(GAP_SECONDS, min(SHARE * (time.monotonic() - began), GAP_SECONDS_MOST)))
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import mimetypes
+import time
 from collections.abc import Awaitable, Callable
 from importlib.resources import files
 from typing import Any
@@ -28,7 +29,7 @@ from dbjobs.admin.page import Show
 from dbjobs.admin.paths import base_of, path_of
 from dbjobs.admin.place import Place
 from dbjobs.admin.settings import AdminOptions, AdminSettings, make_settings
-from dbjobs.admin.shell import Shell, say, static_version
+from dbjobs.admin.shell import LIVE, Shell, say, static_version
 from dbjobs.admin.tokens import Keeper
 from dbjobs.errors import DbjobsError
 from dbjobs.jobs import Jobs
@@ -131,7 +132,12 @@ class Admin:
         async def serve(call: Call) -> Response:
             call.need(verb)
             check_query(call.request)
-            return await show(call)
+            began = time.monotonic()
+            try:
+                return await show(call)
+            finally:
+                if LIVE in call.request.headers:
+                    self.live.answering_seconds += time.monotonic() - began
 
         return serve
 

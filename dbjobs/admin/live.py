@@ -27,7 +27,10 @@ from dbjobs.store import repository
 LOOK_SECONDS = 0.25
 # Beside a node that is busy each refresh takes time from its jobs: above this many ends a second pages hear less often.
 BUSY_ENDS_PER_SECOND = 200.0
-BUSY_LOOK_SECONDS = 2.0
+# Then pages may take this part of the time to answer: the pause is so many times what they took since the last notice,
+# within these bounds. One cheap page stays fresh, five heavy ones ask seldom.
+BUSY_PAUSE_PER_ANSWER = 10.0
+BUSY_LOOK_SECONDS, BUSY_LOOK_SECONDS_MOST = 1.0, 5.0
 # Nodes come and go seldom; their rows are beside the other tables on SQLite.
 NODES_SECONDS = 1.0
 # A page knows by these that its stream is alive, and the server that its visitor still may look.
@@ -96,6 +99,7 @@ class Live:
     Attributes:
         listeners: the streams that are open.
         looks: how often the database was asked.
+        answering_seconds: what answers to open pages took since the last look, all together.
     """
 
     def __init__(self, jobs: Jobs, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
@@ -103,6 +107,7 @@ class Live:
         self._sleep = sleep
         self.listeners: set[Listener] = set()
         self.looks = 0
+        self.answering_seconds = 0.0
         self._looking: asyncio.Task[None] | None = None
 
     @contextlib.asynccontextmanager
@@ -161,13 +166,20 @@ class Live:
                 if listener.all or listener.changed:
                     listener.woken.set()
             seconds = max(time.monotonic() - looked_at, 1e-3)
-            pause = (
-                BUSY_LOOK_SECONDS if (now.ended - ended) / seconds > BUSY_ENDS_PER_SECOND and before else LOOK_SECONDS
-            )
+            busy = before is not None and (now.ended - ended) / seconds > BUSY_ENDS_PER_SECOND
+            pause = self._busy_pause(pause) if busy else LOOK_SECONDS
+            self.answering_seconds = 0.0
             looked_at = time.monotonic()
             before, ended = current, now.ended
             jobs_before = {job: jobs.get(job, ()) for job in named}
             await self._sleep(pause)
+
+    def _busy_pause(self, last: float) -> float:
+        """In proportion to what the answers cost; before that is known, as after a quiet time, in the middle."""
+        if last == LOOK_SECONDS:
+            return BUSY_LOOK_SECONDS_MOST / 2
+        wanted = BUSY_PAUSE_PER_ANSWER * self.answering_seconds
+        return min(max(wanted, BUSY_LOOK_SECONDS), BUSY_LOOK_SECONDS_MOST)
 
     async def serve(self, call: Call, still: Callable[[], Awaitable[bool]]) -> Response:
         """The stream of a visitor.

@@ -49,16 +49,32 @@ class Draining:
         self._claiming = claiming
         self._look_everywhere = look_everywhere
         self._seconds = seconds
-        self._drained: int | None = None
+        self._asked: int | None = None  # the id in whose name that was looked for last
 
     async def look(self) -> float:
         """Stop claiming, or go on, as somebody has asked of this node; seconds until the next look."""
         id = self._current_node()
-        asked = "" if id is None else await repository.get_setting(self._db, drain_setting(id))
-        resting = self._claiming.resting if asked is None and id == self._drained else asked == DRAINING
-        self._drained = id if resting else None
+        if id is None:  # its lease is lost: it stays as it is until it is back
+            resting = self._claiming.resting
+        else:
+            asked = await repository.get_setting(self._db, drain_setting(id))
+            former, self._asked = self._asked, id
+            if asked is None and former is not None and former != id:
+                asked = await self._take_along(former, id)
+            resting = self._claiming.resting if asked is None else asked == DRAINING
         if resting != self._claiming.resting:
             log.info("node %s %s", id, "claims nothing more: it is drained" if resting else "claims jobs again")
             self._claiming.resting = resting
             self._look_everywhere()
         return self._seconds
+
+    async def _take_along(self, former: int, id: int) -> str | None:
+        """What was asked of this process under its former id (a lease was lost since) is asked of the new one."""
+        try:
+            asked = await repository.get_setting(self._db, drain_setting(former))
+            if asked == DRAINING or (asked is None and self._claiming.resting):
+                await repository.put_setting(self._db, drain_setting(id), DRAINING)
+        except BaseException:
+            self._asked = former  # the next look does it
+            raise
+        return asked

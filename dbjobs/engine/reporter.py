@@ -7,6 +7,7 @@ import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -39,6 +40,8 @@ class Reporter:
         self._current_node = current_node
         self._lines: deque[LogEntry] = deque(maxlen=MAX_WAITING_LINES)
         self._latest: dict[int, JobContext] = {}
+        # Of jobs that are history: with the moment of their creation, which says where their lines belong.
+        self._late: deque[tuple[datetime, LogEntry]] = deque(maxlen=MAX_WAITING_LINES)
         self._aside: dict[tuple[int, int], list[LogEntry]] = {}
         self._dropped = 0
         self._failing = False
@@ -64,8 +67,8 @@ class Reporter:
     async def set_aside(self, context: JobContext) -> AsyncIterator[list[LogEntry]]:
         """Keep the lines of a job for the transaction that completes it: after its commit they would find no job.
 
-        Yields those that are logged from here on. If the block raises they are written as usual; what has been added
-        by a handler that goes on after its job's completion is dropped, and the log says so.
+        Yields those that are logged from here on. If the block raises they are written as usual. A handler may go on
+        after its job's completion; what it logs then is written when it returns (see ``completed``).
         """
         key = (context.id, context.attempt)
         aside: list[LogEntry] = []
@@ -84,13 +87,14 @@ class Reporter:
         self._lines.extend(self._aside.pop((context.id, context.attempt), ()))
 
     def completed(self, context: JobContext) -> None:
-        """The attempt is over: what was set aside and is not written has come too late."""
+        """The attempt is over: what was logged after its completion goes to the job that is history now.
+
+        No fence is needed: the transaction that has completed the job was this attempt's own, and has committed.
+        """
         late = self._aside.pop((context.id, context.attempt), None)
         if late:
-            log.warning(
-                "job %s: %d log lines were dropped: its handler had completed it before, in job.transaction()",
-                context.id, len(late),
-            )  # fmt: skip
+            self._dropped += max(len(self._late) + len(late) - MAX_WAITING_LINES, 0)
+            self._late.extend((context.created_at, line) for line in late)
 
     def progress(self, context: JobContext) -> None:
         """Note that a job's progress has changed; safe in any thread."""
@@ -100,7 +104,7 @@ class Reporter:
         """Flush for ever."""
         while True:
             await anyio.sleep(FLUSH_SECONDS)
-            if self._lines or self._latest:
+            if self._lines or self._latest or self._late:
                 await self.flush_quietly()
 
     async def flush_quietly(self) -> None:
@@ -124,6 +128,7 @@ class Reporter:
                 flush, and those that it had written without saying so are written again.
         """
         async with self._lock:
+            await self._flush_late()
             node_id = self._current_node()
             if node_id is None:
                 self._lines.clear()
@@ -154,3 +159,16 @@ class Reporter:
                     self._dropped,
                 )
                 self._dropped = 0
+
+    async def _flush_late(self) -> None:
+        """Write lines of jobs that have been completed before."""
+        while self._late:
+            lines = [self._late.popleft() for _ in range(min(len(self._late), LINES_PER_STATEMENT))]
+            now = time.monotonic()
+            try:
+                await with_months(self._db, partial(repository.append_logs, self._db, lines, now))
+            except DatabaseUnavailable:
+                room = MAX_WAITING_LINES - len(self._late)
+                self._dropped += max(len(lines) - room, 0)
+                self._late.extendleft(reversed(lines[-room:] if room else []))
+                raise

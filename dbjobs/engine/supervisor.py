@@ -40,7 +40,7 @@ from dbjobs.engine.transient.host import Host
 from dbjobs.engine.transient.runs import Transients
 from dbjobs.engine.vacuum import Vacuum
 from dbjobs.engine.waker import Waker
-from dbjobs.errors import DatabaseError, WorkersStopped
+from dbjobs.errors import WorkersStopped
 from dbjobs.models import Job, JobRef
 from dbjobs.store import repository
 from dbjobs.store.database import Database
@@ -277,8 +277,8 @@ class Engine:
             with anyio.move_on_after(LAST_COUNT_SECONDS):
                 await self._tally.flush()
                 await self._causes.flush()
-        except DatabaseError as error:
-            log.info("the last statistics of this node are lost: %s", error)
+        except Exception as error:  # a driver may raise anything
+            log.info("the last statistics of this node are lost: %r", error)
 
     def _host(self) -> Host:
         """This node, for transient runs."""

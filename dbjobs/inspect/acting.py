@@ -83,6 +83,11 @@ def replay_of(job: Job, reply_to: str | None, request: Any, options: Mapping[str
         raise InvalidOption(f"replay: job {job.id} is {job.state}; only a job that has ended can be run once more")
     if job.request_type != "command":
         raise InvalidOption(f"replay: job {job.id} is an API job; replay runs commands, so use enqueue_api once more")
+    return copy_of(job, reply_to, request, options)
+
+
+def copy_of(job: Job, reply_to: str | None, request: Any, options: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
+    """The same for a job in any state; nothing is checked."""
     kept = {**{name: getattr(job, name) for name in _KEPT}, "reply_to": reply_to}
     kept = {name: value for name, value in kept.items() if value not in (None, {})}
     kept = {**kept, "timeout": job.timeout_seconds, "parent_id": job.id, **options}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -14,7 +14,8 @@ from dbjobs.inspect.wanted import Kind, Operation
 from dbjobs.inspect.wanted import Where as Where
 from dbjobs.models import Job, JobState, JobSummary
 
-COLUMNS = tuple(sorted(JobSearch.__optional_keys__))
+# What is one condition on one thing; ``any_of`` holds whole searches.
+COLUMNS = tuple(sorted(JobSearch.__optional_keys__ - {"any_of"}))
 _NUMBERS = frozenset(
     ("id", "parent_id", "priority", "retry_limit", "attempt", "duration_ms", "timeout_seconds", "progress", "node_id")
 )
@@ -22,8 +23,10 @@ _MOMENTS = frozenset(("run_after", "expires_at", "created_at", "started_at", "co
 _JSON = frozenset(("request", "response", "args", "meta"))
 # What ``text`` looks into.
 _WORDS = ("command", "queue", "worker", "tag", "ref_id", "batch_id", "user_id", "status", "error_code", "error")
-# How deep conditions may stand in one another.
+# How deep conditions may stand in one another; searches in ``any_of``; and how many of them stand there.
 _DEEPEST = 4
+_DEEPEST_SEARCHES = 6
+MOST_SEARCHES = 40
 _COMPOSED = frozenset(("unless", "either", "both"))
 _TESTS: dict[str, Callable[[Any, Any], bool]] = {
     "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge,
@@ -35,6 +38,7 @@ _TAKES: dict[Kind, frozenset[str]] = {
     "moment": frozenset(("is", "not", "<", "<=", ">", ">=", "between", "empty", "given")),
     "json": frozenset(("is", "contains", "empty", "given")),
     "words": frozenset(("contains",)),
+    "any": frozenset(("any",)),
 }
 
 
@@ -42,8 +46,8 @@ def kind_of(column: str) -> Kind:
     """What a column holds."""
     if column in _NUMBERS:
         return "number"
-    if column == "text":
-        return "words"
+    if column in ("text", "any_of"):
+        return "words" if column == "text" else "any"
     return "moment" if column in _MOMENTS else "json" if column in _JSON else "text"
 
 
@@ -55,6 +59,14 @@ class Condition:
     operation: Operation
     values: tuple[Any, ...]
 
+    @property
+    def columns(self) -> frozenset[str]:
+        """What a job must have so that ``fits`` can say."""
+        if self.column != "any_of":
+            return frozenset((self.column,))
+        searches = self.values if self.operation == "any" else (self.values,)
+        return frozenset().union(*(one.columns for search in searches for one in search))
+
     def fits(self, job: Job | JobSummary) -> bool:
         """The job has the column, and it is as asked for."""
         match self.operation:
@@ -64,6 +76,8 @@ class Condition:
                 return any(one.fits(job) for one in self.values)
             case "both":
                 return all(one.fits(job) for one in self.values)
+            case "any":
+                return any(all(one.fits(job) for one in search) for search in self.values)
         if self.column == "text":
             wanted = self.values[0].lower()
             return str(job.id) == wanted or any(wanted in (getattr(job, name) or "").lower() for name in _WORDS)
@@ -110,8 +124,8 @@ def _holds(value: Any, text: str) -> bool:
     return text in str(value).lower()
 
 
-def check(search: Mapping[str, Any], where: str) -> list[Condition]:
-    """The conditions of a search.
+def check(search: Mapping[str, Any], where: str, level: int = 0) -> list[Condition]:
+    """The conditions of a search. ``level``: in how many others it stands.
 
     Raises:
         InvalidOption: names the call, the column and the value.
@@ -120,7 +134,7 @@ def check(search: Mapping[str, Any], where: str) -> list[Condition]:
     conditions: list[Condition] = []
     for column, value in _known(search, where).items():
         if value is not None:
-            one = _checked(column, value, now, where)
+            one = _checked(column, value, now, where, level=level)
             # Each of several stands for itself: an index or a statement may serve one of them.
             conditions += one.values if one.operation == "both" else (one,)
     return conditions
@@ -128,12 +142,27 @@ def check(search: Mapping[str, Any], where: str) -> list[Condition]:
 
 def _known(search: Mapping[str, Any], where: str) -> Mapping[str, Any]:
     for column in search:
-        if column not in COLUMNS:
+        if column not in COLUMNS and column != "any_of":
             raise InvalidOption(f"{where}: there is no filter {column!r}; known are {', '.join(COLUMNS)}")
     return search
 
 
-def _checked(column: str, given: Any, now: datetime, where: str, depth: int = 0) -> Condition:
+def _searches(given: Any, where: str, level: int) -> Condition:
+    """The alternatives of ``any_of``."""
+    given = given.values if isinstance(given, Where) and given.operation == "any" else given
+    if isinstance(given, (str, Mapping)) or not isinstance(given, Collection):
+        raise InvalidOption(f"{where}: any_of={given!r} must be a list of searches")
+    if level >= _DEEPEST_SEARCHES or not 0 < len(given) <= MOST_SEARCHES:
+        what = "stand too deep in one another" if given else "are missing"
+        what = f"are more than {MOST_SEARCHES}" if len(given) > MOST_SEARCHES else what
+        raise InvalidOption(f"{where}: any_of: its searches {what}")
+    for one in given:
+        if not isinstance(one, Mapping):
+            raise InvalidOption(f"{where}: any_of: {one!r} is no search")
+    return Condition("any_of", "any", tuple(tuple(check(one, where, level + 1)) for one in given))
+
+
+def _checked(column: str, given: Any, now: datetime, where: str, depth: int = 0, level: int = 0) -> Condition:
     kind = kind_of(column)
     if isinstance(given, Where) and given.operation in _COMPOSED:
         if not given.values or depth >= _DEEPEST:
@@ -141,10 +170,12 @@ def _checked(column: str, given: Any, now: datetime, where: str, depth: int = 0)
                 "conditions stand too deep in one another" if given.values else f"{given.operation} needs a condition"
             )
             raise InvalidOption(f"{where}: {column}: {what}")
-        inner = tuple(_checked(column, one, now, where, depth + 1) for one in given.values)
+        inner = tuple(_checked(column, one, now, where, depth + 1, level) for one in given.values)
         if given.operation == "both":  # flat, so that nothing is hidden from what chooses an index
             inner = tuple(one for each in inner for one in (each.values if each.operation == "both" else (each,)))
         return Condition(column, given.operation, inner)
+    if kind == "any":
+        return _searches(given, where, level)
     if isinstance(given, Where):
         operation, values = given.operation, given.values
     elif kind == "json":

@@ -51,14 +51,19 @@ def search_of(frozen: Sequence[FrozenCondition], where: str, *, live: bool, hist
 
 
 def _frozen(one: Condition) -> FrozenCondition:
+    if one.operation == "any":
+        searches = tuple(tuple(_frozen(value) for value in search) for search in one.values)
+        return FrozenCondition(one.column, "any", searches)
     values = tuple(_frozen(value) if isinstance(value, Condition) else value for value in one.values)
     return FrozenCondition(one.column, str(one.operation), values)
 
 
 def _where(one: FrozenCondition) -> Where:
-    if one.operation in _COMPOSED:
-        inner = [value if isinstance(value, FrozenCondition) else _inner(value) for value in one.values]
-        values: tuple[Any, ...] = tuple(_where(value) for value in inner)
+    if one.operation == "any":
+        values: tuple[Any, ...] = tuple(_search([_inner(value) for value in search]) for search in one.values)
+    elif one.operation in _COMPOSED:
+        inner = [_inner(value) for value in one.values]
+        values = tuple(_where(value) for value in inner)
     elif kind_of(one.column) == "moment":
         values = tuple(datetime.fromisoformat(value) if isinstance(value, str) else value for value in one.values)
     else:
@@ -66,8 +71,16 @@ def _where(one: FrozenCondition) -> Where:
     return Where(one.operation, values)  # type: ignore[arg-type]  # ``check`` refuses what is none
 
 
+def _search(frozen: Sequence[FrozenCondition]) -> dict[str, Where]:
+    """One of the alternatives of ``any_of``."""
+    found: dict[str, list[Where]] = {}
+    for one in frozen:
+        found.setdefault(one.column, []).append(_where(one))
+    return {column: given[0] if len(given) == 1 else Where.both(*given) for column, given in found.items()}
+
+
 def _inner(value: Any) -> FrozenCondition:
-    return msgspec.convert(value, FrozenCondition)
+    return value if isinstance(value, FrozenCondition) else msgspec.convert(value, FrozenCondition)
 
 
 def _since(value: Any, at: datetime) -> Any:
@@ -76,4 +89,6 @@ def _since(value: Any, at: datetime) -> Any:
         return at - value
     if isinstance(value, Where):
         return Where(value.operation, tuple(_since(one, at) for one in value.values))
+    if isinstance(value, Mapping):
+        return {name: _since(one, at) for name, one in value.items()}
     return [_since(one, at) for one in value] if isinstance(value, list | tuple) else value

@@ -2,7 +2,8 @@
 
 This module knows how a search is written; ``dbjobs.inspect.meaning`` knows what it means::
 
-    search  = { ["-"] ( key ":" values | word ) }
+    search  = terms { "or" terms }
+    terms   = { ["-"] ( key ":" values | word | "(" search ")" ) }
     key     = name { "." part }
     values  = value { "," value }
     value   = [ ">" | ">=" | "<" | "<=" | "=" ] ["*"] text ["*"] | "*"
@@ -13,7 +14,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -23,17 +24,24 @@ LONGEST = 2_000
 MOST_TERMS = 40
 MOST_VALUES = 100
 MOST_PARTS = 8
+# How deep brackets may stand in one another, those of an ``or`` without any included.
+DEEPEST = 4
 
 Sign = Literal["", "=", ">", ">=", "<", "<=", "starts", "ends", "contains", "given"]
 _SIGNS: tuple[Sign, ...] = (">=", "<=", ">", "<", "=")
 _NAME = re.compile(r"[a-z_]+\Z")
 # What may stand without quotes, as a value, as a part of a key, and as a word.
-_BARE = re.compile(r"""[^\s",:*<>=\\-][^\s",*\\]*\Z""")
-_BARE_PART = re.compile(r"""[^\s",:.*<>=\\-][^\s",:.*\\]*\Z""")
-_BARE_WORD = re.compile(r"""[^\s",:*<>=\\-][^\s":*=<>~\\]*\Z""")
-_PATH = re.compile(r'(?:\."(?:[^"\\]|\\.)*"|\.[^\s":.]*)*:', re.DOTALL)
+_BARE = re.compile(r"""[^\s",:*<>=()\\-][^\s",*()\\]*\Z""")
+_BARE_PART = re.compile(r"""[^\s",:.*<>=()\\-][^\s",:.*()\\]*\Z""")
+_BARE_WORD = re.compile(r"""[^\s",:*<>=()\\-][^\s":*=<>~()\\]*\Z""")
+_PATH = re.compile(r'(?:\."(?:[^"\\]|\\.)*"|\.[^\s":.()]*)*:', re.DOTALL)
 # `state=failed` is how ``dbjobs.inspect.terms`` writes it.
 _OTHER = re.compile(r"([a-z_]+)(=|!=|~|\^=|\$=|[<>]=?)")
+
+
+_OR = re.compile(r"(?:or|OR)(?=[\s()]|\Z)")
+_EITHER = 'a condition is expected on either side of or; quote the word to look for it: "or"'
+_TOO_DEEP = f"brackets stand at most {DEEPEST} deep in one another"
 
 
 class QueryError(InvalidOption):
@@ -89,7 +97,32 @@ class Term:
     position: int = field(default=0, compare=False)
 
 
-Query = tuple[Term, ...]
+@dataclass(frozen=True)
+class Group:
+    """Alternatives: a job fits if it fits all terms of one of them.
+
+    Attributes:
+        alternatives: what stands between ``or`` and ``or``.
+        negated: no job that fits is meant.
+        position: where it begins in the text.
+    """
+
+    alternatives: tuple[Query, ...]
+    negated: bool = False
+    position: int = field(default=0, compare=False)
+
+
+Query = tuple[Term | Group, ...]
+
+
+def every_term(query: Query) -> Iterator[Term]:
+    """All terms of a search, those in brackets, too."""
+    for one in query:
+        if isinstance(one, Term):
+            yield one
+        else:
+            for alternative in one.alternatives:
+                yield from every_term(alternative)
 
 
 def parse(text: str) -> Query:
@@ -100,12 +133,15 @@ def parse(text: str) -> Query:
     """
     if len(text) > LONGEST:
         raise QueryError(LONGEST, len(text) - LONGEST, f"a search has at most {LONGEST:,} letters")
-    return tuple(_Reader(text).terms())
+    return _Reader(text).search()
 
 
-def format(query: Iterable[Term]) -> str:
+def format(query: Iterable[Term | Group]) -> str:
     """The text of a search; ``parse`` gives the same search back."""
-    return " ".join(_written(term) for term in query)
+    parts = [*query]
+    if len(parts) == 1 and isinstance(parts[0], Group) and not parts[0].negated:
+        return " or ".join(format(one) for one in parts[0].alternatives)  # brackets around everything say nothing
+    return " ".join(_written(one) for one in parts)
 
 
 def quoted(text: str) -> str:
@@ -113,11 +149,14 @@ def quoted(text: str) -> str:
     return text if _BARE.match(text) else json.dumps(text, ensure_ascii=False)
 
 
-def _written(term: Term) -> str:
+def _written(term: Term | Group) -> str:
     sign = "-" if term.negated else ""
+    if isinstance(term, Group):
+        inner = " or ".join(format(one) for one in term.alternatives)
+        return f"{sign}({inner})"
     if not term.key:
         (value,) = term.values
-        bare = _BARE_WORD.match(value.text) and not value.quoted
+        bare = _BARE_WORD.match(value.text) and not value.quoted and value.text.lower() != "or"
         return sign + (value.text if bare else json.dumps(value.text, ensure_ascii=False))
     parts = [part if _BARE_PART.match(part) else json.dumps(part, ensure_ascii=False) for part in term.path]
     return f"{sign}{'.'.join([term.key, *parts])}:{','.join(_written_value(value) for value in term.values)}"
@@ -145,16 +184,64 @@ class _Reader:
         self.text = text
         self.at = 0
 
-    def terms(self) -> Iterable[Term]:
-        count = 0
+        self.count = 0
+
+    def search(self) -> Query:
+        """The whole text."""
+        query = self._alternatives(0, 0)
+        if self.at < len(self.text):
+            raise QueryError(self.at, 1, "this bracket closes none: an opening one is missing before it")
+        return query
+
+    def _alternatives(self, depth: int, start: int) -> Query:
+        """What stands between brackets, or everything: the terms, or one group if there is an ``or`` among them."""
+        alternatives = [self._terms(depth)]
+        while self._takes_or():
+            if not alternatives[-1]:
+                raise QueryError(self.at - 2, 2, _EITHER)
+            if depth >= DEEPEST:
+                raise QueryError(start, 1, _TOO_DEEP)
+            alternatives.append(self._terms(depth))
+            if not alternatives[-1]:
+                raise QueryError(self.at, 1, _EITHER)
+        return alternatives[0] if len(alternatives) == 1 else (Group(tuple(alternatives), False, start),)
+
+    def _terms(self, depth: int) -> Query:
+        found: list[Term | Group] = []
         while True:
             self._skip_blanks()
-            if self.at >= len(self.text):
-                return
-            count += 1
-            if count > MOST_TERMS:
+            if self._peek() in ("", ")") or self._is_or():
+                return tuple(found)
+            self.count += 1
+            if self.count > MOST_TERMS:
                 raise QueryError(self.at, len(self.text) - self.at, f"a search has at most {MOST_TERMS} terms")
-            yield self._term()
+            opens = self.at + (self._peek() == "-")
+            found.append(self._group(depth + 1) if self.text[opens : opens + 1] == "(" else self._term())
+
+    def _group(self, depth: int) -> Group:
+        start = self.at
+        negated = self._take("-")
+        self._take("(")
+        if depth > DEEPEST:
+            raise QueryError(start, 1, _TOO_DEEP)
+        query = self._alternatives(depth, start)
+        if not self._take(")"):
+            raise QueryError(start, len(self.text) - start, "the bracket that closes this one is missing: )")
+        if not query:
+            raise QueryError(start, self.at - start, "a condition is expected between the brackets")
+        self._end_of_term()
+        (first, *more) = query
+        if isinstance(first, Group) and not more and not first.negated:
+            return Group(first.alternatives, negated, start)  # its own ``or``, or brackets twice
+        return Group((query,), negated, start)
+
+    def _is_or(self) -> bool:
+        return _OR.match(self.text, self.at) is not None
+
+    def _takes_or(self) -> bool:
+        found = self._is_or()
+        self.at += 2 if found else 0
+        return found
 
     def _term(self) -> Term:
         start = self.at
@@ -165,7 +252,7 @@ class _Reader:
             value = Value("", self._quoted(), True, start, self.at - start)
             self._end_of_term()
             return Term("", (), (value,), negated, start)
-        name = self._bare(' ":.')
+        name = self._bare(' ":.()')
         if self._peek() not in (":", ".") or (self._peek() == "." and not self._is_path()):
             return self._word(name, start, negated)
         if _NAME.match(name) is None:
@@ -177,7 +264,7 @@ class _Reader:
 
     def _word(self, name: str, start: int, negated: bool) -> Term:
         first = self.at - len(name)
-        text = name + self._bare(' "')
+        text = name + self._bare(' "()')
         other = _OTHER.match(text)
         if other is not None:
             reason = f"a condition is written with a colon: {other[1]}:..."
@@ -195,7 +282,7 @@ class _Reader:
         path: list[str] = []
         while self._take("."):
             start = self.at
-            part = self._quoted() if self._peek() == '"' else self._bare(' ":.')
+            part = self._quoted() if self._peek() == '"' else self._bare(' ":.()')
             if not part or self._peek() not in (":", "."):
                 raise QueryError(start, 1, "after the dot stands the name of a value, as in args.tenant:7")
             if self.text[start] != '"' and _BARE_PART.match(part) is None:
@@ -222,7 +309,7 @@ class _Reader:
                 return Value("given", "", False, start, 1)
             sign = "ends"
         in_quotes = self._peek() == '"'
-        text = self._quoted() if in_quotes else self._bare(' ",*')
+        text = self._quoted() if in_quotes else self._bare(' ",*()')
         if not text and not in_quotes:
             raise QueryError(self.at, 1, "a value is expected here")
         if not in_quotes and _BARE.match(text) is None:
@@ -231,7 +318,7 @@ class _Reader:
         if self._peek() == "*" and sign in ("", "ends"):
             self.at += 1
             sign = "starts" if sign == "" else "contains"
-        if not self._ends():
+        if not self._ends() and self._peek() != "(":
             reason = 'a * may stand at the beginning and at the end of a value; a quote needs another one: \\"'
             raise QueryError(self.at, 1, f"a blank or a comma is expected here ({reason})")
         return Value(sign, text, in_quotes, start, self.at - start)
@@ -248,10 +335,12 @@ class _Reader:
         return False
 
     def _ends(self) -> bool:
-        return self._peek() in ("", ",") or self._peek().isspace()
+        return self._peek() in ("", ",", ")") or self._peek().isspace()
 
     def _end_of_term(self) -> None:
-        if self._peek() and not self._peek().isspace():
+        if self._peek() == "(":
+            raise QueryError(self.at, 1, "a blank is expected before a bracket; quote a text that holds one")
+        if self._peek() not in ("", ")") and not self._peek().isspace():
             raise QueryError(self.at, 1, "a blank is expected here")
 
     def _skip_blanks(self) -> None:

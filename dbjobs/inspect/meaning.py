@@ -11,7 +11,7 @@ from typing import Any, Literal, cast
 import msgspec
 
 from dbjobs.inspect.conditions import JobSearch, Where
-from dbjobs.inspect.language import Query, QueryError, Term, Value, parse
+from dbjobs.inspect.language import Group, Query, QueryError, Term, Value, parse
 from dbjobs.models import FINAL_STATES, JobState
 
 Holds = Literal[
@@ -119,7 +119,10 @@ def meaning(query: Query, *, now: datetime | None = None) -> JobSearch:
     now = datetime.now(UTC) if now is None else now
     conditions: dict[str, list[Any]] = {}
     for term in query:
-        column, condition = _condition(term, now)
+        if isinstance(term, Group):
+            column, condition = "any_of", [meaning(one, now=now) for one in term.alternatives]
+        else:
+            column, condition = _condition(term, now)
         conditions.setdefault(column, []).append(Where.unless(condition) if term.negated else condition)
     search = {name: given[0] if len(given) == 1 else Where.both(*given) for name, given in conditions.items()}
     return cast(JobSearch, search)

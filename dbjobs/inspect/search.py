@@ -86,6 +86,8 @@ class Search:
         for one in self.conditions:
             if one.column == "state":
                 states = {state for state in states if one.fits(_Stateful(state))}  # type: ignore[arg-type]
+            elif one.operation == "any":
+                states &= self._limited_by([Search(searched) for searched in one.values])
         self.states = frozenset(states)
         exact = {column: plain(self.conditions, column) for column in repository.PUSHED}
         self.asked = Slice(
@@ -97,8 +99,18 @@ class Search:
             has=_parts(self.conditions),
         )
         self._limit_moments()
-        self.short = [one for one in self.conditions if one.column in _SHORT]
-        self.whole = [one for one in self.conditions if one.column not in _SHORT]
+        self.short = [one for one in self.conditions if one.columns <= _SHORT]
+        self.whole = [one for one in self.conditions if not one.columns <= _SHORT]
+
+    def _limited_by(self, alternatives: Sequence[Search]) -> set[JobState]:
+        """States that one of them may find; the time is limited to what all of them together span."""
+        since = [one.since for one in alternatives if one.since is not None]
+        until = [one.until for one in alternatives if one.until is not None]
+        if len(since) == len(alternatives):
+            self.since = max(filter(None, (self.since, min(since))))
+        if len(until) == len(alternatives):
+            self.until = min(filter(None, (self.until, max(until))))
+        return {state for one in alternatives for state in one.states}
 
     def _limit_moments(self) -> None:
         for one in self.conditions:

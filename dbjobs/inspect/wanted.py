@@ -25,8 +25,9 @@ Operation = Literal[
     "unless",
     "either",
     "both",
+    "any",
 ]
-Kind = Literal["text", "number", "moment", "json", "words"]
+Kind = Literal["text", "number", "moment", "json", "words", "any"]
 
 
 @dataclass(frozen=True)
@@ -123,9 +124,11 @@ class JobSearch(TypedDict, total=False):
     Each column takes a value, a list of values (any of them), or a ``Where``; None is as good as left out. ``request``,
     ``response``, ``args`` and ``meta`` take a mapping, whose values must all be there, or a text that one of the values
     holds. ``text`` is no column: one of the job's names, its status or its error holds it, or it is the job's id.
+    ``any_of`` takes searches, one of which must fit.
     """
 
     text: str | Where | None
+    any_of: Collection[Mapping[str, Any]] | Where | None
 
     id: Number
     ref_id: Text

@@ -39,7 +39,8 @@ class WorkerAdmin:
         """Ask a node to claim nothing more; what it runs goes on to its end, and other nodes take the rest.
 
         It hears of it at its next look, within a sixth of its lease and 5 s at most. Its process stays, with its lease:
-        stop it when it has nothing left to do. A process that starts anew, or loses its lease, is another node.
+        stop it when it has nothing left to do. A process that loses its lease comes back under a new id, and stays
+        drained; one that starts anew is another node.
 
         Raises:
             InvalidOption: there is no living node of this id.

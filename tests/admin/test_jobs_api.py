@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import csv
 import io
@@ -12,7 +13,9 @@ from typing import Any
 import httpx
 import pytest
 
-from dbjobs import JobContext, JobRef, Jobs, JobState
+from dbjobs import DatabaseError, JobContext, JobRef, Jobs, JobState
+from dbjobs.admin.api import job_editing, job_family
+from dbjobs.store import repository
 
 TOKEN = "a-token-for-the-tests"
 HEADERS = {"authorization": f"Bearer {TOKEN}"}
@@ -130,6 +133,27 @@ async def test_the_box_proposes_what_is_known(jobs: Jobs) -> None:
         assert await proposed("tag:ne state:failed", 6) == ("ne", ["news"])
         assert (await proposed("code:"))[1] == ["ValueError"]
         assert (await proposed("nothing:x"))[1] == []
+        assert await proposed("(tag:x or -(qu") == ("qu", ["queue:"])
+        assert await proposed("tag:x o") == ("o", ["or"])
+        assert await proposed("o") == ("o", [])
+        assert await proposed("(state:fa)", 9) == ("fa", ["failed"])
+
+
+async def test_alternatives_are_found_and_tell_nothing_that_is_hidden(jobs: Jobs) -> None:
+    async with jobs, calling(jobs, redact=lambda name, value: "•" if name.endswith("secret") else value) as client:
+        refs = await filled(jobs)
+        either = f"id:{refs[0].id} or (state:failed -id:{refs[5].id})"
+        found = await got(client, "/jobs", q=either)
+        assert [job["id"] for job in found["jobs"]] == [refs[7].id, refs[6].id, refs[0].id]
+        found = await got(client, "/jobs", q=either, state="completed")
+        assert [job["id"] for job in found["jobs"]] == [refs[0].id]
+        for q in ("request.secret:s", "tag:x or (tag:y request.secret:s)", "-(request.secret:s)"):
+            assert "needs the verb reveal" in (await got(client, "/jobs", 403, q=q))["message"], q
+        page = (await client.get("/jobs", params={"q": "tag:a or tag:b", "state": "failed"})).text
+        assert "/bulk?q=%28tag%3Aa+or+tag%3Ab%29+state%3Afailed" in page
+        assert 'id="tab-completed" href="?state=completed&amp;q=tag%3Aa+or+tag%3Ab"' in page
+        wrong = (await client.get("/jobs", params={"q": "tag:a or (state:faild"})).text
+        assert "<mark>(state:faild</mark>" in wrong
 
 
 async def test_a_job_is_looked_at_and_its_log_followed(jobs: Jobs) -> None:
@@ -226,6 +250,63 @@ async def test_an_edit_is_shown_first_and_keeps_the_original(jobs: Jobs) -> None
         old, new = [await got(client, "/job", id=id) for id in (later, moved["id"])]
         assert (old["state"], old["error"]) == ("cancelled", "replaced by an edited job")
         assert (new["state"], new["run_after"], new["request"]) == (JobState.SCHEDULED, old["run_after"], {"to": "b"})
+
+
+@pytest.mark.parametrize("statement", ["insert_jobs", "cancel_jobs"])
+async def test_an_edit_that_breaks_in_the_middle_leaves_the_job_as_it_was(
+    jobs: Jobs, monkeypatch: pytest.MonkeyPatch, statement: str
+) -> None:
+    jobs.declare("send")
+    whole, calls = getattr(repository, statement), []
+
+    async def breaks(*arguments: Any, **named: Any) -> None:
+        calls.append(await whole(*arguments, **named))
+        raise DatabaseError("cut off behind the statement")
+
+    async with jobs, calling(jobs) as client:
+        ref = await jobs.enqueue("send", {"to": "a"})
+        with monkeypatch.context() as patched:
+            patched.setattr(repository, statement, breaks)
+            answer = await client.post("/api/job/edit", json={"id": ref.id, "request": '{"to": "b"}'})
+        assert (answer.status_code, len(calls)) == (503, 1), answer.text
+        [job] = (await jobs.find()).jobs
+        assert (job.id, job.state) == (ref.id, JobState.QUEUED)
+        edited = await posted(client, "/job/edit", id=ref.id, request='{"to": "b"}')
+        new, old = await jobs.get(edited["id"]), await jobs.get(ref)
+        assert new is not None
+        assert old is not None
+        assert (new.request, new.parent_id, old.request, old.state) == ({"to": "b"}, ref.id, {"to": "a"}, "cancelled")
+
+
+async def test_a_job_that_starts_before_its_edit_goes_on_and_is_not_replaced(
+    jobs: Jobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    began, may_end = asyncio.Event(), asyncio.Event()
+
+    @jobs.command
+    async def send(to: str) -> str:
+        began.set()
+        await may_end.wait()
+        return to
+
+    async with jobs.start(), calling(jobs) as client:
+        family_of = job_family.family_of
+        await jobs.queues.pause("default")
+        ref = await jobs.enqueue(send, "a")
+
+        async def starts_now(*given: Any) -> Any:  # between the look at the job and its replacement
+            await jobs.queues.resume("default")
+            await asyncio.wait_for(began.wait(), 20)
+            return await family_of(*given)
+
+        monkeypatch.setattr(job_editing, "family_of", starts_now)
+        refused = await posted(client, "/job/edit", 422, id=ref.id, request='"b"')
+        assert refused["message"] == (
+            f"job {ref.id} has started meanwhile: nothing was changed; cancel it first, then edit it"
+        )
+        may_end.set()
+        assert (await jobs.wait(ref, timeout=20)).response == "a"
+        assert [job.id for job in (await jobs.find()).jobs] == [ref.id]
 
 
 @pytest.mark.once

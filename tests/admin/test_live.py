@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import statistics
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -19,6 +21,7 @@ from dbjobs.admin.application import Admin
 from dbjobs.admin.settings import make_settings
 from dbjobs.errors import DatabaseUnavailable
 from dbjobs.store.repository import Pulse
+from tests.admin.asking import asking
 from tests.admin.serving import served
 
 HIDE = """
@@ -165,25 +168,42 @@ async def _until(told: AsyncIterator[tuple[str, Any]], wanted: str) -> AsyncIter
 
 
 @pytest.mark.once
-async def test_beside_many_jobs_it_looks_less_often(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
-    ended, pauses = 0, []
+async def test_beside_many_jobs_pages_hear_less_often_the_more_their_answers_cost(
+    jobs: Jobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended = 0
+    pauses: list[float] = []
+    costs = iter((0.0, 0.0, 0.3, 9.0, 0.01, 0.0))
     enough = asyncio.Event()
 
     async def pulse(db: Any, *, after_id: int) -> Pulse:
         nonlocal ended
-        ended += 100_000
+        ended += 0 if len(pauses) == 5 else 1_000_000
+        told.answering_seconds += next(costs)
         return Pulse(None, ended, ())
 
     async def sleep(seconds: float) -> None:
         pauses.append(seconds)
-        if len(pauses) == 3:
+        if len(pauses) == 6:
             enough.set()
             await asyncio.Event().wait()
 
     monkeypatch.setattr("dbjobs.admin.live.repository.pulse", pulse)
-    async with jobs, live.Live(jobs, sleep).listening(live.Listener(frozenset())):
+    told = live.Live(jobs, sleep)
+    async with jobs, told.listening(live.Listener(frozenset())):
         await enough.wait()
-    assert pauses == [live.LOOK_SECONDS, live.BUSY_LOOK_SECONDS, live.BUSY_LOOK_SECONDS]
+    most = live.BUSY_LOOK_SECONDS_MOST
+    assert pauses == [live.LOOK_SECONDS, most / 2, 3.0, most, live.BUSY_LOOK_SECONDS, live.LOOK_SECONDS]
+
+
+@pytest.mark.once
+async def test_only_answers_that_bring_a_page_up_to_date_count_as_its_cost(jobs: Jobs) -> None:
+    made = Admin(jobs, make_settings({}))
+    async with jobs, asking(made.application) as client:
+        await client.get("/queues")
+        assert made.live.answering_seconds == 0
+        await client.get("/queues", headers={"x-dbjobs-live": "1"})
+        assert made.live.answering_seconds > 0
 
 
 @pytest.mark.once
@@ -245,6 +265,26 @@ async def test_a_page_hears_of_another_nodes_change(jobs: Jobs, url: str, browse
         await expect(browser_page.get_by_role("row", name="first")).not_to_contain_text("paused")
 
 
+async def a_minute_later(tabs: list[Page]) -> None:
+    """Every timer of these tabs runs, and what it has sent has arrived: another request behind it is answered."""
+    for tab in tabs:
+        await tab.clock.run_for(60_000)
+        await tab.evaluate("fetch('audit').then((answer) => answer.text())")
+
+
+@pytest.mark.once
+async def test_a_page_that_is_looked_at_asks_within_a_minute(jobs: Jobs, browser_page: Page) -> None:
+    app = Counting(jobs.admin())
+    async with jobs, served(app) as base:
+        await browser_page.clock.install()
+        await browser_page.goto(f"{base}/queues")
+        await expect(browser_page.locator("#live")).to_have_text("live")
+        await a_minute_later([browser_page])
+        before = app.paths.count("/queues")
+        await a_minute_later([browser_page])
+        assert app.paths.count("/queues") > before
+
+
 @pytest.mark.once
 async def test_seven_tabs_share_a_stream_and_hidden_ones_ask_nothing(jobs: Jobs, browser_page: Page) -> None:
     app = Counting(jobs.admin())
@@ -252,6 +292,7 @@ async def test_seven_tabs_share_a_stream_and_hidden_ones_ask_nothing(jobs: Jobs,
         await jobs.queues.pause("mail")
         tabs = [browser_page] + [await browser_page.context.new_page() for _ in range(6)]
         for tab in tabs:
+            await tab.clock.install()
             await tab.add_init_script(HIDE)
             await tab.goto(f"{base}/queues")
         for tab in tabs:
@@ -268,13 +309,11 @@ async def test_seven_tabs_share_a_stream_and_hidden_ones_ask_nothing(jobs: Jobs,
             await expect(tab.get_by_role("row", name="mail")).to_contain_text("paused")
         for tab in tabs[1:]:
             await tab.evaluate("hide(true)")
+        await a_minute_later(tabs)  # what was under way when they were hidden has ended
+        before = app.paths.count("/queues"), app.paths.count("/live")
         await jobs.queues.resume("mail")
-        async with asyncio.timeout(20):
-            while True:  # what was under way ends; then there is silence for longer than the pause between two polls
-                before = len(app.paths)
-                await asyncio.sleep(live.LOOK_SECONDS + 3.5)
-                if len(app.paths) == before:
-                    break
+        await a_minute_later(tabs)
+        assert (app.paths.count("/queues"), app.paths.count("/live")) == before
         await tabs[3].evaluate("hide(false)")
         await expect(tabs[3].get_by_role("row", name="mail")).not_to_contain_text("paused")
 
@@ -326,6 +365,78 @@ async () => {
     inner: region.querySelector("i").textContent,
   };
 }
+"""
+
+
+CHANGED = """
+window.changedAt = new Promise((done) => {
+  const shown = document.getElementById("queues");
+  const look = new MutationObserver(() => {
+    if (shown.textContent.includes("paused") !== WANTED) return;
+    look.disconnect();
+    done(Date.now());
+  });
+  look.observe(shown, { childList: true, subtree: true, characterData: true });
+});
+0
+"""
+CHANGES, TRIES, MOST_MS = 5, 4, 500.0
+
+
+@pytest.mark.about_us
+async def test_a_change_is_on_the_page_within_half_a_second(jobs: Jobs, url: str, browser_page: Page) -> None:
+    """From the commit of another node to the page's change, by one clock; on a busy machine it tries again."""
+    async with jobs, Jobs(url) as other, served(jobs.admin()) as base:
+        await other.queues.resume("mail")
+        await other.queues.limit("mail", 3)
+        await browser_page.goto(f"{base}/queues")
+        await expect(browser_page.locator("#live")).to_have_text("live")
+        await expect(browser_page.get_by_role("row", name="mail")).to_be_visible()
+        medians: list[float] = []
+        paused = False
+        while len(medians) < TRIES and (not medians or medians[-1] > MOST_MS):
+            taken: list[float] = []
+            for _ in range(CHANGES):
+                paused = not paused
+                await browser_page.evaluate(CHANGED.replace("WANTED", str(paused).lower()))
+                await (other.queues.pause("mail") if paused else other.queues.resume("mail"))
+                committed = time.time() * 1000
+                taken.append(await browser_page.evaluate("window.changedAt") - committed)
+            medians.append(statistics.median(taken))
+        assert medians[-1] <= MOST_MS, medians
+
+
+@pytest.mark.once
+async def test_a_slow_page_rests_in_proportion_to_what_its_answer_took(jobs: Jobs, browser_page: Page) -> None:
+    app = Counting(jobs.admin())
+    async with jobs, served(app) as base:
+        await jobs.queues.pause("mail")
+        await browser_page.add_init_script(SLOW)
+        await browser_page.goto(f"{base}/queues")
+        await expect(browser_page.locator("#live")).to_have_text("live")
+        mail = browser_page.get_by_role("row", name="mail")
+        for _ in range(2):
+            await jobs.queues.resume("mail")
+            await expect(mail).not_to_contain_text("paused")
+            await jobs.queues.pause("mail")
+            await expect(mail).to_contain_text("paused")
+        rests = await browser_page.evaluate("window.rests")
+        assert rests
+        assert min(rests) >= 9 * 100
+
+
+# Answers take 100 ms more; notes how long the page rested between an answer and the next question.
+SLOW = """
+window.rests = [];
+const real = window.fetch;
+let answered = 0;
+window.fetch = async (...given) => {
+  if (answered) window.rests.push(Date.now() - answered);
+  const answer = await real(...given);
+  await new Promise((done) => setTimeout(done, 100));
+  answered = Date.now();
+  return answer;
+};
 """
 
 

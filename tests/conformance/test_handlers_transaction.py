@@ -214,19 +214,50 @@ async def test_children_and_batches_follow(jobs: Jobs, raw: Raw) -> None:
     assert (progress.total, progress.completed) == (2, 2)
 
 
-async def test_log_lines_come_with_the_completion(jobs: Jobs, caplog: pytest.LogCaptureFixture) -> None:
-    @jobs.command
+async def test_log_lines_come_with_the_completion_and_those_behind_it_follow(jobs: Jobs) -> None:
+    """A handler that goes on after its job's completion logs into the history, in order and under its attempt."""
+
+    @jobs.command(retry_limit=1, retry=AT_ONCE)
     async def work(request: None, job: JobContext) -> None:
+        if job.attempt == 1:
+            raise ValueError("not yet")
         job.log("before")
         async with job.transaction():
             job.log("inside")
-        job.log("too late")
+        job.log("behind", level="warning")
+        job.log("the last")
 
     async with jobs.start():
         ref = await jobs.enqueue(work)
-        await jobs.wait(ref, timeout=10)
-        assert [line.message for line in await jobs.logs(ref)] == ["before", "inside"]
-        await eventually(lambda: f"job {ref.id}: 1 log lines were dropped" in caplog.text, "the last one is told")
+        await jobs.wait(ref, timeout=20)
+
+        async def four() -> bool:
+            return len(await jobs.logs(ref)) == 4
+
+        await eventually(four, "the lines behind the completion are written")
+        lines = await jobs.logs(ref)
+    assert [(line.message, line.level, line.attempt) for line in lines] == [
+        ("before", "info", 2), ("inside", "info", 2), ("behind", "warning", 2), ("the last", "info", 2),
+    ]  # fmt: skip
+    assert [line.at for line in lines] == sorted(line.at for line in lines)
+
+
+async def test_log_lines_behind_the_completion_outlive_a_stop(jobs: Jobs) -> None:
+    gate = Gate()
+
+    @jobs.command
+    async def work(request: None, job: JobContext) -> None:
+        async with job.transaction():
+            pass
+        await gate()
+        job.log("the last")
+
+    async with jobs.start():
+        ref = await jobs.enqueue(work)
+        await jobs.wait(ref, timeout=20)
+        gate.open()
+    async with jobs:
+        assert [line.message for line in await jobs.logs(ref)] == ["the last"]
 
 
 async def test_log_lines_of_a_transaction_that_fails_are_kept(jobs: Jobs) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from dbjobs import DatabaseUnavailable, JobContext, Jobs, JobState
+from dbjobs.engine.draining import Draining
 from dbjobs.engine.supervisor import Engine
 from dbjobs.store import repository
 from tests.conformance.helpers import Runs, eventually, wait_all
@@ -128,3 +129,45 @@ async def test_a_lane_does_not_overlap_a_handler_that_outlived_its_lease_in_the_
     finally:
         go_on.set()
     assert runs.most[None] == 1
+
+
+async def test_a_drained_node_that_loses_its_lease_stays_drained(
+    url: str, cut: Cut, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It comes back under a new id; it is still the process that somebody has asked to claim nothing more."""
+    jobs = Jobs(url)
+    looks: list[int] = []
+    look = Draining.look
+
+    async def counted(self: Draining) -> float:
+        id, pause = self._current_node(), await look(self)
+        if id is not None:
+            looks.append(id)
+        return pause
+
+    @jobs.command
+    async def work() -> None:
+        pass
+
+    monkeypatch.setattr(Draining, "look", counted)
+    async with jobs.start(lease_seconds=LEASE_SECONDS) as engine:
+        assert engine.node_id is not None
+        old = engine.node_id
+        await jobs.workers.drain(old)
+        assert engine._dispatcher.resting
+        claims: list[int] = []
+        claim = repository.claim_jobs
+
+        async def claim_jobs(db: Any, node_id: int, *arguments: Any, **named: Any) -> Any:
+            claims.append(node_id)
+            return await claim(db, node_id, *arguments, **named)
+
+        monkeypatch.setattr(repository, "claim_jobs", claim_jobs)
+        await cut.until_back(engine)
+        ref = await jobs.enqueue(work)
+        await eventually(lambda: looks.count(engine.node_id or 0) >= 2, "it has looked under its new id")
+        assert engine._dispatcher.resting
+        assert claims == []
+        (node,) = [node for node in await jobs.nodes() if node.id == engine.node_id]
+        await jobs.workers.undrain(node.id)
+        assert (await jobs.wait(ref, timeout=20)).state is JobState.COMPLETED

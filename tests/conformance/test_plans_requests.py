@@ -166,3 +166,36 @@ async def plan_of(db: PostgresDatabase, name: str, wanted: dict[str, Any]) -> di
         row = await connection.fetchval(f"EXPLAIN (ANALYZE, FORMAT JSON) {prepared.text}", *values)
     plan: dict[str, Any] = json.loads(row)[0]["Plan"]
     return plan
+
+
+@pytest.mark.dialect("mysql")
+async def test_sums_of_one_name_read_no_pairs_of_others(url: str, raw: Raw, target: Target) -> None:
+    """20,000 pairs of 100 users and 20 addresses in ten hours; one user and one address have a row of each."""
+    base = "'2026-03-01 00:00:00' + INTERVAL {} HOUR"
+    hours, own = base.format("n"), base.format("n % 10")
+    pair = f"{base.format('n DIV 2000')}, CONCAT('u', n % 100), CONCAT('a', n DIV 100 % 20)"
+    rows = {
+        f"'user', 'ip', {pair}": 20_000,
+        f"'user', '', {own}, CONCAT('u', n DIV 10), ''": 1_000,
+        f"'day', '', {hours}, '2026-03-01', ''": 10,
+    }
+    async with Jobs(url):
+        pass
+    db = make_database(url)
+    await db.open()
+    try:
+        await make_request_months(db, [MONTH])
+        for chosen, most in rows.items():
+            await raw.rows(
+                f"INSERT INTO dbjobs.request_stat ({_STAT}, month) "
+                f"SELECT {chosen}, 1, {_SUMS}, {MONTH} FROM {EACH} WHERE n < {most}"
+            )
+        period = {"month": MONTH, "since": "2026-03-01 00:00:00", "until": "2026-04-01 00:00:00", "limit": 100}
+        for by_detail, value, found, most in ((True, "u7", 20, 2_000), (False, "a7", 100, 10_000)):
+            sums = {"kind": "user", "detail_kind": "ip", "by_detail": by_detail, "value": value, **period}
+            async with db.transaction() as session:
+                before = await rows_read(session)
+                assert len(await repository.list_request_stats(session, **sums)) == found
+                assert await rows_read(session) - before < most, value
+    finally:
+        await db.close()

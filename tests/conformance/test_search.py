@@ -71,6 +71,18 @@ SEARCHES: list[tuple[JobSearch, Callable[[Job], bool]]] = [
     ({"text": "BROK"}, lambda job: job.command == "broken"),
     ({"text": Where.unless("narrow")}, lambda job: job.queue != "narrow"),
     ({"text": "7"}, lambda job: "7" in (job.ref_id or "") or job.user_id == "7" or job.id == 7),
+    (
+        {"any_of": [{"tag": "ü"}, {"command": "broken", "state": "failed"}]},
+        lambda job: job.tag == "ü" or (job.command == "broken" and job.state == "failed"),
+    ),
+    (
+        search_of("(request.number:3 or batch:b1) -(command:broken or state:queued)"),
+        lambda job: (
+            ((job.request or {}).get("number") == 3 or job.batch_id == "b1")
+            and job.command != "broken"
+            and job.state != "queued"
+        ),
+    ),
     (search_of("state:failed command:br* error:WAY attempts:>=1"), lambda job: job.error_code == "ValueError"),
     (
         search_of("-command:broken -state:queued,scheduled"),

@@ -6,14 +6,17 @@ import contextlib
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from dbjobs import Where
+from dbjobs import InvalidOption, Where
+from dbjobs.inspect import frozen
 from dbjobs.inspect.conditions import check
-from dbjobs.inspect.language import LONGEST, QueryError, Sign, Term, Value, format, parse
+from dbjobs.inspect.language import LONGEST, Group, QueryError, Sign, Term, Value, every_term, format, parse
 from dbjobs.inspect.meaning import KEYS, search_of
+from dbjobs.inspect.search import make
 from dbjobs.models import JobState
 
 NOW = datetime(2026, 11, 26, 12, 30, tzinfo=UTC)
@@ -36,13 +39,22 @@ terms = st.builds(
 )  # fmt: skip
 
 
-@given(st.lists(terms, max_size=6).map(tuple))
+few = st.lists(terms, min_size=1, max_size=3).map(tuple)
+groups = st.builds(Group, st.lists(few, min_size=2, max_size=3).map(tuple), st.booleans())
+nested = st.builds(Group, st.lists(st.tuples(terms, groups), min_size=2, max_size=2).map(tuple), st.booleans())
+
+
+@given(st.lists(terms | groups | nested, max_size=4).map(tuple))
 @settings(max_examples=150, deadline=None)
-def test_what_is_written_is_read_back(query: tuple[Term, ...]) -> None:
+def test_what_is_written_is_read_back(query: tuple[Term | Group, ...]) -> None:
+    assume(len([*every_term(query)]) <= 25)  # brackets are counted, too: a search has at most 40 of both
     assert parse(format(query)) == query
 
 
-@given(st.text(max_size=80) | st.text('abc_:.,-*"\\<>=~ \t0129hd%', max_size=40))
+@given(st.text(max_size=80) | st.text('abc_:.,-*"\\<>=~ \t0129hd%()or', max_size=40))
+@example("(" * 2000)
+@example("-(" * 30 + "a" + ")" * 30)
+@example("a or b or " * 15)
 @example('error:"')
 @example("-")
 @example("created:0001-01-01T00:00+23:59")
@@ -92,6 +104,16 @@ def test_no_text_does_harm(text: str) -> None:
         ('"10:30"', {"text": Where.contains("10:30")}),
         ("a.b@example.com", {"text": Where.contains("a.b@example.com")}),
         ("duration_ms:5", {"duration_ms": 5000}),
+        ("tag:a or tag:b queue:c", {"any_of": [{"tag": "a"}, {"tag": "b", "queue": "c"}]}),
+        ("(tag:a OR tag:b) queue:c", {"any_of": [{"tag": "a"}, {"tag": "b"}], "queue": "c"}),
+        ("-(tag:a queue:b)", {"any_of": Where.unless([{"tag": "a", "queue": "b"}])}),
+        ("(tag:a or x) (tag:b or y)", {"any_of": Where.both(
+            [{"tag": "a"}, {"text": Where.contains("x")}], [{"tag": "b"}, {"text": Where.contains("y")}])}),
+        ("tag:a or (tag:b (queue:c or queue:d))", {"any_of": [{"tag": "a"}, {"any_of": [
+            {"tag": "b", "any_of": [{"queue": "c"}, {"queue": "d"}]}]}]}),
+        ('"or" orders command:or', {
+            "text": Where.both(Where.contains("or"), Where.contains("orders")), "command": "or"}),
+        ('command:"f(x)"', {"command": "f(x)"}),
     ],
 )  # fmt: skip
 def test_a_search_means_conditions(text: str, search: dict[str, Any]) -> None:
@@ -123,6 +145,15 @@ def test_a_search_means_conditions(text: str, search: dict[str, Any]) -> None:
         ("http://x", 0, 4, "there is no key http"),
         ("has:a,b", 4, 1, "has takes the name of one key"),
         ("a " * 41, 80, 2, "at most 40 terms"),
+        ("or tag:a", 0, 2, "expected on either side of or"),
+        ("tag:a or", 8, 1, "expected on either side of or"),
+        ("(tag:a or )", 10, 1, "expected on either side of or"),
+        ("queue:b (tag:a", 8, 6, "the bracket that closes this one is missing"),
+        ("tag:a) queue:b", 5, 1, "this bracket closes none"),
+        ("()", 0, 2, "expected between the brackets"),
+        ("command:f(x)", 9, 1, "quote a text that holds one"),
+        ("((((( tag:a )))))", 4, 1, "at most 4 deep"),
+        ("tag:a or (stat:b)", 10, 4, "there is no key stat"),
         ("x" * (LONGEST + 3), LONGEST, 3, "at most 2,000 letters"),
     ],
 )
@@ -137,3 +168,37 @@ def test_an_error_names_its_place(text: str, position: int, length: int, reason:
 def test_every_key_has_an_example_that_works(key: Any) -> None:
     assert key.name in key.example
     check(search_of(key.example), "find")
+
+
+def test_a_search_with_alternatives_is_kept_with_the_times_it_meant() -> None:
+    search = search_of("(state:failed since:2h or -(tag:a error:x)) queue:q", now=NOW)
+    kept = frozen.freeze({**search, "priority": 3}, NOW, "bulk")
+    stored = msgspec.json.decode(msgspec.json.encode(kept), type=tuple[frozen.FrozenCondition, ...])
+    assert frozen.thaw(stored, "bulk") == check({**search, "priority": 3}, "bulk")
+
+
+@pytest.mark.parametrize(
+    ("given", "complaint"),
+    [
+        ([], "any_of: its searches are missing"),
+        ([{}] * 41, "any_of: its searches are more than 40"),
+        ({"tag": "a"}, "must be a list of searches"),
+        (["tag"], "'tag' is no search"),
+        ([{"colour": 1}], "there is no filter 'colour'"),
+        (Where.contains("x"), "must be a list of searches"),
+    ],
+)
+def test_alternatives_that_are_none_are_refused(given: Any, complaint: str) -> None:
+    with pytest.raises(InvalidOption, match=complaint):
+        check({"any_of": given}, "find")
+
+
+def test_alternatives_bound_what_is_looked_through() -> None:
+    hours = [NOW - timedelta(hours=n) for n in range(4)]
+    both = make(search_of("state:failed since:2h or state:cancelled since:3h until:1h", now=NOW), "find")
+    assert both.states == {JobState.FAILED, JobState.CANCELLED}
+    assert (both.since, both.until) == (hours[3], None)
+    assert not both.asked.live
+    assert make(search_of("since:1h until:1h or until:2h", now=NOW), "find").until == hours[1]
+    assert make(search_of("since:1h or tag:a", now=NOW), "find").since is None
+    assert make(search_of("-(state:failed since:1h)", now=NOW), "find").since is None

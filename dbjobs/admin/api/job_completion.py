@@ -52,6 +52,8 @@ async def complete_text(call: Call, text: str, at: int | None) -> Completion:
     name, colon, given = term.partition(":")
     if not colon:
         found = [Proposal(text=f"{key.name}:", note=key.says) for key in KEYS if key.name.startswith(term.lower())]
+        if term and "or".startswith(term.lower()) and text[:start].strip():
+            found.insert(0, Proposal(text="or", note="either what stands before it or what follows"))
         return Completion(start=start, end=end, proposals=found[:MOST_PROPOSALS])
     key = find_key(name.partition(".")[0])
     if key is None:
@@ -81,7 +83,7 @@ def _term_start(text: str, end: int) -> int:
             at += 1
         elif sign == '"':
             inside = not inside
-        elif sign.isspace() and not inside:
+        elif (sign.isspace() or sign in "()") and not inside:
             start = at + 1
         at += 1
     return start

@@ -14,8 +14,10 @@ from dbjobs.admin.api.job_family import family_of
 from dbjobs.admin.api.job_looking import OneJob, find_job
 from dbjobs.admin.call import Call, Refused, shown
 from dbjobs.admin.operations import Operations
+from dbjobs.client.replacing import replace
 from dbjobs.errors import InvalidOption, InvalidRequest
-from dbjobs.models import Job, JobOptions, JobState
+from dbjobs.inspect import acting
+from dbjobs.models import Job, JobOptions, JobRef, JobState
 
 OPERATIONS = Operations("jobs")
 # Of a request, as JSON, in a form.
@@ -198,24 +200,21 @@ def difference(before: Any, after: Any) -> list[DiffLine]:
 async def edit_job(call: Call, asked: Editing) -> Edited:
     """Run a job with a changed request or other options, as a new job; the old one is kept.
 
-    One that has ended stays as it is. One that has not started is cancelled first; if it has started meanwhile, nothing
-    is done. Jobs that wait for it would be cancelled with it, so it is refused if there are any.
+    One that has ended stays as it is. One that has not started is cancelled in the transaction that stores the new one;
+    if it has started meanwhile, nothing is done. Jobs that wait for it would be cancelled with it, so it is refused if
+    there are any.
     """
     call.target = f"job {asked.id}"
     job, request, options = await _checked(call, asked)
-    if not job.finished:
-        await _replace(call, job)
-        if job.state is JobState.WAITING:
-            options.setdefault("depends_on", job.depends_on)
-        if job.state is JobState.SCHEDULED and job.run_after is not None:
-            options.setdefault("run_after", job.run_after)
-    ref = await call.jobs.replay(job.id, request, **options)
+    ref = await (
+        call.jobs.replay(job.id, request, **options) if job.finished else _replace(call, job, request, options)
+    )
     message = f"job {ref.id} takes the place of job {job.id}, which is kept"
     return Edited(message=message, id=ref.id, id_text=str(ref.id), replaces=job.id)
 
 
-async def _replace(call: Call, job: Job) -> None:
-    """Cancel a job that has not started.
+async def _replace(call: Call, job: Job, request: Any, options: JobOptions) -> JobRef:
+    """Cancel a job that has not started, and store the one that takes its place.
 
     Raises:
         InvalidOption: it has, or others wait for it.
@@ -226,7 +225,14 @@ async def _replace(call: Call, job: Job) -> None:
         raise InvalidOption(
             f"job {waiting[0].id} waits for job {job.id}, and would be cancelled with it: cancel and enqueue both anew"
         )
-    await call.jobs._client.cancel((job.id,), "replaced by an edited job")
-    now = (await call.jobs._client.get_many((job.id,))).get(job.id)
-    if now is None or now.state is not JobState.CANCELLED:
-        raise InvalidOption(f"job {job.id} has started meanwhile: it was asked to stop, and was not replaced")
+    if job.state is JobState.WAITING:
+        options.setdefault("depends_on", job.depends_on)
+    if job.state is JobState.SCHEDULED and job.run_after is not None:
+        options.setdefault("run_after", job.run_after)
+    client = call.jobs._client
+    asked, kept = acting.copy_of(job, await client.get_reply_to(job.id), request, options)
+    row, parents = call.jobs._row(job.command, asked, kept)
+    ref = await replace(client, job.id, row, parents, "replaced by an edited job")
+    if ref is None:
+        raise InvalidOption(f"job {job.id} has started meanwhile: nothing was changed; cancel it first, then edit it")
+    return ref

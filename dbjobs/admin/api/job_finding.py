@@ -14,7 +14,7 @@ from dbjobs.admin.api.job_rows import JobPage, page_of, rows_of
 from dbjobs.admin.call import Call, Refused, shown
 from dbjobs.admin.operations import Nothing, Operations
 from dbjobs.errors import InvalidOption
-from dbjobs.inspect.language import Query, Term, Value, parse
+from dbjobs.inspect.language import Group, Query, Term, Value, every_term, parse
 from dbjobs.inspect.meaning import find_key, meaning
 from dbjobs.jobs import Jobs
 from dbjobs.models import FINAL_STATES, JobState, JobSummary
@@ -120,7 +120,7 @@ def query_of(call: Call, asked: Finding) -> Query:
         QueryError. Refused: it asks for what the visitor may not see.
     """
     query = parse(asked.q)
-    extra: list[Term] = []
+    extra: list[Term | Group] = []
     if asked.state:
         if asked.state not in ("live", "ended", *JobState):
             raise InvalidOption(f"state={asked.state!r} must be live, ended or one of {', '.join(JobState)}")
@@ -139,7 +139,7 @@ def refuse_hidden(call: Call, query: Query) -> None:
     """
     if call.settings.redact is None or call.visitor.may("reveal"):
         return
-    for term in query:
+    for term in every_term(query):
         key = find_key(term.key)
         if key is None or key.holds != "json":
             continue

@@ -18,7 +18,7 @@ from dbjobs.admin.operations import Nothing
 from dbjobs.admin.page import Pages
 from dbjobs.admin.pages import job_cells
 from dbjobs.errors import DbjobsError
-from dbjobs.inspect.language import QueryError, parse
+from dbjobs.inspect.language import Group, QueryError, parse
 from dbjobs.inspect.language import format as write
 from dbjobs.models import JobState
 
@@ -165,6 +165,7 @@ async def jobs(call: Call) -> Response:
         sorting=_sorting(view.sort),
         export_limit=min(10_000, export.MOST_JOBS),
         command_line=_command_line(view),
+        everything=_everything(view),
         back=f"../jobs{call.here()}",
     )
     if any(name in call.request.query_params for name in view.kept):
@@ -177,9 +178,19 @@ async def jobs(call: Call) -> Response:
 def _without_state(text: str) -> str:
     """The search that a tab goes on with: its state takes the place of one that was typed."""
     try:
-        return write(term for term in parse(text) if term.key != "state" or term.negated)
+        return write(one for one in parse(text) if isinstance(one, Group) or one.key != "state" or one.negated)
     except QueryError:
         return text
+
+
+def _everything(view: View) -> str:
+    """The search with the tab's state and the month as terms of it."""
+    more = " ".join(filter(None, (view.state and f"state:{view.state}", view.month and f"created:{view.month}")))
+    try:
+        alone = not more or not any(isinstance(one, Group) for one in parse(view.q))
+    except QueryError:
+        alone = True
+    return f"{view.q} {more}".strip() if alone else f"({view.q}) {more}"
 
 
 def _marked(view: View, error: QueryError) -> dict[str, Any]:
@@ -201,9 +212,7 @@ def _sorting(sort: str) -> Mapping[str, str]:
 
 def _command_line(view: View) -> str:
     """The same search for a terminal."""
-    terms = " ".join(
-        filter(None, (view.q, view.state and f"state:{view.state}", view.month and f"created:{view.month}"))
-    )
+    terms = _everything(view)
     text = "'" + terms.replace("'", "'\\''") + "'" if terms else ""
     return " ".join(filter(None, ("dbjobs find", "--" if terms.startswith("-") else "", text)))
 

@@ -7,6 +7,8 @@ import { Stream } from "./stream.js";
 import { showTimes } from "./times.js";
 
 const GAP_MS = 250;
+const SHARE = 9; // A page that took so long to answer is asked again after this many times as long, but
+const GAP_MOST_MS = 5000; // not later than this.
 const POLL_MS = 2500;
 const SLOW_MS = 15000; // What no notice tells (a page may show more than the pulse hears of).
 const PAUSED = "dbjobs-paused";
@@ -18,6 +20,7 @@ let running = null;
 let again = false;
 let goodAt = Date.now();
 let askedAt = Date.now();
+let nextAt = 0; // No sooner: when jobs stream by, a page costs at most a tenth of the time.
 
 export function refresh() {
   if (running) {
@@ -28,7 +31,9 @@ export function refresh() {
     running = null;
     if (again) {
       again = false;
-      setTimeout(() => refresh().catch(() => {}), GAP_MS);
+      setTimeout(() => {
+        if (!document.hidden) refresh().catch(() => {});
+      }, Math.max(GAP_MS, nextAt - Date.now()));
     }
   });
   return running;
@@ -46,6 +51,7 @@ async function ask() {
   }
   bar();
   goodAt = Date.now();
+  nextAt = goodAt + Math.min(SHARE * (goodAt - askedAt), GAP_MOST_MS);
   document.dispatchEvent(new CustomEvent("dbjobs:live"));
 }
 
@@ -130,7 +136,7 @@ export function startLive() {
     due = setTimeout(() => {
       due = 0;
       if (!document.hidden && !paused()) look();
-    }, Math.max(0, askedAt + GAP_MS - Date.now()));
+    }, Math.max(0, askedAt + GAP_MS - Date.now(), nextAt - Date.now()));
   };
   const settle = () => {
     if (document.hidden || paused()) stream.stop();

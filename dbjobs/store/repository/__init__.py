@@ -77,7 +77,7 @@ from dbjobs.store.repository.outcomes import (
 )
 from dbjobs.store.repository.pulse import Pulse, pulse, pulse_jobs
 from dbjobs.store.repository.reading import find_live, get_jobs, get_reply_to, list_jobs
-from dbjobs.store.repository.reports import insert_logs, list_logs, update_progress
+from dbjobs.store.repository.reports import append_logs, insert_logs, list_logs, update_progress
 from dbjobs.store.repository.requests import (
     fold_request_hour,
     get_request,
@@ -138,6 +138,7 @@ __all__ = [
     "add_queues",
     "add_refs",
     "add_to_batches",
+    "append_logs",
     "bury_node",
     "cancel_jobs",
     "claim_jobs",

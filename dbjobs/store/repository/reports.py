@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 from msgspec.structs import astuple
 
@@ -17,6 +18,23 @@ async def insert_logs(db: Fetcher, node_id: int, lines: Sequence[LogEntry], now:
     rows = [(line.job_id, line.attempt, max(now - line.at, 0.0), line.level, line.message) for line in lines]
     columns = ("job_id", "attempt", "age_seconds", "level", "message")
     await db.fetch("insert_logs", node_id=node_id, lines=Table(columns, rows))
+
+
+async def append_logs(db: Fetcher, lines: Sequence[tuple[datetime, LogEntry]], now: float) -> None:
+    """Write log lines of jobs that are history, each with its job's ``created_at``; ``now`` is time.monotonic()."""
+    rows = [
+        (
+            line.job_id,
+            created_at.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds"),
+            line.attempt,
+            max(now - line.at, 0.0),
+            line.level,
+            line.message,
+        )
+        for created_at, line in lines
+    ]
+    columns = ("job_id", "created_at", "attempt", "age_seconds", "level", "message")
+    await db.fetch("append_logs", lines=Table(columns, rows))
 
 
 async def update_progress(db: Fetcher, node_id: int, reports: Sequence[ProgressReport]) -> None:
