@@ -23,13 +23,12 @@ from dbjobs.store import repository
 from dbjobs.store.records import NewJob
 from dbjobs.store.repository.tasks import TaskRow
 from dbjobs.store.transactions import scheduling
-from dbjobs.store.transactions.scheduling import Rules, runs_of
+from dbjobs.store.transactions.scheduling import runs_of
+from dbjobs.task_rules import RULES, check_schedule, name_of_task, split
 
 F = TypeVar("F", bound=Callable[..., Any])
 List = list  # `Schedules.list` hides the builtin in the annotations below it
 
-_RULES = frozenset(TaskOptions.__optional_keys__) - frozenset(job_options.OPTION_NAMES)
-_MOST_CHARACTERS = 200
 _MOST_TIMES = 1000
 
 
@@ -60,12 +59,12 @@ class Schedules:
         """See ``Jobs.recurring``."""
         given: dict[str, Any] = dict(how)
         name, request = given.pop("name", None), given.pop("request", None)
-        _check_schedule(schedule, "recurring")
-        _split(given, "recurring")
+        check_schedule(schedule, "recurring")
+        split(given, "recurring")
 
         def register(handler: F) -> F:
             by_default = handler if isinstance(handler, str) else _name_of(handler, self._registry)
-            task = _name(by_default if name is None else name, "recurring")
+            task = name_of_task(by_default if name is None else name, "recurring")
             if task in self._declared:
                 raise InvalidOption(f"recurring: task {task!r} is declared already; give one of them another name=")
             declared = _Declared(task, schedule, handler, request, given)
@@ -118,8 +117,8 @@ class Schedules:
         """
         given: dict[str, Any] = dict(how)
         where = f"schedules.put of {name!r}"
-        _check_schedule(schedule, where)
-        wanted = _Declared(_name(name, where), schedule, command, request, given)
+        check_schedule(schedule, where)
+        wanted = _Declared(name_of_task(name, where), schedule, command, request, given)
         row = self._row(wanted, where, declared=False)
         stored = await repository.list_tasks(self._client.db, name)
         if stored and stored[0].declared:
@@ -143,8 +142,8 @@ class Schedules:
         Raises:
             UnknownCommand, InvalidRequest, PayloadTooLarge, InvalidOption: nothing is stored.
         """
-        own = {option: value for option, value in how.items() if option in _RULES}
-        given = {option: value for option, value in how.items() if option not in _RULES}
+        own = {option: value for option, value in how.items() if option in RULES}
+        given = {option: value for option, value in how.items() if option not in RULES}
         command, request, options = self._api.job(what, path, given)
         return await self.put(name, schedule, command, request, **cast(TaskOptions, {**own, **options}))
 
@@ -153,7 +152,7 @@ class Schedules:
 
         One that is declared in code comes back when a process that declares it starts.
         """
-        return await repository.remove_task(self._client.db, _name(name, "schedules.remove"))
+        return await repository.remove_task(self._client.db, name_of_task(name, "schedules.remove"))
 
     async def pause(self, name: str) -> None:
         """Fire a task no more, on no node, until it is resumed; starts and deploys leave it paused.
@@ -177,7 +176,7 @@ class Schedules:
         Raises:
             UnknownTask.
         """
-        fired = await scheduling.run_now(self._client.db, _name(name, "schedules.run_now"))
+        fired = await scheduling.run_now(self._client.db, name_of_task(name, "schedules.run_now"))
         if fired is None:
             raise await self._unknown(name)
         ref, job = fired
@@ -192,7 +191,7 @@ class Schedules:
 
     async def get(self, name: str) -> ScheduledTask | None:
         """The task of this name; None if there is none."""
-        found = await self._tasks(await repository.list_tasks(self._client.db, _name(name, "schedules.get")))
+        found = await self._tasks(await repository.list_tasks(self._client.db, name_of_task(name, "schedules.get")))
         return found[0] if found else None
 
     async def runs(self, name: str) -> List[TaskRun]:
@@ -249,13 +248,13 @@ class Schedules:
         return [task_of(row, nodes, refs, ended, _job(jobs, last.get(row.name))) for row in rows]
 
     async def _stored(self, name: str, where: str) -> TaskRow:
-        stored = await repository.list_tasks(self._client.db, _name(name, where))
+        stored = await repository.list_tasks(self._client.db, name_of_task(name, where))
         if not stored:
             raise await self._unknown(name)
         return stored[0]
 
     async def _change(self, name: str, where: str, how: Callable[[TaskRow, datetime], TaskRow]) -> None:
-        if not await scheduling.change(self._client.db, _name(name, where), how):
+        if not await scheduling.change(self._client.db, name_of_task(name, where), how):
             raise await self._unknown(name)
         self._client.tasks_changed()
 
@@ -266,7 +265,7 @@ class Schedules:
 
     def _row(self, task: _Declared, where: str, *, declared: bool) -> TaskRow:
         """The row of a task, checked as far as it can be before it is stored."""
-        rules, given = _split(task.how, where)
+        rules, given = split(task.how, where)
         command = self._registry.find(task.command)
         template, _ = job_options.apply(command.template, self._registry.named(given), where=where)
         if template.run_after is not None:
@@ -282,66 +281,6 @@ class Schedules:
         if job.reply_to is not None:
             rules = msgspec.structs.replace(rules, delivery=self._client.delivery_of(job))
         return scheduling.make_task(task.name, task.schedule, rules, job, declared=declared)
-
-
-def _split(given: Mapping[str, Any], where: str) -> tuple[Rules, dict[str, Any]]:
-    """The rules of a task, checked, and the options of its jobs.
-
-    Raises:
-        InvalidOption.
-    """
-    own = {name: value for name, value in given.items() if name in _RULES}
-    options = {name: value for name, value in given.items() if name not in _RULES}
-    job_options.check_names(options, where=where, job_only=False)
-    misfire, overlap = own.get("misfire", "one"), own.get("overlap", "allow")
-    for name, value, words in (
-        ("misfire", misfire, ("one", "all", "none")),
-        ("overlap", overlap, ("allow", "skip")),
-        ("run_at_once", own.get("run_at_once", False), (True, False)),
-        ("transient", own.get("transient", False), (True, False)),
-    ):
-        if value not in words:
-            raise InvalidOption(f"{where}: {name}={value!r} must be one of {', '.join(map(repr, words))}")
-    start, end = _moment(own.get("start"), "start", where), _moment(own.get("end"), "end", where)
-    if start is not None and end is not None and end < start:
-        raise InvalidOption(f"{where}: end={end} is before start={start}")
-    jitter = job_options.duration(own.get("jitter", 0.0), f"{where}: jitter")
-    transient = bool(own.get("transient", False))
-    if transient and (overlap == "skip" or jitter):
-        raise InvalidOption(
-            f"{where}: transient=True runs at once and leaves no job by which other nodes could know of it, so it goes "
-            "with neither jitter nor overlap='skip'"
-        )
-    rules = Rules(misfire=misfire, overlap=overlap, jitter_seconds=jitter, start=start, end=end, transient=transient)
-    return rules, options
-
-
-def _moment(value: Any, name: str, where: str) -> datetime | None:
-    if value is None:
-        return None
-    if not isinstance(value, datetime) or value.tzinfo is None:
-        raise InvalidOption(f"{where}: {name}={value!r} must be a datetime with a time zone")
-    return value.astimezone(UTC)
-
-
-def _check_schedule(schedule: Any, where: str) -> None:
-    if not isinstance(schedule, Schedule):
-        raise InvalidOption(
-            f"{where}: {schedule!r} is no schedule; write Schedule.cron('0 9 * * 1-5', tz='Europe/Paris') or "
-            "Schedule.every(60)"
-        )
-
-
-def _name(value: Any, where: str) -> str:
-    try:
-        name = job_options.text(value)
-    except InvalidOption as error:
-        raise InvalidOption(f"{where}: the name of a task {error}") from None
-    if name is None:
-        raise InvalidOption(f"{where}: the name of a task must not be None")
-    if len(name) > _MOST_CHARACTERS:
-        raise InvalidOption(f"{where}: the name of a task must have at most {_MOST_CHARACTERS} characters")
-    return name
 
 
 def _name_of(handler: Any, registry: Registry) -> str:

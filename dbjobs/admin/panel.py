@@ -8,7 +8,8 @@ from typing import Any
 import msgspec
 
 from dbjobs.admin import waterfall
-from dbjobs.admin.api.job_looking import Family, OneJob, Relative, family_of, find_job, progress_of, view_of
+from dbjobs.admin.api.job_family import Family, Relative, family_of
+from dbjobs.admin.api.job_looking import OneJob, find_job, progress_of, view_of
 from dbjobs.admin.call import Call, NotFound
 from dbjobs.admin.paths import path_of
 from dbjobs.models import Job

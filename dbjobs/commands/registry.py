@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import difflib
-import inspect
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from functools import partial
 from typing import Any, Protocol
 
 import msgspec
 
-from dbjobs.commands import codec, options, versions
-from dbjobs.commands.classes import ClassHandler
+from dbjobs.commands import options, versions
 from dbjobs.commands.command import Command as Command
 from dbjobs.commands.command import ShouldRetry as ShouldRetry
 from dbjobs.commands.dependencies import Dependencies, Wanted
-from dbjobs.commands.quick import retrying
-from dbjobs.commands.signature import Handler, first_default, is_coroutine_function, response_type, signature
+from dbjobs.commands.making import base_row as base_row
+from dbjobs.commands.making import declared, made
+from dbjobs.commands.signature import Handler
 from dbjobs.context import JobContext
 from dbjobs.errors import InvalidOption, UnknownCommand
-from dbjobs.models import JobState, QuickRetry
+from dbjobs.models import QuickRetry
 from dbjobs.store.records import NewJob
 
 # Where the jobs of built-in commands wait.
@@ -87,57 +85,11 @@ class Registry:
         name = _checked_name(name or getattr(handler, "__name__", None) or type(handler).__name__)
         if name in self._current and self._current[name].handler is not None:
             raise InvalidOption(f"command {name!r} is already registered; give one of them another name=")
-        where = f"command {name!r}"
-        options.check_names(defaults, where=where, job_only=False)
-        call: Handler = handler
-        wanted: tuple[Wanted, ...] = ()
-        if inspect.isclass(handler):
-            if process:
-                raise InvalidOption(f"{where}: process=True needs a function; what a class asks for stays here")
-            call = of_class = ClassHandler(handler, where, self.dependencies)
-            function, wanted = of_class.run, of_class.wanted
-        elif inspect.isroutine(handler) or isinstance(handler, partial):
-            function = handler
-        else:
-            function = handler.__call__  # type: ignore[operator]
-        # A plain wrapper (functools.wraps) around an async function returns an awaitable.
-        is_async = inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(inspect.unwrap(function))
-        if should_retry is not None and is_coroutine_function(should_retry):
-            raise InvalidOption(f"{where}: should_retry must be a plain function; an async one always counts as true")
-        if inspect.isasyncgenfunction(function) or inspect.isgeneratorfunction(function):
-            raise InvalidOption(f"{where} is a generator; a command returns one response")
-        if process and is_async:
-            raise InvalidOption(f"{where}: process=True needs a plain function, not an async one")
-        takes_request, takes_context, request_type, request_optional = signature(function, where)
-        if process and takes_context:
-            raise InvalidOption(f"{where}: process=True handlers take (request) only; the job context stays here")
-        if quick_retry is not None:
-            if not isinstance(quick_retry, QuickRetry):
-                raise InvalidOption(f"{where}: quick_retry={quick_retry!r} must be a dbjobs.QuickRetry")
-            if process:
-                raise InvalidOption(f"{where}: process=True has no quick retries; use retry_limit and retry")
-            call = retrying(call, quick_retry, is_async=is_async)
-        template, _ = options.apply(
-            msgspec.structs.replace(self._base, command=name), self.named(defaults), where=where
-        )
-        command = Command(
-            name=name,
-            handler=call,
-            request_type=request_type,
-            takes_request=takes_request,
-            takes_context=takes_context,
-            is_async=is_async,
-            process=process,
-            template=template,
-            decode=codec.decoder(request_type, command=name),
-            should_retry=should_retry,
-            request_optional=request_optional,
-            request_default=first_default(function) if request_optional else None,
-            decode_response=codec.response_decoder(response_type(function)),
-            tags=_checked_tags(tags, where),
-            wanted=wanted,
-        )
-        command = self._take(command, versions.checked_version(version, where))
+        command = made(
+            handler, name, self._base, self.named, self.dependencies,
+            process=process, should_retry=should_retry, defaults=defaults, tags=tags, quick_retry=quick_retry,
+        )  # fmt: skip
+        command = self._take(command, versions.checked_version(version, f"command {name!r}"))
         self._by_handler[_key(handler)] = command
         return command
 
@@ -207,24 +159,8 @@ class Registry:
         name = _checked_name(name)
         if name in self._current:
             return self._current[name]
-        where = f"command {name!r}"
-        options.check_names(defaults, where=where, job_only=False)
-        template, _ = options.apply(
-            msgspec.structs.replace(self._base, command=name), self.named(defaults), where=where
-        )
-        command = Command(
-            name=name,
-            handler=None,
-            request_type=Any,
-            takes_request=True,
-            takes_context=False,
-            is_async=True,
-            process=False,
-            template=template,
-            decode=msgspec.json.decode,
-            should_retry=None,
-        )
-        return self._take(command, versions.checked_version(version, where))
+        command = declared(name, self._base, self.named, defaults)
+        return self._take(command, versions.checked_version(version, f"command {name!r}"))
 
     def template(self, name: str, defaults: Mapping[str, Any], *, where: str, request_type: str) -> NewJob:
         """A row for jobs of this name, with default options.
@@ -338,51 +274,6 @@ def _older(current: Command, version: int, upgrade: versions.Upgrade) -> Command
     command = _in_version(current, version)
     decode = current.decode
     return msgspec.structs.replace(command, upgrade=upgrade, decode=lambda text: decode(upgrade(text)))
-
-
-def _checked_tags(tags: Any, where: str) -> tuple[str, ...]:
-    if isinstance(tags, str) or not isinstance(tags, Sequence):
-        raise InvalidOption(f"{where}: tags={tags!r} must be a list of texts")
-    try:
-        if None in tags:
-            raise InvalidOption("must be a string")
-        return tuple(dict.fromkeys(options.text(tag) or "" for tag in tags))
-    except InvalidOption as error:
-        raise InvalidOption(f"{where}: tags={tags!r}: each {error}") from None
-
-
-def base_row(*, retry_limit: int, timeout_seconds: float) -> NewJob:
-    """A row with nothing but the application's defaults."""
-    return NewJob(
-        ref_id=None,
-        parent_id=None,
-        worker=None,
-        queue="default",
-        priority=0,
-        tag=None,
-        batch_id=None,
-        callback=None,
-        depends_on=None,
-        depends_on_policy=str(JobState.COMPLETED),
-        pending=0,
-        delay_seconds=None,
-        run_after=None,
-        expires_seconds=None,
-        created_by=None,
-        user_id=None,
-        request_type="command",
-        command="",
-        request=None,
-        request_body=None,
-        retry_limit=retry_limit,
-        retry=None,
-        on_failure="block",
-        timeout_seconds=timeout_seconds,
-        reply_to=None,
-        args=None,
-        meta=None,
-        trace_context=None,
-    )
 
 
 def _key(handler: object) -> object:

@@ -16,8 +16,9 @@ from dbjobs import Jobs, JobState
 from dbjobs.admin import waterfall
 from dbjobs.admin.api.job_editing import difference
 from dbjobs.admin.api.job_export import cell as exported
+from dbjobs.admin.api.job_family import Family, Relative
 from dbjobs.admin.api.job_finding import sort
-from dbjobs.admin.api.job_looking import Attempt, Family, JobView, Line, Relative
+from dbjobs.admin.api.job_looking import Attempt, JobView, Line
 from dbjobs.admin.api.job_rows import JobRow, kind_of
 from dbjobs.admin.pages.job_cells import Links, row
 from dbjobs.admin.panel import NAMED, steps_of

@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from dbjobs import DatabaseError, JobContext, JobRef, Jobs, JobState
-from dbjobs.admin.api import job_editing, job_looking
+from dbjobs.admin.api import job_editing, job_family
 from dbjobs.store import repository
 
 TOKEN = "a-token-for-the-tests"
@@ -290,7 +290,7 @@ async def test_a_job_that_starts_before_its_edit_goes_on_and_is_not_replaced(
         return to
 
     async with jobs.start(), calling(jobs) as client:
-        family_of = job_looking.family_of
+        family_of = job_family.family_of
         await jobs.queues.pause("default")
         ref = await jobs.enqueue(send, "a")
 

@@ -25,7 +25,6 @@ from dbjobs import (
     ReplyTo,
     RetryAfter,
     Schedule,
-    notifications,
 )
 from dbjobs.cli.app import app
 from dbjobs.engine import crews
@@ -298,7 +297,7 @@ async def test_each_run_of_a_scheduled_task_is_told_once(jobs: Jobs, receiver: R
 async def test_a_delivery_of_a_task_that_nobody_has_fired_gives_up(
     jobs: Jobs, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(notifications, "FIRED_AGAIN_SECONDS", 0.0)
+    monkeypatch.setattr("dbjobs.delivery.FIRED_AGAIN_SECONDS", 0.0)
     register(jobs)
     async with jobs.start():
         delivery = jobs._client.delivery_of(NewJob(command="work", reply_to=receiver.url()))

@@ -10,7 +10,8 @@ from typing import Any, Literal, cast
 import msgspec
 
 from dbjobs.admin.api.job_acting import declare
-from dbjobs.admin.api.job_looking import OneJob, family_of, find_job
+from dbjobs.admin.api.job_family import family_of
+from dbjobs.admin.api.job_looking import OneJob, find_job
 from dbjobs.admin.call import Call, Refused, shown
 from dbjobs.admin.operations import Operations
 from dbjobs.client.replacing import replace

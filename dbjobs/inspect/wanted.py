@@ -1,0 +1,167 @@
+"""How a search is written: conditions on the columns of a job."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal, TypedDict
+
+from dbjobs.models import JobState
+
+Operation = Literal[
+    "is",
+    "not",
+    "<",
+    "<=",
+    ">",
+    ">=",
+    "between",
+    "starts",
+    "ends",
+    "contains",
+    "empty",
+    "given",
+    "unless",
+    "either",
+    "both",
+    "any",
+]
+Kind = Literal["text", "number", "moment", "json", "words", "any"]
+
+
+@dataclass(frozen=True)
+class Where:
+    """A condition on one column of a job other than "is this value", which needs none.
+
+    A job whose column is empty fits ``empty`` and ``other`` only. Texts are compared to the letter, but for
+    ``contains``, which takes no notice of case. A moment is an aware datetime, or a timedelta: that long ago.
+    """
+
+    operation: Operation
+    values: tuple[Any, ...] = ()
+
+    @classmethod
+    def other(cls, *values: Any) -> Where:
+        """None of these."""
+        return cls("not", values)
+
+    @classmethod
+    def below(cls, value: Any) -> Where:
+        """Less, or earlier."""
+        return cls("<", (value,))
+
+    @classmethod
+    def at_most(cls, value: Any) -> Where:
+        """This or less, or earlier."""
+        return cls("<=", (value,))
+
+    @classmethod
+    def above(cls, value: Any) -> Where:
+        """More, or later."""
+        return cls(">", (value,))
+
+    @classmethod
+    def at_least(cls, value: Any) -> Where:
+        """This or more, or later."""
+        return cls(">=", (value,))
+
+    @classmethod
+    def between(cls, first: Any, last: Any) -> Where:
+        """From ``first`` to ``last``, both included."""
+        return cls("between", (first, last))
+
+    @classmethod
+    def starts(cls, text: str) -> Where:
+        """A text that begins so."""
+        return cls("starts", (text,))
+
+    @classmethod
+    def ends(cls, text: str) -> Where:
+        """A text that ends so."""
+        return cls("ends", (text,))
+
+    @classmethod
+    def contains(cls, text: str) -> Where:
+        """A text, or a value anywhere in a JSON column, that holds this, in capitals or not."""
+        return cls("contains", (text,))
+
+    @classmethod
+    def empty(cls) -> Where:
+        """Nothing stands there."""
+        return cls("empty")
+
+    @classmethod
+    def given(cls) -> Where:
+        """Something stands there."""
+        return cls("given")
+
+    @classmethod
+    def unless(cls, condition: Any) -> Where:
+        """Not as this condition says: a value, a list of values, or another ``Where``."""
+        return cls("unless", (condition,))
+
+    @classmethod
+    def either(cls, *conditions: Any) -> Where:
+        """As one of these conditions says."""
+        return cls("either", conditions)
+
+    @classmethod
+    def both(cls, *conditions: Any) -> Where:
+        """As all of these conditions say."""
+        return cls("both", conditions)
+
+
+Text = str | Collection[str] | Where | None
+Number = float | Collection[float] | Where | None
+Moment = datetime | Where | None
+Json = Mapping[str, Any] | str | Where | None
+
+
+class JobSearch(TypedDict, total=False):
+    """Which jobs, live or in history: those that fit all that is given. The same for find, cancel and requeue.
+
+    Each column takes a value, a list of values (any of them), or a ``Where``; None is as good as left out. ``request``,
+    ``response``, ``args`` and ``meta`` take a mapping, whose values must all be there, or a text that one of the values
+    holds. ``text`` is no column: one of the job's names, its status or its error holds it, or it is the job's id.
+    ``any_of`` takes searches, one of which must fit.
+    """
+
+    text: str | Where | None
+    any_of: Collection[Mapping[str, Any]] | Where | None
+
+    id: Number
+    ref_id: Text
+    parent_id: Number
+    worker: Text
+    queue: Text
+    priority: Number
+    tag: Text
+    batch_id: Text
+    callback: Text
+    run_after: Moment
+    expires_at: Moment
+    created_at: Moment
+    created_by: Text
+    user_id: Text
+    request_type: Text
+    command: Text
+    request_name: Text
+    request: Json
+    response: Json
+    state: JobState | str | Collection[JobState | str] | Where | None
+    started_at: Moment
+    completed_at: Moment
+    retry_limit: Number
+    attempt: Number
+    duration_ms: Number
+    timeout_seconds: Number
+    progress: Number
+    status: Text
+    reply_to: Text
+    error_code: Text
+    error: Text
+    args: Json
+    meta: Json
+    cancel_requested_at: Moment
+    node_id: Number
