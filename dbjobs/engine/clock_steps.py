@@ -52,7 +52,7 @@ class ClockSteps:
             jobs += count
         if jobs:
             log.warning(
-                "the database's clock was set back: %s in back-off would have run too late; the back-off counts from now",
+                "the database's clock was set back: %s would have been retried too late; the back-off counts from now",
                 counted(jobs, "job"),
             )
             self._timekeeper.look_now()
