@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import time
@@ -37,7 +38,7 @@ async def test_a_process_stopped_in_a_transaction_slows_nobody_down(url: str, wo
         caught: JobRef = await jobs.enqueue("caught", Work(3600.0))
         await workers.wait_lines("start", 1)
         os.kill(stopped.pid, signal.SIGSTOP)
-        os.waitpid(stopped.pid, os.WUNTRACED)
+        await asyncio.to_thread(os.waitpid, stopped.pid, os.WUNTRACED)
         at = time.monotonic()
         try:
             workers.start("concurrency=10")
