@@ -14,6 +14,7 @@ from dbjobs.commands.registry import Registry
 from dbjobs.context import JobContext
 from dbjobs.engine.attempt import Attempt
 from dbjobs.engine.causes import Causes
+from dbjobs.engine.clock_steps import ClockSteps
 from dbjobs.engine.completion import Completion
 from dbjobs.engine.deadlines import Deadlines
 from dbjobs.engine.dependencies import Dependencies
@@ -91,6 +92,7 @@ class Engine:
         self.dependencies = Dependencies(db, self.waker, on_finished)
         self._scheduled = Tasks(db, registry, self.waker, transients, tasks)
         self.timekeeper = Timekeeper(db, self.waker, self._scheduled)
+        self._clock_steps = ClockSteps(db, self.timekeeper)
         self.reports = Reporter(db, self._current_node)
         self._finisher = Finisher(
             db,
@@ -224,6 +226,7 @@ class Engine:
                 loops.start_soon(every, "looking whether to drain", 0.2, self._draining.look)
                 loops.start_soon(every, "promoting due jobs", 0.05, self.timekeeper.promote)
                 loops.start_soon(every, "expiring jobs", 0.3, self.timekeeper.expire)
+                loops.start_soon(every, "comparing clocks", 0.4, self._clock_steps.look)
                 loops.start_soon(every, "telling children of their parents", 0.05, self.dependencies.look)
                 loops.start_soon(every, "rescuing dead nodes", 0.1, self._janitor.rescue)
                 loops.start_soon(every, "returning jobs", UNSTARTED_SECONDS, self._runners.give_back_stuck)

@@ -9,9 +9,19 @@ from typing import Any
 
 import pytest
 
-from dbjobs import JobContext, Jobs, JobState, clock
-from dbjobs.engine import lapse
-from tests.conformance.helpers import PATIENCE_SECONDS, SLACK_SECONDS, Gate, eventually, nodes, stop_heartbeat
+from dbjobs import Backoff, JobContext, Jobs, JobState, clock
+from dbjobs.engine import clock_steps, lapse
+from dbjobs.store import repository
+from tests.conformance.helpers import (
+    PATIENCE_SECONDS,
+    SLACK_SECONDS,
+    Gate,
+    eventually,
+    nodes,
+    state_of,
+    stop_heartbeat,
+    wait_all,
+)
 from tests.conformance.raw import Raw
 from tests.servers import Target
 
@@ -84,6 +94,73 @@ async def test_a_step_back_hides_no_dead_node_for_longer_than_its_lease(url: str
             await other.wait(ref, timeout=20)
             assert time.monotonic() - began < 1.5 * lease_seconds + SLACK_SECONDS * target.slowness
     assert attempts == [2]
+
+
+async def move_jobs(raw: Raw, by: timedelta) -> None:
+    """Make the scheduled jobs look as if they had been scheduled while the database's clock stood ahead by so much."""
+    columns = "created_at, last_activity_at, run_after"
+    for id, *moments in await raw.rows(f"SELECT id, {columns} FROM dbjobs.background_job WHERE state = 'scheduled'"):
+        moved = ", ".join(
+            f"{name} = '{(_moment(moment) + by).isoformat(' ', 'milliseconds') + raw._driver.utc}'"
+            for name, moment in zip(columns.split(", "), moments, strict=True)
+            if moment is not None
+        )
+        await raw.rows(f"UPDATE dbjobs.background_job SET {moved} WHERE id = {id}")
+
+
+@pytest.mark.parametrize("found_by", ["a node that starts", "a node that lives"])
+async def test_a_step_back_holds_up_no_retry_and_its_lane_for_longer_than_its_back_off(
+    url: str, raw: Raw, monkeypatch: pytest.MonkeyPatch, found_by: str
+) -> None:
+    """The retry was scheduled while the clock stood ahead by ten minutes. A moment that a caller has given stays."""
+    order: list[tuple[str, int]] = []
+
+    def register(jobs: Jobs) -> None:
+        @jobs.command(retry_limit=1, retry=Backoff(first_seconds=3.0, jitter=0))
+        async def work(what: str, job: JobContext) -> None:
+            order.append((what, job.attempt))
+            if what == "first" and job.attempt == 1:
+                raise ValueError("not yet")
+
+    monkeypatch.setattr(clock_steps, "LOOK_SECONDS", 0.2)
+    lives = found_by == "a node that lives"
+    async with nodes(url, 1, register) as (jobs,):
+        first, second = [await jobs.enqueue("work", what, worker="lane") for what in ("first", "second")]
+        later = await jobs.enqueue("work", "later", run_after=timedelta(hours=1))
+
+        async def is_in_back_off() -> bool:
+            return await state_of(jobs, first) is JobState.SCHEDULED
+
+        await eventually(is_in_back_off, "the first is in back-off")
+        if lives:
+            # Its looks saw the clock stand ahead, until it was set back.
+            ahead = [STEP]
+            real = repository.database_time
+
+            async def database_time(db: Any) -> datetime:
+                return await real(db) + ahead[0]
+
+            monkeypatch.setattr(repository, "database_time", database_time)
+            steps = jobs._client.engine._clock_steps  # type: ignore[union-attr]
+            await eventually(
+                lambda: abs((steps._offset or 0) + clock.now() - time.time() - STEP.total_seconds()) < 60,
+                "its looks see the clock stand ahead",
+            )
+            await move_jobs(raw, STEP)
+            ahead[0] = timedelta()
+            ended = await wait_all(jobs, [first, second], timeout=60)
+    if not lives:
+        await move_jobs(raw, STEP)
+        async with nodes(url, 1, register) as (jobs,):
+            ended = await wait_all(jobs, [first, second], timeout=60)
+    async with Jobs(url) as jobs:
+        assert await state_of(jobs, later) is JobState.SCHEDULED
+        left = await jobs.get(later)
+    assert {job.state for job in ended} == {JobState.COMPLETED}
+    assert [what for what, _ in order] == ["first", "first", "second"]
+    assert left is not None
+    assert left.run_after is not None
+    assert left.run_after - datetime.now(UTC) > timedelta(hours=1), "it has kept its moment"
 
 
 class Sleep:

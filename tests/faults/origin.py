@@ -13,6 +13,7 @@ LOOPS = {
     "Waker.listen": "listener",
     "Timekeeper.promote": "promote",
     "Timekeeper.expire": "expire",
+    "ClockSteps.look": "clocks",
     "Janitor.rescue": "rescue",
     "Janitor.housekeep": "housekeep",
     "Janitor.fold": "fold",

@@ -67,6 +67,16 @@ def make_jobs(url: str, journal: Path) -> Jobs:
             note("end", job)
 
     @jobs.command
+    async def caught(request: Work, job: JobContext) -> None:
+        """Its first attempt stays in a transaction that has inserted rows which others are interested in."""
+        async with job.transaction() as tx:
+            if job.attempt == 1:
+                await jobs.enqueue("work", Work(0.0), batch_id="b", ref_id="caught", connection=tx)
+            note("start", job)
+            await asyncio.sleep(request.seconds if job.attempt == 1 else 0.0)
+            note("end", job)
+
+    @jobs.command
     def plain(request: Work, job: JobContext) -> None:
         note("start", job)
         time.sleep(request.seconds)

@@ -37,7 +37,7 @@ from dbjobs.store.repository.claims import (
     take_worker,
 )
 from dbjobs.store.repository.dependencies import Told, find_dependency_work, release_children, resolve_children
-from dbjobs.store.repository.due import find_expired, next_due, promote_jobs
+from dbjobs.store.repository.due import find_expired, next_due, promote_jobs, pull_in_retries
 from dbjobs.store.repository.enqueue import (
     add_delivery_refs,
     add_dependencies,
@@ -216,6 +216,7 @@ __all__ = [
     "oldest_request_hour",
     "oldest_stat",
     "promote_jobs",
+    "pull_in_retries",
     "pulse",
     "pulse_jobs",
     "put_setting",

@@ -29,3 +29,14 @@ async def next_due(
 async def find_expired(db: Fetcher, limit: int) -> list[int]:
     """Jobs that were not started in time."""
     return [row[0] for row in await db.fetch("find_expired", limit=limit)]
+
+
+async def pull_in_retries(db: Fetcher, step_seconds: float, limit: int) -> int:
+    """Jobs that went into back-off at a moment still to come get their back-off from now on; how many there were.
+
+    Args:
+        step_seconds: a moment ahead by less is passed by.
+        limit: jobs in one statement.
+    """
+    rows = await db.fetch("pull_in_retries", step_seconds=step_seconds, limit=limit)
+    return int(rows[0][0])

@@ -1,0 +1,33 @@
+-- Retries that were scheduled while the database's clock stood ahead, before it was set back: they went into back-off at a
+-- moment that is still to come. They get their back-off from now on. Not jobs whose time a caller has given (they have not
+-- run yet): that moment is what it says. Asked once after a step and at the start of a node, so a look along all
+-- scheduled jobs will do (the index `line`). They are looked for without locks and locked by key; one that somebody has
+-- locked is passed by. How far each lies ahead is read before the update: that one sets columns in no certain order.
+SELECT COALESCE(JSON_ARRAYAGG(id), '[]')
+INTO @ahead
+FROM (
+    SELECT id
+    FROM dbjobs_background_job FORCE INDEX (line)
+    WHERE line = 'due' AND attempt > 0
+      AND last_activity_at > UTC_TIMESTAMP(6) + INTERVAL :step_seconds * 1000000 MICROSECOND
+    ORDER BY place, id
+    LIMIT :limit
+) ahead;
+
+SELECT
+    COALESCE(JSON_ARRAYAGG(JSON_ARRAY(
+        j.id, TIMESTAMPDIFF(MICROSECOND, UTC_TIMESTAMP(6), j.last_activity_at)
+    )), '[]'),
+    COUNT(j.id)
+INTO @pulled, @jobs
+FROM JSON_TABLE(@ahead, '$[*]' COLUMNS (id BIGINT PATH '$')) AS a
+STRAIGHT_JOIN dbjobs_background_job j FORCE INDEX (PRIMARY) ON j.id = a.id
+WHERE j.line = 'due' AND j.attempt > 0
+  AND j.last_activity_at > UTC_TIMESTAMP(6) + INTERVAL :step_seconds * 1000000 MICROSECOND
+FOR UPDATE /*!50799 OF j */ SKIP LOCKED;
+
+UPDATE JSON_TABLE(@pulled, '$[*]' COLUMNS (id BIGINT PATH '$[0]', ahead BIGINT PATH '$[1]')) AS p
+STRAIGHT_JOIN dbjobs_background_job j FORCE INDEX (PRIMARY) ON j.id = p.id
+SET j.run_after = j.run_after - INTERVAL p.ahead MICROSECOND, j.last_activity_at = UTC_TIMESTAMP(6);
+
+SELECT @jobs AS jobs;
