@@ -26,7 +26,10 @@ import dbjobs.__main__, dbjobs.cli.app, dbjobs.cli.failures, runpy
 import dbjobs.store.mysql.database, dbjobs.store.postgres.database, dbjobs.store.sqlite.database
 
 # What a command imports late: only time is lost if these names change.
-for module in ("anyio._backends._asyncio", "pydantic.main", "pydantic.type_adapter", "dbjobs.sql", "rich.console"):
+late = ["anyio._backends._asyncio", "pydantic.main", "pydantic.type_adapter", "dbjobs.sql", "rich.console"]
+late += ["dbjobs.jobs", "dbjobs.engine.supervisor", "dbjobs.inspect.explain", "dbjobs.inspect.numbers", "cronsim"]
+late += [f"dbjobs.cli.{home.module}" for home in dbjobs.cli.app.HOMES.values()]
+for module in late:
     try:
         __import__(module)
     except ImportError:
