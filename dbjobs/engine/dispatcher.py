@@ -73,12 +73,17 @@ class Dispatcher:
         self._stopping = False
         self._is_waiting = False
         self.resting = False
+        self._rests = asyncio.Event()
         self.on_claimed: Callable[[Sequence[Claimed]], None] = lambda _: None
 
     def stop(self) -> None:
         """Claim nothing more; ``run`` returns when the claim in flight is done."""
         self._stopping = True
         self._waker.poke()
+
+    async def until_rested(self) -> None:
+        """Wait for the end of a claim that was under way when ``resting`` was set."""
+        await self._rests.wait()
 
     def reconcile_soon(self) -> None:
         """Compare soon: the database may hold jobs in this node's name that memory does not have."""
@@ -131,6 +136,10 @@ class Dispatcher:
             await self._built_in.look(node_id)
         with_room = [] if self._finisher.full or self.resting else [claims for claims in kinds if claims.room > 0]
         self._runners.wants_room = len(with_room) < len(kinds)
+        if self.resting:
+            self._rests.set()
+        else:
+            self._rests.clear()
         if not with_room:
             await self._wait(LOOK_SECONDS)
             await asyncio.sleep(0)  # slots often come free together: let them

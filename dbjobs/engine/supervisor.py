@@ -271,8 +271,14 @@ class Engine:
         return self._completion.opened(context)
 
     async def look_for_drain(self) -> None:
-        """Look at once whether somebody has asked this node to claim nothing more, or to go on."""
+        """Look at once whether somebody has asked this node to claim nothing more, or to go on.
+
+        If so, a claim that is under way ends before this does, but it is not waited for beyond a lease.
+        """
         await self._draining.look()
+        if self._dispatcher.resting:
+            with anyio.move_on_after(self._settings.lease_seconds):
+                await self._dispatcher.until_rested()
 
     async def _count_last(self) -> None:
         """Write what was counted since the last time; statistics must hold up no stop."""

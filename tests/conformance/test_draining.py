@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+from typing import Any
+
 import pytest
 
 from dbjobs import InvalidOption, JobContext, Jobs, JobState
+from dbjobs.store import repository
 from tests.conformance.helpers import Gate, eventually, state_of
 
 
@@ -49,3 +53,36 @@ async def test_a_drained_node_finishes_what_it_runs_and_claims_nothing_more(url:
         await one.wait(third, timeout=20)
         with pytest.raises(InvalidOption, match="no living node 17"):
             await one.workers.drain(17)
+
+
+async def test_a_claim_that_is_under_way_ends_before_the_drain_is_told(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is enqueued behind ``drain`` is not claimed by a statement that was on its way before."""
+    jobs = Jobs(url)
+    gate = Gate()
+    claim = repository.claim_jobs
+
+    async def claim_jobs(*arguments: Any, **named: Any) -> Any:
+        await gate()
+        return await claim(*arguments, **named)
+
+    @jobs.command
+    async def work() -> None:
+        pass
+
+    async with jobs.start() as engine:
+        monkeypatch.setattr(repository, "claim_jobs", claim_jobs)
+        before = await jobs.enqueue(work)
+        await gate.wait_entered()
+        assert engine.node_id is not None
+        draining = asyncio.create_task(jobs.workers.drain(engine.node_id))
+        await eventually(lambda: engine._dispatcher.resting, "it has been told")
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert not draining.done()
+        gate.open()
+        await draining
+        behind = await jobs.enqueue(work)
+        assert (await jobs.wait(before, timeout=20)).state is JobState.COMPLETED
+        assert await state_of(jobs, behind) is JobState.QUEUED
