@@ -16,6 +16,8 @@ log = logging.getLogger("dbjobs")
 LOOK_SECONDS = 5.0
 # Clocks that are kept in step move by less.
 STEP_SECONDS = 1.0
+# A retry whose back-off began at a moment that lies ahead by more than this was scheduled before the step.
+AHEAD_SECONDS = 1.0
 JOBS_PER_STATEMENT = 1000
 
 
@@ -48,7 +50,7 @@ class ClockSteps:
 
     async def _pull_in(self) -> None:
         jobs = 0
-        while count := await repository.pull_in_retries(self._db, STEP_SECONDS, JOBS_PER_STATEMENT):
+        while count := await repository.pull_in_retries(self._db, AHEAD_SECONDS, JOBS_PER_STATEMENT):
             jobs += count
         if jobs:
             log.warning(

@@ -27,6 +27,7 @@ import pytest
 from dbjobs import DatabaseError, Jobs, JobState
 from dbjobs.engine import (
     causes,
+    clock_steps,
     dependencies,
     dispatcher,
     janitor,
@@ -127,6 +128,8 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
         (resilience, "_LONGEST_SECONDS", 0.05),
         (timekeeper, "LOOK_SECONDS", 0.1),
         (timekeeper, "EXPIRY_SECONDS", 0.1),
+        (clock_steps, "LOOK_SECONDS", 0.2),
+        (clock_steps, "STEP_SECONDS", -1e9),  # each look finds a step
         (janitor, "HOUSEKEEPING_SECONDS", 0.2),
         (janitor, "FOLD_SECONDS", 0.2),
         (tally, "FLUSH_SECONDS", 0.2),

@@ -319,6 +319,7 @@ def register(jobs: Jobs, runs: Runs, holding: dict[int, asyncio.Event]) -> None:
     async def own_transaction(request: int, job: JobContext) -> None:
         async with job.transaction():
             job.respond(request)
+        job.log("goes on behind its completion")
 
     jobs.declare("haunted")
     jobs.declare("nobody's")
