@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import logging
 import signal
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import ExitStack, asynccontextmanager
 from datetime import timedelta
@@ -224,6 +225,12 @@ class Jobs(CommandCalls, EnqueueCalls, ApiCalls, TransientCalls, NotifierCalls):
                 if signals:
                     stack.enter_context(signalled(_stops(engine)))
                 log.info("node %s works on: %s", engine.node_id, self._api.summary(self.commands))
+                if not self._registry.runnable():
+                    log.warning(
+                        "%s has no command to run: mark its handlers with @jobs.command, and import the modules that "
+                        "they are in",
+                        _name_of(self),
+                    )
                 await engine.stopping.wait()
                 asked = True
                 # The grace is spent at the end of this block, where a second signal still ends it.
@@ -249,6 +256,15 @@ class Jobs(CommandCalls, EnqueueCalls, ApiCalls, TransientCalls, NotifierCalls):
         except ModuleNotFoundError as error:
             raise MissingDriver(f"jobs.admin() needs the package {error.name}: pip install 'dbjobs[admin]'") from error
         return cast(Callable[..., Awaitable[None]], page.make_application(self, options))
+
+
+def _name_of(jobs: Jobs) -> str:
+    """Where a Jobs object is found, as `dbjobs worker` takes it: ``myapp:jobs``."""
+    for module_name, module in [*sys.modules.items()]:
+        for name, value in [*getattr(module, "__dict__", {}).items()]:
+            if value is jobs:
+                return f"{module_name}:{name}"
+    return "this Jobs object"
 
 
 def _check_processes(command: str) -> None:

@@ -49,6 +49,18 @@ def test_a_worker_runs_jobs_until_it_is_told_to_stop(cli: Cli) -> None:
 
 
 @pytest.mark.once
+def test_a_worker_without_a_command_says_what_to_do_and_goes_on(cli: Cli) -> None:
+    (cli.folder / "bare.py").write_text("from myapp import Jobs, os\njobs = Jobs(os.environ['DBJOBS_URL'])\n")
+    worker = cli.start("worker", "bare:jobs")
+    line = worker.line_with("has no command")
+    assert "WARNING" in line
+    assert "bare:jobs has no command to run: mark its handlers with @jobs.command, and import the modules" in line
+    worker.process.send_signal(signal.SIGTERM)
+    assert worker.end() == 0
+    assert worker.seen[-1].endswith("stopped\n")
+
+
+@pytest.mark.once
 def test_logs_follow_a_job_to_its_end(cli: Cli) -> None:
     cli.start("worker", "myapp:jobs")
     cli("enqueue", "until_file", '"flag"')

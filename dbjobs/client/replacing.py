@@ -18,7 +18,7 @@ from dbjobs.store.notices import ready_notices
 from dbjobs.store.records import NewJob
 from dbjobs.store.transactions.appending import learn_queues
 from dbjobs.store.transactions.cancelling import PATIENCE_SECONDS
-from dbjobs.store.transactions.delivering import add_deliveries
+from dbjobs.store.transactions.delivering import add_deliveries, delivery_like
 from dbjobs.store.transactions.dependencies import Follower
 from dbjobs.store.transactions.enqueueing import Inserted, Parent, insert_one
 from dbjobs.store.transactions.retrying import in_transaction
@@ -31,14 +31,17 @@ class _NotCancelled(Exception):
     """Rolls back: the old job is locked by somebody else, or has started."""
 
 
-async def replace(client: Client, old: int, job: NewJob, parents: Sequence[Parent], reason: str) -> JobRef | None:
-    """Store a job and cancel another one, both or neither.
+async def replace(
+    client: Client, old: int, deliveries: Sequence[int], job: NewJob, parents: Sequence[Parent], reason: str
+) -> JobRef | None:
+    """Store a job and cancel another one with its deliveries, all or nothing. Nobody is told of the cancellation.
 
-    The row that others may want, the old job's, is locked last, so it is held for one statement and the COMMIT. While
-    somebody else has it locked, all is rolled back and tried again, for ``PATIENCE_SECONDS``.
+    The rows that others may want, the old ones, are locked last, so they are held for one statement and the COMMIT.
+    While somebody else has one locked, all is rolled back and tried again, for ``PATIENCE_SECONDS``.
 
     Args:
         old: id of the job that goes.
+        deliveries: ids of those that would tell of its end.
         job: the one that comes; without a ref_id.
         reason: kept as the error text of the old one.
 
@@ -50,6 +53,9 @@ async def replace(client: Client, old: int, job: NewJob, parents: Sequence[Paren
     """
     db = client.db
     delivery = None if job.reply_to is None else client.delivery_of(job)
+    if delivery is None and deliveries:
+        delivery = await delivery_like(db, deliveries[0])
+    going = [old, *deliveries]
     queues = {job.queue} if delivery is None else {job.queue, delivery.queue}
     await learn_queues(db, sorted(queues), set(), None)
 
@@ -57,8 +63,8 @@ async def replace(client: Client, old: int, job: NewJob, parents: Sequence[Paren
         notices = () if waits(job) else ready_notices([ready_of(job)])
         inserted = await insert_one(session, None, job, parents, notices, refuse_existing=True)
         told = [] if delivery is None else await add_deliveries(session, [(inserted.ref.id, delivery)])
-        gone, _ = await repository.cancel_jobs(session, [old], client_counter(), "cancelled", reason, ask_running=False)
-        if old not in gone:
+        gone, _ = await repository.cancel_jobs(session, going, client_counter(), "cancelled", reason, ask_running=False)
+        if not gone.issuperset(going):
             raise _NotCancelled
         return inserted, told
 
@@ -68,11 +74,12 @@ async def replace(client: Client, old: int, job: NewJob, parents: Sequence[Paren
             inserted, told = await in_transaction(db, work)
             break
         except _NotCancelled:
-            now = (await client.get_many((old,))).get(old)
-            if now is None or now.state not in _NOT_STARTED or time.monotonic() > until:
+            alive = [id for id, one in (await client.get_many(going)).items() if one.state in _NOT_STARTED]
+            if old not in alive or time.monotonic() > until:
                 return None
+            going = sorted(alive)
             await anyio.sleep(_PAUSE_SECONDS * random.uniform(0.5, 1.5))
-    client.waits.ended({old})
+    client.waits.ended(set(going))
     if not inserted.is_unresolved:
         client._wake([job])
     children = [inserted.ref.id, *told] if inserted.is_unresolved else told

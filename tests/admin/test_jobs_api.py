@@ -11,9 +11,10 @@ from datetime import timedelta
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 
-from dbjobs import DatabaseError, JobContext, JobRef, Jobs, JobState
+from dbjobs import Backoff, DatabaseError, JobContext, JobRef, Jobs, JobState
 from dbjobs.admin.api import job_editing, job_family
 from dbjobs.store import repository
 
@@ -233,6 +234,7 @@ async def test_an_edit_is_shown_first_and_keeps_the_original(jobs: Jobs) -> None
         assert preview["changes"] == [{"name": "queue", "before": "default", "after": "other"}]
         assert [line["text"] for line in preview["request"] if line["kind"] != "same"] == ['  "n": 0', '  "n": 5']
         assert not preview["cancels"]
+        assert any("retry rule" in lost for lost in preview["lost"])
         before = len(ids(await got(client, "/jobs", limit=100)))
         edited = await posted(client, "/job/edit", id=failed, request='{"n": 5}', queue="other")
         new = await got(client, "/job", id=edited["id"])
@@ -250,6 +252,49 @@ async def test_an_edit_is_shown_first_and_keeps_the_original(jobs: Jobs) -> None
         old, new = [await got(client, "/job", id=id) for id in (later, moved["id"])]
         assert (old["state"], old["error"]) == ("cancelled", "replaced by an edited job")
         assert (new["state"], new["run_after"], new["request"]) == (JobState.SCHEDULED, old["run_after"], {"to": "b"})
+
+
+@pytest.mark.parametrize("knows_notifier", [True, False])
+async def test_an_edit_takes_the_delivery_along_and_keeps_the_rules(jobs: Jobs, url: str, knows_notifier: bool) -> None:
+    told: list[tuple[int, str, str]] = []
+    jobs.notifier("chat", lambda job, target: told.append((job.id, job.request, target.text)))
+
+    @jobs.command(retry_limit=4)
+    async def send(to: str) -> str:
+        return to
+
+    async with jobs, contextlib.AsyncExitStack() as stack:
+        parent = await jobs.enqueue(send, "first", run_after=timedelta(hours=1))
+        ref = await jobs.enqueue(
+            send, "a", depends_on=parent, depends_on_policy="finished", reply_to="chat:ops", expires_after=900,
+            retry=Backoff(first_seconds=7, jitter=0), worker="lane", on_failure="skip",
+        )  # fmt: skip
+        editing = jobs if knows_notifier else await stack.enter_async_context(Jobs(url))
+        async with calling(editing) as client:
+            assert not (await posted(client, "/job/edit/preview", id=ref.id, request='"b"'))["lost"]
+            edited = await posted(client, "/job/edit", id=ref.id, request='"b"')
+        old, new = await jobs.get(ref), await jobs.get(edited["id"])
+        before = await jobs.get_by_ref_id(f"notify:{ref.id}")
+        after = await jobs.get_by_ref_id(f"notify:{edited['id']}")
+        assert old is not None
+        assert new is not None
+        assert before is not None
+        assert after is not None
+        assert (old.state, before.state, new.state, after.state) == ("cancelled", "cancelled", "waiting", "waiting")
+        assert after.depends_on == (new.id,)
+        assert old.expires_at is not None
+        assert new.expires_at is not None
+        assert abs(new.expires_at - old.expires_at) < timedelta(seconds=30)
+        rules = await repository.get_rules(jobs._client.db, new.id)
+        assert rules is not None
+        assert rules.retry is not None
+        assert (rules.depends_on_policy, rules.on_failure) == ("finished", "skip")
+        assert msgspec.json.decode(rules.retry)["first_seconds"] == 7
+        async with jobs.start():
+            await jobs.cancel(parent)  # the policy lets the new job run all the same
+            assert (await jobs.wait(new.id, timeout=30)).response == "b"
+            await jobs.wait(after.id, timeout=30)
+        assert told == [(new.id, "b", "chat:ops")]
 
 
 @pytest.mark.parametrize("statement", ["insert_jobs", "cancel_jobs"])

@@ -18,10 +18,13 @@ from dbjobs.client.replacing import replace
 from dbjobs.errors import InvalidOption, InvalidRequest
 from dbjobs.inspect import acting
 from dbjobs.models import Job, JobOptions, JobRef, JobState
+from dbjobs.store import repository
+from dbjobs.store.transactions.delivering import is_delivery
 
 OPERATIONS = Operations("jobs")
 # Of a request, as JSON, in a form.
 LONGEST_REQUEST = 500_000
+_NOT_STARTED = (JobState.SCHEDULED, JobState.WAITING, JobState.QUEUED)
 _CHANGEABLE = ("queue", "worker", "priority", "tag", "user_id", "retry_limit", "timeout", "run_after")
 
 
@@ -154,6 +157,8 @@ async def preview_edit(call: Call, asked: Editing) -> EditPreview:
         lost.append(f"its ref_id {job.ref_id}, which stays with the job that is kept")
     if job.batch_id is not None:
         lost.append(f"its batch {job.batch_id}, whose counts it is part of")
+    if job.finished:
+        lost.append("its retry rule, its on_failure and its expiry, for which its command's are taken")
     preview = EditPreview(
         id=job.id,
         id_text=str(job.id),
@@ -202,7 +207,7 @@ async def edit_job(call: Call, asked: Editing) -> Edited:
 
     One that has ended stays as it is. One that has not started is cancelled in the transaction that stores the new one;
     if it has started meanwhile, nothing is done. Jobs that wait for it would be cancelled with it, so it is refused if
-    there are any.
+    there are any, but for the delivery of its reply_to: the new job gets its own, and nobody is told of the old one.
     """
     call.target = f"job {asked.id}"
     job, request, options = await _checked(call, asked)
@@ -220,7 +225,9 @@ async def _replace(call: Call, job: Job, request: Any, options: JobOptions) -> J
         InvalidOption: it has, or others wait for it.
     """
     family = await family_of(call, job)
-    waiting = [one for one in family.graph if one.step > 0 and one.state is JobState.WAITING]
+    below = [one for one in family.graph if one.step > 0]
+    deliveries = [one.id for one in below if one.step == 1 and one.state in _NOT_STARTED and is_delivery(one.command)]
+    waiting = [one for one in below if one.state is JobState.WAITING and one.id not in deliveries]
     if waiting:
         raise InvalidOption(
             f"job {waiting[0].id} waits for job {job.id}, and would be cancelled with it: cancel and enqueue both anew"
@@ -232,7 +239,18 @@ async def _replace(call: Call, job: Job, request: Any, options: JobOptions) -> J
     client = call.jobs._client
     asked, kept = acting.copy_of(job, await client.get_reply_to(job.id), request, options)
     row, parents = call.jobs._row(job.command, asked, kept)
-    ref = await replace(client, job.id, row, parents, "replaced by an edited job")
+    rules = await repository.get_rules(client.db, job.id)
+    ref = None
+    if rules is not None:
+        row = msgspec.structs.replace(row, **msgspec.structs.asdict(rules), expires_seconds=await _lifetime(call, job))
+        ref = await replace(client, job.id, deliveries, row, parents, "replaced by an edited job")
     if ref is None:
         raise InvalidOption(f"job {job.id} has started meanwhile: nothing was changed; cancel it first, then edit it")
     return ref
+
+
+async def _lifetime(call: Call, job: Job) -> float | None:
+    """The seconds until a job expires, so that the one in its place expires at the same moment."""
+    if job.expires_at is None:
+        return None
+    return max((job.expires_at - await repository.database_time(call.db)).total_seconds(), 0.001)

@@ -10,6 +10,8 @@
 --   a parent has no edge left while a delete is under way, so an edge must not come back to a child that is alive again.
 --   If that fails, release_children finds the edges of dead children. The row in history is held meanwhile: a job that is
 --   requeued at this moment gets new edges, which are not ours to delete (requeue_jobs takes that row before it has any).
+--   Inside of a caller's transaction (an edit) they stay, and release_children finds them: they may not go before its
+--   COMMIT, and a deadlock here would take all of it back without a word.
 -- * A month that history has no place for ends the batch with error 50001; see finish_jobs, also for the roll-ups.
 DECLARE @ids nvarchar(max) = :ids, @error_code nvarchar(510) = :error_code, @error nvarchar(max) = :error;
 DECLARE @counter bigint = :counter, @ask_running bit = :ask_running, @now datetime2(6) = SYSUTCDATETIME();
@@ -136,19 +138,22 @@ SET @packed = (
     FOR JSON PATH
 );
 COMMIT TRANSACTION;
-BEGIN TRY
-    BEGIN TRANSACTION;
-    INSERT INTO @dead (id)
-    SELECT m.id
-    FROM @moved AS m
-    JOIN dbjobs.failed_job AS f WITH (REPEATABLEREAD, READPAST, ROWLOCK, FORCESEEK) ON f.id = m.id;
-    DELETE d
-    FROM @dead AS g
-    JOIN dbjobs.job_dependency AS d WITH (ROWLOCK, FORCESEEK, INDEX (job_dependency_child)) ON d.child_id = g.id;
-    COMMIT TRANSACTION;
-END TRY
-BEGIN CATCH
-    IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION;
-    IF ERROR_NUMBER() NOT IN (1205, 1222) THROW;
-END CATCH;
+IF @@TRANCOUNT = 0
+BEGIN
+    BEGIN TRY
+        BEGIN TRANSACTION;
+        INSERT INTO @dead (id)
+        SELECT m.id
+        FROM @moved AS m
+        JOIN dbjobs.failed_job AS f WITH (REPEATABLEREAD, READPAST, ROWLOCK, FORCESEEK) ON f.id = m.id;
+        DELETE d
+        FROM @dead AS g
+        JOIN dbjobs.job_dependency AS d WITH (ROWLOCK, FORCESEEK, INDEX (job_dependency_child)) ON d.child_id = g.id;
+        COMMIT TRANSACTION;
+    END TRY
+    BEGIN CATCH
+        IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION;
+        IF ERROR_NUMBER() NOT IN (1205, 1222) THROW;
+    END CATCH;
+END;
 SELECT @packed AS packed;

@@ -15,6 +15,7 @@ from dbjobs.errors import (
     PartitionMissing,
     TransactionConflict,
 )
+from dbjobs.store.unreachable import why_unreachable
 
 # Numbers from the servers' error references: the same on MySQL and MariaDB where both know them.
 DUPLICATE_KEY = 1062
@@ -91,6 +92,9 @@ def _ours(error: Exception, where: str) -> DatabaseError:
 
 
 def _text(error: Exception) -> str:
+    reason = why_unreachable(error) or why_unreachable(error.__cause__)
+    if reason is not None:
+        return reason
     args = error.args
     text = f"{args[1]} ({args[0]})" if len(args) > 1 and isinstance(args[0], int) else str(error)
     if isinstance(error.__cause__, OSError):  # why a connection failed: a certificate, a name, a closed port

@@ -18,6 +18,7 @@ from dbjobs.errors import (
     PartitionMissing,
     TransactionConflict,
 )
+from dbjobs.store.unreachable import why_unreachable
 
 _CONFLICTS = (
     asyncpg.DeadlockDetectedError,
@@ -87,7 +88,11 @@ def translate(error: Exception, where: str) -> DatabaseError | None:
     if isinstance(error, asyncpg.InterfaceError) and is_mistake(error):
         return DatabaseError(str(error))
     if isinstance(error, _BROKEN):
-        text = str(error) or ("no answer in time" if isinstance(error, TimeoutError) else type(error).__name__)
+        text = (
+            why_unreachable(error)
+            or str(error)
+            or ("no answer in time" if isinstance(error, TimeoutError) else type(error).__name__)
+        )
         return DatabaseUnavailable(f"PostgreSQL at {where} cannot be reached: {text}")
     if isinstance(error, asyncpg.PostgresError):
         return DatabaseError(f"{type(error).__name__}: {error}")

@@ -76,7 +76,7 @@ from dbjobs.store.repository.outcomes import (
     retry_jobs,
 )
 from dbjobs.store.repository.pulse import Pulse, pulse, pulse_jobs
-from dbjobs.store.repository.reading import find_live, get_jobs, get_reply_to, list_jobs
+from dbjobs.store.repository.reading import find_live, get_jobs, get_reply_to, get_rules, list_jobs
 from dbjobs.store.repository.reports import append_logs, insert_logs, list_logs, update_progress
 from dbjobs.store.repository.requests import (
     fold_request_hour,
@@ -181,6 +181,7 @@ __all__ = [
     "get_jobs",
     "get_reply_to",
     "get_request",
+    "get_rules",
     "get_setting",
     "hand_back_jobs",
     "heartbeat",

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Unpack
 
+import msgspec
+
 from dbjobs.models import Job, JobFilter, JobState, JobSummary, LiveFilter
 from dbjobs.store.database import Row
 from dbjobs.store.repository.rows import Fetcher, job_of, maybe_moment_of, moment_of
@@ -22,6 +24,22 @@ async def get_jobs(db: Fetcher, ids: Sequence[int]) -> dict[int, Job]:
 async def get_reply_to(db: Fetcher, ids: Sequence[int]) -> dict[int, str]:
     """The ``reply_to`` of jobs that have one as it was given, credentials included: not to be shown."""
     return {row["id"]: row["reply_to"] for row in await db.fetch("get_jobs", ids=ids) if row["reply_to"] is not None}
+
+
+class Rules(msgspec.Struct, frozen=True, kw_only=True):
+    """What a Job does not tell of a live job; the fields are those of a NewJob."""
+
+    depends_on_policy: str
+    on_failure: str
+    retry: str | None
+
+
+async def get_rules(db: Fetcher, id: int) -> Rules | None:
+    """The rules of a live job; None if there is none with this id."""
+    rows = await db.fetch("read_background_job", id=id - 1, limit=1)
+    if not rows or rows[0]["id"] != id:
+        return None
+    return Rules(**{name: rows[0][name] for name in Rules.__struct_fields__})
 
 
 async def find_live(db: Fetcher, *, after_id: int, limit: int, **filters: Unpack[LiveFilter]) -> list[int]:

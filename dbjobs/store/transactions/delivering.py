@@ -43,6 +43,11 @@ def delivery_ref(job_id: int) -> str:
     return f"notify:{job_id}"
 
 
+def is_delivery(command: str) -> bool:
+    """True for the command of a delivery."""
+    return command.startswith(DELIVERY_PREFIX)
+
+
 async def add_deliveries(session: Session, told: Sequence[tuple[int, NewJob]]) -> list[int]:
     """Append deliveries to the transaction that has inserted their jobs; their ids.
 
@@ -100,6 +105,18 @@ async def before_requeue(db: repository.Fetcher, job_ids: Sequence[int]) -> None
     ]
     if rows:
         await without_conflict(lambda: repository.insert_jobs(db, rows, ()))
+
+
+async def delivery_like(db: repository.Fetcher, id: int) -> NewJob | None:
+    """A delivery that tells the same as a stored one, of another job; None if that is gone.
+
+    What it is made of is what is stored, so the process needs no notifier.
+    """
+    stored = (await repository.get_jobs(db, [id])).get(id)
+    if stored is None:
+        return None
+    reply_to = (await repository.get_reply_to(db, [id])).get(id)
+    return replace(_again(stored, reply_to), delay_seconds=None)
 
 
 def _again(delivery: Job, reply_to: str | None) -> NewJob:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dbjobs.errors import JobsMoved, SchemaTooNew, SchemaTooOld
+from dbjobs.errors import JobsMoved, MissingPermission, SchemaTooNew, SchemaTooOld
 from dbjobs.store import repository
 from dbjobs.store.database import Database, Session
 from dbjobs.store.repository import moving
@@ -45,8 +45,14 @@ async def migrate(db: Database) -> list[str]:
         compare(version, db)
     if version == LATEST_VERSION:
         return []
-    async with db.transaction() as session:
-        return await _apply(db, session)
+    try:
+        async with db.transaction() as session:
+            return await _apply(db, session)
+    except MissingPermission as error:
+        raise MissingPermission(
+            f"the tables in schema {db.schema!r} have version {version} and this release needs {LATEST_VERSION}, and "
+            f"this user may not make them: run 'dbjobs migrate' as one who may ({error})"
+        ) from error
 
 
 async def refuse_moved(db: Database, version: int) -> None:

@@ -154,3 +154,15 @@ def test_an_application_lock_is_not_waited_for_without_a_limit(file: Path) -> No
         assert limit is not None
         assert int(limit[1]) <= (30000 if file.stem == "lock_schema" else 10000)
         assert "@LockOwner = N'Transaction'" in call  # it ends with the transaction, whatever becomes of the client
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_only_what_is_in_no_outer_transaction_swallows_an_error_or_begins_a_second_one(file: Path) -> None:
+    """An edit cancels inside of its own transaction: a ROLLBACK in there that nobody hears of would undo half of it."""
+    if file.stem in BORDERS or file.stem.endswith("_request_month"):
+        return
+    text = re.sub(r"--[^\n]*", "", file.read_text())
+    for found in re.finditer(r"COMMIT TRANSACTION;\s*(?P<guard>IF @@TRANCOUNT = 0\s+BEGIN\s+)?BEGIN\b", text):
+        assert found["guard"], f"{file.name}: what follows the COMMIT runs inside of an outer transaction, too"
+    for found in re.finditer(r"(?<!\w)ROLLBACK TRANSACTION", text):
+        assert "IF @@TRANCOUNT = 0\nBEGIN" in text[: found.start()], f"{file.name} rolls a caller's transaction back"
