@@ -19,7 +19,7 @@ from dbjobs import Jobs
 WATCHED = ("/", "/jobs", "/failures", "/queues", "/workers")
 GAP_SECONDS = 0.25
 # A page rests so many times as long as it took to answer, up to a limit.
-SHARE, GAP_SECONDS_MOST = 9.0, 5.0
+SHARE, GAP_SECONDS_MOST = 4.0, 2.0
 POLL_SECONDS = 2.5
 # What a page that has a stream asks at the least.
 SLOW_SECONDS = 15.0

@@ -201,7 +201,7 @@ async def test_an_async_should_retry_hook_is_refused(jobs: Jobs) -> None:
         return True
 
     with pytest.raises(InvalidOption, match="should_retry must be a plain function"):
-        jobs.command(should_retry=hook)(lambda: None)  # type: ignore[arg-type]
+        jobs.command(should_retry=hook, name="nothing")(lambda: None)  # type: ignore[arg-type]
 
 
 class Odd:

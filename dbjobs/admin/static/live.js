@@ -7,8 +7,8 @@ import { Stream } from "./stream.js";
 import { showTimes } from "./times.js";
 
 const GAP_MS = 250;
-const SHARE = 9; // A page that took so long to answer is asked again after this many times as long, but
-const GAP_MOST_MS = 5000; // not later than this.
+const SHARE = 4; // A page that took so long to answer is asked again after this many times as long, but
+const GAP_MOST_MS = 2000; // not later than this. Beside many jobs the server's notices come less often still.
 const POLL_MS = 2500;
 const SLOW_MS = 15000; // What no notice tells (a page may show more than the pulse hears of).
 const PAUSED = "dbjobs-paused";
@@ -20,7 +20,7 @@ let running = null;
 let again = false;
 let goodAt = Date.now();
 let askedAt = Date.now();
-let nextAt = 0; // No sooner: when jobs stream by, a page costs at most a tenth of the time.
+let nextAt = 0; // No sooner: when jobs stream by, a page asks for at most a fifth of the time.
 
 export function refresh() {
   if (running) {
@@ -164,7 +164,7 @@ export function startLive() {
   });
   setInterval(() => {
     if (document.hidden || paused()) return;
-    if (Date.now() - askedAt >= (state === "live" && !failed ? SLOW_MS : POLL_MS)) look();
+    if (Date.now() >= nextAt && Date.now() - askedAt >= (state === "live" && !failed ? SLOW_MS : POLL_MS)) look();
     show();
   }, 500);
   settle();
