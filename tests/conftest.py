@@ -51,6 +51,8 @@ def _note(config: pytest.Config, versions: dict[str, str], left_out: dict[str, s
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
+    for recycler in config.stash.get(RECYCLERS, {}).values():
+        recycler.close()
     if FLEET in config.stash:
         config.stash[FLEET].close()
 
