@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.choice import chosen, runs_in_full
-from tests.conformance.callers import CALLERS
+from tests.conformance.callers import CALLERS, is_variant
 from tests.conformance.sync_callers import SYNC_CALLERS
 from tests.servers import Fleet, LeftOut, Target, available_targets
 from tests.servers.processes import Processes, Spawn
@@ -51,6 +51,8 @@ def _note(config: pytest.Config, versions: dict[str, str], left_out: dict[str, s
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
+    for recycler in config.stash.get(RECYCLERS, {}).values():
+        recycler.close()
     if FLEET in config.stash:
         config.stash[FLEET].close()
 
@@ -69,6 +71,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         kinds = []
         for source in wanted:
             callers = [*CALLERS[source.dialect], *SYNC_CALLERS[source.dialect]]
+            if metafunc.definition.get_closest_marker("of_the_driver") and not runs_in_full():
+                callers = [kind for kind in callers if not is_variant(kind)]
             # What the others say is the drivers' own doing: the first server of each kind hears all of them.
             kinds += [(source.name, kind) for kind in (callers if source is first[source.kind] else callers[:1])]
         metafunc.parametrize(("target", "caller_kind"), kinds, indirect=["target"], scope="session")

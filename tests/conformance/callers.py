@@ -1,6 +1,7 @@
 """Every way an application may hold its own transaction, behind the same few words.
 
-``CALLERS`` has the kinds of each dialect by name. A test that takes the fixture ``caller`` runs once for each.
+``CALLERS`` has the kinds of each dialect by name. A test that takes the fixture ``caller`` runs once for each on the
+first server of each product; if it is marked ``of_the_driver``, without those of which ``is_variant`` is true.
 """
 
 from __future__ import annotations
@@ -371,3 +372,11 @@ CALLERS: Mapping[str, Mapping[str, OpenCaller]] = {
     "mysql": {"aiomysql": _bare, **_alchemy("mysql+aiomysql"), **_alchemy("mysql+asyncmy")},
     "sqlserver": {"aioodbc": _bare, **_alchemy("mssql+aioodbc")},
 }
+
+
+def is_variant(kind: str) -> bool:
+    """True if another kind runs the same statements over the same driver, with the same settings of its owner.
+
+    Such a kind differs in how its transaction begins and ends, and in what object holds it.
+    """
+    return kind.startswith("connection-") or kind.endswith(("-begun", "-block")) or kind == "aiosqlite-statements"

@@ -1,17 +1,18 @@
 """Databases that one test hands on to the next: emptied, with their tables left in place.
 
 To make a database, its tables and its partitions takes longer than most tests do. A database is handed on only if
-nothing but rows has changed in it; otherwise it is dropped.
+nothing but rows has changed in it; otherwise it is dropped. To read a whole schema takes longer than to empty it, so
+first the server is asked for a mark that every change of a schema moves; the schema is read where that has moved.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol
 
-import asyncpg
+import psycopg
 import pymysql
 import pymysql.cursors
 
@@ -23,17 +24,26 @@ from tests.servers.fleet import Target
 KEPT = ("schema_version", "dbjobs_schema_version")
 
 Shape = object
+Mark = object
 
 
 class Cleaner(Protocol):
-    """How databases of one dialect are looked at and emptied; each call is a connection of its own."""
+    """How databases of one server are looked at and emptied, over one connection that is kept from test to test."""
+
+    def mark(self, url: str) -> Mark:
+        """What is another value after every change of the schema, and cheap to read."""
+        ...
 
     def shape(self, url: str) -> Shape:
         """All that is in a database but rows of jobs, to be compared."""
         ...
 
     def empty(self, url: str) -> None:
-        """Remove every row, and let numbers begin at 1 again."""
+        """End the sessions that are at work, remove every row, and let numbers begin at 1 again."""
+        ...
+
+    def close(self) -> None:
+        """Give up the connection; the next call makes another."""
         ...
 
 
@@ -46,9 +56,10 @@ class Recycler:
 
     def __init__(self, target: Target) -> None:
         self._target = target
-        self._cleaner = _CLEANERS.get(target.dialect)
+        self._cleaner = _CLEANERS[target.dialect]() if target.dialect in _CLEANERS else None
         self._spare: list[str] = []
         self._shape: Shape = None
+        self._marks: dict[str, Mark] = {}
 
     def take(self) -> str:
         """A database with our tables and no rows; where nothing is handed on, a fresh one without tables."""
@@ -64,16 +75,29 @@ class Recycler:
 
     def give_back(self, url: str) -> None:
         """Take it back: for the next test, or to be dropped."""
+        if self._cleaner is not None and self._is_empty_again(self._cleaner, self._target.direct_url(url)):
+            self._spare.append(url)
+        else:
+            self._target.discard(url)
+
+    def close(self) -> None:
+        """Give up the connection; the databases stay."""
         if self._cleaner is not None:
-            direct = self._target.direct_url(url)
+            self._cleaner.close()
+
+    def _is_empty_again(self, cleaner: Cleaner, url: str) -> bool:
+        known = self._marks.pop(url, None)
+        # A test may have ended every session of its database, or the server: the second try connects anew.
+        for _ in range(2):
             try:
-                if self._cleaner.shape(direct) == self._shape:
-                    self._cleaner.empty(direct)
-                    self._spare.append(url)
-                    return
-            except (asyncpg.PostgresError, pymysql.MySQLError, OSError, TimeoutError):
-                pass  # somebody is still at work in there, or has locked it: it goes
-        self._target.discard(url)
+                if (known is None or cleaner.mark(url) != known) and cleaner.shape(url) != self._shape:
+                    return False
+                cleaner.empty(url)
+                self._marks[url] = cleaner.mark(url)
+                return True
+            except (psycopg.Error, pymysql.MySQLError, OSError):
+                cleaner.close()
+        return False  # somebody is still at work in there, or has locked it
 
 
 async def _migrate(url: str) -> None:
@@ -88,6 +112,21 @@ def _in_thread(work: Callable[[], Any]) -> Any:
 
 
 class _Postgres:
+    # Each row of a catalogue carries the transaction that wrote it; a row that is gone is missed in the count.
+    _MARK = """
+        SELECT (SELECT array_agg(version::text) FROM dbjobs.schema_version),
+            (SELECT (count(*), sum(xmin::text::bigint))::text FROM pg_class WHERE oid >= 16384),
+            (SELECT (count(*), sum(xmin::text::bigint))::text FROM pg_attribute WHERE attrelid >= 16384),
+            (SELECT (count(*), sum(xmin::text::bigint))::text FROM pg_attrdef WHERE adrelid >= 16384),
+            (SELECT (count(*), sum(xmin::text::bigint))::text FROM pg_constraint WHERE oid >= 16384),
+            (SELECT (count(*), sum(xmin::text::bigint))::text FROM pg_index WHERE indexrelid >= 16384),
+            (SELECT (count(*), sum(xmin::text::bigint))::text FROM pg_trigger),
+            (SELECT (count(*), sum(xmin::text::bigint))::text FROM pg_proc WHERE oid >= 16384),
+            (SELECT (count(*), sum(xmin::text::bigint))::text FROM pg_namespace),
+            (SELECT (count(*), sum(xmin::text::bigint))::text FROM pg_db_role_setting
+             WHERE setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))),
+            (SELECT xmin::text FROM pg_database WHERE datname = current_database())
+    """
     _SHAPE = """
         SELECT 'version', version::text, '', '', '', '' FROM dbjobs.schema_version
         UNION ALL
@@ -100,15 +139,18 @@ class _Postgres:
         WHERE c.relnamespace::regnamespace::text !~ '^pg_|^information_schema' AND c.relkind IN ('r', 'p')
             AND a.attnum > 0
         UNION ALL
+        SELECT 'default', adrelid::regclass::text, adnum::text, pg_get_expr(adbin, adrelid), '', '' FROM pg_attrdef
+        UNION ALL
         SELECT 'constraint', conrelid::regclass::text, conname, pg_get_constraintdef(oid), '', ''
         FROM pg_constraint WHERE connamespace::regnamespace::text !~ '^pg_|^information_schema'
         UNION ALL
         SELECT 'index', indexrelid::regclass::text, pg_get_indexdef(indexrelid), indisvalid::text, '', ''
         FROM pg_index WHERE indrelid::regclass::text !~ '^pg_'
         UNION ALL
-        SELECT 'trigger', tgrelid::regclass::text, tgname, '', '', '' FROM pg_trigger WHERE NOT tgisinternal
+        SELECT 'trigger', tgrelid::regclass::text, tgname, pg_get_triggerdef(oid), '', ''
+        FROM pg_trigger WHERE NOT tgisinternal
         UNION ALL
-        SELECT 'function', oid::regprocedure::text, '', '', '', ''
+        SELECT 'function', oid::regprocedure::text, prosrc, '', '', ''
         FROM pg_proc WHERE pronamespace::regnamespace::text !~ '^pg_|^information_schema'
         UNION ALL
         SELECT 'schema', nspname, nspacl::text, nspowner::text, '', '' FROM pg_namespace WHERE nspname !~ '^pg_'
@@ -119,118 +161,150 @@ class _Postgres:
         SELECT 'database', datacl::text, datdba::text, datallowconn::text, datconnlimit::text, ''
         FROM pg_database WHERE datname = current_database()
     """
-    _FILLED = """
-        SELECT c.oid::regclass::text FROM pg_class c
-        WHERE c.relkind = 'r' AND c.relnamespace::regnamespace::text !~ '^pg_|^information_schema'
-          AND c.relname <> ALL ($1) AND pg_relation_size(c.oid) > 0
-    """
-    _NUMBERED = "SELECT oid::regclass::text FROM pg_class WHERE relkind = 'S'"
     _OTHERS = """
         SELECT pg_terminate_backend(pid, 2000) FROM pg_stat_activity
         WHERE datname = current_database() AND pid <> pg_backend_pid() AND state <> 'idle'
     """
+    _FILLED = """
+        SELECT c.oid::regclass::text FROM pg_class c
+        WHERE c.oid >= 16384 AND c.relkind = 'r' AND c.relnamespace::regnamespace::text !~ '^pg_|^information_schema'
+          AND c.relname <> ALL (%s) AND pg_relation_size(c.oid) > 0
+    """
+    # Not by ALTER SEQUENCE: that is a change of the schema.
+    _RESTART = "SELECT setval(seqrelid, seqstart, false) FROM pg_sequence"
+
+    def __init__(self) -> None:
+        self._url = ""
+        self._connection: psycopg.Connection[Any] | None = None
+
+    def mark(self, url: str) -> Mark:
+        return self._connected(url).execute(self._MARK).fetchall()
 
     def shape(self, url: str) -> Shape:
-        async def look(connection: asyncpg.Connection[Any]) -> Shape:
-            return sorted(tuple(str(value) for value in row) for row in await connection.fetch(self._SHAPE))
-
-        return self._run(url, look)
+        return sorted(tuple(str(value) for value in row) for row in self._connected(url).execute(self._SHAPE))
 
     def empty(self, url: str) -> None:
-        async def clear(connection: asyncpg.Connection[Any]) -> None:
-            await connection.fetch(self._OTHERS)
-            filled = [row[0] for row in await connection.fetch(self._FILLED, KEPT)]
-            numbered = [row[0] for row in await connection.fetch(self._NUMBERED)]
-            restart = "".join(f"ALTER SEQUENCE {name} RESTART;" for name in numbered)
-            await connection.execute((f"TRUNCATE {', '.join(filled)};" if filled else "") + restart)
+        connection = self._connected(url)
+        connection.execute(self._OTHERS)
+        filled = [row[0] for row in connection.execute(self._FILLED, [list(KEPT)])]
+        if filled:
+            connection.execute(f"TRUNCATE {', '.join(filled)}".encode())
+        connection.execute(self._RESTART)
 
-        self._run(url, clear)
+    def close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
 
-    def _run(self, url: str, work: Callable[[asyncpg.Connection[Any]], Any]) -> Any:
-        async def connect_and_work() -> Any:
-            connection = await asyncpg.connect(
-                url, timeout=CONNECT_TIMEOUT_SECONDS, command_timeout=30, server_settings={"lock_timeout": "3s"}
+    def _connected(self, url: str) -> psycopg.Connection[Any]:
+        if self._connection is None or self._url != url:
+            self.close()
+            self._connection = psycopg.connect(
+                url,
+                autocommit=True,
+                connect_timeout=CONNECT_TIMEOUT_SECONDS,
+                options="-c lock_timeout=3s -c statement_timeout=30s",
             )
-            try:
-                return await work(connection)
-            finally:
-                await connection.close()
-
-        return _in_thread(lambda: asyncio.run(connect_and_work()))
+            self._url = url
+        return self._connection
 
 
 class _Mysql:
+    # What changes a schema is counted for the whole server.
+    _MARK = "SHOW GLOBAL STATUS WHERE Variable_name RLIKE '^Com_(create|alter|drop|rename)_'"
     _SHAPE = (
         "SELECT table_name, engine, create_options, table_collation FROM information_schema.tables "
-        "WHERE table_schema = DATABASE()",
+        "WHERE table_schema = '{0}'",
         "SELECT table_name, column_name, column_type, is_nullable, column_default, extra, generation_expression "
-        "FROM information_schema.columns WHERE table_schema = DATABASE()",
+        "FROM information_schema.columns WHERE table_schema = '{0}'",
         "SELECT table_name, index_name, seq_in_index, column_name, non_unique FROM information_schema.statistics "
-        "WHERE table_schema = DATABASE()",
+        "WHERE table_schema = '{0}'",
         "SELECT table_name, partition_name, partition_description FROM information_schema.partitions "
-        "WHERE table_schema = DATABASE()",
-        "SELECT trigger_name FROM information_schema.triggers WHERE trigger_schema = DATABASE()",
-        "SELECT routine_name FROM information_schema.routines WHERE routine_schema = DATABASE()",
-        "SELECT version FROM dbjobs_schema_version",
+        "WHERE table_schema = '{0}'",
+        "SELECT trigger_name FROM information_schema.triggers WHERE trigger_schema = '{0}'",
+        "SELECT routine_name FROM information_schema.routines WHERE routine_schema = '{0}'",
+        "SELECT version FROM `{0}`.dbjobs_schema_version",
         "SELECT default_character_set_name, default_collation_name FROM information_schema.schemata "
-        "WHERE schema_name = DATABASE()",
+        "WHERE schema_name = '{0}'",
     )
 
+    def __init__(self) -> None:
+        # It has no database of its own: who ends the sessions of one does not meet it.
+        self._connection: pymysql.connections.Connection[pymysql.cursors.Cursor] | None = None
+        self._tables: list[str] = []
+        self._numbered: list[str] = []
+
+    def mark(self, url: str) -> Mark:
+        version = f"SELECT version FROM `{_database(url)}`.dbjobs_schema_version"
+        return self._rows(url, self._MARK), self._rows(url, version)
+
     def shape(self, url: str) -> Shape:
-        return [sorted(tuple(str(value) for value in row) for row in rows) for rows in self._run(url, self._SHAPE)]
+        found = [
+            sorted(tuple(str(value) for value in row) for row in self._rows(url, statement.format(_database(url))))
+            for statement in self._SHAPE
+        ]
+        self._tables = [table for table, engine, *_ in found[0] if engine != "None" and table not in KEPT]  # no views
+        self._numbered = [row[0] for row in found[1] if row[5] == "auto_increment"]
+        return found
 
     def empty(self, url: str) -> None:
-        with _connected(url) as connection:
-            cursor = connection.cursor()
-            cursor.execute("SET SESSION lock_wait_timeout = 3, innodb_lock_wait_timeout = 3")
-            self._end_others(connection, cursor)
-            cursor.execute("/*!80000 SET SESSION information_schema_stats_expiry = 0 */")
-            cursor.execute(
-                "SELECT table_name, COALESCE(auto_increment, 0) FROM information_schema.tables "
-                "WHERE table_schema = DATABASE() AND table_type = 'BASE TABLE'"
-            )
-            tables = {table: next_number for table, next_number in cursor.fetchall() if table not in KEPT}
-            numbered = {table for table, next_number in tables.items() if next_number > 1}
-            cursor.execute(
+        database = _database(url)
+        self._end_others(url)
+        filled = {
+            row[0]
+            for row in self._rows(
+                url,
                 " UNION ALL ".join(
-                    f"SELECT '{table}' FROM DUAL WHERE EXISTS (SELECT 1 FROM `{table}`)" for table in tables
-                )
+                    f"SELECT '{table}' FROM DUAL WHERE EXISTS (SELECT 1 FROM `{database}`.`{table}`)"
+                    for table in self._tables
+                ),
             )
-            filled = {row[0] for row in cursor.fetchall()}
-            for table in filled - numbered:
-                cursor.execute(f"DELETE FROM `{table}`")
-            for table in numbered:
-                cursor.execute(f"TRUNCATE TABLE `{table}`")
+        }
+        names = ", ".join(f"'{table}'" for table in self._numbered)
+        counted = {
+            row[0]
+            for row in self._rows(
+                url,
+                "SELECT table_name FROM information_schema.tables "
+                f"WHERE table_schema = '{database}' AND table_name IN ({names}) AND auto_increment > 1",
+            )
+        }
+        for table in filled - counted:
+            self._rows(url, f"DELETE FROM `{database}`.`{table}`")
+        for table in counted:
+            self._rows(url, f"TRUNCATE TABLE `{database}`.`{table}`")
 
-    @staticmethod
-    def _end_others(connection: Any, cursor: pymysql.cursors.Cursor) -> None:
-        cursor.execute("SELECT DATABASE()")
-        row = cursor.fetchone()
-        assert row is not None
-        cursor.execute("SHOW PROCESSLIST")
-        for session in cursor.fetchall():
-            if session[3] == row[0] and session[0] != connection.thread_id():
+    def close(self) -> None:
+        if self._connection is not None and self._connection.open:
+            self._connection.close()
+        self._connection = None
+
+    def _end_others(self, url: str) -> None:
+        database = _database(url)
+        for session in self._rows(url, "SHOW PROCESSLIST"):
+            if session[3] == database:
                 try:
-                    cursor.execute(f"KILL CONNECTION {session[0]}")
+                    self._rows(url, f"KILL CONNECTION {session[0]}")
                 except pymysql.err.OperationalError as error:
                     if error.args[0] != 1094:  # unknown thread: it has just ended by itself
                         raise
 
-    @staticmethod
-    def _run(url: str, statements: Iterable[str]) -> list[Any]:
-        with _connected(url) as connection:
-            cursor = connection.cursor()
-            found = []
-            for statement in statements:
-                cursor.execute(statement)
-                found.append(cursor.fetchall())
-            return found
+    def _rows(self, url: str, statement: str) -> tuple[tuple[Any, ...], ...]:
+        if self._connection is None:
+            arguments = mysql_arguments(url)
+            del arguments["db"]
+            self._connection = pymysql.connect(
+                **arguments, connect_timeout=CONNECT_TIMEOUT_SECONDS, read_timeout=30, autocommit=True
+            )
+            self._rows(url, "SET SESSION lock_wait_timeout = 3, innodb_lock_wait_timeout = 3")
+            self._rows(url, "/*!80000 SET SESSION information_schema_stats_expiry = 0 */")
+        cursor = self._connection.cursor()
+        cursor.execute(statement)
+        return tuple(cursor.fetchall())
 
 
-def _connected(url: str) -> pymysql.connections.Connection[pymysql.cursors.Cursor]:
-    arguments = mysql_arguments(url)
-    arguments["database"] = arguments.pop("db")
-    return pymysql.connect(**arguments, connect_timeout=CONNECT_TIMEOUT_SECONDS, autocommit=True)
+def _database(url: str) -> str:
+    return str(mysql_arguments(url)["db"])
 
 
-_CLEANERS: dict[str, Cleaner] = {"postgres": _Postgres(), "mysql": _Mysql()}
+_CLEANERS: dict[str, Callable[[], Cleaner]] = {"postgres": _Postgres, "mysql": _Mysql}
