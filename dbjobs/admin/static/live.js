@@ -135,7 +135,9 @@ export function startLive() {
     if (due) return;
     due = setTimeout(() => {
       due = 0;
-      if (!document.hidden && !paused()) look();
+      if (document.hidden || paused()) return;
+      if (Date.now() < nextAt) soon(); // An answer has come since, and says how long to rest.
+      else look();
     }, Math.max(0, askedAt + GAP_MS - Date.now(), nextAt - Date.now()));
   };
   const settle = () => {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from dbjobs import JobContext, Jobs
 from dbjobs.models import JobState
 from dbjobs.store import repository
 from dbjobs.store.sqlite import archiving as sqlite_archiving
@@ -142,3 +144,37 @@ async def test_a_requeued_job_leaves_its_month(url: str, db: SqliteDatabase, mon
     await again.close()
     assert rows_of(month, "SELECT id FROM failed_job") == []
     assert rows_of(month, "SELECT id FROM completed_job") == [(id,)]
+
+
+async def test_a_line_that_leaves_for_its_month_before_anybody_looks_is_a_change_of_its_job(
+    url: str, db: SqliteDatabase, month: Path
+) -> None:
+    """Nobody sees it in the main file: the pulse of a job moves all the same."""
+    jobs = Jobs(url)
+    written = asyncio.Event()
+    go_on = asyncio.Event()
+
+    @jobs.command
+    async def work(job: JobContext) -> None:
+        for _ in range(2):
+            job.log("a line")
+            written.set()
+            await go_on.wait()
+            go_on.clear()
+
+    def archived(lines: int) -> bool:
+        return rows_of(month, "SELECT count(*) FROM job_log") == [(lines,)] and rows_of(
+            db.path, "SELECT count(*) FROM dbjobs_job_log"
+        ) == [(0,)]
+
+    async with jobs.start():
+        ref = await jobs.enqueue(work)
+        await written.wait()
+        await eventually(lambda: archived(1), "the first line has left")
+        before = await repository.pulse_jobs(db, [ref.id])
+        assert ref.id in before
+        go_on.set()
+        await eventually(lambda: archived(2), "the second line has left")
+        assert await repository.pulse_jobs(db, [ref.id]) != before
+        go_on.set()
+        await jobs.wait(ref, timeout=20)
