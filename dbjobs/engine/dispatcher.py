@@ -134,7 +134,8 @@ class Dispatcher:
         await self._take_news(now, kinds)
         if not self.resting:
             await self._built_in.look(node_id)
-        with_room = [] if self._finisher.full or self.resting else [claims for claims in kinds if claims.room > 0]
+        full = self._finisher.wants_room = self._finisher.full
+        with_room = [] if full or self.resting else [claims for claims in kinds if claims.room > 0]
         self._runners.wants_room = len(with_room) < len(kinds)
         if self.resting:
             self._rests.set()

@@ -47,6 +47,9 @@ class Finisher:
         on_again: told in how many seconds a job that has not ended may run again.
         on_stray_lanes: told that lanes may be held in our name without our knowing.
         on_parents: told the ids of jobs that have ended and have children.
+
+    Attributes:
+        wants_room: claims have stopped because it was full; the waker is told when it no longer is.
     """
 
     def __init__(
@@ -76,6 +79,7 @@ class Finisher:
         self._retry_at = 0.0
         self._pause = 0.0
         self._told: set[str] = set()
+        self.wants_room = False
         self._backoff = LoopDelay("writing outcomes")
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
@@ -135,6 +139,7 @@ class Finisher:
         gone = [entry for entry in self._waiting if entry[0].node_id == node_id]
         self._waiting = [entry for entry in self._waiting if entry[0].node_id != node_id]
         self._conclude(gone, {outcome.id for _, outcome in gone})
+        self._room_came()
 
     async def flush(self) -> None:
         """Wait until everything queued so far is written."""
@@ -162,19 +167,24 @@ class Finisher:
                     continue
                 if self._reporter.has_lines:
                     await self._reporter.flush_quietly()
-                was_full = self.full
                 with anyio.CancelScope(shield=True):
                     await self._write(batch, current_node)
                 self._in_flight = []
-                if was_full and not self.full:
-                    self._waker.poke()  # claims go on
+                self._room_came()
                 if self._refused and time.monotonic() >= self._retry_at:
                     break
             if self._refused and time.monotonic() >= self._retry_at:
                 with anyio.CancelScope(shield=True):
                     await self._write_refused(current_node)
+                self._room_came()
             if not self._refused and not self._waiting and not self._lanes_back:
                 self._idle.set()
+
+    def _room_came(self) -> None:
+        # Not "it was full before this write": it may have become so meanwhile, and claims would wait for the next poll.
+        if self.wants_room and not self.full:
+            self.wants_room = False
+            self._waker.poke()
 
     async def _gather(self) -> None:
         """Let a burst come together: each statement costs something, and a commit a write to the disk.

@@ -65,3 +65,43 @@ async def test_the_first_of_a_burst_waits_for_the_others_for_so_long_only(monkey
 async def test_a_batch_is_never_larger_than_its_limit() -> None:
     sizes = [len(batch) for batch in await batches_of([list(range(LARGEST_BATCH + 1))])]
     assert sizes == [LARGEST_BATCH, 1]
+
+
+async def test_claims_that_stopped_while_a_batch_was_written_go_on_after_it(monkeypatch: Any) -> None:
+    """It was not full when the write began; the outcomes that made it so came during the write."""
+    monkeypatch.setattr(finisher, "MOST_WAITING", 3)
+    monkeypatch.setattr(finisher, "LONGEST_GATHERING_SECONDS", 0.0)
+    writing, go_on, poked = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    class Slow(Recorder):
+        async def fetch(self, statement: str, /, **parameters: Any) -> list[Any]:
+            rows = await super().fetch(statement, **parameters)
+            if rows:
+                writing.set()
+                await go_on.wait()
+            return rows
+
+    nothing: Any = lambda *_: None  # noqa: E731
+    waker: Any = SimpleNamespace(poke=poked.set, look_for_lanes=nothing, lane_news=0)
+    reporter: Any = SimpleNamespace(has_lines=False)
+    database: Any = Slow()
+    writer = Finisher(database, reporter, waker, nothing, nothing, nothing, nothing)
+    running = asyncio.create_task(writer.run(lambda: NODE))
+
+    def submit(*ids: int) -> None:
+        for id in ids:
+            attempt: Any = SimpleNamespace(node_id=NODE, job=SimpleNamespace(worker=None), lane_goes_on=False)
+            writer.submit(attempt, Outcome(id=id, attempt=1, kind="completed"))
+
+    submit(1, 2)
+    await writing.wait()
+    assert not writer.full
+    submit(3, 4)
+    assert writer.full
+    writer.wants_room = True  # as claims do that find it full
+    go_on.set()
+    await asyncio.wait_for(poked.wait(), 20)
+    assert not writer.wants_room
+    running.cancel()
+    with suppress(asyncio.CancelledError):
+        await running
