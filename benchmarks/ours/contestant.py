@@ -26,8 +26,8 @@ class Ours:
         self._tables = site.tables
 
     async def prepare(self) -> None:
-        """Make the tables."""
-        async with Jobs(self._site.url):
+        """Make the tables. The first start loads the engine, which a library does when it is imported."""
+        async with Jobs(self._site.url).start():
             pass
 
     async def check_fill(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
+from operator import attrgetter
 
 from dbjobs.engine.attempt import Attempt
 from dbjobs.engine.crews import Crew
@@ -27,6 +28,8 @@ LANE_STARTS_KEPT = 1000
 # a pause, so that such looks take at most this share of the time.
 PASSING_SHARE = 0.1
 LONGEST_PAUSE_SECONDS = 2.0
+_BY_ID = attrgetter("id")
+_BY_PRIORITY = attrgetter("priority")
 
 
 class Claims:
@@ -175,7 +178,8 @@ class Claims:
             self._full_looks.ended(began)
         if restart:
             self._restarts.ended(began)
-        claimed.sort(key=lambda job: (job.priority, job.id))
+        claimed.sort(key=_BY_ID)
+        claimed.sort(key=_BY_PRIORITY)  # and of one priority still by id
         self.jobs = self._hot.claimed(wanted, claimed, room) or self.jobs
         if claimed:
             self._runners.push(self._make(node_id, claimed))

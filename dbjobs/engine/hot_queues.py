@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
 from dbjobs.store.records import Claimed
@@ -86,11 +87,11 @@ class HotQueues:
         Returns:
             Whether there may be more, other than behind the places of the last claims.
         """
+        counts = Counter([job.queue for job in jobs])
+        # In their order, so what stays of each queue is its last job.
         last: dict[str, Place] = {}
-        counts: dict[str, int] = {}
-        for job in jobs:
-            last[job.queue] = (job.priority, job.id)
-            counts[job.queue] = counts.get(job.queue, 0) + 1
+        for queue, job in {job.queue: job for job in jobs}.items():
+            last[queue] = (job.priority, job.id)
         no_room = len(jobs) >= room
         end = max((at for at, (queue, *_) in enumerate(wanted) if queue in last), default=-1)
         visited = wanted[: end + 1] if no_room else wanted

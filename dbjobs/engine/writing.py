@@ -36,7 +36,7 @@ class Part:
 
     def __init__(self, node_id: int, entries: Iterable[Entry], *, in_doubt: bool = False) -> None:
         self.node_id = node_id
-        self.entries = {outcome.id: (attempt, outcome) for attempt, outcome in entries}
+        self.entries = {entry[1].id: entry for entry in entries}
         self.settling = Settling(node_id, node_id, (outcome for _, outcome in self.entries.values()), in_doubt=in_doubt)
 
     def halves(self) -> tuple[Part, Part]:

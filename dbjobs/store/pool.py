@@ -38,9 +38,12 @@ C = TypeVar("C", bound=Closable)
 
 
 class Pool(Generic[C]):
-    """At most ``size`` connections, made when they are needed; of those that are idle the oldest is used next.
+    """At most ``size`` connections, made when they are needed.
 
-    So the same few do nearly all the work, and have its statements planned. After a rush, the others rest.
+    A statement goes to an idle connection that has run it before, because its plan is there: the first runs on another
+    one cost several times as much. Where none has, it goes to the one that has run the most different ones, so a
+    statement that comes again and again keeps a connection to itself. Of several the oldest is used: after a rush, the
+    others rest.
 
     Args:
         connect: makes a connection.
@@ -64,6 +67,7 @@ class Pool(Generic[C]):
         self._idle: list[C] = []  # the oldest comes last
         self._ages: dict[C, int] = {}  # in the order in which they were made
         self._made = 0
+        self._known: dict[C, set[str]] = {}  # names of the statements that each has run
         self._waiters: deque[asyncio.Future[C | None]] = deque()
         self._used: dict[C, float] = {}  # since when, by time.monotonic()
         self._closed = False
@@ -86,15 +90,18 @@ class Pool(Generic[C]):
         """The most connections."""
         return self._size
 
-    async def acquire(self) -> C:
+    async def acquire(self, statement: str = "") -> C:
         """Take a connection; waits while all are in use.
+
+        Args:
+            statement: the name of the one that will be run; empty for several, or one that is not prepared.
 
         Raises:
             DatabaseUnavailable: none came free in ``wait_seconds``.
         """
         while True:
             while self._idle:
-                connection = self._idle.pop()
+                connection = self._choose(statement)
                 self._used[connection] = time.monotonic()
                 if self._has_news is not None and self._has_news(connection):
                     connection.terminate()  # nothing was asked, so the server has most likely closed it
@@ -102,7 +109,9 @@ class Pool(Generic[C]):
                     return connection
                 self._lose(connection)
             if self._free:
-                return await self._make()
+                connection = await self._make()
+                self._known[connection].add(statement)
+                return connection
             waiter: asyncio.Future[C | None] = asyncio.get_running_loop().create_future()
             self._waiters.append(waiter)
             try:
@@ -120,8 +129,19 @@ class Pool(Generic[C]):
                 raise busy from None
             if handed is not None:
                 if not handed.is_closed():
+                    self._known[handed].add(statement)
                     return handed
                 self._lose(handed)
+
+    def _choose(self, statement: str) -> C:
+        idle, known = self._idle, self._known
+        if statement:
+            for at in range(len(idle) - 1, -1, -1):
+                if statement in known[idle[at]]:
+                    return idle.pop(at)
+        at = max(range(len(idle)), key=lambda at: (len(known[idle[at]]), at))
+        known[idle[at]].add(statement)
+        return idle.pop(at)
 
     def release(self, connection: C) -> None:
         """Give a connection back; a closed one makes room for a new one."""
@@ -182,6 +202,7 @@ class Pool(Generic[C]):
         self._used[connection] = time.monotonic()
         self._made += 1
         self._ages[connection] = self._made
+        self._known[connection] = set()
         if self._closed:
             self.release(connection)
             raise DatabaseError("the database was closed")
@@ -212,4 +233,5 @@ class Pool(Generic[C]):
         """A connection that can be used no more makes room for a new one."""
         self._used.pop(connection, None)
         self._ages.pop(connection, None)
+        self._known.pop(connection, None)
         self._free += 1

@@ -115,6 +115,18 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     block_worker: bool = False
 
 
+class Moved(msgspec.Struct, frozen=True):
+    """Jobs that were moved to history.
+
+    Attributes:
+        ids: of all of them.
+        parents: of those that have children.
+    """
+
+    ids: list[int]
+    parents: list[int]
+
+
 class DeadRows(msgspec.Struct, frozen=True, gc=False):
     """Whether dead rows can be removed.
 

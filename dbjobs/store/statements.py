@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from importlib.resources import files
-from typing import Any, NamedTuple
+from operator import attrgetter
+from typing import Any, NamedTuple, overload
 
 import msgspec
 from msgspec.structs import astuple
@@ -40,7 +41,32 @@ class Statement(NamedTuple):
         if not self.packed:
             return rows
         (columns,) = rows
-        return [] if columns[0] is None else [*zip(*columns, strict=True)]
+        return [] if columns[0] is None else PackedRows(columns)
+
+
+class PackedRows(Sequence[tuple[Any, ...]]):
+    """Rows that came as an array for each column, made when they are asked for.
+
+    A thousand tuples that live at the same time make Python's garbage collector look at them, and at all else.
+    """
+
+    __slots__ = ("_columns",)
+
+    def __init__(self, columns: Sequence[Sequence[Any]]) -> None:
+        self._columns = columns
+
+    def __len__(self) -> int:
+        return len(self._columns[0])
+
+    def __iter__(self) -> Iterator[tuple[Any, ...]]:
+        return zip(*self._columns, strict=True)
+
+    @overload
+    def __getitem__(self, at: int) -> tuple[Any, ...]: ...
+    @overload
+    def __getitem__(self, at: slice) -> Sequence[tuple[Any, ...]]: ...
+    def __getitem__(self, at: int | slice) -> Any:
+        return [*self][at] if isinstance(at, slice) else tuple(column[at] for column in self._columns)
 
 
 class Table:
@@ -51,12 +77,13 @@ class Table:
         rows: one tuple a row, each as long as ``columns``.
     """
 
-    __slots__ = ("_records", "_rows", "columns")
+    __slots__ = ("_by_column", "_records", "_rows", "columns")
 
     def __init__(self, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         self.columns = columns
         self._rows: Sequence[Sequence[Any]] | None = rows
         self._records: Sequence[msgspec.Struct] = ()
+        self._by_column: dict[str, Sequence[Any]] | None = None
 
     @classmethod
     def of(cls, records: Sequence[msgspec.Struct]) -> Table:
@@ -65,18 +92,33 @@ class Table:
         table._rows, table._records = None, records
         return table
 
+    @classmethod
+    def turned(cls, by_column: dict[str, Sequence[Any]]) -> Table:
+        """A set whose rows lie on their side already: for each column its values, all of the same length."""
+        table = cls([*by_column], ())
+        table._rows, table._by_column = None, by_column
+        return table
+
     @property
     def rows(self) -> Sequence[Sequence[Any]]:
         """One tuple a row."""
         if self._rows is None:
-            self._rows = [astuple(record) for record in self._records]
+            if self._records:
+                self._rows = [astuple(record) for record in self._records]
+            else:
+                self._rows = [*zip(*self.by_column().values(), strict=True)]
         return self._rows
 
     def by_column(self) -> dict[str, Sequence[Any]]:
         """The rows turned on their side: a sequence of values for each column name."""
-        if not self.rows:
-            return dict.fromkeys(self.columns, ())
-        return dict(zip(self.columns, zip(*self.rows, strict=True), strict=True))
+        if self._by_column is None:
+            if self._records:
+                self._by_column = {name: [*map(attrgetter(name), self._records)] for name in self.columns}
+            elif self.rows:
+                self._by_column = dict(zip(self.columns, zip(*self.rows, strict=True), strict=True))
+            else:
+                self._by_column = dict.fromkeys(self.columns, ())
+        return self._by_column
 
     def as_json(self) -> str:
         """The rows as a JSON array of objects, without what is None or has its struct's default value."""

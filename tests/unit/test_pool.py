@@ -133,3 +133,42 @@ async def test_the_oldest_idle_connection_is_used_next() -> None:
         pool.release(connection)
     assert [await pool.acquire(), await pool.acquire()] == [second, third]
     assert await pool.acquire() is not first
+
+
+async def test_a_statement_keeps_to_the_connection_that_has_its_plan() -> None:
+    """Whatever else runs meanwhile, and wherever: a plan is made once, not once for each connection."""
+    pool = make_pool(3)
+    finishing, claiming = await pool.acquire("finish"), await pool.acquire("claim")
+    other = await pool.acquire("housekeep")
+    pool.release(other)
+    assert await pool.acquire("expire") is other
+    pool.release(other)
+    for order in ((claiming, finishing, other), (other, finishing, claiming), (finishing, other, claiming)):
+        if order[0] is claiming:  # all three are idle from here on
+            pool.release(finishing)
+            pool.release(claiming)
+        else:
+            for connection in order:
+                pool.release(connection)
+        assert await pool.acquire("rescue") is other, "what comes for the first time leaves the busy ones alone"
+        assert await pool.acquire("claim") is claiming
+        assert await pool.acquire("finish") is finishing
+
+
+async def test_of_several_that_have_a_plan_the_oldest_is_used() -> None:
+    pool = make_pool(3)
+    connections = [await pool.acquire("insert") for _ in range(3)]
+    for connection in reversed(connections):
+        pool.release(connection)
+    assert [await pool.acquire("insert") for _ in range(3)] == connections
+
+
+async def test_a_connection_that_is_gone_is_forgotten_with_what_it_knew() -> None:
+    pool = make_pool(2)
+    first = await pool.acquire("claim")
+    first.terminate()
+    pool.release(first)
+    second = await pool.acquire("claim")
+    assert second is not first
+    pool.release(second)
+    assert await pool.acquire("claim") is second

@@ -41,8 +41,7 @@ def literal(value: Any, escape: Escape) -> str:
 
 def column_of(table: Table, column: str) -> Sequence[Any]:
     """The values of one column of a set."""
-    at = list(table.columns).index(column)
-    return [row[at] for row in table.rows]
+    return table.by_column()[column]
 
 
 def as_table(value: Any) -> Table:

@@ -92,7 +92,7 @@ class PostgresDatabase:
         pool = self._opened
         left = pool.size
         while True:
-            connection = await pool.acquire()
+            connection = await pool.acquire(statement)
             try:
                 return prepared.rows(await connection.fetch(prepared.text, values, in_doubt=True))
             except DatabaseUnavailable:

@@ -3,30 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import attrgetter
+from typing import Any
 
-from dbjobs.store.records import Outcome, Ready
+from dbjobs.store.records import Moved, Outcome, Ready
 from dbjobs.store.repository.rows import Fetcher
 from dbjobs.store.statements import Table
 
-_FINISH = (
-    "id", "attempt", "kind", "response", "response_body", "duration_ms", "error_code", "error", "failure",
-    "progress", "status", "release_worker",
-)  # fmt: skip
-FINISH_COLUMNS = tuple("state" if name == "kind" else name for name in _FINISH)
+# A column of the statement -> the field that fills it.
+_FINISH = {
+    "state" if name == "kind" else name: attrgetter(name)
+    for name in (
+        "id", "attempt", "kind", "response", "response_body", "duration_ms", "error_code", "error", "failure",
+        "progress", "status", "release_worker",
+    )
+}  # fmt: skip
+FINISH_COLUMNS = tuple(_FINISH)
 
 
-async def finish_jobs(db: Fetcher, node_id: int, counter: int, outcomes: Sequence[Outcome]) -> list[tuple[int, bool]]:
-    """Move ended jobs to history; (id, has_dependents) of those that were ours."""
-    rows = [
-        (
-            o.id, o.attempt, o.kind, o.response, o.response_body, o.duration_ms, o.error_code, o.error, o.failure,
-            o.progress, o.status, o.release_worker or None,
-        )
-        for o in outcomes
-    ]  # fmt: skip
-    table = Table(FINISH_COLUMNS, rows)
-    moved = await db.fetch("finish_jobs", node_id=node_id, counter=counter, outcomes=table)
-    return [(row[0], bool(row[1])) for row in moved]
+async def finish_jobs(db: Fetcher, node_id: int, counter: int, outcomes: Sequence[Outcome]) -> Moved:
+    """Move ended jobs to history; those that were ours."""
+    # Column by column: a tuple for each job would be one more thing for the garbage collector to look at.
+    columns: dict[str, Sequence[Any]] = {name: [*map(field, outcomes)] for name, field in _FINISH.items()}
+    if True not in columns["release_worker"]:
+        columns["release_worker"] = [None] * len(outcomes)  # a column without values is not sent
+    moved = await db.fetch("finish_jobs", node_id=node_id, counter=counter, outcomes=Table.turned(columns))
+    return Moved([row[0] for row in moved], [row[0] for row in moved if row[1]])
 
 
 async def retry_jobs(db: Fetcher, node_id: int, counter: int, outcomes: Sequence[Outcome]) -> set[int]:

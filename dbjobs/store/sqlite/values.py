@@ -22,8 +22,7 @@ def value_of(value: Any, column: str | None = None) -> Any:
     if isinstance(value, Table):
         if column is None or not value.rows:
             return _encode(value.rows)
-        at = list(value.columns).index(column)
-        return _encode([row[at] for row in value.rows])
+        return _encode(value.by_column()[column])
     if isinstance(value, datetime):
         return moment_text(value)
     if isinstance(value, Iterable) and not isinstance(value, (str, bytes)):

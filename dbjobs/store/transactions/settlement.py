@@ -22,7 +22,7 @@ from dbjobs.models import JobState
 from dbjobs.store import repository
 from dbjobs.store.counters import handler_counter
 from dbjobs.store.database import Database, Session
-from dbjobs.store.records import Outcome, Ready
+from dbjobs.store.records import Moved, Outcome, Ready
 from dbjobs.store.retrying import CONFLICT_RETRIES, repeats_itself
 from dbjobs.store.transactions.dependencies import Follower
 from dbjobs.store.transactions.retrying import with_months
@@ -154,20 +154,20 @@ class Settling:
     async def _finish(self, db: Database, finals: Sequence[Outcome]) -> None:
         finish = partial(repository.finish_jobs, db, self._node_id, self._counter)
         try:
-            moved = await with_months(db, lambda: self._unless_locked(db, finals, finish)) or []
+            moved = await with_months(db, lambda: self._unless_locked(db, finals, finish)) or _NOTHING
         except DatabaseUnavailable:
             self.in_doubt = True
             raise
         finals = [outcome for outcome in finals if outcome.id not in self._locked] if self._locked else finals
         missing: Sequence[Outcome] = ()
-        if len(moved) < len(finals):
-            there = {id for id, _ in moved}
+        if len(moved.ids) < len(finals):
+            there = {*moved.ids}
             missing = [outcome for outcome in finals if outcome.id not in there]
         if missing and self.in_doubt:
             # An answer was lost on the way: what is in history as we would have it is our own doing.
             ends = await repository.find_parents(db, [outcome.id for outcome in missing])
             missing = [outcome for outcome in missing if ends.get(outcome.id) != outcome.kind]
-        self._parents += [id for id, has_dependents in moved if has_dependents]
+        self._parents += moved.parents
         self._lost.update(outcome.id for outcome in missing)
         if len(finals) == len(self._left):
             self._left.clear()
@@ -237,14 +237,15 @@ async def settle_in(session: Session, node_id: int, outcomes: Sequence[Outcome])
     executed = [outcome for outcome in outcomes if outcome.kind == "executed"]
     ended = [outcome for outcome in outcomes if outcome.kind != "executed"]
     done = await repository.execute_jobs(session, node_id, executed) if executed else set()
-    moved = await repository.finish_jobs(session, node_id, handler_counter(), ended) if ended else []
-    done |= {id for id, _ in moved}
-    parents = tuple(id for id, has_dependents in moved if has_dependents)
-    return Settlement(frozenset(outcome.id for outcome in outcomes if outcome.id not in done), parents=parents)
+    moved = await repository.finish_jobs(session, node_id, handler_counter(), ended) if ended else _NOTHING
+    done.update(moved.ids)
+    lost = frozenset(outcome.id for outcome in outcomes if outcome.id not in done)
+    return Settlement(lost, parents=tuple(moved.parents))
 
 
 FINALS = frozenset({JobState.COMPLETED, JobState.FAILED, JobState.CANCELLED})
 _ID = attrgetter("id")
+_NOTHING = Moved([], [])
 
 
 def _frees_a_lane(outcome: Outcome) -> bool:
