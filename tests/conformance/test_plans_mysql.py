@@ -128,7 +128,7 @@ async def test_hot_statements_read_what_they_handle(url: str, analyzed: bool) ->
             "finish_jobs",
             lambda s: repository.finish_jobs(s, node, node, outcomes(first, "completed")),
         )
-        assert len(moved) == HANDLED
+        assert len(moved.ids) == HANDLED
         await count("release_children", lambda s: repository.release_children(s, [ids[0]], 100))
         await count("find_ends", lambda s: repository.find_ends(s, ids))
         await count("get_jobs", lambda s: repository.get_jobs(s, ids))
