@@ -48,7 +48,7 @@ class Runners:
     Attributes:
         memory: every attempt, waiting ones included.
         crews: the places for each kind of handler.
-        wants_room: the dispatcher waits for a free slot.
+        wanted_room: the dispatcher waits until ``room`` is above this; None if it does not wait.
         leasing: held while leases on lanes are taken: a claim may take several round trips, and would find a lane that
             a transient run has leased meanwhile to be its own.
     """
@@ -99,7 +99,7 @@ class Runners:
         self.leasing = asyncio.Lock()
         self._turns = turns
         self._wait_for_lanes = turns.waiting
-        self.wants_room = False
+        self.wanted_room: int | None = None
 
     @property
     def room(self) -> int:
@@ -237,8 +237,8 @@ class Runners:
         return crew
 
     def _room_came(self) -> None:
-        if self.wants_room and self.room > 0:
-            self.wants_room = False
+        if self.wanted_room is not None and self.room > self.wanted_room:
+            self.wanted_room = None
             self._waker.poke()
 
     # --- attempts -------------------------------------------------------------------------------
@@ -253,7 +253,7 @@ class Runners:
             if current.lane_rest is not None and current.lane_began is None:
                 current.lane_began = began
             outcome = await self._execution.run(current, seat)
-            crew.pace.ended(time.monotonic() - began, lane=current.lane_rest is not None)
+            crew.pace.ended(time.monotonic() - began, lane=current.lane_rest is not None, first=current is attempt)
             if current.still_runs:
                 self._left[current] = crew
             else:
