@@ -19,6 +19,7 @@ SELECT j.id
 FROM dbjobs.background_job AS j WITH (NOLOCK, FORCESEEK, INDEX (background_job_pkey))
 WHERE j.id > @after_id AND j.id <= @last_id
   AND j.state = N'scheduled' AND j.attempt > 0 AND j.last_activity_at > @since;
+BEGIN TRANSACTION;
 UPDATE j
 SET run_after = DATEADD(second, -DATEDIFF(second, @now, j.last_activity_at), j.run_after), last_activity_at = @now
 FROM @ahead AS a
@@ -27,4 +28,5 @@ JOIN dbjobs.background_job AS j
     ON j.id = a.id
 WHERE j.state = N'scheduled' AND j.last_activity_at > @since;
 SET @jobs = @@ROWCOUNT;
+COMMIT TRANSACTION;
 SELECT @jobs AS jobs, @last_id AS last_id;
