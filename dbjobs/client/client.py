@@ -37,6 +37,7 @@ from dbjobs.store.transactions.enqueueing import (
 )
 from dbjobs.store.transactions.graphing import Planned, insert_graph
 from dbjobs.store.transactions.migrate import LATEST_VERSION, check, migrate
+from dbjobs.store.transactions.queues import KnownQueues
 from dbjobs.store.transactions.retrying import in_transaction
 from dbjobs.transaction import Transaction
 
@@ -82,7 +83,7 @@ class Client:
         self._opening = asyncio.Lock()
         self._coalescer: Coalescer[NewJob, JobRef] = Coalescer(self._insert)
         self._turns = RefTurns(max(1, self._db.pool_size - 1))
-        self._known_queues: set[str] = set()
+        self._known_queues = KnownQueues()
         self._notices = Notices(lambda: self._db)
         self.waits = Waits(lambda: self.db)
         self.engine: Engine | None = None
@@ -250,8 +251,8 @@ class Client:
         db = self.db
         deadline = ref_deadline()
         notices = ready_notices([ready_of(job)])
-        if delivery is not None and delivery.queue not in self._known_queues:
-            await learn_queues(db, (delivery.queue,), self._known_queues, None)
+        queues = (job.queue,) if delivery is None else (job.queue, delivery.queue)
+        await learn_queues(db, queues, self._known_queues, None)
 
         async def work(session: Session) -> tuple[Inserted, list[int]]:
             inserted = await insert_one(
@@ -286,7 +287,7 @@ class Client:
         delivery = None if jobs[0].reply_to is None else self.delivery_of(jobs[0])
         if connection is not None:
             return await append_many(db, await _adopt(db, connection), jobs, self._known_queues, delivery)
-        await learn_queues(db, sorted({job.queue for job in jobs} - self._known_queues), self._known_queues, None)
+        await learn_queues(db, sorted({job.queue for job in jobs}), self._known_queues, None)
         refs = await in_transaction(db, lambda session: insert_all(session, jobs, delivery))
         self._wake(jobs[:1])
         if delivery is not None and self.engine is not None:
@@ -330,6 +331,8 @@ class Client:
         return [one.ref for one in inserted]
 
     async def _insert(self, jobs: Sequence[NewJob]) -> list[JobRef]:
+        if self._known_queues.age():
+            await learn_queues(self._db, sorted({job.queue for job in jobs}), self._known_queues, None)
         notices = ready_notices(self._notices.due(jobs))
         if any(job.batch_id is not None for job in jobs):
             refs = await in_transaction(self._db, lambda session: insert_plain(session, jobs, notices))
@@ -413,6 +416,10 @@ class Client:
                 self.engine.waker.ready(revived)
         if waiting:
             await self._follow(Follower(db, children=waiting))
+        try:  # those that have been forgotten since are listed again
+            await learn_queues(db, sorted({ready.queue for ready in revived}), self._known_queues, None)
+        except DatabaseError as error:
+            log.info("could not list the queues of requeued jobs: %s", error)
         return len(revived) + len(waiting)
 
 

@@ -38,6 +38,7 @@ from dbjobs.store.records import NewJob
 from dbjobs.store.synchronous import BlockingDatabase, in_event_loop, run
 from dbjobs.store.transactions.appending import append_many, append_one
 from dbjobs.store.transactions.enqueueing import Parent
+from dbjobs.store.transactions.queues import KnownQueues
 
 CLOSE_SECONDS = 10.0
 
@@ -88,7 +89,7 @@ class SyncJobs:
         self._lock = threading.Lock()
         self._portal: Portal | None = None
         self._inner: AsyncJobs | None = None
-        self._known_queues: set[str] = set()
+        self._known_queues = KnownQueues()
 
     # --- enqueue --------------------------------------------------------------------------------
 
@@ -310,7 +311,7 @@ class SyncJobs:
                     portal.stop()
                     raise
                 self._portal, self._inner = portal, inner
-                self._known_queues = set()
+                self._known_queues = KnownQueues()
                 _open.add(self)
             return self._inner, self._portal
 
