@@ -28,7 +28,7 @@ LOOPS = {
     "Shutdown.run": "shutdown",
     "Transients._live": "transient run",
     "Completion.opened": "handler's transaction",
-    "Client.open": "opening",
+    "Opening.open": "opening",
     "Client.enqueue": "enqueue",
     "Client.enqueue_many": "enqueue_many",
     "Coalescer._run": "coalescer",
