@@ -22,7 +22,7 @@ LOOPS = {
     "Engine._count_last": "last count",
     "Tally.flush": "statistics",
     "Causes.flush": "causes",
-    "Engine._look_for_cancellations": "cancellations",
+    "Cancellations.look": "cancellations",
     "Draining.look": "draining",
     "Node._main": "heartbeat",
     "Shutdown.run": "shutdown",
