@@ -14,7 +14,7 @@ from dbjobs.bulk_run import COMMAND, TAG, BulkRequest, BulkRun
 from dbjobs.client.client import Client
 from dbjobs.commands.registry import BUILT_IN_QUEUE, Registry
 from dbjobs.errors import InvalidOption, UnknownJob
-from dbjobs.inspect import frozen
+from dbjobs.inspect import finding, frozen
 from dbjobs.inspect import search as searching
 from dbjobs.inspect.conditions import JobSearch
 from dbjobs.models import Backoff, Job, JobRef, JobState, JobSummary
@@ -217,7 +217,7 @@ class BulkActions:
         if not 1 <= limit <= 200:
             raise InvalidOption(f"bulk.list: limit={limit!r} must be between 1 and 200")
         asked = searching.make({"tag": TAG, "command": COMMAND}, "bulk.list")
-        found = await searching.look(self._client.db, asked, before_id, limit, 1.0)
+        found = await finding.look(self._client.db, asked, before_id, limit, 1.0)
         jobs = await self._client.get_many([job.id for job in found.jobs])
         return [_action(jobs[id]) for id in sorted(jobs, reverse=True)]
 
@@ -226,7 +226,7 @@ class BulkActions:
     async def _end(self) -> int:
         """An id after all that there are."""
         everything = searching.make({}, "bulk").asked
-        newest = await repository.list_page(self._client.db, everything, searching.NEWEST, 1)
+        newest = await repository.list_page(self._client.db, everything, finding.NEWEST, 1)
         return newest[0].id + 1 if newest else 1
 
     async def _count(
@@ -239,7 +239,7 @@ class BulkActions:
         while True:
             left = deadline - time.monotonic()
             most = min(1000, BOUND + 1 - count)
-            found = await searching.look(self._client.db, search, at, most, min(max(left, 0.0), 0.1))
+            found = await finding.look(self._client.db, search, at, most, min(max(left, 0.0), 0.1))
             count += len(found.jobs)
             samples += found.jobs[: SAMPLES - len(samples)]
             if found.before_id is None:

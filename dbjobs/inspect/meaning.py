@@ -11,7 +11,8 @@ from typing import Any, Literal, cast
 import msgspec
 
 from dbjobs.inspect.conditions import JobSearch, Where
-from dbjobs.inspect.language import Group, Query, QueryError, Term, Value, parse
+from dbjobs.inspect.language import parse
+from dbjobs.inspect.query import Group, Query, QueryError, Term, Value
 from dbjobs.models import FINAL_STATES, JobState
 
 Holds = Literal[
