@@ -12,6 +12,7 @@ import msgspec
 
 from dbjobs.bulk_run import COMMAND, TAG, BulkRequest, BulkRun
 from dbjobs.client.client import Client
+from dbjobs.commands.options import duration, whole
 from dbjobs.commands.registry import BUILT_IN_QUEUE, Registry
 from dbjobs.errors import InvalidOption, UnknownJob
 from dbjobs.inspect import frozen
@@ -130,7 +131,7 @@ class BulkActions:
         at = await repository.database_time(self._client.db)
         before_id = await self._end()
         conditions = _conditions(action, search, at, where)
-        longest = seconds.total_seconds() if isinstance(seconds, timedelta) else float(seconds)
+        longest = duration(seconds, f"{where}: seconds")
         count, exact, samples = await self._count(_search(action, conditions, where), before_id, longest)
         return BulkPreview(
             action=action, count=count, exact=exact, samples=samples, before_id=before_id, at=at,
@@ -214,8 +215,7 @@ class BulkActions:
             before_id: the last id of the page before, to go on from there.
             limit: how many, 1 to 200.
         """
-        if not 1 <= limit <= 200:
-            raise InvalidOption(f"bulk.list: limit={limit!r} must be between 1 and 200")
+        whole(limit, "bulk.list: limit", 1, 200)
         asked = searching.make({"tag": TAG, "command": COMMAND}, "bulk.list")
         found = await searching.look(self._client.db, asked, before_id, limit, 1.0)
         jobs = await self._client.get_many([job.id for job in found.jobs])

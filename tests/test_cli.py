@@ -106,6 +106,12 @@ def test_an_application_that_cannot_be_imported_is_one_line(bare: Cli) -> None:
     assert "bad.py, line 3" in done.stderr
 
 
+def test_an_interruption_while_the_application_is_imported_is_one(bare: Cli) -> None:
+    (bare.folder / "slow.py").write_text("raise KeyboardInterrupt\n")
+    done = bare("worker", "slow:jobs", code=130)
+    assert "Traceback" not in done.stderr
+
+
 def test_traceback_only_when_asked_for(bare: Cli) -> None:
     assert bare("jobs", "--url", "nonsense", code=2).stderr.count("\n") == 1
     assert "Traceback" in bare("--traceback", "jobs", "--url", "nonsense", code=1).stderr
@@ -328,6 +334,16 @@ def test_doctor_says_what_is_wrong_and_what_to_do(empty: Cli) -> None:
     assert "job 1 (unheard_of; queue 'default') has been ready for" in after
     assert "no command 'unheard_of', which 1 ready job needs" in after
     assert empty.json("doctor", code=1)["ok"] is False
+
+
+def test_doctor_of_an_application_looks_at_its_own_database_and_schema(tmp_path: Path, spawn: Spawn) -> None:
+    """The variables are there for the other commands, too."""
+    cli = Cli(tmp_path, "sqlite:///another.db", spawn)
+    (tmp_path / "own.py").write_text("from dbjobs import Jobs\njobs = Jobs('sqlite:///own.db', schema='shop')\n")
+    cli("migrate", "--url", "sqlite:///own.db", "--schema", "shop")
+    assert "own.db" not in cli("doctor", "--app", "own:jobs", code=0).stdout
+    named = cli("doctor", "--app", "own:jobs", "--url", "sqlite:///named.db", code=1).stdout
+    assert f"there is no file {tmp_path / 'named.db'}" in named
 
 
 def test_doctor_without_a_database_is_a_warning(bare: Cli) -> None:

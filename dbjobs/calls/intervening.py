@@ -51,7 +51,7 @@ class InterveneCalls(LookCalls):
 
         Args:
             reason: kept as the error text of those that had not started.
-            at_most: reach no more than so many, the newest first.
+            at_most: reach at most this many, the newest first.
             preview: change nothing; how many there are, counted up to ``at_most`` or 100,000.
             search: see JobSearch; the same as for ``find``.
 
@@ -79,7 +79,7 @@ class InterveneCalls(LookCalls):
         """Run all failed or cancelled jobs that fit all that is given again; how many came back.
 
         Args:
-            at_most: bring no more than so many back, the newest first.
+            at_most: bring at most this many back, the newest first.
             preview: change nothing; how many there are, counted up to ``at_most`` or 100,000.
             search: see JobSearch; the same as for ``find``.
 

@@ -96,7 +96,10 @@ def encode(value: Any, *, what: str, limit: int, invalid: type[DbjobsError] = In
             reason = type(error).__name__
         raise invalid(f"{what} cannot be serialised: {reason}") from error
     if len(data) > limit:
-        raise PayloadTooLarge(f"{what} has {len(data)} bytes as JSON; the limit is {limit} (max_payload_bytes)")
+        raise PayloadTooLarge(
+            f"{what} has {len(data)} bytes as JSON; the limit is {limit} (max_payload_bytes); "
+            "store it elsewhere and pass a reference"
+        )
     return text
 
 

@@ -293,7 +293,7 @@ def _span(key: Key, value: Value, now: datetime) -> tuple[datetime, datetime]:
             raise ValueError(text)
         first = first.astimezone(UTC) if first.tzinfo is not None else first.replace(tzinfo=UTC)
     except (ValueError, OverflowError):
-        reason = "a time is expected: so long ago (30m, 2h, 7d), a day, a month, today, or 2026-11-20T10:00 (UTC)"
+        reason = "a time is expected: how long ago (30m, 2h, 7d), a day, a month, today, or 2026-11-20T10:00 (UTC)"
         raise _wrong(key, value, reason) from None
     if month:
         following = (first + timedelta(days=31)).replace(day=1)

@@ -131,7 +131,7 @@ class RequestAdmin:
 
         Args:
             by: what to sum by. With "hour" and "day", the names are moments, and the latest come first.
-            since, until: from and up to which hour; a timedelta is so long ago. By default all that is kept.
+            since, until: from and up to which hour; a timedelta is how long ago. By default all that is kept.
             limit: at most this many names (1 to 1000).
             route, user, key, ip, status: only of one of these; then ``by`` is another one of them.
 

@@ -26,7 +26,7 @@ class RequestFilter(TypedDict, total=False):
         key: an API key, or the hash of one.
         since: a moment, or how long ago (timedelta).
         until: before this moment.
-        slow: at least so long: seconds, or a timedelta.
+        slow: took at least this long: seconds, or a timedelta.
         failed: only with an exception of the application.
     """
 
