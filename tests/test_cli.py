@@ -82,6 +82,10 @@ def test_help_names_every_command_and_the_exit_codes(bare: Cli) -> None:
         (["cancel", "--url", "sqlite:///x.db", "1", "--tag", "t"], "not both"),
         (["enqueue", "--url", "sqlite:///x.db", "hello", "--run-after", "soon"], "'soon' is neither a duration"),
         (["requeue", "--url", "sqlite:///x.db"], "name jobs, or give --state"),
+        (
+            ["enqueue", "--url", "sqlite:///x.db", "--app", "myapp:jobs", "hello"],
+            "--app and --url: the application names",
+        ),
         (["limit", "--url", "sqlite:///x.db", "q", "0"], "'0' is neither a number >= 1 nor none"),
         (["worker", "myapp"], "write myapp:jobs"),
         (["worker", "myapp.py:jobs"], "names a file; name the module: myapp:jobs"),
@@ -89,6 +93,8 @@ def test_help_names_every_command_and_the_exit_codes(bare: Cli) -> None:
         (["worker", "myapp:other"], "is a int, not a dbjobs.Jobs"),
         (["worker", "nowhere:jobs"], "there is no module 'nowhere'"),
         (["worker", "myapp:jobs", "--queue", "a=many"], "'many' is not a number of jobs"),
+        (["worker", "myapp:jobs", "--queue", "a=0"], "the concurrency of 'a' must be a whole number >= 1"),
+        (["worker", "myapp:jobs", "--processes", "2", "--lease", "0.1s"], "lease_seconds=0.1 must be at least 1 s"),
     ],
 )
 def test_wrong_usage_ends_with_2_and_names_the_thing(bare: Cli, arguments: list[str], words: str) -> None:

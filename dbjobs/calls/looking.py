@@ -294,6 +294,9 @@ class LookCalls:
         Raises:
             InvalidOption: a moment without a zone, or a period that ends before it begins.
         """
+        for name, value in (("queue", queue), ("command", command), ("worker", worker)):
+            if value is not None:
+                job_options.words(value, f"series: {name}")
         from dbjobs.inspect import periods  # for people, as above
 
         _, time = await periods.asked(self._client.db, since, until, "series")
@@ -319,6 +322,8 @@ def _checked(filters: JobFilter, known: tuple[str, ...], where: str) -> JobFilte
         if name not in known:
             raise InvalidOption(f"{where}: there is no filter {name!r}; known are {', '.join(known)}")
     given: Any = {name: value for name, value in filters.items() if value is not None}
+    for name, value in given.items():
+        job_options.words(value, f"{where}: {name}")
     if "state" in given:
         given["state"] = _state(given["state"])
     return cast(JobFilter, given)

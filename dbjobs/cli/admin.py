@@ -16,7 +16,7 @@ import typer
 
 from dbjobs.cli import console
 from dbjobs.cli.application import load
-from dbjobs.cli.connection import is_given, needed_url, run
+from dbjobs.cli.connection import is_given, needed_url, refuse_both, run
 from dbjobs.cli.options import DEFAULT_SCHEMA, Application, Schema, Url
 from dbjobs.cli.output import clean, write
 from dbjobs.cli.worker import LEVELS
@@ -64,6 +64,7 @@ def admin(
     _check_host(host, tokens or ())
     if demo and (app or is_given(context, "url")):
         raise typer.BadParameter("the demo has a database of its own; leave --url and --app out", param_hint="--demo")
+    refuse_both(context)
     console.set_up(level)
     options = serving.options(tokens or (), read_only)
 

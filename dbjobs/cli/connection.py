@@ -33,6 +33,19 @@ def is_given(context: typer.Context, option: str) -> bool:
     return source is not None and source.name == "COMMANDLINE"
 
 
+def refuse_both(context: typer.Context) -> None:
+    """Refuse ``--url`` or ``--schema`` beside ``--app``, whose Jobs object has a database.
+
+    Raises:
+        BadParameter.
+    """
+    for option in ("url", "schema"):
+        if context.params.get("app") is not None and is_given(context, option):
+            raise typer.BadParameter(
+                "the application names its own database; leave one of the two out", param_hint=f"--app and --{option}"
+            )
+
+
 def needed_url(url: str | None) -> str:
     """The URL that was given.
 

@@ -65,7 +65,9 @@ def _enc_hook(value: Any) -> Any:
         return value.model_dump(mode="json")
     if isinstance(value, msgspec.Raw):  # JSON already
         return msgspec.json.decode(value)
-    raise NotImplementedError(f"a value of type {type(value).__name__} cannot be written as JSON")
+    raise NotImplementedError(
+        f"a value of type {type(value).__name__} cannot be written as JSON; give plain data, a dataclass or a model"
+    )
 
 
 _hooked = msgspec.json.Encoder(enc_hook=_enc_hook)
@@ -205,7 +207,7 @@ def decoder(wanted: Any, *, command: str) -> Decode:
     Raises:
         InvalidOption: the type is not one that can be decoded.
     """
-    if wanted is Any:
+    if wanted in (Any, object):
         return msgspec.json.decode
     if hasattr(wanted, "model_validate_json"):
         validate: Decode = wanted.model_validate_json

@@ -135,7 +135,7 @@ def declared(name: str, base: NewJob, named: Named, defaults: Mapping[str, Any])
 
 
 def _checked_tags(tags: Any, where: str) -> tuple[str, ...]:
-    if isinstance(tags, str) or not isinstance(tags, Sequence):
+    if isinstance(tags, str | bytes) or not isinstance(tags, Sequence):
         raise InvalidOption(f"{where}: tags={tags!r} must be a list of texts")
     try:
         if None in tags:

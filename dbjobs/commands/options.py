@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -144,6 +144,44 @@ def whole(value: Any, name: str, low: int, high: int) -> int:
         return _whole(value, low, high)
     except InvalidOption as error:
         raise InvalidOption(f"{name}={_short(value)} {error}") from None
+
+
+def check_several(requests: Any) -> None:
+    """Refuse one request where several are meant: a text would become a job for each of its letters.
+
+    Raises:
+        InvalidOption.
+    """
+    if isinstance(requests, str | bytes | Mapping) or not isinstance(requests, Iterable):
+        raise InvalidOption(f"enqueue_many takes a list of requests, not {_short(requests)}; for one job use enqueue")
+
+
+def aware(value: Any, name: str) -> datetime:
+    """A moment in UTC, where no job's option is meant.
+
+    Args:
+        name: of the argument, for errors.
+
+    Raises:
+        InvalidOption: it is no datetime, or has no time zone.
+    """
+    if not isinstance(value, datetime) or value.tzinfo is None:
+        raise InvalidOption(f"{name}={_short(value)} must be a datetime with a time zone")
+    return value.astimezone(UTC)
+
+
+def words(value: Any, name: str) -> str:
+    """A text of any length, where no job's option is meant.
+
+    Args:
+        name: of the argument, for errors.
+
+    Raises:
+        InvalidOption.
+    """
+    if not isinstance(value, str):
+        raise InvalidOption(f"{name}={_short(value)} must be a string")
+    return value
 
 
 def text(value: Any) -> str | None:

@@ -219,6 +219,8 @@ class Registry:
 
     def names(self, tags: Sequence[str] = ()) -> list[str]:
         """Names, without versions, of the commands that this process has handlers for and that have all these tags."""
+        for tag in tags:
+            options.words(tag, "tagged: a tag")
         wanted = set(tags)
         return [
             name

@@ -10,6 +10,7 @@ from typing import Any, Literal, cast
 
 import msgspec
 
+from dbjobs.errors import InvalidOption
 from dbjobs.inspect.conditions import JobSearch, Where
 from dbjobs.inspect.language import Group, Query, QueryError, Term, Value, parse
 from dbjobs.models import FINAL_STATES, JobState
@@ -105,8 +106,10 @@ def search_of(text: str, *, now: datetime | None = None) -> JobSearch:
         now: what times are counted back from; this moment if left out.
 
     Raises:
-        QueryError: it says where, and what is expected there.
+        QueryError: it says where, and what is expected there. InvalidOption: it is no text.
     """
+    if not isinstance(text, str):
+        raise InvalidOption(f"search_of: {text!r} must be a text in the search language, such as 'state:failed'")
     return meaning(parse(text), now=now)
 
 

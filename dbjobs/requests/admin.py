@@ -143,6 +143,8 @@ class RequestAdmin:
         if isinstance(limit, bool) or not isinstance(limit, int) or not 1 <= limit <= MOST:
             raise InvalidOption(f"limit={limit!r} must be a whole number from 1 to {MOST}")
         pair = pair_of(by, {"route": route, "user": user, "key": key, "ip": ip, "status": status})
+        if until is not None and not isinstance(until, datetime):
+            raise InvalidOption(f"until={until!r} must be a datetime")
         begin = floor(since)
         end = "9999-12-31 00:00:00" if until is None else utc(until).strftime("%Y-%m-%d %H:%M:%S")
         total: dict[str, dict[str, Any]] = {}

@@ -156,7 +156,7 @@ def seconds_of(value: Any, name: str = "slow") -> float:
         InvalidOption.
     """
     if isinstance(value, timedelta):
-        return value.total_seconds()
-    if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
+        value = value.total_seconds()
+    if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
         raise InvalidOption(f"{name}={value!r} must be a number of seconds, or a timedelta")
     return float(value)

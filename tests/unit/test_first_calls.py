@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from dbjobs import Backoff, InvalidOption, Jobs, QuickRetry, UnknownCommand
+from dbjobs import Backoff, InvalidOption, Jobs, QuickRetry, UnknownCommand, search_of
 from dbjobs.requestlog.settings import make_settings
 
 
@@ -140,6 +140,27 @@ WRONG: dict[str, Callable[[Jobs], Any]] = {
     "queues.limit: concurrency='5'": lambda jobs: jobs.queues.limit("mail", "5"),  # type: ignore[arg-type]
     "a queue's name must be a string, not 5": lambda jobs: jobs.queues.pause(5),  # type: ignore[arg-type]
     "bulk.list: limit=1000": lambda jobs: jobs.bulk.list(limit=1000),
+    "bulk.start of 'cancel': before_id='7'": lambda jobs: jobs.bulk.start(
+        "cancel",
+        name="a",
+        before_id="7",  # type: ignore[arg-type]
+        queue="a",
+    ),
+    "bulk.start of 'cancel': at='now' must be a datetime with a time zone": lambda jobs: jobs.bulk.start(
+        "cancel",
+        name="a",
+        at="now",  # type: ignore[arg-type]
+        queue="a",
+    ),
+    "not by a list": lambda jobs: jobs.bulk.stop([1]),  # type: ignore[arg-type]
+    "list: queue=5 must be a string": lambda jobs: jobs.list(queue=5),  # type: ignore[arg-type]
+    "series: command=5 must be a string": lambda jobs: jobs.series(command=5),  # type: ignore[arg-type]
+    "cancel: reason=None must be a string": lambda jobs: jobs.cancel(1, reason=None),  # type: ignore[arg-type]
+    "by=['queue'] must be": lambda jobs: jobs.stats(by=["queue"]),  # type: ignore[call-overload]
+    "until='now' must be a datetime": lambda jobs: jobs.requests.stats("route", until="now"),  # type: ignore[arg-type]
+    "enqueue_many takes a list of requests, not 'ada'": lambda jobs: jobs.enqueue_many("add", "ada"),
+    "enqueue_many takes a list of requests, not {'to'": lambda jobs: jobs.enqueue_many("add", {"to": "ada"}),
+    "enqueue_many takes a list of requests, not 5": lambda jobs: jobs.enqueue_many("add", 5),  # type: ignore[arg-type]
     "seconds='long'": lambda jobs: jobs.bulk.preview("cancel", seconds="long", queue="a"),  # type: ignore[arg-type]
 }
 
@@ -171,3 +192,41 @@ def test_a_cell_of_a_notebook_may_be_run_again(monkeypatch: pytest.MonkeyPatch) 
     assert jobs._registry.find(last).handler is last
     with pytest.raises(InvalidOption, match="already registered"):
         jobs.command(name="reply")(application)  # another function
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: Jobs("sqlite:///never.db", schema=5), "schema 5 must be"),  # type: ignore[arg-type]
+        (lambda: application().tagged(["mail"]), r"tagged: a tag=\['mail'\] must be a string"),  # type: ignore[arg-type]
+        (lambda: application().command(name="c", tags=b"mail")(lambda: None), "tags=b'mail' must be a list"),
+        (lambda: search_of(5), "search_of: 5 must be a text"),  # type: ignore[arg-type]
+        (
+            lambda: application().admin(tokens="a-secret-of-16-or-more"),
+            "tokens must be a dict of token to verbs, not a str",
+        ),
+        (lambda: application().admin(tokens=None), "tokens must be a dict"),
+        (lambda: application().admin(peers=["x"]), "peers must be a dict of name to URL"),
+        (lambda: application().admin(explore=None), "explore=None must be a list of texts"),
+        (lambda: application().admin(time_zone="x" * 300), "there is no time zone"),
+    ],
+)
+def test_an_argument_that_is_needed_at_once_is_checked_at_once(call: Callable[[], Any], words: str) -> None:
+    with pytest.raises(InvalidOption, match=words) as caught:
+        call()
+    assert "secret" not in str(caught.value)
+
+
+async def test_workers_for_queues_that_are_no_list_are_refused() -> None:
+    with pytest.raises(InvalidOption, match="queues=5 must be a list of names"):
+        async with application().start(queues=5):  # type: ignore[arg-type]
+            pass
+
+
+def test_an_object_is_declared_as_anything(tmp_path: Path) -> None:
+    jobs = application(tmp_path / "jobs.db")
+
+    @jobs.command
+    async def keep(request: object) -> None: ...
+
+    assert jobs._registry.find(keep).encode_request({"a": [1]}, 100) == '{"a":[1]}'
