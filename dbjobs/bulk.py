@@ -5,13 +5,15 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Literal, Unpack, cast
 
 import msgspec
 
 from dbjobs.bulk_run import COMMAND, TAG, BulkRequest, BulkRun
+from dbjobs.calls.reference import Reference, id_of
 from dbjobs.client.client import Client
+from dbjobs.commands.options import MAX_ID, aware, duration, whole
 from dbjobs.commands.registry import BUILT_IN_QUEUE, Registry
 from dbjobs.errors import InvalidOption, UnknownJob
 from dbjobs.inspect import finding, frozen
@@ -130,7 +132,7 @@ class BulkActions:
         at = await repository.database_time(self._client.db)
         before_id = await self._end()
         conditions = _conditions(action, search, at, where)
-        longest = seconds.total_seconds() if isinstance(seconds, timedelta) else float(seconds)
+        longest = duration(seconds, f"{where}: seconds")
         count, exact, samples = await self._count(_search(action, conditions, where), before_id, longest)
         return BulkPreview(
             action=action, count=count, exact=exact, samples=samples, before_id=before_id, at=at,
@@ -175,9 +177,9 @@ class BulkActions:
             raise InvalidOption(f"{where}: name={name!r} must be a text of at most {_LONGEST_NAME} characters")
         checked = _rate(rate, where)
         now = await repository.database_time(self._client.db)
-        moment = now if at is None else min(at.astimezone(UTC), now)
+        moment = now if at is None else min(aware(at, f"{where}: at"), now)
         end = await self._end()
-        end = end if before_id is None else min(before_id, end)
+        end = end if before_id is None else min(whole(before_id, f"{where}: before_id", 0, MAX_ID), end)
         conditions = _conditions(action, search, moment, where)
         expected, exact, _ = await self._count(_search(action, conditions, where), end, PREVIEW_SECONDS)
         request = BulkRequest(
@@ -187,21 +189,23 @@ class BulkActions:
         )  # fmt: skip
         return await self._enqueue(COMMAND, request, created_by=started_by)
 
-    async def stop(self, id: int) -> bool:
+    async def stop(self, id: Reference) -> bool:
         """Stop a bulk action where it is; what it has done stays done. False if it had ended.
 
         Raises:
             UnknownJob: there is no bulk action of this id.
         """
+        id = id_of(id)
         await self.get(id)
         return await self._client.cancel((id,), "stopped") == 1
 
-    async def get(self, id: int) -> BulkAction:
+    async def get(self, id: Reference) -> BulkAction:
         """A bulk action.
 
         Raises:
             UnknownJob: there is none of this id.
         """
+        id = id_of(id)
         job = (await self._client.get_many((id,))).get(id)
         if job is None or job.command != COMMAND:
             raise UnknownJob(f"there is no bulk action {id}")
@@ -214,8 +218,9 @@ class BulkActions:
             before_id: the last id of the page before, to go on from there.
             limit: how many, 1 to 200.
         """
-        if not 1 <= limit <= 200:
-            raise InvalidOption(f"bulk.list: limit={limit!r} must be between 1 and 200")
+        whole(limit, "bulk.list: limit", 1, 200)
+        if before_id is not None:
+            whole(before_id, "bulk.list: before_id", 0, MAX_ID)
         asked = searching.make({"tag": TAG, "command": COMMAND}, "bulk.list")
         found = await finding.look(self._client.db, asked, before_id, limit, 1.0)
         jobs = await self._client.get_many([job.id for job in found.jobs])

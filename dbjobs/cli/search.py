@@ -29,7 +29,7 @@ def find(
     limit: Limit = 50,
     before: Before = None,
     seconds: Annotated[
-        float, typer.Option(_LONGEST, min=0, help="Look for about so long; --before goes on from there.")
+        float, typer.Option(_LONGEST, min=0, help="Stop looking after about this long; --before goes on from there.")
     ] = 10.0,
     as_json: AsJson = False,
 ) -> None:
