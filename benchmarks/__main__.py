@@ -24,7 +24,6 @@ APART = {
 }
 
 
-
 def main() -> None:
     """Parse the arguments, measure, print; the exit code is 1 if dbjobs failed in a scenario."""
     if sys.argv[1:2] and sys.argv[1] in APART:

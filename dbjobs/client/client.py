@@ -290,11 +290,13 @@ class Client:
             after = ids[-1]
         return reached
 
-    async def requeue(self, ids: Sequence[int]) -> int:
-        """Bring failed or cancelled jobs back; returns how many."""
+    async def requeue(self, ids: Sequence[int], *, as_they_were: bool = False) -> int:
+        """Bring failed or cancelled jobs back, to run now or as they waited before; returns how many."""
         db = self.db
         await before_requeue(db, ids)
-        revived, waiting = await without_conflict(lambda: repository.requeue_jobs(db, ids, client_counter()))
+        revived, waiting = await without_conflict(
+            lambda: repository.requeue_jobs(db, ids, client_counter(), as_they_were=as_they_were)
+        )
         if revived:
             await self._notices.send(ready_notices(revived))
             if self.engine is not None:

@@ -34,6 +34,7 @@ from dbjobs.engine.runner import UNSTARTED_SECONDS, Runners
 from dbjobs.engine.settings import Settings
 from dbjobs.engine.shelter import Shelter
 from dbjobs.engine.shutdown import Shutdown
+from dbjobs.engine.stacks import Stacks
 from dbjobs.engine.stall import StallWatch
 from dbjobs.engine.tally import FLUSH_SECONDS, Tally
 from dbjobs.engine.tasks import Tasks
@@ -135,6 +136,7 @@ class Engine:
         seconds = min(settings.lease_seconds / BEATS_PER_LEASE, LONGEST_LOOK_SECONDS)
         self._cancellations = Cancellations(db, self._current_node, self._runners.cancel, seconds=seconds)
         self._draining = Draining(db, self._current_node, self._dispatcher, self.waker.look_everywhere, seconds=seconds)
+        self._stacks = Stacks(db, self._current_node, self._runners.memory.held, seconds=seconds)
         self._outages = Outages()
         self._on_reconnected = on_reconnected
         self._stall = StallWatch(asyncio.get_running_loop(), settings.stall_seconds)
@@ -221,6 +223,7 @@ class Engine:
                 loops.start_soon(supervised, "listening", self.waker.listen)
                 loops.start_soon(every, "looking for cancellations", 0.2, self._cancellations.look)
                 loops.start_soon(every, "looking whether to drain", 0.2, self._draining.look)
+                loops.start_soon(every, "looking who asks where a job is", 3.0, self._stacks.look)
                 loops.start_soon(every, "promoting due jobs", 0.05, self.timekeeper.promote)
                 loops.start_soon(every, "expiring jobs", 0.3, self.timekeeper.expire)
                 loops.start_soon(every, "comparing clocks", 0.4, self._clock_steps.look)

@@ -60,7 +60,7 @@ async def look(db: Database, search: Search, before_id: int | None, limit: int, 
     """One look: at most ``limit`` jobs, and about ``seconds``."""
     deadline = time.monotonic() + seconds
     jobs: list[JobSummary] = []
-    at = start = NEWEST if before_id is None else before_id
+    at = start = NEWEST if before_id is None else max(min(before_id, NEWEST), 0)
 
     def room() -> int:
         return limit - len(jobs)

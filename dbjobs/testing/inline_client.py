@@ -209,7 +209,7 @@ class InlineClient(Client):
     async def cancel_many(self, reason: str, filters: LiveFilter) -> int:
         _refuse()
 
-    async def requeue(self, ids: Sequence[int]) -> int:
+    async def requeue(self, ids: Sequence[int], *, as_they_were: bool = False) -> int:
         _refuse()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -18,15 +19,17 @@ from dbjobs.admin.operations import Operations
 from dbjobs.inspect import numbers
 from dbjobs.inspect.numbers import Stat
 from dbjobs.inspect.periods import Bucket, at, series
-from dbjobs.models import JobSummary, NodeInfo, RunRecord
+from dbjobs.models import FINAL_STATES, JobState, JobSummary, NodeInfo, RunRecord
 from dbjobs.store import repository
 
 OPERATIONS = Operations("commands")
 KEEP_SECONDS = 3.0
-# Looks for the latest jobs of a command take about so long at most.
-LOOK_SECONDS = 0.08
+# A look for the latest jobs of a command, among the live ones or in the history, takes about so long at most.
+LOOK_SECONDS = 0.03
 LATEST = 25
 BUILT_IN = "dbjobs."
+_LIVE = tuple(state for state in JobState if state not in FINAL_STATES)
+_ENDED = tuple(FINAL_STATES)
 
 Kind = Literal["all", "apis", "commands"]
 
@@ -181,24 +184,35 @@ async def list_commands(call: Call, asked: CommandsAsked) -> CommandList:
 async def get_command(call: Call, asked: OneCommand) -> CommandDetails:
     """One command: what it is, what it took over time, its latest jobs, and why it failed."""
     period = await periods.chosen(call, asked.period, asked.since, asked.until)
-    nodes = known_by(await repository.list_nodes(call.db)).get(asked.name, [])
     command = call.jobs._registry.get(asked.name)
-    found = await series(call.db, period.time, command=asked.name)
-    latest, _ = await _latest(call, LATEST, {"command": asked.name})
+    # The live jobs and the history apart: a backlog of other commands would use up the time of one look at both.
+    live, ended, found, (nodes, failed) = await asyncio.gather(
+        _latest(call, LATEST, {"command": asked.name, "state": _LIVE}),
+        _latest(call, LATEST, {"command": asked.name, "state": _ENDED}),
+        series(call.db, period.time, command=asked.name),
+        _nodes_and_failures(call, asked),
+    )
+    latest = [*{one.id: one for one in (*live[0], *ended[0])}.values()]  # a job that has just ended was found twice
     latest += [_run(run) for run in call.jobs.runs.latest(250) if run.command == asked.name][:LATEST]
     totals = totals_of(found.total)
     if command is None and not nodes and not latest and not totals.total and not totals.retried:
         raise NotFound(f"there is no command {asked.name!r}, and none has run in this period")
-    failed = await list_failures(
-        call,
-        FailuresAsked(period=asked.period, since=asked.since, until=asked.until, command=asked.name),
-    )
     return CommandDetails(
         name=asked.name, kind="api" if is_route(asked.name) else "command", period=period.name, label=period.label,
         registered=None if command is None else registered(call, command), nodes=nodes, totals=totals,
         step_seconds=found.step_seconds, buckets=list(found.buckets),
-        latest=sorted(latest, key=lambda one: one.at, reverse=True)[:LATEST], failures=failed.failures,
+        latest=sorted(latest, key=lambda one: one.at, reverse=True)[:LATEST], failures=failed,
     )  # fmt: skip
+
+
+async def _nodes_and_failures(call: Call, asked: OneCommand) -> tuple[list[str], list[Failure]]:
+    """The living nodes that can run a command, and why it failed."""
+    nodes = known_by(await repository.list_nodes(call.db)).get(asked.name, [])
+    failed = await list_failures(
+        call,
+        FailuresAsked(period=asked.period, since=asked.since, until=asked.until, command=asked.name),
+    )
+    return nodes, failed.failures
 
 
 @OPERATIONS.get("/commands/latest")
@@ -207,7 +221,7 @@ async def latest_commands(call: Call, asked: LatestAsked) -> LatestList:
 
     The look at stored jobs is bounded in time.
     """
-    states = ["failed"] if asked.failed else ["completed", "failed", "cancelled"]
+    states = ("failed",) if asked.failed else _ENDED
     jobs, complete = await _latest(call, asked.limit, {"state": states, **_of_type(asked.type)})
     runs = call.jobs.runs.failed(asked.limit) if asked.failed else call.jobs.runs.latest(asked.limit)
     found = [*jobs, *(_run(run) for run in runs if _wanted(run.command, asked.type))]
