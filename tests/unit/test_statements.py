@@ -215,5 +215,9 @@ def test_rows_are_counted_and_columns_sent_without_making_rows(monkeypatch: pyte
         2, 0, 3, 1, 0,
     ]  # fmt: skip
     assert sqlite_values.value_of(turned, "id") == "[1,2]"
-    assert sqlite_values.value_of(empty, "error") == "[]"
     assert mysql_values.in_pieces({"outcomes": turned}) == [{"outcomes": turned}]
+
+
+def test_a_set_without_rows_need_not_know_its_columns() -> None:
+    assert sqlite_values.value_of(Table((), []), "id") == "[]"
+    assert sqlite_values.value_of(Table.turned({"id": []}), "id") == "[]"
