@@ -18,7 +18,7 @@ from msgspec.structs import replace
 from dbjobs import clock
 from dbjobs.commands import codec
 from dbjobs.commands.registry import Command, Registry
-from dbjobs.context import JobContext, current_job
+from dbjobs.context import JobContext, StoppedAtCheck, current_job
 from dbjobs.engine.attempt import Attempt, Stop
 from dbjobs.engine.blocking import Call, ProcessCall
 from dbjobs.engine.children import Children
@@ -259,7 +259,9 @@ def _is_decided(error: BaseException | None) -> bool:
 
     Any other error may be all that is left of the interruption: a library has turned it into one of its own.
     """
-    return error is None or isinstance(error, Cancel | RetryAfter) or (isinstance(error, ApiFailed) and not error.retry)
+    if isinstance(error, ApiFailed):
+        return not error.retry
+    return error is None or (isinstance(error, Cancel | RetryAfter) and not isinstance(error, StoppedAtCheck))
 
 
 _ASYNCIO_SIGINT: CodeType | None = getattr(getattr(asyncio.Runner, "_on_sigint", None), "__code__", None)
