@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -530,7 +530,13 @@ async def test_tables_of_the_release_before_are_brought_up_to_date_with_their_jo
 ) -> None:
     """Version 1 with a job in it: refused without migrate, migrated with it; the job runs, and tasks can be stored."""
     every, latest = Statements.migrations, migrate.LATEST_VERSION
+
+    async def list_queues_as_it_did(db: object, queues: Sequence[str]) -> None:
+        for queue in queues:
+            await raw.rows(f"INSERT INTO dbjobs.job_queue (queue) VALUES ('{queue}')")
+
     with monkeypatch.context() as earlier:
+        earlier.setattr(repository, "add_queues", list_queues_as_it_did)
         earlier.setattr(migrate, "LATEST_VERSION", 1)
         earlier.setattr(Statements, "migrations", lambda self: (step for step in every(self) if step[0] == 1))
         async with Jobs(url) as old:
