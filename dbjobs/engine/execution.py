@@ -23,7 +23,7 @@ from dbjobs.engine.attempt import Attempt, Stop
 from dbjobs.engine.blocking import Call, ProcessCall
 from dbjobs.engine.children import Children
 from dbjobs.engine.deadlines import Deadlines
-from dbjobs.engine.failure import failed, raised_after_completion, stopped, untold
+from dbjobs.engine.failure import failed, raised_after_completion, stopped, untold, word_of
 from dbjobs.engine.steps import Seat, Steps
 from dbjobs.errors import ApiFailed, Cancel, InvalidResponse, RetryAfter, UnknownCommand
 from dbjobs.store.records import Outcome
@@ -259,9 +259,12 @@ def _is_decided(error: BaseException | None) -> bool:
 
     Any other error may be all that is left of the interruption: a library has turned it into one of its own.
     """
+    if error is None:
+        return True
     if isinstance(error, ApiFailed):
         return not error.retry
-    return error is None or (isinstance(error, Cancel | RetryAfter) and not isinstance(error, StoppedAtCheck))
+    word = word_of(error)
+    return isinstance(word, Cancel | RetryAfter) and not isinstance(word, StoppedAtCheck)
 
 
 _ASYNCIO_SIGINT: CodeType | None = getattr(getattr(asyncio.Runner, "_on_sigint", None), "__code__", None)
