@@ -290,9 +290,12 @@ class JobContext:
         self._services.reports.progress(self)
 
     def check(self) -> None:
-        """Raise Cancel if the job should stop: for sync handlers, which cannot be interrupted."""
+        """Raise Cancel if the job should stop: for sync handlers, which cannot be interrupted.
+
+        A job that stops because its node does is handed back, not cancelled.
+        """
         if self.cancelled:
-            raise Cancel("stopped at a check")
+            raise StoppedAtCheck("stopped at a check")
 
     # --- other jobs -----------------------------------------------------------------------------
 
@@ -344,8 +347,7 @@ class JobContext:
         Yields a Transaction: ``await tx.execute(...)`` and ``await tx.fetch(...)`` on every database, and beside them
         ``tx.connection``, the driver's own. ``enqueue`` takes it as ``connection=``, too. At the end of the block the
         job is completed (or, if it has a callback, executed) with the response given to ``respond``; what the handler
-        returns or raises later is ignored, and what it logs later is dropped. Lines logged in the block come with its
-        commit.
+        returns or raises later is ignored. Lines logged in the block come with its commit.
 
         Raises:
             InvalidOption: at the end of the block, if a statement was not awaited; everything is rolled back.
@@ -362,3 +364,7 @@ class JobContext:
     def response(self) -> Any:
         """The response set with ``respond``."""
         return self._response
+
+
+class StoppedAtCheck(Cancel):
+    """What ``check`` raises: why the job should stop decides how it goes on, not this error."""

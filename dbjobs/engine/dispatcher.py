@@ -167,6 +167,7 @@ class Dispatcher:
         if waker.queues_changed or now >= self._queues.refresh_at:
             waker.queues_changed = False
             if await self._queues.refresh(self._db):
+                self._runners.give_back_paused(self._queues.is_paused)
                 for claims in kinds:
                     claims.keep(self._queues.serves)
                 waker.look_everywhere()  # jobs of a queue that was paused may have waited here

@@ -18,12 +18,12 @@ from msgspec.structs import replace
 from dbjobs import clock
 from dbjobs.commands import codec
 from dbjobs.commands.registry import Command, Registry
-from dbjobs.context import JobContext, current_job
+from dbjobs.context import JobContext, StoppedAtCheck, current_job
 from dbjobs.engine.attempt import Attempt, Stop
 from dbjobs.engine.blocking import Call, ProcessCall
 from dbjobs.engine.children import Children
 from dbjobs.engine.deadlines import Deadlines
-from dbjobs.engine.failure import failed, raised_after_completion, stopped, untold
+from dbjobs.engine.failure import failed, raised_after_completion, stopped, untold, word_of
 from dbjobs.engine.steps import Seat, Steps
 from dbjobs.errors import ApiFailed, Cancel, InvalidResponse, RetryAfter, UnknownCommand
 from dbjobs.store.records import Outcome
@@ -259,7 +259,12 @@ def _is_decided(error: BaseException | None) -> bool:
 
     Any other error may be all that is left of the interruption: a library has turned it into one of its own.
     """
-    return error is None or isinstance(error, Cancel | RetryAfter) or (isinstance(error, ApiFailed) and not error.retry)
+    if error is None:
+        return True
+    if isinstance(error, ApiFailed):
+        return not error.retry
+    word = word_of(error)
+    return isinstance(word, Cancel | RetryAfter) and not isinstance(word, StoppedAtCheck)
 
 
 _ASYNCIO_SIGINT: CodeType | None = getattr(getattr(asyncio.Runner, "_on_sigint", None), "__code__", None)

@@ -71,7 +71,21 @@ def untold(attempt: Attempt, code: str, duration_ms: float) -> Outcome:
         return Outcome(id=attempt.job.id, attempt=attempt.job.attempt, kind="failed", error_code=code, error=text)
 
 
+def word_of(error: BaseException) -> BaseException:
+    """The Cancel or RetryAfter of an exception group that has nothing else in it; any other error as it is.
+
+    A task group wraps what its tasks raise, so a handler that has one cannot raise its word bare.
+    """
+    if not isinstance(error, BaseExceptionGroup):
+        return error
+    words = [word_of(inner) for inner in error.exceptions]
+    if not all(isinstance(word, Cancel | RetryAfter) for word in words):
+        return error
+    return next((word for word in words if isinstance(word, Cancel)), words[0])
+
+
 def _failed(attempt: Attempt, error: BaseException, duration_ms: float) -> Outcome:
+    error = word_of(error)
     if isinstance(error, Cancel):
         return outcome(attempt, "cancelled", "cancelled", _text_of(error.reason), duration_ms)
     if isinstance(error, RetryAfter):

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.about_us
 
 
 @pytest.mark.parametrize("worker", [None, "lane"])
-@pytest.mark.parametrize("how", ["another error", "a group", "a timeout of its own", "a plain handler"])
+@pytest.mark.parametrize("how", ["another error", "a group", "a timeout of its own", "a plain handler", "a check"])
 async def test_an_interruption_that_comes_out_as_another_error_is_not_charged(
     url: str, worker: str | None, how: str
 ) -> None:
@@ -46,7 +46,9 @@ async def test_an_interruption_that_comes_out_as_another_error_is_not_charged(
         entered.set()
         while job.attempt == 1 and not job.cancelled:
             time.sleep(0.01)
-        if job.attempt == 1:
+        if how == "a check":
+            job.check()
+        elif job.attempt == 1:
             raise RuntimeError("told to stop")
 
     body = {"another error": other_error, "a group": group, "a timeout of its own": own_timeout}.get(how)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -193,7 +193,13 @@ async def test_tables_of_the_release_before_are_brought_up_to_date_with_their_jo
 ) -> None:
     """Version 1 with a job in it: refused without migrate, migrated with it; the job runs, and tasks can be stored."""
     every, latest = Statements.migrations, migrate.LATEST_VERSION
+
+    async def list_queues_as_it_did(db: object, queues: Sequence[str]) -> None:
+        for queue in queues:
+            await raw.rows(f"INSERT INTO dbjobs.job_queue (queue) VALUES ('{queue}')")
+
     with monkeypatch.context() as earlier:
+        earlier.setattr(repository, "add_queues", list_queues_as_it_did)
         earlier.setattr(migrate, "LATEST_VERSION", 1)
         earlier.setattr(Statements, "migrations", lambda self: (step for step in every(self) if step[0] == 1))
         async with Jobs(url) as old:
