@@ -160,7 +160,7 @@ WRONG: dict[str, Callable[[Jobs], Any]] = {
     "until='now' must be a datetime": lambda jobs: jobs.requests.stats("route", until="now"),  # type: ignore[arg-type]
     "enqueue_many takes a list of requests, not 'ada'": lambda jobs: jobs.enqueue_many("add", "ada"),
     "enqueue_many takes a list of requests, not {'to'": lambda jobs: jobs.enqueue_many("add", {"to": "ada"}),
-    "enqueue_many takes a list of requests, not 5": lambda jobs: jobs.enqueue_many("add", 5),  # type: ignore[arg-type]
+    "enqueue_many takes a list of requests, not 5": lambda jobs: jobs.enqueue_many("add", 5),  # type: ignore[call-overload]
     "seconds='long'": lambda jobs: jobs.bulk.preview("cancel", seconds="long", queue="a"),  # type: ignore[arg-type]
 }
 
