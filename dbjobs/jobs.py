@@ -130,13 +130,13 @@ class Jobs(CommandCalls, EnqueueCalls, ApiCalls, TransientCalls, NotifierCalls):
         Raises:
             DatabaseUnavailable, MissingPermission, SchemaTooNew, SchemaTooOld.
         """
-        await self._client.open()
+        await self._client.opening.open()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._client.close()
+        await self._client.opening.close()
 
     @asynccontextmanager
     async def start(self, **options: Unpack[StartOptions]) -> AsyncIterator[Engine]:
@@ -178,7 +178,7 @@ class Jobs(CommandCalls, EnqueueCalls, ApiCalls, TransientCalls, NotifierCalls):
         async with (
             self,
             self._registry.dependencies.opened(self._registry.wanted()),
-            self._client.engine_database(settings.lease_seconds) as db,
+            self._client.opening.for_engine(settings.lease_seconds) as db,
         ):
             # A client that only enqueues, and the command line, never load the engine. It takes 0.1 s, which the event
             # loop of a web application has better things to do with: a thread does it.
@@ -195,7 +195,7 @@ class Jobs(CommandCalls, EnqueueCalls, ApiCalls, TransientCalls, NotifierCalls):
                 enqueue=self.enqueue,
                 get_many=self._get_many,
                 on_finished=self._client.waits.ended,
-                on_reconnected=self._client.distrust,
+                on_reconnected=self._client.opening.distrust,
                 transients=self.runs.transients,
                 tasks=self.schedules.names,
             )

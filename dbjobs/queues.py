@@ -16,7 +16,7 @@ class QueueAdmin:
         self._client = client
 
     async def list(self) -> list[QueueInfo]:
-        """All queues that were ever used, with their settings."""
+        """All queues with their settings: those without are forgotten after a month without a job."""
         return await repository.list_queues(self._client.db)
 
     async def pause(self, queue: str) -> None:

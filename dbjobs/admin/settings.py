@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypedDict
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 from dbjobs.admin.visitor import ALL_VERBS, Authorize, Verb
 from dbjobs.errors import InvalidOption
@@ -92,7 +92,7 @@ def make_settings(options: AdminOptions) -> AdminSettings:
     zone = options.get("time_zone", "UTC")
     try:
         in_zone = ZoneInfo(zone)
-    except (ZoneInfoNotFoundError, ValueError, TypeError, OSError):
+    except (KeyError, OSError, ValueError, TypeError):  # not there; a folder; a path
         raise InvalidOption(f"admin: there is no time zone {zone!r}") from None
     return AdminSettings(
         title=title,

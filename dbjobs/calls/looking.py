@@ -19,10 +19,11 @@ from dbjobs.context import (
     R,
 )
 from dbjobs.errors import InvalidOption, JobFailed, UnknownJob
+from dbjobs.inspect import finding
 from dbjobs.inspect import search as searching
 from dbjobs.inspect.conditions import JobSearch
 from dbjobs.inspect.estimates import Estimates
-from dbjobs.inspect.search import Found
+from dbjobs.inspect.finding import Found
 from dbjobs.models import (
     Job,
     JobFilter,
@@ -159,7 +160,7 @@ class LookCalls:
         *,
         limit: int = 50,
         before_id: int | None = None,
-        seconds: float | timedelta = searching.LOOK_SECONDS,
+        seconds: float | timedelta = finding.LOOK_SECONDS,
         **search: Unpack[JobSearch],
     ) -> Found:
         """Look for jobs, live and in history, newest first: one bounded look, whatever is asked.
@@ -178,7 +179,7 @@ class LookCalls:
             _id(before_id, "find: before_id")
         asked = searching.make(search, "find")
         longest = job_options.duration(seconds, "find: seconds")
-        return await searching.look(self._client.db, asked, before_id, limit, longest)
+        return await finding.look(self._client.db, asked, before_id, limit, longest)
 
     async def explain(self, job: Reference | str) -> Explanation:
         """Why a job does not run, or what it does or did.

@@ -14,7 +14,7 @@ from dbjobs.cli.listing import show_page
 from dbjobs.cli.options import DEFAULT_SCHEMA, AsJson, Before, Limit, Reference, Schema, Url
 from dbjobs.cli.output import moment, write, write_json
 from dbjobs.errors import InvalidRequest
-from dbjobs.inspect.search import LOOK_SECONDS
+from dbjobs.inspect.finding import LOOK_SECONDS
 from dbjobs.inspect.terms import HELP, parse
 from dbjobs.models import JobSummary
 

@@ -12,7 +12,8 @@ import msgspec
 
 from dbjobs.errors import InvalidOption
 from dbjobs.inspect.conditions import JobSearch, Where
-from dbjobs.inspect.language import Group, Query, QueryError, Term, Value, parse
+from dbjobs.inspect.language import parse
+from dbjobs.inspect.query import Group, Query, QueryError, Term, Value
 from dbjobs.models import FINAL_STATES, JobState
 
 Holds = Literal[

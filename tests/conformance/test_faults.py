@@ -40,6 +40,7 @@ from dbjobs.engine import (
     waker,
 )
 from dbjobs.store.database import Database, make_database
+from dbjobs.store.transactions import queues
 from tests.conformance.helpers import eventually, whole_list
 from tests.conformance.raw import Raw
 from tests.faults.database import faulty_databases
@@ -107,6 +108,7 @@ TRANSFER = {
 ADMIN = {
     "drop_audit", "drop_settings", "find_heads", "find_runs", "insert_audit", "keep_setting",
     "list_audit", "put_setting", "count_months", "list_family", "pulse", "pulse_jobs",
+    "list_settings", "pulse_requests",
 }  # fmt: skip
 EXEMPT = ADMIN | ASKED_BY_PEOPLE | MAKING_TABLES | REQUEST_LOG | PARTS | SELDOM | TRANSFER
 # Only there.
@@ -134,6 +136,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
         (janitor, "FOLD_SECONDS", 0.2),
         (tally, "FLUSH_SECONDS", 0.2),
         (causes, "FLUSH_SECONDS", 0.2),
+        (queues, "UNUSED_SECONDS", 0.0),  # each round forgets all queues without a job
         (dependencies, "LOOK_SECONDS", 0.1),
         (vacuum, "JOBS_PER_VACUUM", 10),
         (vacuum, "LOOK_SECONDS", 0.1),

@@ -199,7 +199,7 @@ def test_a_cell_of_a_notebook_may_be_run_again(monkeypatch: pytest.MonkeyPatch) 
     [
         (lambda: Jobs("sqlite:///never.db", schema=5), "schema 5 must be"),  # type: ignore[arg-type]
         (lambda: application().tagged(["mail"]), r"tagged: a tag=\['mail'\] must be a string"),  # type: ignore[arg-type]
-        (lambda: application().command(name="c", tags=b"mail")(lambda: None), "tags=b'mail' must be a list"),
+        (lambda: application().command(name="c", tags=b"mail")(lambda: None), "tags=b'mail' must be a list"),  # type: ignore[arg-type]
         (lambda: search_of(5), "search_of: 5 must be a text"),  # type: ignore[arg-type]
         (
             lambda: application().admin(tokens="a-secret-of-16-or-more"),

@@ -24,6 +24,8 @@ NO_PARTITION = 1526
 # A partition that is there already, in two wordings, and one that is not there.
 PARTITION_EXISTS = frozenset({1517, 1495})
 PARTITION_GONE = frozenset({1507, 1508})
+# A column that is there already.
+COLUMN_EXISTS = frozenset({1060})
 LOCK_TIMEOUT = 1205
 # Deadlock; row changed since the snapshot (MariaDB); definition changed under the statement.
 _CONFLICTS = frozenset({1213, 1020, 1412, 1615})

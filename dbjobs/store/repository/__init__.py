@@ -13,6 +13,7 @@ from dbjobs.store.repository.admin import (
     insert_audit,
     keep_setting,
     list_audit,
+    list_settings,
     put_setting,
 )
 from dbjobs.store.repository.causes import list_causes, take_causes, write_causes
@@ -37,7 +38,7 @@ from dbjobs.store.repository.claims import (
     take_worker,
 )
 from dbjobs.store.repository.dependencies import Told, find_dependency_work, release_children, resolve_children
-from dbjobs.store.repository.due import find_expired, next_due, promote_jobs, pull_in_retries
+from dbjobs.store.repository.due import find_expired, has_retries_ahead, next_due, promote_jobs, pull_in_retries
 from dbjobs.store.repository.enqueue import (
     add_delivery_refs,
     add_dependencies,
@@ -75,7 +76,7 @@ from dbjobs.store.repository.outcomes import (
     requeue_jobs,
     retry_jobs,
 )
-from dbjobs.store.repository.pulse import Pulse, pulse, pulse_jobs
+from dbjobs.store.repository.pulse import Pulse, pulse, pulse_jobs, pulse_requests
 from dbjobs.store.repository.reading import find_live, get_jobs, get_reply_to, get_rules, list_jobs
 from dbjobs.store.repository.reports import append_logs, insert_logs, list_logs, update_progress
 from dbjobs.store.repository.requests import (
@@ -101,10 +102,13 @@ from dbjobs.store.repository.searching import PUSHED, find_jobs, list_page
 from dbjobs.store.repository.settings import (
     count_live,
     drop_batches,
+    drop_queues,
+    find_unused_queues,
     fold_batches,
     fold_stats,
     forget_refs,
     get_batch,
+    list_live_queues,
     list_queue_settings,
     list_queues,
     list_stats,
@@ -150,6 +154,7 @@ __all__ = [
     "discard_jobs",
     "drop_audit",
     "drop_batches",
+    "drop_queues",
     "drop_settings",
     "execute_jobs",
     "explain_job",
@@ -171,6 +176,7 @@ __all__ = [
     "find_runs",
     "find_stranded",
     "find_unknown",
+    "find_unused_queues",
     "finish_jobs",
     "fire_task",
     "fold_batches",
@@ -184,6 +190,7 @@ __all__ = [
     "get_rules",
     "get_setting",
     "hand_back_jobs",
+    "has_retries_ahead",
     "heartbeat",
     "insert_audit",
     "insert_jobs",
@@ -196,6 +203,7 @@ __all__ = [
     "list_family",
     "list_jobs",
     "list_late_ends",
+    "list_live_queues",
     "list_logs",
     "list_nodes",
     "list_page",
@@ -206,6 +214,7 @@ __all__ = [
     "list_request_stats",
     "list_requests",
     "list_rollups",
+    "list_settings",
     "list_stats",
     "list_tasks",
     "list_workers",
@@ -220,6 +229,7 @@ __all__ = [
     "pull_in_retries",
     "pulse",
     "pulse_jobs",
+    "pulse_requests",
     "put_setting",
     "read_clock",
     "register_node",

@@ -65,21 +65,43 @@ async def _apply(
 
 
 async def cancel_jobs(
-    db: Fetcher, ids: Sequence[int], counter: int, error_code: str, error: str, *, ask_running: bool
+    db: Fetcher,
+    ids: Sequence[int],
+    counter: int,
+    error_code: str,
+    error: str,
+    *,
+    ask_running: bool,
+    expired: bool = False,
 ) -> tuple[set[int], set[int]]:
     """Cancel jobs: those that have not started end here; the nodes of running ones may be asked to stop them.
+
+    Args:
+        expired: only those that were to start by now and have not.
 
     Returns:
         The ids that have ended, and those that were asked. A row that somebody else has locked is in neither.
     """
     rows = await db.fetch(
-        "cancel_jobs", ids=ids, counter=counter, error_code=error_code, error=error, ask_running=ask_running
+        "cancel_jobs",
+        ids=ids,
+        counter=counter,
+        error_code=error_code,
+        error=error,
+        ask_running=ask_running,
+        expired=expired,
     )
     return {row[0] for row in rows if row[1] == "cancelled"}, {row[0] for row in rows if row[1] == "started"}
 
 
-async def requeue_jobs(db: Fetcher, ids: Sequence[int], counter: int) -> tuple[list[Ready], list[int]]:
-    """Bring failed or cancelled jobs back; those that may run now, and the ids of those that wait for parents."""
-    rows = await db.fetch("requeue_jobs", ids=ids, counter=counter)
-    ready = [Ready(row[1], row[2], row[3] is not None, True) for row in rows if row[4] == "queued"]
-    return ready, [row[0] for row in rows if row[4] != "queued"]
+async def requeue_jobs(
+    db: Fetcher, ids: Sequence[int], counter: int, *, as_they_were: bool = False
+) -> tuple[list[Ready], list[int]]:
+    """Bring failed or cancelled jobs back; those that may run in time, and the ids of those that wait for parents.
+
+    Args:
+        as_they_were: not to run now, but as they waited when they were cancelled, each at its own time.
+    """
+    rows = await db.fetch("requeue_jobs", ids=ids, counter=counter, as_they_were=as_they_were)
+    ready = [Ready(row[1], row[2], row[3] is not None, True) for row in rows if row[4] != "waiting"]
+    return ready, [row[0] for row in rows if row[4] == "waiting"]

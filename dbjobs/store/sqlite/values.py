@@ -20,9 +20,7 @@ _MOMENT = "run_after"  # the one column of a set that comes as a datetime
 def value_of(value: Any, column: str | None = None) -> Any:
     """A parameter: of a set the rows, or one column of them, as a JSON array."""
     if isinstance(value, Table):
-        if column is None or not value.rows:
-            return _encode(value.rows)
-        return _encode(value.by_column()[column])
+        return _encode(value.rows if column is None else value.by_column()[column])
     if isinstance(value, datetime):
         return moment_text(value)
     if isinstance(value, Iterable) and not isinstance(value, (str, bytes)):
