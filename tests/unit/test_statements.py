@@ -217,3 +217,9 @@ def test_rows_are_counted_and_columns_sent_without_making_rows(monkeypatch: pyte
     assert sqlite_values.value_of(turned, "id") == "[1,2]"
     assert sqlite_values.value_of(empty, "error") == "[]"
     assert mysql_values.in_pieces({"outcomes": turned}) == [{"outcomes": turned}]
+
+
+def test_a_set_that_was_found_and_is_empty_knows_no_columns() -> None:
+    """What a statement of a script has found, with no row to take the names of the columns from."""
+    assert sqlite_values.value_of(Table((), ()), "id") == "[]"
+    assert sqlite_values.value_of(Table.turned({}), "id") == "[]"

@@ -20,6 +20,8 @@ _MOMENT = "run_after"  # the one column of a set that comes as a datetime
 def value_of(value: Any, column: str | None = None) -> Any:
     """A parameter: of a set the rows, or one column of them, as a JSON array."""
     if isinstance(value, Table):
+        if not value.count:  # one that a statement has found, and that is empty, knows no columns
+            return "[]"
         return _encode(value.rows if column is None else value.by_column()[column])
     if isinstance(value, datetime):
         return moment_text(value)
