@@ -17,6 +17,7 @@ from dbjobs.errors import InvalidOption, UnknownJob
 from dbjobs.inspect import frozen
 from dbjobs.inspect import search as searching
 from dbjobs.inspect.conditions import JobSearch
+from dbjobs.inspect.spelled import spelled_out
 from dbjobs.models import Backoff, Job, JobRef, JobState, JobSummary
 from dbjobs.store import repository
 
@@ -101,6 +102,7 @@ class BulkActions:
     def __init__(self, client: Client, registry: Registry, enqueue: Callable[..., Awaitable[JobRef[Any]]]) -> None:
         self._client = client
         self._enqueue = enqueue
+        self._stored_names = registry.stored_names
         registry.build_in(
             BulkRun(lambda: self._client).run,
             name=COMMAND,
@@ -129,7 +131,7 @@ class BulkActions:
         where = f"bulk.preview of {action!r}"
         at = await repository.database_time(self._client.db)
         before_id = await self._end()
-        conditions = _conditions(action, search, at, where)
+        conditions = _conditions(action, spelled_out(search, self._stored_names), at, where)
         longest = seconds.total_seconds() if isinstance(seconds, timedelta) else float(seconds)
         count, exact, samples = await self._count(_search(action, conditions, where), before_id, longest)
         return BulkPreview(
@@ -178,7 +180,7 @@ class BulkActions:
         moment = now if at is None else min(at.astimezone(UTC), now)
         end = await self._end()
         end = end if before_id is None else min(before_id, end)
-        conditions = _conditions(action, search, moment, where)
+        conditions = _conditions(action, spelled_out(search, self._stored_names), moment, where)
         expected, exact, _ = await self._count(_search(action, conditions, where), end, PREVIEW_SECONDS)
         request = BulkRequest(
             action=action, name=name.strip(), search=words or _in_words(conditions), conditions=conditions,

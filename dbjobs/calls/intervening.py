@@ -11,6 +11,7 @@ from dbjobs.commands.registry import Registry
 from dbjobs.errors import UnknownJob
 from dbjobs.inspect import acting
 from dbjobs.inspect.conditions import JobSearch
+from dbjobs.inspect.spelled import spelled_out
 
 
 class InterveneCalls(LookCalls):
@@ -59,7 +60,8 @@ class InterveneCalls(LookCalls):
             InvalidOption: no filter was given (to cancel everything, name a queue or a state), or one that is not
                 known.
         """
-        return await acting.cancel_many(self._client, search, reason, at_most, preview)
+        wanted = spelled_out(search, self._registry.stored_names)
+        return await acting.cancel_many(self._client, wanted, reason, at_most, preview)
 
     async def cancel_worker(self, worker: str, *, reason: str = "cancelled") -> int:
         """Cancel all jobs of a named worker, the running one included; how many it reached."""
@@ -87,4 +89,5 @@ class InterveneCalls(LookCalls):
             InvalidOption: no filter was given (to requeue everything that failed, say ``state="failed"``), one that
                 is not known, or another state.
         """
-        return await acting.requeue_many(self._client, search, at_most, preview)
+        wanted = spelled_out(search, self._registry.stored_names)
+        return await acting.requeue_many(self._client, wanted, at_most, preview)

@@ -23,6 +23,7 @@ from dbjobs.inspect import search as searching
 from dbjobs.inspect.conditions import JobSearch
 from dbjobs.inspect.estimates import Estimates
 from dbjobs.inspect.search import Found
+from dbjobs.inspect.spelled import spelled_out
 from dbjobs.models import (
     Job,
     JobFilter,
@@ -141,8 +142,7 @@ class LookCalls:
             filters: ``state``, ``queue``, ``worker``, ``command``, ``tag``, ``batch_id``, ``user_id``: jobs that fit
                 all that is given.
         """
-        if not 1 <= limit <= 1000:
-            raise InvalidOption(f"list: limit={limit!r} must be between 1 and 1000")
+        _check_page("list", limit, before_id)
         before = 2**63 - 1 if before_id is None else before_id
         given = _checked(filters, JOB_FILTERS, "list")
         page: list[JobSummary] = []
@@ -174,9 +174,8 @@ class LookCalls:
         Raises:
             InvalidOption: a column that does not exist, or a value that does not fit it.
         """
-        if not 1 <= limit <= 1000:
-            raise InvalidOption(f"find: limit={limit!r} must be between 1 and 1000")
-        asked = searching.make(search, "find")
+        _check_page("find", limit, before_id)
+        asked = searching.make(spelled_out(search, self._registry.stored_names), "find")
         longest = job_options.duration(seconds, "find: seconds")
         return await searching.look(self._client.db, asked, before_id, limit, longest)
 
@@ -292,6 +291,21 @@ class LookCalls:
     async def counts(self, *, bound: int = 10_000) -> dict[tuple[str, str], int]:
         """Live jobs by (queue, state), each state counted over at most ``bound`` rows, queue by queue."""
         return await repository.count_live(self._client.db, bound)
+
+
+def _check_page(where: str, limit: Any, before_id: Any) -> None:
+    """Refuse a page that cannot be read.
+
+    Raises:
+        InvalidOption.
+    """
+    if isinstance(limit, bool) or not isinstance(limit, int) or not 1 <= limit <= 1000:
+        raise InvalidOption(f"{where}: limit={limit!r} must be between 1 and 1000")
+    if before_id is None:
+        return
+    most = job_options.MAX_ID
+    if isinstance(before_id, bool) or not isinstance(before_id, int) or not -most <= before_id <= most:
+        raise InvalidOption(f"{where}: before_id={before_id!r} must be the id of a job")
 
 
 def _checked(filters: JobFilter, known: tuple[str, ...], where: str) -> JobFilter:

@@ -91,7 +91,9 @@ def copy_of(job: Job, reply_to: str | None, request: Any, options: Mapping[str, 
     kept = {**{name: getattr(job, name) for name in _KEPT}, "reply_to": reply_to}
     kept = {name: value for name, value in kept.items() if value not in (None, {})}
     kept = {**kept, "timeout": job.timeout_seconds, "parent_id": job.id, **options}
-    kept["meta"] = {**kept.get("meta", {}), "replay_of": job.id}
+    meta = kept.get("meta") or {}
+    if isinstance(meta, Mapping):  # else `enqueue` says what is wrong with it
+        kept["meta"] = {**meta, "replay_of": job.id}
     return (job.request if request is None else request), kept
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +68,14 @@ def test_a_search_knows_every_column_of_a_job() -> None:
         ({"meta": Where.above(5)}, "find: meta: a json cannot be asked for '>'"),
         ({"state": "done"}, "find: state='done' must be one of scheduled, waiting"),
         ({"queue": []}, "find: queue: an empty list fits no job"),
+        ({"state": Where.contains(5)}, "find: state=5 must be a text"),
+        ({"created_at": timedelta.max}, "find: created_at=.* leads out of the calendar"),
+        ({"priority": Where("between", (1,))}, "find: priority: 'between' takes 2 values, not 1"),
+        ({"queue": Where("starts", ())}, "find: queue: 'starts' takes 1 value, not 0"),
+        ({"meta": Where("is", ())}, "find: meta: 'is' takes 1 value, not 0"),
+        ({"limit": "5"}, "find: limit='5' must be between 1 and 1000"),
+        ({"before_id": 2**64}, "find: before_id=18446744073709551616 must be the id of a job"),
+        ({"before_id": "7"}, "find: before_id='7' must be the id of a job"),
         ({"limit": 0}, "find: limit=0 must be between 1 and 1000"),
         ({"seconds": -1}, "find: seconds"),
     ],
