@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from starlette.applications import Starlette
 from starlette.background import BackgroundTask
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Mount, Route
 
@@ -164,6 +164,40 @@ async def test_a_client_that_leaves_is_told_apart(tmp_path: Any, begun: bool, st
     assert (seen[0].status, seen[0].disconnected) == (status, True)
 
 
+@pytest.mark.parametrize(("broken", "status"), [("http.response.start", 499), ("http.response.body", 200)])
+async def test_a_client_that_leaves_a_stream_is_no_error(tmp_path: Any, broken: str, status: int) -> None:
+    async def chunks() -> AsyncIterator[bytes]:
+        for _ in range(3):
+            yield b"x"
+
+    async def answer(request: Request) -> Response:
+        return StreamingResponse(chunks())
+
+    async def send(message: dict[str, Any]) -> None:
+        if message["type"] == broken:
+            raise OSError("the connection is closed")
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request"}
+
+    log, seen = log_of(Starlette(routes=[Route("/", answer)]), tmp_path)
+    with pytest.raises((ClientDisconnect, OSError)):
+        await log(scope_of(asgi={"version": "3.0", "spec_version": "2.4"}), receive, send)  # type: ignore[arg-type]
+    assert (seen[0].status, seen[0].disconnected, seen[0].error) == (status, True, None)
+
+
+async def test_a_client_that_leaves_an_upload_is_no_error(tmp_path: Any) -> None:
+    async def answer(request: Request) -> Response:
+        return Response(await request.body())
+
+    log, seen = log_of(Starlette(routes=[Route("/", answer, methods=["POST"])]), tmp_path)
+    with pytest.raises(ClientDisconnect):
+        await call(
+            log, scope_of(method="POST"), {"type": "http.request", "more_body": True}, {"type": "http.disconnect"}
+        )
+    assert (seen[0].status, seen[0].disconnected, seen[0].error) == (499, True, None)
+
+
 async def test_a_cancelled_request_is_recorded_and_stays_cancelled(tmp_path: Any) -> None:
     began = asyncio.Event()
 
@@ -267,6 +301,9 @@ async def test_user_key_session_trace_and_query(tmp_path: Any) -> None:
     assert str(one.api_key).startswith("h_")
     assert str(one.session).startswith("h_")
     assert "the-" not in str(one)
+    split = [(b"cookie", b"sid=the-session"), (b"cookie", b"a=b")]  # as HTTP/2 has them
+    await call(log, scope_of(headers=split))
+    assert seen[-1].session == one.session
     chosen, seen = log_of(app, tmp_path, user=lambda scope: "ann", route=lambda scope: "/r", api_key=lambda scope: None)
     await call(chosen, scope_of(headers=headers))
     assert (seen[0].user, seen[0].route, seen[0].api_key) == ("ann", "/r", None)
