@@ -7,11 +7,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
+from fastapi import FastAPI
 from starlette.applications import Starlette
 from starlette.background import BackgroundTask
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
 
 from dbjobs import Jobs
 from dbjobs.errors import InvalidOption
@@ -96,6 +98,21 @@ async def test_a_route_is_told_by_its_template(
     assert seen[0].ip == "1.2.3.4"
     if status == 200:
         assert seen[0].endpoint == f"{hello.__module__}.hello"
+
+
+async def test_what_a_mount_answers_by_itself_is_of_the_mount(tmp_path: Any) -> None:
+    """Or each file, and each path with a slash too many, would be a name of its own."""
+    (tmp_path / "a.txt").write_text("a")
+    app, inner = FastAPI(), FastAPI()
+    inner.get("/items/{item}")(lambda item: item)
+    app.mount("/api/{tenant}", inner)
+    app.mount("/static", StaticFiles(directory=tmp_path))
+    log, seen = log_of(app, tmp_path)
+    for path in ("/api/acme/items/7", "/api/acme/items/7/", "/static/a.txt"):
+        await call(log, scope_of(path))
+    assert [(one.status, one.route) for one in seen] == [
+        (200, "/api/{tenant}/items/{item}"), (307, "/api/{tenant}/*"), (200, "/static/*"),
+    ]  # fmt: skip
 
 
 async def test_an_exception_is_recorded_and_raised_again(tmp_path: Any) -> None:
