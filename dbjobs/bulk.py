@@ -12,9 +12,10 @@ import msgspec
 
 from dbjobs.bulk_run import COMMAND, TAG, BulkRequest, BulkRun
 from dbjobs.client.client import Client
+from dbjobs.commands.options import MAX_ID
 from dbjobs.commands.registry import BUILT_IN_QUEUE, Registry
 from dbjobs.errors import InvalidOption, UnknownJob
-from dbjobs.inspect import frozen
+from dbjobs.inspect import acting, frozen
 from dbjobs.inspect import search as searching
 from dbjobs.inspect.conditions import JobSearch
 from dbjobs.inspect.spelled import spelled_out
@@ -185,7 +186,7 @@ class BulkActions:
         request = BulkRequest(
             action=action, name=name.strip(), search=words or _in_words(conditions), conditions=conditions,
             before_id=end, rate=checked, expected=expected, exact=exact,
-            reason=reason or f"cancelled by the bulk action {name.strip()!r}",
+            reason=acting.reason_of(reason or f"cancelled by the bulk action {name.strip()!r}", where),
         )  # fmt: skip
         return await self._enqueue(COMMAND, request, created_by=started_by)
 
@@ -218,6 +219,8 @@ class BulkActions:
         """
         if not 1 <= limit <= 200:
             raise InvalidOption(f"bulk.list: limit={limit!r} must be between 1 and 200")
+        if before_id is not None and not (isinstance(before_id, int) and abs(before_id) <= MAX_ID):
+            raise InvalidOption(f"bulk.list: before_id={before_id!r} must be the id of a job")
         asked = searching.make({"tag": TAG, "command": COMMAND}, "bulk.list")
         found = await searching.look(self._client.db, asked, before_id, limit, 1.0)
         jobs = await self._client.get_many([job.id for job in found.jobs])

@@ -34,7 +34,7 @@ class InterveneCalls(LookCalls):
             UnknownJob.
         """
         id = id_of(job)
-        if await self._client.cancel((id,), reason):
+        if await self._client.cancel((id,), acting.reason_of(reason, "cancel")):
             return True
         if await self.get(id) is None:
             raise UnknownJob(f"there is no job {id}")
@@ -61,7 +61,7 @@ class InterveneCalls(LookCalls):
                 known.
         """
         wanted = spelled_out(search, self._registry.stored_names)
-        return await acting.cancel_many(self._client, wanted, reason, at_most, preview)
+        return await acting.cancel_many(self._client, wanted, acting.reason_of(reason, "cancel_many"), at_most, preview)
 
     async def cancel_worker(self, worker: str, *, reason: str = "cancelled") -> int:
         """Cancel all jobs of a named worker, the running one included; how many it reached."""

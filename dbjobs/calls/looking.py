@@ -145,6 +145,8 @@ class LookCalls:
         _check_page("list", limit, before_id)
         before = 2**63 - 1 if before_id is None else before_id
         given = _checked(filters, JOB_FILTERS, "list")
+        if not all(job_options.is_storable(str(value)) for value in given.values()):
+            return []
         page: list[JobSummary] = []
         command = given.get("command")
         for name in [None] if command is None else self._registry.stored_names(command):
@@ -215,6 +217,10 @@ class LookCalls:
 
     async def logs(self, job: Reference, *, after_id: int = 0, limit: int = 1000) -> list_[LogLine]:
         """Log lines of a job, oldest first, after a line's id."""
+        most = job_options.MAX_ID
+        for name, value, least in (("after_id", after_id, -most), ("limit", limit, 1)):
+            if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+                raise InvalidOption(f"logs: {name}={value!r} must be a whole number" + (" >= 1" if least > 0 else ""))
         return await repository.list_logs(self._client.db, id_of(job), after_id, limit)
 
     async def nodes(self) -> list_[NodeInfo]:
@@ -285,6 +291,9 @@ class LookCalls:
         """
         from dbjobs.inspect import periods  # for people, as above
 
+        for name, value in (("queue", queue), ("command", command), ("worker", worker)):
+            if value is not None and not (isinstance(value, str) and job_options.is_storable(value)):
+                raise InvalidOption(f"series: {name}={value!r} is no name")
         _, time = await periods.asked(self._client.db, since, until, "series")
         return await periods.series(self._client.db, time, queue=queue, command=command, worker=worker)
 
@@ -318,6 +327,9 @@ def _checked(filters: JobFilter, known: tuple[str, ...], where: str) -> JobFilte
         if name not in known:
             raise InvalidOption(f"{where}: there is no filter {name!r}; known are {', '.join(known)}")
     given: Any = {name: value for name, value in filters.items() if value is not None}
+    for name, value in given.items():
+        if not isinstance(value, str):
+            raise InvalidOption(f"{where}: {name}={value!r} must be a text")
     if "state" in given:
         given["state"] = _state(given["state"])
     return cast(JobFilter, given)

@@ -146,6 +146,11 @@ def text(value: Any) -> str | None:
     return value
 
 
+def is_storable(value: str) -> bool:
+    """True if every database takes this text as a parameter; what it does not take stands in no row."""
+    return "\0" not in value and not any("\ud800" <= character <= "\udfff" for character in value)
+
+
 def ref_id(value: Any) -> str | None:
     """A caller's own key.
 

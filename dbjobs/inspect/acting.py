@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from dbjobs.client.client import Client
+from dbjobs.commands.options import is_storable
+from dbjobs.context import printable
 from dbjobs.errors import InvalidOption
 from dbjobs.inspect import search as searching
 from dbjobs.models import FINAL_STATES, Job, JobState, LiveFilter
@@ -13,6 +15,8 @@ from dbjobs.store.repository.reading import LIVE_FILTERS
 
 # A preview without an upper bound of its own counts up to here.
 PREVIEW_BOUND = 100_000
+# Of the text that says why jobs were cancelled, which each of them keeps.
+MAX_REASON_CHARACTERS = 2_000
 # What a replayed job takes over; not its ref_id (unique), its batch (whose counts are closed), parents and times.
 _KEPT = (
     "worker", "queue", "priority", "callback", "user_id", "retry_limit", "tag", "created_by", "args",
@@ -31,7 +35,7 @@ async def cancel_many(client: Client, given: Mapping[str, Any], reason: str, at_
     if (
         at_most is None
         and simple.keys() <= {*LIVE_FILTERS}
-        and all(isinstance(value, str) for value in simple.values())
+        and all(isinstance(value, str) and is_storable(value) for value in simple.values())
     ):
         return await client.cancel_many(reason, cast(LiveFilter, simple))
     reached = 0
@@ -95,6 +99,17 @@ def copy_of(job: Job, reply_to: str | None, request: Any, options: Mapping[str, 
     if isinstance(meta, Mapping):  # else `enqueue` says what is wrong with it
         kept["meta"] = {**meta, "replay_of": job.id}
     return (job.request if request is None else request), kept
+
+
+def reason_of(given: Any, where: str) -> str:
+    """A reason for a cancellation as every database takes it.
+
+    Raises:
+        InvalidOption: it is no text.
+    """
+    if not isinstance(given, str):
+        raise InvalidOption(f"{where}: reason={given!r} must be a text")
+    return printable(given, MAX_REASON_CHARACTERS)
 
 
 def _bound(where: str, at_most: int | None, preview: bool) -> int:

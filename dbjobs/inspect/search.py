@@ -17,7 +17,7 @@ from typing import Any
 
 import msgspec
 
-from dbjobs.commands.options import MAX_ID
+from dbjobs.commands.options import MAX_ID, is_storable
 from dbjobs.errors import InvalidOption
 from dbjobs.inspect.conditions import Condition, check, plain
 from dbjobs.models import FINAL_STATES, Job, JobState, JobSummary
@@ -199,6 +199,8 @@ async def _slices(
         at = await _start(db, search, _shifted(search.until, _SLACK))
     tag, batch = (plain(search.conditions, column) for column in ("tag", "batch_id"))
     if tag is not None or batch is not None:
+        if not all(value is None or _storable(value) for value in (tag, batch)):
+            return
         while page := await repository.list_page(db, asked, at, _PAGE, tag=tag, batch_id=None if tag else batch):
             found = await _fitting(db, search, page)
             at = page[-1].id
@@ -347,7 +349,7 @@ def _texts(wanted: Any) -> Iterator[str]:
 def _storable(value: Any) -> bool:
     """A database takes it as a parameter; what it does not take stands in no row."""
     if isinstance(value, str):
-        return "\0" not in value and not any("\ud800" <= sign <= "\udfff" for sign in value)
+        return is_storable(value)
     return isinstance(value, int) and -MAX_ID <= value <= MAX_ID
 
 

@@ -91,3 +91,23 @@ async def test_a_bound_is_a_number(name: str) -> None:
     call: Any = getattr(Jobs("sqlite:///never-opened.db"), name)
     with pytest.raises(InvalidOption, match=f"{name}: at_most=0 must be a whole number >= 1"):
         await call(queue="a", at_most=0)
+
+
+@pytest.mark.parametrize(
+    ("call", "complaint"),
+    [
+        (lambda jobs: jobs.list(queue=5), "list: queue=5 must be a text"),
+        (lambda jobs: jobs.list(limit="5"), "list: limit='5' must be between 1 and 1000"),
+        (lambda jobs: jobs.list(before_id=2**64), "list: before_id=.* must be the id of a job"),
+        (lambda jobs: jobs.logs(1, after_id=2**64), "logs: after_id=.* must be a whole number"),
+        (lambda jobs: jobs.logs(1, limit=0), "logs: limit=0 must be a whole number >= 1"),
+        (lambda jobs: jobs.series(60, queue=5), "series: queue=5 is no name"),
+        (lambda jobs: jobs.series(60, command="\0"), r"series: command='\\x00' is no name"),
+        (lambda jobs: jobs.bulk.list(before_id=2**64), "bulk.list: before_id=.* must be the id of a job"),
+        (lambda jobs: jobs.cancel(1, reason=5), "cancel: reason=5 must be a text"),
+        (lambda jobs: jobs.cancel_many(queue="a", reason=None), "cancel_many: reason=None must be a text"),
+    ],
+)
+async def test_a_wrong_argument_is_refused_before_the_database_is_asked(call: Any, complaint: str) -> None:
+    with pytest.raises(InvalidOption, match=complaint):
+        await call(Jobs("sqlite:///never-opened.db"))
