@@ -133,7 +133,7 @@ async def test_each_wrong_use_of_a_graph_has_one_clear_error(jobs: Jobs) -> None
                 with pytest.raises(
                     InvalidOption, match=r"depends_on takes jobs that are stored; work#1 goes into after="
                 ):
-                    graph.add(work, "b", depends_on=stored)  # type: ignore[call-overload]
+                    graph.add(work, "b", depends_on=stored)  # type: ignore[arg-type]
             with pytest.raises(UnknownCommand):
                 graph.add("nobody")
         with pytest.raises(InvalidOption, match=r"work#1: after\(\) comes too late: the block of its graph has ended"):

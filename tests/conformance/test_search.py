@@ -227,8 +227,9 @@ async def test_a_job_is_run_once_more_as_a_new_one(jobs: Jobs) -> None:
         assert (changed.response, changed.tag) == ("done 99", "changed")
         assert repeated.state is JobState.FAILED
         assert await jobs.get(first.id) == first
-        for left_out in ({"meta": None}, {"meta": {}}, {"tag": None, "args": None}):
-            plain = await jobs.get(await jobs.replay(first.id, **left_out))  # type: ignore[arg-type]
+        without: list[dict[str, Any]] = [{"meta": None}, {"meta": {}}, {"tag": None, "args": None}]
+        for left_out in without:
+            plain = await jobs.get(await jobs.replay(first.id, **left_out))
             assert plain is not None
             assert plain.meta == {"replay_of": first.id}
             assert plain.parent_id == first.id

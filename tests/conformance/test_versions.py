@@ -82,7 +82,7 @@ async def test_an_old_request_goes_through_every_step(jobs: Jobs, url: str) -> N
         assert [job.id for job in (*page, *rest)] == sorted(ids, reverse=True)
         # And so has a search, a cancellation, a requeue.
         for search in ({"command": "send"}, {"command": ["send"]}, {"any_of": [{"command": "send"}, {"tag": "no"}]}):
-            assert [job.id for job in (await jobs.find(**search)).jobs] == sorted(ids, reverse=True)  # type: ignore[arg-type]
+            assert [job.id for job in (await jobs.find(**search)).jobs] == sorted(ids, reverse=True)
         for other in (Where.other("send"), Where.unless("send")):
             assert (await jobs.find(command=other)).jobs == ()
         assert [job.id for job in (await jobs.find(command="send@3")).jobs] == [done[2].id]
