@@ -11,6 +11,7 @@ from typing import Any, Literal, Unpack, cast
 import msgspec
 
 from dbjobs.bulk_run import COMMAND, TAG, BulkRequest, BulkRun
+from dbjobs.calls.reference import id_of
 from dbjobs.client.client import Client
 from dbjobs.commands.options import MAX_ID
 from dbjobs.commands.registry import BUILT_IN_QUEUE, Registry
@@ -205,7 +206,7 @@ class BulkActions:
         Raises:
             UnknownJob: there is none of this id.
         """
-        job = (await self._client.get_many((id,))).get(id)
+        job = (await self._client.get_many((id_of(id),))).get(id)
         if job is None or job.command != COMMAND:
             raise UnknownJob(f"there is no bulk action {id}")
         return _action(job)

@@ -299,6 +299,8 @@ class LookCalls:
 
     async def counts(self, *, bound: int = 10_000) -> dict[tuple[str, str], int]:
         """Live jobs by (queue, state), each state counted over at most ``bound`` rows, queue by queue."""
+        if isinstance(bound, bool) or not isinstance(bound, int) or not 1 <= bound <= job_options.MAX_ID:
+            raise InvalidOption(f"counts: bound={bound!r} must be a whole number >= 1")
         return await repository.count_live(self._client.db, bound)
 
 

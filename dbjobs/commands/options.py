@@ -229,6 +229,8 @@ def _object(value: Any, *, texts: bool) -> str | None:
         raise InvalidOption("must be a dict[str, str]")
     try:
         text = codec.dumps(dict(value))
+        if "null" in text:  # which also stands for NaN there
+            codec.refuse_non_finite(dict(value))
     except (TypeError, ValueError, RecursionError) as error:
         raise InvalidOption(f"cannot be serialised: {error}") from None
     if "\\u0000" in text:
