@@ -56,7 +56,16 @@ class GraphJob(Generic[ResponseT]):
         return self._ref
 
     def after(self, *jobs: GraphJob[Any]) -> Self:
-        """Let it depend on these jobs of the graph, too; returns itself."""
+        """Let it depend on these jobs of the graph, too; returns itself.
+
+        Raises:
+            InvalidOption: one of them is no job of this graph; the graph is stored already.
+        """
+        if not self._graph._is_open:
+            raise InvalidOption(f"{self!r}: after() comes too late: the block of its graph has ended")
+        return self._depend_on(jobs)
+
+    def _depend_on(self, jobs: Sequence[GraphJob[Any]]) -> Self:
         for job in jobs:
             if not isinstance(job, GraphJob):
                 raise InvalidOption(
@@ -209,9 +218,13 @@ class Graph:
             raise InvalidOption(f"{self._where}: jobs are added inside the block: async with jobs.{self._block}:")
         if isinstance(after, GraphJob) or not isinstance(after, Sequence):
             raise InvalidOption(f"{self._where}: after={after!r} must be a list of jobs of this graph")
+        stored = how.get("depends_on")
+        for one in stored if isinstance(stored, list | tuple) else (stored,):
+            if isinstance(one, GraphJob):
+                raise InvalidOption(f"{self._where}: depends_on takes jobs that are stored; {one!r} goes into after=")
         row, parents = self._make_row(command, request, how, where=self._where)
         job: GraphJob[Any] = GraphJob(self, len(self._jobs) + 1, row, parents)
-        job.after(*after)
+        job._depend_on(after)
         self._jobs.append(job)
         return job
 

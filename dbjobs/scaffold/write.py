@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
+from dbjobs.scaffold.detect import text_of
 from dbjobs.scaffold.plan import File, Plan
 
 
@@ -26,7 +27,7 @@ def write_files(plan: Plan, *, dry_run: bool) -> list[Written]:
 
 def _write(file: File, *, dry_run: bool) -> str:
     try:
-        there = file.path.read_text(encoding="utf-8")
+        there = text_of(file.path)
     except FileNotFoundError:
         if dry_run:
             return "would write"

@@ -129,8 +129,15 @@ async def test_each_wrong_use_of_a_graph_has_one_clear_error(jobs: Jobs) -> None
                 graph.add(work, "b", after=[5])  # type: ignore[list-item]
             with pytest.raises(InvalidOption, match=r"graph\.add: unknown option 'afterwards'"):
                 graph.add(work, "b", afterwards=[a])  # type: ignore[call-overload]
+            for stored in (a, [a]):
+                with pytest.raises(
+                    InvalidOption, match=r"depends_on takes jobs that are stored; work#1 goes into after="
+                ):
+                    graph.add(work, "b", depends_on=stored)  # type: ignore[arg-type]
             with pytest.raises(UnknownCommand):
                 graph.add("nobody")
+        with pytest.raises(InvalidOption, match=r"work#1: after\(\) comes too late: the block of its graph has ended"):
+            a.after(a)
         with pytest.raises(InvalidOption, match="one block"):
             async with graph:
                 pass
@@ -255,6 +262,9 @@ async def test_each_wrong_use_of_a_batch_has_one_clear_error(jobs: Jobs) -> None
     async with jobs:
         with pytest.raises(UnknownCommand, match="'nobody'"):
             jobs.batch("b", callback="nobody")
+        for wrong in ("", 7, None, "x" * 300, "\0"):
+            with pytest.raises(InvalidOption, match="batch: batch_id="):
+                jobs.batch(wrong)  # type: ignore[arg-type]
         with pytest.raises(InvalidOption, match=r"batch\.add: jobs are added inside the block: async with jobs\.batch"):
             jobs.batch("b").add(work, "a")
         with pytest.raises(InvalidOption, match="has a callback and no jobs"):
