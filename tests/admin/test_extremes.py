@@ -9,9 +9,11 @@ from dbjobs import InvalidOption, Jobs
 from dbjobs.admin.settings import make_settings
 from tests.admin.asking import OPERATIONS, PATHS, ROOT, TOKENS, VIEW, Markup, admin, asking, path_of
 
-NUMBERS = (2**63 - 1, 2**63, 9_999_999_999_999_999_999, 2**64, 10**30, 0, -1, -(2**63), -(2**63) - 1, -(10**30))
+NUMBERS = (2**63 - 1, 2**63, 10**30, 0, -1, -(2**63) - 1)
+# The largest of 19 digits, which is more than any database has.
+LARGE = 9_999_999_999_999_999_999
 # Parameters of pages that are read as numbers.
-PLACES = ("job", "id", "before", "before_id", "offset", "size", "limit", "undo", "request", "after_id")
+PLACES = ("job", "id", "before", "offset", "size", "limit", "undo", "request")
 # Valid in Windows-1252, cut off, and never valid: none is UTF-8.
 BYTES = ("%e4%80", "%c3", "%ff%fe%00x", "%ed%a0%80", "%f4%90%80%80")
 
@@ -35,15 +37,13 @@ async def test_a_number_that_no_database_has_is_answered(jobs: Jobs) -> None:
                     assert answer.status_code < 500, (operation.name, field.name, number, answer.text)
         for path in PATHS:
             for name in PLACES:
-                for number in (2**63 - 1, 2**63, 9_999_999_999_999_999_999, 10**30):
-                    answer = await client.get(path, params={name: str(number)}, headers=ROOT)
-                    assert answer.status_code < 500, (path, name, number, answer.text)
+                answer = await client.get(path, params={name: str(LARGE)}, headers=ROOT)
+                assert answer.status_code < 500, (path, name, answer.text)
         for key in ("id", "parent", "node", "priority", "attempts", "run", "timeout", "progress", "retries"):
-            for number in NUMBERS:
-                for sign in ("", ">", "<="):
-                    asked = {"q": f"{key}:{sign}{number}"}
-                    answer = await client.get("/api/jobs", params=asked, headers=ROOT)
-                    assert answer.status_code in (200, 422), (asked, answer.text)
+            for number in (LARGE, -LARGE):
+                asked = {"q": f"{key}:{number} {key}:>{number}"}
+                answer = await client.get("/api/jobs", params=asked, headers=ROOT)
+                assert answer.status_code in (200, 422), (asked, answer.text)
 
 
 @pytest.mark.once
