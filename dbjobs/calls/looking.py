@@ -143,7 +143,7 @@ class LookCalls:
         """
         if not 1 <= limit <= 1000:
             raise InvalidOption(f"list: limit={limit!r} must be between 1 and 1000")
-        before = 2**63 - 1 if before_id is None else before_id
+        before = searching.NEWEST if before_id is None else max(min(before_id, searching.NEWEST), 0)
         given = _checked(filters, JOB_FILTERS, "list")
         page: list[JobSummary] = []
         command = given.get("command")

@@ -15,14 +15,16 @@ LARGE = 9_999_999_999_999_999_999
 # Parameters of pages that are read as numbers.
 PLACES = ("job", "id", "before", "offset", "size", "limit", "undo", "request")
 # Valid in Windows-1252, cut off, and never valid: none is UTF-8.
-BYTES = ("%e4%80", "%c3", "%ff%fe%00x", "%ed%a0%80", "%f4%90%80%80")
+BYTES = ("%e4%80%c3", "%ff%fe%ed%a0%80%f4%90%80%80")
 
 
 async def test_a_number_that_no_database_has_is_answered(jobs: Jobs) -> None:
     """As "there is none", or with what is wrong: no database is asked for it, or none stumbles."""
     async with jobs, asking(admin(jobs, tokens=TOKENS, explore=["x"]).application) as client:
         jobs.declare("send")
-        await jobs.enqueue("send", 1)
+        ref = await jobs.enqueue("send", 1)
+        for look in (jobs.list(before_id=10**30), jobs.list(before_id=-(10**30))):
+            assert [job.id for job in await look] in ([ref.id], [])
         for operation in OPERATIONS:
             for field in msgspec.structs.fields(operation.takes):
                 if "int" not in str(field.type) and "float" not in str(field.type):
@@ -51,9 +53,14 @@ async def test_text_that_is_no_utf_8_is_answered(jobs: Jobs) -> None:
     async with jobs, asking(admin(jobs, tokens=TOKENS).application) as client:
         for text in BYTES:
             for path in PATHS:
-                for name in ("q", "name", "command", "job", "user", "path", "actor", "expression", "period", text):
-                    answer = await client.get(f"{path}?{name}={text}", headers=ROOT)
-                    assert answer.status_code < 500, (path, name, text, answer.text)
+                for names in (
+                    ("q", "job", text),
+                    ("name", "command", "user", "path", "actor"),
+                    ("expression", "period"),
+                ):
+                    query = "&".join(f"{name}={text}" for name in names)
+                    answer = await client.get(f"{path}?{query}", headers=ROOT)
+                    assert answer.status_code < 500, (path, query, answer.text)
             for operation in OPERATIONS:
                 if operation.method == "GET" and "live" not in operation.path:
                     fields = "&".join(f"{one.name}={text}" for one in msgspec.structs.fields(operation.takes))
@@ -76,9 +83,9 @@ async def test_a_body_of_any_type_is_answered(jobs: Jobs) -> None:
     body = b'--x\r\ncontent-disposition: form-data; name="queue"\r\n\r\nmail\r\n--x--\r\n'
     async with jobs, asking(admin(jobs, tokens=TOKENS).application) as client:
         for kind in KINDS:
-            for content in (b"", b"queue=mail", b'{"queue": "mail"}', body, b"\xff\xfe{"):
+            for content in (b"", body, b"\xff\xfe{"):
                 for path in ("/act/pause_queue", "/api/queues/pause", "/login", "/logout"):
-                    for headers in (ROOT, VIEW, {}):
+                    for headers in (ROOT, {}):
                         answer = await client.post(path, content=content, headers={**headers, "content-type": kind})
                         assert answer.status_code < 500, (path, kind, content, answer.text)
 
@@ -104,8 +111,8 @@ async def test_a_host_with_tricks_is_refused(jobs: Jobs) -> None:
                 assert answer.status_code == (200 if host == "localhost:99999" else 403), (host, answer.text)
         async with asking(admin(jobs, tokens=TOKENS).application) as client:
             for host in HOSTS:
-                for path in ("/queues", "/queues?a=b", "/jobs?job=1", "/api/queues", "/api", "/access", "/explore"):
-                    for headers in (VIEW, ROOT, {}):
+                for path in ("/queues?a=b", "/api", "/access"):
+                    for headers in (ROOT, {}):
                         answer = await client.get(path, headers={**headers, "host": host})
                         assert answer.status_code < 500, (host, path, answer.text)
 
