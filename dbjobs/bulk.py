@@ -5,16 +5,18 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Literal, Unpack
 
 from dbjobs.bulk_history import BOUND, BulkAction, BulkPreview, action_of, request_of
 from dbjobs.bulk_run import COMMAND, TAG, BulkRequest, BulkRun
 from dbjobs.bulk_undo import conditions_of
+from dbjobs.calls.reference import Reference, id_of
 from dbjobs.client.client import Client
+from dbjobs.commands.options import MAX_ID, aware, duration, whole
 from dbjobs.commands.registry import BUILT_IN_QUEUE, Registry
 from dbjobs.errors import InvalidOption, UnknownJob
-from dbjobs.inspect import frozen
+from dbjobs.inspect import finding, frozen
 from dbjobs.inspect import search as searching
 from dbjobs.inspect.conditions import JobSearch
 from dbjobs.models import Backoff, Job, JobRef, JobSummary
@@ -66,7 +68,7 @@ class BulkActions:
         at = await repository.database_time(self._client.db)
         before_id = await self._end()
         conditions = _conditions(action, search, at, where)
-        longest = seconds.total_seconds() if isinstance(seconds, timedelta) else float(seconds)
+        longest = duration(seconds, f"{where}: seconds")
         count, exact, samples = await self._count(_search(action, conditions, where), before_id, longest)
         return BulkPreview(
             action=action, count=count, exact=exact, samples=samples, before_id=before_id, at=at,
@@ -110,9 +112,9 @@ class BulkActions:
         called = _name(name, where)
         checked = _rate(rate, where)
         now = await repository.database_time(self._client.db)
-        moment = now if at is None else min(at.astimezone(UTC), now)
+        moment = now if at is None else min(aware(at, f"{where}: at"), now)
         end = await self._end()
-        end = end if before_id is None else min(before_id, end)
+        end = end if before_id is None else min(whole(before_id, f"{where}: before_id", 0, MAX_ID), end)
         conditions = _conditions(action, search, moment, where)
         expected, exact, _ = await self._count(_search(action, conditions, where), end, PREVIEW_SECONDS)
         request = BulkRequest(
@@ -122,16 +124,17 @@ class BulkActions:
         )  # fmt: skip
         return await self._enqueue(COMMAND, request, created_by=started_by)
 
-    async def stop(self, id: int) -> bool:
+    async def stop(self, id: Reference) -> bool:
         """Stop a bulk action where it is; what it has done stays done. False if it had ended.
 
         Raises:
             UnknownJob: there is no bulk action of this id.
         """
+        id = id_of(id)
         await self.get(id)
         return await self._client.cancel((id,), "stopped") == 1
 
-    async def preview_undo(self, id: int, *, seconds: float | timedelta = PREVIEW_SECONDS) -> BulkPreview:
+    async def preview_undo(self, id: Reference, *, seconds: float | timedelta = PREVIEW_SECONDS) -> BulkPreview:
         """Count the jobs that would come back if a bulk cancel was undone; nothing is changed.
 
         Args:
@@ -152,7 +155,7 @@ class BulkActions:
         )  # fmt: skip
 
     async def undo(
-        self, id: int, *, name: str | None = None, rate: float | None = None, started_by: str | None = None
+        self, id: Reference, *, name: str | None = None, rate: float | None = None, started_by: str | None = None
     ) -> JobRef[Any]:
         """Bring back what a bulk cancel has cancelled while it waited, each job as it was: at its time, in its lane.
 
@@ -177,16 +180,16 @@ class BulkActions:
         expected, exact, _ = await self._count(search, undone.before_id, PREVIEW_SECONDS)
         if not expected and exact:
             raise InvalidOption(
-                f"{where}: no job is left that bulk action {id} cancelled while it waited: they were running, are back "
-                "already, or have left the history"
+                f"{where}: no job is left that bulk action {job.id} cancelled while it waited: they were running, are "
+                "back already, or have left the history"
             )
         request = BulkRequest(
-            action="undo", name=called, search=f"what bulk action {id} cancelled", conditions=conditions,
-            before_id=undone.before_id, rate=checked, expected=expected, exact=exact, undoes=id,
+            action="undo", name=called, search=f"what bulk action {job.id} cancelled", conditions=conditions,
+            before_id=undone.before_id, rate=checked, expected=expected, exact=exact, undoes=job.id,
         )  # fmt: skip
         return await self._enqueue(COMMAND, request, created_by=started_by)
 
-    async def get(self, id: int) -> BulkAction:
+    async def get(self, id: Reference) -> BulkAction:
         """A bulk action.
 
         Raises:
@@ -201,16 +204,18 @@ class BulkActions:
             before_id: the last id of the page before, to go on from there.
             limit: how many, 1 to 200.
         """
-        if not 1 <= limit <= 200:
-            raise InvalidOption(f"bulk.list: limit={limit!r} must be between 1 and 200")
+        whole(limit, "bulk.list: limit", 1, 200)
+        if before_id is not None:
+            whole(before_id, "bulk.list: before_id", 0, MAX_ID)
         asked = searching.make({"tag": TAG, "command": COMMAND}, "bulk.list")
-        found = await searching.look(self._client.db, asked, before_id, limit, 1.0)
+        found = await finding.look(self._client.db, asked, before_id, limit, 1.0)
         jobs = await self._client.get_many([job.id for job in found.jobs])
         return [action_of(jobs[id]) for id in sorted(jobs, reverse=True)]
 
     # --- parts ----------------------------------------------------------------------------------
 
-    async def _job(self, id: int) -> Job[Any]:
+    async def _job(self, id: Reference) -> Job[Any]:
+        id = id_of(id)
         job = (await self._client.get_many((id,))).get(id)
         if job is None or job.command != COMMAND:
             raise UnknownJob(f"there is no bulk action {id}")
@@ -219,7 +224,7 @@ class BulkActions:
     async def _end(self) -> int:
         """An id after all that there are."""
         everything = searching.make({}, "bulk").asked
-        newest = await repository.list_page(self._client.db, everything, searching.NEWEST, 1)
+        newest = await repository.list_page(self._client.db, everything, finding.NEWEST, 1)
         return newest[0].id + 1 if newest else 1
 
     async def _count(
@@ -232,7 +237,7 @@ class BulkActions:
         while True:
             left = deadline - time.monotonic()
             most = min(1000, BOUND + 1 - count)
-            found = await searching.look(self._client.db, search, at, most, min(max(left, 0.0), 0.1))
+            found = await finding.look(self._client.db, search, at, most, min(max(left, 0.0), 0.1))
             count += len(found.jobs)
             samples += found.jobs[: SAMPLES - len(samples)]
             if found.before_id is None:

@@ -19,7 +19,7 @@ import msgspec
 from dbjobs.bulk_undo import mark_of, restorable
 from dbjobs.client.client import Client
 from dbjobs.context import JobContext
-from dbjobs.inspect import frozen
+from dbjobs.inspect import finding, frozen
 from dbjobs.inspect import search as searching
 from dbjobs.models import FINAL_STATES, Job, JobState
 from dbjobs.store import repository
@@ -102,7 +102,7 @@ class BulkRun:
         most = STEP if request.rate is None else max(1, min(STEP, int(request.rate)))
         pace, began = _Pace(request.rate), time.monotonic()
         while place.before_id > 0:
-            found = await searching.look(db, search, place.before_id, most, LOOK_SECONDS)
+            found = await finding.look(db, search, place.before_id, most, LOOK_SECONDS)
             ids = [one.id for one in found.jobs]
             place.before_id = found.before_id or 0
             place.looked_at += len(ids)

@@ -15,10 +15,8 @@ from dbjobs.errors import Cancel, InvalidOption, NotStored
 from dbjobs.models import EnqueueOptions, Job, JobRef
 from dbjobs.store.records import Claimed
 from dbjobs.store.repository.rows import moment_of
+from dbjobs.text import MAX_LOG_CHARACTERS, MAX_STATUS_CHARACTERS, printable
 from dbjobs.transaction import Transaction
-
-MAX_STATUS_CHARACTERS = 500
-MAX_LOG_CHARACTERS = 10_000
 
 # The context of the job whose handler is running here; an enqueue inside a handler finds its parent by it.
 current_job: ContextVar[JobContext | None] = ContextVar("dbjobs_current_job", default=None)
@@ -292,9 +290,12 @@ class JobContext:
         self._services.reports.progress(self)
 
     def check(self) -> None:
-        """Raise Cancel if the job should stop: for sync handlers, which cannot be interrupted."""
+        """Raise Cancel if the job should stop: for sync handlers, which cannot be interrupted.
+
+        A job that stops because its node does is handed back, not cancelled.
+        """
         if self.cancelled:
-            raise Cancel("stopped at a check")
+            raise StoppedAtCheck("stopped at a check")
 
     # --- other jobs -----------------------------------------------------------------------------
 
@@ -346,8 +347,7 @@ class JobContext:
         Yields a Transaction: ``await tx.execute(...)`` and ``await tx.fetch(...)`` on every database, and beside them
         ``tx.connection``, the driver's own. ``enqueue`` takes it as ``connection=``, too. At the end of the block the
         job is completed (or, if it has a callback, executed) with the response given to ``respond``; what the handler
-        returns or raises later is ignored, and what it logs later is dropped. Lines logged in the block come with its
-        commit.
+        returns or raises later is ignored. Lines logged in the block come with its commit.
 
         Raises:
             InvalidOption: at the end of the block, if a statement was not awaited; everything is rolled back.
@@ -366,7 +366,5 @@ class JobContext:
         return self._response
 
 
-def printable(text: str, limit: int) -> str:
-    """Text that every database takes: no NUL, no lone surrogates, at most ``limit`` characters."""
-    text = text[: limit + 1].replace("\0", "\\0").encode("utf-8", "backslashreplace").decode("utf-8")
-    return text if len(text) <= limit else text[: limit - 1] + "…"
+class StoppedAtCheck(Cancel):
+    """What ``check`` raises: why the job should stop decides how it goes on, not this error."""

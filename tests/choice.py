@@ -21,6 +21,7 @@ OTHER_VERSION: Mapping[str, str] = {
     "test_opening": "migrations",
     "test_plans": "plans of the hot statements",
     "test_plans_appended": "plans of what is appended",
+    "test_plans_looks": "plans of looks by time and of housekeeping",
     "test_history": "partitions: made, attached, dropped",
     "test_dead_rows": "vacuum, and what it reads of the server's own tables",
     "test_enqueue_many": "the fastest form of many rows (COPY)",

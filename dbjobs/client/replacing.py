@@ -21,6 +21,7 @@ from dbjobs.store.transactions.cancelling import PATIENCE_SECONDS
 from dbjobs.store.transactions.delivering import add_deliveries, delivery_like
 from dbjobs.store.transactions.dependencies import Follower
 from dbjobs.store.transactions.enqueueing import Inserted, Parent, insert_one
+from dbjobs.store.transactions.queues import KnownQueues
 from dbjobs.store.transactions.retrying import in_transaction
 
 _PAUSE_SECONDS = 0.01
@@ -57,7 +58,7 @@ async def replace(
         delivery = await delivery_like(db, deliveries[0])
     going = [old, *deliveries]
     queues = {job.queue} if delivery is None else {job.queue, delivery.queue}
-    await learn_queues(db, sorted(queues), set(), None)
+    await learn_queues(db, sorted(queues), KnownQueues(), None)
 
     async def work(session: Session) -> tuple[Inserted, list[int]]:
         notices = () if waits(job) else ready_notices([ready_of(job)])

@@ -18,7 +18,7 @@ LOOK_SECONDS = 5.0
 STEP_SECONDS = 1.0
 # A retry whose back-off began at a moment that lies ahead by more than this was scheduled before the step.
 AHEAD_SECONDS = 1.0
-JOBS_PER_STATEMENT = 1000
+JOBS_PER_SLICE = 10_000
 
 
 class ClockSteps:
@@ -28,7 +28,9 @@ class ClockSteps:
     clock is right again, and its lane waits with it. The row tells: it went into back-off at a moment
     (``last_activity_at``) that is still to come. It gets its back-off from now on.
 
-    The first look pulls in whatever there is: the clock may have been set while no node was alive.
+    The clock may also have been set while no node was alive. Then the counts of retries tell a node that starts: some
+    belong to a minute that is still to come. (A step of seconds within one minute is not told that way: such a retry is
+    late by those seconds.) All live jobs are looked at only after a step, a slice in each statement.
     """
 
     def __init__(self, db: Database, timekeeper: Timekeeper) -> None:
@@ -43,14 +45,20 @@ class ClockSteps:
         answered = clock.now()
         # It was read at some moment between the two, so the distance of the clocks lies between these two.
         least, most = moment - answered, moment - asked
-        if self._offset is None or most < self._offset - STEP_SECONDS:
+        if self._offset is None:
+            stepped = await repository.has_retries_ahead(self._db)
+        else:
+            stepped = most < self._offset - STEP_SECONDS
+        if stepped:
             await self._pull_in()
         self._offset = least
         return LOOK_SECONDS
 
     async def _pull_in(self) -> None:
         jobs = 0
-        while count := await repository.pull_in_retries(self._db, AHEAD_SECONDS, JOBS_PER_STATEMENT):
+        after: int | None = 0
+        while after is not None:
+            count, after = await repository.pull_in_retries(self._db, AHEAD_SECONDS, after, JOBS_PER_SLICE)
             jobs += count
         if jobs:
             log.warning(

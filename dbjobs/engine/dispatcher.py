@@ -136,7 +136,9 @@ class Dispatcher:
             await self._built_in.look(node_id)
         full = self._finisher.wants_room = self._finisher.full
         with_room = [] if full or self.resting else [claims for claims in kinds if claims.room > 0]
-        self._runners.wants_room = len(with_room) < len(kinds)
+        without = [] if full else [claims.crew.pace.ahead() for claims in kinds if claims not in with_room]
+        # Not only when all that waits in memory has begun: the slots would be idle during the claim.
+        self._runners.wanted_room = -(3 * max(without) // 4) if without else None
         if self.resting:
             self._rests.set()
         else:
@@ -165,6 +167,7 @@ class Dispatcher:
         if waker.queues_changed or now >= self._queues.refresh_at:
             waker.queues_changed = False
             if await self._queues.refresh(self._db):
+                self._runners.give_back_paused(self._queues.is_paused)
                 for claims in kinds:
                     claims.keep(self._queues.serves)
                 waker.look_everywhere()  # jobs of a queue that was paused may have waited here

@@ -18,14 +18,14 @@ from msgspec.structs import replace
 from dbjobs import clock
 from dbjobs.commands import codec
 from dbjobs.commands.registry import Command, Registry
-from dbjobs.context import JobContext, current_job
+from dbjobs.context import JobContext, StoppedAtCheck, current_job
 from dbjobs.engine.attempt import Attempt, Stop
 from dbjobs.engine.blocking import Call, ProcessCall
 from dbjobs.engine.children import Children
 from dbjobs.engine.deadlines import Deadlines
-from dbjobs.engine.failure import failed, raised_after_completion, stopped, untold
+from dbjobs.engine.failure import failed, raised_after_completion, stopped, untold, word_of
 from dbjobs.engine.steps import Seat, Steps
-from dbjobs.errors import InvalidResponse, UnknownCommand
+from dbjobs.errors import ApiFailed, Cancel, InvalidResponse, RetryAfter, UnknownCommand
 from dbjobs.store.records import Outcome
 
 log = logging.getLogger("dbjobs")
@@ -126,8 +126,8 @@ class Execution:
                 return None
             if attempt.abandoned and attempt.lane_rest is None:
                 return None
-            # The node stops, but this handler has reached its end: its work is done.
-            if attempt.stop is not None and not (attempt.stop is Stop.SHUTDOWN and not _is_cancellation(error)):
+            # The node stops, but this handler has reached its end, or says itself how the job is to go on.
+            if attempt.stop is not None and not (attempt.stop is Stop.SHUTDOWN and _is_decided(error)):
                 return stopped(attempt, duration_ms)
             if attempt.context._executed_body is not None and job.executed_at is None:
                 return await self._run_callback(attempt, attempt.context._executed_body[0], seat)
@@ -252,6 +252,19 @@ async def _forget_cancellations(task: asyncio.Task[Any]) -> None:
 
 def _is_cancellation(error: BaseException | None) -> bool:
     return isinstance(error, asyncio.CancelledError)
+
+
+def _is_decided(error: BaseException | None) -> bool:
+    """True for what a handler that a stop has interrupted still decides: its return, or a word about its job.
+
+    Any other error may be all that is left of the interruption: a library has turned it into one of its own.
+    """
+    if error is None:
+        return True
+    if isinstance(error, ApiFailed):
+        return not error.retry
+    word = word_of(error)
+    return isinstance(word, Cancel | RetryAfter) and not isinstance(word, StoppedAtCheck)
 
 
 _ASYNCIO_SIGINT: CodeType | None = getattr(getattr(asyncio.Runner, "_on_sigint", None), "__code__", None)

@@ -12,7 +12,6 @@ from datetime import UTC, datetime
 import msgspec
 
 from dbjobs.commands.codec import dumps
-from dbjobs.context import printable
 from dbjobs.engine.attempt import Attempt, Stop
 from dbjobs.engine.attempt_log import tell, tell_after_completion
 from dbjobs.engine.traces import MAX_TRACEBACK_CHARACTERS, trace_of
@@ -29,6 +28,7 @@ from dbjobs.errors import (
 )
 from dbjobs.models import Backoff
 from dbjobs.store.records import CALLBACK_FAILED, Claimed, Outcome, OutcomeKind
+from dbjobs.text import printable
 
 log = logging.getLogger("dbjobs")
 
@@ -71,7 +71,21 @@ def untold(attempt: Attempt, code: str, duration_ms: float) -> Outcome:
         return Outcome(id=attempt.job.id, attempt=attempt.job.attempt, kind="failed", error_code=code, error=text)
 
 
+def word_of(error: BaseException) -> BaseException:
+    """The Cancel or RetryAfter of an exception group that has nothing else in it; any other error as it is.
+
+    A task group wraps what its tasks raise, so a handler that has one cannot raise its word bare.
+    """
+    if not isinstance(error, BaseExceptionGroup):
+        return error
+    words = [word_of(inner) for inner in error.exceptions]
+    if not all(isinstance(word, Cancel | RetryAfter) for word in words):
+        return error
+    return next((word for word in words if isinstance(word, Cancel)), words[0])
+
+
 def _failed(attempt: Attempt, error: BaseException, duration_ms: float) -> Outcome:
+    error = word_of(error)
     if isinstance(error, Cancel):
         return outcome(attempt, "cancelled", "cancelled", _text_of(error.reason), duration_ms)
     if isinstance(error, RetryAfter):

@@ -13,6 +13,7 @@ from dbjobs.errors import TransactionConflict
 from dbjobs.store import repository
 from dbjobs.store.database import Database
 from dbjobs.store.transactions import partitions
+from dbjobs.store.transactions.queues import forget_queues
 from dbjobs.store.transactions.rescue import Rescue, bury, take_over
 from dbjobs.wording import counted
 
@@ -78,6 +79,7 @@ class Janitor:
         await causes.fold(self._db, self._retention_months)
         while await repository.drop_batches(self._db, BATCH_SECONDS):
             pass
+        await forget_queues(self._db)
         await repository.drop_audit(self._db, AUDIT_SECONDS)
         for node_id in await repository.find_orphans(self._db):
             if node_id in {node.id for node in await repository.list_nodes(self._db)}:

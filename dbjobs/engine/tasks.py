@@ -22,6 +22,8 @@ from dbjobs.store.database import Database
 from dbjobs.store.notices import ready_notices
 from dbjobs.store.records import NewJob, Ready
 from dbjobs.store.transactions import scheduling
+from dbjobs.store.transactions.appending import learn_queues
+from dbjobs.store.transactions.queues import KnownQueues
 
 log = logging.getLogger("dbjobs")
 
@@ -49,7 +51,7 @@ class Tasks:
         self._transients = transients
         self.names = sorted(names)
         self._aside: dict[str, float] = {}
-        self._known_queues: set[str] = set()
+        self._known_queues = KnownQueues()
 
     @property
     def commands(self) -> list[str]:
@@ -97,10 +99,7 @@ class Tasks:
                 log.warning("scheduled task %r: a transient run is left out: %s", name, error)
 
     async def _tell(self, jobs: Sequence[NewJob]) -> None:
-        new = sorted({job.queue for job in jobs} - self._known_queues)
-        if new:
-            await repository.add_queues(self._db, new)
-            self._known_queues |= set(new)
+        await learn_queues(self._db, sorted({job.queue for job in jobs}), self._known_queues, None)
         ready = [Ready(job.queue, job.priority, job.worker is not None) for job in jobs if job.delay_seconds is None]
         if ready:
             self._waker.ready(ready)

@@ -84,7 +84,7 @@ class Timekeeper:
         ids = await repository.find_expired(self._db, JOBS_PER_STATEMENT)
         if not ids:
             return EXPIRY_SECONDS
-        ended = await cancel_waiting(self._db, ids, "expired", "not started before it expired")
+        ended = await cancel_waiting(self._db, ids, "expired", "not started before it expired", expired=True)
         if ended:
             log.info("cancelled, because they expired before they started: jobs %s", _told(ended))
             follower = Follower(self._db, parents=ended)

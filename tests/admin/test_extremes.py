@@ -22,9 +22,7 @@ async def test_a_number_that_no_database_has_is_answered(jobs: Jobs) -> None:
     """As "there is none", or with what is wrong: no database is asked for it, or none stumbles."""
     async with jobs, asking(admin(jobs, tokens=TOKENS, explore=["x"]).application) as client:
         jobs.declare("send")
-        ref = await jobs.enqueue("send", 1)
-        for look in (jobs.list(before_id=10**30), jobs.list(before_id=-(10**30))):
-            assert [job.id for job in await look] in ([ref.id], [])
+        await jobs.enqueue("send", 1)
         for operation in OPERATIONS:
             for field in msgspec.structs.fields(operation.takes):
                 if "int" not in str(field.type) and "float" not in str(field.type):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 
 import pytest
 
 from dbjobs import Jobs, JobState
-from dbjobs.engine import finisher
+from dbjobs.engine import finisher, runner
 from dbjobs.engine.pace import Pace
-from tests.conformance.helpers import Gate, eventually, nodes, wait_all
+from tests.conformance.helpers import Gate, eventually, nodes, state_of, wait_all
 
 pytestmark = pytest.mark.about_us
 
@@ -44,6 +45,35 @@ async def test_what_gets_no_slot_is_handed_back_and_runs_elsewhere(
                 ended = await wait_all(client, refs)
     assert {(job.state, job.errors) for job in ended} == {(JobState.COMPLETED, ())}
     assert len(ran) == 4
+
+
+@pytest.mark.parametrize("lanes", [False, True], ids=["free jobs", "named workers"])
+async def test_a_pause_holds_for_what_was_claimed_ahead(
+    url: str, jobs: Jobs, monkeypatch: pytest.MonkeyPatch, lanes: bool
+) -> None:
+    """Only what runs goes on: jobs that wait in memory for a slot are handed back."""
+    monkeypatch.setattr(Pace, "ahead", lambda pace: 10)
+    monkeypatch.setattr(runner, "UNSTARTED_SECONDS", 600.0)
+    gate = Gate()
+    jobs.command(name="work")(gate)
+    other = Jobs(url)
+    other.declare("work")
+    async with other:
+        refs = [await other.enqueue("work", queue="q", worker=f"w{n}" if lanes else None) for n in range(5)]
+        async with jobs.start(concurrency=1):
+            await gate.wait_entered()
+            engine = jobs._client.engine
+            assert engine is not None
+            await eventually(lambda: len(engine._runners.memory.held) == 5, "all are claimed")
+            await other.queues.pause("q")
+            await eventually(lambda: engine._queues.is_paused("q"), "the pause is known")
+            gate.open()
+            await eventually(lambda: not engine._runners.memory.held, "nothing is in memory")
+        states = Counter([await state_of(other, ref) for ref in refs])
+        assert states == {JobState.COMPLETED: 1, JobState.QUEUED: 4}
+        await other.queues.resume("q")
+        async with jobs.start():
+            assert {job.attempt for job in await wait_all(other, refs)} == {1, 2}
 
 
 @pytest.mark.parametrize("lanes", [False, True], ids=["free jobs", "named workers"])

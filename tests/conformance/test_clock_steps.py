@@ -97,7 +97,12 @@ async def test_a_step_back_hides_no_dead_node_for_longer_than_its_lease(url: str
 
 
 async def move_jobs(raw: Raw, by: timedelta) -> None:
-    """Make the scheduled jobs look as if they had been scheduled while the database's clock stood ahead by so much."""
+    """Make scheduled jobs look as if they had been scheduled, and counted, while the clock stood ahead by so much."""
+    for (minute,) in await raw.rows("SELECT minute FROM dbjobs.job_stat WHERE retried > 0"):
+        old, new = (
+            at.isoformat(" ", "milliseconds") + raw._driver.utc for at in (_moment(minute), _moment(minute) + by)
+        )
+        await raw.rows(f"UPDATE dbjobs.job_stat SET minute = '{new}' WHERE minute = '{old}'")
     columns = "created_at, last_activity_at, run_after"
     for id, *moments in await raw.rows(f"SELECT id, {columns} FROM dbjobs.background_job WHERE state = 'scheduled'"):
         moved = ", ".join(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from datetime import timedelta
 from typing import Any
@@ -9,7 +10,8 @@ from typing import Any
 import pytest
 
 from dbjobs import Job, JobContext, JobRef, Jobs, JobState, RetryAfter
-from tests.conformance.helpers import Gate, eventually, state_of, wait_all
+from dbjobs.store import repository
+from tests.conformance.helpers import Gate, eventually, soon, state_of, wait_all
 from tests.conformance.raw import Raw
 
 pytestmark = pytest.mark.about_us
@@ -157,3 +159,34 @@ async def _is(jobs: Jobs, ref: JobRef, state: JobState) -> bool:
 async def _waits_for_callback(raw: Raw, ref: JobRef) -> bool:
     query = f"SELECT id FROM dbjobs.background_job WHERE id = {ref.id} AND state = 'scheduled'"
     return bool(await raw.rows(query))
+
+
+@pytest.mark.parametrize("worker", [None, "w"])
+async def test_what_was_found_expired_and_brought_back_since_runs(
+    url: str, jobs: Jobs, monkeypatch: pytest.MonkeyPatch, worker: str | None
+) -> None:
+    """A node is suspended between its look and its cancel; another one ends the job, and somebody requeues it."""
+    jobs.command(echo)
+    other = Jobs(url)
+    other.command(echo)
+    find_expired = repository.find_expired
+    done = asyncio.Event()
+
+    async def find(db: Any, limit: int) -> list[int]:
+        found = await find_expired(db, limit)
+        if ref.id in found and not done.is_set():
+            assert await other.cancel(ref)
+            assert await other.requeue(ref)
+            done.set()
+        return found
+
+    async with other:
+        ref = await other.enqueue(echo, 1, worker=worker, expires_after=0.05)
+        monkeypatch.setattr(repository, "find_expired", find)
+        async with jobs.start(queues=["nobody"]):
+            await soon(done, "it is found")
+            later = await other.enqueue(echo, 1, queue="elsewhere", expires_after=0.05)
+            assert (await jobs.wait(later, timeout=20)).error_code == "expired"
+        assert await state_of(other, ref) is JobState.QUEUED
+        async with other.start():
+            assert (await other.wait(ref, timeout=20)).state is JobState.COMPLETED

@@ -40,6 +40,7 @@ from dbjobs.engine import (
     waker,
 )
 from dbjobs.store.database import Database, make_database
+from dbjobs.store.transactions import queues
 from tests.conformance.helpers import eventually, whole_list
 from tests.conformance.raw import Raw
 from tests.faults.database import faulty_databases
@@ -135,6 +136,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
         (janitor, "FOLD_SECONDS", 0.2),
         (tally, "FLUSH_SECONDS", 0.2),
         (causes, "FLUSH_SECONDS", 0.2),
+        (queues, "UNUSED_SECONDS", 0.0),  # each round forgets all queues without a job
         (dependencies, "LOOK_SECONDS", 0.1),
         (vacuum, "JOBS_PER_VACUUM", 10),
         (vacuum, "LOOK_SECONDS", 0.1),

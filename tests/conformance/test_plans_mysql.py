@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -211,6 +212,41 @@ async def test_the_tables_beside_the_jobs_are_entered_by_key(url: str) -> None:
         assert not await count("bury_node", lambda s: repository.bury_node(s, node))
         assert await count("remove_node", lambda s: repository.remove_node(s, node))
     too_many = {name: number for name, number in reads.items() if number > READS_PER_ROW * HANDLED + FIXED_READS}
+    assert too_many == {}, f"rows read: {reads}"
+
+
+async def test_looks_by_time_and_housekeeping_read_what_is_due_or_old(url: str) -> None:
+    """Nothing is: 50,000 jobs are scheduled and expire tomorrow, 50,000 queues are in use."""
+    reads: dict[str, int] = {}
+    async with filled(url, analyzed=True) as db:
+        raw = Raw("mysql", url)
+        await raw.rows(
+            "UPDATE dbjobs.background_job SET worker = NULL, state = 'scheduled', line = 'due', attempt = id MOD 2, "
+            "run_after = UTC_TIMESTAMP(6) + INTERVAL 1 DAY, expires_at = UTC_TIMESTAMP(6) + INTERVAL 1 DAY, "
+            "last_activity_at = UTC_TIMESTAMP(6)"
+        )
+        await raw.rows(f"INSERT INTO dbjobs.job_queue (queue) SELECT CONCAT('tenant ', n) FROM {EACH}")
+        await raw.rows(FILL_BESIDE[-1])
+        month = 30 * 86400.0
+
+        async def count(name: str, work: Callable[[Session], Awaitable[Any]]) -> Any:
+            reads[name], result = await reads_of(db, work)
+            return result
+
+        assert await count("promote_jobs", lambda s: repository.promote_jobs(s, HANDLED)) == []
+        assert await count("find_expired", lambda s: repository.find_expired(s, HANDLED)) == []
+        assert not await count("find_retries_ahead", repository.has_retries_ahead)
+        pulled = await count("pull_in_retries", lambda s: repository.pull_in_retries(s, 1.0, 0, HANDLED))
+        assert pulled[0] == 0
+        assert await count("find_unused_queues", lambda s: repository.find_unused_queues(s, month, HANDLED)) == []
+        some = [f"tenant {n}" for n in range(HANDLED)]
+        assert await count("drop_queues", lambda s: repository.drop_queues(s, some, month)) == 0
+        assert await count("drop_queues of old ones", lambda s: repository.drop_queues(s, some, 0.0)) == HANDLED
+        await count("add_queues", lambda s: repository.add_queues(s, ["tenant 200", "new"]))
+        assert await count("list_live_queues", lambda s: repository.list_live_queues(s, 0, HANDLED)) != []
+        line = (datetime.now(UTC), LogEntry(1, 1, 0.0, "info", "line"))
+        await count("append_logs", lambda s: repository.append_logs(s, [line] * HANDLED, 0.0))
+    too_many = {name: number for name, number in reads.items() if number > 10 * HANDLED}
     assert too_many == {}, f"rows read: {reads}"
 
 

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from dbjobs import Backoff, Cancel, JobContext, Jobs, JobState
+from dbjobs.store import repository
+from dbjobs.store.transactions.dependencies import Follower
 from tests.conformance.helpers import Gate, state_of, whole_list
 
 AT_ONCE = Backoff(first_seconds=0.01, jitter=0)
@@ -176,3 +180,62 @@ async def test_a_requeued_child_whose_parents_have_ended_runs_at_once(jobs: Jobs
         assert await state_of(jobs, child) is JobState.CANCELLED
         assert await jobs.requeue(child)
         assert await state_of(jobs, child) is JobState.QUEUED
+
+
+@pytest.mark.parametrize("policy", ["completed", "finished"])
+async def test_a_requeue_takes_back_an_end_that_its_children_have_not_heard_of(jobs: Jobs, policy: Any) -> None:
+    """Whoever was to tell them died in between: they wait for the next end, and hear of that one only."""
+    order: list[str] = []
+
+    @jobs.command
+    async def note(what: str) -> None:
+        order.append(what)
+
+    async with jobs:
+        parent = await jobs.enqueue(note, "parent")
+        child = await jobs.enqueue(note, "child", depends_on=parent, depends_on_policy=policy)
+        await repository.cancel_jobs(
+            jobs._client.db, [parent.id], -1, "cancelled", "by the one who dies", ask_running=False
+        )
+        assert await jobs.requeue(parent)
+        await Follower(jobs._client.db, parents=[parent.id], children=[child.id]).run()
+        assert await state_of(jobs, child) is JobState.WAITING
+        async with jobs.start():
+            for ref in (parent, child):
+                assert (await jobs.wait(ref, timeout=20)).state is JobState.COMPLETED
+    assert order == ["parent", "child"]
+
+
+async def test_a_requeued_callback_does_not_wait_for_parents_that_are_live_again(jobs: Jobs) -> None:
+    """The body is done. Only its callback is left, and that needs nothing of its parents."""
+    gate = Gate()
+    told: list[int] = []
+
+    @jobs.command(retry_limit=0)
+    async def parent(job: JobContext) -> None:
+        if job.attempt == 1:
+            raise ValueError("no")
+        await gate()
+
+    @jobs.command
+    async def body() -> int:
+        return 7
+
+    @jobs.command(retry_limit=0)
+    async def tell(response: int, job: JobContext) -> None:
+        told.append(response)
+        if len(told) == 1:
+            raise ValueError("not now")
+
+    async with jobs.start():
+        first = await jobs.enqueue(parent)
+        second = await jobs.enqueue(
+            body, depends_on=first, depends_on_policy="finished", callback="tell", retry_limit=0
+        )
+        assert (await jobs.wait(second, timeout=20)).state is JobState.FAILED
+        assert await jobs.requeue(first)
+        await gate.wait_entered()
+        assert await jobs.requeue(second)
+        assert (await jobs.wait(second, timeout=20)).state is JobState.COMPLETED
+        gate.open()
+    assert told == [7, 7]

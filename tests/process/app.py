@@ -1,7 +1,8 @@
 """An application for worker processes: ``python -m tests.process.app URL FILE [SETTING=VALUE ...]``.
 
 Every start and end of a handler is a line of FILE: ``start job attempt pid time`` (the time of the system-wide
-monotonic clock). ``ready`` on standard output says that the node is registered.
+monotonic clock). ``ready`` on standard output says that the node is registered. The setting ``schema`` says whose
+tables to use.
 """
 
 from __future__ import annotations
@@ -31,9 +32,9 @@ class Work(msgspec.Struct):
     again_seconds: float | None = None
 
 
-def make_jobs(url: str, journal: Path) -> Jobs:
+def make_jobs(url: str, journal: Path, schema: str = "dbjobs") -> Jobs:
     """The application."""
-    jobs = Jobs(url, retry_limit=20)
+    jobs = Jobs(url, schema=schema, retry_limit=20)
     file = os.open(journal, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
 
     def note(what: str, job: JobContext) -> None:
@@ -71,7 +72,7 @@ def make_jobs(url: str, journal: Path) -> Jobs:
         """Its first attempt stays in a transaction that has inserted rows which others are interested in."""
         async with job.transaction() as tx:
             if job.attempt == 1:
-                await jobs.enqueue("work", Work(0.0), batch_id="b", ref_id="caught", connection=tx)
+                await jobs.enqueue("work", Work(0.0), batch_id="b", ref_id=f"caught {job.id}", connection=tx)
             note("start", job)
             await asyncio.sleep(request.seconds if job.attempt == 1 else 0.0)
             note("end", job)
@@ -96,9 +97,9 @@ class SayReady(logging.Handler):
 if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO, format="%(process)d %(asctime)s %(message)s")
     logging.getLogger("dbjobs").addHandler(SayReady())
-    own_settings: dict[str, Any] = {
-        name: float(value) for name, _, value in (word.partition("=") for word in sys.argv[3:])
-    }
+    words = dict(word.split("=", 1) for word in sys.argv[3:])
+    schema = words.pop("schema", "dbjobs")
+    own_settings: dict[str, Any] = {name: float(value) for name, value in words.items()}
     if "concurrency" in own_settings:
         own_settings["concurrency"] = int(own_settings["concurrency"])
-    asyncio.run(make_jobs(sys.argv[1], Path(sys.argv[2])).run_forever(**own_settings))
+    asyncio.run(make_jobs(sys.argv[1], Path(sys.argv[2]), schema).run_forever(**own_settings))

@@ -8,11 +8,14 @@ import sys
 from pathlib import Path
 
 import pytest
+from pydantic import PostgresDsn
+from sqlalchemy.engine import make_url
 
 from dbjobs import DatabaseError, DatabaseUnavailable, InvalidOption, InvalidUrl, Jobs
 from dbjobs.errors import DataRefused, MissingDriver
 from dbjobs.store import database
 from dbjobs.store.database import make_database
+from dbjobs.store.mysql.errors import translated
 from dbjobs.store.mysql.options import tls_of
 from dbjobs.store.postgres import options
 from dbjobs.store.url import split_url
@@ -23,6 +26,11 @@ from dbjobs.store.url import split_url
     [
         ("", "has no scheme"),
         ("localhost/app", "has no scheme"),
+        ("", "an environment variable that is not set?"),
+        ("data/jobs.db", "has no scheme; write sqlite:///data/jobs.db"),
+        ("sqlite:jobs.db", "write sqlite:///relative/path.db"),
+        ("sqlite:///~/jobs.db", "write the whole path"),
+        ("sqlite:///~", "write the whole path"),
         ("oracle://u:secret@host/app", "unknown scheme 'oracle'"),
         ("postgresql+asyncpg://u:secret@host/app", "write postgresql:// (dbjobs picks the driver)"),
         ("postgresql://u:secret@host:port/app", "host"),
@@ -95,6 +103,24 @@ async def test_an_at_sign_in_a_password_reaches_the_server_s_login() -> None:
         await db.open()
 
 
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("postgresql://me@[::1]:1/app", "PostgreSQL at [::1]:1/app cannot be reached"),
+        ("mysql://me@[::1]:1/app", "MySQL at [::1]:1/app cannot be reached"),
+        ("postgresql:///app?host=/nowhere", "at /nowhere:5432/app cannot be reached: there is no such socket; is the"),
+        ("postgresql://%2Fnowhere/app", "at /nowhere:5432/app cannot be reached: there is no such socket; is the"),
+        ("mysql://me@h/app?unix_socket=/no.sock", "at /no.sock/app cannot be reached: there is no such socket; is the"),
+        ("mysql://me@h:1/app?ssl_ca=/no.pem", "database URL option ssl_ca: there is no file '/no.pem'"),
+    ],
+)
+async def test_what_cannot_be_reached_is_named_with_what_to_look_at(url: str, words: str) -> None:
+    db = make_database(url)
+    with pytest.raises(DatabaseError, match=re.escape(words)):
+        await db.open()
+    await db.close()
+
+
 async def test_a_missing_certificate_is_not_the_data_s_fault(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     db = make_database("postgresql://me@127.0.0.1:1/app?sslmode=verify-full")
@@ -142,10 +168,22 @@ def test_mysql_s_words_for_tls(query: str, mode: tuple[bool, ssl.VerifyMode] | N
     assert mode == (None if found is None else (found.check_hostname, found.verify_mode))
 
 
-@pytest.mark.parametrize("url", [None, 5, b"postgresql://host/app"])
-def test_what_is_no_text_is_no_url(url: object) -> None:
-    with pytest.raises(InvalidUrl):
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        (None, "not NoneType; was it read from an environment variable that is not set?"),
+        (5, "not int"),
+        (b"postgresql://host/app", "not bytes"),
+        (Path("jobs.db"), "for a file write f'sqlite:///{path}'"),
+        (make_url("postgresql+asyncpg://me:secret@host/app"), "write url.render_as_string(hide_password=False)"),
+        (PostgresDsn("postgresql://me:secret@host/app"), "not PostgresDsn; write str(url)"),
+    ],
+    ids=["None", "int", "bytes", "path", "sqlalchemy", "pydantic"],
+)
+def test_what_is_no_text_is_no_url_and_the_error_says_what_to_write(url: object, words: str) -> None:
+    with pytest.raises(InvalidUrl, match=re.escape(words)) as caught:
         Jobs(url)  # type: ignore[arg-type]
+    assert "secret" not in str(caught.value)
 
 
 def test_options_are_split_off() -> None:
@@ -159,6 +197,10 @@ def test_a_driver_that_is_missing_is_told_from_one_that_cannot_be_imported(monke
     with pytest.raises(MissingDriver, match=r"needs the package aiomysql, which is not installed: pip install 'dbjobs"):
         make_database("mysql://host/app")
 
+    monkeypatch.setitem(sys.modules, "asyncmy", None)
+    with pytest.raises(MissingDriver, match=r"asyncmy, which is not installed: pip install asyncmy\Z"):
+        make_database("mysql+asyncmy://host/app")
+
     def without_its_library(name: str) -> None:
         raise ImportError("libodbc.so.2: cannot open shared object file")
 
@@ -166,6 +208,15 @@ def test_a_driver_that_is_missing_is_told_from_one_that_cannot_be_imported(monke
     with pytest.raises(MissingDriver, match=r"aioodbc, which cannot be imported: libodbc\.so\.2") as caught:
         make_database("mssql://host/app")
     assert "pip install" not in str(caught.value)
+
+
+def test_a_login_that_needs_a_package_names_it() -> None:
+    """The driver's own words, of a MySQL without TLS whose user logs in with caching_sha2_password."""
+    words = "'cryptography' package is required for sha256_password or caching_sha2_password auth methods"
+    with pytest.raises(MissingDriver, match="pip install cryptography, or encrypt"), translated("host:3306/app"):
+        raise RuntimeError(words)
+    with pytest.raises(RuntimeError, match="of ours"), translated("host:3306/app"):
+        raise RuntimeError("a fault of ours")
 
 
 @pytest.mark.parametrize("scheme", ["postgresql", "postgres"])

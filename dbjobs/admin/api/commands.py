@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -11,13 +10,12 @@ import msgspec
 from msgspec import Meta
 
 from dbjobs.admin import periods
+from dbjobs.admin.api.command_rows import CommandRow, Registered, known_by, registered, row_of
 from dbjobs.admin.api.failures import Failure, FailuresAsked, list_failures
 from dbjobs.admin.api.overview import Totals, is_route, totals_of
-from dbjobs.admin.call import Call, NotFound, shown
+from dbjobs.admin.call import Call, NotFound
 from dbjobs.admin.kept import Kept
 from dbjobs.admin.operations import Operations
-from dbjobs.commands import codec
-from dbjobs.commands.command import Command
 from dbjobs.inspect import numbers
 from dbjobs.inspect.numbers import Stat
 from dbjobs.inspect.periods import Bucket, at, series
@@ -34,39 +32,6 @@ _LIVE = tuple(state for state in JobState if state not in FINAL_STATES)
 _ENDED = tuple(FINAL_STATES)
 
 Kind = Literal["all", "apis", "commands"]
-
-
-class CommandRow(msgspec.Struct, frozen=True, kw_only=True):
-    """A command, or a route that API jobs call.
-
-    Attributes:
-        kind: ``command`` or ``api``.
-        here: the process of this page can run it.
-        nodes: living nodes that can run it.
-        tags: labels, if this process knows the command.
-        about: the first line of its documentation, likewise.
-        total: jobs that have completed, failed or been cancelled in the period.
-        retried: attempts that failed and were tried again.
-        mean_ms, p50_ms, p95_ms, p99_ms: of what an attempt took.
-        runs: transient runs of it in this process, since it began.
-    """
-
-    name: str
-    kind: Literal["command", "api"]
-    here: bool
-    nodes: int
-    tags: list[str]
-    about: str
-    total: int
-    completed: int
-    retried: int
-    failed: int
-    cancelled: int
-    mean_ms: float | None
-    p50_ms: float | None
-    p95_ms: float | None
-    p99_ms: float | None
-    runs: int
 
 
 class CommandList(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,27 +59,6 @@ class CommandsAsked(msgspec.Struct, frozen=True, kw_only=True):
     until: str = ""
     type: Kind = "all"
     q: str = ""
-
-
-class Registered(msgspec.Struct, frozen=True, kw_only=True):
-    """What this process knows of a command.
-
-    Attributes:
-        function: module and name of its handler.
-        about: its documentation.
-        request_type: what it takes, as its handler declares it.
-        runs_in: ``event loop``, ``thread`` or ``process``.
-        version: of its request.
-        defaults: options of its jobs that differ from the application's own.
-    """
-
-    function: str
-    about: str
-    tags: list[str]
-    request_type: str
-    runs_in: str
-    version: int
-    defaults: dict[str, Any]
 
 
 class Latest(msgspec.Struct, frozen=True, kw_only=True):
@@ -218,13 +162,13 @@ async def list_commands(call: Call, asked: CommandsAsked) -> CommandList:
 
     stats, nodes = await _stats.get(call.jobs, (period.time.since, period.time.until), KEEP_SECONDS, look)
     by_name: dict[str, Stat | None] = dict.fromkeys(call.jobs.stored_commands)
-    known = _known_by(nodes)
+    known = known_by(nodes)
     by_name |= dict.fromkeys(known)
     # What the library brings along is listed once it has run.
     by_name = dict.fromkeys(name for name in by_name if not name.startswith(BUILT_IN))
     by_name |= {stat.name: stat for stat in stats if stat.name}
     runs = {timing.command: timing.count for timing in call.jobs.runs.timings()}
-    rows = [_row(call, name, stat, known.get(name, []), runs.get(name, 0)) for name, stat in by_name.items()]
+    rows = [row_of(call, name, stat, known.get(name, []), runs.get(name, 0)) for name, stat in by_name.items()]
     text = asked.q.casefold()
     return CommandList(
         period=period.name, label=period.label, since=at(period.time.since), until=at(period.time.until),
@@ -255,7 +199,7 @@ async def get_command(call: Call, asked: OneCommand) -> CommandDetails:
         raise NotFound(f"there is no command {asked.name!r}, and none has run in this period")
     return CommandDetails(
         name=asked.name, kind="api" if is_route(asked.name) else "command", period=period.name, label=period.label,
-        registered=None if command is None else _registered(call, command), nodes=nodes, totals=totals,
+        registered=None if command is None else registered(call, command), nodes=nodes, totals=totals,
         step_seconds=found.step_seconds, buckets=list(found.buckets),
         latest=sorted(latest, key=lambda one: one.at, reverse=True)[:LATEST], failures=failed,
     )  # fmt: skip
@@ -263,7 +207,7 @@ async def get_command(call: Call, asked: OneCommand) -> CommandDetails:
 
 async def _nodes_and_failures(call: Call, asked: OneCommand) -> tuple[list[str], list[Failure]]:
     """The living nodes that can run a command, and why it failed."""
-    nodes = _known_by(await repository.list_nodes(call.db)).get(asked.name, [])
+    nodes = known_by(await repository.list_nodes(call.db)).get(asked.name, [])
     failed = await list_failures(
         call,
         FailuresAsked(period=asked.period, since=asked.since, until=asked.until, command=asked.name),
@@ -309,53 +253,4 @@ def _run(run: RunRecord) -> Latest:
     return Latest(
         id=run.id, id_text=str(run.id), transient=True, command=run.command, state=run.state, worker=run.worker,
         attempt=1, at=run.ended_at, duration_ms=run.duration_ms, error_code=run.error_code, error=run.error,
-    )  # fmt: skip
-
-
-def _known_by(nodes: list[NodeInfo]) -> dict[str, list[str]]:
-    """Commands and the names of the living nodes that can run them."""
-    known: dict[str, list[str]] = {}
-    for node in nodes:
-        commands = node.info.get("commands") if node.alive else None
-        for names in commands.values() if isinstance(commands, dict) else ():
-            for name in names:
-                if isinstance(name, str):
-                    known.setdefault(name, []).append(node.name)
-    return known
-
-
-def _row(call: Call, name: str, stat: Stat | None, nodes: list[str], runs: int) -> CommandRow:
-    command = call.jobs._registry.get(name)
-    run = None if stat is None else stat.run
-    return CommandRow(
-        name=name, kind="api" if is_route(name) else "command", here=name in call.jobs.stored_commands,
-        nodes=len(nodes), tags=[] if command is None else list(command.tags),
-        about="" if command is None else _about(command).partition("\n")[0],
-        total=0 if stat is None else stat.completed + stat.failed + stat.cancelled,
-        completed=0 if stat is None else stat.completed, retried=0 if stat is None else stat.retried,
-        failed=0 if stat is None else stat.failed, cancelled=0 if stat is None else stat.cancelled,
-        mean_ms=None if run is None else run.mean, p50_ms=None if run is None else run.p50,
-        p95_ms=None if run is None else run.p95, p99_ms=None if run is None else run.p99, runs=runs,
-    )  # fmt: skip
-
-
-def _about(command: Command) -> str:
-    return inspect.getdoc(command.handler) or "" if command.handler is not None else ""
-
-
-def _registered(call: Call, command: Command) -> Registered:
-    handler = command.handler
-    base, template = call.jobs._registry.template("x", {}, where="", request_type="command"), command.template
-    defaults = {
-        field: getattr(template, field)
-        for field in template.__struct_fields__
-        if field not in ("command", "request_type") and getattr(template, field) != getattr(base, field)
-    }
-    return Registered(
-        function=f"{getattr(handler, '__module__', '')}.{getattr(handler, '__qualname__', type(handler).__name__)}",
-        about=_about(command), tags=list(command.tags),
-        request_type=codec.told(command.request_type) if command.takes_request else "nothing",
-        runs_in="process" if command.process else "event loop" if command.is_async else "thread",
-        version=command.version,
-        defaults={name: shown(call, f"defaults.{name}", value) for name, value in defaults.items()},
     )  # fmt: skip

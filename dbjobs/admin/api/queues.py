@@ -55,7 +55,7 @@ class QueueList(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         after: hand it to the next call for the queues after these; None: these were the last.
-        total: all queues that were ever used.
+        total: all queues that are listed.
     """
 
     queues: list[Queue]
@@ -90,7 +90,7 @@ class Limit(msgspec.Struct, frozen=True, kw_only=True):
 
 @OPERATIONS.get("/queues")
 async def list_queues(call: Call, asked: AskQueues) -> QueueList:
-    """Queues that were ever used, with their settings, live jobs, rates, and who comes next."""
+    """Queues in use, and those with settings, with their settings, live jobs, rates, and who comes next."""
     known = await call.jobs.queues.list()
     wanted = asked.name.lower()
     later = [info for info in known if info.queue > asked.after and wanted in info.queue.lower()]

@@ -19,8 +19,9 @@ from dbjobs.admin.operations import Nothing
 from dbjobs.admin.page import Pages
 from dbjobs.admin.pages import job_cells
 from dbjobs.errors import DbjobsError
-from dbjobs.inspect.language import Group, QueryError, parse
 from dbjobs.inspect.language import format as write
+from dbjobs.inspect.language import parse
+from dbjobs.inspect.query import Group, QueryError
 from dbjobs.models import JobState
 
 PAGES = Pages("Jobs", "/jobs", key="j")

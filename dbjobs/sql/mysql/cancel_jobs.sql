@@ -4,6 +4,7 @@
 --
 -- * Not started: moved to history, with all that its end is for others (see finish_jobs). A lane that such a job was
 --   blocking (it was waiting for its retry) is free again; it waits for no parent any more.
+-- * expired: only jobs that still are. One that was found may have been started or brought back since (it has no end then).
 -- * Started: the node that runs it hears of the request by its next heartbeat.
 -- * Whatever goes is deleted by its whole key: a look along an index that locks would also lock the entry behind the last
 --   one, which may be a row of a caller's open transaction.
@@ -13,7 +14,7 @@ SELECT COALESCE(JSON_ARRAYAGG(JSON_ARRAY(
 )), '[]')
 INTO @locked
 FROM dbjobs_background_job FORCE INDEX (PRIMARY)
-WHERE id IN (:ids)
+WHERE id IN (:ids) AND (NOT :expired OR attempt = 0 AND expires_at <= UTC_TIMESTAMP(6))
 FOR UPDATE SKIP LOCKED;
 
 INSERT INTO dbjobs_failed_job (

@@ -1,18 +1,19 @@
 -- Retries that were scheduled while the database's clock stood ahead, before it was set back: they went into back-off at a
 -- moment that is still to come. They get their back-off from now on. Not jobs whose time a caller has given (they have not
--- run yet): that moment is what it says. Asked once after a step and at the start of a node, so a look along all
--- scheduled jobs will do (the index `line`). They are looked for without locks and locked by key; one that somebody has
--- locked is passed by. How far each lies ahead is read before the update: that one sets columns in no certain order.
+-- run yet): that moment is what it says. Asked only after a step; a slice of the live jobs by id at a time, because no index
+-- knows these moments. They are looked for without locks and locked by key; one that somebody has locked is passed by. How
+-- far each lies ahead is read before the update: that one sets columns in no certain order.
+SELECT MAX(id)
+INTO @last_id
+FROM (
+    SELECT id FROM dbjobs_background_job FORCE INDEX (PRIMARY) WHERE id > :after_id ORDER BY id LIMIT :limit
+) slice;
+
 SELECT COALESCE(JSON_ARRAYAGG(id), '[]')
 INTO @ahead
-FROM (
-    SELECT id
-    FROM dbjobs_background_job FORCE INDEX (line)
-    WHERE line = 'due' AND attempt > 0
-      AND last_activity_at > UTC_TIMESTAMP(6) + INTERVAL :step_seconds * 1000000 MICROSECOND
-    ORDER BY place, id
-    LIMIT :limit
-) ahead;
+FROM dbjobs_background_job FORCE INDEX (PRIMARY)
+WHERE id > :after_id AND id <= @last_id AND line = 'due' AND attempt > 0
+  AND last_activity_at > UTC_TIMESTAMP(6) + INTERVAL :step_seconds * 1000000 MICROSECOND;
 
 SELECT
     COALESCE(JSON_ARRAYAGG(JSON_ARRAY(
@@ -30,4 +31,4 @@ UPDATE JSON_TABLE(@pulled, '$[*]' COLUMNS (id BIGINT PATH '$[0]', ahead BIGINT P
 STRAIGHT_JOIN dbjobs_background_job j FORCE INDEX (PRIMARY) ON j.id = p.id
 SET j.run_after = j.run_after - INTERVAL p.ahead MICROSECOND, j.last_activity_at = UTC_TIMESTAMP(6);
 
-SELECT @jobs AS jobs;
+SELECT s.jobs, s.last_id FROM (SELECT @jobs AS jobs, @last_id AS last_id) s;

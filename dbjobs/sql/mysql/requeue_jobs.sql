@@ -1,9 +1,10 @@
 -- Brings failed or cancelled jobs back under their own id, with a fresh set of tries, in one transaction and one round
 -- trip. The attempt number goes on counting: it is part of the fence. With :as_they_were a job that had waited when it was
 -- cancelled is as it was then: not before its time, to expire at its time, without the cancellation as its error.
--- A job whose parents are live again (they may be
--- revived by this very call) waits for them, unresolved like a new child. Found without locks, locked by the whole key:
--- a look that locks would lock the neighbours, too.
+-- A job whose parents are live again (they may be revived by this very call) waits for them, unresolved like a new child.
+-- (Not if its body is done and only the callback is left.) What its last end has not told its children yet (ended_parent)
+-- is taken back: they wait for its next end. Found without locks, locked by the whole key: a look that locks would lock the
+-- neighbours, too.
 SELECT COALESCE(JSON_ARRAYAGG(JSON_ARRAY(id, created_month)), '[]')
 INTO @revived
 FROM dbjobs_failed_job
@@ -38,6 +39,21 @@ SELECT
 FROM JSON_TABLE(@revived, '$[*]' COLUMNS (id BIGINT PATH '$[0]', month INT PATH '$[1]')) AS r
 STRAIGHT_JOIN dbjobs_failed_job f FORCE INDEX (PRIMARY) ON f.id = r.id AND f.created_month = r.month;
 
+DELETE e
+FROM JSON_TABLE(@revived, '$[*]' COLUMNS (id BIGINT PATH '$[0]')) AS r
+STRAIGHT_JOIN dbjobs_ended_parent e FORCE INDEX (PRIMARY) ON e.parent_id = r.id;
+
+SELECT COALESCE(JSON_ARRAYAGG(r.id), '[]')
+INTO @parents
+FROM JSON_TABLE(@revived, '$[*]' COLUMNS (id BIGINT PATH '$[0]')) AS r
+WHERE (
+    SELECT d.child_id FROM dbjobs_job_dependency d FORCE INDEX (PRIMARY) WHERE d.parent_id = r.id LIMIT 1
+) IS NOT NULL;
+
+UPDATE JSON_TABLE(@parents, '$[*]' COLUMNS (id BIGINT PATH '$')) AS p
+STRAIGHT_JOIN dbjobs_background_job j FORCE INDEX (PRIMARY) ON j.id = p.id
+SET j.has_dependents = 1;
+
 SELECT COALESCE(JSON_ARRAYAGG(JSON_ARRAY(p.id, child.id)), '[]')
 INTO @edges
 FROM (
@@ -45,6 +61,7 @@ FROM (
     FROM JSON_TABLE(@revived, '$[*]' COLUMNS (id BIGINT PATH '$[0]')) AS r
     STRAIGHT_JOIN dbjobs_background_job j FORCE INDEX (PRIMARY) ON j.id = r.id
     STRAIGHT_JOIN JSON_TABLE(COALESCE(j.depends_on, '[]'), '$[*]' COLUMNS (parent_id BIGINT PATH '$')) AS d
+    WHERE j.executed_at IS NULL
 ) child
 STRAIGHT_JOIN dbjobs_background_job p FORCE INDEX (PRIMARY) ON p.id = child.parent_id;
 

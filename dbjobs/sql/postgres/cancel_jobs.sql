@@ -4,9 +4,14 @@
 --   retry at this moment is not missed. Rows that somebody else has locked yield nothing: the caller tries them again.
 -- * A lane that such a job was blocking (it was waiting for its retry) is free again. Its children hear of its end from
 --   release_children (ended_parent); its own edges go.
+-- * expired: only jobs that still are. One that was found may have been started or brought back since (it has no end then).
 -- * A running job's node hears of it by the notice, or by its next heartbeat.
 WITH victim AS (
-    SELECT id, state FROM dbjobs.background_job WHERE id = ANY (:ids::bigint[]) ORDER BY id FOR UPDATE SKIP LOCKED
+    SELECT id, state
+    FROM dbjobs.background_job
+    WHERE id = ANY (:ids::bigint[]) AND (NOT :expired::boolean OR attempt = 0 AND expires_at <= clock_timestamp())
+    ORDER BY id
+    FOR UPDATE SKIP LOCKED
 ), moved AS (
     DELETE FROM dbjobs.background_job
     WHERE id = ANY (ARRAY(SELECT id FROM victim WHERE state IN ('scheduled', 'waiting', 'queued')))

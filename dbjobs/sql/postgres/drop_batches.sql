@@ -5,7 +5,7 @@ WITH candidate AS (
     FROM dbjobs.job_batch
     WHERE folded
       AND total <= completed + failed + cancelled
-      AND changed_at < clock_timestamp() - :seconds::double precision * interval '1 second'
+      AND changed_at < statement_timestamp() - :seconds::double precision * interval '1 second'
     ORDER BY changed_at
     LIMIT 1000
 ), over AS (

@@ -2,6 +2,6 @@
 -- does not expire any more. background_job_expiry serves it.
 SELECT id
 FROM dbjobs.background_job
-WHERE expires_at <= clock_timestamp() AND attempt = 0 AND state IN ('scheduled', 'waiting', 'queued')
+WHERE expires_at <= statement_timestamp() AND attempt = 0 AND state IN ('scheduled', 'waiting', 'queued')
 ORDER BY expires_at
 LIMIT :limit::integer;

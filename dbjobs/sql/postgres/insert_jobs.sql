@@ -1,7 +1,8 @@
 -- Enqueue: one statement, one commit, for one job or a thousand.
 --
 -- Ids ascend in the order of the input (the identity is drawn after the ORDER BY), so the caller can
--- pair them. A ref_id is made known by add_refs, in the same transaction.
+-- pair them. A ref_id is made known by add_refs, in the same transaction. A delay and an expiry count from this statement,
+-- not from the beginning of a caller's transaction (now()), which may be long ago.
 -- A notice is sent only when the caller says so (at most once per queue per cooldown): NOTIFY takes
 -- a global lock at commit. Kept to one plan node more than a bare INSERT: it is what an idle system's
 -- latency is made of. Batches are counted by add_to_batches, in the same transaction.
@@ -14,14 +15,15 @@ INSERT INTO dbjobs.background_job (
 SELECT
     ref_id, parent_id, worker, queue, coalesce(priority, 0), tag, batch_id, callback, depends_on::json,
     coalesce(depends_on_policy, 'completed'), coalesce(pending, 0),
-    coalesce(pending, 0) > 0, coalesce(run_after, now() + delay_seconds * interval '1 second'),
-    now() + expires_seconds * interval '1 second', created_by, user_id,
+    coalesce(pending, 0) > 0, coalesce(run_after, statement_timestamp() + delay_seconds * interval '1 second'),
+    statement_timestamp() + expires_seconds * interval '1 second', created_by, user_id,
     coalesce(request_type, 'command'), command, request, request_body::json, coalesce(retry_limit, 0),
     retry::json, coalesce(on_failure, 'block'), coalesce(timeout_seconds, 0), reply_to, args::jsonb,
     meta::jsonb, trace_context,
     CASE
         WHEN pending > 0 THEN 'waiting'
-        WHEN coalesce(run_after, now() + delay_seconds * interval '1 second') > now() THEN 'scheduled'
+        WHEN coalesce(run_after, statement_timestamp() + delay_seconds * interval '1 second') > statement_timestamp()
+            THEN 'scheduled'
         ELSE 'queued'
     END
 -- One JSON text, not one array per column: it halves the client's work for a single job, and it leaves out

@@ -3,7 +3,7 @@
 WITH due AS (
     SELECT id
     FROM dbjobs.background_job
-    WHERE state = 'scheduled' AND run_after <= clock_timestamp()
+    WHERE state = 'scheduled' AND run_after <= statement_timestamp()
     ORDER BY run_after
     LIMIT :limit::integer
     FOR UPDATE SKIP LOCKED

@@ -18,7 +18,7 @@ SELECT (
 FROM (
     SELECT sum(completed + failed + cancelled)::bigint AS ended, sum(retried)::bigint AS retried
     FROM dbjobs.job_stat
-    WHERE minute >= date_trunc('minute', clock_timestamp()) - interval '1 minute'
+    WHERE minute >= date_trunc('minute', statement_timestamp()) - interval '1 minute'
 ) s
 CROSS JOIN (
     SELECT count(*) AS started, count(j.cancel_requested_at) AS cancels, sum(j.progress) AS progress,

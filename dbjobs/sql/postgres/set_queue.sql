@@ -6,5 +6,6 @@ SET paused = coalesce(:paused::boolean, q.paused),
     concurrency = CASE
         WHEN :concurrency::integer IS NULL THEN q.concurrency
         ELSE nullif(:concurrency::integer, 0)
-    END
+    END,
+    used_at = clock_timestamp()
 RETURNING queue, pg_notify(:channel, 'queues') AS noticed;

@@ -1,5 +1,6 @@
 -- Jobs that have not started end as cancelled; the nodes of running ones are asked to stop them, of which they hear by
 -- their next heartbeat. Children of what ends here hear of it from release_children (ended_parent).
+-- expired: only jobs that still are. One that was found may have been started or brought back since (it has no end then).
 -- A lane that such a job was blocking (it was waiting for its retry) is free again.
 INSERT OR REPLACE INTO dbjobs_finished_job (
     id, ref_id, parent_id, worker, queue, priority, tag, batch_id, callback, depends_on,
@@ -17,7 +18,8 @@ SELECT
     attempt, attempt_base, duration_ms, timeout_seconds, progress, status, reply_to, :error_code,
     :error, errors, args, meta, trace_context, strftime('%Y-%m-%d %H:%M:%f', 'now'), NULL
 FROM dbjobs_background_job
-WHERE id IN (SELECT value FROM json_each(:ids)) AND state IN ('scheduled', 'waiting', 'queued');
+WHERE id IN (SELECT value FROM json_each(:ids)) AND state IN ('scheduled', 'waiting', 'queued')
+  AND (NOT :expired OR attempt = 0 AND expires_at <= strftime('%Y-%m-%d %H:%M:%f', 'now'));
 
 -- In both tables are exactly those that the statement above has copied.
 -- @as moved

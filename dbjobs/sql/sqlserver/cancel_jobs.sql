@@ -12,8 +12,10 @@
 --   requeued at this moment gets new edges, which are not ours to delete (requeue_jobs takes that row before it has any).
 --   Inside of a caller's transaction (an edit) they stay, and release_children finds them: they may not go before its
 --   COMMIT, and a deadlock here would take all of it back without a word.
+-- * expired: only jobs that still are. One that was found may have been started or brought back since (it has no end then).
 -- * A month that history has no place for ends the batch with error 50001; see finish_jobs, also for the roll-ups.
 DECLARE @ids nvarchar(max) = :ids, @error_code nvarchar(510) = :error_code, @error nvarchar(max) = :error;
+DECLARE @expired bit = :expired;
 DECLARE @counter bigint = :counter, @ask_running bit = :ask_running, @now datetime2(6) = SYSUTCDATETIME();
 DECLARE @minute datetime2(0) = DATEADD(minute, DATEDIFF(minute, '2020-01-01', @now), '2020-01-01');
 DECLARE @this_month int = YEAR(SYSUTCDATETIME()) * 100 + MONTH(SYSUTCDATETIME());
@@ -52,7 +54,8 @@ SELECT j.id, j.state, j.queue, j.command, j.batch_id, j.has_dependents,
     YEAR(j.created_at) * 100 + MONTH(j.created_at)
 FROM @wanted AS w
 JOIN dbjobs.background_job AS j
-    WITH (UPDLOCK, READPAST, ROWLOCK, READCOMMITTEDLOCK, FORCESEEK, INDEX (background_job_pkey)) ON j.id = w.id;
+    WITH (UPDLOCK, READPAST, ROWLOCK, READCOMMITTEDLOCK, FORCESEEK, INDEX (background_job_pkey)) ON j.id = w.id
+WHERE @expired = 0 OR j.attempt = 0 AND j.expires_at <= @now;
 INSERT INTO @moved (id, queue, command, batch_id, has_dependents, month)
 SELECT l.id, l.queue, l.command, l.batch_id, l.has_dependents, l.month
 FROM @locked AS l

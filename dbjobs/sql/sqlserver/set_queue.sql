@@ -4,7 +4,8 @@ DECLARE @queue nvarchar(510) = :queue, @paused bit = :paused, @concurrency int =
 BEGIN TRANSACTION;
 UPDATE dbjobs.job_queue WITH (UPDLOCK, SERIALIZABLE)
 SET paused = COALESCE(@paused, paused),
-    concurrency = CASE WHEN @concurrency IS NULL THEN concurrency ELSE NULLIF(@concurrency, 0) END
+    concurrency = CASE WHEN @concurrency IS NULL THEN concurrency ELSE NULLIF(@concurrency, 0) END,
+    used_at = SYSUTCDATETIME()
 WHERE queue = @queue;
 IF @@ROWCOUNT = 0
     INSERT INTO dbjobs.job_queue (queue, paused, concurrency)

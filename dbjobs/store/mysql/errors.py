@@ -11,6 +11,7 @@ from dbjobs.errors import (
     DatabaseUnavailable,
     DataRefused,
     LockTimeout,
+    MissingDriver,
     MissingPermission,
     PartitionMissing,
     TransactionConflict,
@@ -23,6 +24,8 @@ NO_PARTITION = 1526
 # A partition that is there already, in two wordings, and one that is not there.
 PARTITION_EXISTS = frozenset({1517, 1495})
 PARTITION_GONE = frozenset({1507, 1508})
+# A column that is there already.
+COLUMN_EXISTS = frozenset({1060})
 LOCK_TIMEOUT = 1205
 # Deadlock; row changed since the snapshot (MariaDB); definition changed under the statement.
 _CONFLICTS = frozenset({1213, 1020, 1412, 1615})
@@ -60,7 +63,14 @@ def translated(where: str) -> Iterator[None]:
     except DatabaseError:
         raise
     except (OSError, EOFError, TimeoutError) as error:
-        raise DatabaseUnavailable(f"MySQL at {where} cannot be reached: {_text(error)}") from error
+        raise DatabaseUnavailable(f"MySQL at {where} cannot be reached: {_text(error, where)}") from error
+    except RuntimeError as error:
+        if "'cryptography' package is required" not in str(error):
+            raise
+        raise MissingDriver(
+            f"MySQL at {where}: a login of this kind needs the package cryptography where there is no TLS: "
+            "pip install cryptography, or encrypt the connection (ssl-mode=REQUIRED in the URL)"
+        ) from error
     except Exception as error:
         if not _is_drivers(error):
             raise
@@ -72,7 +82,7 @@ def _is_drivers(error: Exception) -> bool:
 
 
 def _ours(error: Exception, where: str) -> DatabaseError:
-    code, text = code_of(error), _text(error)
+    code, text = code_of(error), _text(error, where)
     if code == LOCK_TIMEOUT:
         return LockTimeout(text)
     if code in _CONFLICTS:
@@ -91,8 +101,8 @@ def _ours(error: Exception, where: str) -> DatabaseError:
     return DatabaseError(f"{type(error).__name__}: {text}")
 
 
-def _text(error: Exception) -> str:
-    reason = why_unreachable(error) or why_unreachable(error.__cause__)
+def _text(error: Exception, where: str) -> str:
+    reason = why_unreachable(error, where) or why_unreachable(error.__cause__, where)
     if reason is not None:
         return reason
     args = error.args

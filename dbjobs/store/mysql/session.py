@@ -10,7 +10,7 @@ import anyio
 from dbjobs.errors import DatabaseError
 from dbjobs.store.database import Row
 from dbjobs.store.mysql import filling
-from dbjobs.store.mysql.errors import PARTITION_EXISTS, PARTITION_GONE, code_of
+from dbjobs.store.mysql.errors import COLUMN_EXISTS, PARTITION_EXISTS, PARTITION_GONE, code_of
 from dbjobs.store.mysql.script import OpenRuns, Run, Scripts
 from dbjobs.store.mysql.steps import steps_of
 from dbjobs.store.mysql.values import column_of, in_pieces
@@ -61,7 +61,7 @@ class MysqlSession:
                 await Run(self._connection, self._scripts, {}).steps([step], alone=False)
             except DatabaseError as error:
                 # DDL is no transaction: after a crash in the middle some of it has been done already.
-                if code_of(error.__cause__) not in PARTITION_EXISTS | PARTITION_GONE:
+                if code_of(error.__cause__) not in COLUMN_EXISTS | PARTITION_EXISTS | PARTITION_GONE:
                     raise
 
     async def insert_bulk(self, jobs: Sequence[NewJob]) -> list[int]:

@@ -38,7 +38,7 @@ from dbjobs.store.repository.claims import (
     take_worker,
 )
 from dbjobs.store.repository.dependencies import Told, find_dependency_work, release_children, resolve_children
-from dbjobs.store.repository.due import find_expired, next_due, promote_jobs, pull_in_retries
+from dbjobs.store.repository.due import find_expired, has_retries_ahead, next_due, promote_jobs, pull_in_retries
 from dbjobs.store.repository.enqueue import (
     add_delivery_refs,
     add_dependencies,
@@ -102,10 +102,13 @@ from dbjobs.store.repository.searching import PUSHED, find_jobs, list_page
 from dbjobs.store.repository.settings import (
     count_live,
     drop_batches,
+    drop_queues,
+    find_unused_queues,
     fold_batches,
     fold_stats,
     forget_refs,
     get_batch,
+    list_live_queues,
     list_queue_settings,
     list_queues,
     list_stats,
@@ -151,6 +154,7 @@ __all__ = [
     "discard_jobs",
     "drop_audit",
     "drop_batches",
+    "drop_queues",
     "drop_settings",
     "execute_jobs",
     "explain_job",
@@ -172,6 +176,7 @@ __all__ = [
     "find_runs",
     "find_stranded",
     "find_unknown",
+    "find_unused_queues",
     "finish_jobs",
     "fire_task",
     "fold_batches",
@@ -185,6 +190,7 @@ __all__ = [
     "get_rules",
     "get_setting",
     "hand_back_jobs",
+    "has_retries_ahead",
     "heartbeat",
     "insert_audit",
     "insert_jobs",
@@ -197,6 +203,7 @@ __all__ = [
     "list_family",
     "list_jobs",
     "list_late_ends",
+    "list_live_queues",
     "list_logs",
     "list_nodes",
     "list_page",

@@ -31,12 +31,21 @@ async def find_expired(db: Fetcher, limit: int) -> list[int]:
     return [row[0] for row in await db.fetch("find_expired", limit=limit)]
 
 
-async def pull_in_retries(db: Fetcher, step_seconds: float, limit: int) -> int:
-    """Jobs that went into back-off at a moment still to come get their back-off from now on; how many there were.
+async def has_retries_ahead(db: Fetcher) -> bool:
+    """Whether a job was retried in a minute that is still to come: the database's clock has been set back since."""
+    return bool(await db.fetch("find_retries_ahead"))
+
+
+async def pull_in_retries(db: Fetcher, step_seconds: float, after_id: int, limit: int) -> tuple[int, int | None]:
+    """Of the next live jobs, those that went into back-off at a moment still to come get their back-off from now on.
 
     Args:
         step_seconds: a moment ahead by less is passed by.
-        limit: jobs in one statement.
+        after_id: the last job looked at before.
+        limit: jobs that are looked at.
+
+    Returns:
+        How many there were, and the last job looked at; None behind the last of all.
     """
-    rows = await db.fetch("pull_in_retries", step_seconds=step_seconds, limit=limit)
-    return int(rows[0][0])
+    jobs, last_id = (await db.fetch("pull_in_retries", step_seconds=step_seconds, after_id=after_id, limit=limit))[0]
+    return int(jobs), None if last_id is None else int(last_id)

@@ -131,7 +131,7 @@ MOMENTS = frozenset(
     {
         "run_after", "expires_at", "created_at", "started_at", "executed_at", "completed_at", "notified_at",
         "last_activity_at", "cancel_requested_at", "job_created_at", "at", "minute", "hour", "next_run_at",
-        "last_run_at", "changed_at",
+        "last_run_at", "changed_at", "used_at",
     }
 )  # fmt: skip
 FLAGS = frozenset({"unresolved", "has_dependents", "paused", "folded", "declared"})

@@ -65,15 +65,31 @@ async def _apply(
 
 
 async def cancel_jobs(
-    db: Fetcher, ids: Sequence[int], counter: int, error_code: str, error: str, *, ask_running: bool
+    db: Fetcher,
+    ids: Sequence[int],
+    counter: int,
+    error_code: str,
+    error: str,
+    *,
+    ask_running: bool,
+    expired: bool = False,
 ) -> tuple[set[int], set[int]]:
     """Cancel jobs: those that have not started end here; the nodes of running ones may be asked to stop them.
+
+    Args:
+        expired: only those that were to start by now and have not.
 
     Returns:
         The ids that have ended, and those that were asked. A row that somebody else has locked is in neither.
     """
     rows = await db.fetch(
-        "cancel_jobs", ids=ids, counter=counter, error_code=error_code, error=error, ask_running=ask_running
+        "cancel_jobs",
+        ids=ids,
+        counter=counter,
+        error_code=error_code,
+        error=error,
+        ask_running=ask_running,
+        expired=expired,
     )
     return {row[0] for row in rows if row[1] == "cancelled"}, {row[0] for row in rows if row[1] == "started"}
 

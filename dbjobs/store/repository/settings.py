@@ -25,6 +25,21 @@ async def set_queue(db: Fetcher, queue: str, *, paused: bool | None = None, conc
     await db.fetch("set_queue", queue=queue, paused=paused, concurrency=concurrency)
 
 
+async def find_unused_queues(db: Fetcher, seconds: float, limit: int) -> list[str]:
+    """Queues without settings that nobody has used for this time, the longest unused first."""
+    return [row[0] for row in await db.fetch("find_unused_queues", seconds=seconds, limit=limit)]
+
+
+async def list_live_queues(db: Fetcher, after_id: int, limit: int) -> list[tuple[str, int]]:
+    """The queues of the next ``limit`` live jobs by id, each with the last id seen; empty behind the last job."""
+    return [(row[0], int(row[1])) for row in await db.fetch("list_live_queues", after_id=after_id, limit=limit)]
+
+
+async def drop_queues(db: Fetcher, queues: Sequence[str], seconds: float) -> int:
+    """Forget those of these queues (at least one) that have no settings and are unused for this time; how many."""
+    return int((await db.fetch("drop_queues", queues=queues, seconds=seconds))[0][0])
+
+
 async def get_batch(db: Fetcher, batch_id: str) -> BatchProgress | None:
     """Counts of a batch."""
     rows = await db.fetch("get_batch", batch_id=batch_id)

@@ -16,6 +16,7 @@ from dbjobs.store.records import NewJob, Ready
 from dbjobs.store.retrying import without_conflict
 from dbjobs.store.transactions.delivering import add_deliveries
 from dbjobs.store.transactions.enqueueing import Parent, insert_many, insert_one, ref_deadline
+from dbjobs.store.transactions.queues import KnownQueues
 
 
 class Appender(repository.Fetcher, Protocol):
@@ -29,7 +30,7 @@ async def append_one(
     session: Session,
     job: NewJob,
     parents: Sequence[Parent],
-    known_queues: set[str],
+    known_queues: KnownQueues,
     *,
     refuse_existing: bool,
     delivery: NewJob | None = None,
@@ -58,7 +59,7 @@ async def append_many(
     db: Appender,
     session: Session,
     jobs: Sequence[NewJob],
-    known_queues: set[str],
+    known_queues: KnownQueues,
     delivery: NewJob | None = None,
 ) -> list[JobRef]:
     """Insert plain jobs (at least one) in the caller's transaction (see ``append_one``)."""
@@ -79,11 +80,16 @@ async def insert_all(session: Session, jobs: Sequence[NewJob], delivery: NewJob 
     return refs
 
 
-async def learn_queues(db: Appender, queues: Sequence[str], known: set[str], callers: Session | None) -> None:
+async def learn_queues(db: Appender, queues: Sequence[str], known: KnownQueues, callers: Session | None) -> None:
     """List queues for people, and not in the caller's transaction: it would hold up all that use them first."""
+    known.age()
     new = [queue for queue in queues if queue not in known]
     if new and callers is not None and db.one_writer:
         await repository.add_queues(callers, new)  # not noted as known: it may be rolled back
     elif new:
-        await without_conflict(lambda: repository.add_queues(db, new))
-        known.update(new)
+        known.update(new)  # those who come meanwhile need not list it, too: no job waits for a queue's row
+        try:
+            await without_conflict(lambda: repository.add_queues(db, new))
+        except BaseException:
+            known.difference_update(new)
+            raise

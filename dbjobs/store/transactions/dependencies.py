@@ -103,14 +103,28 @@ class Follower:
         return bool(ended)
 
 
-async def cancel_waiting(db: Database, ids: Iterable[int], code: str, reason: str) -> set[int]:
+async def cancel_waiting(
+    db: Database, ids: Iterable[int], code: str, reason: str, *, expired: bool = False
+) -> set[int]:
     """Cancel those of these jobs that have not started and are not locked by somebody else; the ids.
 
     Their children are not told yet: see Follower.
+
+    Args:
+        expired: only those that were to start by now and have not.
     """
     ended: set[int] = set()
     for some in _slices(ids):
-        cancel = partial(repository.cancel_jobs, db, some, client_counter(), code, reason, ask_running=False)
+        cancel = partial(
+            repository.cancel_jobs,
+            db,
+            some,
+            client_counter(),
+            code,
+            reason,
+            ask_running=False,
+            expired=expired,
+        )
         ended |= (await with_months(db, partial(without_conflict, cancel)))[0]
     return ended
 

@@ -8,7 +8,7 @@ from dbjobs.store.database import Database, Session
 from dbjobs.store.repository import moving
 from dbjobs.store.transactions.partitions import MONTHS_AHEAD, make_partitions_in, month_after
 
-LATEST_VERSION = 6
+LATEST_VERSION = 7
 # A transfer marks the tables on both sides with this version: no release, older ones included, opens them.
 MOVED = 1_000_000
 

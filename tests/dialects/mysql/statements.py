@@ -57,5 +57,7 @@ async def finish(
 
 
 async def cancel(db: Database, ids: Sequence[int]) -> dict[int, str]:
-    rows = await db.fetch("cancel_jobs", ids=ids, error_code="c", error="e", counter=-7, ask_running=True)
+    rows = await db.fetch(
+        "cancel_jobs", ids=ids, error_code="c", error="e", counter=-7, ask_running=True, expired=False
+    )
     return {row[0]: row[1] for row in rows}

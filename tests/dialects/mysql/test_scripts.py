@@ -98,7 +98,7 @@ OUTCOMES = {
 # Statements that lock rows for which others may come, each with what it is given.
 LOCKING: dict[str, dict[str, Any]] = {
     "bury_node": IDS,
-    "cancel_jobs": {**IDS, "error_code": "c", "error": "e", "ask_running": True},
+    "cancel_jobs": {**IDS, "error_code": "c", "error": "e", "ask_running": True, "expired": False},
     "claim_jobs": {
         "node_id": 1,
         "wanted": Table(("queue", "slots", "after_priority", "after_id"), [("a", 1, 0, 0), ("b", 1, 0, 0)]),

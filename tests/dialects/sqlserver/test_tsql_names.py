@@ -47,6 +47,8 @@ def tables() -> dict[str, set[str]]:
     for text in re.split(r";|^GO$", without_comments(MIGRATIONS), flags=re.MULTILINE):
         if match := re.search(r"CREATE TABLE dbjobs\.(\w+)\s*\(", text):
             found[match[1]] = _declared(text[match.end() - 1 :])
+        elif match := re.search(r"ALTER TABLE dbjobs\.(\w+) ADD (?!CONSTRAINT)(\w+)", text):
+            found[match[1]].add(match[2])
         elif match := re.search(r"CREATE VIEW dbjobs\.(\w+) AS(.*)", text, re.DOTALL):
             result = result_of(match[2] + ";")
             assert result is not None

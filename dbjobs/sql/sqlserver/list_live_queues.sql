@@ -1,0 +1,13 @@
+-- The queues of the next live jobs by id, whatever their state, each with the last id seen: one slice of a look over all of
+-- them. No index knows the queue of a scheduled or running job, and one more would cost every job; so this is asked only
+-- while there are queues to forget, and a slice is bounded by the primary key. NOLOCK: it waits for nobody, and a job that
+-- is not committed yet counts.
+DECLARE @after_id bigint = :after_id, @limit int = :limit;
+SELECT slice.queue, MAX(slice.id) AS last_id
+FROM (
+    SELECT TOP (@limit) id, queue
+    FROM dbjobs.background_job WITH (NOLOCK, FORCESEEK, INDEX (background_job_pkey))
+    WHERE id > @after_id
+    ORDER BY id
+) AS slice
+GROUP BY slice.queue;
