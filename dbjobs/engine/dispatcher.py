@@ -147,6 +147,8 @@ class Dispatcher:
             await self._wait(LOOK_SECONDS)
             await asyncio.sleep(0)  # slots often come free together: let them
             return
+        if self._waker.queues_changed:
+            return  # a queue was paused since its settings were read, and what waits in it now is not to be claimed
         looked = [await claims.look(node_id) for claims in with_room]
         if not any(looked):
             await self._rest(now, with_room)

@@ -6,7 +6,9 @@ import asyncio
 
 import pytest
 
-from dbjobs import InvalidOption, Jobs, JobState
+from dbjobs import InvalidOption, JobRef, Jobs, JobState
+from dbjobs.engine.queues import Queues
+from dbjobs.store.database import Database
 from tests.conformance.helpers import Gate, Runs, eventually, soon, state_of, wait_all
 
 pytestmark = pytest.mark.about_us
@@ -178,3 +180,31 @@ async def test_counts_of_live_jobs_are_by_queue_and_state(jobs: Jobs) -> None:
         await jobs.enqueue(work, queue="a")
         await jobs.enqueue(work, queue="b", run_after=60)
         assert await jobs.counts() == {("a", "queued"): 2, ("b", "scheduled"): 1}
+
+
+async def test_a_queue_that_is_paused_while_a_node_looks_is_not_claimed(
+    jobs: Jobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The look has read the settings before, and claims after: what was enqueued behind the pause is not to start."""
+    ran: list[str] = []
+    waits: list[JobRef[None]] = []
+    read = Queues.refresh
+
+    @jobs.command
+    async def note(what: str) -> None:
+        ran.append(what)
+
+    async def refresh(self: Queues, db: Database) -> bool:
+        changed = await read(self, db)
+        if not waits:
+            await jobs.queues.pause("mail")
+            waits.append(await jobs.enqueue(note, "mail", queue="mail"))
+        return changed
+
+    monkeypatch.setattr(Queues, "refresh", refresh)
+    async with jobs.start():
+        await jobs.wait(await jobs.enqueue(note, "free"), timeout=20)
+        assert ran == ["free"]
+        job = await jobs.get(waits[-1])
+        assert job is not None
+        assert job.state is JobState.QUEUED
