@@ -148,7 +148,7 @@ class Runners:
 
     def give_back_paused(self, is_paused: Callable[[str], bool]) -> None:
         """Hand back, uncharged, what was claimed ahead from queues that are paused now: nothing more of them starts."""
-        self._give_back(self._take_waiting(lambda attempt: is_paused(attempt.job.queue)))
+        self._give_back(self._waiting.take(lambda attempt: is_paused(attempt.job.queue)))
 
     async def give_back_stuck(self) -> float:
         """Hand back jobs that were claimed ahead and got no slot since the last call; seconds until the next call."""
