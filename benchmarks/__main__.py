@@ -4,26 +4,32 @@ from __future__ import annotations
 
 import argparse
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import get_args
 
-from benchmarks.pages.run import main as pages
 from benchmarks.peers import Dialect
 from benchmarks.run import Run, run
 from benchmarks.scenarios import SCENARIOS
 from benchmarks.server import NoServer
-from benchmarks.soak.batches import main as batches
-from benchmarks.soak.run import main as soak
-from benchmarks.soak.schedules import main as schedules
-from benchmarks.transfer import main as transfer
+
+# Each is loaded when it is asked for: a web stack and a test framework in the process that is measured would double
+# what Python's collector walks through, and slow down whatever is measured.
+APART = {
+    "soak": "benchmarks.soak.run",
+    "schedules": "benchmarks.soak.schedules",
+    "batches": "benchmarks.soak.batches",
+    "transfer": "benchmarks.transfer",
+    "pages": "benchmarks.pages.run",
+}
 
 
 def main() -> None:
     """Parse the arguments, measure, print; the exit code is 1 if dbjobs failed in a scenario."""
-    apart = {"soak": soak, "schedules": schedules, "batches": batches, "transfer": transfer, "pages": pages}
-    if sys.argv[1:2] and sys.argv[1] in apart:
+    if sys.argv[1:2] and sys.argv[1] in APART:
+        measure = import_module(APART[sys.argv[1]]).main
         try:
-            sys.exit(0 if apart[sys.argv[1]](sys.argv[2:]) else 1)
+            sys.exit(0 if measure(sys.argv[2:]) else 1)
         except NoServer as error:
             sys.exit(str(error))
     parser = _parser()

@@ -50,11 +50,11 @@ if TYPE_CHECKING:
     )
     from dbjobs.graphs import Graph, GraphJob
     from dbjobs.inspect.conditions import JobSearch, Where
+    from dbjobs.inspect.finding import Found
     from dbjobs.inspect.meaning import search_of
     from dbjobs.inspect.numbers import Counts, NodeStat, Stat, WorkerStat, WorkerStats
     from dbjobs.inspect.periods import Bucket, Series
     from dbjobs.inspect.reasons import Explanation, Reason, ReasonCode
-    from dbjobs.inspect.search import Found
     from dbjobs.inspect.spreads import Spread
     from dbjobs.inspect.workers import WorkerAdmin
     from dbjobs.job_log import JobLogHandler
@@ -228,6 +228,7 @@ _HOMES = {
     "GraphJob": "dbjobs.graphs",
     "JobSearch": "dbjobs.inspect.conditions",
     "Where": "dbjobs.inspect.conditions",
+    "Found": "dbjobs.inspect.finding",
     "search_of": "dbjobs.inspect.meaning",
     "Counts": "dbjobs.inspect.numbers",
     "NodeStat": "dbjobs.inspect.numbers",
@@ -239,7 +240,6 @@ _HOMES = {
     "Explanation": "dbjobs.inspect.reasons",
     "Reason": "dbjobs.inspect.reasons",
     "ReasonCode": "dbjobs.inspect.reasons",
-    "Found": "dbjobs.inspect.search",
     "Spread": "dbjobs.inspect.spreads",
     "WorkerAdmin": "dbjobs.inspect.workers",
     "JobLogHandler": "dbjobs.job_log",

@@ -5,94 +5,32 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime, timedelta
-from typing import Any, Literal, Unpack, cast
+from datetime import datetime, timedelta
+from typing import Any, Literal, Unpack
 
-import msgspec
-
+from dbjobs.bulk_history import BOUND, BulkAction, BulkPreview, action_of, request_of
 from dbjobs.bulk_run import COMMAND, TAG, BulkRequest, BulkRun
+from dbjobs.bulk_undo import conditions_of
+from dbjobs.calls.reference import Reference, id_of
 from dbjobs.client.client import Client
+from dbjobs.commands.options import MAX_ID, aware, duration, whole
 from dbjobs.commands.registry import BUILT_IN_QUEUE, Registry
 from dbjobs.errors import InvalidOption, UnknownJob
-from dbjobs.inspect import frozen
+from dbjobs.inspect import finding, frozen
 from dbjobs.inspect import search as searching
 from dbjobs.inspect.conditions import JobSearch
-from dbjobs.models import Backoff, Job, JobRef, JobState, JobSummary
+from dbjobs.models import Backoff, Job, JobRef, JobSummary
 from dbjobs.store import repository
 
 Action = Literal["cancel", "requeue"]
 ACTIONS: tuple[Action, ...] = ("cancel", "requeue")
-# A preview counts up to here, and for so long.
-BOUND = 10_000
+# A preview counts for so long.
 PREVIEW_SECONDS = 2.0
 SAMPLES = 10
 MOST_RATE = 10_000.0
 _LONGEST_NAME = 200
 # A bulk action outlives many nodes and outages of the database.
 _RETRIES = 1_000
-
-
-class BulkPreview(msgspec.Struct, frozen=True, kw_only=True):
-    """What a bulk action would reach.
-
-    Attributes:
-        action: what would be done.
-        count: jobs that fit, counted up to ``bound``.
-        exact: False: there are more than that, or the time for counting was over.
-        samples: the newest of them.
-        before_id: jobs with this id or a later one came after the preview; hand it to ``start``.
-        at: when the preview was made, by the database's clock; hand it to ``start``.
-        nodes: living nodes that would run it.
-    """
-
-    action: Action
-    count: int
-    exact: bool
-    samples: tuple[JobSummary, ...]
-    before_id: int
-    at: datetime
-    nodes: int
-    bound: int = BOUND
-
-
-class BulkAction(msgspec.Struct, frozen=True, kw_only=True):
-    """A bulk action, waiting, at work or ended.
-
-    Attributes:
-        id: of its job.
-        name: what it was called.
-        action: what it does.
-        search: which jobs, in words.
-        rate: jobs a second at most; None: as fast as it goes.
-        started_by: who asked for it.
-        expected: how many jobs the preview counted.
-        exact: the preview had counted all of them.
-        state: of its job.
-        progress: from 0 to 1.
-        status: how far it is, in words.
-        reached: jobs that it has cancelled or requeued; None until it has ended by itself.
-        looked_at: jobs that fitted its search; None until then.
-        created_at, started_at, completed_at: of its job.
-        error: why it failed or was stopped.
-    """
-
-    id: int
-    name: str
-    action: Action
-    search: str
-    rate: float | None
-    started_by: str | None
-    expected: int
-    exact: bool
-    state: JobState
-    progress: float | None
-    status: str | None
-    reached: int | None
-    looked_at: int | None
-    created_at: datetime
-    started_at: datetime | None
-    completed_at: datetime | None
-    error: str | None
 
 
 class BulkActions:
@@ -130,7 +68,7 @@ class BulkActions:
         at = await repository.database_time(self._client.db)
         before_id = await self._end()
         conditions = _conditions(action, search, at, where)
-        longest = seconds.total_seconds() if isinstance(seconds, timedelta) else float(seconds)
+        longest = duration(seconds, f"{where}: seconds")
         count, exact, samples = await self._count(_search(action, conditions, where), before_id, longest)
         return BulkPreview(
             action=action, count=count, exact=exact, samples=samples, before_id=before_id, at=at,
@@ -159,7 +97,7 @@ class BulkActions:
             name: what it is called in the history.
             words: the search as its author wrote it, for the history.
             rate: jobs a second at most, above 0 and up to 10,000; None: as fast as it goes.
-            reason: kept as the error text of jobs that are cancelled.
+            reason: kept as the error text of jobs that are cancelled, with the action's number behind it.
             started_by: who asks for it.
             before_id, at: from the preview; without them everything up to now is meant.
             search: see JobSearch; at least one condition.
@@ -171,41 +109,93 @@ class BulkActions:
             InvalidOption.
         """
         where = f"bulk.start of {action!r}"
-        if not isinstance(name, str) or not name.strip() or len(name) > _LONGEST_NAME:
-            raise InvalidOption(f"{where}: name={name!r} must be a text of at most {_LONGEST_NAME} characters")
+        called = _name(name, where)
         checked = _rate(rate, where)
         now = await repository.database_time(self._client.db)
-        moment = now if at is None else min(at.astimezone(UTC), now)
+        moment = now if at is None else min(aware(at, f"{where}: at"), now)
         end = await self._end()
-        end = end if before_id is None else min(before_id, end)
+        end = end if before_id is None else min(whole(before_id, f"{where}: before_id", 0, MAX_ID), end)
         conditions = _conditions(action, search, moment, where)
         expected, exact, _ = await self._count(_search(action, conditions, where), end, PREVIEW_SECONDS)
         request = BulkRequest(
-            action=action, name=name.strip(), search=words or _in_words(conditions), conditions=conditions,
+            action=action, name=called, search=words or _in_words(conditions), conditions=conditions,
             before_id=end, rate=checked, expected=expected, exact=exact,
-            reason=reason or f"cancelled by the bulk action {name.strip()!r}",
+            reason=reason or f"cancelled by {called!r}",
         )  # fmt: skip
         return await self._enqueue(COMMAND, request, created_by=started_by)
 
-    async def stop(self, id: int) -> bool:
+    async def stop(self, id: Reference) -> bool:
         """Stop a bulk action where it is; what it has done stays done. False if it had ended.
 
         Raises:
             UnknownJob: there is no bulk action of this id.
         """
+        id = id_of(id)
         await self.get(id)
         return await self._client.cancel((id,), "stopped") == 1
 
-    async def get(self, id: int) -> BulkAction:
+    async def preview_undo(self, id: Reference, *, seconds: float | timedelta = PREVIEW_SECONDS) -> BulkPreview:
+        """Count the jobs that would come back if a bulk cancel was undone; nothing is changed.
+
+        Args:
+            id: of the bulk action.
+            seconds: how long it may count, about.
+
+        Raises:
+            UnknownJob: there is no bulk action of this id. InvalidOption: it cannot be undone.
+        """
+        where = "bulk.preview_undo"
+        job, at = await self._job(id), await repository.database_time(self._client.db)
+        conditions, before_id = conditions_of(job, at, where), request_of(job).before_id
+        longest = seconds.total_seconds() if isinstance(seconds, timedelta) else float(seconds)
+        count, exact, samples = await self._count(_search("undo", conditions, where), before_id, longest)
+        return BulkPreview(
+            action="undo", count=count, exact=exact, samples=samples, before_id=before_id, at=at,
+            nodes=await self.nodes(),
+        )  # fmt: skip
+
+    async def undo(
+        self, id: Reference, *, name: str | None = None, rate: float | None = None, started_by: str | None = None
+    ) -> JobRef[Any]:
+        """Bring back what a bulk cancel has cancelled while it waited, each job as it was: at its time, in its lane.
+
+        A job that ran, or waited for another try, stays cancelled, and so does one that depends on a cancelled job. The
+        undo is a bulk action itself, in the history, which any node runs.
+
+        Args:
+            id: of the bulk action.
+            name: what the undo is called in the history.
+            rate: jobs a second at most, above 0 and up to 10,000; None: as fast as it goes.
+            started_by: who asks for it.
+
+        Raises:
+            UnknownJob: there is no bulk action of this id. InvalidOption: it cannot be undone, or has nothing left.
+        """
+        where = "bulk.undo"
+        checked = _rate(rate, where)
+        job, at = await self._job(id), await repository.database_time(self._client.db)
+        undone, conditions = request_of(job), conditions_of(job, at, where)
+        called = _name(f"undo of {undone.name}"[:_LONGEST_NAME] if name is None else name, where)
+        search = _search("undo", conditions, where)
+        expected, exact, _ = await self._count(search, undone.before_id, PREVIEW_SECONDS)
+        if not expected and exact:
+            raise InvalidOption(
+                f"{where}: no job is left that bulk action {job.id} cancelled while it waited: they were running, are "
+                "back already, or have left the history"
+            )
+        request = BulkRequest(
+            action="undo", name=called, search=f"what bulk action {job.id} cancelled", conditions=conditions,
+            before_id=undone.before_id, rate=checked, expected=expected, exact=exact, undoes=job.id,
+        )  # fmt: skip
+        return await self._enqueue(COMMAND, request, created_by=started_by)
+
+    async def get(self, id: Reference) -> BulkAction:
         """A bulk action.
 
         Raises:
             UnknownJob: there is none of this id.
         """
-        job = (await self._client.get_many((id,))).get(id)
-        if job is None or job.command != COMMAND:
-            raise UnknownJob(f"there is no bulk action {id}")
-        return _action(job)
+        return action_of(await self._job(id))
 
     async def list(self, *, before_id: int | None = None, limit: int = 50) -> list[BulkAction]:
         """Bulk actions, the newest first.
@@ -214,19 +204,27 @@ class BulkActions:
             before_id: the last id of the page before, to go on from there.
             limit: how many, 1 to 200.
         """
-        if not 1 <= limit <= 200:
-            raise InvalidOption(f"bulk.list: limit={limit!r} must be between 1 and 200")
+        whole(limit, "bulk.list: limit", 1, 200)
+        if before_id is not None:
+            whole(before_id, "bulk.list: before_id", 0, MAX_ID)
         asked = searching.make({"tag": TAG, "command": COMMAND}, "bulk.list")
-        found = await searching.look(self._client.db, asked, before_id, limit, 1.0)
+        found = await finding.look(self._client.db, asked, before_id, limit, 1.0)
         jobs = await self._client.get_many([job.id for job in found.jobs])
-        return [_action(jobs[id]) for id in sorted(jobs, reverse=True)]
+        return [action_of(jobs[id]) for id in sorted(jobs, reverse=True)]
 
     # --- parts ----------------------------------------------------------------------------------
+
+    async def _job(self, id: Reference) -> Job[Any]:
+        id = id_of(id)
+        job = (await self._client.get_many((id,))).get(id)
+        if job is None or job.command != COMMAND:
+            raise UnknownJob(f"there is no bulk action {id}")
+        return job
 
     async def _end(self) -> int:
         """An id after all that there are."""
         everything = searching.make({}, "bulk").asked
-        newest = await repository.list_page(self._client.db, everything, searching.NEWEST, 1)
+        newest = await repository.list_page(self._client.db, everything, finding.NEWEST, 1)
         return newest[0].id + 1 if newest else 1
 
     async def _count(
@@ -239,7 +237,7 @@ class BulkActions:
         while True:
             left = deadline - time.monotonic()
             most = min(1000, BOUND + 1 - count)
-            found = await searching.look(self._client.db, search, at, most, min(max(left, 0.0), 0.1))
+            found = await finding.look(self._client.db, search, at, most, min(max(left, 0.0), 0.1))
             count += len(found.jobs)
             samples += found.jobs[: SAMPLES - len(samples)]
             if found.before_id is None:
@@ -281,6 +279,12 @@ def _search(action: str, conditions: tuple[frozen.FrozenCondition, ...], where: 
     return search
 
 
+def _name(name: str, where: str) -> str:
+    if not isinstance(name, str) or not name.strip() or len(name) > _LONGEST_NAME:
+        raise InvalidOption(f"{where}: name={name!r} must be a text of at most {_LONGEST_NAME} characters")
+    return name.strip()
+
+
 def _rate(rate: float | None, where: str) -> float | None:
     if rate is None:
         return None
@@ -295,15 +299,3 @@ def _in_words(conditions: tuple[frozen.FrozenCondition, ...]) -> str:
     """What its author asked for, without what we have added (see ``_conditions``)."""
     own = next(place for place, one in enumerate(conditions) if one.values == (COMMAND,))
     return " ".join(f"{one.column} {one.operation} {', '.join(map(str, one.values))}" for one in conditions[:own])
-
-
-def _action(job: Job[Any]) -> BulkAction:
-    request = msgspec.convert(msgspec.to_builtins(job.request), BulkRequest)
-    told: dict[str, Any] = cast(dict[str, Any], msgspec.to_builtins(job.response)) or {}
-    return BulkAction(
-        id=job.id, name=request.name, action=request.action, search=request.search, rate=request.rate,
-        started_by=job.created_by, expected=request.expected, exact=request.exact, state=job.state,
-        progress=job.progress, status=job.status, reached=told.get("reached"), looked_at=told.get("looked_at"),
-        created_at=job.created_at, started_at=job.started_at, completed_at=job.completed_at,
-        error=job.error if job.state in (JobState.FAILED, JobState.CANCELLED) else None,
-    )  # fmt: skip

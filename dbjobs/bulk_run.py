@@ -16,9 +16,10 @@ from typing import Any, Literal
 import anyio
 import msgspec
 
+from dbjobs.bulk_undo import mark_of, restorable
 from dbjobs.client.client import Client
 from dbjobs.context import JobContext
-from dbjobs.inspect import frozen
+from dbjobs.inspect import finding, frozen
 from dbjobs.inspect import search as searching
 from dbjobs.models import FINAL_STATES, Job, JobState
 from dbjobs.store import repository
@@ -31,7 +32,7 @@ STEP = 200
 LOOK_SECONDS = 0.25
 # Places of actions that were stopped are forgotten after a week.
 _KEPT_SECONDS = 7 * 86400.0
-_DONE = {"cancel": "cancelled or asked to stop", "requeue": "queued again"}
+_DONE = {"cancel": "cancelled or asked to stop", "requeue": "queued again", "undo": "brought back"}
 
 
 class BulkRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,9 +45,10 @@ class BulkRequest(msgspec.Struct, frozen=True, kw_only=True):
         rate: jobs a second; None: as fast as it goes.
         expected, exact: what the preview had counted.
         reason: of cancellations.
+        undoes: the bulk action whose jobs an undo brings back.
     """
 
-    action: Literal["cancel", "requeue"]
+    action: Literal["cancel", "requeue", "undo"]
     name: str
     search: str
     conditions: tuple[frozen.FrozenCondition, ...]
@@ -55,6 +57,7 @@ class BulkRequest(msgspec.Struct, frozen=True, kw_only=True):
     expected: int = 0
     exact: bool = False
     reason: str = "cancelled"
+    undoes: int = 0
 
 
 class BulkResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,12 +97,12 @@ class BulkRun:
         place = _Place(before_id=request.before_id) if kept is None else msgspec.json.decode(kept, type=_Place)
         if place.step:
             job.log(f"goes on behind job {place.before_id}: {counted(place.reached, 'job')} {_DONE[request.action]}")
-            place.reached += await self._again(request, search, place.step)
+            place.reached += await self._again(request, job.id, search, place.step)
             place.step = []
         most = STEP if request.rate is None else max(1, min(STEP, int(request.rate)))
         pace, began = _Pace(request.rate), time.monotonic()
         while place.before_id > 0:
-            found = await searching.look(db, search, place.before_id, most, LOOK_SECONDS)
+            found = await finding.look(db, search, place.before_id, most, LOOK_SECONDS)
             ids = [one.id for one in found.jobs]
             place.before_id = found.before_id or 0
             place.looked_at += len(ids)
@@ -108,7 +111,7 @@ class BulkRun:
                 began = time.monotonic()
                 await repository.put_setting(db, key, msgspec.json.encode(place).decode())
             if ids:
-                place.reached += await self._act(request, ids)
+                place.reached += await self._act(request, job.id, ids)
                 place.step = []
             _tell(job, request, place)
             await pace.wait(len(ids))
@@ -123,15 +126,20 @@ class BulkRun:
         ended = frozen.FrozenCondition("state", "is", (JobState.FAILED, JobState.CANCELLED))
         return frozen.search_of((*conditions, ended), where, live=False, history=True)
 
-    async def _act(self, request: BulkRequest, ids: Sequence[int]) -> int:
-        if request.action == "cancel":
-            return await self._client().cancel(ids, request.reason)
-        return await self._client().requeue(ids)
+    async def _act(self, request: BulkRequest, own_id: int, ids: Sequence[int]) -> int:
+        client = self._client()
+        match request.action:
+            case "cancel":
+                return await client.cancel(ids, f"{request.reason} {mark_of(own_id)}")
+            case "undo":
+                return await client.requeue(await restorable(client, ids, request.undoes), as_they_were=True)
+        return await client.requeue(ids)
 
-    async def _again(self, request: BulkRequest, search: searching.Search, ids: Sequence[int]) -> int:
+    async def _again(self, request: BulkRequest, own_id: int, search: searching.Search, ids: Sequence[int]) -> int:
         """A step that was cut off: finish it; how many jobs it has reached in all."""
         jobs = await self._client().get_many(ids)
-        await self._act(request, [id for id, job in jobs.items() if all(one.fits(job) for one in search.conditions)])
+        left = [id for id, job in jobs.items() if all(one.fits(job) for one in search.conditions)]
+        await self._act(request, own_id, left)
         jobs = await self._client().get_many(ids)
         return sum(_reached(request, job) for job in jobs.values())
 

@@ -15,10 +15,8 @@ from dbjobs.errors import Cancel, InvalidOption, NotStored
 from dbjobs.models import EnqueueOptions, Job, JobRef
 from dbjobs.store.records import Claimed
 from dbjobs.store.repository.rows import moment_of
+from dbjobs.text import MAX_LOG_CHARACTERS, MAX_STATUS_CHARACTERS, printable
 from dbjobs.transaction import Transaction
-
-MAX_STATUS_CHARACTERS = 500
-MAX_LOG_CHARACTERS = 10_000
 
 # The context of the job whose handler is running here; an enqueue inside a handler finds its parent by it.
 current_job: ContextVar[JobContext | None] = ContextVar("dbjobs_current_job", default=None)
@@ -370,9 +368,3 @@ class JobContext:
 
 class StoppedAtCheck(Cancel):
     """What ``check`` raises: why the job should stop decides how it goes on, not this error."""
-
-
-def printable(text: str, limit: int) -> str:
-    """Text that every database takes: no NUL, no lone surrogates, at most ``limit`` characters."""
-    text = text[: limit + 1].replace("\0", "\\0").encode("utf-8", "backslashreplace").decode("utf-8")
-    return text if len(text) <= limit else text[: limit - 1] + "…"

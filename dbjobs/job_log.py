@@ -7,9 +7,10 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 
-from dbjobs.context import MAX_LOG_CHARACTERS, current_job
+from dbjobs.context import current_job
 from dbjobs.engine import child
 from dbjobs.engine.traces import trace_of
+from dbjobs.text import MAX_LOG_CHARACTERS
 
 # Loggers (their first names) whose lines are about how jobs are run, not about what a job does: dbjobs itself, the
 # event loop, and the drivers through which these very lines are written.

@@ -34,12 +34,15 @@ from dbjobs.requests import RequestAdmin
 from dbjobs.runs import DEFAULT_MAX_TRANSIENT, RunsAdmin, TransientCalls
 from dbjobs.schedules import Schedules
 from dbjobs.store.database import make_database
+from dbjobs.store.own_thread import in_own_thread
 from dbjobs.users import UserResolver, Users
 
 if TYPE_CHECKING:
     from dbjobs.engine.supervisor import Engine
 
 log = logging.getLogger("dbjobs")
+
+ENGINE = "dbjobs.engine.supervisor"
 
 
 class Jobs(CommandCalls, EnqueueCalls, ApiCalls, TransientCalls, NotifierCalls):
@@ -127,13 +130,13 @@ class Jobs(CommandCalls, EnqueueCalls, ApiCalls, TransientCalls, NotifierCalls):
         Raises:
             DatabaseUnavailable, MissingPermission, SchemaTooNew, SchemaTooOld.
         """
-        await self._client.open()
+        await self._client.opening.open()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._client.close()
+        await self._client.opening.close()
 
     @asynccontextmanager
     async def start(self, **options: Unpack[StartOptions]) -> AsyncIterator[Engine]:
@@ -165,10 +168,7 @@ class Jobs(CommandCalls, EnqueueCalls, ApiCalls, TransientCalls, NotifierCalls):
             WorkersStopped: at the end of the block: the workers have ended without having been asked to.
         """
         if self._client.is_working:
-            raise InvalidOption("start: the workers of this Jobs object are running already")
-        # A client that only enqueues, and the command line, never load the engine.
-        from dbjobs.engine.supervisor import Engine
-
+            raise InvalidOption("start: the workers of this Jobs object are running already; one block is enough")
         settings = make_settings(**options)
         self._api.refresh()
         in_processes = [name for name in self.commands if self._registry.find(name).process]
@@ -178,8 +178,15 @@ class Jobs(CommandCalls, EnqueueCalls, ApiCalls, TransientCalls, NotifierCalls):
         async with (
             self,
             self._registry.dependencies.opened(self._registry.wanted()),
-            self._client.engine_database(settings.lease_seconds) as db,
+            self._client.opening.for_engine(settings.lease_seconds) as db,
         ):
+            # A client that only enqueues, and the command line, never load the engine. It takes 0.1 s, which the event
+            # loop of a web application has better things to do with: a thread does it.
+            if ENGINE not in sys.modules:
+                await in_own_thread(lambda: importlib.import_module(ENGINE), "dbjobs-load")
+            from dbjobs.engine.keeper import kept
+            from dbjobs.engine.supervisor import Engine
+
             engine = Engine(
                 db,
                 self._registry,
@@ -188,12 +195,12 @@ class Jobs(CommandCalls, EnqueueCalls, ApiCalls, TransientCalls, NotifierCalls):
                 enqueue=self.enqueue,
                 get_many=self._get_many,
                 on_finished=self._client.waits.ended,
-                on_reconnected=self._client.distrust,
+                on_reconnected=self._client.opening.distrust,
                 transients=self.runs.transients,
                 tasks=self.schedules.names,
             )
             await self.schedules.register()
-            async with engine.running():
+            async with kept(engine.running()):
                 self._client.engine = engine
                 try:
                     yield engine

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dbjobs.client.client import Client
-from dbjobs.commands.options import text
+from dbjobs.commands.options import text, whole
 from dbjobs.errors import InvalidOption
 from dbjobs.models import QueueInfo
 from dbjobs.store import repository
@@ -31,14 +31,17 @@ class QueueAdmin:
 
     async def limit(self, queue: str, concurrency: int | None) -> None:
         """Run at most ``concurrency`` jobs of this queue at a time on each node; None for no limit of its own."""
-        if concurrency is not None and (isinstance(concurrency, bool) or concurrency < 1):
-            raise InvalidOption(f"concurrency={concurrency!r} must be a whole number >= 1, or None")
+        if concurrency is not None:
+            whole(concurrency, "queues.limit: concurrency", 1, 100_000)
         await repository.set_queue(self._client.db, _name(queue), concurrency=concurrency or 0)
         self._client.poke_queues()
 
 
 def _name(queue: str) -> str:
-    name = text(queue)
+    try:
+        name = text(queue)
+    except InvalidOption as error:
+        raise InvalidOption(f"a queue's name {error}, not {queue!r}") from None
     if name is None:
         raise InvalidOption("a queue's name must not be None")
     return name

@@ -219,7 +219,7 @@ class Schedules:
         if isinstance(n, bool) or not isinstance(n, int) or not 1 <= n <= _MOST_TIMES:
             raise InvalidOption(f"schedules.next_runs: n={n!r} must be between 1 and {_MOST_TIMES}")
         if isinstance(task, Schedule):
-            now = await repository.database_time(self._client.db) if self._client.is_open else datetime.now(UTC)
+            now = await repository.database_time(self._client.db) if self._client.opening.is_open else datetime.now(UTC)
             return list(islice(task.times_after(now), n))
         row = await self._stored(task, "schedules.next_runs")
         if row.next_run_at is None:

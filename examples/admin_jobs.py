@@ -37,6 +37,8 @@ async def main() -> None:
 
         found = (await client.get("jobs", params={"q": "state:failed command:send"})).json()
         print([(job["command"], job["error"]) for job in found["jobs"]])
+        await post("views/save", name="failed mail", q="state:failed command:send", cols="state,note")
+        print([view["query"] for view in (await client.get("views")).json()["own"]])
 
         change = {"id": wrong.id, "request": '"ann@example.com"'}
         preview = await post("job/edit/preview", **change)

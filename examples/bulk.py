@@ -32,6 +32,11 @@ async def main() -> None:
         print(done.state, "-", done.status)
         print((await jobs.wait(letters[0])).error)
 
+        undo = await jobs.bulk.undo(ref.id, started_by="ann")
+        print((await jobs.wait(undo, timeout=30)).status)
+        back = await jobs.get(letters[0])
+        print(back and back.state)
+
         again = await jobs.bulk.start("requeue", name="after the outage", rate=100, **search_of('error:"try again"'))
         await jobs.wait(again, timeout=30)
         for action in await jobs.bulk.list():

@@ -82,6 +82,10 @@ def test_help_names_every_command_and_the_exit_codes(bare: Cli) -> None:
         (["cancel", "--url", "sqlite:///x.db", "1", "--tag", "t"], "not both"),
         (["enqueue", "--url", "sqlite:///x.db", "hello", "--run-after", "soon"], "'soon' is neither a duration"),
         (["requeue", "--url", "sqlite:///x.db"], "name jobs, or give --state"),
+        (
+            ["enqueue", "--url", "sqlite:///x.db", "--app", "myapp:jobs", "hello"],
+            "--app and --url: the application names",
+        ),
         (["limit", "--url", "sqlite:///x.db", "q", "0"], "'0' is neither a number >= 1 nor none"),
         (["worker", "myapp"], "write myapp:jobs"),
         (["worker", "myapp.py:jobs"], "names a file; name the module: myapp:jobs"),
@@ -89,6 +93,8 @@ def test_help_names_every_command_and_the_exit_codes(bare: Cli) -> None:
         (["worker", "myapp:other"], "is a int, not a dbjobs.Jobs"),
         (["worker", "nowhere:jobs"], "there is no module 'nowhere'"),
         (["worker", "myapp:jobs", "--queue", "a=many"], "'many' is not a number of jobs"),
+        (["worker", "myapp:jobs", "--queue", "a=0"], "the concurrency of 'a' must be a whole number >= 1"),
+        (["worker", "myapp:jobs", "--processes", "2", "--lease", "0.1s"], "lease_seconds=0.1 must be at least 1 s"),
     ],
 )
 def test_wrong_usage_ends_with_2_and_names_the_thing(bare: Cli, arguments: list[str], words: str) -> None:
@@ -104,6 +110,12 @@ def test_an_application_that_cannot_be_imported_is_one_line(bare: Cli) -> None:
     assert done.stderr.count("\n") == 1
     assert "importing 'bad' failed: RuntimeError: the moon is full" in done.stderr
     assert "bad.py, line 3" in done.stderr
+
+
+def test_an_interruption_while_the_application_is_imported_is_one(bare: Cli) -> None:
+    (bare.folder / "slow.py").write_text("raise KeyboardInterrupt\n")
+    done = bare("worker", "slow:jobs", code=130)
+    assert "Traceback" not in done.stderr
 
 
 def test_traceback_only_when_asked_for(bare: Cli) -> None:
@@ -328,6 +340,16 @@ def test_doctor_says_what_is_wrong_and_what_to_do(empty: Cli) -> None:
     assert "job 1 (unheard_of; queue 'default') has been ready for" in after
     assert "no command 'unheard_of', which 1 ready job needs" in after
     assert empty.json("doctor", code=1)["ok"] is False
+
+
+def test_doctor_of_an_application_looks_at_its_own_database_and_schema(tmp_path: Path, spawn: Spawn) -> None:
+    """The variables are there for the other commands, too."""
+    cli = Cli(tmp_path, "sqlite:///another.db", spawn)
+    (tmp_path / "own.py").write_text("from dbjobs import Jobs\njobs = Jobs('sqlite:///own.db', schema='shop')\n")
+    cli("migrate", "--url", "sqlite:///own.db", "--schema", "shop")
+    assert "own.db" not in cli("doctor", "--app", "own:jobs", code=0).stdout
+    named = cli("doctor", "--app", "own:jobs", "--url", "sqlite:///named.db", code=1).stdout
+    assert f"there is no file {tmp_path / 'named.db'}" in named
 
 
 def test_doctor_without_a_database_is_a_warning(bare: Cli) -> None:

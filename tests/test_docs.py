@@ -12,6 +12,7 @@ import pytest
 
 import dbjobs
 from dbjobs import errors
+from dbjobs.cli.app import EXIT_CODES, HOMES
 from tests.servers.processes import Spawn
 
 ROOT = Path(__file__).parents[1]
@@ -24,6 +25,7 @@ REFERENCE = {
     "api": "made from docstrings",
     "errors": "a table of exceptions",
     "features": "a table of tests",
+    "command-line": "a table of commands",
     "databases": "options of URLs and what servers need",
     "deploying": "files of systemd and containers, and commands of a shell",
     "troubleshooting": "tables from symptom to remedy",
@@ -105,6 +107,12 @@ def test_the_reference_has_every_public_name_that_is_no_error() -> None:
     errors_ = {name for name, kind in public.items() if isinstance(kind, type) and issubclass(kind, errors.DbjobsError)}
     # Handlers raise these two to say something.
     assert sorted(told) == sorted(public.keys() - errors_ | {"Cancel", "RetryAfter"})
+
+
+def test_the_page_of_the_command_line_has_every_command_in_their_order() -> None:
+    page = (ROOT / "docs" / "command-line.md").read_text(encoding="utf-8")
+    assert re.findall(r"^\| `dbjobs (\w+)` \|", page, re.MULTILINE) == list(HOMES)
+    assert EXIT_CODES.removeprefix("Exit codes: ").removesuffix(".") in page
 
 
 def test_the_site_leads_to_every_page() -> None:

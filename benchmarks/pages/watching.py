@@ -18,7 +18,7 @@ from dbjobs import Jobs
 
 WATCHED = ("/", "/jobs", "/failures", "/queues", "/workers")
 GAP_SECONDS = 0.25
-# A page rests so many times as long as it took to answer, up to a limit.
+# A page rests so many times as long as it took to answer, up to a limit; the last rest may follow the next question.
 SHARE, GAP_SECONDS_MOST = 4.0, 2.0
 POLL_SECONDS = 2.5
 # What a page that has a stream asks at the least.
@@ -80,6 +80,7 @@ async def _listen(client: httpx.AsyncClient, changed: list[asyncio.Event]) -> No
 
 async def _watch(client: httpx.AsyncClient, page: str, changed: asyncio.Event, asked: list[int]) -> None:
     heard = False
+    paid = 0.0
     while True:
         with suppress(TimeoutError):
             async with asyncio.timeout(SLOW_SECONDS if heard else POLL_SECONDS):
@@ -88,7 +89,10 @@ async def _watch(client: httpx.AsyncClient, page: str, changed: asyncio.Event, a
         changed.clear()
         began = time.monotonic()
         await _ask(client, page, asked)
-        await asyncio.sleep(max(GAP_SECONDS, min(SHARE * (time.monotonic() - began), GAP_SECONDS_MOST)))
+        took = time.monotonic() - began
+        again = max(paid, began + GAP_SECONDS)
+        paid = max(paid, began) + took + min(SHARE * took, GAP_SECONDS_MOST)
+        await asyncio.sleep(max(again - time.monotonic(), 0.0))
 
 
 if __name__ == "__main__":

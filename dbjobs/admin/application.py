@@ -33,6 +33,7 @@ from dbjobs.admin.shell import LIVE, Shell, say, static_version
 from dbjobs.admin.tokens import Keeper
 from dbjobs.errors import DbjobsError
 from dbjobs.jobs import Jobs
+from dbjobs.requestlog.observed import leave_out
 from dbjobs.store import repository
 
 # Each round trip to the database has a limit of its own (command_timeout, 60 s); a page has this one for all of them.
@@ -133,6 +134,9 @@ class Admin:
             call.need(verb)
             check_query(call.request)
             began = time.monotonic()
+            if LIVE in call.request.headers:
+                # Or the page of the log would ask again because it has asked.
+                leave_out(call.request.scope)
             try:
                 return await show(call)
             finally:

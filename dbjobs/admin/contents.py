@@ -14,6 +14,7 @@ from dbjobs.admin.api import overview as overview_api
 from dbjobs.admin.api import queues as queues_api
 from dbjobs.admin.api import requests as requests_api
 from dbjobs.admin.api import schedules as schedules_api
+from dbjobs.admin.api import views as views_api
 from dbjobs.admin.api import workers as workers_api
 from dbjobs.admin.operations import Operations
 from dbjobs.admin.page import Pages
@@ -49,6 +50,7 @@ PAGES: tuple[Pages, ...] = (
 API: tuple[Operations, ...] = (
     overview_api.OPERATIONS,
     jobs_api.OPERATIONS,
+    views_api.OPERATIONS,
     failures_api.OPERATIONS,
     schedules_api.OPERATIONS,
     queues_api.OPERATIONS,

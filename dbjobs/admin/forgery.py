@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-from urllib.parse import urlsplit
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -36,8 +35,14 @@ def check_origin(request: Request, settings: AdminSettings) -> None:
         if site in ("same-origin", "none"):
             return
         raise Refused("this was asked for by a page of another site")
-    if origin is not None and urlsplit(origin).netloc.lower() != request.headers.get("host", "").lower():
+    if origin is not None and not _is_own(origin.lower(), request.headers.get("host", "").lower()):
         raise Refused("this was asked for by a page of another site")
+
+
+def _is_own(origin: str, host: str) -> bool:
+    """Whether an origin is the page's own, by its host and port. ``null`` is nobody's."""
+    scheme, _, place = origin.partition("://")
+    return scheme in ("http", "https") and place != "" and place == host
 
 
 async def token(keeper: Keeper, db: Fetcher, request: Request, visitor: Visitor, response: Response) -> str:

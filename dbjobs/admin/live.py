@@ -11,6 +11,7 @@ import contextlib
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import cast
 
 import anyio
@@ -33,6 +34,8 @@ BUSY_PAUSE_PER_ANSWER = 10.0
 BUSY_LOOK_SECONDS, BUSY_LOOK_SECONDS_MOST = 1.0, 5.0
 # Nodes come and go seldom; their rows are beside the other tables on SQLite.
 NODES_SECONDS = 1.0
+# Requests are counted in the hour in which they began: those that took longer are seen when the page asks by itself.
+REQUESTS_TIME = timedelta(hours=2)
 # A page knows by these that its stream is alive, and the server that its visitor still may look.
 BEAT_SECONDS = 10.0
 MOST_STREAMS = 256
@@ -51,10 +54,12 @@ class Notice(msgspec.Struct, frozen=True):
     Attributes:
         all: not only one of the jobs.
         jobs: which of the jobs that the stream has named.
+        requests: the request log, if the stream has named it.
     """
 
     all: bool
     jobs: tuple[int, ...] = ()
+    requests: bool = False
 
 
 @dataclass(eq=False)
@@ -63,15 +68,18 @@ class Listener:
 
     Attributes:
         jobs: ids that its pages show.
-        all, changed: what it has not been told yet.
+        requests: they show the request log.
+        all, changed, logged: what it has not been told yet.
         trouble: the database does not answer.
         begun: what it has been told is compared with a look that came after its begin.
         over: the server stops.
     """
 
     jobs: frozenset[int]
+    requests: bool = False
     all: bool = False
     changed: set[int] = field(default_factory=set)
+    logged: bool = False
     trouble: bool = False
     over: bool = False
     begun: asyncio.Event = field(default_factory=asyncio.Event)
@@ -86,11 +94,16 @@ class Listener:
     def take(self) -> Notice | None:
         """What is to be told; None: nothing."""
         self.woken.clear()
-        if not self.all and not self.changed:
+        if not self.waits:
             return None
-        notice = Notice(self.all, tuple(sorted(self.changed)))
-        self.all, self.changed = False, set()
+        notice = Notice(self.all, tuple(sorted(self.changed)), self.logged)
+        self.all, self.changed, self.logged = False, set(), False
         return notice
+
+    @property
+    def waits(self) -> bool:
+        """There is something to be told."""
+        return self.all or bool(self.changed) or self.logged
 
 
 class Live:
@@ -136,6 +149,7 @@ class Live:
         before: object = None
         nodes: object = None
         jobs_before: dict[int, tuple[str, ...]] = {}
+        requests_before: int | None = None
         ended, nodes_at, looked_at = 0, 0.0, time.monotonic()
         pause = LOOK_SECONDS
         while True:
@@ -144,6 +158,7 @@ class Live:
                 named = sorted({job for listener in asking for job in listener.jobs})
                 now = await repository.pulse(self._jobs._client.db, after_id=after_id)
                 jobs = await repository.pulse_jobs(self._jobs._client.db, named)
+                requests = await self._requests() if any(listener.requests for listener in asking) else None
                 if time.monotonic() - nodes_at >= NODES_SECONDS:
                     nodes_at = time.monotonic()
                     nodes = [(node.id, node.alive) for node in await repository.list_nodes(self._jobs._client.db)]
@@ -157,22 +172,30 @@ class Live:
             newest, after_id = now.newest_id is not None, now.newest_id or after_id
             current = (now.ended, now.rest, nodes)
             elsewhere = before is not None and (newest or current != before)
+            logged = None not in (requests, requests_before) and requests != requests_before
             changed = {job for job in named if job in jobs_before and jobs.get(job, ()) != jobs_before[job]}
             for listener in asking:
                 listener.begun.set()
                 listener.trouble = False
                 listener.all = listener.all or elsewhere
                 listener.changed |= changed & listener.jobs
-                if listener.all or listener.changed:
+                listener.logged = listener.logged or (logged and listener.requests)
+                if listener.waits:
                     listener.woken.set()
             seconds = max(time.monotonic() - looked_at, 1e-3)
             busy = before is not None and (now.ended - ended) / seconds > BUSY_ENDS_PER_SECOND
             pause = self._busy_pause(pause) if busy else LOOK_SECONDS
             self.answering_seconds = 0.0
             looked_at = time.monotonic()
-            before, ended = current, now.ended
+            before, ended, requests_before = current, now.ended, requests
             jobs_before = {job: jobs.get(job, ()) for job in named}
             await self._sleep(pause)
+
+    async def _requests(self) -> int:
+        """How many requests the log has counted of late."""
+        now = datetime.now(UTC)
+        since = max(now - REQUESTS_TIME, now.replace(day=1, hour=0))
+        return await repository.pulse_requests(self._jobs._client.db, f"{now:%Y%m}", f"{since:%Y-%m-%d %H}:00:00")
 
     def _busy_pause(self, last: float) -> float:
         """In proportion to what the answers cost; before that is known, as after a quiet time, in the middle."""
@@ -199,7 +222,7 @@ class Live:
         if len(self.listeners) >= MOST_STREAMS:
             raise NoRoom(f"{MOST_STREAMS} pages listen already: this one asks now and then instead")
         _ = call.db  # refuses where the jobs are not open, as long as there is a status to say so with
-        listener = Listener(jobs)
+        listener = Listener(jobs, requests="requests" in call.request.query_params)
         return EventSourceResponse(
             self._events(listener, still),
             ping=3600,

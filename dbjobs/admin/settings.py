@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypedDict
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from typing import Any, Literal, TypedDict
+from zoneinfo import ZoneInfo
 
 from dbjobs.admin.visitor import ALL_VERBS, Authorize, Verb
 from dbjobs.errors import InvalidOption
@@ -92,24 +92,35 @@ def make_settings(options: AdminOptions) -> AdminSettings:
     zone = options.get("time_zone", "UTC")
     try:
         in_zone = ZoneInfo(zone)
-    except (ZoneInfoNotFoundError, ValueError, TypeError):
+    except (KeyError, OSError, ValueError, TypeError):  # not there; a folder; a path
         raise InvalidOption(f"admin: there is no time zone {zone!r}") from None
     return AdminSettings(
         title=title,
         environment=options.get("environment"),
         colour=colour,
         authorize=authorize,
-        tokens={_token(token): _verbs(verbs) for token, verbs in options.get("tokens", {}).items()},
+        tokens={_token(token): _verbs(verbs) for token, verbs in _mapping("tokens", options).items()},
         explore=frozenset(_texts("explore", options.get("explore", ()))),
         redact=redact,
         allowed_hosts=frozenset(host.lower() for host in _texts("allowed_hosts", options.get("allowed_hosts", ()))),
         origins=frozenset(_origin(origin) for origin in _texts("origins", options.get("origins", ()))),
-        peers=dict(options.get("peers", {})),
+        peers=dict(_mapping("peers", options)),
         zone=in_zone,
     )
 
 
+def _mapping(name: Literal["tokens", "peers"], options: AdminOptions) -> Mapping[str, Any]:
+    value: Any = options.get(name, {})
+    if not isinstance(value, Mapping):
+        # What was given may be a secret.
+        what = "a dict of token to verbs" if name == "tokens" else "a dict of name to URL"
+        raise InvalidOption(f"admin: {name} must be {what}, not a {type(value).__name__}")
+    return value
+
+
 def _texts(name: str, values: Iterable[str]) -> list[str]:
+    if not isinstance(values, Iterable):
+        raise InvalidOption(f"admin: {name}={values!r} must be a list of texts")
     texts = [] if isinstance(values, str) else list(values)
     if isinstance(values, str) or not all(isinstance(value, str) for value in texts):
         raise InvalidOption(f"admin: {name}={values!r} must be a list of texts")

@@ -25,6 +25,7 @@ from dbjobs.admin.tokens import Keeper
 from dbjobs.inspect.language import quoted
 
 SAID = "dbjobs_said"
+MOST_SAID_BYTES = 1_200
 # Sent by a page that asks for itself again.
 LIVE = "x-dbjobs-live"
 
@@ -135,8 +136,12 @@ class Shell:
 
 
 def say(response: Response, message: str, *, failed: bool = False) -> None:
-    """Have the next page say what came of an action."""
-    text = quote(("!" if failed else "+") + message[:500])
+    """Have the next page say what came of an action.
+
+    Browsers drop a cookie of 4,096 bytes, and escapes triple the length of the text.
+    """
+    short = message[:500].encode(errors="replace")[:MOST_SAID_BYTES].decode(errors="ignore")
+    text = quote(("!" if failed else "+") + short)
     response.set_cookie(SAID, text, path="/", httponly=True, samesite="strict", max_age=60)
 
 

@@ -8,8 +8,8 @@ from http import HTTPStatus
 from typing import Any
 
 from dbjobs.asgi.response import ApiResponse
-from dbjobs.context import printable
 from dbjobs.errors import ApiFailed
+from dbjobs.text import printable
 
 # Timeout, locked, too early, too many: statuses below 500 that ask for another try.
 TRIED_AGAIN = frozenset({408, 423, 425, 429})

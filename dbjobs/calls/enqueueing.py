@@ -199,6 +199,7 @@ class EnqueueCalls(InterveneCalls):
         for name in ("ref_id", "depends_on"):
             if name in options:
                 raise InvalidOption(f"enqueue_many: option {name!r} belongs to one job; use enqueue")
+        job_options.check_several(requests)
         known = self._registry.find(command)
         template, _ = self._row(known, None, options, checked=False)
         return [self._with_request(known, template, request) for request in requests]

@@ -7,6 +7,7 @@ from typing import Unpack
 from dbjobs.calls.looking import LookCalls
 from dbjobs.calls.reference import Reference, id_of
 from dbjobs.client.client import Client
+from dbjobs.commands.options import words
 from dbjobs.commands.registry import Registry
 from dbjobs.errors import UnknownJob
 from dbjobs.inspect import acting
@@ -33,6 +34,7 @@ class InterveneCalls(LookCalls):
             UnknownJob.
         """
         id = id_of(job)
+        words(reason, "cancel: reason")
         if await self._client.cancel((id,), reason):
             return True
         if await self.get(id) is None:
@@ -51,7 +53,7 @@ class InterveneCalls(LookCalls):
 
         Args:
             reason: kept as the error text of those that had not started.
-            at_most: reach no more than so many, the newest first.
+            at_most: reach at most this many, the newest first.
             preview: change nothing; how many there are, counted up to ``at_most`` or 100,000.
             search: see JobSearch; the same as for ``find``.
 
@@ -59,6 +61,7 @@ class InterveneCalls(LookCalls):
             InvalidOption: no filter was given (to cancel everything, name a queue or a state), or one that is not
                 known.
         """
+        words(reason, "cancel_many: reason")
         return await acting.cancel_many(self._client, search, reason, at_most, preview)
 
     async def cancel_worker(self, worker: str, *, reason: str = "cancelled") -> int:
@@ -79,7 +82,7 @@ class InterveneCalls(LookCalls):
         """Run all failed or cancelled jobs that fit all that is given again; how many came back.
 
         Args:
-            at_most: bring no more than so many back, the newest first.
+            at_most: bring at most this many back, the newest first.
             preview: change nothing; how many there are, counted up to ``at_most`` or 100,000.
             search: see JobSearch; the same as for ``find``.
 

@@ -19,10 +19,11 @@ from dbjobs.context import (
     R,
 )
 from dbjobs.errors import InvalidOption, JobFailed, UnknownJob
+from dbjobs.inspect import finding
 from dbjobs.inspect import search as searching
 from dbjobs.inspect.conditions import JobSearch
 from dbjobs.inspect.estimates import Estimates
-from dbjobs.inspect.search import Found
+from dbjobs.inspect.finding import Found
 from dbjobs.models import (
     Job,
     JobFilter,
@@ -141,9 +142,8 @@ class LookCalls:
             filters: ``state``, ``queue``, ``worker``, ``command``, ``tag``, ``batch_id``, ``user_id``: jobs that fit
                 all that is given.
         """
-        if not 1 <= limit <= 1000:
-            raise InvalidOption(f"list: limit={limit!r} must be between 1 and 1000")
-        before = 2**63 - 1 if before_id is None else before_id
+        job_options.whole(limit, "list: limit", 1, 1000)
+        before = job_options.MAX_ID if before_id is None else _id(before_id, "list: before_id")
         given = _checked(filters, JOB_FILTERS, "list")
         page: list[JobSummary] = []
         command = given.get("command")
@@ -160,7 +160,7 @@ class LookCalls:
         *,
         limit: int = 50,
         before_id: int | None = None,
-        seconds: float | timedelta = searching.LOOK_SECONDS,
+        seconds: float | timedelta = finding.LOOK_SECONDS,
         **search: Unpack[JobSearch],
     ) -> Found:
         """Look for jobs, live and in history, newest first: one bounded look, whatever is asked.
@@ -174,11 +174,12 @@ class LookCalls:
         Raises:
             InvalidOption: a column that does not exist, or a value that does not fit it.
         """
-        if not 1 <= limit <= 1000:
-            raise InvalidOption(f"find: limit={limit!r} must be between 1 and 1000")
+        job_options.whole(limit, "find: limit", 1, 1000)
+        if before_id is not None:
+            _id(before_id, "find: before_id")
         asked = searching.make(search, "find")
         longest = job_options.duration(seconds, "find: seconds")
-        return await searching.look(self._client.db, asked, before_id, limit, longest)
+        return await finding.look(self._client.db, asked, before_id, limit, longest)
 
     async def explain(self, job: Reference | str) -> Explanation:
         """Why a job does not run, or what it does or did.
@@ -215,7 +216,17 @@ class LookCalls:
         return await self._estimates.of(jobs)
 
     async def logs(self, job: Reference, *, after_id: int = 0, limit: int = 1000) -> list_[LogLine]:
-        """Log lines of a job, oldest first, after a line's id."""
+        """Log lines of a job, oldest first, after a line's id.
+
+        Args:
+            after_id: the last id of the page before, to go on from there.
+            limit: lines of a page, 1 to 100,000.
+
+        Raises:
+            InvalidOption.
+        """
+        _id(after_id, "logs: after_id")
+        job_options.whole(limit, "logs: limit", 1, 100_000)
         return await repository.list_logs(self._client.db, id_of(job), after_id, limit)
 
     async def nodes(self) -> list_[NodeInfo]:
@@ -284,6 +295,9 @@ class LookCalls:
         Raises:
             InvalidOption: a moment without a zone, or a period that ends before it begins.
         """
+        for name, value in (("queue", queue), ("command", command), ("worker", worker)):
+            if value is not None:
+                job_options.words(value, f"series: {name}")
         from dbjobs.inspect import periods  # for people, as above
 
         _, time = await periods.asked(self._client.db, since, until, "series")
@@ -291,7 +305,12 @@ class LookCalls:
 
     async def counts(self, *, bound: int = 10_000) -> dict[tuple[str, str], int]:
         """Live jobs by (queue, state), each state counted over at most ``bound`` rows, queue by queue."""
+        job_options.whole(bound, "counts: bound", 1, 1_000_000)
         return await repository.count_live(self._client.db, bound)
+
+
+def _id(value: int, name: str) -> int:
+    return job_options.whole(value, name, 0, job_options.MAX_ID)
 
 
 def _checked(filters: JobFilter, known: tuple[str, ...], where: str) -> JobFilter:
@@ -304,6 +323,8 @@ def _checked(filters: JobFilter, known: tuple[str, ...], where: str) -> JobFilte
         if name not in known:
             raise InvalidOption(f"{where}: there is no filter {name!r}; known are {', '.join(known)}")
     given: Any = {name: value for name, value in filters.items() if value is not None}
+    for name, value in given.items():
+        job_options.words(value, f"{where}: {name}")
     if "state" in given:
         given["state"] = _state(given["state"])
     return cast(JobFilter, given)

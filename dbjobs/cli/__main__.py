@@ -11,10 +11,14 @@ def main() -> None:
     for package in ("typer", "rich"):
         if find_spec(package) is None:
             sys.exit(f"dbjobs: the command line needs the package {package}: pip install 'dbjobs[cli]'")
-    from dbjobs.cli.app import app
-    from dbjobs.cli.failures import run_app
+    try:
+        from dbjobs.cli.app import app
+        from dbjobs.cli.failures import run_app
 
-    sys.exit(run_app(app))
+        code = run_app(app)
+    except KeyboardInterrupt:  # while the above was imported
+        code = 130
+    sys.exit(code)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ import typer
 
 from dbjobs.cli import console
 from dbjobs.cli.application import load
-from dbjobs.cli.connection import needed_url, run
+from dbjobs.cli.connection import is_given, needed_url, refuse_both, run
 from dbjobs.cli.options import DEFAULT_SCHEMA, Application, Schema, Url
 from dbjobs.cli.output import clean, write
 from dbjobs.cli.worker import LEVELS
@@ -62,8 +62,9 @@ def admin(
         raise typer.BadParameter(f"{level!r} is not one of {', '.join(LEVELS)}", param_hint="--log-level")
     serving = _serving()
     _check_host(host, tokens or ())
-    if demo and (app or _is_given(context, "url")):
+    if demo and (app or is_given(context, "url")):
         raise typer.BadParameter("the demo has a database of its own; leave --url and --app out", param_hint="--demo")
+    refuse_both(context)
     console.set_up(level)
     options = serving.options(tokens or (), read_only)
 
@@ -136,9 +137,3 @@ def _serving() -> Any:
         return importlib.import_module("dbjobs.admin.serving")
     except ModuleNotFoundError as error:
         raise MissingDriver(f"dbjobs admin needs the package {error.name}: pip install 'dbjobs[admin]'") from error
-
-
-def _is_given(context: typer.Context, option: str) -> bool:
-    """Whether an option stands in the command line, and is not from the environment."""
-    source = context.get_parameter_source(option)
-    return source is not None and source.name == "COMMANDLINE"

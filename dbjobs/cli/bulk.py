@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from dbjobs.bulk import Action, BulkAction
+from dbjobs.bulk import Action
+from dbjobs.bulk_history import BulkAction, BulkPreview
 from dbjobs.cli.connection import opened, run
 from dbjobs.cli.listing import show_page
 from dbjobs.cli.options import DEFAULT_SCHEMA, AsJson, Before, Schema, Url
@@ -87,7 +88,24 @@ def stop(id: Number, url: Url = None, schema: Schema = DEFAULT_SCHEMA) -> None:
     run(_stop(id, url, schema))
 
 
-for called, command in (("cancel", cancel), ("requeue", requeue), ("list", list_), ("stop", stop)):
+def undo(
+    id: Number,
+    url: Url = None,
+    schema: Schema = DEFAULT_SCHEMA,
+    name: Name = None,
+    rate: Rate = None,
+    preview: Preview = False,
+    as_json: AsJson = False,
+) -> None:
+    """Bring back what a bulk cancel has cancelled while it waited, each job as it was.
+
+    A job that ran, or waited for another try, stays cancelled.
+    A node does it, as a job of its own; the job's id is printed.
+    """
+    run(_undo(id, url, schema, name, rate, preview, as_json))
+
+
+for called, command in (("cancel", cancel), ("requeue", requeue), ("list", list_), ("stop", stop), ("undo", undo)):
     app.command(called)(command)
 
 
@@ -104,23 +122,42 @@ async def _act(
     wanted = search_of(search)
     async with opened(url, schema) as jobs:
         if preview:
-            made = await jobs.bulk.preview(action, seconds=10.0, **wanted)
-            if as_json:
-                write_json(made)
-                return
-            show_page(list(made.samples), {})
-            least = "" if made.exact else "at least "
-            done = "cancelled" if action == "cancel" else "queued again"
-            write(f"{least}{counted(made.count, 'job')} would be {done}; nothing was changed")
+            _show(await jobs.bulk.preview(action, seconds=10.0, **wanted), as_json)
             return
         ref = await jobs.bulk.start(
             action, name=name or search[:200] or "everything", words=search, rate=rate, started_by=_user(), **wanted
         )
         nodes = await jobs.bulk.nodes()
+    _started(ref.id, nodes, as_json)
+
+
+async def _undo(
+    id: int, url: str | None, schema: str, name: str | None, rate: float | None, preview: bool, as_json: bool
+) -> None:
+    async with opened(url, schema) as jobs:
+        if preview:
+            _show(await jobs.bulk.preview_undo(id, seconds=10.0), as_json)
+            return
+        ref = await jobs.bulk.undo(id, name=name, rate=rate, started_by=_user())
+        nodes = await jobs.bulk.nodes()
+    _started(ref.id, nodes, as_json)
+
+
+def _show(made: BulkPreview, as_json: bool) -> None:
     if as_json:
-        write_json({"id": ref.id, "nodes": nodes})
+        write_json(made)
         return
-    write(str(ref.id))
+    show_page(list(made.samples), {})
+    least = "" if made.exact else "at least "
+    done = {"cancel": "cancelled", "requeue": "queued again", "undo": "brought back"}[made.action]
+    write(f"{least}{counted(made.count, 'job')} would be {done}; nothing was changed")
+
+
+def _started(id: int, nodes: int, as_json: bool) -> None:
+    if as_json:
+        write_json({"id": id, "nodes": nodes})
+        return
+    write(str(id))
     if not nodes:
         typer.echo("no living node runs bulk actions: it waits until a worker starts", err=True)
 

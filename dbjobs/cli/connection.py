@@ -9,13 +9,13 @@ from typing import Any, TypeVar
 
 import typer
 
+from dbjobs.cli.failures import EXIT_INTERRUPTED
 from dbjobs.errors import UnknownJob
 from dbjobs.jobs import Jobs
 from dbjobs.models import Job
 
 T = TypeVar("T")
 
-EXIT_INTERRUPTED = 130
 _REF_PREFIX = "ref:"
 
 
@@ -25,6 +25,25 @@ def run(work: Coroutine[Any, Any, T]) -> T:
         return asyncio.run(work)
     except KeyboardInterrupt:
         raise typer.Exit(EXIT_INTERRUPTED) from None
+
+
+def is_given(context: typer.Context, option: str) -> bool:
+    """Whether an option stands on the command line, and is not from the environment."""
+    source = context.get_parameter_source(option)
+    return source is not None and source.name == "COMMANDLINE"
+
+
+def refuse_both(context: typer.Context) -> None:
+    """Refuse ``--url`` or ``--schema`` beside ``--app``, whose Jobs object has a database.
+
+    Raises:
+        BadParameter.
+    """
+    for option in ("url", "schema"):
+        if context.params.get("app") is not None and is_given(context, option):
+            raise typer.BadParameter(
+                "the application names its own database; leave one of the two out", param_hint=f"--app and --{option}"
+            )
 
 
 def needed_url(url: str | None) -> str:

@@ -9,7 +9,7 @@ import typer
 
 from dbjobs.cli.application import load
 from dbjobs.cli.checks import engine_found, file_missing
-from dbjobs.cli.connection import needed_url, run
+from dbjobs.cli.connection import is_given, needed_url, run
 from dbjobs.cli.failures import EXIT_ERROR
 from dbjobs.cli.options import DEFAULT_SCHEMA, Application, AsJson, Schema, Url, duration
 from dbjobs.cli.output import clean, write, write_json
@@ -19,6 +19,7 @@ from dbjobs.store.database import make_database, missing_file
 
 
 def doctor(
+    context: typer.Context,
     url: Url = None,
     schema: Schema = DEFAULT_SCHEMA,
     app: Application = None,
@@ -41,8 +42,9 @@ def doctor(
     if app is not None:
         jobs = load(app)
         commands = jobs.stored_commands
-        if not url:
-            url, schema = jobs.url, jobs.schema
+        # A variable of the environment is there for the other commands, too, and says nothing of this application.
+        url = url if is_given(context, "url") else jobs.url
+        schema = schema if is_given(context, "schema") else jobs.schema
     findings = run(_doctor(needed_url(url), schema, commands, longest_wait.total_seconds(), as_json))
     if as_json:
         write_json({"ok": all(finding.ok for finding in findings), "findings": findings}, indent=2)

@@ -9,7 +9,7 @@ import msgspec
 import typer
 
 from dbjobs.cli.application import load
-from dbjobs.cli.connection import needed_url, run
+from dbjobs.cli.connection import needed_url, refuse_both, run
 from dbjobs.cli.failures import EXIT_ERROR, complain
 from dbjobs.cli.options import DEFAULT_SCHEMA, Application, AsJson, Schema, Url, duration, moment_or_delay, pair
 from dbjobs.cli.output import pretty, write, write_json
@@ -31,6 +31,7 @@ class Enqueued(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def enqueue(
+    context: typer.Context,
     command: Annotated[str, typer.Argument(metavar="NAME", help="The command's name.")],
     request: Annotated[
         str | None, typer.Argument(metavar="JSON", help="Its request as JSON; - reads standard input.")
@@ -93,6 +94,7 @@ def enqueue(
 
     --wait prints the response as JSON instead, and ends with 1 unless the job completed.
     """
+    refuse_both(context)
     options = {
         "queue": queue,
         "worker": worker,

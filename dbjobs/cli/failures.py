@@ -11,6 +11,7 @@ from dbjobs.errors import DbjobsError, InvalidOption, InvalidUrl
 
 EXIT_ERROR = 1
 EXIT_USAGE = 2
+EXIT_INTERRUPTED = 130
 TRACEBACK_VARIABLE = "DBJOBS_TRACEBACK"
 
 
@@ -70,10 +71,20 @@ def _code_of(exit: SystemExit) -> int:
     if isinstance(exit.__context__, BrokenPipeError):  # typer has turned it into an exit
         _silence_stdout()
         return 0
+    if _was_interrupted(exit):  # outside of `run`, where an application is imported: typer has made its own exit of it
+        return EXIT_INTERRUPTED
     if exit.code is None or isinstance(exit.code, int):
         return exit.code or 0
     print(exit.code, file=sys.stderr)
     return EXIT_ERROR
+
+
+def _was_interrupted(exit: BaseException) -> bool:
+    """True if Ctrl+C was what led to this."""
+    cause: BaseException | None = exit
+    while cause is not None and not isinstance(cause, KeyboardInterrupt):
+        cause = cause.__cause__ or cause.__context__
+    return cause is not None
 
 
 def _silence_stdout() -> None:

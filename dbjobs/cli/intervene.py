@@ -36,7 +36,7 @@ WhereTerms = Annotated[
 ]
 Preview = Annotated[bool, typer.Option("--preview", help="Only say how many there are.")]
 AtMost = Annotated[
-    int | None, typer.Option("--at-most", min=1, metavar="N", help="Reach no more than so many, the newest first.")
+    int | None, typer.Option("--at-most", min=1, metavar="N", help="Reach at most this many, the newest first.")
 ]
 Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Kept as the job's error text.")]
 

@@ -84,7 +84,7 @@ def latest(
     trace: Annotated[str | None, typer.Option("--trace", metavar="ID", help="Only this trace.")] = None,
     since: Since = None,
     slow: Annotated[
-        Any, typer.Option("--slow", parser=slow, metavar="TIME", help="Only what took so long: 250ms, 2s.")
+        Any, typer.Option("--slow", parser=slow, metavar="TIME", help="Only what took at least this long: 250ms, 2s.")
     ] = None,
     failed: Annotated[bool, typer.Option("--failed", help="Only requests with an exception.")] = False,
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=1000, help="Show at most this many.")] = 50,

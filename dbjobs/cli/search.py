@@ -14,7 +14,7 @@ from dbjobs.cli.listing import show_page
 from dbjobs.cli.options import DEFAULT_SCHEMA, AsJson, Before, Limit, Reference, Schema, Url
 from dbjobs.cli.output import moment, write, write_json
 from dbjobs.errors import InvalidRequest
-from dbjobs.inspect.search import LOOK_SECONDS
+from dbjobs.inspect.finding import LOOK_SECONDS
 from dbjobs.inspect.terms import HELP, parse
 from dbjobs.models import JobSummary
 
@@ -29,7 +29,7 @@ def find(
     limit: Limit = 50,
     before: Before = None,
     seconds: Annotated[
-        float, typer.Option(_LONGEST, min=0, help="Look for about so long; --before goes on from there.")
+        float, typer.Option(_LONGEST, min=0, help="Stop looking after about this long; --before goes on from there.")
     ] = 10.0,
     as_json: AsJson = False,
 ) -> None:

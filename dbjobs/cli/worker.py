@@ -18,6 +18,7 @@ from dbjobs.cli.application import load
 from dbjobs.cli.connection import run
 from dbjobs.cli.options import duration
 from dbjobs.cli.processes import WorkerProcesses, own_command
+from dbjobs.engine.settings import StartOptions, make_settings
 from dbjobs.jobs import Jobs
 from dbjobs.wording import counted
 
@@ -68,8 +69,16 @@ def worker(
     """
     if level not in LEVELS:
         raise typer.BadParameter(f"{level!r} is not one of {', '.join(LEVELS)}", param_hint="--log-level")
-    served = _served(queues)
-    # In the parent, too: a wrong name is reported once, before any process starts.
+    settings = StartOptions(
+        concurrency=concurrency,
+        queues=_served(queues),
+        threads=threads,
+        processes=handler_processes,
+        grace_seconds=grace.total_seconds(),
+        lease_seconds=lease.total_seconds(),
+    )
+    # In the parent, too: a wrong name or value is reported once, before any process starts.
+    make_settings(**settings)
     jobs = load(app)
     console.set_up(level)
     if processes > 1:
@@ -81,20 +90,10 @@ def worker(
         raise typer.Exit(asyncio.run(WorkerProcesses(command, processes).run()))
     if parent_pipe:
         threading.Thread(target=_stop_with, args=(_own_input(),), name="dbjobs-parent", daemon=True).start()
-    run(
-        _work(
-            jobs,
-            concurrency=concurrency,
-            queues=served,
-            threads=threads,
-            processes=handler_processes,
-            grace_seconds=grace.total_seconds(),
-            lease_seconds=lease.total_seconds(),
-        )
-    )
+    run(_work(jobs, settings))
 
 
-async def _work(jobs: Jobs, **settings: Any) -> None:
+async def _work(jobs: Jobs, settings: StartOptions) -> None:
     queues = settings["queues"]
     log.info(
         "%s: up to %s at once, from %s",

@@ -1,25 +1,22 @@
-"""The client side: opening, enqueueing, waiting, intervening, against one open database."""
+"""The client side: enqueueing, waiting, intervening, against one open database."""
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
-
-import anyio
 
 from dbjobs.client.coalescer import Coalescer
 from dbjobs.client.notices import Notices, ready_of, waits
+from dbjobs.client.opening import Opening
 from dbjobs.client.turns import RefTurns
 from dbjobs.client.waiting import Waits
-from dbjobs.errors import DatabaseError, DatabaseUnavailable, InvalidOption, NotRunning, SchemaTooOld, WrongLoop
+from dbjobs.errors import DatabaseError
 from dbjobs.models import Job, JobRef, LiveFilter
 from dbjobs.store import repository
 from dbjobs.store.adopting import adopt
 from dbjobs.store.counters import client_counter
-from dbjobs.store.database import Database, Session, missing_file
+from dbjobs.store.database import Database, Session
 from dbjobs.store.notices import CHILDREN, ready_notices
 from dbjobs.store.records import NewJob
 from dbjobs.store.retrying import without_conflict
@@ -36,7 +33,6 @@ from dbjobs.store.transactions.enqueueing import (
     ref_deadline,
 )
 from dbjobs.store.transactions.graphing import Planned, insert_graph
-from dbjobs.store.transactions.migrate import LATEST_VERSION, check, migrate
 from dbjobs.store.transactions.queues import KnownQueues
 from dbjobs.store.transactions.retrying import in_transaction
 from dbjobs.transaction import Transaction
@@ -53,40 +49,34 @@ class Client:
     """One open database, shared by everything that a Jobs object does.
 
     Attributes:
+        opening: opens and closes it.
+        before_close: called first of all that a close does, while the database is still open.
         deliver: the delivery of a job with a ``reply_to``; None where no notifier is registered.
     """
 
     def __init__(self, make: Callable[[], Database], *, migrate: bool) -> None:
-        self.make = make
-        self._db = make()
-        self.migrates = migrate
         self.before_close: Callable[[], Awaitable[None]] | None = None
         self.deliver: Deliver | None = None
-        self._opened = 0
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._begin()
+        self.opening = Opening(make, migrate=migrate, begin=self._begin, end=self._end)
+        self._database = self.opening.database  # one lookup for each job
 
-    def rebind(self, make: Callable[[], Database], *, migrate: bool) -> None:
-        """Belong to another database from here on.
-
-        Raises:
-            InvalidOption: this one is open.
-        """
-        if self.is_open:
-            raise InvalidOption("the database of a Jobs object that is open cannot be exchanged: leave its block first")
-        self.make, self._db, self.migrates = make, make(), migrate
-        self._opened, self._loop = 0, None
-        self._begin()
-
-    def _begin(self) -> None:
+    def _begin(self, db: Database) -> None:
         """Create what belongs to one event loop. Nothing of it may outlive the last close."""
-        self._opening = asyncio.Lock()
+        self._db = db
         self._coalescer: Coalescer[NewJob, JobRef] = Coalescer(self._insert)
-        self._turns = RefTurns(max(1, self._db.pool_size - 1))
+        self._turns = RefTurns(max(1, db.pool_size - 1))
         self._known_queues = KnownQueues()
-        self._notices = Notices(lambda: self._db)
+        self._notices = Notices(lambda: db)
         self.waits = Waits(lambda: self.db)
         self.engine: Engine | None = None
+
+    async def _end(self) -> None:
+        """Write what is pending, before the database is closed."""
+        if self.before_close is not None:
+            await self.before_close()
+        await self._coalescer.close()
+        await self.waits.close()
+        await self._notices.close()
 
     @property
     def db(self) -> Database:
@@ -95,121 +85,16 @@ class Client:
         Raises:
             NotRunning: it is not open. WrongLoop: it is open in another event loop.
         """
-        if not self._opened:
-            _this_loop()  # under another library than asyncio, opening it would not help
-            raise NotRunning("the database is not open: use 'async with jobs:' or 'async with jobs.start():'")
-        self._check_loop()
-        return self._db
+        return self.opening.database()
 
     def check_open(self) -> None:
         """Raise NotRunning or WrongLoop unless it is open, and in this event loop."""
-        _ = self.db
-
-    @property
-    def opened(self) -> Database:
-        """The open database, for another thread that runs coroutines in this event loop."""
-        return self._db
-
-    @property
-    def is_open(self) -> bool:
-        """True while it is open, in an event loop that still lives."""
-        return self._opened > 0 and self._loop is not None and not self._loop.is_closed()
+        self._database()
 
     @property
     def is_working(self) -> bool:
         """True while workers run, in an event loop that still lives."""
-        return self.engine is not None and self._loop is not None and not self._loop.is_closed()
-
-    def _check_loop(self) -> None:
-        """Connections belong to the event loop they were made in; another one would damage them.
-
-        Raises:
-            WrongLoop: this is not that loop.
-        """
-        if _this_loop() is not self._loop:
-            raise WrongLoop(
-                "this Jobs object is open in another event loop. In a plain handler's thread call "
-                "jobs.sync.enqueue(command, request) or anyio.from_thread.run(jobs.enqueue, command, request), not "
-                "asyncio.run(jobs.enqueue(...)); elsewhere open another Jobs object: async with Jobs(url) as own"
-            )
-
-    async def open(self) -> None:
-        """Open the database once, however many callers ask, and bring the tables up to date."""
-        self._enter_loop()
-        async with self._opening:
-            if not self._opened:
-                self._loop = asyncio.get_running_loop()  # a close or a failed opening may have dropped it
-                if not self.migrates and (path := missing_file(self._db)) is not None:
-                    raise SchemaTooOld(
-                        f"there is no file {path}, so the tables have version 0 and this release needs "
-                        f"{LATEST_VERSION}; if the path is right, run 'dbjobs migrate'"
-                    )
-                try:
-                    await self._db.open()
-                    await (migrate if self.migrates else check)(self._db)
-                except BaseException:
-                    self._loop = None
-                    await self._db.close()
-                    raise
-            self._opened += 1
-
-    def _enter_loop(self) -> None:
-        """Belong to this event loop from here on.
-
-        Raises:
-            WrongLoop: another one that still lives has the database open, or there is none: this is no asyncio.
-        """
-        loop = _this_loop()
-        if self._loop is loop:
-            return
-        if self._loop is not None:
-            if not self._loop.is_closed() and (self._opened or self._opening.locked()):
-                self._check_loop()
-            if self._opened:  # that loop has ended without a close, and its connections with it
-                self._db = self.make()
-                self._opened = 0
-        self._loop = loop
-        self._begin()
-
-    async def close(self) -> None:
-        """Close the database when the last user closes."""
-        async with self._opening:
-            self._opened -= 1
-            if self._opened:
-                return
-            self._opened = 1  # pending writes need the database
-            try:
-                if self.before_close is not None:
-                    await self.before_close()
-                await self._coalescer.close()
-                await self.waits.close()
-                await self._notices.close()
-            finally:
-                self._opened = 0
-                self._loop = None
-                await self._db.close()
-
-    @asynccontextmanager
-    async def engine_database(self, lease_seconds: float) -> AsyncIterator[Database]:
-        """The workers' own database object: callers cannot take its connections."""
-        db = self.db.for_engine(lease_seconds)
-        if db is self._db:
-            yield db
-            return
-        try:
-            try:
-                await db.open()
-            except DatabaseUnavailable:
-                self._db.distrust()  # ours may be dead as well
-                raise
-            yield db
-        finally:
-            with anyio.CancelScope(shield=True):
-                await db.close()
-
-    def distrust(self, unanswered_seconds: float | None) -> None:
-        """A connection to the database had to be replaced (see Database.distrust)."""
-        self._db.distrust(unanswered_seconds)
+        return self.engine is not None and self.opening.is_alive
 
     # --- enqueue --------------------------------------------------------------------------------
 
@@ -217,7 +102,7 @@ class Client:
         self, job: NewJob, parents: Sequence[Parent], *, connection: Any, refuse_existing: bool
     ) -> JobRef:
         """Insert one job: a plain one in a shared statement, others in a transaction of ours or the caller's."""
-        db = self.db
+        db = self._database()
         delivery = None if job.reply_to is None else self.delivery_of(job)
         if connection is not None:
             session = await _adopt(db, connection)
@@ -405,11 +290,13 @@ class Client:
             after = ids[-1]
         return reached
 
-    async def requeue(self, ids: Sequence[int]) -> int:
-        """Bring failed or cancelled jobs back; returns how many."""
+    async def requeue(self, ids: Sequence[int], *, as_they_were: bool = False) -> int:
+        """Bring failed or cancelled jobs back, to run now or as they waited before; returns how many."""
         db = self.db
         await before_requeue(db, ids)
-        revived, waiting = await without_conflict(lambda: repository.requeue_jobs(db, ids, client_counter()))
+        revived, waiting = await without_conflict(
+            lambda: repository.requeue_jobs(db, ids, client_counter(), as_they_were=as_they_were)
+        )
         if revived:
             await self._notices.send(ready_notices(revived))
             if self.engine is not None:
@@ -425,19 +312,3 @@ class Client:
 
 async def _adopt(db: Database, connection: Any) -> Session:
     return await adopt(db, connection.connection if isinstance(connection, Transaction) else connection)
-
-
-def _this_loop() -> asyncio.AbstractEventLoop:
-    """The event loop that runs in this thread.
-
-    Raises:
-        WrongLoop: no asyncio event loop runs here.
-    """
-    try:
-        return asyncio.get_running_loop()
-    except RuntimeError:
-        raise WrongLoop(
-            "dbjobs runs on asyncio (or uvloop), and no asyncio event loop runs here: start the program with "
-            "asyncio.run(main()) or anyio.run(main, backend='asyncio'). Trio, alone or as anyio's backend, cannot run "
-            "it; code without an event loop calls jobs.sync"
-        ) from None

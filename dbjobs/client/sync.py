@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-import atexit
-import copy
-import os
-import threading
-from collections.abc import Callable, Coroutine, Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Iterable
 from datetime import timedelta
-from typing import Any, Literal, Protocol, Unpack, overload
-from weakref import WeakSet
+from typing import Any, Literal, Unpack, overload
 
-from dbjobs.asgi.api_jobs import ApiJobs
 from dbjobs.asgi.response import ApiResponse
-from dbjobs.client.client import Client
-from dbjobs.client.portal import Portal
+from dbjobs.client.portal_jobs import AsyncJobs, PortalJobs, Reference
 from dbjobs.context import (
     AsyncBare,
     AsyncBareClass,
@@ -30,47 +22,11 @@ from dbjobs.context import (
     Q,
     R,
 )
-from dbjobs.errors import InvalidOption, WrongLoop
+from dbjobs.errors import InvalidOption
 from dbjobs.models import ApiOptions, EnqueueManyOptions, EnqueueOptions, Job, JobOptions, JobRef, ManyOptions
-from dbjobs.queues import QueueAdmin
 from dbjobs.store.adopting import adopt_blocking
-from dbjobs.store.records import NewJob
-from dbjobs.store.synchronous import BlockingDatabase, in_event_loop, run
+from dbjobs.store.synchronous import BlockingDatabase, run
 from dbjobs.store.transactions.appending import append_many, append_one
-from dbjobs.store.transactions.enqueueing import Parent
-from dbjobs.store.transactions.queues import KnownQueues
-
-CLOSE_SECONDS = 10.0
-
-Reference = JobRef[Any] | int
-
-
-class AsyncJobs(Protocol):
-    """The part of Jobs that its blocking twin uses."""
-
-    _client: Client
-    _api: ApiJobs
-    queues: QueueAdmin
-
-    @property
-    def enqueue(self) -> Callable[..., Coroutine[Any, Any, JobRef]]: ...
-
-    @property
-    def enqueue_many(self) -> Callable[..., Coroutine[Any, Any, list[JobRef]]]: ...
-
-    @property
-    def wait(self) -> Callable[..., Coroutine[Any, Any, Job]]: ...
-
-    @property
-    def get(self) -> Callable[..., Coroutine[Any, Any, Job | None]]: ...
-
-    async def get_by_ref_id(self, ref_id: str) -> Job | None: ...
-
-    async def cancel(self, job: Reference, *, reason: str = "cancelled") -> bool: ...
-
-    def _row(self, wanted: Any, request: Any, options: Mapping[str, Any]) -> tuple[NewJob, tuple[Parent, ...]]: ...
-
-    def _rows(self, command: Any, requests: Iterable[Any], options: Mapping[str, Any]) -> list[NewJob]: ...
 
 
 class SyncJobs:
@@ -85,11 +41,8 @@ class SyncJobs:
     """
 
     def __init__(self, jobs: AsyncJobs) -> None:
-        self._jobs = jobs
-        self._lock = threading.Lock()
-        self._portal: Portal | None = None
-        self._inner: AsyncJobs | None = None
-        self._known_queues = KnownQueues()
+        self._portal_jobs = PortalJobs(jobs)
+        self._opened = self._portal_jobs.opened
 
     # --- enqueue --------------------------------------------------------------------------------
 
@@ -142,14 +95,14 @@ class SyncJobs:
         delivery = None if job.reply_to is None else jobs._client.delivery_of(job)
 
         async def append() -> JobRef:
-            db = BlockingDatabase(jobs._client.opened, portal.wait)
+            db = BlockingDatabase(jobs._client.opening.unchecked, portal.wait)
             session = await adopt_blocking(db, connection)
             return await append_one(
                 db,
                 session,
                 job,
                 parents,
-                self._known_queues,
+                self._portal_jobs.known_queues,
                 refuse_existing=on_conflict == "raise",
                 delivery=delivery,
             )
@@ -209,9 +162,9 @@ class SyncJobs:
         delivery = jobs._client.delivery_of(rows[0]) if rows and rows[0].reply_to is not None else None
 
         async def append() -> list[JobRef]:
-            db = BlockingDatabase(jobs._client.opened, portal.wait)
+            db = BlockingDatabase(jobs._client.opening.unchecked, portal.wait)
             session = await adopt_blocking(db, connection)
-            return await append_many(db, session, rows, self._known_queues, delivery) if rows else []
+            return await append_many(db, session, rows, self._portal_jobs.known_queues, delivery) if rows else []
 
         return run(append())
 
@@ -280,64 +233,4 @@ class SyncJobs:
 
     def close(self) -> None:
         """Close what the first call has opened; the next one opens it again."""
-        with self._lock:
-            portal, inner = self._portal, self._inner
-            self._portal = self._inner = None
-            if portal is None or inner is None:
-                return
-            try:
-                portal.wait(inner._client.close(), CLOSE_SECONDS)
-            finally:
-                portal.stop()
-
-    def _opened(self, name: str) -> tuple[AsyncJobs, Portal]:
-        """The same Jobs with its own client, open in the portal's event loop."""
-        if in_event_loop():
-            raise WrongLoop(
-                f"jobs.sync.{name}() would block the event loop that runs in this thread: await jobs.{name}() here, or "
-                "call it in another thread (asyncio.to_thread)"
-            )
-        with self._lock:
-            if self._portal is None or self._inner is None:
-                jobs = self._jobs
-                inner = copy.copy(jobs)
-                inner._client = Client(jobs._client.make, migrate=jobs._client.migrates)
-                inner._client.deliver = jobs._client.deliver
-                inner.queues = QueueAdmin(inner._client)
-                portal = Portal()
-                try:
-                    portal.wait(inner._client.open())
-                except BaseException:
-                    portal.stop()
-                    raise
-                self._portal, self._inner = portal, inner
-                self._known_queues = KnownQueues()
-                _open.add(self)
-            return self._inner, self._portal
-
-    def _forget(self) -> None:
-        """This process was forked: the threads and connections belong to its parent."""
-        if self._portal is not None:
-            _inherited.append((self._portal, self._inner))  # nothing closes them here
-        self._lock = threading.Lock()
-        self._portal = self._inner = None
-
-
-_open: WeakSet[SyncJobs] = WeakSet()
-_inherited: list[Any] = []
-
-
-def _close_all() -> None:
-    for one in list(_open):
-        with suppress(Exception):  # the process ends
-            one.close()
-
-
-def _forget_all() -> None:
-    for one in list(_open):
-        one._forget()
-
-
-atexit.register(_close_all)
-if hasattr(os, "register_at_fork"):  # Windows does not fork
-    os.register_at_fork(after_in_child=_forget_all)
+        self._portal_jobs.close()

@@ -65,7 +65,9 @@ def _enc_hook(value: Any) -> Any:
         return value.model_dump(mode="json")
     if isinstance(value, msgspec.Raw):  # JSON already
         return msgspec.json.decode(value)
-    raise NotImplementedError(f"a value of type {type(value).__name__} cannot be written as JSON")
+    raise NotImplementedError(
+        f"a value of type {type(value).__name__} cannot be written as JSON; give plain data, a dataclass or a model"
+    )
 
 
 _hooked = msgspec.json.Encoder(enc_hook=_enc_hook)
@@ -96,7 +98,10 @@ def encode(value: Any, *, what: str, limit: int, invalid: type[DbjobsError] = In
             reason = type(error).__name__
         raise invalid(f"{what} cannot be serialised: {reason}") from error
     if len(data) > limit:
-        raise PayloadTooLarge(f"{what} has {len(data)} bytes as JSON; the limit is {limit} (max_payload_bytes)")
+        raise PayloadTooLarge(
+            f"{what} has {len(data)} bytes as JSON; the limit is {limit} (max_payload_bytes); "
+            "store it elsewhere and pass a reference"
+        )
     return text
 
 
@@ -202,7 +207,7 @@ def decoder(wanted: Any, *, command: str) -> Decode:
     Raises:
         InvalidOption: the type is not one that can be decoded.
     """
-    if wanted is Any:
+    if wanted in (Any, object):
         return msgspec.json.decode
     if hasattr(wanted, "model_validate_json"):
         validate: Decode = wanted.model_validate_json

@@ -60,8 +60,8 @@ def made(
         function = handler.__call__  # type: ignore[operator]
     # A plain wrapper (functools.wraps) around an async function returns an awaitable.
     is_async = inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(inspect.unwrap(function))
-    if should_retry is not None and is_coroutine_function(should_retry):
-        raise InvalidOption(f"{where}: should_retry must be a plain function; an async one always counts as true")
+    if should_retry is not None:
+        _check_hook(should_retry, where)
     if inspect.isasyncgenfunction(function) or inspect.isgeneratorfunction(function):
         raise InvalidOption(f"{where} is a generator; a command returns one response")
     if process and is_async:
@@ -95,6 +95,19 @@ def made(
     )
 
 
+def _check_hook(should_retry: Any, where: str) -> None:
+    if not callable(should_retry):
+        raise InvalidOption(f"{where}: should_retry={should_retry!r} must be a function (job, error) -> bool")
+    if is_coroutine_function(should_retry):
+        raise InvalidOption(f"{where}: should_retry must be a plain function; an async one always counts as true")
+    try:
+        inspect.signature(should_retry).bind(None, None)
+    except TypeError as error:
+        raise InvalidOption(f"{where}: should_retry cannot be called with (job, error): {error}") from None
+    except ValueError:
+        pass  # written in C
+
+
 def declared(name: str, base: NewJob, named: Named, defaults: Mapping[str, Any]) -> Command:
     """A command that only other processes can run.
 
@@ -122,7 +135,7 @@ def declared(name: str, base: NewJob, named: Named, defaults: Mapping[str, Any])
 
 
 def _checked_tags(tags: Any, where: str) -> tuple[str, ...]:
-    if isinstance(tags, str) or not isinstance(tags, Sequence):
+    if isinstance(tags, str | bytes) or not isinstance(tags, Sequence):
         raise InvalidOption(f"{where}: tags={tags!r} must be a list of texts")
     try:
         if None in tags:

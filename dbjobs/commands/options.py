@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -43,6 +43,8 @@ _ELSEWHERE = {
     "tags": "tag",
 }
 _MAX_TEXT = 255
+# How the calls that take a request beside the options call themselves.
+_ENQUEUE = "enqueue of "
 # That of deliveries is served beside all others, and by nodes with a notifier only.
 _NO_QUEUES = (None, DELIVERY_QUEUE)
 MAX_ID = 2**63 - 1
@@ -60,6 +62,8 @@ def check_names(options: Mapping[str, Any], *, where: str, job_only: bool = True
         if name not in OPTION_NAMES:
             near = [_ELSEWHERE[name]] if name in _ELSEWHERE else difflib.get_close_matches(name, OPTION_NAMES, 1)
             hint = f"; did you mean {near[0]!r}?" if near else f"; the options are {', '.join(sorted(OPTION_NAMES))}"
+            if not near and where.startswith(_ENQUEUE):
+                hint += " (a field of the request goes into the request, the second argument)"
             raise InvalidOption(f"{where}: unknown option {name!r}{hint}")
         if not job_only and name in _JOB_ONLY:
             raise InvalidOption(f"{where}: option {name!r} belongs to one job and cannot be a default")
@@ -125,6 +129,59 @@ def duration(value: Any, name: str, *, least: float = 0.0) -> float:
     if checked < least:
         raise InvalidOption(f"{name}={_short(value)} must be at least {least:g} s")
     return checked
+
+
+def whole(value: Any, name: str, low: int, high: int) -> int:
+    """A whole number, where no job's option is meant.
+
+    Args:
+        name: of the argument, for errors.
+
+    Raises:
+        InvalidOption.
+    """
+    try:
+        return _whole(value, low, high)
+    except InvalidOption as error:
+        raise InvalidOption(f"{name}={_short(value)} {error}") from None
+
+
+def check_several(requests: Any) -> None:
+    """Refuse one request where several are meant: a text would become a job for each of its letters.
+
+    Raises:
+        InvalidOption.
+    """
+    if isinstance(requests, str | bytes | Mapping) or not isinstance(requests, Iterable):
+        raise InvalidOption(f"enqueue_many takes a list of requests, not {_short(requests)}; for one job use enqueue")
+
+
+def aware(value: Any, name: str) -> datetime:
+    """A moment in UTC, where no job's option is meant.
+
+    Args:
+        name: of the argument, for errors.
+
+    Raises:
+        InvalidOption: it is no datetime, or has no time zone.
+    """
+    if not isinstance(value, datetime) or value.tzinfo is None:
+        raise InvalidOption(f"{name}={_short(value)} must be a datetime with a time zone")
+    return value.astimezone(UTC)
+
+
+def words(value: Any, name: str) -> str:
+    """A text of any length, where no job's option is meant.
+
+    Args:
+        name: of the argument, for errors.
+
+    Raises:
+        InvalidOption.
+    """
+    if not isinstance(value, str):
+        raise InvalidOption(f"{name}={_short(value)} must be a string")
+    return value
 
 
 def text(value: Any) -> str | None:
@@ -199,6 +256,8 @@ def _run_after(value: Any) -> dict[str, Any]:
         if value.tzinfo is None:
             raise InvalidOption("a datetime must have a time zone (use datetime.now(timezone.utc))")
         return {"delay_seconds": None, "run_after": value}
+    if isinstance(value, bool) or not isinstance(value, int | float | timedelta):
+        raise InvalidOption("must be a delay (seconds or a timedelta), or a moment (a datetime with a time zone)")
     return {"delay_seconds": seconds(value), "run_after": None}
 
 
@@ -210,8 +269,9 @@ def _backoff(value: Any) -> dict[str, Any]:
         if isinstance(number, bool) or not isinstance(number, int | float) or not low <= number <= _MAX_SECONDS:
             kind = "a number of seconds, or a timedelta," if name.endswith("_seconds") else "a number"
             raise InvalidOption(f"{name} must be {kind} >= {low}")
-    if not 0 <= value.jitter <= 1:
-        raise InvalidOption("jitter must be between 0 and 1")
+    jitter = value.jitter
+    if isinstance(jitter, bool) or not isinstance(jitter, int | float) or not 0 <= jitter <= 1:
+        raise InvalidOption("jitter must be a number between 0 and 1")
     return {"retry": codec.dumps(value)}
 
 

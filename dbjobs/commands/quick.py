@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from dbjobs.context import JobContext, current_job, printable
+from dbjobs.context import JobContext, current_job
 from dbjobs.errors import (
     AttemptLost,
     Cancel,
@@ -21,6 +21,7 @@ from dbjobs.errors import (
     UnknownCommand,
 )
 from dbjobs.models import QuickRetry
+from dbjobs.text import printable
 
 log = logging.getLogger("dbjobs")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
+import sys
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, Protocol
 
@@ -15,6 +15,7 @@ from dbjobs.commands.dependencies import Dependencies, Wanted
 from dbjobs.commands.making import base_row as base_row
 from dbjobs.commands.making import declared, made
 from dbjobs.commands.signature import Handler
+from dbjobs.commands.unknown import why_unknown
 from dbjobs.context import JobContext
 from dbjobs.errors import InvalidOption, UnknownCommand
 from dbjobs.models import QuickRetry
@@ -83,7 +84,7 @@ class Registry:
                 'a lambda has no name that stored jobs could call it by: give one, as in name="send_email"'
             )
         name = _checked_name(name or getattr(handler, "__name__", None) or type(handler).__name__)
-        if name in self._current and self._current[name].handler is not None:
+        if name in self._current and self._current[name].handler is not None and not self._is_redefined(name, handler):
             raise InvalidOption(f"command {name!r} is already registered; give one of them another name=")
         command = made(
             handler, name, self._base, self.named, self.dependencies,
@@ -92,6 +93,13 @@ class Registry:
         command = self._take(command, versions.checked_version(version, f"command {name!r}"))
         self._by_handler[_key(handler)] = command
         return command
+
+    def _is_redefined(self, name: str, handler: Handler) -> bool:
+        """True in a notebook, or at Python's prompt, where a cell that is run again defines the same handler anew."""
+        if not hasattr(sys, "ps1"):
+            return False
+        before = [one for one, known in self._by_handler.items() if known.own_name == name]
+        return any(_typed_name(one) == _typed_name(handler) is not None for one in before)
 
     def build_in(self, handler: Handler, *, name: str, defaults: Mapping[str, Any]) -> Command:
         """Register a command that every node has, whatever the application registers."""
@@ -186,15 +194,11 @@ class Registry:
             return wanted
         if isinstance(wanted, str):
             command = self._current.get(wanted) or self._commands.get(wanted)
-            name = wanted
         else:
             command = self._by_handler.get(_key(wanted))
-            name = getattr(wanted, "__name__", type(wanted).__name__)
-        if command is not None:
-            return command
-        near = difflib.get_close_matches(str(name), self._current, 1)
-        hint = f"did you mean {near[0]!r}?" if near else "register it with @jobs.command, or jobs.declare(name)"
-        raise UnknownCommand(f"no command named {name!r} is registered in this process; {hint}")
+        if command is None:
+            raise UnknownCommand(why_unknown(wanted, self._current))
+        return command
 
     def knows(self, wanted: Any) -> bool:
         """Whether ``find`` finds it."""
@@ -215,6 +219,8 @@ class Registry:
 
     def names(self, tags: Sequence[str] = ()) -> list[str]:
         """Names, without versions, of the commands that this process has handlers for and that have all these tags."""
+        for tag in tags:
+            options.words(tag, "tagged: a tag")
         wanted = set(tags)
         return [
             name
@@ -283,6 +289,11 @@ def _key(handler: object) -> object:
     except TypeError:
         return id(handler)
     return handler
+
+
+def _typed_name(handler: object) -> str | None:
+    """The name of what was typed there; None for what comes from a module."""
+    return getattr(handler, "__qualname__", None) if getattr(handler, "__module__", None) == "__main__" else None
 
 
 def _checked_name(name: str) -> str:

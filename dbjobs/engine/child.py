@@ -18,9 +18,9 @@ from contextvars import ContextVar
 from multiprocessing.connection import Connection
 from typing import Any, NamedTuple
 
-from dbjobs.context import MAX_LOG_CHARACTERS, printable
 from dbjobs.engine.traces import MAX_TRACEBACK_CHARACTERS, trace_of
 from dbjobs.errors import InvalidResponse
+from dbjobs.text import MAX_LOG_CHARACTERS, printable
 
 STARTED = b"started"
 

@@ -136,7 +136,9 @@ class Dispatcher:
             await self._built_in.look(node_id)
         full = self._finisher.wants_room = self._finisher.full
         with_room = [] if full or self.resting else [claims for claims in kinds if claims.room > 0]
-        self._runners.wants_room = len(with_room) < len(kinds)
+        without = [] if full else [claims.crew.pace.ahead() for claims in kinds if claims not in with_room]
+        # Not only when all that waits in memory has begun: the slots would be idle during the claim.
+        self._runners.wanted_room = -(3 * max(without) // 4) if without else None
         if self.resting:
             self._rests.set()
         else:

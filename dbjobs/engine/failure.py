@@ -12,7 +12,6 @@ from datetime import UTC, datetime
 import msgspec
 
 from dbjobs.commands.codec import dumps
-from dbjobs.context import printable
 from dbjobs.engine.attempt import Attempt, Stop
 from dbjobs.engine.attempt_log import tell, tell_after_completion
 from dbjobs.engine.traces import MAX_TRACEBACK_CHARACTERS, trace_of
@@ -29,6 +28,7 @@ from dbjobs.errors import (
 )
 from dbjobs.models import Backoff
 from dbjobs.store.records import CALLBACK_FAILED, Claimed, Outcome, OutcomeKind
+from dbjobs.text import printable
 
 log = logging.getLogger("dbjobs")
 

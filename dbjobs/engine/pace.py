@@ -6,7 +6,7 @@ import time
 
 # A claimed job should not wait in memory for longer than about this.
 AHEAD_SECONDS = 0.05
-MOST_AHEAD = 1000
+MOST_AHEAD = 2000
 # A lane's run should not take much longer than this.
 RUN_SECONDS = 0.1
 LONGEST_RUN = 500
@@ -28,15 +28,19 @@ class Pace:
         self._per_second = 0.0
         self._lane_seconds: float | None = None
 
-    def ended(self, seconds: float, *, lane: bool) -> None:
-        """An attempt has ended; it took this many seconds."""
-        self._count += 1
+    def ended(self, seconds: float, *, lane: bool, first: bool = True) -> None:
+        """An attempt has ended; it took this many seconds.
+
+        Args:
+            first: it is the only one, or the first of its lane's run: claims count a run as one.
+        """
+        self._count += first
         if lane:
             before = self._lane_seconds
             self._lane_seconds = seconds if before is None else before + _WEIGHT * (seconds - before)
 
     def ahead(self) -> int:
-        """How many jobs to claim beyond the free slots."""
+        """How many free jobs, or runs of lanes, to claim beyond the free slots."""
         now = time.monotonic()
         elapsed = now - self._since
         if elapsed > 0.005:

@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterable, Sequence
 
 from msgspec.structs import replace
 
-from dbjobs.commands.registry import Command, Registry
+from dbjobs.commands.registry import Registry
 from dbjobs.engine.attempt import Attempt, Stop
 from dbjobs.engine.children import Children
-from dbjobs.engine.crews import DELIVERY_PLACES, Crew, Kind, bind, kind_of, make_crews
+from dbjobs.engine.crews import DELIVERY_PLACES, Crew, Kind, bind, make_crews
 from dbjobs.engine.deadlines import Deadlines
 from dbjobs.engine.execution import Execution
 from dbjobs.engine.failure import stopped
@@ -23,6 +23,7 @@ from dbjobs.engine.settings import Settings
 from dbjobs.engine.slots import Slots
 from dbjobs.engine.steps import Seat
 from dbjobs.engine.transient.turns import LaneTurns
+from dbjobs.engine.waiting import Waiting
 from dbjobs.engine.waker import Waker
 from dbjobs.store.own_thread import in_own_thread
 from dbjobs.store.records import Outcome
@@ -48,7 +49,7 @@ class Runners:
     Attributes:
         memory: every attempt, waiting ones included.
         crews: the places for each kind of handler.
-        wants_room: the dispatcher waits for a free slot.
+        wanted_room: the dispatcher waits until ``room`` is above this; None if it does not wait.
         leasing: held while leases on lanes are taken: a claim may take several round trips, and would find a lane that
             a transient run has leased meanwhile to be its own.
     """
@@ -90,16 +91,16 @@ class Runners:
         self.crews: dict[Kind, Crew] = make_crews(settings, delivers=delivers)
         self._slots = Slots(self._concurrency, [*self.crews.values()], self._run, self._room_came, on_death)
         bind(self.crews, self._slots)
-        self._crew_of: dict[Command, Crew] = {}
-        self._stuck: set[Attempt] = set()
-        self._deferred: list[Attempt] = []
         self._left: dict[Attempt, Crew] = {}
         self._stopping = False
         self.memory = Memory(waker.look_on)
+        self._waiting = Waiting(self.crews, self.memory, turns)
+        # One lookup each for a job, as for a method of this class.
+        self._crew, self._add, self._deferred = self._waiting.crew, self._waiting.add, self._waiting.deferred
         self.leasing = asyncio.Lock()
         self._turns = turns
         self._wait_for_lanes = turns.waiting
-        self.wants_room = False
+        self.wanted_room: int | None = None
 
     @property
     def room(self) -> int:
@@ -120,12 +121,12 @@ class Runners:
             self.memory.hold(attempt)
             for following in attempt.lane_rest or ():
                 self.memory.hold(following)
-            self._ready(attempt)
+            self._add(attempt)
         self._slots.wake()
 
     def drop_waiting(self, node_id: int) -> None:
         """Forget every attempt of a lost node id that has no slot yet."""
-        for first in self._take_waiting(lambda attempt: attempt.node_id == node_id):
+        for first in self._waiting.take(lambda attempt: attempt.node_id == node_id):
             for attempt in (first, *(first.lane_rest or ())):
                 self.memory.release(attempt)
                 self._turns.look(attempt.job.worker)
@@ -133,26 +134,26 @@ class Runners:
     def give_back_waiting(self) -> None:
         """Hand back, uncharged, every attempt that has no slot yet; from now on no lane's run goes on."""
         self._stopping = True
-        self._give_back(self._take_waiting(lambda _: True))
+        self._give_back(self._waiting.take(lambda _: True))
 
     def yield_lane(self, worker: str) -> bool:
         """Hand back, uncharged, what waits in memory for a transient run of this lane, but not the lane; was there any?
 
         From here on the lane is the run's: this node holds it still, and nobody else takes it.
         """
-        firsts = self._take_waiting(lambda attempt: attempt.job.worker == worker)
+        firsts = self._waiting.take(lambda attempt: attempt.job.worker == worker)
         for first in firsts:
             self._hand_back([first, *(first.lane_rest or ())])
         return bool(firsts)
 
     def give_back_paused(self, is_paused: Callable[[str], bool]) -> None:
         """Hand back, uncharged, what was claimed ahead from queues that are paused now: nothing more of them starts."""
-        self._give_back(self._take_waiting(lambda attempt: is_paused(attempt.job.queue)))
+        self._give_back(self._waiting.take(lambda attempt: is_paused(attempt.job.queue)))
 
     async def give_back_stuck(self) -> float:
         """Hand back jobs that were claimed ahead and got no slot since the last call; seconds until the next call."""
-        self._give_back(self._take_waiting(lambda attempt: attempt in self._stuck and attempt not in self._deferred))
-        self._stuck = {attempt for crew in self.crews.values() for attempt in crew.ready}
+        self._give_back(self._waiting.take_stuck())
+        self._waiting.note_ready()
         return UNSTARTED_SECONDS
 
     def cancel(self, ids: Iterable[int]) -> None:
@@ -202,47 +203,15 @@ class Runners:
         await self._slots.close()
         await in_own_thread(self._children.close)
 
-    # --- waiting for a slot ---------------------------------------------------------------------
-
-    def _ready(self, attempt: Attempt) -> None:
-        """It may start when its kind has a place, and not beside a handler of its job or lane that still runs."""
-        if self.memory.overlaps(attempt):
-            if not self._turns.holds(attempt.job.worker):
-                log.warning(
-                    "job %s waits: a handler of the same job or lane has lost its lease and still runs here",
-                    attempt.job.id,
-                )
-            self._deferred.append(attempt)
-        else:
-            self._crew(attempt).ready.append(attempt)
-
     def undefer(self) -> None:
         """A handler that attempts in memory have waited for has ended."""
         if self._deferred:
-            deferred, self._deferred = self._deferred, []
-            for attempt in deferred:
-                self._ready(attempt)
+            self._waiting.add_deferred()
             self._slots.wake()
 
-    def _take_waiting(self, wanted: Callable[[Attempt], bool]) -> list[Attempt]:
-        """Take those out that wait and are wanted, in order."""
-        taken: list[Attempt] = []
-        for waiting in (*(crew.ready for crew in self.crews.values()), self._deferred):
-            taken += [attempt for attempt in waiting if wanted(attempt)]
-            kept = [attempt for attempt in waiting if not wanted(attempt)]
-            waiting.clear()
-            waiting.extend(kept)
-        return taken
-
-    def _crew(self, attempt: Attempt) -> Crew:
-        crew = self._crew_of.get(attempt.command)
-        if crew is None:
-            crew = self._crew_of[attempt.command] = self.crews[kind_of(attempt.command)]
-        return crew
-
     def _room_came(self) -> None:
-        if self.wants_room and self.room > 0:
-            self.wants_room = False
+        if self.wanted_room is not None and self.room > self.wanted_room:
+            self.wanted_room = None
             self._waker.poke()
 
     # --- attempts -------------------------------------------------------------------------------
@@ -257,7 +226,7 @@ class Runners:
             if current.lane_rest is not None and current.lane_began is None:
                 current.lane_began = began
             outcome = await self._execution.run(current, seat)
-            crew.pace.ended(time.monotonic() - began, lane=current.lane_rest is not None)
+            crew.pace.ended(time.monotonic() - began, lane=current.lane_rest is not None, first=current is attempt)
             if current.still_runs:
                 self._left[current] = crew
             else:

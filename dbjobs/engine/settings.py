@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, TypedDict, Unpack
 
@@ -65,7 +65,7 @@ def make_settings(**given: Unpack[StartOptions]) -> Settings:
     retention_months, queues = settings["retention_months"], settings["queues"]
     if retention_months is not None and (not isinstance(retention_months, int) or retention_months < 1):
         raise InvalidOption(f"start: retention_months={retention_months!r} must be a whole number >= 1, or None")
-    if isinstance(queues, str):
+    if queues is not None and (isinstance(queues, str) or not isinstance(queues, Iterable)):
         raise InvalidOption(f"start: queues={queues!r} must be a list of names, or a dict of name to concurrency")
     served = None if queues is None else dict(queues) if isinstance(queues, Mapping) else dict.fromkeys(queues)
     for queue, limit in (served or {}).items():

@@ -14,7 +14,7 @@ from dbjobs.engine.steps import Seat
 
 log = logging.getLogger("dbjobs")
 
-# Handlers that never wait run one after another for this long, then other tasks get their turn.
+# Handlers that never wait run one after another for this long, in whatever slots, then other tasks get their turn.
 TURN_SECONDS = 0.002
 # How long slots may take to end when the node has ended.
 LAST_SECONDS = 1.0
@@ -49,6 +49,9 @@ class Slots:
         self._tasks: set[asyncio.Task[None]] = set()
         self._count = 0
         self._waking = False
+        self._in_turn = False
+        self._turn_ends = 0.0
+        self._resuming = 0
         self._context = contextvars.copy_context()
         self._ending = False
         self.busy = 0
@@ -124,10 +127,23 @@ class Slots:
             seat.leave(None)
 
     async def _serve(self, loop: asyncio.AbstractEventLoop, seat: Seat) -> None:
-        self._waking = False
-        turn_ends = time.monotonic() + TURN_SECONDS
         while True:
-            while (attempt := self._take()) is not None:
+            self._waking = False
+            while True:
+                if not self._in_turn:
+                    self._begin_turn(loop)
+                elif time.monotonic() > self._turn_ends:
+                    if self._resuming:
+                        break  # another slot goes on in the next turn, and wakes this one if there is work for two
+                    self._resuming += 1
+                    try:
+                        await asyncio.sleep(0)
+                    finally:
+                        self._resuming -= 1
+                    continue
+                attempt = self._take()
+                if attempt is None:
+                    break
                 self.busy += 1
                 self.wake()
                 if not await self._run(attempt, seat):
@@ -139,9 +155,6 @@ class Slots:
                     self._count -= 1
                     self.wake()
                     return
-                if time.monotonic() > turn_ends:
-                    await asyncio.sleep(0)
-                    turn_ends = time.monotonic() + TURN_SECONDS
             idle = loop.create_future()
             self._idle.append(idle)
             try:
@@ -149,8 +162,15 @@ class Slots:
             finally:
                 if not idle.done() or idle.cancelled():
                     self._idle.remove(idle)
-            self._waking = False
-            turn_ends = time.monotonic() + TURN_SECONDS
+
+    def _begin_turn(self, loop: asyncio.AbstractEventLoop) -> None:
+        # One for all slots: with one for each, a hundred of them would hold the loop for a hundred times as long.
+        self._in_turn = True
+        self._turn_ends = time.monotonic() + TURN_SECONDS
+        loop.call_soon(self._end_turn)
+
+    def _end_turn(self) -> None:
+        self._in_turn = False
 
     def _over(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)

@@ -13,6 +13,7 @@ from anyio.abc import TaskGroup
 from dbjobs.commands.registry import Registry
 from dbjobs.context import JobContext
 from dbjobs.engine.attempt import Attempt
+from dbjobs.engine.cancellations import Cancellations
 from dbjobs.engine.causes import Causes
 from dbjobs.engine.clock_steps import ClockSteps
 from dbjobs.engine.completion import Completion
@@ -33,6 +34,7 @@ from dbjobs.engine.runner import UNSTARTED_SECONDS, Runners
 from dbjobs.engine.settings import Settings
 from dbjobs.engine.shelter import Shelter
 from dbjobs.engine.shutdown import Shutdown
+from dbjobs.engine.stacks import Stacks
 from dbjobs.engine.stall import StallWatch
 from dbjobs.engine.tally import FLUSH_SECONDS, Tally
 from dbjobs.engine.tasks import Tasks
@@ -43,13 +45,13 @@ from dbjobs.engine.vacuum import Vacuum
 from dbjobs.engine.waker import Waker
 from dbjobs.errors import WorkersStopped
 from dbjobs.models import Job, JobRef
-from dbjobs.store import repository
 from dbjobs.store.database import Database
 from dbjobs.transaction import Transaction
 
 log = logging.getLogger("dbjobs")
 
-LONGEST_CANCEL_LOOK_SECONDS = 5.0
+# The longest pause between two looks at what was asked of this node.
+LONGEST_LOOK_SECONDS = 5.0
 HEARTBEAT = "heartbeat"
 COUNTING = "writing statistics"
 LAST_COUNT_SECONDS = 2.0
@@ -131,13 +133,10 @@ class Engine:
         self._completion = Completion(
             db, self.reports, self._tally, self.dependencies.ended, ended, max_payload_bytes=max_payload_bytes
         )
-        self._draining = Draining(
-            db,
-            self._current_node,
-            self._dispatcher,
-            self.waker.look_everywhere,
-            seconds=min(settings.lease_seconds / BEATS_PER_LEASE, LONGEST_CANCEL_LOOK_SECONDS),
-        )
+        seconds = min(settings.lease_seconds / BEATS_PER_LEASE, LONGEST_LOOK_SECONDS)
+        self._cancellations = Cancellations(db, self._current_node, self._runners.cancel, seconds=seconds)
+        self._draining = Draining(db, self._current_node, self._dispatcher, self.waker.look_everywhere, seconds=seconds)
+        self._stacks = Stacks(db, self._current_node, self._runners.memory.held, seconds=seconds)
         self._outages = Outages()
         self._on_reconnected = on_reconnected
         self._stall = StallWatch(asyncio.get_running_loop(), settings.stall_seconds)
@@ -222,8 +221,9 @@ class Engine:
                     self._lapse.look,
                 )
                 loops.start_soon(supervised, "listening", self.waker.listen)
-                loops.start_soon(every, "looking for cancellations", 0.2, self._look_for_cancellations)
+                loops.start_soon(every, "looking for cancellations", 0.2, self._cancellations.look)
                 loops.start_soon(every, "looking whether to drain", 0.2, self._draining.look)
+                loops.start_soon(every, "looking who asks where a job is", 3.0, self._stacks.look)
                 loops.start_soon(every, "promoting due jobs", 0.05, self.timekeeper.promote)
                 loops.start_soon(every, "expiring jobs", 0.3, self.timekeeper.expire)
                 loops.start_soon(every, "comparing clocks", 0.4, self._clock_steps.look)
@@ -333,10 +333,3 @@ class Engine:
     def _reconnected(self, unanswered_seconds: float | None) -> None:
         self._db.distrust(unanswered_seconds)
         self._on_reconnected(unanswered_seconds)
-
-    async def _look_for_cancellations(self) -> float:
-        """Ask which of our jobs to cancel, for cancellations without a notice; seconds until the next look."""
-        # Not the heartbeat's business: somebody may lock the job table, and that is no reason to lose a lease.
-        if self._node.id is not None:
-            self._runners.cancel(await repository.find_cancel_requests(self._db, self._node.id))
-        return min(self._settings.lease_seconds / BEATS_PER_LEASE, LONGEST_CANCEL_LOOK_SECONDS)

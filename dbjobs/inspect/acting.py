@@ -7,6 +7,7 @@ from typing import Any, cast
 
 from dbjobs.client.client import Client
 from dbjobs.errors import InvalidOption
+from dbjobs.inspect import finding
 from dbjobs.inspect import search as searching
 from dbjobs.models import FINAL_STATES, Job, JobState, LiveFilter
 from dbjobs.store.repository.reading import LIVE_FILTERS
@@ -26,7 +27,7 @@ async def cancel_many(client: Client, given: Mapping[str, Any], reason: str, at_
     search = searching.make(given, "cancel_many", history=False)
     bound = _bound("cancel_many", at_most, preview)
     if preview:
-        return await searching.count(client.db, search, bound)
+        return await finding.count(client.db, search, bound)
     simple = {name: value for name, value in given.items() if value is not None}
     if (
         at_most is None
@@ -35,7 +36,7 @@ async def cancel_many(client: Client, given: Mapping[str, Any], reason: str, at_
     ):
         return await client.cancel_many(reason, cast(LiveFilter, simple))
     reached = 0
-    async for ids in searching.every(client.db, search):
+    async for ids in finding.every(client.db, search):
         reached += await client.cancel(ids[: bound - reached], reason)
         if reached >= bound:
             break
@@ -55,9 +56,9 @@ async def requeue_many(client: Client, given: Mapping[str, Any], at_most: int | 
     search = searching.make({**given, "state": _endings(search)}, "requeue_many", live=False)
     bound = _bound("requeue_many", at_most, preview)
     if preview:
-        return await searching.count(client.db, search, bound)
+        return await finding.count(client.db, search, bound)
     requeued = 0
-    async for ids in searching.every(client.db, search):
+    async for ids in finding.every(client.db, search):
         requeued += await client.requeue(ids[: bound - requeued])
         if requeued >= bound:
             break

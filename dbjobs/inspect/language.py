@@ -1,6 +1,7 @@
 """The search language: ``state:failed command:send_* args.tenant:7 error:"timed out" attempts:>1 -tag:test``.
 
-This module knows how a search is written; ``dbjobs.inspect.meaning`` knows what it means::
+This module knows how a search is written, ``dbjobs.inspect.query`` what it consists of, and
+``dbjobs.inspect.meaning`` what it means::
 
     search  = terms { "or" terms }
     terms   = { ["-"] ( key ":" values | word | "(" search ")" ) }
@@ -14,11 +15,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
-from typing import Literal
+from collections.abc import Iterable
 
-from dbjobs.errors import InvalidOption
+from dbjobs.inspect.query import Group, Query, QueryError, Sign, Term, Value
 
 LONGEST = 2_000
 MOST_TERMS = 40
@@ -27,7 +26,6 @@ MOST_PARTS = 8
 # How deep brackets may stand in one another, those of an ``or`` without any included.
 DEEPEST = 4
 
-Sign = Literal["", "=", ">", ">=", "<", "<=", "starts", "ends", "contains", "given"]
 _SIGNS: tuple[Sign, ...] = (">=", "<=", ">", "<", "=")
 _NAME = re.compile(r"[a-z_]+\Z")
 # What may stand without quotes, as a value, as a part of a key, and as a word.
@@ -37,92 +35,9 @@ _BARE_WORD = re.compile(r"""[^\s",:*<>=()\\-][^\s":*=<>~()\\]*\Z""")
 _PATH = re.compile(r'(?:\."(?:[^"\\]|\\.)*"|\.[^\s":.()]*)*:', re.DOTALL)
 # `state=failed` is how ``dbjobs.inspect.terms`` writes it.
 _OTHER = re.compile(r"([a-z_]+)(=|!=|~|\^=|\$=|[<>]=?)")
-
-
 _OR = re.compile(r"(?:or|OR)(?=[\s()]|\Z)")
 _EITHER = 'a condition is expected on either side of or; quote the word to look for it: "or"'
 _TOO_DEEP = f"brackets stand at most {DEEPEST} deep in one another"
-
-
-class QueryError(InvalidOption):
-    """A search that cannot be read.
-
-    Attributes:
-        position: of the first letter that is wrong, counted from 0.
-        length: letters that are wrong, at least 1.
-        reason: what is wrong, and what is expected there.
-    """
-
-    def __init__(self, position: int, length: int, reason: str) -> None:
-        super().__init__(f"at letter {position + 1}: {reason}")
-        self.position = position
-        self.length = max(length, 1)
-        self.reason = reason
-
-
-@dataclass(frozen=True)
-class Value:
-    """One value of a term.
-
-    Attributes:
-        sign: how it is compared; empty: it is this value.
-        text: as it was meant, without quotes and stars.
-        quoted: it stood in quotes.
-        position, length: where it stands in the text.
-    """
-
-    sign: Sign
-    text: str
-    quoted: bool = False
-    position: int = field(default=0, compare=False)
-    length: int = field(default=1, compare=False)
-
-
-@dataclass(frozen=True)
-class Term:
-    """One condition.
-
-    Attributes:
-        key: what it is about; empty for a word.
-        path: of a value inside a JSON column: ``("user", "id")`` of ``args.user.id:7``.
-        values: one of them must fit.
-        negated: no job that fits is meant.
-        position: where it stands in the text.
-    """
-
-    key: str
-    path: tuple[str, ...]
-    values: tuple[Value, ...]
-    negated: bool = False
-    position: int = field(default=0, compare=False)
-
-
-@dataclass(frozen=True)
-class Group:
-    """Alternatives: a job fits if it fits all terms of one of them.
-
-    Attributes:
-        alternatives: what stands between ``or`` and ``or``.
-        negated: no job that fits is meant.
-        position: where it begins in the text.
-    """
-
-    alternatives: tuple[Query, ...]
-    negated: bool = False
-    position: int = field(default=0, compare=False)
-
-
-Query = tuple[Term | Group, ...]
-
-
-def every_term(query: Query) -> Iterator[Term]:
-    """All terms of a search, those in brackets, too."""
-    for one in query:
-        if isinstance(one, Term):
-            yield one
-        else:
-            for alternative in one.alternatives:
-                yield from every_term(alternative)
 
 
 def parse(text: str) -> Query:
@@ -183,7 +98,6 @@ class _Reader:
     def __init__(self, text: str) -> None:
         self.text = text
         self.at = 0
-
         self.count = 0
 
     def search(self) -> Query:

@@ -10,8 +10,10 @@ from typing import Any, Literal, cast
 
 import msgspec
 
+from dbjobs.errors import InvalidOption
 from dbjobs.inspect.conditions import JobSearch, Where
-from dbjobs.inspect.language import Group, Query, QueryError, Term, Value, parse
+from dbjobs.inspect.language import parse
+from dbjobs.inspect.query import Group, Query, QueryError, Term, Value
 from dbjobs.models import FINAL_STATES, JobState
 
 Holds = Literal[
@@ -105,8 +107,10 @@ def search_of(text: str, *, now: datetime | None = None) -> JobSearch:
         now: what times are counted back from; this moment if left out.
 
     Raises:
-        QueryError: it says where, and what is expected there.
+        QueryError: it says where, and what is expected there. InvalidOption: it is no text.
     """
+    if not isinstance(text, str):
+        raise InvalidOption(f"search_of: {text!r} must be a text in the search language, such as 'state:failed'")
     return meaning(parse(text), now=now)
 
 
@@ -293,7 +297,7 @@ def _span(key: Key, value: Value, now: datetime) -> tuple[datetime, datetime]:
             raise ValueError(text)
         first = first.astimezone(UTC) if first.tzinfo is not None else first.replace(tzinfo=UTC)
     except (ValueError, OverflowError):
-        reason = "a time is expected: so long ago (30m, 2h, 7d), a day, a month, today, or 2026-11-20T10:00 (UTC)"
+        reason = "a time is expected: how long ago (30m, 2h, 7d), a day, a month, today, or 2026-11-20T10:00 (UTC)"
         raise _wrong(key, value, reason) from None
     if month:
         following = (first + timedelta(days=31)).replace(day=1)

@@ -100,7 +100,7 @@ async def stats(db: Database, by: By | None, time: Period) -> list[Stat]:
     Raises:
         InvalidOption: ``by`` is none of these.
     """
-    if by is not None and by not in _PLACES:
+    if by is not None and (not isinstance(by, str) or by not in _PLACES):
         raise InvalidOption(f"stats: by={by!r} must be 'queue', 'command' or 'worker'")
     if by == "worker":
         lanes: dict[str | None, Sums] = {}

@@ -146,6 +146,6 @@ def _moment(text: str, term: str) -> datetime | timedelta:
         moment = datetime.fromisoformat(text)
     except ValueError:
         raise InvalidOption(
-            f"find: {term!r}: {text!r} is neither a time (2031-05-01T08:00, in UTC) nor so long ago (30m, 2h, 7d)"
+            f"find: {term!r}: {text!r} is neither a time (2031-05-01T08:00, in UTC) nor how long ago (30m, 2h, 7d)"
         ) from None
     return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)

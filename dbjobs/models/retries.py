@@ -33,8 +33,10 @@ class Backoff:
 
     if not TYPE_CHECKING:  # type checkers know the fields; everybody else is told them
 
-        def __new__(cls, *_: Any, **given: Any) -> Self:
+        def __new__(cls, *unnamed: Any, **given: Any) -> Self:
             """Name the fields to those who guess one."""
+            if unnamed:
+                raise InvalidOption("Backoff: name its settings, as in Backoff(first_seconds=2, factor=3)")
             for name in given:
                 if name not in cls.__dataclass_fields__:
                     known = ", ".join(cls.__dataclass_fields__)
@@ -54,7 +56,7 @@ class Backoff:
             object.__setattr__(self, name, value.total_seconds() if isinstance(value, timedelta) else value)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, init=False)
 class QuickRetry:
     """Tries again at once, inside the same attempt: for the errors that are over in a moment.
 
@@ -63,7 +65,8 @@ class QuickRetry:
 
     Attributes:
         times: how often it is tried again, at least 1.
-        first_seconds: the pause before the first retry is a random part of it; 0: at once.
+        first_seconds: the pause before the first retry is a random part of it; 0: at once. In seconds or as a
+            timedelta, like the next two.
         base_seconds: see above.
         max_seconds: no pause is longer.
         never: errors that would only come again.
@@ -78,15 +81,27 @@ class QuickRetry:
     max_seconds: float = 60.0
     never: tuple[type[Exception], ...] = (ValueError, TypeError)
 
-    def __post_init__(self) -> None:
-        if isinstance(self.times, bool) or not isinstance(self.times, int) or not 1 <= self.times <= 1000:
-            raise InvalidOption(f"QuickRetry: times={self.times!r} must be a whole number between 1 and 1000")
-        for name in ("first_seconds", "base_seconds", "max_seconds"):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
-                raise InvalidOption(f"QuickRetry: {name}={value!r} must be a number of seconds >= 0")
-        if not isinstance(self.never, tuple) or not all(_is_error(kind) for kind in self.never):
-            raise InvalidOption(f"QuickRetry: never={self.never!r} must be a tuple of classes of errors")
+    def __init__(
+        self,
+        *,
+        times: int = 3,
+        first_seconds: float | timedelta = 0.0,
+        base_seconds: float | timedelta = 0.1,
+        max_seconds: float | timedelta = 60.0,
+        never: tuple[type[Exception], ...] = (ValueError, TypeError),
+    ) -> None:
+        if isinstance(times, bool) or not isinstance(times, int) or not 1 <= times <= 1000:
+            raise InvalidOption(f"QuickRetry: times={times!r} must be a whole number between 1 and 1000")
+        if not isinstance(never, tuple) or not all(_is_error(kind) for kind in never):
+            raise InvalidOption(f"QuickRetry: never={never!r} must be a tuple of classes of errors")
+        given = {"first_seconds": first_seconds, "base_seconds": base_seconds, "max_seconds": max_seconds}
+        for name, value in given.items():
+            seconds = value.total_seconds() if isinstance(value, timedelta) else value
+            if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds < math.inf:
+                raise InvalidOption(f"QuickRetry: {name}={value!r} must be a number of seconds >= 0, or a timedelta")
+            object.__setattr__(self, name, float(seconds))
+        object.__setattr__(self, "times", times)
+        object.__setattr__(self, "never", never)
 
     def pause(self, retry: int) -> float:
         """Seconds to wait before a retry, counted from 1."""

@@ -236,10 +236,10 @@ class Flusher:
         """The database, opened and with its tables and months."""
         if self._db is None:
             client = self._jobs._client
-            db = client.make().another()
+            db = client.opening.make().another()
             try:
                 await db.open()
-                await (migrate if client.migrates else check)(db)
+                await (migrate if client.opening.migrates else check)(db)
                 await self._set_clock(db)
                 await requests.make_ahead(db)
             except BaseException:

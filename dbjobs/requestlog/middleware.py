@@ -108,6 +108,8 @@ class RequestLog:
 
     def _end(self, observed: Observed, error: BaseException | None) -> None:
         """Hand the record over. Whatever goes wrong here is the log's, not the request's."""
+        if observed.left_out:
+            return
         try:
             seen = observed.end(error)
             if self._settings.on_request is not None and self._settings.on_request(seen) is False:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 import traceback
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from http.cookies import CookieError, SimpleCookie
 from typing import Any
 
@@ -22,6 +22,9 @@ CLIENT_LEFT = 499  # nginx's word for it: the client left before there was a res
 # A JSON body must be whole, or secrets in it could not be told: so much more than what is stored is kept.
 _KEPT = 4
 _LONGEST_TRACEBACK = 16_000
+# Where a scope has what the application tells the log of its request: a list, which copies of the scope share.
+_TOLD = "dbjobs.request_log"
+_LEAVE_OUT = "leave out"
 
 
 class Observed:
@@ -36,12 +39,13 @@ class Observed:
     __slots__ = (
         "_began", "_complete", "_disconnected", "_ended", "_keeps_request", "_keeps_response", "_limit", "_receive",
         "_request", "_request_bytes", "_response", "_response_bytes", "_response_headers", "_root_path", "_scope",
-        "_send", "_settings", "_status",
+        "_send", "_settings", "_status", "_told",
     )  # fmt: skip
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, settings: Settings) -> None:
         self._began = time.monotonic()
         self._scope = scope
+        self._told: list[str] = scope.setdefault(_TOLD, [])
         self._receive = receive
         self._send = send
         self._settings = settings
@@ -56,6 +60,11 @@ class Observed:
         self._keeps_request = settings.wants(settings.request_body, scope)
         self._keeps_response = settings.wants(settings.response_body, scope)
         self._request, self._response = bytearray(), bytearray()
+
+    @property
+    def left_out(self) -> bool:
+        """The application has said that it is not to be logged."""
+        return _LEAVE_OUT in self._told
 
     async def receive(self) -> Message:
         """What the application receives."""
@@ -195,3 +204,10 @@ def _trace(headers: dict[bytes, bytes]) -> str | None:
     if len(parts) >= 4 and len(parts[1]) == 32:
         return plain(parts[1], 32)
     return plain(_text(headers, b"x-request-id"), 64)
+
+
+def leave_out(scope: Mapping[str, Any]) -> None:
+    """Have the request of this scope not be logged, if it is one that would be."""
+    told = scope.get(_TOLD)
+    if isinstance(told, list):
+        told.append(_LEAVE_OUT)

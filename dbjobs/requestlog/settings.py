@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from datetime import timedelta
 from fnmatch import translate
 from typing import Any, TypedDict
 
@@ -40,8 +41,8 @@ class RequestLogOptions(TypedDict, total=False):
     user_agent: Callable[[str], Agent]
     on_request: Callable[[Seen], bool | None] | None
     retention_months: int | None
-    flush_seconds: float
-    close_seconds: float
+    flush_seconds: float | timedelta
+    close_seconds: float | timedelta
     buffer: int
 
 
@@ -111,9 +112,8 @@ def make_settings(given: RequestLogOptions) -> Settings:
         if isinstance(value, bool) or not isinstance(value, int) or value < least:
             raise InvalidOption(f"RequestLog: {name}={value!r} must be a whole number >= {least}")
     for name in ("flush_seconds", "close_seconds"):
-        value = checked.get(name, 1)
-        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= 3600:
-            raise InvalidOption(f"RequestLog: {name}={value!r} must be a number of seconds, more than 0")
+        if name in checked:
+            checked[name] = _seconds(checked[name], name)
     return Settings(
         **{name: value for name, value in checked.items() if name in Settings.__dataclass_fields__},
         excludes=_paths("exclude", checked.pop("exclude", ())),
@@ -121,6 +121,13 @@ def make_settings(given: RequestLogOptions) -> Settings:
         masks=Masks(_texts("mask", checked.pop("mask", ()))),
         proxies=Proxies(_texts("trusted_proxies", checked.pop("trusted_proxies", ()))),
     )
+
+
+def _seconds(value: Any, name: str) -> float:
+    seconds = value.total_seconds() if isinstance(value, timedelta) else value
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 < seconds <= 3600:
+        raise InvalidOption(f"RequestLog: {name}={value!r} must be a number of seconds, or a timedelta, > 0 and <= 1 h")
+    return float(seconds)
 
 
 def _paths(option: str, patterns: Iterable[str]) -> re.Pattern[str] | None:

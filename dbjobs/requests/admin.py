@@ -131,7 +131,7 @@ class RequestAdmin:
 
         Args:
             by: what to sum by. With "hour" and "day", the names are moments, and the latest come first.
-            since, until: from and up to which hour; a timedelta is so long ago. By default all that is kept.
+            since, until: from and up to which hour; a timedelta is how long ago. By default all that is kept.
             limit: at most this many names (1 to 1000).
             route, user, key, ip, status: only of one of these; then ``by`` is another one of them.
 
@@ -143,6 +143,8 @@ class RequestAdmin:
         if isinstance(limit, bool) or not isinstance(limit, int) or not 1 <= limit <= MOST:
             raise InvalidOption(f"limit={limit!r} must be a whole number from 1 to {MOST}")
         pair = pair_of(by, {"route": route, "user": user, "key": key, "ip": ip, "status": status})
+        if until is not None and not isinstance(until, datetime):
+            raise InvalidOption(f"until={until!r} must be a datetime")
         begin = floor(since)
         end = "9999-12-31 00:00:00" if until is None else utc(until).strftime("%Y-%m-%d %H:%M:%S")
         total: dict[str, dict[str, Any]] = {}

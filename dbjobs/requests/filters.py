@@ -26,7 +26,7 @@ class RequestFilter(TypedDict, total=False):
         key: an API key, or the hash of one.
         since: a moment, or how long ago (timedelta).
         until: before this moment.
-        slow: at least so long: seconds, or a timedelta.
+        slow: took at least this long: seconds, or a timedelta.
         failed: only with an exception of the application.
     """
 
@@ -156,7 +156,7 @@ def seconds_of(value: Any, name: str = "slow") -> float:
         InvalidOption.
     """
     if isinstance(value, timedelta):
-        return value.total_seconds()
-    if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
+        value = value.total_seconds()
+    if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
         raise InvalidOption(f"{name}={value!r} must be a number of seconds, or a timedelta")
     return float(value)

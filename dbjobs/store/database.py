@@ -178,7 +178,8 @@ def make_database(url: str, *, schema: str = "dbjobs", **settings: Any) -> Datab
         import_module(scheme.driver)
     except ImportError as error:
         if isinstance(error, ModuleNotFoundError) and error.name == scheme.driver:
-            what = f"which is not installed: pip install 'dbjobs[{scheme.extra}]'"
+            package = f"'dbjobs[{scheme.extra}]'" if scheme.extra else scheme.driver
+            what = f"which is not installed: pip install {package}"
         else:  # a system library that it needs is missing, such as unixODBC's
             what = f"which cannot be imported: {error}"
         raise MissingDriver(f"{parts.scheme}:// needs the package {scheme.driver}, {what}") from None

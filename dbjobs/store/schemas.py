@@ -25,7 +25,7 @@ def check_schema(schema: str) -> None:
     Raises:
         InvalidOption.
     """
-    if not _PLAIN.match(schema):
+    if not isinstance(schema, str) or not _PLAIN.match(schema):
         raise InvalidOption(
             f"schema {schema!r} must be at most 40 lower-case letters, digits and underscores, not a digit first"
         )

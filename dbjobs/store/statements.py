@@ -100,6 +100,15 @@ class Table:
         return table
 
     @property
+    def count(self) -> int:
+        """How many rows there are; they are not made for it."""
+        if self._rows is not None:
+            return len(self._rows)
+        if self._by_column is not None:
+            return len(next(iter(self._by_column.values()), ()))
+        return len(self._records)
+
+    @property
     def rows(self) -> Sequence[Sequence[Any]]:
         """One tuple a row."""
         if self._rows is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable, Mapping
+from pathlib import PurePath
 from typing import NamedTuple, NoReturn
 from urllib.parse import SplitResult, parse_qsl, urlsplit
 
@@ -18,7 +19,7 @@ class Scheme(NamedTuple):
         module: of the database class.
         database: name of that class.
         driver: package that it needs.
-        extra: extra of ours that installs the driver; empty if Python brings it.
+        extra: extra of ours that installs the driver; empty if none does.
     """
 
     module: str
@@ -32,8 +33,8 @@ SCHEMES = {
     "postgres": Scheme("dbjobs.store.postgres.database", "PostgresDatabase", "asyncpg", "postgres"),
     "mysql": Scheme("dbjobs.store.mysql.database", "MysqlDatabase", "aiomysql", "mysql"),
     "mariadb": Scheme("dbjobs.store.mysql.database", "MysqlDatabase", "aiomysql", "mysql"),
-    "mysql+asyncmy": Scheme("dbjobs.store.mysql.database", "MysqlDatabase", "asyncmy", "mysql"),
-    "mariadb+asyncmy": Scheme("dbjobs.store.mysql.database", "MysqlDatabase", "asyncmy", "mysql"),
+    "mysql+asyncmy": Scheme("dbjobs.store.mysql.database", "MysqlDatabase", "asyncmy", ""),
+    "mariadb+asyncmy": Scheme("dbjobs.store.mysql.database", "MysqlDatabase", "asyncmy", ""),
     "mssql": Scheme("dbjobs.store.sqlserver.database", "SqlServerDatabase", "aioodbc", "sqlserver"),
     "sqlite": Scheme("dbjobs.store.sqlite.database", "SqliteDatabase", "sqlite3", ""),
 }
@@ -45,6 +46,8 @@ _ENCODE = (
 )
 # Options whose value may hold an '@' as it is; anywhere else after the host it is the rest of a password.
 _MAY_HOLD_AT = frozenset({"user", "password", "options", "application_name", "service", "passfile", "serverspn", "app"})
+# How names of SQLite files end.
+_FILES = (".db", ".db3", ".sqlite", ".sqlite3")
 _HARMLESS = re.compile(r"[\w.+-]{0,40}\Z")
 
 
@@ -55,9 +58,16 @@ def split_url(url: str) -> tuple[SplitResult, dict[str, str]]:
         InvalidUrl: no scheme, an unknown scheme, a port that is not a number, or an unescaped sign in the password.
     """
     known = ", ".join(f"{scheme}://" for scheme in SCHEMES)
-    found = _SCHEME.match(url) if isinstance(url, str) else None
+    if not isinstance(url, str):
+        raise InvalidUrl(f"a database URL is a text, not {type(url).__name__}{_instead_of(url)}")
+    found = _SCHEME.match(url)
     if found is None:
-        raise InvalidUrl(f"database URL {hidden(url)!r} has no scheme; expected one of {known}")
+        hint = f"expected one of {known}"
+        if not url:
+            hint += "; was it read from an environment variable that is not set?"
+        elif url.endswith(_FILES) and ":" not in url:
+            hint = f"write sqlite:///{url}"
+        raise InvalidUrl(f"database URL {hidden(url)!r} has no scheme; {hint}")
     scheme = found[1].lower()
     if scheme not in SCHEMES:
         plain = scheme.partition("+")[0]
@@ -80,6 +90,19 @@ def split_url(url: str) -> tuple[SplitResult, dict[str, str]]:
             raise InvalidUrl(f"database URL {hidden(url)!r}: option {name!r} is given twice")
         options[name] = value
     return parts, options
+
+
+def _instead_of(url: object) -> str:
+    """What to write in place of something that is no text."""
+    if url is None:
+        return "; was it read from an environment variable that is not set?"
+    if hasattr(url, "render_as_string"):  # SQLAlchemy's
+        return "; write url.render_as_string(hide_password=False), with a scheme such as postgresql:// or sqlite://"
+    if isinstance(url, PurePath):
+        return "; for a file write f'sqlite:///{path}'"
+    if hasattr(url, "scheme"):  # pydantic's, yarl's
+        return "; write str(url)"
+    return ""
 
 
 def _check_login(url: str, rest: str) -> None:

@@ -62,16 +62,16 @@ def frozen_time(jobs: Jobs, at: datetime | None = None) -> Iterator[Clock]:
     """
     if at is not None and at.tzinfo is None:
         raise InvalidOption(f"frozen_time: at={at!r} must have a time zone (use datetime.now(timezone.utc))")
-    path = getattr(jobs._client.opened, "path", None)
+    db = jobs._client.opening.unchecked
+    path = getattr(db, "path", None)
     if not isinstance(path, Path):
         raise InvalidOption(
-            f"frozen_time: the time of {jobs._client.opened.dialect} is its server's; run the test on SQLite "
-            "(temporary_database(jobs))"
+            f"frozen_time: the time of {db.dialect} is its server's; run the test on SQLite (temporary_database(jobs))"
         )
     clock = frozen_clocks.get(path)
     is_ours = clock is None
     if clock is None:
-        if jobs._client.is_open:
+        if jobs._client.opening.is_open:
             raise InvalidOption(
                 "frozen_time: the database is open already: freeze the time before 'async with jobs', or use a "
                 "temporary_database(jobs)"

@@ -46,14 +46,14 @@ def temporary_database(jobs: Jobs | None = None) -> Iterator[str]:
 
 @contextmanager
 def _bound(jobs: Jobs, url: str) -> Iterator[None]:
-    before, client = jobs.url, jobs._client
-    make, migrates = client.make, client.migrates
+    before, opening = jobs.url, jobs._client.opening
+    make, migrates = opening.make, opening.migrates
     jobs.sync.close()
-    client.rebind(lambda: make_database(url, schema=jobs.schema), migrate=True)
+    opening.rebind(lambda: make_database(url, schema=jobs.schema), migrate=True)
     jobs.url = url
     try:
         yield
     finally:
         jobs.sync.close()
-        client.rebind(make, migrate=migrates)
+        opening.rebind(make, migrate=migrates)
         jobs.url = before

@@ -15,6 +15,7 @@ import msgspec
 from msgspec.structs import replace
 
 from dbjobs.client.client import Client
+from dbjobs.client.opening import Opening
 from dbjobs.commands import codec
 from dbjobs.commands.registry import Command, Registry
 from dbjobs.context import JobContext, current_job
@@ -53,40 +54,12 @@ class InlineClient(Client):
         self.deliver = jobs._notifications.deliver
         self._targets: dict[int, str] = {}
         self.engine = None
+        self.opening = _NoDatabase()
         self.waits = _Ends(self)  # type: ignore[assignment]
-        self.migrates = True
         self._services = _Services(jobs, self)
-
-    @property
-    def db(self) -> Database:
-        _refuse()
 
     def check_open(self) -> None:
         """Transient runs need no database."""
-
-    @property
-    def opened(self) -> Database:
-        _refuse()
-
-    def make(self) -> Database:
-        _refuse()
-
-    @property
-    def is_open(self) -> bool:
-        return True
-
-    @property
-    def is_working(self) -> bool:
-        return False
-
-    async def open(self) -> None:
-        """Nothing is opened: an application's own block around its jobs stays as it is."""
-
-    async def close(self) -> None:
-        """See ``open``."""
-
-    def engine_database(self, lease_seconds: float) -> Any:
-        _refuse()
 
     def poke_queues(self) -> None:
         _refuse()
@@ -236,7 +209,41 @@ class InlineClient(Client):
     async def cancel_many(self, reason: str, filters: LiveFilter) -> int:
         _refuse()
 
-    async def requeue(self, ids: Sequence[int]) -> int:
+    async def requeue(self, ids: Sequence[int], *, as_they_were: bool = False) -> int:
+        _refuse()
+
+
+class _NoDatabase(Opening):
+    """Stands where the opening of the database does."""
+
+    def __init__(self) -> None:
+        self.migrates = True
+
+    def make(self) -> Database:
+        _refuse()
+
+    def database(self) -> Database:
+        _refuse()
+
+    @property
+    def unchecked(self) -> Database:
+        _refuse()
+
+    @property
+    def is_open(self) -> bool:
+        return True
+
+    @property
+    def is_alive(self) -> bool:
+        return True
+
+    async def open(self) -> None:
+        """Nothing is opened: an application's own block around its jobs stays as it is."""
+
+    async def close(self) -> None:
+        """See ``open``."""
+
+    def for_engine(self, lease_seconds: float) -> Any:
         _refuse()
 
 

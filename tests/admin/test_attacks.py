@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
 import msgspec
 import pytest
 
-from dbjobs import Jobs
+from dbjobs import JobContext, Jobs, Schedule
 from dbjobs.admin import inputs
 from dbjobs.admin.visitor import ALL_VERBS
 from dbjobs.store import repository
 from tests.admin.asking import OPERATIONS, PATHS, ROOT, TOKENS, VIEW, Markup, admin, asking, path_of
+from tests.admin.test_requests_page import put as put_requests
+from tests.admin.test_requests_page import seen
 
 pytestmark = pytest.mark.once
 PAYLOAD = "\"'><img src=x onerror=alert(1)><script>alert(1)</script>{{7*7}}<!--"
@@ -33,6 +36,10 @@ ORIGINS: list[tuple[dict[str, str], int]] = [
     ({"origin": "http://localhost:8001"}, 403),
     ({"origin": "http://localhost:8000.evil.example"}, 403),
     ({"origin": "null"}, 403),
+    ({"origin": ""}, 403),
+    ({"origin": "http://["}, 403),
+    ({"origin": "localhost:8000"}, 403),
+    ({"origin": "file://localhost:8000"}, 403),
     ({"sec-fetch-site": "cross-site"}, 403),
     ({"sec-fetch-site": "same-site"}, 403),
     ({"sec-fetch-site": "SAME-ORIGIN, cross-site"}, 403),
@@ -109,8 +116,10 @@ async def test_every_answer_has_its_headers(jobs: Jobs) -> None:
 async def hostile(jobs: Jobs) -> list[int]:
     """Jobs with a script in every field that somebody can fill."""
 
-    async def run(request: Any) -> None:
-        raise RuntimeError(PAYLOAD)
+    async def run(request: Any, job: JobContext) -> None:
+        job.log(PAYLOAD)
+        job.progress(0.5, PAYLOAD)
+        raise type(PAYLOAD, (RuntimeError,), {})(PAYLOAD)
 
     jobs.command(name=PAYLOAD, retry_limit=0)(run)
     given: dict[str, Any] = {
@@ -120,13 +129,31 @@ async def hostile(jobs: Jobs) -> list[int]:
     refs = [await jobs.enqueue(PAYLOAD, {PAYLOAD: [PAYLOAD]}, **given, ref_id=PAYLOAD)]
     refs.append(await jobs.enqueue(PAYLOAD, PAYLOAD, worker=PAYLOAD, run_after=3600))
     await jobs.queues.pause(PAYLOAD)
+    await jobs.schedules.put(PAYLOAD, Schedule.every(3600), PAYLOAD, PAYLOAD)
+    await jobs.bulk.start("cancel", name=PAYLOAD, words=PAYLOAD, reason=PAYLOAD, started_by=PAYLOAD, tag="nothing")
+    moment = datetime.now(UTC)
+    await put_requests(
+        jobs,
+        (
+            moment,
+            seen(
+                f"/{PAYLOAD}", 500, user=PAYLOAD, ip=PAYLOAD, api_key=PAYLOAD, session=PAYLOAD, trace_id=PAYLOAD,
+                query=PAYLOAD, error=PAYLOAD, traceback=PAYLOAD, user_agent=PAYLOAD, request_body=PAYLOAD,
+                response_body=PAYLOAD, request_headers=[(PAYLOAD, PAYLOAD)], response_headers=[(PAYLOAD, PAYLOAD)],
+                referer=f"javascript:{PAYLOAD}", host=PAYLOAD, meta={PAYLOAD: PAYLOAD},
+            ),
+        ),
+    )  # fmt: skip
+    view = {"name": PAYLOAD, "q": PAYLOAD, "shared": True, "by": PAYLOAD}
+    await repository.put_setting(jobs._client.db, "view:shared:0", msgspec.json.encode(view).decode())
     await repository.insert_audit(
         jobs._client.db, actor=PAYLOAD, action=PAYLOAD, target=PAYLOAD, outcome="done", details={PAYLOAD: PAYLOAD}
     )
     return [ref.id for ref in refs]
 
 
-async def test_what_is_stored_is_shown_as_text(jobs: Jobs) -> None:
+async def test_what_is_stored_is_shown_as_text(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("socket.gethostname", lambda: PAYLOAD)
     app = admin(
         jobs, title=PAYLOAD, environment=PAYLOAD, authorize=lambda request: ALL_VERBS, explore=[PAYLOAD]
     ).application
@@ -135,19 +162,26 @@ async def test_what_is_stored_is_shown_as_text(jobs: Jobs) -> None:
     async with jobs.start(), asking(app) as client:
         await jobs.queues.resume(PAYLOAD)
         await jobs.wait(ids[0], timeout=20)
-        seen = 0
+        (logged,) = (await client.get("/api/requests")).json()["requests"]
+        shown = 0
         for path in PATHS:
-            for query in ("", f"?job={ids[0]}", f"?job={ids[1]}", f"?q={quote(PAYLOAD)}&job={quote(PAYLOAD)}"):
+            for query in (
+                "",
+                f"?job={ids[0]}",
+                f"?job={ids[1]}",
+                f"?q={quote(PAYLOAD)}&job={quote(PAYLOAD)}",
+                f"?request={logged['id']}",
+            ):
                 answer = await client.get(path + query)
                 assert answer.status_code < 500, (path, query, answer.text)
                 assert Markup(answer.text).scripts == [], (path, query)
                 assert answer.status_code != 200 or "{{7*7}}" in answer.text
-                seen += "onerror" in answer.text
+                shown += "onerror" in answer.text
             for name in ("queue", "command", "worker", "name", "tag", "state", "sort", "before", "page", "period"):
                 answer = await client.get(path, params={name: PAYLOAD})
                 assert answer.status_code < 500, (path, name, answer.text)
                 assert Markup(answer.text).scripts == [], (path, name)
-        assert seen
+        assert shown > len(PATHS)
         for operation in OPERATIONS:
             if operation.method == "GET":
                 answer = await client.get(path_of(operation))

@@ -47,6 +47,36 @@ async def test_a_bulk_action_is_previewed_started_stopped_and_listed(jobs: Jobs)
         assert (await api.post("/bulk/stop", json={"id": refs[0].id})).status_code == 404
 
 
+async def test_a_bulk_cancel_is_undone_over_the_api(jobs: Jobs) -> None:
+    @jobs.command
+    async def send(number: int) -> None:
+        pass
+
+    async with jobs.start(), api_of(jobs, environment="production") as api:
+        await jobs.queues.pause("mail")
+        refs = await jobs.enqueue_many(send, range(101), queue="mail")
+        given = {"action": "cancel", "q": "queue:mail", "name": "all", "environment": "production"}
+        started = (await api.post("/bulk/start", json=given)).json()
+        await jobs.wait(started["id"], timeout=20)
+        made = (await api.get("/bulk/undo/preview", params={"id": started["id_text"]})).json()
+        assert (made["action"], made["count"], made["confirm"]) == ("undo", 101, "production")
+        assert (await api.post("/bulk/undo", json={"id": started["id_text"]})).status_code == 403
+        named = {"id": started["id_text"], "environment": "production"}
+        undo = (await api.post("/bulk/undo", json=named)).json()
+        assert undo["message"] == f"the undo of bulk action {started['id']} is started"
+        await jobs.wait(undo["id"], timeout=20)
+        assert await state_of(jobs, refs[0]) is JobState.QUEUED
+        listed = (await api.get("/bulk")).json()["actions"]
+        assert [(one["action"], one["undoes"], one["reached"]) for one in listed] == [
+            ("undo", started["id"], 101), ("cancel", None, 101),
+        ]  # fmt: skip
+        again = await api.post("/bulk/undo", json=named)
+        assert (again.status_code, again.json()["error"]) == (422, "invalid")
+        assert "no job is left" in again.json()["message"]
+        outcomes = [one.outcome for one in await audit(jobs) if one.action == "undo_bulk"]
+        assert outcomes == ["failed", "done", "failed"]
+
+
 async def audit(jobs: Jobs) -> list[Any]:
     return await repository.list_audit(jobs._client.db, 2**62, 100)
 
@@ -103,3 +133,9 @@ async def test_a_bulk_cancel_in_the_browser(jobs: Jobs, browser_page: Page) -> N
             return await jobs.counts() == {}
 
         await eventually(all_cancelled, "all are cancelled")
+        await page.get_by_role("link", name="Undo <b>no mail</b>").click()
+        await expect(page.get_by_role("heading", name="150 jobs would be brought back")).to_be_visible()
+        await page.get_by_label("Type production to go on").fill("production")
+        await page.get_by_role("button", name="Bring back all 150").click()
+        await expect(page.get_by_role("row", name="undo of <b>no mail</b>")).to_contain_text("150 of 150 brought back")
+        assert await state_of(jobs, refs[0]) is JobState.QUEUED

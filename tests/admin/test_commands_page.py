@@ -8,7 +8,8 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 
 from dbjobs import Jobs
-from dbjobs.admin.api import failures
+from dbjobs.admin.api import commands, failures
+from dbjobs.inspect import search as searching
 from tests.admin.rollups import put
 from tests.admin.serving import served
 from tests.admin.test_overview import asking
@@ -67,6 +68,29 @@ async def test_commands_with_what_they_did_and_what_they_are(jobs: Jobs, monkeyp
         page = (await client.get("commands", params={"name": NAME})).text
         assert "Send &lt;one&gt; mail." in page
         assert (await client.get("commands", params={"tab": "x"})).status_code == 422
+
+
+@pytest.mark.once
+async def test_a_backlog_of_others_does_not_hide_what_a_command_has_done(
+    jobs: Jobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One look at both would spend its time on what waits, which is younger."""
+    monkeypatch.setattr(searching, "FIRST_SLICE", 5)
+    monkeypatch.setattr(commands, "LOOK_SECONDS", 0.0001)
+
+    @jobs.command
+    async def send(to: str) -> None:
+        pass
+
+    async with jobs.start(), asking(jobs) as client:
+        sent = await jobs.enqueue(send, "a")
+        await jobs.wait(sent, timeout=20)
+        await jobs.queues.pause("imports")
+        jobs.declare("sync")
+        await jobs.enqueue_many("sync", [None] * 20, queue="imports")
+        waits = await jobs.enqueue(send, "b", queue="imports")
+        detail = (await client.get("api/commands/one", params={"name": "send"})).json()
+        assert [one["id"] for one in detail["latest"]] == [waits.id, sent.id]
 
 
 @pytest.mark.once

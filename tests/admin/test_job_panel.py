@@ -168,7 +168,7 @@ def test_a_difference_leaves_out_what_is_far_from_it() -> None:
     assert difference(before, dict(before)) == []
 
 
-@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@a", "\ta", "\ra"])
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@a", "\ta", "\ra", "\uff1d1+1"])
 def test_what_a_spreadsheet_would_run_is_a_text(text: str) -> None:
     assert exported(text) == f"'{text}"
     assert exported(-1) == -1

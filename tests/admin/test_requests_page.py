@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -15,6 +16,10 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 
 from dbjobs import Jobs
+from dbjobs.admin.application import Admin
+from dbjobs.admin.live import LOOK_SECONDS, Listener, Notice
+from dbjobs.admin.settings import make_settings
+from dbjobs.requestlog import RequestLog
 from dbjobs.requestlog.agents import agent_of
 from dbjobs.requestlog.rollup import RollUp, Sums, rows_of
 from dbjobs.requestlog.row import row_of
@@ -22,6 +27,7 @@ from dbjobs.requestlog.seen import Seen
 from dbjobs.requests import hash_of
 from dbjobs.store import repository
 from dbjobs.store.transactions.requests import make_request_months
+from tests.admin.asking import TOKENS, VIEW
 from tests.admin.serving import served
 
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0"
@@ -227,6 +233,56 @@ async def test_an_empty_log_says_how_it_is_switched_on(jobs: Jobs) -> None:
         tabs = (await client.get("/requests")).text
         assert "API keys" not in tabs
         assert (await client.get("/api/requests/overview")).json()["total"] is None
+
+
+async def test_a_stream_that_shows_the_log_hears_of_each_request(jobs: Jobs) -> None:
+    """Wherever its line stands: one that took long is written behind younger ones."""
+    live = Admin(jobs, make_settings({})).live
+    async with (
+        asyncio.timeout(60),
+        jobs,
+        live.listening(Listener(frozenset(), requests=True)) as mine,
+        live.listening(Listener(frozenset())) as other,
+    ):
+        now = datetime.now(UTC)
+        for seconds in (5, 65):
+            looks = live.looks
+            while live.looks < looks + 2 or mine.logged:  # it knows what there was before
+                mine.take()
+                await asyncio.sleep(LOOK_SECONDS / 5)
+            await put(jobs, (now - timedelta(seconds=seconds), seen("/orders")))
+            while not mine.logged:
+                await mine.woken.wait()
+                mine.woken.clear()
+            assert mine.take() == Notice(False, (), True)
+        assert not other.logged
+
+
+@pytest.mark.once
+async def test_what_an_open_page_asks_by_itself_is_not_logged(jobs: Jobs) -> None:
+    """Else the page of the log would be told of its own question, and ask again."""
+    app = RequestLog(Starlette(routes=[Mount("/jobs", jobs.admin(tokens=TOKENS))]), jobs=jobs)
+    transport = httpx.ASGITransport(app, client=("127.0.0.1", 5000))
+    async with jobs, httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+        refresh = {"x-dbjobs-live": "1"}
+        for path, headers in (("queues", VIEW), ("requests", {**VIEW, **refresh}), ("audit", refresh)):
+            await client.get(f"/jobs/{path}", headers=headers)
+        await app.close()
+        listed = await jobs.requests.list()
+        # A stranger's question is logged, whatever it calls itself.
+        assert [(one.path, one.status) for one in listed.requests] == [("/jobs/audit", 401), ("/jobs/queues", 200)]
+
+
+@pytest.mark.once
+async def test_a_request_is_told_of_on_its_page_at_once(jobs: Jobs, browser_page: Page) -> None:
+    async with jobs, served(jobs.admin()) as base:
+        await put_some(jobs)
+        await browser_page.add_init_script("window.setInterval = () => 0;")  # the stream alone: nothing is polled
+        await browser_page.goto(f"{base}/requests")
+        await expect(browser_page.locator("#live")).to_have_text("live")
+        await put(jobs, (datetime.now(UTC), seen("/new")))
+        await browser_page.get_by_role("button", name="1 new").click()
+        await expect(browser_page.locator("table.log tbody tr").first).to_contain_text("/new")
 
 
 @pytest.mark.once

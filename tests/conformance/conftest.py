@@ -12,6 +12,7 @@ from dbjobs.engine import queues, timekeeper, waker
 from tests.conformance.callers import CALLERS, Caller
 from tests.conformance.raw import Raw
 from tests.conformance.sync_callers import SYNC_CALLERS
+from tests.receiver import Receiver, receiving
 from tests.servers import Target
 
 
@@ -44,6 +45,13 @@ async def caller(raw: Raw, target: Target, caller_kind: str) -> AsyncIterator[Ca
         # Without the table that it has made the database is handed on; it goes if somebody has that locked.
         with anyio.move_on_after(2):
             await raw.rows("DROP TABLE IF EXISTS note")
+
+
+@pytest.fixture
+async def receiver() -> AsyncIterator[Receiver]:
+    """An HTTP server that takes notifications, and answers as a test tells it to."""
+    async with receiving() as opened:
+        yield opened
 
 
 @pytest.fixture

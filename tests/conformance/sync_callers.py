@@ -105,7 +105,7 @@ class SyncCaller(Caller):
 
         def adopt() -> Session:
             inner, portal = jobs.sync._opened("enqueue")
-            return run(adopt_blocking(BlockingDatabase(inner._client.opened, portal.wait), self.given))
+            return run(adopt_blocking(BlockingDatabase(inner._client.opening.unchecked, portal.wait), self.given))
 
         return InThread(self._thread, await self._thread(adopt))
 

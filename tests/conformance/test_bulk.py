@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
 import pytest
 
-from dbjobs import InvalidOption, Jobs, JobState, UnknownJob, Where
+from dbjobs import Backoff, InvalidOption, Jobs, JobState, UnknownJob, Where
 from dbjobs.store import repository
 from dbjobs.testing import drain
 from tests.conformance.helpers import eventually, state_of, whole_list
@@ -49,7 +50,7 @@ async def test_a_bulk_cancel_reaches_what_was_there_and_runs_on_a_node_that_serv
         assert {states[one.id] for one in (other, late)} == {JobState.QUEUED}
         cancelled = await jobs.get(refs[0])
         assert cancelled is not None
-        assert cancelled.error == "cancelled by the bulk action 'no spring'"
+        assert cancelled.error == f"cancelled by 'no spring' (bulk action {ref.id})"
         assert await repository.get_setting(jobs._client.db, f"bulk:{ref.id}") is None
         assert jobs.commands == ["send"], "what is built in is not the application's"
 
@@ -120,6 +121,84 @@ async def test_a_bulk_action_keeps_its_rate_and_stops_where_it_is(jobs: Jobs) ->
         left = [one for one in refs if await state_of(jobs, one) is JobState.QUEUED]
         assert 0 < len(left) < len(refs), "it is at work for 40 s at this rate"
         assert await jobs.bulk.stop(ref.id) is False
+
+
+async def test_a_bulk_cancel_is_undone_as_far_as_its_jobs_waited(jobs: Jobs) -> None:
+    """Each comes back as it was; what ran, was tried before, or hangs on a cancelled job stays as it is."""
+    begun, go = asyncio.Event(), asyncio.Event()
+
+    @jobs.command(retry_limit=3, retry=Backoff(first_seconds=3600.0))
+    async def send(what: str) -> None:
+        if what == "fails":
+            raise ValueError(what)
+        begun.set()
+        await go.wait()
+
+    async with jobs.start():
+        runs = await jobs.enqueue(send, "runs", tag="spring")
+        failed = await jobs.enqueue(send, "fails", tag="spring")
+        await begun.wait()
+
+        async def tried() -> bool:
+            return await state_of(jobs, failed) is JobState.SCHEDULED
+
+        await eventually(tried, "it waits for another try")
+        await jobs.queues.pause("mail")
+        plain = await jobs.enqueue(send, "a", queue="mail", tag="spring", priority=7, batch_id="b")
+        laned = await jobs.enqueue(send, "b", queue="mail", tag="spring", worker="smtp")
+        later = await jobs.enqueue(send, "c", queue="mail", tag="spring", run_after=3600, expires_after=7200)
+        child = await jobs.enqueue(send, "d", queue="mail", tag="spring", depends_on=[plain])
+        mine = await jobs.enqueue(send, "e", queue="mail", tag="spring")
+        ids = [one.id for one in (runs, failed, plain, laned, later, child, mine)]
+        before = await jobs._get_many(ids)
+        await jobs.cancel(mine, reason="by hand")
+        ref = await jobs.bulk.start("cancel", name="no spring", tag="spring")
+        await jobs.wait(ref, timeout=30)
+        await jobs.wait(runs, timeout=20)
+        made = await jobs.bulk.preview_undo(ref.id)
+        assert made.action == "undo"
+        # A child is told apart from the others when it is its turn.
+        assert {job.id for job in made.samples} - {child.id} == {plain.id, laned.id, later.id}
+        undo = await jobs.bulk.undo(ref.id, started_by="ann")
+        done = await jobs.wait(undo, timeout=30)
+        assert msgspec.to_builtins(done.response)["reached"] == 3, done.error
+        now = await jobs._get_many(ids)
+        for one in (plain, laned, later):
+            assert now[one.id] == before[one.id]
+        assert {now[one.id].state for one in (runs, failed, child, mine)} == {JobState.CANCELLED}
+        batch = await jobs.batch("b")
+        assert batch is not None
+        assert (batch.total, batch.cancelled) == (1, 0)
+        (undone, first) = await jobs.bulk.list()
+        assert (undone.action, undone.undoes, undone.name, undone.started_by) == (
+            "undo", ref.id, "undo of no spring", "ann",
+        )  # fmt: skip
+        assert first.undoes is None
+        assert (await jobs.bulk.preview_undo(ref.id)).count <= 1
+        go.set()
+
+
+async def test_what_cannot_be_undone_is_refused(jobs: Jobs) -> None:
+    async with jobs:
+        jobs.declare("send")
+        job = await jobs.enqueue("send", 1, queue="mail")
+        ref = await jobs.bulk.start("cancel", name="all", queue="mail")
+        other = await jobs.bulk.start("requeue", name="again", state="failed")
+        for call in (jobs.bulk.undo, jobs.bulk.preview_undo):
+            with pytest.raises(InvalidOption, match=f"bulk action {ref.id} is still at work; stop it"):
+                await call(ref.id)
+            with pytest.raises(InvalidOption, match=f"bulk action {other.id} is no cancel"):
+                await call(other.id)
+            with pytest.raises(UnknownJob, match=f"no bulk action {job.id}"):
+                await call(job.id)
+        await jobs.bulk.stop(ref.id)
+        assert (await jobs.bulk.preview_undo(ref.id)).count == 0
+        with pytest.raises(InvalidOption, match=f"no job is left that bulk action {ref.id} cancelled"):
+            await jobs.bulk.undo(ref.id)
+        with pytest.raises(InvalidOption, match="name='' must be a text"):
+            await jobs.bulk.undo(ref.id, name="")
+        with pytest.raises(InvalidOption, match="rate=0"):
+            await jobs.bulk.undo(ref.id, rate=0)
 
 
 @pytest.mark.about_us

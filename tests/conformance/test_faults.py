@@ -108,6 +108,7 @@ TRANSFER = {
 ADMIN = {
     "drop_audit", "drop_settings", "find_heads", "find_runs", "insert_audit", "keep_setting",
     "list_audit", "put_setting", "count_months", "list_family", "pulse", "pulse_jobs",
+    "list_settings", "pulse_requests",
 }  # fmt: skip
 EXEMPT = ADMIN | ASKED_BY_PEOPLE | MAKING_TABLES | REQUEST_LOG | PARTS | SELDOM | TRANSFER
 # Only there.

@@ -122,10 +122,17 @@ async def test_a_look_enters_by_one_index_and_reads_no_more_than_it_may(url: str
                 before = await rows_read(session)
                 assert len(await repository.list_request_stats(session, **sums)) == ROWS // 1000
                 assert await rows_read(session) - before < 500
+                before = await rows_read(session)
+                assert await repository.pulse_requests(session, MONTH, sums["since"]) == 0
+                assert await rows_read(session) - before < 50
         elif isinstance(db, PostgresDatabase):
             chosen = await plan_of(db, "list_request_stats", sums)
             [scan] = [node for node in nodes(chosen) if str(node.get("Relation Name", "")).startswith("request_stat")]
             assert scan["Index Name"] == f"request_stat_{MONTH}_pkey"
+            assert "kind" in scan["Index Cond"]
+            assert "hour" in scan["Index Cond"]
+            chosen = await plan_of(db, "pulse_requests", {"month": MONTH, "since": sums["since"]})
+            [scan] = [node for node in nodes(chosen) if node.get("Relation Name") == f"request_stat_{MONTH}"]
             assert "kind" in scan["Index Cond"]
             assert "hour" in scan["Index Cond"]
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from dbjobs import Cancel, InvalidOption, Job, JobRef, Jobs, JobSearch, JobState, UnknownJob, Where
-from dbjobs.inspect import search as searching
+from dbjobs.inspect import finding
 from dbjobs.inspect.meaning import search_of
 from tests.conformance.helpers import whole_list
 
@@ -155,7 +155,7 @@ async def test_a_search_finds_what_fits_in_looks_of_any_size(jobs: Jobs, monkeyp
             assert await ids_found(jobs, search) == expected, search
             if number % 4:
                 continue
-            monkeypatch.setattr(searching, "FIRST_SLICE", 4)
+            monkeypatch.setattr(finding, "FIRST_SLICE", 4)
             assert await ids_found(jobs, search, limit=3, seconds=0) == expected, search
             monkeypatch.undo()
 

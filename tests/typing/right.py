@@ -168,7 +168,7 @@ class Post:
         return request.to * self.copies
 
 
-@jobs.command(tags=["mail"], quick_retry=QuickRetry(times=2, never=(KeyError,)))
+@jobs.command(tags=["mail"], quick_retry=QuickRetry(times=2, base_seconds=timedelta(seconds=0.1), never=(KeyError,)))
 class PostInJob:
     def __init__(self, mailer: Mailer) -> None:
         self.mailer = mailer

@@ -43,6 +43,8 @@ class Other:
 async def requests() -> None:
     await jobs.enqueue(send)  # refused: no request
     await jobs.enqueue(send, 5)  # refused
+    await jobs.enqueue(send(mail))  # refused: it is called here
+    await jobs.enqueue(send, to="a")  # refused: a field of the request
     await jobs.enqueue(send, None)  # refused
     await jobs.enqueue(send, Other("a"))  # refused
     await jobs.enqueue(send, {"to": "a"})  # refused: a dict is for a command by name

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from dbjobs import InvalidOption, Where
 from dbjobs.inspect import frozen
 from dbjobs.inspect.conditions import check
-from dbjobs.inspect.language import LONGEST, Group, QueryError, Sign, Term, Value, every_term, format, parse
+from dbjobs.inspect.language import LONGEST, format, parse
 from dbjobs.inspect.meaning import KEYS, search_of
+from dbjobs.inspect.query import Group, QueryError, Sign, Term, Value, every_term
 from dbjobs.inspect.search import make
 from dbjobs.models import JobState
 

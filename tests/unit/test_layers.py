@@ -14,7 +14,7 @@ PACKAGE = Path(dbjobs.__file__).parent
 DIALECTS = ("store.postgres", "store.mysql", "store.sqlserver", "store.sqlite")
 # From the ground up: a module imports from its own line and from those above it here.
 LAYERS = (
-    ("errors", "clock", "wording", "reply_to"),
+    ("errors", "clock", "wording", "text", "reply_to"),
     ("models", "schedule"),
     ("store",),
     (*DIALECTS, "store.repository"),

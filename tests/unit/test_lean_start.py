@@ -50,6 +50,26 @@ def test_the_package_alone_loads_nothing_of_its_own() -> None:
     assert {name for name in _loaded("import dbjobs") if name.startswith("dbjobs")} == {"dbjobs"}
 
 
+def test_a_start_loads_the_engine_in_a_thread_and_not_in_the_event_loop(tmp_path: Path) -> None:
+    code = (
+        "import asyncio, sys, threading\n"
+        "from dbjobs import Jobs\n"
+        "jobs = Jobs('sqlite:///jobs.db')\n"
+        "here = []\n"
+        "class Watch:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name.startswith('dbjobs.') and threading.current_thread() is threading.main_thread():\n"
+        "            here.append(name)\n"
+        "sys.meta_path.insert(0, Watch())\n"
+        "async def main():\n"
+        "    async with jobs.start(): pass\n"
+        "asyncio.run(main())\n"
+        "print(*here)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path)
+    assert done.stdout.split() == ["dbjobs.engine.keeper"]
+
+
 @pytest.mark.parametrize("option", ["--version", "--help"])
 def test_the_command_line_starts_without_its_commands(option: str) -> None:
     code = f"import sys; sys.argv = ['dbjobs', {option!r}]\nfrom dbjobs.cli.__main__ import main\n"

@@ -66,3 +66,13 @@ def test_without_news_of_work_behind_they_are_rarer(looks: Looks) -> None:
     assert not looks.full.is_due(soon, behind=False, jobs=True)
     assert looks.full.is_due(later, behind=False, jobs=True)
     assert not looks.full.is_due(later, behind=False, jobs=False)
+
+
+def test_claims_go_ahead_by_runs_of_lanes_and_not_by_their_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 1000.0
+    monkeypatch.setattr(pace, "time", SimpleNamespace(monotonic=lambda: now))
+    pace_ = pace.Pace()
+    for number in range(3000):
+        pace_.ended(0.0001, lane=True, first=number % 3 == 0)
+    now += 1.0  # 1,000 runs of three jobs each in a second
+    assert pace_.ahead() == 1000 * pace.AHEAD_SECONDS

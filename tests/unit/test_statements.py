@@ -5,9 +5,12 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import msgspec
 import pytest
 
 import dbjobs
+from dbjobs.store.mysql import values as mysql_values
+from dbjobs.store.sqlite import values as sqlite_values
 from dbjobs.store.statements import Parameter, Statements, Table
 from tests.unit.result_columns import result_of
 
@@ -85,6 +88,13 @@ WITHOUT_RESULT = {
 }
 # NOTIFY is a call with a result.
 NOT_READ = ("noticed",)
+
+
+class Note(msgspec.Struct):
+    """A row as a struct."""
+
+    id: int
+    error: str | None
 
 
 def names(dialect: str) -> set[str]:
@@ -195,3 +205,19 @@ def test_the_schema_is_put_in() -> None:
 def test_a_table_is_turned_on_its_side() -> None:
     assert Table(("a", "b"), [(1, "x"), (2, "y")]).by_column() == {"a": (1, 2), "b": ("x", "y")}
     assert Table(("a", "b"), []).by_column() == {"a": (), "b": ()}
+
+
+def test_rows_are_counted_and_columns_sent_without_making_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    turned, empty = Table.turned({"id": [1, 2], "error": ["x", None]}), Table.turned({"id": [], "error": []})
+    records = Table.of([Note(1, "x"), Note(2, None), Note(3, None)])
+    monkeypatch.setattr(Table, "rows", property(lambda table: pytest.fail(f"rows were made of {table.columns}")))
+    assert [table.count for table in (turned, empty, records, Table(("id",), [(1,)]), Table(("id",), []))] == [
+        2, 0, 3, 1, 0,
+    ]  # fmt: skip
+    assert sqlite_values.value_of(turned, "id") == "[1,2]"
+    assert mysql_values.in_pieces({"outcomes": turned}) == [{"outcomes": turned}]
+
+
+def test_a_set_without_rows_need_not_know_its_columns() -> None:
+    assert sqlite_values.value_of(Table((), []), "id") == "[]"
+    assert sqlite_values.value_of(Table.turned({"id": []}), "id") == "[]"

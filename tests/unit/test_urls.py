@@ -8,11 +8,14 @@ import sys
 from pathlib import Path
 
 import pytest
+from pydantic import PostgresDsn
+from sqlalchemy.engine import make_url
 
 from dbjobs import DatabaseError, DatabaseUnavailable, InvalidOption, InvalidUrl, Jobs
 from dbjobs.errors import DataRefused, MissingDriver
 from dbjobs.store import database
 from dbjobs.store.database import make_database
+from dbjobs.store.mysql.errors import translated
 from dbjobs.store.mysql.options import tls_of
 from dbjobs.store.postgres import options
 from dbjobs.store.url import split_url
@@ -23,6 +26,10 @@ from dbjobs.store.url import split_url
     [
         ("", "has no scheme"),
         ("localhost/app", "has no scheme"),
+        ("", "an environment variable that is not set?"),
+        ("data/jobs.db", "has no scheme; write sqlite:///data/jobs.db"),
+        ("sqlite:///~/jobs.db", "write the whole path"),
+        ("sqlite:///~", "write the whole path"),
         ("oracle://u:secret@host/app", "unknown scheme 'oracle'"),
         ("postgresql+asyncpg://u:secret@host/app", "write postgresql:// (dbjobs picks the driver)"),
         ("postgresql://u:secret@host:port/app", "host"),
@@ -142,10 +149,22 @@ def test_mysql_s_words_for_tls(query: str, mode: tuple[bool, ssl.VerifyMode] | N
     assert mode == (None if found is None else (found.check_hostname, found.verify_mode))
 
 
-@pytest.mark.parametrize("url", [None, 5, b"postgresql://host/app"])
-def test_what_is_no_text_is_no_url(url: object) -> None:
-    with pytest.raises(InvalidUrl):
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        (None, "not NoneType; was it read from an environment variable that is not set?"),
+        (5, "not int"),
+        (b"postgresql://host/app", "not bytes"),
+        (Path("jobs.db"), "for a file write f'sqlite:///{path}'"),
+        (make_url("postgresql+asyncpg://me:secret@host/app"), "write url.render_as_string(hide_password=False)"),
+        (PostgresDsn("postgresql://me:secret@host/app"), "not PostgresDsn; write str(url)"),
+    ],
+    ids=["None", "int", "bytes", "path", "sqlalchemy", "pydantic"],
+)
+def test_what_is_no_text_is_no_url_and_the_error_says_what_to_write(url: object, words: str) -> None:
+    with pytest.raises(InvalidUrl, match=re.escape(words)) as caught:
         Jobs(url)  # type: ignore[arg-type]
+    assert "secret" not in str(caught.value)
 
 
 def test_options_are_split_off() -> None:
@@ -159,6 +178,10 @@ def test_a_driver_that_is_missing_is_told_from_one_that_cannot_be_imported(monke
     with pytest.raises(MissingDriver, match=r"needs the package aiomysql, which is not installed: pip install 'dbjobs"):
         make_database("mysql://host/app")
 
+    monkeypatch.setitem(sys.modules, "asyncmy", None)
+    with pytest.raises(MissingDriver, match=r"asyncmy, which is not installed: pip install asyncmy\Z"):
+        make_database("mysql+asyncmy://host/app")
+
     def without_its_library(name: str) -> None:
         raise ImportError("libodbc.so.2: cannot open shared object file")
 
@@ -166,6 +189,15 @@ def test_a_driver_that_is_missing_is_told_from_one_that_cannot_be_imported(monke
     with pytest.raises(MissingDriver, match=r"aioodbc, which cannot be imported: libodbc\.so\.2") as caught:
         make_database("mssql://host/app")
     assert "pip install" not in str(caught.value)
+
+
+def test_a_login_that_needs_a_package_names_it() -> None:
+    """The driver's own words, of a MySQL without TLS whose user logs in with caching_sha2_password."""
+    words = "'cryptography' package is required for sha256_password or caching_sha2_password auth methods"
+    with pytest.raises(MissingDriver, match="pip install cryptography, or encrypt"), translated("host:3306/app"):
+        raise RuntimeError(words)
+    with pytest.raises(RuntimeError, match="of ours"), translated("host:3306/app"):
+        raise RuntimeError("a fault of ours")
 
 
 @pytest.mark.parametrize("scheme", ["postgresql", "postgres"])

@@ -10,7 +10,7 @@ from msgspec import Meta
 
 from dbjobs.admin.call import Call, Refused
 from dbjobs.admin.operations import Done, Operations
-from dbjobs.bulk import BOUND, BulkAction
+from dbjobs.bulk_history import BOUND, BulkAction, BulkPreview, Deed
 from dbjobs.commands.options import MAX_ID
 from dbjobs.inspect.meaning import search_of
 from dbjobs.wording import counted
@@ -66,6 +66,7 @@ class Preview(msgspec.Struct, frozen=True, kw_only=True):
     """What a bulk action would reach.
 
     Attributes:
+        action: ``cancel``, ``requeue`` or ``undo``.
         count: jobs that fit, counted up to ``bound``.
         exact: False: there are more, or the time for counting was over.
         samples: the newest of them.
@@ -76,7 +77,7 @@ class Preview(msgspec.Struct, frozen=True, kw_only=True):
         confirm: what has to be given as ``environment`` to start it; None: nothing.
     """
 
-    action: Action
+    action: Deed
     count: int
     exact: bool
     samples: list[Sample]
@@ -106,6 +107,32 @@ class AskStart(msgspec.Struct, frozen=True, kw_only=True):
     rate: Annotated[float, Meta(gt=0, le=10_000)] | None = None
     before_id: Id | None = None
     at: datetime | None = None
+    environment: str | None = None
+
+
+class AskUndoPreview(msgspec.Struct, frozen=True, kw_only=True):
+    """Input of the preview of an undo.
+
+    Attributes:
+        id: of the bulk action that would be undone.
+        seconds: how long it may count, about.
+    """
+
+    id: Id
+    seconds: Annotated[float, Meta(ge=0, le=LONGEST_PREVIEW_SECONDS)] = PREVIEW_SECONDS
+
+
+class AskUndo(msgspec.Struct, frozen=True, kw_only=True):
+    """Input that undoes a bulk cancel.
+
+    Attributes:
+        id: of the bulk action.
+        rate: jobs a second at most; nothing: as fast as it goes.
+        environment: the environment's name, where the preview asks for it.
+    """
+
+    id: Id
+    rate: Annotated[float, Meta(gt=0, le=10_000)] | None = None
     environment: str | None = None
 
 
@@ -162,7 +189,10 @@ class OneBulk(msgspec.Struct, frozen=True, kw_only=True):
 @OPERATIONS.get("/bulk/preview")
 async def preview_bulk(call: Call, asked: AskPreview) -> Preview:
     """Count what a bulk action would reach, and show the newest; nothing is changed."""
-    made = await call.jobs.bulk.preview(asked.action, seconds=asked.seconds, **search_of(asked.q))
+    return _preview(call, await call.jobs.bulk.preview(asked.action, seconds=asked.seconds, **search_of(asked.q)))
+
+
+def _preview(call: Call, made: BulkPreview) -> Preview:
     samples = [
         Sample(
             id=job.id, id_text=str(job.id), command=job.command, queue=job.queue, worker=job.worker, tag=job.tag,
@@ -171,7 +201,7 @@ async def preview_bulk(call: Call, asked: AskPreview) -> Preview:
         for job in made.samples
     ]  # fmt: skip
     return Preview(
-        action=asked.action, count=made.count, exact=made.exact, samples=samples, before_id=made.before_id,
+        action=made.action, count=made.count, exact=made.exact, samples=samples, before_id=made.before_id,
         before_id_text=str(made.before_id), at=made.at, nodes=made.nodes,
         confirm=_confirmation(call, made.count, made.exact),
     )  # fmt: skip
@@ -183,16 +213,35 @@ async def start_bulk(call: Call, asked: AskStart) -> Started:
     call.target = f"{asked.action} {asked.q}"
     if _is_production(call) and asked.environment != call.settings.environment:
         made = await call.jobs.bulk.preview(asked.action, seconds=PREVIEW_SECONDS, **search_of(asked.q, now=asked.at))
-        wanted = _confirmation(call, made.count, made.exact)
-        if wanted is not None:
-            many = counted(CONFIRM_ABOVE, "job")
-            raise Refused(f"this reaches more than {many} in {wanted}: give its name as environment")
+        _refuse_unnamed(_confirmation(call, made.count, made.exact))
     ref = await call.jobs.bulk.start(
         asked.action, name=asked.name, words=asked.q, rate=asked.rate, started_by=call.visitor.name,
         before_id=asked.before_id, at=asked.at, **search_of(asked.q, now=asked.at),
     )  # fmt: skip
     call.target = f"bulk action {ref.id}: {call.target}"
     return Started(id=ref.id, id_text=str(ref.id), message=f"{asked.name} is started")
+
+
+@OPERATIONS.get("/bulk/undo/preview")
+async def preview_undo(call: Call, asked: AskUndoPreview) -> Preview:
+    """Count the jobs that would come back if a bulk cancel was undone, and show the newest; nothing is changed.
+
+    They are those that waited when they were cancelled. What ran, waited for another try, or depends on a job that is
+    cancelled stays cancelled.
+    """
+    return _preview(call, await call.jobs.bulk.preview_undo(asked.id, seconds=asked.seconds))
+
+
+@OPERATIONS.post("/bulk/undo")
+async def undo_bulk(call: Call, asked: AskUndo) -> Started:
+    """Bring back what a bulk cancel has cancelled while it waited, each job as it was, as a bulk action of its own."""
+    call.target = f"bulk action {asked.id}"
+    if _is_production(call) and asked.environment != call.settings.environment:
+        made = await call.jobs.bulk.preview_undo(asked.id, seconds=PREVIEW_SECONDS)
+        _refuse_unnamed(_confirmation(call, made.count, made.exact))
+    ref = await call.jobs.bulk.undo(asked.id, rate=asked.rate, started_by=call.visitor.name)
+    call.target = f"bulk action {ref.id}: undo of bulk action {asked.id}"
+    return Started(id=ref.id, id_text=str(ref.id), message=f"the undo of bulk action {asked.id} is started")
 
 
 @OPERATIONS.post("/bulk/stop")
@@ -223,3 +272,9 @@ def _is_production(call: Call) -> bool:
 def _confirmation(call: Call, count: int, exact: bool) -> str | None:
     """What has to be typed before an action on so many jobs."""
     return call.settings.environment if _is_production(call) and (count > CONFIRM_ABOVE or not exact) else None
+
+
+def _refuse_unnamed(wanted: str | None) -> None:
+    if wanted is not None:
+        many = counted(CONFIRM_ABOVE, "job")
+        raise Refused(f"this reaches more than {many} in {wanted}: give its name as environment")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import inspect
+import asyncio
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -10,60 +10,28 @@ import msgspec
 from msgspec import Meta
 
 from dbjobs.admin import periods
+from dbjobs.admin.api.command_rows import CommandRow, Registered, known_by, registered, row_of
 from dbjobs.admin.api.failures import Failure, FailuresAsked, list_failures
 from dbjobs.admin.api.overview import Totals, is_route, totals_of
-from dbjobs.admin.call import Call, NotFound, shown
+from dbjobs.admin.call import Call, NotFound
 from dbjobs.admin.kept import Kept
 from dbjobs.admin.operations import Operations
-from dbjobs.commands import codec
-from dbjobs.commands.command import Command
 from dbjobs.inspect import numbers
 from dbjobs.inspect.numbers import Stat
 from dbjobs.inspect.periods import Bucket, at, series
-from dbjobs.models import JobSummary, NodeInfo, RunRecord
+from dbjobs.models import FINAL_STATES, JobState, JobSummary, NodeInfo, RunRecord
 from dbjobs.store import repository
 
 OPERATIONS = Operations("commands")
 KEEP_SECONDS = 3.0
-# Looks for the latest jobs of a command take about so long at most.
-LOOK_SECONDS = 0.08
+# A look for the latest jobs of a command, among the live ones or in the history, takes about so long at most.
+LOOK_SECONDS = 0.03
 LATEST = 25
 BUILT_IN = "dbjobs."
+_LIVE = tuple(state for state in JobState if state not in FINAL_STATES)
+_ENDED = tuple(FINAL_STATES)
 
 Kind = Literal["all", "apis", "commands"]
-
-
-class CommandRow(msgspec.Struct, frozen=True, kw_only=True):
-    """A command, or a route that API jobs call.
-
-    Attributes:
-        kind: ``command`` or ``api``.
-        here: the process of this page can run it.
-        nodes: living nodes that can run it.
-        tags: labels, if this process knows the command.
-        about: the first line of its documentation, likewise.
-        total: jobs that have completed, failed or been cancelled in the period.
-        retried: attempts that failed and were tried again.
-        mean_ms, p50_ms, p95_ms, p99_ms: of what an attempt took.
-        runs: transient runs of it in this process, since it began.
-    """
-
-    name: str
-    kind: Literal["command", "api"]
-    here: bool
-    nodes: int
-    tags: list[str]
-    about: str
-    total: int
-    completed: int
-    retried: int
-    failed: int
-    cancelled: int
-    mean_ms: float | None
-    p50_ms: float | None
-    p95_ms: float | None
-    p99_ms: float | None
-    runs: int
 
 
 class CommandList(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,27 +59,6 @@ class CommandsAsked(msgspec.Struct, frozen=True, kw_only=True):
     until: str = ""
     type: Kind = "all"
     q: str = ""
-
-
-class Registered(msgspec.Struct, frozen=True, kw_only=True):
-    """What this process knows of a command.
-
-    Attributes:
-        function: module and name of its handler.
-        about: its documentation.
-        request_type: what it takes, as its handler declares it.
-        runs_in: ``event loop``, ``thread`` or ``process``.
-        version: of its request.
-        defaults: options of its jobs that differ from the application's own.
-    """
-
-    function: str
-    about: str
-    tags: list[str]
-    request_type: str
-    runs_in: str
-    version: int
-    defaults: dict[str, Any]
 
 
 class Latest(msgspec.Struct, frozen=True, kw_only=True):
@@ -215,13 +162,13 @@ async def list_commands(call: Call, asked: CommandsAsked) -> CommandList:
 
     stats, nodes = await _stats.get(call.jobs, (period.time.since, period.time.until), KEEP_SECONDS, look)
     by_name: dict[str, Stat | None] = dict.fromkeys(call.jobs.stored_commands)
-    known = _known_by(nodes)
+    known = known_by(nodes)
     by_name |= dict.fromkeys(known)
     # What the library brings along is listed once it has run.
     by_name = dict.fromkeys(name for name in by_name if not name.startswith(BUILT_IN))
     by_name |= {stat.name: stat for stat in stats if stat.name}
     runs = {timing.command: timing.count for timing in call.jobs.runs.timings()}
-    rows = [_row(call, name, stat, known.get(name, []), runs.get(name, 0)) for name, stat in by_name.items()]
+    rows = [row_of(call, name, stat, known.get(name, []), runs.get(name, 0)) for name, stat in by_name.items()]
     text = asked.q.casefold()
     return CommandList(
         period=period.name, label=period.label, since=at(period.time.since), until=at(period.time.until),
@@ -237,24 +184,35 @@ async def list_commands(call: Call, asked: CommandsAsked) -> CommandList:
 async def get_command(call: Call, asked: OneCommand) -> CommandDetails:
     """One command: what it is, what it took over time, its latest jobs, and why it failed."""
     period = await periods.chosen(call, asked.period, asked.since, asked.until)
-    nodes = _known_by(await repository.list_nodes(call.db)).get(asked.name, [])
     command = call.jobs._registry.get(asked.name)
-    found = await series(call.db, period.time, command=asked.name)
-    latest, _ = await _latest(call, LATEST, {"command": asked.name})
+    # The live jobs and the history apart: a backlog of other commands would use up the time of one look at both.
+    live, ended, found, (nodes, failed) = await asyncio.gather(
+        _latest(call, LATEST, {"command": asked.name, "state": _LIVE}),
+        _latest(call, LATEST, {"command": asked.name, "state": _ENDED}),
+        series(call.db, period.time, command=asked.name),
+        _nodes_and_failures(call, asked),
+    )
+    latest = [*{one.id: one for one in (*live[0], *ended[0])}.values()]  # a job that has just ended was found twice
     latest += [_run(run) for run in call.jobs.runs.latest(250) if run.command == asked.name][:LATEST]
     totals = totals_of(found.total)
     if command is None and not nodes and not latest and not totals.total and not totals.retried:
         raise NotFound(f"there is no command {asked.name!r}, and none has run in this period")
+    return CommandDetails(
+        name=asked.name, kind="api" if is_route(asked.name) else "command", period=period.name, label=period.label,
+        registered=None if command is None else registered(call, command), nodes=nodes, totals=totals,
+        step_seconds=found.step_seconds, buckets=list(found.buckets),
+        latest=sorted(latest, key=lambda one: one.at, reverse=True)[:LATEST], failures=failed,
+    )  # fmt: skip
+
+
+async def _nodes_and_failures(call: Call, asked: OneCommand) -> tuple[list[str], list[Failure]]:
+    """The living nodes that can run a command, and why it failed."""
+    nodes = known_by(await repository.list_nodes(call.db)).get(asked.name, [])
     failed = await list_failures(
         call,
         FailuresAsked(period=asked.period, since=asked.since, until=asked.until, command=asked.name),
     )
-    return CommandDetails(
-        name=asked.name, kind="api" if is_route(asked.name) else "command", period=period.name, label=period.label,
-        registered=None if command is None else _registered(call, command), nodes=nodes, totals=totals,
-        step_seconds=found.step_seconds, buckets=list(found.buckets),
-        latest=sorted(latest, key=lambda one: one.at, reverse=True)[:LATEST], failures=failed.failures,
-    )  # fmt: skip
+    return nodes, failed.failures
 
 
 @OPERATIONS.get("/commands/latest")
@@ -263,7 +221,7 @@ async def latest_commands(call: Call, asked: LatestAsked) -> LatestList:
 
     The look at stored jobs is bounded in time.
     """
-    states = ["failed"] if asked.failed else ["completed", "failed", "cancelled"]
+    states = ("failed",) if asked.failed else _ENDED
     jobs, complete = await _latest(call, asked.limit, {"state": states, **_of_type(asked.type)})
     runs = call.jobs.runs.failed(asked.limit) if asked.failed else call.jobs.runs.latest(asked.limit)
     found = [*jobs, *(_run(run) for run in runs if _wanted(run.command, asked.type))]
@@ -295,53 +253,4 @@ def _run(run: RunRecord) -> Latest:
     return Latest(
         id=run.id, id_text=str(run.id), transient=True, command=run.command, state=run.state, worker=run.worker,
         attempt=1, at=run.ended_at, duration_ms=run.duration_ms, error_code=run.error_code, error=run.error,
-    )  # fmt: skip
-
-
-def _known_by(nodes: list[NodeInfo]) -> dict[str, list[str]]:
-    """Commands and the names of the living nodes that can run them."""
-    known: dict[str, list[str]] = {}
-    for node in nodes:
-        commands = node.info.get("commands") if node.alive else None
-        for names in commands.values() if isinstance(commands, dict) else ():
-            for name in names:
-                if isinstance(name, str):
-                    known.setdefault(name, []).append(node.name)
-    return known
-
-
-def _row(call: Call, name: str, stat: Stat | None, nodes: list[str], runs: int) -> CommandRow:
-    command = call.jobs._registry.get(name)
-    run = None if stat is None else stat.run
-    return CommandRow(
-        name=name, kind="api" if is_route(name) else "command", here=name in call.jobs.stored_commands,
-        nodes=len(nodes), tags=[] if command is None else list(command.tags),
-        about="" if command is None else _about(command).partition("\n")[0],
-        total=0 if stat is None else stat.completed + stat.failed + stat.cancelled,
-        completed=0 if stat is None else stat.completed, retried=0 if stat is None else stat.retried,
-        failed=0 if stat is None else stat.failed, cancelled=0 if stat is None else stat.cancelled,
-        mean_ms=None if run is None else run.mean, p50_ms=None if run is None else run.p50,
-        p95_ms=None if run is None else run.p95, p99_ms=None if run is None else run.p99, runs=runs,
-    )  # fmt: skip
-
-
-def _about(command: Command) -> str:
-    return inspect.getdoc(command.handler) or "" if command.handler is not None else ""
-
-
-def _registered(call: Call, command: Command) -> Registered:
-    handler = command.handler
-    base, template = call.jobs._registry.template("x", {}, where="", request_type="command"), command.template
-    defaults = {
-        field: getattr(template, field)
-        for field in template.__struct_fields__
-        if field not in ("command", "request_type") and getattr(template, field) != getattr(base, field)
-    }
-    return Registered(
-        function=f"{getattr(handler, '__module__', '')}.{getattr(handler, '__qualname__', type(handler).__name__)}",
-        about=_about(command), tags=list(command.tags),
-        request_type=codec.told(command.request_type) if command.takes_request else "nothing",
-        runs_in="process" if command.process else "event loop" if command.is_async else "thread",
-        version=command.version,
-        defaults={name: shown(call, f"defaults.{name}", value) for name, value in defaults.items()},
     )  # fmt: skip

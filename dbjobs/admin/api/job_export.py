@@ -25,7 +25,8 @@ MOST_JOBS = 100_000
 PAGE = 500
 COLUMNS = tuple(name for name in JobRow.__struct_fields__ if name not in ("id_text", "details"))
 # With one of these at its beginning, a spreadsheet takes a text for a formula.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+# Some programs read the full-width forms likewise.
+_FORMULA = (*"=+-@", *"\uff1d\uff0b\uff0d\uff20", "\t", "\r", "\n")
 
 
 class Exporting(msgspec.Struct, frozen=True, kw_only=True):

@@ -14,8 +14,9 @@ from dbjobs.admin.api.job_rows import JobPage, page_of, rows_of
 from dbjobs.admin.call import Call, Refused, shown
 from dbjobs.admin.operations import Nothing, Operations
 from dbjobs.errors import InvalidOption
-from dbjobs.inspect.language import Group, Query, Term, Value, every_term, parse
+from dbjobs.inspect.language import parse
 from dbjobs.inspect.meaning import find_key, meaning
+from dbjobs.inspect.query import Group, Query, Term, Value, every_term
 from dbjobs.jobs import Jobs
 from dbjobs.models import FINAL_STATES, JobState, JobSummary
 from dbjobs.store import repository

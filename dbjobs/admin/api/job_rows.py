@@ -10,7 +10,7 @@ from typing import Any, Literal
 import msgspec
 
 from dbjobs.admin.call import Call, shown
-from dbjobs.inspect.search import Found
+from dbjobs.inspect.finding import Found
 from dbjobs.models import Job, JobState, JobSummary
 
 Kind = Literal["command", "api"]

@@ -8,7 +8,7 @@ from starlette.responses import Response
 from dbjobs.admin.api import bulk as api
 from dbjobs.admin.call import Call
 from dbjobs.admin.page import Pages
-from dbjobs.errors import InvalidOption
+from dbjobs.errors import InvalidOption, UnknownJob
 
 PAGES = Pages("Bulk", "/bulk", key="b")
 
@@ -17,17 +17,21 @@ PAGES = Pages("Bulk", "/bulk", key="b")
 async def bulk(call: Call) -> Response:
     """The page. What the form asks for is previewed; only a button below the preview starts it."""
     preview, trouble = None, ""
+    undo = _id(call.query("undo"))
     asked = call.query("q").strip()
     action = call.query("action", "cancel")
     if asked:
         try:
-            seconds = api.LONGEST_PREVIEW_SECONDS if call.query("count") == "longer" else api.PREVIEW_SECONDS
-            given = msgspec.convert({"action": action, "q": asked, "seconds": seconds}, api.AskPreview)
+            given = msgspec.convert({"action": action, "q": asked, "seconds": _seconds(call)}, api.AskPreview)
             preview = await api.preview_bulk(call, given)
         except (InvalidOption, msgspec.ValidationError) as error:
             trouble = str(error)
-    before = call.query("before")
-    page = api.AskList(before_id=int(before) if before.isascii() and before.isdigit() and len(before) < 19 else None)
+    elif undo is not None:
+        try:
+            preview = await api.preview_undo(call, api.AskUndoPreview(id=undo, seconds=_seconds(call)))
+        except (InvalidOption, UnknownJob) as error:
+            trouble = str(error)
+    page = api.AskList(before_id=_id(call.query("before")))
     return await call.render(
         "bulk.html",
         title="Bulk actions",
@@ -37,5 +41,14 @@ async def bulk(call: Call) -> Response:
         action="requeue" if action == "requeue" else "cancel",
         name=call.query("name"),
         rate=call.query("rate"),
+        undo=undo,
         listed=await api.list_bulk(call, page),
     )
+
+
+def _seconds(call: Call) -> float:
+    return api.LONGEST_PREVIEW_SECONDS if call.query("count") == "longer" else api.PREVIEW_SECONDS
+
+
+def _id(text: str) -> int | None:
+    return int(text) or None if text.isascii() and text.isdigit() and len(text) < 19 else None

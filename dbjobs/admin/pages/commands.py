@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from dbjobs.admin import periods, sorting
 from dbjobs.admin.api import commands as api
+from dbjobs.admin.api.command_rows import CommandRow
 from dbjobs.admin.call import Call
 from dbjobs.admin.page import Pages
 from dbjobs.admin.pages.overview import charts_of
@@ -28,7 +29,7 @@ async def commands(call: Call) -> Response:
         period=call.query("period") or ("range" if call.query("since") else "7d"), since=call.query("since"),
         until=call.query("until"), type=kind, q=call.query("q"),
     )  # fmt: skip
-    order = sorting.chosen(call, api.CommandRow, "-total")
+    order = sorting.chosen(call, CommandRow, "-total")
     shown: dict[str, Any] = {"listed": [], "latest": None, "one": None, "drawn": None}
     if name := call.query("name"):
         one = await api.get_command(

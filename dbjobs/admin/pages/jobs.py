@@ -12,14 +12,16 @@ from starlette.responses import Response
 from dbjobs.admin import panel
 from dbjobs.admin.api import job_export as export
 from dbjobs.admin.api import job_finding as api
+from dbjobs.admin.api import views as views_api
 from dbjobs.admin.api.job_rows import JobPage
 from dbjobs.admin.call import Call
 from dbjobs.admin.operations import Nothing
 from dbjobs.admin.page import Pages
 from dbjobs.admin.pages import job_cells
 from dbjobs.errors import DbjobsError
-from dbjobs.inspect.language import Group, QueryError, parse
 from dbjobs.inspect.language import format as write
+from dbjobs.inspect.language import parse
+from dbjobs.inspect.query import Group, QueryError
 from dbjobs.models import JobState
 
 PAGES = Pages("Jobs", "/jobs", key="j")
@@ -103,6 +105,16 @@ class View:
         """What is remembered."""
         return {"size": str(self.size), "sort": self.sort, "cols": ",".join(column.name for column in self.columns)}
 
+    @property
+    def query(self) -> str:
+        """As a saved view has it."""
+        return views_api.query_of(
+            views_api.AskSave(
+                name="-", q=self.q, state=self.state, month=self.month, sort=self.sort, cols=self.kept["cols"],
+                size=self.size,
+            )
+        )  # fmt: skip
+
 
 def view_of(call: Call) -> View:
     """Read the URL and the cookie; what makes no sense there is as good as left out."""
@@ -166,6 +178,7 @@ async def jobs(call: Call) -> Response:
         export_limit=min(10_000, export.MOST_JOBS),
         command_line=_command_line(view),
         everything=_everything(view),
+        saved=await views_api.list_views(call, Nothing()),
         back=f"../jobs{call.here()}",
     )
     if any(name in call.request.query_params for name in view.kept):

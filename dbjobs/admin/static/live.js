@@ -20,7 +20,11 @@ let running = null;
 let again = false;
 let goodAt = Date.now();
 let askedAt = Date.now();
-let nextAt = 0; // No sooner: when jobs stream by, a page asks for at most a fifth of the time.
+// When jobs stream by, a page asks for at most a fifth of the time: each answer costs its time and the rest after it, one
+// after the other. It may ask when all answers but the last are paid for, so that a change right behind the first is seen
+// at once, too; no sooner than nextAt.
+let paidAt = 0;
+let nextAt = 0;
 
 export function refresh() {
   if (running) {
@@ -51,7 +55,8 @@ async function ask() {
   }
   bar();
   goodAt = Date.now();
-  nextAt = goodAt + Math.min(SHARE * (goodAt - askedAt), GAP_MOST_MS);
+  nextAt = Math.max(paidAt, goodAt);
+  paidAt = Math.max(paidAt, askedAt) + (goodAt - askedAt) + Math.min(SHARE * (goodAt - askedAt), GAP_MOST_MS);
   document.dispatchEvent(new CustomEvent("dbjobs:live"));
 }
 
@@ -98,6 +103,8 @@ export function startLive() {
   const root = document.querySelector("meta[name=dbjobs-root]").content;
   const query = new URLSearchParams(location.search);
   const jobs = [...query.getAll("job"), ...query.getAll("id")].filter((id) => /^\d+$/.test(id));
+  const requests = document.querySelector("[data-live][data-hears=requests]") !== null;
+  const wants = [...jobs.map((id) => `job=${id}`), ...(requests ? ["requests="] : [])];
   let state = "polling";
   let failed = false;
   const paused = () => sessionStorage.getItem(PAUSED) === "1";
@@ -123,7 +130,7 @@ export function startLive() {
   const stream = new Stream(
     `${root}live`,
     (change) => {
-      if (change.all || change.jobs.some((job) => jobs.includes(String(job)))) soon();
+      if (change.all || change.jobs.some((job) => jobs.includes(String(job))) || (change.requests && requests)) soon();
     },
     (now) => {
       state = now;
@@ -143,7 +150,7 @@ export function startLive() {
   const settle = () => {
     if (document.hidden || paused()) stream.stop();
     else {
-      stream.start(jobs);
+      stream.start(wants);
       soon();
     }
     if (button) {

@@ -7,25 +7,25 @@ const AGAIN_MS = 60000;
 const TURN_MS = 4000;
 
 export class Stream {
-  // told({ all, jobs }): something changed. state(name): live, polling or closed.
+  // told({ all, jobs, requests }): something changed. state(name): live, polling or closed.
   constructor(url, told, state) {
     this.url = url;
     this.told = told;
     this.state = state;
-    this.jobs = new Set();
+    this.wants = []; // what this tab shows beside what all do, as parameters of the URL: "job=7", "requests="
     this.key = `dbjobs-live ${new URL(url, location.href).pathname}`;
-    this.others = new Map(); // jobs that other tabs show, by tab
+    this.others = new Map(); // the same of other tabs, by tab
     this.me = crypto.getRandomValues(new Uint32Array(2)).join("");
     this.channel = new BroadcastChannel(this.key);
     this.channel.onmessage = ({ data }) => this.hear(data);
   }
 
-  start(jobs) {
-    this.jobs = new Set(jobs);
+  start(wants) {
+    this.wants = wants;
     if (this.stopped === false) return;
     this.stopped = false;
     this.heardAt = Date.now();
-    this.say({ kind: "here", jobs: [...this.jobs] });
+    this.say({ kind: "here", wants });
     this.leave = turn(this.key, this.me, () => this.lead());
     this.watch = setInterval(() => this.check(), 1000);
   }
@@ -46,13 +46,13 @@ export class Stream {
   hear(message) {
     if (this.stopped !== false) return;
     if (message.kind === "here") {
-      this.others.set(message.from, message.jobs);
+      this.others.set(message.from, message.wants ?? []); // none: a tab of an older release
       if (this.leading) {
         this.pass({ kind: "state", state: this.current ?? "polling" });
         this.connect();
       }
     } else if (message.kind === "who") {
-      this.say({ kind: "here", jobs: [...this.jobs] });
+      this.say({ kind: "here", wants: this.wants });
     } else if (message.kind === "away") {
       this.others.delete(message.from);
     } else if (!this.leading) {
@@ -81,9 +81,7 @@ export class Stream {
   }
 
   wanted() {
-    const all = new Set(this.jobs);
-    for (const jobs of this.others.values()) for (const job of jobs) all.add(job);
-    return [...all].sort().map((job) => `job=${encodeURIComponent(job)}`).join("&");
+    return [...new Set([this.wants, ...this.others.values()].flat())].sort().join("&");
   }
 
   connect() {

@@ -7,7 +7,6 @@ import logging
 import math
 import os
 import time
-from datetime import UTC, datetime
 from itertools import count
 from typing import Any
 
@@ -19,9 +18,9 @@ from dbjobs.context import JobContext, current_job
 from dbjobs.engine.attempt import Attempt, Stop
 from dbjobs.engine.children import Children
 from dbjobs.engine.crews import Kind, kind_of
-from dbjobs.engine.deadlines import Deadlines
 from dbjobs.engine.settings import Settings
 from dbjobs.engine.steps import Seat
+from dbjobs.engine.transient.claimed import claimed_run
 from dbjobs.engine.transient.endings import ending_of, record_of
 from dbjobs.engine.transient.execution import RunExecution
 from dbjobs.engine.transient.host import Host
@@ -30,9 +29,10 @@ from dbjobs.engine.transient.places import Places
 from dbjobs.engine.transient.records import Records
 from dbjobs.engine.transient.run import Calls, Run, RunServices
 from dbjobs.engine.transient.turns import LaneTurns
+from dbjobs.engine.transient.watch import RunWatch, forsake
 from dbjobs.errors import InvalidOption, NotRunning, RunCancelled, TooManyRuns, UnknownCommand
 from dbjobs.store.own_thread import in_own_thread
-from dbjobs.store.records import Claimed, NewJob, Outcome
+from dbjobs.store.records import NewJob, Outcome
 
 log = logging.getLogger("dbjobs")
 
@@ -69,8 +69,7 @@ class Transients:
         self._left: set[Run[Any]] = set()  # their threads go on without them
         self._quiet = asyncio.Event()
         self._stopping = False
-        self._deadlines: Deadlines | None = None
-        self._watching: asyncio.Task[None] | None = None
+        self._watch = RunWatch(self._attempts)
         self._children: Children | None = None
         self._places: dict[Kind, Places] = {
             "thread": Places(_DEFAULTS.threads),
@@ -90,8 +89,8 @@ class Transients:
         """A node has started; runs that are submitted from here on end with it."""
         self._host, self._stopping = host, False
         self._places["thread"].limit, self._places["process"].limit = host.threads, host.processes
-        if self._watching is not None:
-            self._watch(host.unresponsive_seconds)
+        if self._watch.deadlines is not None:
+            self._watch.start(host.unresponsive_seconds)
 
     def detach(self, left: list[Attempt]) -> None:
         """The node has ended; these attempts of it still run in threads."""
@@ -125,7 +124,7 @@ class Transients:
         """The node ends without these: their handlers run on in threads."""
         left = []
         for run in list(self._of_host):
-            if self._forsake(run):
+            if forsake(run._attempt):
                 left.append(run._attempt)
         return left
 
@@ -163,8 +162,8 @@ class Transients:
                 f"transient run of {command.name!r}: {self._most} runs wait or run in this process already "
                 "(max_transient); enqueue what can wait"
             )
-        if self._watching is None:
-            self._watch(_DEFAULTS.unresponsive_seconds if self._host is None else self._host.unresponsive_seconds)
+        if self._watch.deadlines is None:
+            self._watch.start(_DEFAULTS.unresponsive_seconds if self._host is None else self._host.unresponsive_seconds)
         run = self._run(command, row, exclusive=exclusive)
         self._runs[run] = asyncio.Task(self._live(run), loop=asyncio.get_running_loop(), name="dbjobs-run")
         if self._host is not None:
@@ -175,7 +174,7 @@ class Transients:
         if command.should_retry is not None:
             command = msgspec.structs.replace(command, should_retry=None)  # nothing is retried here
         services = RunServices(self._calls, current_job.get())
-        job = _claimed(row, -next(self._numbers))
+        job = claimed_run(row, -next(self._numbers))
         node_id = None if self._host is None else self._host.current_node()
         context = JobContext(job, services, node_id or 0)
         # An exclusive run belongs to a node id from when it has its lane's lease (see LaneLease).
@@ -240,12 +239,13 @@ class Transients:
         Args:
             host: the node whose lease it needs, if any.
         """
-        assert self._deadlines is not None
+        deadlines = self._watch.deadlines
+        assert deadlines is not None
         if self._children is None:
             self._children = Children(self._places["process"].limit)
         return RunExecution(
             self._registry,
-            self._deadlines,
+            deadlines,
             self._children,
             max_payload_bytes=self._max_payload_bytes,
             lease_ends=(lambda: math.inf) if host is None else host.lease_ends,
@@ -275,42 +275,8 @@ class Transients:
         if not self._of_host:
             self._quiet.set()
 
-    # --- handlers that do not end ---------------------------------------------------------------
-
-    def _watch(self, unresponsive_seconds: float) -> None:
-        """Look over the running attempts from here on."""
-        if self._watching is not None:
-            self._watching.cancel()
-        self._deadlines = Deadlines(unresponsive_seconds)
-        self._watching = asyncio.create_task(
-            self._deadlines.run(self._attempts, self._abandon, lambda: None), name="dbjobs-run-deadlines"
-        )
-
     def _attempts(self) -> list[Attempt]:
         return [run._attempt for run in self._runs]
-
-    def _abandon(self, attempt: Attempt) -> None:
-        steps = attempt.steps
-        if attempt.call is not None or steps is None or steps.closed:
-            return
-        log.error(
-            "transient run %s (%s) goes on %.0f s after it was told to stop (%s); it is closed where it waits. Does "
-            "the handler swallow cancellation?",
-            -attempt.job.id, attempt.job.command, time.monotonic() - attempt.stopped_at, attempt.stop,
-        )  # fmt: skip
-        steps.close()
-
-    def _forsake(self, run: Run[Any]) -> bool:
-        """Close a handler that ignored its cancellation; True if its thread goes on."""
-        attempt = run._attempt
-        if attempt.still_runs:
-            attempt.forsaken = True
-            if attempt.steps is not None:
-                attempt.steps.remind()  # it waits for its thread, and no longer has to
-            return True
-        if attempt.steps is not None:
-            attempt.steps.close()
-        return False
 
     # --- the end --------------------------------------------------------------------------------
 
@@ -325,13 +291,12 @@ class Transients:
                 run.end(Stop.SHUTDOWN)
             await self._all_ended(_DEFAULTS.unresponsive_seconds + 1.0)
             for run in self.running():
-                if self._forsake(run):
+                if forsake(run._attempt):
                     log.error(
                         "transient run %s (%s) still runs in a thread, which cannot be stopped", run.id, run.command
                     )
             await self._all_ended(1.0)
-            if self._watching is not None:
-                self._watching.cancel()
+            self._watch.stop()
             if self._children is not None:
                 await in_own_thread(self._children.close)
         self._loop = None
@@ -344,38 +309,3 @@ class Transients:
             if left <= 0:
                 return
             await asyncio.wait(tasks, timeout=left)
-
-
-def _claimed(row: NewJob, id: int) -> Claimed:
-    """A run as the execution of stored jobs knows them: one try."""
-    return Claimed(
-        id=id,
-        attempt=1,
-        attempt_base=0,
-        queue=row.queue,
-        worker=row.worker,
-        priority=row.priority,
-        command=row.command,
-        request_type=row.request_type,
-        request_body=row.request_body,
-        response_body=None,
-        executed_at=None,
-        callback=row.callback,
-        retry_limit=0,
-        retry=None,
-        on_failure="skip",
-        timeout_seconds=row.timeout_seconds,
-        created_at=datetime.now(UTC),
-        ref_id=None,
-        parent_id=row.parent_id,
-        batch_id=None,
-        tag=row.tag,
-        user_id=row.user_id,
-        created_by=row.created_by,
-        reply_to=None,
-        args=row.args,
-        meta=row.meta,
-        trace_context=row.trace_context,
-        depends_on=None,
-        has_dependents=False,
-    )

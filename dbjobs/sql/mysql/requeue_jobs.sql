@@ -1,8 +1,10 @@
 -- Brings failed or cancelled jobs back under their own id, with a fresh set of tries, in one transaction and one round
--- trip. The attempt number goes on counting: it is part of the fence. A job whose parents are live again (they may be
--- revived by this very call) waits for them, unresolved like a new child. (Not if its body is done and only the callback is
--- left.) What its last end has not told its children yet (ended_parent) is taken back: they wait for its next end. Found
--- without locks, locked by the whole key: a look that locks would lock the neighbours, too.
+-- trip. The attempt number goes on counting: it is part of the fence. With :as_they_were a job that had waited when it was
+-- cancelled is as it was then: not before its time, to expire at its time, without the cancellation as its error.
+-- A job whose parents are live again (they may be revived by this very call) waits for them, unresolved like a new child.
+-- (Not if its body is done and only the callback is left.) What its last end has not told its children yet (ended_parent)
+-- is taken back: they wait for its next end. Found without locks, locked by the whole key: a look that locks would lock the
+-- neighbours, too.
 SELECT COALESCE(JSON_ARRAYAGG(JSON_ARRAY(id, created_month)), '[]')
 INTO @revived
 FROM dbjobs_failed_job
@@ -16,17 +18,24 @@ FOR UPDATE /*!50799 OF f */ SKIP LOCKED;
 
 INSERT INTO dbjobs_background_job (
     id, ref_id, parent_id, worker, queue, priority, tag, batch_id, callback, depends_on,
-    depends_on_policy, created_at, created_by, user_id, request_type, command,
+    depends_on_policy, run_after, expires_at, created_at, created_by, user_id, request_type, command,
     request, request_body, response, response_body, state, executed_at, retry_limit, retry,
     on_failure, attempt, attempt_base, timeout_seconds, reply_to, error_code, error, errors, args,
     meta, trace_context, line
 )
 SELECT
     f.id, f.ref_id, f.parent_id, f.worker, f.queue, f.priority, f.tag, f.batch_id, f.callback, f.depends_on,
-    f.depends_on_policy, f.created_at, f.created_by, f.user_id, f.request_type, f.command,
-    f.request, f.request_body, f.response, f.response_body, 'queued', f.executed_at, f.retry_limit, f.retry,
-    f.on_failure, f.attempt, f.attempt, f.timeout_seconds, f.reply_to, f.error_code, f.error, f.errors, f.args,
-    f.meta, f.trace_context, IF(f.worker IS NULL, CONCAT('q:', f.queue), CONCAT('w:', f.worker))
+    f.depends_on_policy, IF(:as_they_were, f.run_after, NULL), IF(:as_they_were, f.expires_at, NULL), f.created_at,
+    f.created_by, f.user_id, f.request_type, f.command,
+    f.request, f.request_body, f.response, f.response_body,
+    IF(:as_they_were AND f.run_after > UTC_TIMESTAMP(6), 'scheduled', 'queued'), f.executed_at, f.retry_limit, f.retry,
+    f.on_failure, f.attempt, f.attempt, f.timeout_seconds, f.reply_to, IF(:as_they_were, NULL, f.error_code),
+    IF(:as_they_were, NULL, f.error), f.errors, f.args, f.meta, f.trace_context,
+    CASE
+        WHEN :as_they_were AND f.run_after > UTC_TIMESTAMP(6) THEN 'due'
+        WHEN f.worker IS NULL THEN CONCAT('q:', f.queue)
+        ELSE CONCAT('w:', f.worker)
+    END
 FROM JSON_TABLE(@revived, '$[*]' COLUMNS (id BIGINT PATH '$[0]', month INT PATH '$[1]')) AS r
 STRAIGHT_JOIN dbjobs_failed_job f FORCE INDEX (PRIMARY) ON f.id = r.id AND f.created_month = r.month;
 

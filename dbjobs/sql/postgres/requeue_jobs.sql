@@ -1,5 +1,6 @@
 -- Brings failed or cancelled jobs back under their own id, with a fresh set of tries. The attempt number goes on
--- counting: it is part of the fence.
+-- counting: it is part of the fence. With :as_they_were a job that had waited when it was cancelled is as it was then: not
+-- before its time, to expire at its time, without the cancellation as its error.
 --
 -- * A job waits again for those of its parents that are alive now, the ones that this call revives included: it comes
 --   back waiting and unresolved, and resolve_children goes on from there. (Not if its body is done and only the
@@ -30,8 +31,8 @@ WITH revived AS (
 ), inserted AS (
     INSERT INTO dbjobs.background_job (
         id, ref_id, parent_id, worker, queue, priority, tag, batch_id, callback, depends_on,
-        depends_on_policy, pending, unresolved, has_dependents, created_at, created_by, user_id, request_type, command,
-        request, request_body, response, response_body, state, executed_at, retry_limit, retry,
+        depends_on_policy, pending, unresolved, has_dependents, run_after, expires_at, created_at, created_by, user_id,
+        request_type, command, request, request_body, response, response_body, state, executed_at, retry_limit, retry,
         on_failure, attempt, attempt_base, timeout_seconds, reply_to, error_code, error, errors, args,
         meta, trace_context
     )
@@ -39,11 +40,15 @@ WITH revived AS (
         r.id, ref_id, parent_id, worker, queue, priority, tag, batch_id, callback, depends_on,
         depends_on_policy, coalesce(p.parents, 0), p.id IS NOT NULL,
         (SELECT d.child_id FROM dbjobs.job_dependency d WHERE d.parent_id = r.id LIMIT 1) IS NOT NULL,
-        created_at, created_by, user_id, request_type, command,
-        request, request_body, response, response_body,
-        CASE WHEN p.id IS NULL THEN 'queued' ELSE 'waiting' END, executed_at, retry_limit, retry,
-        on_failure, attempt, attempt, timeout_seconds, reply_to, error_code, error, errors, args,
-        meta, trace_context
+        CASE WHEN :as_they_were::boolean THEN run_after END, CASE WHEN :as_they_were::boolean THEN expires_at END,
+        created_at, created_by, user_id, request_type, command, request, request_body, response, response_body,
+        CASE
+            WHEN p.id IS NOT NULL THEN 'waiting'
+            WHEN :as_they_were::boolean AND run_after > clock_timestamp() THEN 'scheduled'
+            ELSE 'queued'
+        END, executed_at, retry_limit, retry,
+        on_failure, attempt, attempt, timeout_seconds, reply_to, CASE WHEN NOT :as_they_were::boolean THEN error_code END,
+        CASE WHEN NOT :as_they_were::boolean THEN error END, errors, args, meta, trace_context
     FROM revived r
     LEFT JOIN pending p ON p.id = r.id
     RETURNING id, queue, priority, worker, state

@@ -1,6 +1,7 @@
 -- Brings failed or cancelled jobs back under their own id, with a fresh set of tries. The attempt number goes on
--- counting: it is part of the fence. The row in the file of the month is removed with the next archive_month.sql; until
--- then the live row outweighs it.
+-- counting: it is part of the fence. With :as_they_were a job that had waited when it was cancelled is as it was then: not
+-- before its time, to expire at its time, without the cancellation as its error. The row in the file of the month is removed
+-- with the next archive_month.sql; until then the live row outweighs it.
 --
 -- A job waits again for those of its parents that are alive now, the ones that this call revives included: it comes back
 -- waiting and unresolved, and resolve_children goes on from there. (Not if its body is done and only the callback is
@@ -8,7 +9,7 @@
 -- @as revived
 SELECT id, state,
     ref_id, parent_id, worker, queue, priority, tag, batch_id, callback, depends_on,
-    depends_on_policy, created_at, created_by, user_id, request_type, command,
+    depends_on_policy, run_after, expires_at, created_at, created_by, user_id, request_type, command,
     request, request_body, response, response_body, executed_at, retry_limit, retry,
     on_failure, attempt, timeout_seconds, reply_to, error_code, error, errors, args,
     meta, trace_context
@@ -24,7 +25,7 @@ WHERE EXISTS (SELECT 1 FROM json_each(:ids) w WHERE w.value BETWEEN r.first_id A
 -- @months in place as revived
 SELECT id, state,
     ref_id, parent_id, worker, queue, priority, tag, batch_id, callback, depends_on,
-    depends_on_policy, created_at, created_by, user_id, request_type, command,
+    depends_on_policy, run_after, expires_at, created_at, created_by, user_id, request_type, command,
     request, request_body, response, response_body, executed_at, retry_limit, retry,
     on_failure, attempt, timeout_seconds, reply_to, error_code, error, errors, args,
     meta, trace_context
@@ -35,17 +36,20 @@ WHERE id IN (SELECT value FROM json_each(:ids))
 -- @each revived as inserted
 INSERT INTO dbjobs_background_job (
     id, ref_id, parent_id, worker, queue, priority, tag, batch_id, callback, depends_on,
-    depends_on_policy, created_at, created_by, user_id, request_type, command,
+    depends_on_policy, run_after, expires_at, created_at, created_by, user_id, request_type, command,
     request, request_body, response, response_body, state, executed_at, retry_limit, retry,
     on_failure, attempt, attempt_base, timeout_seconds, reply_to, error_code, error, errors, args,
     meta, trace_context
 )
 VALUES (
     :id, :ref_id, :parent_id, :worker, :queue, :priority, :tag, :batch_id, :callback, :depends_on,
-    :depends_on_policy, :created_at, :created_by, :user_id, :request_type, :command, :request,
-    :request_body, :response, :response_body, 'queued', :executed_at, :retry_limit, :retry, :on_failure,
-    :attempt, :attempt, :timeout_seconds, :reply_to, :error_code, :error, :errors, :args, :meta,
-    :trace_context
+    :depends_on_policy, iif(:as_they_were, :run_after, NULL), iif(:as_they_were, :expires_at, NULL),
+    :created_at, :created_by, :user_id, :request_type, :command, :request, :request_body, :response, :response_body,
+    CASE
+        WHEN :as_they_were AND :run_after > strftime('%Y-%m-%d %H:%M:%f', 'now') THEN 'scheduled'
+        ELSE 'queued'
+    END, :executed_at, :retry_limit, :retry, :on_failure, :attempt, :attempt, :timeout_seconds, :reply_to,
+    iif(:as_they_were, NULL, :error_code), iif(:as_they_were, NULL, :error), :errors, :args, :meta, :trace_context
 )
 ON CONFLICT DO NOTHING
 RETURNING id, batch_id, created_at, :state AS ended;
@@ -75,7 +79,7 @@ SET pending = (SELECT count(*) FROM dbjobs_job_dependency d WHERE d.child_id = d
     has_dependents = EXISTS (SELECT 1 FROM dbjobs_job_dependency d WHERE d.parent_id = dbjobs_background_job.id),
     state = CASE
         WHEN EXISTS (SELECT 1 FROM dbjobs_job_dependency d WHERE d.child_id = dbjobs_background_job.id) THEN 'waiting'
-        ELSE 'queued'
+        ELSE state
     END
 WHERE id IN (SELECT value FROM json_each(:inserted.id))
 RETURNING id, queue, priority, worker, state;

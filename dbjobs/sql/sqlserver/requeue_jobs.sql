@@ -1,5 +1,7 @@
 -- Brings failed or cancelled jobs back under their own id, with a fresh set of tries. The attempt number goes on
--- counting: it is part of the fence. To write an id of one's own takes ALTER on the table.
+-- counting: it is part of the fence. With :as_they_were a job that had waited when it was cancelled is as it was then: not
+-- before its time, to expire at its time, without the cancellation as its error. To write an id of one's own takes ALTER on
+-- the table.
 --
 -- * One batch with its own commit. READPAST: a job whose end is not committed yet, or that somebody else revives at this
 --   moment, yields nothing.
@@ -10,7 +12,7 @@
 -- * The row is inserted here before it is deleted there: find_parents and resolve_children look in that order. And it is
 --   deleted there before edges are touched: cancel_jobs, which deletes those of jobs that have just ended, holds it.
 -- * The batch is counted down by one more row. The ref_id stays where it is, in job_ref.
-DECLARE @ids nvarchar(max) = :ids, @packed nvarchar(max);
+DECLARE @ids nvarchar(max) = :ids, @packed nvarchar(max), @as_they_were bit = :as_they_were;
 DECLARE @wanted TABLE (id bigint NOT NULL PRIMARY KEY);
 DECLARE @revived TABLE (
     id          bigint NOT NULL PRIMARY KEY,
@@ -43,9 +45,10 @@ BEGIN TRY
     SET IDENTITY_INSERT dbjobs.background_job ON;
     INSERT INTO dbjobs.background_job (
         id, ref_id, parent_id, worker, queue, priority, tag, batch_id, callback, depends_on,
-        depends_on_policy, pending, unresolved, has_dependents, created_at, created_by, user_id, request_type, command,
-        request, request_body, response, response_body, state, executed_at, retry_limit, retry, on_failure, attempt,
-        attempt_base, timeout_seconds, reply_to, error_code, error, errors, args, meta, trace_context
+        depends_on_policy, pending, unresolved, has_dependents, run_after, expires_at, created_at, created_by, user_id,
+        request_type, command, request, request_body, response, response_body, state, executed_at, retry_limit, retry,
+        on_failure, attempt, attempt_base, timeout_seconds, reply_to, error_code, error, errors, args, meta,
+        trace_context
     )
     SELECT
         f.id, f.ref_id, f.parent_id, f.worker, f.queue, f.priority, f.tag, f.batch_id, f.callback,
@@ -54,10 +57,16 @@ BEGIN TRY
             WHEN EXISTS (SELECT 1 FROM dbjobs.job_dependency AS d WITH (NOLOCK, FORCESEEK) WHERE d.parent_id = r.id)
             THEN 1 ELSE 0
         END,
+        CASE WHEN @as_they_were = 1 THEN f.run_after END, CASE WHEN @as_they_were = 1 THEN f.expires_at END,
         f.created_at, f.created_by, f.user_id, f.request_type, f.command, f.request, f.request_body, f.response,
-        f.response_body, CASE WHEN p.child_id IS NULL THEN N'queued' ELSE N'waiting' END, f.executed_at,
-        f.retry_limit, f.retry, f.on_failure, f.attempt, f.attempt, f.timeout_seconds, f.reply_to, f.error_code,
-        f.error, f.errors, f.args, f.meta, f.trace_context
+        f.response_body,
+        CASE
+            WHEN p.child_id IS NOT NULL THEN N'waiting'
+            WHEN @as_they_were = 1 AND f.run_after > SYSUTCDATETIME() THEN N'scheduled'
+            ELSE N'queued'
+        END, f.executed_at, f.retry_limit, f.retry, f.on_failure, f.attempt, f.attempt, f.timeout_seconds, f.reply_to,
+        CASE WHEN @as_they_were = 0 THEN f.error_code END, CASE WHEN @as_they_were = 0 THEN f.error END, f.errors,
+        f.args, f.meta, f.trace_context
     FROM @revived AS r
     JOIN dbjobs.failed_job AS f WITH (FORCESEEK) ON f.id = r.id AND f.created_at = r.created_at
     LEFT JOIN (SELECT e.child_id, COUNT(*) AS parents FROM @edge AS e GROUP BY e.child_id) AS p ON p.child_id = r.id;

@@ -11,6 +11,7 @@ from dbjobs.errors import (
     DatabaseUnavailable,
     DataRefused,
     LockTimeout,
+    MissingDriver,
     MissingPermission,
     PartitionMissing,
     TransactionConflict,
@@ -63,6 +64,13 @@ def translated(where: str) -> Iterator[None]:
         raise
     except (OSError, EOFError, TimeoutError) as error:
         raise DatabaseUnavailable(f"MySQL at {where} cannot be reached: {_text(error)}") from error
+    except RuntimeError as error:
+        if "'cryptography' package is required" not in str(error):
+            raise
+        raise MissingDriver(
+            f"MySQL at {where}: a login of this kind needs the package cryptography where there is no TLS: "
+            "pip install cryptography, or encrypt the connection (ssl-mode=REQUIRED in the URL)"
+        ) from error
     except Exception as error:
         if not _is_drivers(error):
             raise

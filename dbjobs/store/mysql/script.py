@@ -112,7 +112,7 @@ class Run:
             self._add(step, self._filled(step.head, self._values))
             return
         table = as_table(self._values[step.over])
-        if not table.rows:
+        if not table.count:
             self._note(step, [])
         elif step.numbered is not None:
             await self._numbered(step, table)
@@ -129,7 +129,7 @@ class Run:
         assert step.numbered is not None
         await self._send()
         text = self._repeated(step, table, COMMA)
-        if len(table.rows) == 1:
+        if table.count == 1:
             results = await self._connection.run_unless_taken(text)
             by = 1
         else:
@@ -195,7 +195,7 @@ class Run:
 
 def _any(table: Table, step: Step) -> bool:
     if step.where is None:
-        return bool(table.rows)
+        return table.count > 0
     values = column_of(table, step.where)
     return any(values) if step.other is None else any(value != step.other for value in values)
 

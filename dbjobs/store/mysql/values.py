@@ -55,10 +55,10 @@ def in_pieces(parameters: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     Every statement treats the rows of a set one by one, so it may be run for one part after another.
     """
     for name, table in parameters.items():
-        if isinstance(table, Table) and len(table.rows) > 1:
-            at = [place for place, column in enumerate(table.columns) if column in _LONG]
-            if sum(len(row[place]) for place in at for row in table.rows if row[place]) > MOST_CHARACTERS:
-                half = len(table.rows) // 2
+        if isinstance(table, Table) and table.count > 1:
+            long = [column for column in table.columns if column in _LONG]
+            if sum(len(value) for column in long for value in table.by_column()[column] if value) > MOST_CHARACTERS:
+                half = table.count // 2
                 parts = (Table(table.columns, table.rows[:half]), Table(table.columns, table.rows[half:]))
                 return [piece for part in parts for piece in in_pieces({**parameters, name: part})]
     return [parameters]
@@ -88,7 +88,7 @@ class Template:
     def repeat(self, rows: Table, scalars: Mapping[str, Any], escape: Escape) -> Iterable[str]:
         """The text for each row of a set, whose columns are parameters; what the rows share is made once."""
         columns = rows.by_column()
-        count = len(rows.rows)
+        count = rows.count
         parts: list[Iterable[str]] = []
         shared = self.pieces[0]
         for (name, _), piece in zip(self.parameters, self.pieces[1:], strict=True):

@@ -13,6 +13,7 @@ from dbjobs.store.repository.admin import (
     insert_audit,
     keep_setting,
     list_audit,
+    list_settings,
     put_setting,
 )
 from dbjobs.store.repository.causes import list_causes, take_causes, write_causes
@@ -75,7 +76,7 @@ from dbjobs.store.repository.outcomes import (
     requeue_jobs,
     retry_jobs,
 )
-from dbjobs.store.repository.pulse import Pulse, pulse, pulse_jobs
+from dbjobs.store.repository.pulse import Pulse, pulse, pulse_jobs, pulse_requests
 from dbjobs.store.repository.reading import find_live, get_jobs, get_reply_to, get_rules, list_jobs
 from dbjobs.store.repository.reports import append_logs, insert_logs, list_logs, update_progress
 from dbjobs.store.repository.requests import (
@@ -213,6 +214,7 @@ __all__ = [
     "list_request_stats",
     "list_requests",
     "list_rollups",
+    "list_settings",
     "list_stats",
     "list_tasks",
     "list_workers",
@@ -227,6 +229,7 @@ __all__ = [
     "pull_in_retries",
     "pulse",
     "pulse_jobs",
+    "pulse_requests",
     "put_setting",
     "read_clock",
     "register_node",

@@ -51,6 +51,12 @@ async def put_setting(db: Fetcher, name: str, value: str) -> None:
     await db.fetch("put_setting", name=name, value=value)
 
 
+async def list_settings(db: Fetcher, first: str, last: str, limit: int) -> dict[str, str]:
+    """Settings with names from ``first`` to before ``last``, at most ``limit``, by name."""
+    rows = await db.fetch("list_settings", first=first, last=last, limit=limit)
+    return {str(row[0]): str(row[1]) for row in rows}
+
+
 async def drop_settings(db: Fetcher, first: str, last: str, seconds: float) -> None:
     """Forget settings with names from ``first`` to before ``last`` that have stood unchanged for this long."""
     await db.fetch("drop_settings", first=first, last=last, seconds=seconds)

@@ -94,8 +94,14 @@ async def cancel_jobs(
     return {row[0] for row in rows if row[1] == "cancelled"}, {row[0] for row in rows if row[1] == "started"}
 
 
-async def requeue_jobs(db: Fetcher, ids: Sequence[int], counter: int) -> tuple[list[Ready], list[int]]:
-    """Bring failed or cancelled jobs back; those that may run now, and the ids of those that wait for parents."""
-    rows = await db.fetch("requeue_jobs", ids=ids, counter=counter)
-    ready = [Ready(row[1], row[2], row[3] is not None, True) for row in rows if row[4] == "queued"]
-    return ready, [row[0] for row in rows if row[4] != "queued"]
+async def requeue_jobs(
+    db: Fetcher, ids: Sequence[int], counter: int, *, as_they_were: bool = False
+) -> tuple[list[Ready], list[int]]:
+    """Bring failed or cancelled jobs back; those that may run in time, and the ids of those that wait for parents.
+
+    Args:
+        as_they_were: not to run now, but as they waited when they were cancelled, each at its own time.
+    """
+    rows = await db.fetch("requeue_jobs", ids=ids, counter=counter, as_they_were=as_they_were)
+    ready = [Ready(row[1], row[2], row[3] is not None, True) for row in rows if row[4] != "waiting"]
+    return ready, [row[0] for row in rows if row[4] == "waiting"]

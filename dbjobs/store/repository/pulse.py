@@ -33,3 +33,9 @@ async def pulse_jobs(db: Fetcher, ids: Sequence[int]) -> dict[int, tuple[str, ..
     """What changes of each of these jobs while it lives; those that have ended are left out."""
     rows = await db.fetch("pulse_jobs", ids=list(ids)) if ids else ()
     return {row[0]: tuple(str(value) for value in row) for row in rows}
+
+
+async def pulse_requests(db: Fetcher, month: str, since: str) -> int:
+    """How many requests the log has counted in a month ('YYYYMM') since an hour ('YYYY-MM-DD HH:00:00')."""
+    rows = await db.fetch("pulse_requests", month=month, since=since)
+    return int(rows[0][0]) if rows else 0

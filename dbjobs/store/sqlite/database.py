@@ -300,6 +300,8 @@ def _parse(url: str) -> tuple[Path, dict[str, str]]:
             f"database URL {url!r}: jobs must survive their process and are read over several connections, so they "
             f"need a file; expected {form}"
         )
+    if name.split("/")[0] == "~":
+        raise InvalidUrl(f"database URL {url!r}: '~' is not replaced by a home folder; write the whole path: {form}")
     if parts.fragment:
         raise InvalidUrl(f"database URL {url!r}: write '#' in a file name as %23")
     check_known(

@@ -20,7 +20,7 @@ _MOMENT = "run_after"  # the one column of a set that comes as a datetime
 def value_of(value: Any, column: str | None = None) -> Any:
     """A parameter: of a set the rows, or one column of them, as a JSON array."""
     if isinstance(value, Table):
-        if column is None or not value.rows:
+        if column is None or not value.count:  # a statement that has returned nothing has named no columns
             return _encode(value.rows)
         return _encode(value.by_column()[column])
     if isinstance(value, datetime):

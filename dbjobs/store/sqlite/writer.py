@@ -21,6 +21,7 @@ from dbjobs.store.sqlite.archiving import Archiving
 from dbjobs.store.sqlite.connection import begin, limit_log, make_room, roll_back
 from dbjobs.store.sqlite.errors import is_broken, is_full
 from dbjobs.store.sqlite.history import History
+from dbjobs.store.sqlite.others import LOOK_SECONDS, OtherCommits
 from dbjobs.store.sqlite.threads import Connected, Task, Work, close_quietly
 from dbjobs.store.sqlite.transaction import HeldTransaction
 from dbjobs.store.threads import Done, Inbox, step_aside
@@ -28,8 +29,6 @@ from dbjobs.store.threads import Done, Inbox, step_aside
 log = logging.getLogger("dbjobs")
 
 WORK_PER_TRANSACTION = 200
-# Other processes are noticed by looking at the file this often.
-LOOK_SECONDS = 0.015
 # A lock that is free for a few microseconds between two transactions is never free for anybody else: other
 # processes, and the heartbeat. (Measured with two saturated writers: a third one waited up to 3 s.)
 REST_EVERY_SECONDS = 0.02
@@ -64,7 +63,7 @@ class Writer:
         self._archiving = Archiving(archives)
         self._queue: SimpleQueue[Task | HeldTransaction | None] = SimpleQueue()
         self._following: Task | HeldTransaction | None = None
-        self._on_change: Callable[[], None] | None = None
+        self._others = OtherCommits(inbox, self._connection_now)
         self._idle = False
         self._ended: DatabaseError | None = None
         self.opened = inbox.future()
@@ -89,7 +88,7 @@ class Writer:
 
     def watch(self, on_change: Callable[[], None] | None) -> None:
         """Call a function in the event loop after each commit of another connection; None: no more."""
-        self._on_change = on_change
+        self._others.on_change = on_change
         self._put(Task(_nothing, self._inbox.future()))  # wakes the thread up
 
     def stop(self) -> None:
@@ -123,12 +122,12 @@ class Writer:
         """Tell every caller that waits for this thread, whatever happens here."""
         try:
             self._connected: Connected | None = self._connect()
-            self._version = self._look()
+            self._others.start_over()
         except BaseException as error:
             self._inbox.deliver([Done(self.opened, None, error)])
             self._end(DatabaseUnavailable(f"the database could not be opened: {error}"))
             return
-        self._looked = self._rested = self._measured = self._last = time.monotonic()
+        self._rested = self._measured = self._last = time.monotonic()
         self._inbox.deliver([Done(self.opened, None, None)])
         going_on = True
         while going_on:
@@ -147,7 +146,7 @@ class Writer:
                 self._idle = True
                 item = self._queue.get(timeout=self._patience())
             except Empty:
-                self._notice_others()
+                self._others.notice()
                 if time.monotonic() - self._last >= self._archiving.pause(self._changes()):
                     self._archive(idle=True)
                 return True
@@ -163,7 +162,7 @@ class Writer:
             self._commit_together(group)
         if stopping:
             return False
-        self._notice_others()
+        self._others.notice()
         self._archive(idle=False)
         self._last = time.monotonic()
         if self._last - self._rested >= REST_EVERY_SECONDS:
@@ -189,7 +188,7 @@ class Writer:
         """What this thread works on; made anew after it has failed."""
         if self._connected is None:
             self._connected = self._connect()
-            self._version = self._look()
+            self._others.start_over()
             self._archiving.start_over()
         return self._connected
 
@@ -276,28 +275,13 @@ class Writer:
     def _patience(self) -> float | None:
         """How long to wait for work before there is something else to do; None: for ever."""
         changes = self._changes()
-        if self._on_change is not None:
+        if self._others.on_change is not None:
             return min(LOOK_SECONDS, self._archiving.pause(changes))
         return self._archiving.pause(changes) if self._archiving.is_wanted(changes) else None
 
     def _changes(self) -> int:
         """Rows changed by this connection so far; a new one begins at 0."""
         return 0 if self._connected is None else self._connected[0].total_changes
-
-    def _look(self) -> int:
-        connection, _ = self._connection_now()
-        return int(connection.execute("PRAGMA data_version").fetchone()[0])
-
-    def _notice_others(self) -> None:
-        on_change = self._on_change  # once: the event loop may take it away at any moment
-        now = time.monotonic()
-        if on_change is None or now - self._looked < LOOK_SECONDS:
-            return
-        self._looked = now
-        version = self._look()
-        if version != self._version:
-            self._version = version
-            self._inbox.call(on_change)
 
     def _archive(self, *, idle: bool) -> None:
         if not self._archiving.is_due(self._changes(), idle=idle):

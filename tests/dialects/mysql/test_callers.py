@@ -89,7 +89,7 @@ async def test_a_caller_s_open_transaction_holds_nobody_up(url: str, db: Databas
         assert len(await finish(db, node, held)) == 3
         (late,) = await insert(db, delay_seconds=-1.0)
         assert (await cancel(db, [late])) == {late: "cancelled"}
-        assert [row[0] for row in await db.fetch("requeue_jobs", ids=[late], counter=-7)] == [late]
+        assert [row[0] for row in await db.fetch("requeue_jobs", ids=[late], counter=-7, as_they_were=False)] == [late]
         await db.fetch("promote_jobs", limit=10)
         for row in await db.fetch("find_dependency_work", limit=100):
             name = "release_children" if row[0] == "parent" else "resolve_children"

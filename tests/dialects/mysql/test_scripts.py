@@ -117,7 +117,7 @@ LOCKING: dict[str, dict[str, Any]] = {
     "promote_jobs": {"limit": 1},
     "release_children": {"parents": [1], "limit": 1},
     "remove_node": IDS,
-    "requeue_jobs": IDS,
+    "requeue_jobs": {**IDS, "as_they_were": False},
     "resolve_children": IDS,
     "retry_jobs": OUTCOMES,
 }

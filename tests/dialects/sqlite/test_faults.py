@@ -20,6 +20,7 @@ from dbjobs.store.sqlite import transaction
 from dbjobs.store.sqlite import writer as sqlite_writer
 from dbjobs.store.sqlite.database import SqliteDatabase
 from dbjobs.store.sqlite.errors import translate
+from dbjobs.store.sqlite.others import OtherCommits
 from dbjobs.store.transactions import migrate
 from dbjobs.store.transactions.retrying import in_transaction
 from tests.conformance.helpers import eventually, wait_all
@@ -48,13 +49,13 @@ def failing(code: int, words: str) -> sqlite3.OperationalError:
 async def test_the_writer_outlives_a_look_at_the_file_that_fails(
     db: SqliteDatabase, monkeypatch: pytest.MonkeyPatch, code: int
 ) -> None:
-    look, failures, good = sqlite_writer.Writer._look, [code] * 3, 0
+    look, failures, good = OtherCommits.look, [code] * 3, 0
 
-    def fail_at_first(writer: sqlite_writer.Writer) -> int:
+    def fail_at_first(others: OtherCommits) -> int:
         nonlocal good
         if failures:
             raise failing(failures.pop(), "disk I/O error")
-        seen = look(writer)
+        seen = look(others)
         good += 1
         return seen
 
@@ -63,7 +64,7 @@ async def test_the_writer_outlives_a_look_at_the_file_that_fails(
     listening = asyncio.ensure_future(db.listen(notices.append, lambda ready: listens.set()))
     await listens.wait()
     monkeypatch.setattr(sqlite_writer, "FAILED_SECONDS", 0.01)
-    monkeypatch.setattr(sqlite_writer.Writer, "_look", fail_at_first)
+    monkeypatch.setattr(OtherCommits, "look", fail_at_first)
     # After a failed look the next one says where it stands, and the one after it what has changed since.
     await eventually(lambda: good >= 2, "the looks have failed, and work again")
     await repository.set_queue(db, "q", paused=True)

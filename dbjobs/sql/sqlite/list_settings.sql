@@ -1,0 +1,6 @@
+-- Settings whose names lie between two others, by the primary key; locks nothing.
+SELECT name, value
+FROM dbjobs_setting
+WHERE name >= :first AND name < :last
+ORDER BY name
+LIMIT :limit;

@@ -1,0 +1,1 @@
+"""Transient runs: what Python alone decides. Lanes are in ``tests/conformance/test_transient_lanes.py``."""
