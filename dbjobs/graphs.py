@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Any, Generic, Self, Unpack, overload
 
 from dbjobs.client.client import Client
+from dbjobs.client.graphing import enqueue_graph
 from dbjobs.context import (
     AsyncBare,
     AsyncBareClass,
@@ -244,7 +245,7 @@ class Graph:
             )
             for job in ordered
         ]
-        refs = await self._client.enqueue_graph(planned, connection=self._connection)
+        refs = await enqueue_graph(self._client, planned, connection=self._connection)
         for job, ref in zip(ordered, refs, strict=True):
             job._ref = ref
 

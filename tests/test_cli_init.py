@@ -260,6 +260,13 @@ def test_a_layout_of_its_own_is_kept_to(
     assert "  cd " not in told or cd
 
 
+def test_a_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    folder = asgi_project(tmp_path, "fastapi")
+    (folder / "shop" / "jobs_lifespan.py").mkdir()
+    refused: Any = init(folder, raises=InvalidOption)
+    assert str(refused.exception) == f"{folder}/shop/jobs_lifespan.py cannot be written: Is a directory"
+
+
 def test_files_of_any_kind_are_passed_by(tmp_path: Path) -> None:
     folder = project(tmp_path, {"a/b/c.txt": "", "jobs.py": ""})
     (folder / "requirements.txt").write_bytes("\ufeffStarlette==1.0\r\n".encode("utf-16-le"))

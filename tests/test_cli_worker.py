@@ -49,6 +49,18 @@ def test_a_worker_runs_jobs_until_it_is_told_to_stop(cli: Cli) -> None:
 
 
 @pytest.mark.once
+def test_the_modules_of_an_application_are_kept_out_of_the_collector_s_walks(cli: Cli) -> None:
+    (cli.folder / "counted.py").write_text(
+        "import gc\nfrom myapp import Jobs, os\njobs = Jobs(os.environ['DBJOBS_URL'])\n"
+        "@jobs.command\nasync def frozen(request: None) -> int:\n    return gc.get_freeze_count()\n"
+    )
+    worker = cli.start("worker", "counted:jobs")
+    assert int(cli("enqueue", "frozen", "--wait", "--wait-timeout", "30").stdout) > 10_000
+    worker.process.send_signal(signal.SIGTERM)
+    assert worker.end() == 0
+
+
+@pytest.mark.once
 def test_a_worker_without_a_command_says_what_to_do_and_goes_on(cli: Cli) -> None:
     (cli.folder / "bare.py").write_text("from myapp import Jobs, os\njobs = Jobs(os.environ['DBJOBS_URL'])\n")
     worker = cli.start("worker", "bare:jobs")

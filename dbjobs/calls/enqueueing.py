@@ -276,7 +276,8 @@ class EnqueueCalls(InterveneCalls):
         Args:
             job: completed, failed or cancelled.
             request: a changed request; the same if it is left out.
-            options: what is to be other than in the original. Its ref_id, batch and parents are not taken over.
+            options: what is to be other than in the original. Its ref_id, batch and parents are not taken over; how it
+                is tried again, and when it expires, is as its command has it.
 
         Returns:
             The new job, whose ``parent_id`` and ``meta["replay_of"]`` name the old one.

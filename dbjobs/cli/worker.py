@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import importlib
 import logging
 import os
 import signal
@@ -19,7 +21,7 @@ from dbjobs.cli.connection import run
 from dbjobs.cli.options import duration
 from dbjobs.cli.processes import WorkerProcesses, own_command
 from dbjobs.engine.settings import StartOptions, make_settings
-from dbjobs.jobs import Jobs
+from dbjobs.jobs import ENGINE, Jobs
 from dbjobs.wording import counted
 
 log = logging.getLogger("dbjobs.worker")
@@ -95,6 +97,11 @@ def worker(
 
 async def _work(jobs: Jobs, settings: StartOptions) -> None:
     queues = settings["queues"]
+    # What has been imported lives as long as this process: Python's collector need not walk through it again and again.
+    # A walk through the modules of a web application holds the event loop for tens of milliseconds.
+    importlib.import_module(ENGINE)
+    gc.collect()
+    gc.freeze()
     log.info(
         "%s: up to %s at once, from %s",
         counted(len(jobs.commands), "command"),

@@ -10,7 +10,7 @@ import anyio
 
 from dbjobs.errors import DatabaseUnavailable, InvalidOption, NotRunning, SchemaTooOld, WrongLoop
 from dbjobs.store.database import Database, missing_file
-from dbjobs.store.transactions.migrate import LATEST_VERSION, check, migrate
+from dbjobs.store.transactions.migrate import check, migrate
 
 
 class Opening:
@@ -103,8 +103,7 @@ class Opening:
                 self._loop = asyncio.get_running_loop()  # a close or a failed opening may have dropped it
                 if not self.migrates and (path := missing_file(self._db)) is not None:
                     raise SchemaTooOld(
-                        f"there is no file {path}, so the tables have version 0 and this release needs "
-                        f"{LATEST_VERSION}; if the path is right, run 'dbjobs migrate'"
+                        f"there is no file {path}; if the path is right, run 'dbjobs migrate' to make it"
                     )
                 try:
                     await self._db.open()

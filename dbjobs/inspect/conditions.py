@@ -82,8 +82,8 @@ class Condition:
             case "any":
                 return any(all(one.fits(job) for one in search) for search in self.values)
         if self.column == "text":
-            wanted = self.values[0].lower()
-            return str(job.id) == wanted or any(wanted in (getattr(job, name) or "").lower() for name in _WORDS)
+            wanted = small(self.values[0])
+            return str(job.id) == wanted or any(wanted in small(getattr(job, name) or "") for name in _WORDS)
         value = getattr(job, self.column)
         if self.operation == "empty":
             return value is None or value == {}
@@ -99,7 +99,7 @@ class Condition:
             case "is":
                 return value in self.values
             case "contains":
-                return _holds(value, self.values[0].lower())
+                return _holds(value, small(self.values[0]))
             case "between":
                 return bool(self.values[0] <= value <= self.values[1])
             case other:
@@ -129,7 +129,17 @@ def _holds(value: Any, text: str) -> bool:
         return any(_holds(one, text) for one in value)
     if isinstance(value, bool) or value is None:
         return text in {True: "true", False: "false", None: "null"}[value]
-    return text in str(value).lower()
+    return text in small(str(value))
+
+
+def small(text: str) -> str:
+    """A text without its capitals, for comparing: what is not ASCII stays so.
+
+    Two capitals become an ``i`` and a ``k`` in Python and stand for themselves in most databases.
+    """
+    if text.isascii():
+        return text.lower()
+    return text.replace("\u0130", "\uf8fe").replace("\u212a", "\uf8ff").lower()
 
 
 def check(search: Mapping[str, Any], where: str, level: int = 0) -> list[Condition]:

@@ -194,7 +194,7 @@ class _View:
             ids = [node.id for node in self._knowing]
             text = "The only node that could take it is drained: it claims nothing more."
             if len(ids) > 1:
-                text = f"All {len(ids)} nodes that could take it are drained: they claim nothing more."
+                text = f"{counted(len(ids), 'node')} could take it, and all are drained: they claim nothing more."
             yield Reason(code=ReasonCode.NODES_DRAINED, text=text, facts={"nodes": ids})
 
     def _lane(self) -> Iterator[Reason]:

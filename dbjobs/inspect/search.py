@@ -10,7 +10,7 @@ from typing import Any
 
 from dbjobs.commands.options import MAX_ID, is_storable
 from dbjobs.errors import InvalidOption
-from dbjobs.inspect.conditions import Condition, check, plain
+from dbjobs.inspect.conditions import Condition, check, plain, small
 from dbjobs.models import FINAL_STATES, JobState, JobSummary
 from dbjobs.store import repository
 from dbjobs.store.repository.searching import Slice
@@ -116,7 +116,7 @@ def _part_of(one: Condition) -> str | None:
     """
     if one.operation not in ("contains", "is") or (one.column == "error" and one.operation == "is"):
         return None
-    parts = [part for text in _texts(one.values[0]) for part in _SAFE.findall(text.lower())]
+    parts = [part for text in _texts(one.values[0]) for part in _SAFE.findall(small(text))]
     return max(parts, key=len, default=None)
 
 

@@ -126,7 +126,7 @@ def _package(folder: Path, packages: frozenset[Path]) -> tuple[str, Path]:
 def _free_name(folder: Path) -> str:
     """``jobs``, unless the application has something else of this name."""
     path = folder / "jobs.py"
-    if (folder / "jobs").is_dir() or (path.exists() and "dbjobs" not in text_of(path)):
+    if (folder / "jobs").is_dir() or (path.is_file() and "dbjobs" not in text_of(path)):
         return "background_jobs"
     return "jobs"
 

@@ -44,6 +44,9 @@ SEARCHES: list[tuple[JobSearch, Callable[[Job], bool]]] = [
     ({"error": Where.contains("100%_'")}, lambda job: "100%_'" in (job.error or "")),
     ({"error_code": "ValueError"}, lambda job: job.error_code == "ValueError"),
     ({"request": "Grüße"}, lambda job: "grüße" in str(job.request).lower()),
+    ({"request": "\u0130n"}, lambda job: (job.request or {}).get("number") == 6),
+    ({"request": "\u212aelvin"}, lambda job: (job.request or {}).get("number") == 6),
+    ({"request": "kelvin"}, lambda job: False),
     ({"request": {"number": 3}}, lambda job: (job.request or {}).get("number") == 3),
     ({"request": {"number": True}}, lambda job: False),  # there is a 1
     ({"request": {"to": {"name": "n4"}}}, lambda job: (job.request or {}).get("to") == {"name": "n4", "x": [4]}),
@@ -118,6 +121,8 @@ async def filled(jobs: Jobs) -> list[Job]:
     refs: list[JobRef] = []
     for n in range(24):
         request = {"number": n, "to": {"name": f"n{n}", "x": [n]}, "text": "Grüße" if n % 5 == 0 else "hello"}
+        if n == 6:
+            request["text"] = "\u0130N \u212aELVIN"  # capitals that Python makes an i and a k of
         refs.append(
             await jobs.enqueue(
                 ("welcome", "broken", "unwanted", "elsewhere")[n % 4], request,

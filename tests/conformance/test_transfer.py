@@ -369,6 +369,8 @@ async def test_wrong_use_is_refused_with_one_clear_error(source: str, tmp_path: 
     with pytest.raises(TransferRefused, match="the source has no tables of dbjobs in schema 'nothing'"):
         await transfer(source, missing, source_schema="nothing")
     path = source.removeprefix("sqlite:///")
+    with pytest.raises(TransferRefused, match="source and target are the same"):
+        await transfer(source, f"sqlite:///{Path(path).parent}/../source/jobs.db")
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("DELETE FROM dbjobs_schema_version WHERE version > 4")
         connection.commit()

@@ -7,6 +7,7 @@ from urllib.parse import unquote
 
 from dbjobs.errors import InvalidUrl
 from dbjobs.store.sqlserver.driver import is_freetds
+from dbjobs.store.unreachable import place
 from dbjobs.store.url import check_known, number_option, split_url
 
 _OWN_OPTIONS = {"driver", "pool_size", "connect_timeout", "command_timeout"}
@@ -98,7 +99,7 @@ def parse(url: str) -> Target:
         database=database,
         user=None if parts.username is None else unquote(parts.username),
         password=None if parts.password is None else unquote(parts.password),
-        where=f"{parts.hostname}:{port}/{database}",
+        where=f"{place(parts.hostname, port)}/{database}",
         driver=own.get("driver"),
         pool_size=number_option(own, "pool_size", 4),
         connect_timeout=number_option(own, "connect_timeout", 10),
