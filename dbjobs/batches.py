@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from dbjobs import joints
 from dbjobs.client.client import Client
+from dbjobs.commands.options import text
 from dbjobs.commands.registry import Command, Registry
 from dbjobs.errors import InvalidOption
 from dbjobs.graphs import Graph, GraphJob, MakeRow
@@ -39,7 +40,7 @@ class Batch(Graph):
         requeue: Callable[..., Any],
     ) -> None:
         super().__init__(client, make_row, connection, where="batch.add")
-        self.batch_id = batch_id
+        self.batch_id = _checked(batch_id)
         self._callback = None if callback is None else registry.find(callback)
         self._on_failed = None if on_failed is None else registry.find(on_failed)
         self._joint = joint
@@ -147,10 +148,20 @@ class Batch(Graph):
     def _joint_row(
         self, like: NewJob, ref_id: str | None = None, *, of_joints: bool, on_failed: NewJob | None = None
     ) -> NewJob:
-        text = None if on_failed is None else joints.as_text(on_failed)
-        return joints.joint_row(self._joint, like, joints.Joint(self.batch_id, of_joints, text), ref_id)
+        follows = None if on_failed is None else joints.as_text(on_failed)
+        return joints.joint_row(self._joint, like, joints.Joint(self.batch_id, of_joints, follows), ref_id)
 
     def _append(self, row: NewJob, after: Sequence[GraphJob[Any]]) -> GraphJob[Any]:
         job: GraphJob[Any] = GraphJob(self, len(self._jobs) + 1, row, ())
-        self._jobs.append(job.after(*after))
+        self._jobs.append(job._depend_on(after))
         return job
+
+
+def _checked(batch_id: Any) -> str:
+    try:
+        checked = text(batch_id)
+    except InvalidOption as error:
+        raise InvalidOption(f"batch: batch_id={batch_id!r} {error}") from None
+    if checked is None:
+        raise InvalidOption("batch: batch_id=None must be a string")
+    return checked

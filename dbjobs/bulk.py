@@ -16,9 +16,10 @@ from dbjobs.client.client import Client
 from dbjobs.commands.options import MAX_ID, aware, duration, whole
 from dbjobs.commands.registry import BUILT_IN_QUEUE, Registry
 from dbjobs.errors import InvalidOption, UnknownJob
-from dbjobs.inspect import finding, frozen
+from dbjobs.inspect import acting, finding, frozen
 from dbjobs.inspect import search as searching
 from dbjobs.inspect.conditions import JobSearch
+from dbjobs.inspect.spelled import spelled_out
 from dbjobs.models import Backoff, Job, JobRef, JobSummary
 from dbjobs.store import repository
 
@@ -39,6 +40,7 @@ class BulkActions:
     def __init__(self, client: Client, registry: Registry, enqueue: Callable[..., Awaitable[JobRef[Any]]]) -> None:
         self._client = client
         self._enqueue = enqueue
+        self._stored_names = registry.stored_names
         registry.build_in(
             BulkRun(lambda: self._client).run,
             name=COMMAND,
@@ -67,7 +69,7 @@ class BulkActions:
         where = f"bulk.preview of {action!r}"
         at = await repository.database_time(self._client.db)
         before_id = await self._end()
-        conditions = _conditions(action, search, at, where)
+        conditions = _conditions(action, spelled_out(search, self._stored_names), at, where)
         longest = duration(seconds, f"{where}: seconds")
         count, exact, samples = await self._count(_search(action, conditions, where), before_id, longest)
         return BulkPreview(
@@ -115,12 +117,12 @@ class BulkActions:
         moment = now if at is None else min(aware(at, f"{where}: at"), now)
         end = await self._end()
         end = end if before_id is None else min(whole(before_id, f"{where}: before_id", 0, MAX_ID), end)
-        conditions = _conditions(action, search, moment, where)
+        conditions = _conditions(action, spelled_out(search, self._stored_names), moment, where)
         expected, exact, _ = await self._count(_search(action, conditions, where), end, PREVIEW_SECONDS)
         request = BulkRequest(
             action=action, name=called, search=words or _in_words(conditions), conditions=conditions,
             before_id=end, rate=checked, expected=expected, exact=exact,
-            reason=reason or f"cancelled by {called!r}",
+            reason=acting.reason_of(reason or f"cancelled by {called!r}", where),
         )  # fmt: skip
         return await self._enqueue(COMMAND, request, created_by=started_by)
 

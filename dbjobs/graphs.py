@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Any, Generic, Self, Unpack, overload
 
 from dbjobs.client.client import Client
+from dbjobs.client.graphing import enqueue_graph
 from dbjobs.context import (
     AsyncBare,
     AsyncBareClass,
@@ -56,7 +57,16 @@ class GraphJob(Generic[ResponseT]):
         return self._ref
 
     def after(self, *jobs: GraphJob[Any]) -> Self:
-        """Let it depend on these jobs of the graph, too; returns itself."""
+        """Let it depend on these jobs of the graph, too; returns itself.
+
+        Raises:
+            InvalidOption: one of them is no job of this graph; the graph is stored already.
+        """
+        if not self._graph._is_open:
+            raise InvalidOption(f"{self!r}: after() comes too late: the block of its graph has ended")
+        return self._depend_on(jobs)
+
+    def _depend_on(self, jobs: Sequence[GraphJob[Any]]) -> Self:
         for job in jobs:
             if not isinstance(job, GraphJob):
                 raise InvalidOption(
@@ -209,9 +219,13 @@ class Graph:
             raise InvalidOption(f"{self._where}: jobs are added inside the block: async with jobs.{self._block}:")
         if isinstance(after, GraphJob) or not isinstance(after, Sequence):
             raise InvalidOption(f"{self._where}: after={after!r} must be a list of jobs of this graph")
+        stored = how.get("depends_on")
+        for one in stored if isinstance(stored, list | tuple) else (stored,):
+            if isinstance(one, GraphJob):
+                raise InvalidOption(f"{self._where}: depends_on takes jobs that are stored; {one!r} goes into after=")
         row, parents = self._make_row(command, request, how, where=self._where)
         job: GraphJob[Any] = GraphJob(self, len(self._jobs) + 1, row, parents)
-        job.after(*after)
+        job._depend_on(after)
         self._jobs.append(job)
         return job
 
@@ -231,7 +245,7 @@ class Graph:
             )
             for job in ordered
         ]
-        refs = await self._client.enqueue_graph(planned, connection=self._connection)
+        refs = await enqueue_graph(self._client, planned, connection=self._connection)
         for job, ref in zip(ordered, refs, strict=True):
             job._ref = ref
 

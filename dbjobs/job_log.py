@@ -48,7 +48,7 @@ class JobLogHandler(logging.Handler):
     def handle(self, record: logging.LogRecord) -> bool:
         """Route a record, unless a filter of this handler rejects it; True if it was routed."""
         take = _taker()
-        if take is None or record.name.partition(".")[0] in NOT_ROUTED or getattr(_here, "busy", False):
+        if take is None or str(record.name).partition(".")[0] in NOT_ROUTED or getattr(_here, "busy", False):
             return False
         # No lock: nothing here is shared. A record that formatting this one brings about goes no further.
         _here.busy = True

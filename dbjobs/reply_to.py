@@ -42,7 +42,7 @@ def mask_reply_to(text: str | None) -> str | None:
     """A ``reply_to`` as it may be shown, logged and exported: passwords, tokens and header values are masked.
 
     A name of an environment variable (``$TOKEN``) is shown as it is, and so are the user, the header's name, the host
-    and the path. In the query the values of names that sound secret are masked.
+    and the path. In the query and the fragment the values of names that sound secret are masked.
     """
     if text is None or "://" not in text:
         return text
@@ -53,9 +53,11 @@ def mask_reply_to(text: str | None) -> str | None:
         # Not a host with a port: a login with a slash in it, which should have been encoded.
         login, at, tail = "", "@", tail[tail.index("@") + 1 :]
         return f"{head}://{MASK}@{tail}"
+    tail, hash_, fragment = tail.partition("#")
     path, mark, query = tail.partition("?")
-    query, hash_, fragment = query.partition("#")
-    return f"{head}://{_masked_login(login)}{at}{host}{path}{mark}{_masked_query(query)}{hash_}{fragment}"
+    return (
+        f"{head}://{_masked_login(login)}{at}{host}{path}{mark}{_masked_query(query)}{hash_}{_masked_query(fragment)}"
+    )
 
 
 def _split_authority(rest: str) -> tuple[str, str]:

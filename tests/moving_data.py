@@ -104,3 +104,25 @@ async def _wait(jobs: Jobs) -> None:
     await jobs.enqueue("work", {"n": 13}, run_after=due, ref_id="due later")
     await jobs.enqueue("work", {"n": 14}, expires_after=timedelta(days=400), reply_to="mailto:a@b.c", created_by="me")
     await jobs.enqueue_many("work", [{"n": n, "pad": "x" * 500} for n in range(40)], queue="many")
+    await _extremes(jobs)
+
+
+async def _extremes(jobs: Jobs) -> None:
+    """What columns take at most, and what databases like to take for something else."""
+    longest = "\U0001f680" * 255
+    last = datetime.max.replace(tzinfo=UTC)
+    numbers = {"huge": 10**400, "negative": -(2**63), "tiny": 5e-324}
+    await jobs.enqueue(
+        "work",
+        {**numbers, "large": 1.7976931348623157e308, "zero": -0.0, "nul": "a\0b", "empty": "", "none": None, "": [],
+         "n": {}, "text": "null"},
+        queue=longest, worker=longest, tag=longest, ref_id=longest, batch_id=longest, created_by=longest,
+        user_id=longest, reply_to=longest, priority=-(2**31), retry_limit=1_000_000, timeout=timedelta(days=36500),
+        run_after=last, expires_after=timedelta(days=36500), args={"": "", " ": " ", "a": "null"}, meta=numbers,
+    )  # fmt: skip
+    await jobs.enqueue(
+        "work", "", tag=" padded ", user_id="null", created_by="\\N", ref_id="Ä", priority=2**31 - 1, timeout=0,
+        run_after=last, queue="%_[a]\\'\"", worker="\t\n\\",
+    )  # fmt: skip
+    for ref_id in ("ä", "a", "A", "a "):  # others, however a database compares
+        await jobs.enqueue("work", [], run_after=last, ref_id=ref_id)

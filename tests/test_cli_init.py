@@ -230,6 +230,55 @@ def test_a_module_of_the_same_name_keeps_its_name(tmp_path: Path) -> None:
     assert "from shop.background_jobs import jobs" in (folder / "shop/background_jobs_lifespan.py").read_text()
 
 
+FLAT = {"manage.py": 'import os\nos.environ["DJANGO_SETTINGS_MODULE"] = "settings"\n', "settings.py": SETTINGS}
+SRC = {
+    "manage.py": MANAGE.replace("site1.", "shop.conf."), "src/shop/__init__.py": "", "src/shop/conf/__init__.py": "",
+}  # fmt: skip
+APP = "from fastapi import FastAPI\n\napp = FastAPI()\n"
+
+
+@pytest.mark.parametrize(
+    ("files", "wrote", "worker", "cd"),
+    [
+        ({"src/shop/__init__.py": "", "src/shop/main.py": APP}, "src/shop/jobs.py", "shop.jobs:jobs", "src"),
+        ({"app/main.py": APP}, "app/jobs.py", "jobs:jobs", "app"),
+        ({"app/main.py": APP + "from app.models import x\n", "app/models.py": ""}, "app/jobs.py", "app.jobs:jobs", ""),
+        ({"app/main.py": APP + "from .models import x\n", "app/models.py": ""}, "app/jobs.py", "app.jobs:jobs", ""),
+        ({"main.py": APP}, "jobs.py", "jobs:jobs", ""),
+        (FLAT | {"urls.py": "import django\n"}, "jobs.py", "jobs_worker:jobs", ""),
+        (SRC | {"src/shop/urls.py": "import django\n"}, "src/shop/jobs.py", "shop.jobs_worker:jobs", "src"),
+    ],
+    ids=["src", "no package", "imported by name", "relative imports", "one file", "flat Django", "Django in src"],
+)
+def test_a_layout_of_its_own_is_kept_to(
+    files: dict[str, str], wrote: str, worker: str, cd: str, tmp_path: Path
+) -> None:
+    told = init(project(tmp_path, files)).output
+    assert f"wrote {wrote}\n" in told
+    assert f"  dbjobs worker {worker} " in told
+    assert (f"  cd {cd}    # where Python finds {worker}" in told) == bool(cd)
+    assert "  cd " not in told or cd
+
+
+def test_a_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    folder = asgi_project(tmp_path, "fastapi")
+    (folder / "shop" / "jobs_lifespan.py").mkdir()
+    refused: Any = init(folder, raises=InvalidOption)
+    assert str(refused.exception) == f"{folder}/shop/jobs_lifespan.py cannot be written: Is a directory"
+
+
+def test_files_of_any_kind_are_passed_by(tmp_path: Path) -> None:
+    folder = project(tmp_path, {"a/b/c.txt": "", "jobs.py": ""})
+    (folder / "requirements.txt").write_bytes("\ufeffStarlette==1.0\r\n".encode("utf-16-le"))
+    (folder / "jobs.py").write_bytes(b"# caf\xe9, vacancies\n")
+    (folder / "deep.py").write_text("(" * 5000 + ")" * 5000)
+    for name in ("a/loop", "a/again", "a/b/loop", "a/b/again"):
+        (folder / name).symlink_to(folder, target_is_directory=True)
+    told = init(folder).output
+    assert told.startswith("framework: starlette (requirements.txt depends on it)")
+    assert "wrote background_jobs.py" in told
+
+
 @pytest.mark.parametrize(
     ("files", "framework"),
     [

@@ -276,7 +276,8 @@ class EnqueueCalls(InterveneCalls):
         Args:
             job: completed, failed or cancelled.
             request: a changed request; the same if it is left out.
-            options: what is to be other than in the original. Its ref_id, batch and parents are not taken over.
+            options: what is to be other than in the original. Its ref_id, batch and parents are not taken over; how it
+                is tried again, and when it expires, is as its command has it.
 
         Returns:
             The new job, whose ``parent_id`` and ``meta["replay_of"]`` name the old one.
@@ -285,12 +286,21 @@ class EnqueueCalls(InterveneCalls):
             UnknownJob. InvalidOption: it has not ended. And what ``enqueue`` raises.
         """
         id = id_of(job)
-        original = await self._client.get_many((id,))
+        original = await self._get_many((id,))  # with its request in today's form
         if id not in original:
             raise UnknownJob(f"there is no job {id}")
         reply_to = await self._client.get_reply_to(id)
         asked, kept = acting.replay_of(original[id], reply_to, request, options)
-        return await self.enqueue(original[id].command, asked, **kept)
+        return await self.enqueue(self._today(original[id].command), asked, **kept)
+
+    def _today(self, stored_name: str) -> Command:
+        """The current version of a command of which a job was stored.
+
+        Raises:
+            UnknownCommand.
+        """
+        command = self._registry.find(stored_name)
+        return self._registry.find(command.own_name) if self._registry.knows(command.own_name) else command
 
 
 def _inherited(parent: JobContext, job: NewJob, options: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -7,11 +7,11 @@ from typing import Unpack
 from dbjobs.calls.looking import LookCalls
 from dbjobs.calls.reference import Reference, id_of
 from dbjobs.client.client import Client
-from dbjobs.commands.options import words
 from dbjobs.commands.registry import Registry
 from dbjobs.errors import UnknownJob
 from dbjobs.inspect import acting
 from dbjobs.inspect.conditions import JobSearch
+from dbjobs.inspect.spelled import spelled_out
 
 
 class InterveneCalls(LookCalls):
@@ -34,8 +34,7 @@ class InterveneCalls(LookCalls):
             UnknownJob.
         """
         id = id_of(job)
-        words(reason, "cancel: reason")
-        if await self._client.cancel((id,), reason):
+        if await self._client.cancel((id,), acting.reason_of(reason, "cancel")):
             return True
         if await self.get(id) is None:
             raise UnknownJob(f"there is no job {id}")
@@ -61,8 +60,8 @@ class InterveneCalls(LookCalls):
             InvalidOption: no filter was given (to cancel everything, name a queue or a state), or one that is not
                 known.
         """
-        words(reason, "cancel_many: reason")
-        return await acting.cancel_many(self._client, search, reason, at_most, preview)
+        wanted = spelled_out(search, self._registry.stored_names)
+        return await acting.cancel_many(self._client, wanted, acting.reason_of(reason, "cancel_many"), at_most, preview)
 
     async def cancel_worker(self, worker: str, *, reason: str = "cancelled") -> int:
         """Cancel all jobs of a named worker, the running one included; how many it reached."""
@@ -90,4 +89,5 @@ class InterveneCalls(LookCalls):
             InvalidOption: no filter was given (to requeue everything that failed, say ``state="failed"``), one that
                 is not known, or another state.
         """
-        return await acting.requeue_many(self._client, search, at_most, preview)
+        wanted = spelled_out(search, self._registry.stored_names)
+        return await acting.requeue_many(self._client, wanted, at_most, preview)

@@ -24,6 +24,7 @@ from dbjobs.inspect import search as searching
 from dbjobs.inspect.conditions import JobSearch
 from dbjobs.inspect.estimates import Estimates
 from dbjobs.inspect.finding import Found
+from dbjobs.inspect.spelled import spelled_out
 from dbjobs.models import (
     Job,
     JobFilter,
@@ -145,6 +146,8 @@ class LookCalls:
         job_options.whole(limit, "list: limit", 1, 1000)
         before = job_options.MAX_ID if before_id is None else _id(before_id, "list: before_id")
         given = _checked(filters, JOB_FILTERS, "list")
+        if not all(job_options.is_storable(str(value)) for value in given.values()):
+            return []
         page: list[JobSummary] = []
         command = given.get("command")
         for name in [None] if command is None else self._registry.stored_names(command):
@@ -177,7 +180,7 @@ class LookCalls:
         job_options.whole(limit, "find: limit", 1, 1000)
         if before_id is not None:
             _id(before_id, "find: before_id")
-        asked = searching.make(search, "find")
+        asked = searching.make(spelled_out(search, self._registry.stored_names), "find")
         longest = job_options.duration(seconds, "find: seconds")
         return await finding.look(self._client.db, asked, before_id, limit, longest)
 
@@ -295,11 +298,11 @@ class LookCalls:
         Raises:
             InvalidOption: a moment without a zone, or a period that ends before it begins.
         """
-        for name, value in (("queue", queue), ("command", command), ("worker", worker)):
-            if value is not None:
-                job_options.words(value, f"series: {name}")
         from dbjobs.inspect import periods  # for people, as above
 
+        for name, value in (("queue", queue), ("command", command), ("worker", worker)):
+            if value is not None and not job_options.is_storable(job_options.words(value, f"series: {name}")):
+                raise InvalidOption(f"series: {name}={value!r} is no name")
         _, time = await periods.asked(self._client.db, since, until, "series")
         return await periods.series(self._client.db, time, queue=queue, command=command, worker=worker)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -39,7 +40,7 @@ def init(
     for file in done:
         write(_told(file, root))
     write()
-    for line in _next(plan):
+    for line in _next(plan, root):
         write(line)
 
 
@@ -50,8 +51,12 @@ def _told(file: Written, root: Path) -> str:
     return f"{path}: {file.what}" if file.what.startswith("is") else f"{file.what} {path}"
 
 
-def _next(plan: Plan) -> list[str]:
+def _next(plan: Plan, root: Path) -> list[str]:
     """What is left to do."""
+    start = os.path.relpath(plan.start, root)
+    there = (
+        [] if start == "." else [f"  cd {start}    # where Python finds {plan.jobs}, if the project is not installed"]
+    )
     lines = ["Next:", "  pip install aiosmtplib    # for the example, send_email"]
     where = ""
     for file, line in plan.lines:
@@ -62,6 +67,7 @@ def _next(plan: Plan) -> list[str]:
     return [
         *lines,
         "  set DBJOBS_URL to your database (without it: the file jobs.db), SMTP_HOST to your mail server",
+        *there,
         f"  dbjobs worker {plan.jobs}    # jobs in a process of their own",
         f"  dbjobs enqueue send_email '{_EXAMPLE}' --app {plan.jobs}",
     ]

@@ -55,7 +55,7 @@ def sql(name: Name = None, dialect: Dialect = "postgres", schema: Schema = DEFAU
 
 def _statements(dialect: str) -> dict[str, Traversable]:
     """The files of a dialect by name; migrations are named with their folder."""
-    folders = {folder.name: folder for folder in files("dbjobs.sql").iterdir() if folder.is_dir()}
+    folders = {folder.name: folder for folder in (files("dbjobs") / "sql").iterdir() if folder.is_dir()}
     dialects = sorted(name for name, folder in folders.items() if (folder / MIGRATIONS).is_dir())
     if dialect not in dialects:
         raise typer.BadParameter(f"{dialect!r} is not one of {', '.join(dialects)}", param_hint="--dialect")

@@ -17,7 +17,7 @@ from dbjobs.store import repository
 from dbjobs.store.adopting import adopt
 from dbjobs.store.counters import client_counter
 from dbjobs.store.database import Database, Session
-from dbjobs.store.notices import CHILDREN, ready_notices
+from dbjobs.store.notices import ready_notices
 from dbjobs.store.records import NewJob
 from dbjobs.store.retrying import without_conflict
 from dbjobs.store.transactions.appending import append_many, append_one, insert_all, learn_queues
@@ -32,7 +32,6 @@ from dbjobs.store.transactions.enqueueing import (
     is_plain,
     ref_deadline,
 )
-from dbjobs.store.transactions.graphing import Planned, insert_graph
 from dbjobs.store.transactions.queues import KnownQueues
 from dbjobs.store.transactions.retrying import in_transaction
 from dbjobs.transaction import Transaction
@@ -105,7 +104,7 @@ class Client:
         db = self._database()
         delivery = None if job.reply_to is None else self.delivery_of(job)
         if connection is not None:
-            session = await _adopt(db, connection)
+            session = await adopted(db, connection)
             return await append_one(
                 db, session, job, parents, self._known_queues, refuse_existing=refuse_existing, delivery=delivery
             )
@@ -171,49 +170,13 @@ class Client:
         # All of them have the same options.
         delivery = None if jobs[0].reply_to is None else self.delivery_of(jobs[0])
         if connection is not None:
-            return await append_many(db, await _adopt(db, connection), jobs, self._known_queues, delivery)
+            return await append_many(db, await adopted(db, connection), jobs, self._known_queues, delivery)
         await learn_queues(db, sorted({job.queue for job in jobs}), self._known_queues, None)
         refs = await in_transaction(db, lambda session: insert_all(session, jobs, delivery))
         self._wake(jobs[:1])
         if delivery is not None and self.engine is not None:
             self.engine.dependencies.poke()
         return refs
-
-    async def enqueue_graph(self, jobs: Sequence[Planned], *, connection: Any) -> list[JobRef]:
-        """Insert jobs that depend on each other, parents first, in one transaction; references in this order."""
-        db = self.db
-        if not jobs:
-            return []
-        rows = [job.row for job in jobs]
-        queues = sorted({row.queue for row in rows})
-        roots = [job.row for job in jobs if not job.after and not job.parents and not waits(job.row)]
-        notices = [*ready_notices(map(ready_of, roots)), CHILDREN]
-        deliveries = [None if row.reply_to is None else self.delivery_of(row) for row in rows]
-
-        async def work(session: Session, first: Database | None) -> list[Inserted]:
-            inserted = await insert_graph(session, first, jobs)
-            told = [
-                (one.ref.id, delivery)
-                for one, delivery in zip(inserted, deliveries, strict=True)
-                if delivery is not None and one.ref.created
-            ]
-            await add_deliveries(session, told)
-            await repository.notify(session, notices)
-            return inserted
-
-        if connection is not None:
-            session = await _adopt(db, connection)
-            await learn_queues(db, queues, self._known_queues, session)
-            return [one.ref for one in await work(session, db)]
-        await learn_queues(db, queues, self._known_queues, None)
-        inserted = await in_transaction(db, lambda session: work(session, None))
-        self._wake([row for row, one in zip(rows, inserted, strict=True) if not one.is_unresolved])
-        unresolved = [one.ref.id for one in inserted if one.is_unresolved]
-        if unresolved:
-            await self._follow(Follower(db, children=unresolved))
-        elif any(deliveries) and self.engine is not None:
-            self.engine.dependencies.poke()
-        return [one.ref for one in inserted]
 
     async def _insert(self, jobs: Sequence[NewJob]) -> list[JobRef]:
         if self._known_queues.age():
@@ -310,5 +273,6 @@ class Client:
         return len(revived) + len(waiting)
 
 
-async def _adopt(db: Database, connection: Any) -> Session:
+async def adopted(db: Database, connection: Any) -> Session:
+    """A session on a caller's connection, or on that of ``job.transaction()``."""
     return await adopt(db, connection.connection if isinstance(connection, Transaction) else connection)

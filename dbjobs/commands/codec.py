@@ -90,7 +90,7 @@ def encode(value: Any, *, what: str, limit: int, invalid: type[DbjobsError] = In
         data = _hooked.encode(value)
         text = data.decode()
         if b"null" in data:  # JSON has no NaN and no infinity: msgspec writes null for them
-            _refuse_non_finite(msgspec.to_builtins(value, enc_hook=_enc_hook, str_keys=True))
+            refuse_non_finite(value)
     except Exception as error:  # the value's own methods may raise anything
         try:
             reason = str(error)
@@ -171,6 +171,15 @@ def _refuse_unknown_fields(request: Mapping[Any, Any], back: Any, what: str) -> 
             near = difflib.get_close_matches(str(key), known, 1)
             hint = f"did you mean {near[0]!r}?" if near else f"the fields are {', '.join(known)}"
             raise InvalidRequest(f"{what} has the key {key!r}, which {told(kind)} does not know; {hint}")
+
+
+def refuse_non_finite(value: Any) -> None:
+    """Refuse NaN and infinity anywhere in a value.
+
+    Raises:
+        ValueError.
+    """
+    _refuse_non_finite(msgspec.to_builtins(value, enc_hook=_enc_hook, str_keys=True))
 
 
 def _refuse_non_finite(plain: Any) -> None:

@@ -203,6 +203,11 @@ def text(value: Any) -> str | None:
     return value
 
 
+def is_storable(value: str) -> bool:
+    """True if every database takes this text as a parameter; what it does not take stands in no row."""
+    return "\0" not in value and not any("\ud800" <= character <= "\udfff" for character in value)
+
+
 def ref_id(value: Any) -> str | None:
     """A caller's own key.
 
@@ -284,6 +289,8 @@ def _object(value: Any, *, texts: bool) -> str | None:
         raise InvalidOption("must be a dict[str, str]")
     try:
         text = codec.dumps(dict(value))
+        if "null" in text:  # which also stands for NaN there
+            codec.refuse_non_finite(dict(value))
     except (TypeError, ValueError, RecursionError) as error:
         raise InvalidOption(f"cannot be serialised: {error}") from None
     if "\\u0000" in text:

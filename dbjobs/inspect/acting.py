@@ -6,14 +6,18 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from dbjobs.client.client import Client
+from dbjobs.commands.options import is_storable, words
 from dbjobs.errors import InvalidOption
 from dbjobs.inspect import finding
 from dbjobs.inspect import search as searching
 from dbjobs.models import FINAL_STATES, Job, JobState, LiveFilter
 from dbjobs.store.repository.reading import LIVE_FILTERS
+from dbjobs.text import printable
 
 # A preview without an upper bound of its own counts up to here.
 PREVIEW_BOUND = 100_000
+# Of the text that says why jobs were cancelled, which each of them keeps.
+MAX_REASON_CHARACTERS = 2_000
 # What a replayed job takes over; not its ref_id (unique), its batch (whose counts are closed), parents and times.
 _KEPT = (
     "worker", "queue", "priority", "callback", "user_id", "retry_limit", "tag", "created_by", "args",
@@ -32,7 +36,7 @@ async def cancel_many(client: Client, given: Mapping[str, Any], reason: str, at_
     if (
         at_most is None
         and simple.keys() <= {*LIVE_FILTERS}
-        and all(isinstance(value, str) for value in simple.values())
+        and all(isinstance(value, str) and is_storable(value) for value in simple.values())
     ):
         return await client.cancel_many(reason, cast(LiveFilter, simple))
     reached = 0
@@ -92,8 +96,19 @@ def copy_of(job: Job, reply_to: str | None, request: Any, options: Mapping[str, 
     kept = {**{name: getattr(job, name) for name in _KEPT}, "reply_to": reply_to}
     kept = {name: value for name, value in kept.items() if value not in (None, {})}
     kept = {**kept, "timeout": job.timeout_seconds, "parent_id": job.id, **options}
-    kept["meta"] = {**kept.get("meta", {}), "replay_of": job.id}
+    meta = kept.get("meta") or {}
+    if isinstance(meta, Mapping):  # else `enqueue` says what is wrong with it
+        kept["meta"] = {**meta, "replay_of": job.id}
     return (job.request if request is None else request), kept
+
+
+def reason_of(given: Any, where: str) -> str:
+    """A reason for a cancellation as every database takes it.
+
+    Raises:
+        InvalidOption: it is no string.
+    """
+    return printable(words(given, f"{where}: reason"), MAX_REASON_CHARACTERS)
 
 
 def _bound(where: str, at_most: int | None, preview: bool) -> int:

@@ -13,6 +13,7 @@ from dbjobs.inspect.wanted import JobSearch as JobSearch
 from dbjobs.inspect.wanted import Kind, Operation
 from dbjobs.inspect.wanted import Where as Where
 from dbjobs.models import Job, JobState, JobSummary
+from dbjobs.wording import counted
 
 # What is one condition on one thing; ``any_of`` holds whole searches.
 COLUMNS = tuple(sorted(JobSearch.__optional_keys__ - {"any_of"}))
@@ -32,6 +33,8 @@ _TESTS: dict[str, Callable[[Any, Any], bool]] = {
     "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge,
     "starts": str.startswith, "ends": str.endswith,
 }  # fmt: skip
+# Values that an operation takes, beside the tests, which take one.
+_COUNTS = {"between": 2, "empty": 0, "given": 0, "contains": 1}
 _TAKES: dict[Kind, frozenset[str]] = {
     "text": frozenset(("is", "not", "<", "<=", ">", ">=", "between", "starts", "ends", "contains", "empty", "given")),
     "number": frozenset(("is", "not", "<", "<=", ">", ">=", "between", "empty", "given")),
@@ -79,8 +82,8 @@ class Condition:
             case "any":
                 return any(all(one.fits(job) for one in search) for search in self.values)
         if self.column == "text":
-            wanted = self.values[0].lower()
-            return str(job.id) == wanted or any(wanted in (getattr(job, name) or "").lower() for name in _WORDS)
+            wanted = small(self.values[0])
+            return str(job.id) == wanted or any(wanted in small(getattr(job, name) or "") for name in _WORDS)
         value = getattr(job, self.column)
         if self.operation == "empty":
             return value is None or value == {}
@@ -96,7 +99,7 @@ class Condition:
             case "is":
                 return value in self.values
             case "contains":
-                return _holds(value, self.values[0].lower())
+                return _holds(value, small(self.values[0]))
             case "between":
                 return bool(self.values[0] <= value <= self.values[1])
             case other:
@@ -108,9 +111,14 @@ def _has(value: Any, wanted: Mapping[str, Any]) -> bool:
     if not isinstance(value, Mapping):
         return False
     return all(
-        key in value and (_has(value[key], one) if isinstance(one, Mapping) else value[key] == one)
+        key in value and (_has(value[key], one) if isinstance(one, Mapping) else _equal(value[key], one))
         for key, one in wanted.items()
     )
+
+
+def _equal(value: Any, wanted: Any) -> bool:
+    """The same in JSON, where true is no number."""
+    return bool(value == wanted) and isinstance(value, bool) == isinstance(wanted, bool)
 
 
 def _holds(value: Any, text: str) -> bool:
@@ -121,7 +129,17 @@ def _holds(value: Any, text: str) -> bool:
         return any(_holds(one, text) for one in value)
     if isinstance(value, bool) or value is None:
         return text in {True: "true", False: "false", None: "null"}[value]
-    return text in str(value).lower()
+    return text in small(str(value))
+
+
+def small(text: str) -> str:
+    """A text without its capitals, for comparing: what is not ASCII stays so.
+
+    Two capitals become an ``i`` and a ``k`` in Python and stand for themselves in most databases.
+    """
+    if text.isascii():
+        return text.lower()
+    return text.replace("\u0130", "\uf8fe").replace("\u212a", "\uf8ff").lower()
 
 
 def check(search: Mapping[str, Any], where: str, level: int = 0) -> list[Condition]:
@@ -190,17 +208,23 @@ def _checked(column: str, given: Any, now: datetime, where: str, depth: int = 0,
         operation, values = "is", (given,)
     if operation not in _TAKES[kind]:
         raise InvalidOption(f"{where}: {column}: a {kind} cannot be asked for {operation!r}")
+    wanted = _COUNTS.get(operation, 1 if operation in _TESTS or kind == "json" else None)
+    if wanted is not None and len(values) != wanted:
+        raise InvalidOption(f"{where}: {column}: {operation!r} takes {counted(wanted, 'value')}, not {len(values)}")
     return Condition(column, operation, tuple(_value(column, kind, operation, value, now, where) for value in values))
 
 
 def _value(column: str, kind: Kind, operation: Operation, value: Any, now: datetime, where: str) -> Any:
-    if column == "state":
+    if column == "state" and operation in ("is", "not"):
         try:
-            return JobState(value) if operation in ("is", "not") else value
+            return JobState(value)
         except ValueError:
             raise InvalidOption(f"{where}: state={value!r} must be one of {', '.join(JobState)}") from None
     if kind == "moment" and isinstance(value, timedelta):
-        return now - value
+        try:
+            return now - value
+        except OverflowError:
+            raise InvalidOption(f"{where}: {column}={value!r} leads out of the calendar") from None
     fits = {
         "text": isinstance(value, str),
         "number": isinstance(value, (int, float)) and not isinstance(value, bool),

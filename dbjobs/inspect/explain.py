@@ -118,6 +118,7 @@ class _View:
         self._alive = [node for node in nodes if node.alive and not node.buried]
         self._serving = [node for node in self._alive if _serves(node, job.queue)]
         self._knowing = [node for node in self._serving if _kind(node, job.command) is not None]
+        self._claiming = [node for node in self._knowing if not node.info.get("draining")]
 
     def reasons(self) -> Iterator[Reason]:
         """What must change, in the order in which it must; at least one."""
@@ -189,6 +190,12 @@ class _View:
         elif not self._knowing:
             text = f"No node that serves queue {queue!r} knows the command {command!r}."
             yield Reason(code=ReasonCode.COMMAND_UNKNOWN, text=text, facts={"command": command})
+        elif not self._claiming:
+            ids = [node.id for node in self._knowing]
+            text = "The only node that could take it is drained: it claims nothing more."
+            if len(ids) > 1:
+                text = f"{counted(len(ids), 'node')} could take it, and all are drained: they claim nothing more."
+            yield Reason(code=ReasonCode.NODES_DRAINED, text=text, facts={"nodes": ids})
 
     def _lane(self) -> Iterator[Reason]:
         """Its lane is taken, or others come first in it."""
@@ -212,13 +219,13 @@ class _View:
 
     def _full(self) -> Iterator[Reason]:
         """All those who could take it have their hands full."""
-        if not self._knowing or (self._setting is not None and self._setting.paused):
+        if not self._claiming or (self._setting is not None and self._setting.paused):
             return
-        limits = {node.id: self._limit(node) for node in self._knowing}
+        limits = {node.id: self._limit(node) for node in self._claiming}
         held = self._around.held_of_queue
         at_limit = [id for id, limit in limits.items() if limit is not None and held[id] >= limit]
-        busy = [node.id for node in self._knowing if self._is_busy(node)]
-        if len({*at_limit, *busy}) < len(self._knowing):
+        busy = [node.id for node in self._claiming if self._is_busy(node)]
+        if len({*at_limit, *busy}) < len(self._claiming):
             if self._around.queue_ahead and self._job.worker is None:
                 text = f"{_come_first(self._around.queue_ahead, f'queue {self._job.queue!r}')}."
                 yield Reason(code=ReasonCode.BEHIND, text=text, facts={"ahead": self._around.queue_ahead})

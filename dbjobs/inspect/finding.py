@@ -104,16 +104,18 @@ async def _slices(
         return
     named = await _named(db, search)
     if named is not None:
-        jobs = await _whole(db, [id for id in named if id < at])
-        jobs = [job for job in jobs if _where(asked, job) and all(one.fits(job) for one in search.conditions)]
-        found = [_summary(job) for job in jobs]
-        found.sort(key=lambda job: -job.id)
-        yield (found[:most], found[most - 1].id) if len(found) > (most := room()) else (found, 1)
+        left = sorted({id for id in named if id < at}, reverse=True)
+        while left:
+            found, at = await _of_named(db, search, left[:_WHOLE], room())
+            left = [id for id in left if id < at]
+            yield found, at if left else 1
         return
     if at == NEWEST and search.until is not None:
-        at = await _start(db, search, search.until + _SLACK)
+        at = await _start(db, search, _shifted(search.until, _SLACK))
     tag, batch = (plain(search.conditions, column) for column in ("tag", "batch_id"))
     if tag is not None or batch is not None:
+        if not all(value is None or storable(value) for value in (tag, batch)):
+            return
         while page := await repository.list_page(db, asked, at, _PAGE, tag=tag, batch_id=None if tag else batch):
             found = await _fitting(db, search, page)
             at = page[-1].id
@@ -158,6 +160,14 @@ async def _named(db: Database, search: Search) -> list[int] | None:
         refs = [value for value in one.values if storable(value)]
         return list((await repository.find_refs(db, refs)).values()) if refs else []
     return None
+
+
+async def _of_named(db: Database, search: Search, ids: Sequence[int], most: int) -> tuple[list[JobSummary], int]:
+    """What fits of these, newest first and no more than ``most``, and the id before which the others stand."""
+    jobs = [job for job in await _whole(db, ids) if _where(search.asked, job)]
+    found = [_summary(job) for job in jobs if all(one.fits(job) for one in search.conditions)]
+    found.sort(key=lambda job: -job.id)
+    return (found[:most], found[most - 1].id) if len(found) > most else (found, ids[-1])
 
 
 async def _start(db: Database, search: Search, until: datetime) -> int:
@@ -206,4 +216,12 @@ def _summary(job: Job) -> JobSummary:
 
 def _is_past(search: Search, job: JobSummary) -> bool:
     """No job before this one is young enough."""
-    return search.since is not None and job.created_at < search.since - _SLACK
+    return search.since is not None and job.created_at < _shifted(search.since, -_SLACK)
+
+
+def _shifted(moment: datetime, by: timedelta) -> datetime:
+    """A moment later or earlier; itself at the ends of the calendar."""
+    try:
+        return moment + by
+    except OverflowError:
+        return moment

@@ -86,7 +86,10 @@ def _inner(value: Any) -> FrozenCondition:
 def _since(value: Any, at: datetime) -> Any:
     """Every duration in it as the moment that it means."""
     if isinstance(value, timedelta):
-        return at - value
+        try:
+            return at - value
+        except OverflowError:
+            return value  # ``check`` refuses it
     if isinstance(value, Where):
         return Where(value.operation, tuple(_since(one, at) for one in value.values))
     if isinstance(value, Mapping):

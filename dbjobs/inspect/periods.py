@@ -14,6 +14,8 @@ from dbjobs.store import repository
 from dbjobs.store.database import Database
 from dbjobs.store.repository.rollups import DAY, HOUR, MINUTE, Family, Sums
 
+# The beginning of the last day that a datetime can say.
+_LAST = 253_402_214_400
 # A chart has no more buckets than this.
 MOST_BUCKETS = 120
 STEPS = (
@@ -91,8 +93,8 @@ def period(now: float, since: float, until: float | None = None) -> Period:
     """A time, widened to what there still is."""
     level = finest(now, since)
     start = max(int(since // level * level), 0)
-    end = -int(-(now if until is None else until) // level * level)
-    return Period(start, max(end, start + level), level)
+    end = min(-int(-(now if until is None else until) // level * level), _LAST)
+    return Period(min(start, _LAST - level), max(end, start + level), level)
 
 
 async def asked(

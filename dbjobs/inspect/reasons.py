@@ -30,6 +30,7 @@ class ReasonCode(StrEnum):
     NO_NODE = "no_node"
     QUEUE_UNSERVED = "queue_unserved"
     COMMAND_UNKNOWN = "command_unknown"
+    NODES_DRAINED = "nodes_drained"
     LANE_BLOCKED = "lane_blocked"
     LANE_HELD = "lane_held"
     LANE_BEHIND = "lane_behind"

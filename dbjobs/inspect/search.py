@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from dbjobs.commands.options import MAX_ID
+from dbjobs.commands.options import MAX_ID, is_storable
 from dbjobs.errors import InvalidOption
-from dbjobs.inspect.conditions import Condition, check, plain
+from dbjobs.inspect.conditions import Condition, check, plain, small
 from dbjobs.models import FINAL_STATES, JobState, JobSummary
 from dbjobs.store import repository
 from dbjobs.store.repository.searching import Slice
@@ -116,7 +116,7 @@ def _part_of(one: Condition) -> str | None:
     """
     if one.operation not in ("contains", "is") or (one.column == "error" and one.operation == "is"):
         return None
-    parts = [part for text in _texts(one.values[0]) for part in _SAFE.findall(text.lower())]
+    parts = [part for text in _texts(one.values[0]) for part in _SAFE.findall(small(text))]
     return max(parts, key=len, default=None)
 
 
@@ -146,5 +146,5 @@ def _texts(wanted: Any) -> Iterator[str]:
 def storable(value: Any) -> bool:
     """A database takes it as a parameter; what it does not take stands in no row."""
     if isinstance(value, str):
-        return "\0" not in value and not any("\ud800" <= sign <= "\udfff" for sign in value)
+        return is_storable(value)
     return isinstance(value, int) and -MAX_ID <= value <= MAX_ID

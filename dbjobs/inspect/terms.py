@@ -141,7 +141,10 @@ def _value(kind: str, text: str, term: str) -> Any:
 def _moment(text: str, term: str) -> datetime | timedelta:
     match = _DURATION.fullmatch(text)
     if match is not None:
-        return timedelta(seconds=float(match[1]) * _UNITS[match[2]])
+        try:
+            return timedelta(seconds=float(match[1]) * _UNITS[match[2]])
+        except OverflowError:
+            raise InvalidOption(f"find: {term!r}: {text!r} is too long ago") from None
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:

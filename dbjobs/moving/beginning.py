@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from dbjobs.errors import TransferRefused
 from dbjobs.moving import state
@@ -53,8 +54,14 @@ def check_apart(source: Side, target: Side) -> None:
     Raises:
         TransferRefused.
     """
-    if (source.db.url, source.db.schema) == (target.db.url, target.db.schema):
+    if (_place(source.db), source.db.schema) == (_place(target.db), target.db.schema):
         raise TransferRefused(f"source and target are the same: {source.name}; give two databases, or two schemas")
+
+
+def _place(db: Database) -> str:
+    """Where a database is: of a file its one path, however its URL writes that."""
+    path = getattr(db, "path", None)
+    return str(path.resolve()) if isinstance(path, Path) else db.url
 
 
 async def begin(source: Side, target: Side, id: str, without: Sequence[str]) -> tuple[str, bool]:

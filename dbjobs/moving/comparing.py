@@ -72,7 +72,10 @@ def json_value(text: Any) -> Any:
     """The value of a JSON text, the same from every database."""
     if not isinstance(text, str):  # a number: the errors of request_stat are counted, those of a job are a list
         return text
-    return _numbers(msgspec.json.decode(text))
+    try:
+        return _numbers(msgspec.json.decode(text))
+    except msgspec.DecodeError:  # a number beyond all floats, put there past the library: its text
+        return text
 
 
 def _numbers(value: Any) -> Any:
@@ -84,7 +87,10 @@ def _numbers(value: Any) -> Any:
     if isinstance(value, float) and value.is_integer() and abs(value) < _EXACT:
         return int(value)
     if isinstance(value, int) and abs(value) >= _EXACT:
-        return float(value)
+        try:
+            return float(value)
+        except OverflowError:  # whole numbers have no end in JSON
+            return str(value)
     return value
 
 

@@ -38,6 +38,8 @@ class Highest:
         """Look at a page of any table."""
         if table.name in ("background_job", "completed_job", "failed_job"):
             self.job_id = max(self.job_id, *_column(page, "id"))
+        if table.name == "job_ref":  # the job itself may stay behind, with its history
+            self.job_id = max(self.job_id, *_column(page, "job_id"))
         if table.name == "job_log":
             self.log_id = max(self.log_id, *_column(page, "id"))
         for column in ("node_id", "counter"):

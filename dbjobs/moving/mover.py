@@ -70,7 +70,10 @@ async def transfer(
         reports = await work.compare()
         await beginning.check_nodes(from_side, to_side)
         highest = work.highest
-        await moving.raise_ids(to_side.db, highest.job_id, highest.log_id, highest.node_id)
+        # History that stays behind keeps its ids, too: somebody may have written them down.
+        newest = await repository.list_jobs(from_side.db, before_id=2**63 - 1, limit=1)
+        job_id = max(highest.job_id, *(job.id for job in newest), 0)
+        await moving.raise_ids(to_side.db, job_id, highest.log_id, highest.node_id)
         await beginning.close(from_side, to_side, id)
     return Transferred(tuple(reports), copied, resumed, time.monotonic() - began)
 

@@ -10,7 +10,6 @@ from dbjobs.store.repository.moving import TABLES, MovedTable
 
 Part = Literal["requests", "history", "logs", "statistics"]
 PARTS: tuple[Part, ...] = get_args(Part)
-# Logs and keys of jobs whose history stays behind stay with it: late ends tell of history alone.
 PAGE_BYTES = 4_000_000
 
 
@@ -24,6 +23,9 @@ def parts_left_out(without: Iterable[str]) -> tuple[str, ...]:
     for part in sorted(given):
         if part not in PARTS:
             raise InvalidOption(f"transfer: without={part!r} is none of {', '.join(PARTS)}")
+    if "history" in given:
+        # Nobody could read them, and MySQL, which tells the moment of a line's job by that job, would tell another one.
+        given = {*given, "logs"}
     return tuple(sorted(given))
 
 

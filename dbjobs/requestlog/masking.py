@@ -24,10 +24,12 @@ _ALONE = frozenset({"auth", "xauth", "basicauth", "key", "otp", "pin", "sig", "s
 _NOISE = re.compile(r"[^a-z0-9]+")
 _LOGIN = re.compile(r"(?<=//)[^/?#@]*@")
 _HEADERS_WITH_URLS = frozenset({"referer", "location", "content-location", "origin", "link", "refresh"})
-# In a text without a form of its own: name=value, name: value, <name>value.
+# In a text without a form of its own: name=value, name: value, <name>value. A value in quotes goes whole, blanks
+# included, and one between tags, too. No part may run on without a bound where it can fail: the text is anybody's.
 _IN_TEXT = re.compile(
-    r"([\w-]*(?:password|passwd|passphrase|pwd|secret|token|api[_-]?key|authorization|credential|cookie)[\w-]*"
-    r"[\"']?\s*[=:>]\s*[\"']?(?:bearer\s+|basic\s+)?)([^\s\"'<&,;]+)",
+    r"((?:password|passwd|passphrase|pwd|secret|token|api[_-]?key|authorization|credential|cookie)[\w-]{0,60}"
+    r"\\{0,4}[\"']?\s{0,20}[=:>]\s{0,20}\\{0,4}(?:[\"']?(?:bearer|basic)\s{1,20})?)"
+    r"(?:(?<=>)[^<\n]+|\"(?:[^\"\\\n]|\\.)*\"?|'(?:[^'\\\n]|\\.)*'?|[^\s\"'<&,;]+)",
     re.IGNORECASE,
 )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 import traceback
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from http.cookies import CookieError, SimpleCookie
 from typing import Any
 
@@ -18,10 +18,12 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
+_LEFT = "ClientDisconnect"  # what Starlette raises for it
 CLIENT_LEFT = 499  # nginx's word for it: the client left before there was a response
 # A JSON body must be whole, or secrets in it could not be told: so much more than what is stored is kept.
 _KEPT = 4
 _LONGEST_TRACEBACK = 16_000
+_IN_LINES = {b"cookie": b"; ", b"x-forwarded-for": b", ", b"forwarded": b", "}
 # Where a scope has what the application tells the log of its request: a list, which copies of the scope share.
 _TOLD = "dbjobs.request_log"
 _LEAVE_OUT = "leave out"
@@ -37,9 +39,9 @@ class Observed:
     """
 
     __slots__ = (
-        "_began", "_complete", "_disconnected", "_ended", "_keeps_request", "_keeps_response", "_limit", "_receive",
-        "_request", "_request_bytes", "_response", "_response_bytes", "_response_headers", "_root_path", "_scope",
-        "_send", "_settings", "_status", "_told",
+        "_began", "_broken", "_complete", "_disconnected", "_ended", "_keeps_request", "_keeps_response", "_limit",
+        "_receive", "_request", "_request_bytes", "_response", "_response_bytes", "_response_headers", "_root_path",
+        "_scope", "_send", "_settings", "_status", "_told",
     )  # fmt: skip
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, settings: Settings) -> None:
@@ -53,7 +55,7 @@ class Observed:
         self._status: int | None = None
         self._ended: float | None = None
         self._complete = False
-        self._disconnected = False
+        self._disconnected = self._broken = False
         self._request_bytes = self._response_bytes = 0
         self._response_headers: list[tuple[bytes, bytes]] = []
         self._limit = settings.max_body_bytes * _KEPT
@@ -81,6 +83,9 @@ class Observed:
 
     async def send(self, message: Message) -> None:
         """What the application sends."""
+        if self._disconnected:  # nobody hears it: what a framework answers to its own exception, for one
+            await self._send(message)
+            return
         kind = message["type"]
         if kind == "http.response.start":
             self._status = message["status"]
@@ -94,14 +99,21 @@ class Observed:
                 self._complete = True
         elif kind == "http.response.pathsend":  # the server sends a file itself
             self._complete = True
-        await self._send(message)
+        try:
+            await self._send(message)
+        except OSError:  # a server's word (ASGI 2.4) for a client that has left
+            self._broken = self._disconnected = True
+            self._complete = False
+            if kind == "http.response.start":
+                self._status = None
+            raise
         if self._complete and self._ended is None:
             self._ended = time.monotonic()
 
     def end(self, error: BaseException | None) -> Seen:
         """The request as it was, after the application has returned, or raised this."""
         scope, settings, masks = self._scope, self._settings, self._settings.masks
-        headers = dict(scope.get("headers", ()))
+        headers = _headers(scope.get("headers", ()))
         ended = time.monotonic() if self._ended is None else self._ended
         cancelled = isinstance(error, asyncio.CancelledError)
         left = not self._complete and (self._disconnected or cancelled)
@@ -144,7 +156,9 @@ class Observed:
         if self._keeps_response:
             sent = {name.lower(): value for name, value in self._response_headers}
             seen.response_body = self._body(self._response, self._response_bytes, sent)
-        if error is not None and settings.errors and not cancelled:
+        # That the client has left is no error of the application, whatever it raises for it.
+        gone = cancelled or self._broken or (left and type(error).__name__ == _LEFT)
+        if error is not None and settings.errors and not gone:
             self._tell(seen, error)
         return seen
 
@@ -191,6 +205,18 @@ class Observed:
         except Exception:
             return
         seen.traceback = plain(masks.text(told[-_LONGEST_TRACEBACK:]), _LONGEST_TRACEBACK)
+
+
+def _headers(given: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
+    """Headers by name; those that may stand in several lines (HTTP/2 sends cookies so) are put together."""
+    lines = list(given)
+    headers = dict(lines)
+    if len(headers) < len(lines):
+        for name, between in _IN_LINES.items():
+            several = [value for one, value in lines if one == name]
+            if len(several) > 1:
+                headers[name] = between.join(several)
+    return headers
 
 
 def _text(headers: dict[bytes, bytes], name: bytes) -> str | None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, MutableMapping
+from functools import partial
+from inspect import isclass, isroutine
 from typing import Any
 
 Scope = MutableMapping[str, Any]
@@ -28,9 +30,17 @@ def route_of(scope: Scope, root_path: str, status: int) -> str | None:
         if not hasattr(route, "methods"):  # a mount, and nothing that is known within it
             return _with_names(mounted, params) + "/*"
         return _with_names(mounted, params) + path or "/"
-    if "endpoint" in scope and status not in _NOT_FOUND:  # an older Starlette: the path with its values put back
+    if "endpoint" in scope and status not in _NOT_FOUND:
+        if _is_application(scope["endpoint"]):  # a mount that has answered by itself: a file, a redirect
+            return _with_names(str(scope.get("root_path") or "")[len(root_path) :], params) + "/*"
+        # An older Starlette: the path with its values put back.
         return _with_names(str(scope.get("path", ""))[len(root_path) :], params) or "/"
     return None
+
+
+def _is_application(endpoint: Any) -> bool:
+    """What a mount leads to, and no function or class of a route."""
+    return not (isroutine(endpoint) or isclass(endpoint) or isinstance(endpoint, partial))
 
 
 def _with_names(path: str, params: Mapping[str, Any]) -> str:

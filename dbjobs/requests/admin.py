@@ -11,7 +11,7 @@ import msgspec
 
 from dbjobs.client.client import Client
 from dbjobs.errors import InvalidOption
-from dbjobs.requests.filters import RequestFilter, StatKind, conditions_of, floor, pair_of, seconds_of, utc
+from dbjobs.requests.filters import RequestFilter, StatKind, ceiling, conditions_of, floor, pair_of, seconds_of
 from dbjobs.requests.keys import id_of, key_of, place_of
 from dbjobs.requests.results import (
     LoggedRequest,
@@ -146,7 +146,7 @@ class RequestAdmin:
         if until is not None and not isinstance(until, datetime):
             raise InvalidOption(f"until={until!r} must be a datetime")
         begin = floor(since)
-        end = "9999-12-31 00:00:00" if until is None else utc(until).strftime("%Y-%m-%d %H:%M:%S")
+        end = ceiling(until)[:19]
         total: dict[str, dict[str, Any]] = {}
         for month in await repository.list_request_months(self._client.db):
             first, last = first_day(month), first_day(month_after(month))

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from math import inf
 from typing import Any, Literal, TypedDict
 
 from dbjobs.errors import InvalidOption
-from dbjobs.requests.keys import END_OF_TIME, MOMENT, hash_given
+from dbjobs.requests.keys import END_OF_TIME, hash_given
 from dbjobs.store.transactions.requests import FOLD_AFTER_HOURS
 
 StatKind = Literal["route", "user", "key", "ip", "status", "browser", "device", "bot", "duration", "hour", "day"]
+# Before every request; what a year needs four digits from on.
+_FIRST = datetime(1970, 1, 1, tzinfo=UTC)
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 # Roll-ups of pairs: which of the two names comes first in them.
 _PAIRED = ("route", "user", "key", "ip", "status")
 
@@ -59,11 +64,9 @@ def conditions_of(filters: RequestFilter) -> dict[str, Any]:
     method, key, session, slow = (filters.get(name) for name in ("method", "key", "session", "slow"))
     since = filters.get("since")
     until = filters.get("until")
-    if until is not None and not isinstance(until, datetime):
-        raise InvalidOption(f"until={until!r} must be a datetime")
     conditions: dict[str, Any] = {
-        "since": "0001-01-01 00:00:00.000000" if since is None else ago(since).strftime(MOMENT),
-        "until": END_OF_TIME if until is None else utc(until).strftime(MOMENT),
+        "since": "0001-01-01 00:00:00.000000" if since is None else _as_text(ago(since)),
+        "until": ceiling(until),
         "method": None if method is None else str(method).upper(),
         "path": filters.get("path"),
         "route": filters.get("route"),
@@ -88,8 +91,13 @@ def conditions_of(filters: RequestFilter) -> dict[str, Any]:
 
 
 def _check_text(name: str, value: Any) -> None:
-    if value is not None and (not isinstance(value, str) or "\x00" in value):
-        raise InvalidOption(f"requests: {name}={value!r} is no text")
+    if value is not None and (not isinstance(value, str) or _UNSTORABLE.search(value)):
+        raise InvalidOption(f"requests: {name}={value!r} is no text that a database can hold")
+
+
+def _as_text(moment: datetime) -> str:
+    """A moment as the log's rows have it, with four digits of every year."""
+    return moment.replace(tzinfo=None).isoformat(" ", "microseconds")
 
 
 def _codes(status: Any) -> tuple[int, int]:
@@ -123,8 +131,15 @@ def pair_of(by: str, of: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def utc(moment: datetime) -> datetime:
-    """A moment in UTC; one without a zone is UTC."""
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    """A moment in UTC; one without a zone is UTC.
+
+    Raises:
+        InvalidOption: it has none there (year 1 and 9999).
+    """
+    try:
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except OverflowError:
+        raise InvalidOption(f"{moment!r} leads out of the calendar") from None
 
 
 def ago(since: Any) -> datetime:
@@ -134,7 +149,10 @@ def ago(since: Any) -> datetime:
         InvalidOption.
     """
     if isinstance(since, timedelta):
-        return datetime.now(UTC) - since
+        try:
+            return datetime.now(UTC) - since
+        except OverflowError:
+            raise InvalidOption(f"since={since!r} leads out of the calendar") from None
     if not isinstance(since, datetime):
         raise InvalidOption(f"since={since!r} must be a datetime, or a timedelta: how long ago")
     return utc(since)
@@ -144,9 +162,22 @@ def floor(since: Any) -> str:
     """The beginning of the hour; of the day, where hours have become days."""
     if since is None:
         return "0001-01-01 00:00:00"
-    moment = ago(since)
+    moment = max(ago(since), _FIRST)
     old = moment < datetime.now(UTC) - timedelta(hours=FOLD_AFTER_HOURS)
     return moment.strftime("%Y-%m-%d 00:00:00" if old else "%Y-%m-%d %H:00:00")
+
+
+def ceiling(until: Any) -> str:
+    """The end of a time; that of all time if there is none.
+
+    Raises:
+        InvalidOption.
+    """
+    if until is None:
+        return END_OF_TIME
+    if not isinstance(until, datetime):
+        raise InvalidOption(f"until={until!r} must be a datetime")
+    return _as_text(utc(until))
 
 
 def seconds_of(value: Any, name: str = "slow") -> float:
@@ -157,6 +188,6 @@ def seconds_of(value: Any, name: str = "slow") -> float:
     """
     if isinstance(value, timedelta):
         value = value.total_seconds()
-    if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < inf:
         raise InvalidOption(f"{name}={value!r} must be a number of seconds, or a timedelta")
     return float(value)

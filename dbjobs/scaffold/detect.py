@@ -17,8 +17,9 @@ PLAIN = "plain"
 _APPLICATIONS = {"fastapi": "FastAPI", "starlette": "Starlette", "litestar": "Litestar"}
 _SKIPPED = {"node_modules", "site-packages", "build", "dist", "tests", "test", "docs", "examples", "migrations"}
 _MOST_FILES = 2000
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 _REQUIREMENT = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)")
-_SETTINGS = re.compile(r"DJANGO_SETTINGS_MODULE[\"'],\s*[\"']([\w.]+)[\"']")
+_SETTINGS = re.compile(r"DJANGO_SETTINGS_MODULE[\"'](?:,|\]\s*=)\s*[\"']([\w.]+)[\"']")
 
 
 class Detected(NamedTuple):
@@ -30,6 +31,7 @@ class Detected(NamedTuple):
         application: the file that makes the application; None if none was found.
         variable: the name of the application in it.
         settings: Django's settings module.
+        packages: folders that are imported from as packages, with or without an ``__init__.py``.
     """
 
     framework: str
@@ -37,6 +39,7 @@ class Detected(NamedTuple):
     application: Path | None = None
     variable: str = "app"
     settings: str = ""
+    packages: frozenset[Path] = frozenset()
 
 
 def detect(root: Path, framework: str | None) -> Detected:
@@ -55,12 +58,22 @@ def detect(root: Path, framework: str | None) -> Detected:
         framework, because = _found(root, files)
     else:
         because = "as you said"
+    packages = frozenset(_packages(root, files))
     if framework == "django":
-        return Detected(framework, because, settings=_settings(root))
+        return Detected(framework, because, settings=_settings(root), packages=packages)
     for path, tree in files.items():
         if (variable := _application(tree, _APPLICATIONS.get(framework, ""))) is not None:
-            return Detected(framework, because, path, variable)
-    return Detected(framework, because)
+            return Detected(framework, because, path, variable, packages=packages)
+    return Detected(framework, because, packages=packages)
+
+
+def _packages(root: Path, files: dict[Path, ast.Module]) -> Iterator[Path]:
+    """Folders at the top that modules are imported from by name, and those whose modules import their neighbours."""
+    names = {name for tree in files.values() for name in _imports(tree)}
+    yield from (folder for folder in {path.parent for path in files} if folder.parent == root and folder.name in names)
+    for path, tree in files.items():
+        if path.parent != root and any(isinstance(node, ast.ImportFrom) and node.level for node in ast.walk(tree)):
+            yield path.parent
 
 
 def _found(root: Path, files: dict[Path, ast.Module]) -> tuple[str, str]:
@@ -88,8 +101,14 @@ def _sources(root: Path) -> Iterator[Path]:
     folders, count = [root], 0
     while folders:
         folder = folders.pop(0)
-        for path in sorted(folder.iterdir()):
+        try:
+            found = sorted(folder.iterdir())
+        except OSError:
+            continue  # not ours to read
+        for path in found:
             if path.is_dir():
+                if path.is_symlink():
+                    continue  # it may lead back here
                 hidden = path.name.startswith((".", "_")) or path.name in _SKIPPED
                 if not hidden and not (path / "pyvenv.cfg").exists():
                     folders.append(path)
@@ -103,7 +122,7 @@ def _sources(root: Path) -> Iterator[Path]:
 def _parsed(path: Path) -> ast.Module | None:
     try:
         return ast.parse(path.read_text(encoding="utf-8"))
-    except (SyntaxError, ValueError, OSError):
+    except (SyntaxError, ValueError, OSError, RecursionError, MemoryError):
         return None  # not ours to judge
 
 
@@ -135,7 +154,7 @@ def _dependencies(root: Path) -> Iterator[tuple[str, set[str]]]:
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise InvalidOption(f"pyproject.toml cannot be read: {error}") from None
     for path in sorted(root.glob("requirements*.txt")):
-        yield path.name, {_name(line) for line in path.read_text(encoding="utf-8").splitlines()}
+        yield path.name, {_name(line) for line in text_of(path).splitlines()}
 
 
 def _declared(project: dict[str, Any]) -> Iterator[str]:
@@ -155,7 +174,13 @@ def _settings(root: Path) -> str:
         InvalidOption: there is no manage.py that names it.
     """
     manage = root / "manage.py"
-    found = _SETTINGS.search(manage.read_text(encoding="utf-8")) if manage.is_file() else None
+    found = _SETTINGS.search(text_of(manage)) if manage.is_file() else None
     if found is None:
         raise InvalidOption(f"there is no manage.py in {root} that sets DJANGO_SETTINGS_MODULE: run this beside it")
     return found[1]
+
+
+def text_of(path: Path) -> str:
+    """The text of a file that may be in any encoding; Windows' shell writes ``requirements.txt`` in UTF-16."""
+    raw = path.read_bytes()
+    return raw.decode("utf-16" if raw[:2] in _UTF_16 else "utf-8-sig", errors="replace").replace("\r\n", "\n")

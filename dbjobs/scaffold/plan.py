@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from dbjobs.errors import InvalidOption
-from dbjobs.scaffold.detect import PLAIN, Detected
+from dbjobs.scaffold.detect import PLAIN, Detected, text_of
 
 _CLASSES = {"fastapi": ("fastapi", "FastAPI"), "starlette": ("starlette.applications", "Starlette"),
             "litestar": ("litestar", "Litestar")}  # fmt: skip
@@ -27,11 +27,13 @@ class Plan(NamedTuple):
         files: in the order in which they are written.
         lines: what somebody must add, by hand: (file, line).
         jobs: where the jobs are, as `dbjobs worker` takes it.
+        start: the folder in which Python finds that.
     """
 
     files: tuple[File, ...]
     lines: tuple[tuple[str, str], ...]
     jobs: str
+    start: Path
 
 
 def make_plan(root: Path, found: Detected, *, request_log: bool) -> Plan:
@@ -44,22 +46,23 @@ def make_plan(root: Path, found: Detected, *, request_log: bool) -> Plan:
         raise InvalidOption("--request-log logs the requests of a web application, and there is no framework here")
     folder = _folder(root, found)
     stem = _free_name(folder)
-    prefix = _package(folder)
-    where = _Names(f"{prefix}{stem}", folder / stem)
+    prefix, start = _package(folder, found.packages)
+    where = _Names(f"{prefix}{stem}", folder / stem, start)
     jobs = File(where.beside(""), _template("jobs", where, found))
     if found.framework == PLAIN:
         lines = ["from " + where.module + " import jobs", "async with jobs.start(): ...  # or run the worker below"]
-        return Plan((jobs,), tuple(("your main function", line) for line in lines), f"{where.module}:jobs")
+        return Plan((jobs,), tuple(("your main function", line) for line in lines), f"{where.module}:jobs", start)
     if found.framework == "django":
         return _django(where, jobs, found, request_log)
     return _asgi(where, jobs, root, found, request_log)
 
 
 class _Names(NamedTuple):
-    """The module of the jobs, and its path without the ending."""
+    """The module of the jobs, its path without the ending, and the folder in which Python finds it."""
 
     module: str
     path: Path
+    start: Path
 
     def beside(self, suffix: str) -> Path:
         """A file beside it."""
@@ -80,7 +83,7 @@ def _asgi(where: _Names, jobs: File, root: Path, found: Detected, request_log: b
     if request_log:
         lines.append(f"{app} = log_requests({app})  # what the server runs" if wraps else f"log_requests({app})")
     file = "the file of your application" if found.application is None else str(found.application.relative_to(root))
-    return Plan(tuple(made), tuple((file, line) for line in lines), f"{where.module}:jobs")
+    return Plan(tuple(made), tuple((file, line) for line in lines), f"{where.module}:jobs", where.start)
 
 
 def _django(where: _Names, jobs: File, found: Detected, request_log: bool) -> Plan:
@@ -91,12 +94,12 @@ def _django(where: _Names, jobs: File, found: Detected, request_log: bool) -> Pl
     ]
     if request_log:
         made.append(File(where.beside("_requests"), _template("requests_wrapped", where, found)))
-        asgi = found.settings.partition(".")[0] + "/asgi.py"
+        asgi = "/".join([*found.settings.split(".")[:-1][:1], "asgi.py"])
         lines += [
             (asgi, f"from {where.module}_requests import log_requests"),
             (asgi, "application = log_requests(application)"),
         ]
-    return Plan(tuple(made), tuple(lines), f"{where.module}_worker:jobs")
+    return Plan(tuple(made), tuple(lines), f"{where.module}_worker:jobs", where.start)
 
 
 def _folder(root: Path, found: Detected) -> Path:
@@ -104,25 +107,26 @@ def _folder(root: Path, found: Detected) -> Path:
     if found.application is not None:
         return found.application.parent
     if found.settings:
-        return root / found.settings.partition(".")[0]
+        package = found.settings.partition(".")[0]
+        return next((folder for folder in (root / package, root / "src" / package) if folder.is_dir()), root)
     base = root / "src" if (root / "src").is_dir() else root
     packages = [path.parent for path in base.glob("*/__init__.py") if path.parent.name not in ("tests", "test")]
     return packages[0] if len(packages) == 1 else root
 
 
-def _package(folder: Path) -> str:
-    """The dotted name of a folder with a dot behind it; empty if it is no package."""
+def _package(folder: Path, packages: frozenset[Path]) -> tuple[str, Path]:
+    """The dotted name of a folder with a dot behind it, empty if it is no package; and where Python finds it."""
     parts: list[str] = []
-    while (folder / "__init__.py").exists():
+    while (folder / "__init__.py").exists() or folder in packages:
         parts.insert(0, folder.name)
         folder = folder.parent
-    return "".join(part + "." for part in parts)
+    return "".join(part + "." for part in parts), folder
 
 
 def _free_name(folder: Path) -> str:
     """``jobs``, unless the application has something else of this name."""
     path = folder / "jobs.py"
-    if (folder / "jobs").is_dir() or (path.exists() and "dbjobs" not in path.read_text(encoding="utf-8")):
+    if (folder / "jobs").is_dir() or (path.is_file() and "dbjobs" not in text_of(path)):
         return "background_jobs"
     return "jobs"
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
+from dbjobs.errors import InvalidOption
+from dbjobs.scaffold.detect import text_of
 from dbjobs.scaffold.plan import File, Plan
 
 
@@ -20,13 +22,23 @@ def write_files(plan: Plan, *, dry_run: bool) -> list[Written]:
 
     Args:
         dry_run: write nothing; tell what would be done.
+
+    Raises:
+        InvalidOption: one of them cannot be read or written.
     """
-    return [Written(file.path, _write(file, dry_run=dry_run)) for file in plan.files]
+    return [Written(file.path, _tried(file, dry_run=dry_run)) for file in plan.files]
+
+
+def _tried(file: File, *, dry_run: bool) -> str:
+    try:
+        return _write(file, dry_run=dry_run)
+    except OSError as error:
+        raise InvalidOption(f"{file.path} cannot be written: {error.strerror or error}") from None
 
 
 def _write(file: File, *, dry_run: bool) -> str:
     try:
-        there = file.path.read_text(encoding="utf-8")
+        there = text_of(file.path)
     except FileNotFoundError:
         if dry_run:
             return "would write"

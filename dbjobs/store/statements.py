@@ -154,7 +154,7 @@ class Statements:
     def __init__(
         self, dialect: str, replace: Callable[[str], str], placeholder: Callable[[int, Parameter], str]
     ) -> None:
-        self._folder = files("dbjobs.sql") / dialect
+        self._folder = files("dbjobs") / "sql" / dialect
         self._replace = replace
         self._placeholder = placeholder
         self._statements: dict[str, Statement] = {}

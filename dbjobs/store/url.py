@@ -67,6 +67,8 @@ def split_url(url: str) -> tuple[SplitResult, dict[str, str]]:
             hint += "; was it read from an environment variable that is not set?"
         elif url.endswith(_FILES) and ":" not in url:
             hint = f"write sqlite:///{url}"
+        elif url.lower().startswith("sqlite:"):
+            hint = "write sqlite:///relative/path.db or sqlite:////absolute/path.db"
         raise InvalidUrl(f"database URL {hidden(url)!r} has no scheme; {hint}")
     scheme = found[1].lower()
     if scheme not in SCHEMES:

@@ -9,11 +9,13 @@ from dbjobs import InvalidOption, Jobs
 from dbjobs.admin.settings import make_settings
 from tests.admin.asking import OPERATIONS, PATHS, ROOT, TOKENS, VIEW, Markup, admin, asking, path_of
 
-NUMBERS = (2**63 - 1, 2**63, 9_999_999_999_999_999_999, 2**64, 10**30, 0, -1, -(2**63), -(2**63) - 1, -(10**30))
+NUMBERS = (2**63 - 1, 2**63, 10**30, 0, -1, -(2**63) - 1)
+# The largest of 19 digits, which is more than any database has.
+LARGE = 9_999_999_999_999_999_999
 # Parameters of pages that are read as numbers.
-PLACES = ("job", "id", "before", "before_id", "offset", "size", "limit", "undo", "request", "after_id")
+PLACES = ("job", "id", "before", "offset", "size", "limit", "undo", "request")
 # Valid in Windows-1252, cut off, and never valid: none is UTF-8.
-BYTES = ("%e4%80", "%c3", "%ff%fe%00x", "%ed%a0%80", "%f4%90%80%80")
+BYTES = ("%e4%80%c3", "%ff%fe%ed%a0%80%f4%90%80%80")
 
 
 async def test_a_number_that_no_database_has_is_answered(jobs: Jobs) -> None:
@@ -35,15 +37,13 @@ async def test_a_number_that_no_database_has_is_answered(jobs: Jobs) -> None:
                     assert answer.status_code < 500, (operation.name, field.name, number, answer.text)
         for path in PATHS:
             for name in PLACES:
-                for number in (2**63 - 1, 2**63, 9_999_999_999_999_999_999, 10**30):
-                    answer = await client.get(path, params={name: str(number)}, headers=ROOT)
-                    assert answer.status_code < 500, (path, name, number, answer.text)
+                answer = await client.get(path, params={name: str(LARGE)}, headers=ROOT)
+                assert answer.status_code < 500, (path, name, answer.text)
         for key in ("id", "parent", "node", "priority", "attempts", "run", "timeout", "progress", "retries"):
-            for number in NUMBERS:
-                for sign in ("", ">", "<="):
-                    asked = {"q": f"{key}:{sign}{number}"}
-                    answer = await client.get("/api/jobs", params=asked, headers=ROOT)
-                    assert answer.status_code in (200, 422), (asked, answer.text)
+            for number in (LARGE, -LARGE):
+                asked = {"q": f"{key}:{number} {key}:>{number}"}
+                answer = await client.get("/api/jobs", params=asked, headers=ROOT)
+                assert answer.status_code in (200, 422), (asked, answer.text)
 
 
 @pytest.mark.once
@@ -51,9 +51,14 @@ async def test_text_that_is_no_utf_8_is_answered(jobs: Jobs) -> None:
     async with jobs, asking(admin(jobs, tokens=TOKENS).application) as client:
         for text in BYTES:
             for path in PATHS:
-                for name in ("q", "name", "command", "job", "user", "path", "actor", "expression", "period", text):
-                    answer = await client.get(f"{path}?{name}={text}", headers=ROOT)
-                    assert answer.status_code < 500, (path, name, text, answer.text)
+                for names in (
+                    ("q", "job", text),
+                    ("name", "command", "user", "path", "actor"),
+                    ("expression", "period"),
+                ):
+                    query = "&".join(f"{name}={text}" for name in names)
+                    answer = await client.get(f"{path}?{query}", headers=ROOT)
+                    assert answer.status_code < 500, (path, query, answer.text)
             for operation in OPERATIONS:
                 if operation.method == "GET" and "live" not in operation.path:
                     fields = "&".join(f"{one.name}={text}" for one in msgspec.structs.fields(operation.takes))
@@ -76,9 +81,9 @@ async def test_a_body_of_any_type_is_answered(jobs: Jobs) -> None:
     body = b'--x\r\ncontent-disposition: form-data; name="queue"\r\n\r\nmail\r\n--x--\r\n'
     async with jobs, asking(admin(jobs, tokens=TOKENS).application) as client:
         for kind in KINDS:
-            for content in (b"", b"queue=mail", b'{"queue": "mail"}', body, b"\xff\xfe{"):
+            for content in (b"", body, b"\xff\xfe{"):
                 for path in ("/act/pause_queue", "/api/queues/pause", "/login", "/logout"):
-                    for headers in (ROOT, VIEW, {}):
+                    for headers in (ROOT, {}):
                         answer = await client.post(path, content=content, headers={**headers, "content-type": kind})
                         assert answer.status_code < 500, (path, kind, content, answer.text)
 
@@ -104,8 +109,8 @@ async def test_a_host_with_tricks_is_refused(jobs: Jobs) -> None:
                 assert answer.status_code == (200 if host == "localhost:99999" else 403), (host, answer.text)
         async with asking(admin(jobs, tokens=TOKENS).application) as client:
             for host in HOSTS:
-                for path in ("/queues", "/queues?a=b", "/jobs?job=1", "/api/queues", "/api", "/access", "/explore"):
-                    for headers in (VIEW, ROOT, {}):
+                for path in ("/queues?a=b", "/api", "/access"):
+                    for headers in (ROOT, {}):
                         answer = await client.get(path, headers={**headers, "host": host})
                         assert answer.status_code < 500, (host, path, answer.text)
 

@@ -84,3 +84,19 @@ async def test_a_view_is_saved_and_opened_in_the_browser(jobs: Jobs, browser_pag
         await page.get_by_text("Save this view").click()
         await page.get_by_role("button", name=f"Remove the view {NAME}").click()
         await expect(page.get_by_role("link", name=NAME)).to_have_count(0)
+
+
+@pytest.mark.once
+async def test_menus_stay_on_the_screen_of_a_phone(jobs: Jobs, browser_page: Page) -> None:
+    page = browser_page
+    await page.set_viewport_size({"width": 390, "height": 800})
+    async with jobs, served(jobs.admin()) as base:
+        await page.goto(f"{base}/jobs")
+        for name in ("Columns", "Export and copy", "Save this view"):
+            summary = page.locator("summary", has_text=name)
+            await summary.click()
+            box = await page.locator("details[open] > .sheet, details[open] > fieldset").bounding_box()
+            assert box is not None
+            assert box["x"] >= 0, name
+            assert box["x"] + box["width"] <= 390, name
+            await summary.click()

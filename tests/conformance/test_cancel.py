@@ -227,3 +227,19 @@ async def test_a_job_that_goes_back_into_its_queue_at_this_moment_is_cancelled(u
             assert await state_of(jobs, ref) is JobState.CANCELLED
         finally:
             await db.close()
+
+
+async def test_names_and_reasons_of_any_text_do_no_harm(jobs: Jobs) -> None:
+    jobs.declare("elsewhere")
+    async with jobs:
+        ref = await jobs.enqueue("elsewhere")
+        for strange in ("a\0b", "half a pair: \ud800"):
+            assert await jobs.list(queue=strange) == []
+            assert (await jobs.find(tag=strange)).complete
+            assert (await jobs.find(batch_id=strange)).jobs == ()
+            assert await jobs.cancel_many(queue=strange, tag=strange) == 0
+            assert await jobs.requeue_many(command=strange) == 0
+        assert await jobs.cancel(ref, reason="because \0 and \ud800")
+        job = await jobs.get(ref)
+    assert job is not None
+    assert job.error == "because \\0 and \\ud800"

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from dbjobs import InvalidOption, JobContext, Jobs, JobState
+from dbjobs import InvalidOption, JobContext, Jobs, JobState, ReasonCode
 from dbjobs.store import repository
 from tests.conformance.helpers import Gate, eventually, state_of
 
@@ -49,6 +49,10 @@ async def test_a_drained_node_finishes_what_it_runs_and_claims_nothing_more(url:
 
         await eventually(lambda: claims_no_more(0), "nothing runs there any more")
         assert await state_of(one, third) is JobState.QUEUED
+        told = await one.explain(third)
+        assert told.code is ReasonCode.NODES_DRAINED
+        assert told.reasons[0].facts == {"nodes": [first.node_id]}
+        assert "The only node that could take it is drained" in told.text
         await one.workers.undrain(first.node_id)
         await one.wait(third, timeout=20)
         with pytest.raises(InvalidOption, match="no living node 17"):

@@ -20,6 +20,7 @@ from dbjobs import (
     RefIdExists,
     UnknownCommand,
     UnknownJob,
+    joints,
 )
 from tests.conformance.callers import CALLERS
 from tests.conformance.helpers import Gate, eventually, nodes, stop_heartbeat, wait_all
@@ -129,8 +130,15 @@ async def test_each_wrong_use_of_a_graph_has_one_clear_error(jobs: Jobs) -> None
                 graph.add(work, "b", after=[5])  # type: ignore[list-item]
             with pytest.raises(InvalidOption, match=r"graph\.add: unknown option 'afterwards'"):
                 graph.add(work, "b", afterwards=[a])  # type: ignore[call-overload]
+            for stored in (a, [a]):
+                with pytest.raises(
+                    InvalidOption, match=r"depends_on takes jobs that are stored; work#1 goes into after="
+                ):
+                    graph.add(work, "b", depends_on=stored)  # type: ignore[arg-type]
             with pytest.raises(UnknownCommand):
                 graph.add("nobody")
+        with pytest.raises(InvalidOption, match=r"work#1: after\(\) comes too late: the block of its graph has ended"):
+            a.after(a)
         with pytest.raises(InvalidOption, match="one block"):
             async with graph:
                 pass
@@ -151,6 +159,43 @@ async def test_a_graph_in_the_caller_s_transaction_is_there_if_it_commits(jobs: 
                 assert (await jobs.wait(b.ref, timeout=20)).response == "ba"
             else:
                 assert await jobs.list() == []
+
+
+async def test_a_batch_in_the_caller_s_transaction_is_there_with_what_follows_if_it_commits(
+    jobs: Jobs, raw: Raw, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(joints, "MOST_PARENTS", 3)
+    monkeypatch.setattr(joints, "PARTS", 2)
+    register(jobs)
+    told: list[str] = []
+
+    @jobs.command
+    async def follow(batch_id: str, job: JobContext) -> None:
+        told.append(str(job.ref_id))
+
+    kind = next(iter(CALLERS[raw.dialect].values()))
+    async with jobs.start(), kind(raw) as caller:
+        for commits in (False, True):
+            await caller.begin()
+            async with jobs.batch("b", callback=follow, on_failed=follow, connection=caller.given) as batch:
+                batch.add_many(work, ["ok"] * 4)
+                batch.add(work, "fail", reply_to="inbox")
+            await (caller.commit() if commits else caller.rollback())
+            if not commits:
+                assert await jobs.list() == []
+                assert await batch is None
+        assert batch.callback_ref is not None
+        assert batch.check_ref is not None
+        await jobs.wait(batch.callback_ref, timeout=30)
+        assert (await jobs.wait(batch.check_ref, timeout=30)).response == 1
+
+        async def both() -> bool:
+            return sorted(told) == ["batch-failed:b", "batch:b"]
+
+        await eventually(both, "callback and on_failed have run, once each")
+        progress = await batch
+    assert progress is not None
+    assert (progress.total, progress.completed, progress.failed) == (5, 4, 1)
 
 
 # --- batches ----------------------------------------------------------------------------------------
@@ -255,6 +300,9 @@ async def test_each_wrong_use_of_a_batch_has_one_clear_error(jobs: Jobs) -> None
     async with jobs:
         with pytest.raises(UnknownCommand, match="'nobody'"):
             jobs.batch("b", callback="nobody")
+        for wrong in ("", 7, None, "x" * 300, "\0"):
+            with pytest.raises(InvalidOption, match="batch: batch_id="):
+                jobs.batch(wrong)  # type: ignore[arg-type]
         with pytest.raises(InvalidOption, match=r"batch\.add: jobs are added inside the block: async with jobs\.batch"):
             jobs.batch("b").add(work, "a")
         with pytest.raises(InvalidOption, match="has a callback and no jobs"):

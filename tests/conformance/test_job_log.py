@@ -152,6 +152,7 @@ async def test_it_never_raises_never_recurs_and_keeps_to_the_limits(
             raise ValueError("y" * 15_000)
         except ValueError:
             log.exception("x" * 15_000)
+        routed.handle(logging.makeLogRecord({"msg": "of no logger", "levelno": logging.INFO}))
         routed.setFormatter(logging.Formatter("%(name)s: %(message)s"))
         log.info("formatted")
         routed.addFilter(lambda record: "secret" not in record.getMessage())
@@ -165,7 +166,7 @@ async def test_it_never_raises_never_recurs_and_keeps_to_the_limits(
     assert 5_000 < len(found[2]) <= 10_000
     assert found[2].startswith("xxx")
     assert found[2].endswith("yyy")
-    assert found[3:] == ["shop.orders: formatted"]
+    assert found[3:] == ["of no logger", "shop.orders: formatted"]
     assert "RuntimeError: no text" in capsys.readouterr().err
 
 

@@ -76,6 +76,11 @@ async def test_what_ran_is_in_the_bucket_of_now(jobs: Jobs) -> None:
         ahead = await jobs.series(whole.since, now + timedelta(hours=1))
         assert total(ahead) == (6, 1, 0, 0)
         assert ahead.buckets[-1].starts > now
+        first, last = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+        ever = await jobs.series(first, last)
+        assert total(ever) == (6, 1, 0, 0)
+        assert len(ever.buckets) <= 121
+        assert [stat.completed for stat in await jobs.stats(by=None, since=first, until=last)] == [6]
 
 
 async def test_a_period_ends_before_its_end(jobs: Jobs, raw: Raw) -> None:

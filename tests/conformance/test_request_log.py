@@ -81,6 +81,8 @@ async def test_what_was_asked_is_listed_told_and_summed_up(jobs: Jobs) -> None:
             ({"path": "/nothing/x"}, 1), ({"key": "k"}, 6), ({"key": page.requests[-1].api_key or "?"}, 6),
             ({"slow": 60}, 0), ({"since": timedelta(hours=1)}, 15),
             ({"since": datetime.now(UTC) + timedelta(hours=1)}, 0), ({"user": "'; --"}, 0),
+            ({"since": datetime(1, 1, 1), "until": datetime.max}, 15), ({"since": datetime(999, 1, 1)}, 15),
+            ({"until": datetime(999, 1, 1)}, 0),
         ):  # fmt: skip
             assert len(await found(**filters)) == count, filters
         [boom] = await found(status="5xx")
@@ -110,6 +112,8 @@ async def test_what_was_asked_is_listed_told_and_summed_up(jobs: Jobs) -> None:
         assert pairs(await stats("route", key="k")) == {"/items/{user}": 6}
         assert pairs(await stats("route", status=500)) == {"/boom/{user}": 1}
         assert pairs(await stats("route", since=datetime.now(UTC) + timedelta(hours=2))) == {}
+        assert sum(pairs(await stats("ip", since=datetime(999, 1, 1), until=datetime.max)).values()) == 15
+        assert pairs(await stats("ip", until=datetime(999, 1, 1))) == {}
         [items, *_] = await stats("route")
         assert (items.requests, items.errors, items.response_bytes, sum(items.buckets)) == (12, 0, 1200, 12)
         assert items.duration_min_ms <= items.percentile_ms(0.5) <= items.duration_max_ms

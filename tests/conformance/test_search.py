@@ -44,7 +44,11 @@ SEARCHES: list[tuple[JobSearch, Callable[[Job], bool]]] = [
     ({"error": Where.contains("100%_'")}, lambda job: "100%_'" in (job.error or "")),
     ({"error_code": "ValueError"}, lambda job: job.error_code == "ValueError"),
     ({"request": "Grüße"}, lambda job: "grüße" in str(job.request).lower()),
+    ({"request": "\u0130n"}, lambda job: (job.request or {}).get("number") == 6),
+    ({"request": "\u212aelvin"}, lambda job: (job.request or {}).get("number") == 6),
+    ({"request": "kelvin"}, lambda job: False),
     ({"request": {"number": 3}}, lambda job: (job.request or {}).get("number") == 3),
+    ({"request": {"number": True}}, lambda job: False),  # there is a 1
     ({"request": {"to": {"name": "n4"}}}, lambda job: (job.request or {}).get("to") == {"name": "n4", "x": [4]}),
     ({"response": "done 5"}, lambda job: job.response == "done 5"),
     ({"args": {"customer": "c1"}}, lambda job: job.args.get("customer") == "c1"),
@@ -54,6 +58,11 @@ SEARCHES: list[tuple[JobSearch, Callable[[Job], bool]]] = [
     ({"run_after": Where.above(timedelta(0))}, lambda job: job.state == "scheduled"),
     ({"created_at": Where.at_least(timedelta(hours=2))}, lambda job: True),
     ({"created_at": Where.below(LONG_AGO)}, lambda job: False),
+    (
+        {"created_at": Where.between(datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))},
+        lambda job: True,
+    ),
+    ({"completed_at": Where.at_most(datetime.max.replace(tzinfo=UTC))}, lambda job: job.finished),
     ({"completed_at": Where.given(), "queue": "narrow"}, lambda job: job.finished and job.queue == "narrow"),
     ({"queue": "a\0b"}, lambda job: False),
     ({"id": [1, 2**70]}, lambda job: job.id == 1),
@@ -112,6 +121,8 @@ async def filled(jobs: Jobs) -> list[Job]:
     refs: list[JobRef] = []
     for n in range(24):
         request = {"number": n, "to": {"name": f"n{n}", "x": [n]}, "text": "Grüße" if n % 5 == 0 else "hello"}
+        if n == 6:
+            request["text"] = "\u0130N \u212aELVIN"  # capitals that Python makes an i and a k of
         refs.append(
             await jobs.enqueue(
                 ("welcome", "broken", "unwanted", "elsewhere")[n % 4], request,
@@ -160,6 +171,27 @@ async def test_a_search_finds_what_fits_in_looks_of_any_size(jobs: Jobs, monkeyp
             monkeypatch.undo()
 
 
+async def test_all_jobs_that_are_named_are_reached(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many they are, and in whatever order."""
+    monkeypatch.setattr(finding, "_PAGE", 5)
+    monkeypatch.setattr(finding, "_WHOLE", 3)
+    jobs.declare("elsewhere")
+    async with jobs:
+        ids = [ref.id for ref in await jobs.enqueue_many("elsewhere", [None] * 10)]
+        keyed = [await jobs.enqueue("elsewhere", ref_id=f"key {n}") for n in range(7)]
+        mixed = [*ids[4:], *ids[:4], ids[0]]
+        newest = ids[::-1]
+        assert await ids_found(jobs, {"id": mixed}) == newest
+        assert await ids_found(jobs, {"id": mixed}, limit=4, seconds=0) == newest
+        assert (await jobs.find(id=ids, limit=10)).complete
+        assert await jobs.cancel_many(id=mixed, preview=True) == 10
+        assert await jobs.cancel_many(id=mixed, at_most=4) == 4
+        assert await jobs.cancel_many(id=mixed) == 6
+        assert await jobs.cancel_many(ref_id=[f"key {n}" for n in range(9)]) == 7
+        assert await jobs.requeue_many(id=[*ids, *(ref.id for ref in keyed)], preview=True) == 17
+        assert await jobs.requeue_many(id=[*ids, *(ref.id for ref in keyed)]) == 17
+
+
 async def test_what_is_previewed_is_cancelled_and_requeued(jobs: Jobs) -> None:
     async with jobs:
         everything = await filled(jobs)
@@ -200,7 +232,19 @@ async def test_a_job_is_run_once_more_as_a_new_one(jobs: Jobs) -> None:
         assert (changed.response, changed.tag) == ("done 99", "changed")
         assert repeated.state is JobState.FAILED
         assert await jobs.get(first.id) == first
-        assert await ids_found(jobs, {"meta": {"replay_of": first.id}}) == [changed.id, again.id]
+        without: list[dict[str, Any]] = [{"meta": None}, {"meta": {}}, {"tag": None, "args": None}]
+        for left_out in without:
+            plain = await jobs.get(await jobs.replay(first.id, **left_out))
+            assert plain is not None
+            assert plain.meta == {"replay_of": first.id}
+            assert plain.parent_id == first.id
+            assert await jobs.cancel(plain.id)
+        with pytest.raises(InvalidOption, match="option meta=5: must be a mapping"):
+            await jobs.replay(first.id, meta=5)  # type: ignore[arg-type]
+        assert await ids_found(jobs, {"state": Where.other("cancelled"), "meta": {"replay_of": first.id}}) == [
+            changed.id,
+            again.id,
+        ]
         queued = next(job for job in everything if job.command == "elsewhere")
         with pytest.raises(InvalidOption, match=f"replay: job {queued.id} is queued; only a job that has ended"):
             await jobs.replay(queued.id)

@@ -264,6 +264,37 @@ async def test_what_stays_behind_is_named_and_kept_to(source: str, url: str, tmp
         assert len(await jobs.list(limit=1000)) > 50
 
 
+async def test_new_jobs_get_no_id_of_a_history_that_stays_behind(tmp_path: Path, url: str) -> None:
+    old = Jobs(f"sqlite:///{tmp_path}/old.db")
+    register(old)
+    async with old:
+        waits = await old.enqueue("work", {"n": 0}, run_after=3600)
+        async with old.start():
+            ended = [await old.enqueue("work", {"n": n}, ref_id=f"ended {n}") for n in range(3)]
+            last = await old.enqueue("work", {"n": 3})
+            for ref in (*ended, last):
+                await old.wait(ref, timeout=60)
+    done = await transfer(f"sqlite:///{tmp_path}/old.db", url, without=["history"])
+    # Logs go where the history goes: MySQL tells the moment of a line's job by the job.
+    assert {"completed_job", "failed_job", "job_log"}.isdisjoint(report.table for report in done.tables)
+    jobs = Jobs(url)
+    register(jobs)
+    async with jobs:
+        assert [job.id for job in await jobs.list()] == [waits.id]
+        new = await jobs.enqueue("work", {"n": 4})
+        assert new.id > last.id
+        # What has ended is known by its ref_id, and is no other job.
+        again = await jobs.enqueue("work", {"n": 0}, ref_id="ended 0")
+        assert (again.created, again.id) == (False, ended[0].id)
+        assert await jobs.get(again) is None
+    # Nor from there on, where the keys are all that is left of it.
+    await transfer(url, f"sqlite:///{tmp_path}/third.db", without=["history"])
+    third = Jobs(f"sqlite:///{tmp_path}/third.db")
+    register(third)
+    async with third:
+        assert (await third.enqueue("work", {"n": 5})).id > new.id
+
+
 @pytest.mark.once
 async def test_who_writes_meanwhile_is_found_out(source: str, file: Path, url: str) -> None:
     def writes(progress: Progress) -> None:
@@ -273,7 +304,7 @@ async def test_who_writes_meanwhile_is_found_out(source: str, file: Path, url: s
                 connection.commit()
 
     with pytest.raises(
-        TransferMismatch, match=r"rows of background_job: 59 on the source, 59 on the target, not the same"
+        TransferMismatch, match=r"rows of background_job: 65 on the source, 65 on the target, not the same"
     ) as told:
         await transfer(source, url, progress=writes)
     assert [report.table for report in told.value.reports if not report.is_equal] == ["background_job"]
@@ -338,6 +369,8 @@ async def test_wrong_use_is_refused_with_one_clear_error(source: str, tmp_path: 
     with pytest.raises(TransferRefused, match="the source has no tables of dbjobs in schema 'nothing'"):
         await transfer(source, missing, source_schema="nothing")
     path = source.removeprefix("sqlite:///")
+    with pytest.raises(TransferRefused, match="source and target are the same"):
+        await transfer(source, f"sqlite:///{Path(path).parent}/../source/jobs.db")
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("DELETE FROM dbjobs_schema_version WHERE version > 4")
         connection.commit()

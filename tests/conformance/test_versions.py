@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from dbjobs import Jobs, JobState
+from dbjobs import Jobs, JobState, Where
 from dbjobs.engine import dispatcher
 from tests.conformance.helpers import eventually, nodes, state_of, wait_all
 
@@ -80,7 +80,24 @@ async def test_an_old_request_goes_through_every_step(jobs: Jobs, url: str) -> N
         page = await jobs.list(command="send", limit=3)
         rest = await jobs.list(command="send", limit=3, before_id=page[-1].id)
         assert [job.id for job in (*page, *rest)] == sorted(ids, reverse=True)
+        # And so has a search, a cancellation, a requeue.
+        for search in ({"command": "send"}, {"command": ["send"]}, {"any_of": [{"command": "send"}, {"tag": "no"}]}):
+            assert [job.id for job in (await jobs.find(**search)).jobs] == sorted(ids, reverse=True)
+        for other in (Where.other("send"), Where.unless("send")):
+            assert (await jobs.find(command=other)).jobs == ()
+        assert [job.id for job in (await jobs.find(command="send@3")).jobs] == [done[2].id]
+        for _ in range(2):
+            await jobs.enqueue("send", Mail(["x"], "y"), run_after=3600)
+        assert await jobs.cancel_many(command="send", preview=True) == 2
+        assert (await jobs.bulk.preview("cancel", command="send")).count == 2
+        assert await jobs.cancel_many(command="send") == 2
+        assert await jobs.requeue_many(command="send", preview=True) == 3
+        assert await jobs.requeue_many(command="send", tag="mail") == 2
         assert await jobs.requeue_many(command="send") == 1
+        # One of an old version is run once more in today's.
+        for old_one in (done[0], done[2]):
+            again = await jobs.wait(await jobs.replay(old_one.id), timeout=30)
+            assert (again.command, again.response) == ("send@3", old_one.response)
 
 
 async def test_a_newer_request_is_left_to_a_node_that_knows_it(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +68,14 @@ def test_a_search_knows_every_column_of_a_job() -> None:
         ({"meta": Where.above(5)}, "find: meta: a json cannot be asked for '>'"),
         ({"state": "done"}, "find: state='done' must be one of scheduled, waiting"),
         ({"queue": []}, "find: queue: an empty list fits no job"),
+        ({"state": Where("contains", (5,))}, "find: state=5 must be a text"),
+        ({"created_at": timedelta.max}, "find: created_at=.* leads out of the calendar"),
+        ({"priority": Where("between", (1,))}, "find: priority: 'between' takes 2 values, not 1"),
+        ({"queue": Where("starts", ())}, "find: queue: 'starts' takes 1 value, not 0"),
+        ({"meta": Where("is", ())}, "find: meta: 'is' takes 1 value, not 0"),
+        ({"limit": "5"}, "find: limit='5' must be a whole number"),
+        ({"before_id": 2**64}, "find: before_id=18446744073709551616 must be between 0 and"),
+        ({"before_id": "7"}, "find: before_id='7' must be a whole number"),
         ({"limit": 0}, "find: limit=0 must be between 1 and 1000"),
         ({"seconds": -1}, "find: seconds"),
     ],
@@ -83,3 +91,27 @@ async def test_a_bound_is_a_number(name: str) -> None:
     call: Any = getattr(Jobs("sqlite:///never-opened.db"), name)
     with pytest.raises(InvalidOption, match=f"{name}: at_most=0 must be a whole number >= 1"):
         await call(queue="a", at_most=0)
+
+
+@pytest.mark.parametrize(
+    ("call", "complaint"),
+    [
+        (lambda jobs: jobs.list(queue=5), "list: queue=5 must be a string"),
+        (lambda jobs: jobs.list(limit="5"), "list: limit='5' must be a whole number"),
+        (lambda jobs: jobs.list(before_id=2**64), "list: before_id=.* must be between 0 and"),
+        (lambda jobs: jobs.logs(1, after_id=2**64), "logs: after_id=.* must be between 0 and"),
+        (lambda jobs: jobs.logs(1, limit=0), "logs: limit=0 must be between 1 and"),
+        (lambda jobs: jobs.series(60, queue=5), "series: queue=5 must be a string"),
+        (lambda jobs: jobs.series(60, command="\0"), r"series: command='\\x00' is no name"),
+        (lambda jobs: jobs.bulk.list(before_id=2**64), "bulk.list: before_id=.* must be between 0 and"),
+        (lambda jobs: jobs.bulk.get("7"), "a job is named by its JobRef or its id, not by '7'"),
+        (lambda jobs: jobs.bulk.get(2**64), "is not the id of a job"),
+        (lambda jobs: jobs.counts(bound=0), "counts: bound=0 must be between 1 and"),
+        (lambda jobs: jobs.counts(bound="1"), "counts: bound='1' must be a whole number"),
+        (lambda jobs: jobs.cancel(1, reason=5), "cancel: reason=5 must be a string"),
+        (lambda jobs: jobs.cancel_many(queue="a", reason=None), "cancel_many: reason=None must be a string"),
+    ],
+)
+async def test_a_wrong_argument_is_refused_before_the_database_is_asked(call: Any, complaint: str) -> None:
+    with pytest.raises(InvalidOption, match=complaint):
+        await call(Jobs("sqlite:///never-opened.db"))

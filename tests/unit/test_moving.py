@@ -75,6 +75,13 @@ def test_a_checksum_is_of_the_values_and_not_of_how_a_database_writes_them() -> 
     assert Sum().plus(parts[0]) == parts[0]
 
 
+@pytest.mark.parametrize("number", ["1" + "0" * 400, "-" + "9" * 309, "1e400"])
+def test_a_number_beyond_all_floats_is_compared_by_its_digits(number: str) -> None:
+    one = sum_of_rows(("args",), [[f'{{"a":{number}}}']])
+    assert one == sum_of_rows(("args",), [[f'{{"a":{number}}}']])
+    assert one != sum_of_rows(("args",), [[f'{{"a":{number}0}}']])
+
+
 def test_texts_that_fit_are_read_at_once_and_a_large_one_alone() -> None:
     assert moving.fitting([], 10) == 0
     assert moving.fitting([4, 4, 4], 10) == 2

@@ -64,6 +64,12 @@ def test_an_error_names_the_call_the_option_and_the_value() -> None:
         options.apply(BASE, {"priority": "high"}, where="enqueue of 'x'")
 
 
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), -float("inf")])
+def test_what_json_cannot_say_is_refused_and_not_stored_as_null(number: float) -> None:
+    with pytest.raises(InvalidOption, match=r"here: option meta=.*: cannot be serialised: .* is not a JSON number"):
+        options.apply(BASE, {"meta": {"a": [None, {"b": number}]}}, where="here")
+
+
 def test_a_long_value_is_cut_in_the_error() -> None:
     with pytest.raises(InvalidOption) as caught:
         options.apply(BASE, {"tag": "x" * 10_000}, where="here")

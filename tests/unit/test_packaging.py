@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 import tomllib
+import zipfile
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
@@ -55,3 +59,28 @@ def test_templates_static_files_and_statements_go_with_the_package() -> None:
     for path in others:
         for part in path.relative_to(ROOT).parts:
             assert not any(fnmatch(part, pattern) for pattern in ignored), f"{path} would not be in the wheel"
+
+
+def test_it_runs_from_an_archive(tmp_path: Path) -> None:
+    """As a zip on the path: its folders of SQL and templates are read through the importer, not the file system."""
+    archive = tmp_path / "dbjobs.zip"
+    with zipfile.ZipFile(archive, "w") as file:  # like a wheel, without entries for the folders
+        for path in (ROOT / "dbjobs").rglob("*"):
+            if path.is_file() and path.suffix != ".pyc" and "static" not in path.parts:
+                file.write(path, path.relative_to(ROOT))
+    code = (
+        "import asyncio, dbjobs\n"
+        "assert dbjobs.__file__.startswith(" + repr(str(archive)) + ")\n"
+        "jobs = dbjobs.Jobs('sqlite:///jobs.db')\n"
+        "@jobs.command\n"
+        "async def work() -> int: return 5\n"
+        "async def main():\n"
+        "    async with jobs.start():\n"
+        "        print((await jobs.wait(await jobs.enqueue(work), timeout=60)).response)\n"
+        "asyncio.run(main())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True, text=True, check=False, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(archive)},
+    )  # fmt: skip
+    assert (done.stdout.strip(), done.stderr) == ("5", "")

@@ -113,6 +113,7 @@ def test_what_is_written_is_read_as_it_was_meant_and_never_shown(target: HttpTar
         ("https://$TOKEN-and-more@h", "https://***@h"),
         ("https://u:pa/ss@h/x", "https://***@h/x"),
         ("https://h/x?token=a&b=c&api_key=d#e", "https://h/x?token=***&b=c&api_key=***#e"),
+        ("https://h/x#access_token=a&b=c", "https://h/x#access_token=***&b=c"),
         ("amqp://u:p@h/v", "amqp://u:***@h/v"),
     ],
 )

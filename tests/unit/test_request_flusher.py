@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
+from math import nan
 from typing import Any
 
 import pytest
@@ -131,7 +133,12 @@ async def test_what_was_seen_during_an_outage_is_written_after_it(
         (lambda jobs: jobs.requests.list(before="12"), "'12' is not the id of a request, such as"),
         (lambda jobs: jobs.requests.list(since="yesterday"), "since='yesterday' must be a datetime"),
         (lambda jobs: jobs.requests.list(slow=-1), "slow=-1 must be a number of seconds"),
+        (lambda jobs: jobs.requests.list(since=timedelta.max), "since=.* leads out of the calendar"),
+        (lambda jobs: jobs.requests.list(until="now"), "until='now' must be a datetime"),
+        (lambda jobs: jobs.requests.list(slow=nan), "slow=nan must be a number of seconds"),
         (lambda jobs: jobs.requests.list(user=7), "user=7 is no text"),
+        (lambda jobs: jobs.requests.list(user="\ud800"), "user='.*' is no text that a database can hold"),
+        (lambda jobs: jobs.requests.stats("route", until="now"), "until='now' must be a datetime"),
         (lambda jobs: jobs.requests.get("x"), "'x' is not the id of a request"),
         (lambda jobs: jobs.requests.stats("colour"), "by='colour' must be one of route, user"),
         (lambda jobs: jobs.requests.stats("bot", route="/"), "of one route there are sums by user, key, ip, status"),

@@ -7,11 +7,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
+from fastapi import FastAPI
 from starlette.applications import Starlette
 from starlette.background import BackgroundTask
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
 
 from dbjobs import Jobs
 from dbjobs.errors import InvalidOption
@@ -98,6 +100,21 @@ async def test_a_route_is_told_by_its_template(
         assert seen[0].endpoint == f"{hello.__module__}.hello"
 
 
+async def test_what_a_mount_answers_by_itself_is_of_the_mount(tmp_path: Any) -> None:
+    """Or each file, and each path with a slash too many, would be a name of its own."""
+    (tmp_path / "a.txt").write_text("a")
+    app, inner = FastAPI(), FastAPI()
+    inner.get("/items/{item}")(lambda item: item)
+    app.mount("/api/{tenant}", inner)
+    app.mount("/static", StaticFiles(directory=tmp_path))
+    log, seen = log_of(app, tmp_path)
+    for path in ("/api/acme/items/7", "/api/acme/items/7/", "/static/a.txt"):
+        await call(log, scope_of(path))
+    assert [(one.status, one.route) for one in seen] == [
+        (200, "/api/{tenant}/items/{item}"), (307, "/api/{tenant}/*"), (200, "/static/*"),
+    ]  # fmt: skip
+
+
 async def test_an_exception_is_recorded_and_raised_again(tmp_path: Any) -> None:
     error = ValueError("password=hunter2 is wrong")
 
@@ -162,6 +179,40 @@ async def test_a_client_that_leaves_is_told_apart(tmp_path: Any, begun: bool, st
     log, seen = log_of(app, tmp_path)
     await call(log, scope_of(), {"type": "http.request"}, {"type": "http.disconnect"})
     assert (seen[0].status, seen[0].disconnected) == (status, True)
+
+
+@pytest.mark.parametrize(("broken", "status"), [("http.response.start", 499), ("http.response.body", 200)])
+async def test_a_client_that_leaves_a_stream_is_no_error(tmp_path: Any, broken: str, status: int) -> None:
+    async def chunks() -> AsyncIterator[bytes]:
+        for _ in range(3):
+            yield b"x"
+
+    async def answer(request: Request) -> Response:
+        return StreamingResponse(chunks())
+
+    async def send(message: dict[str, Any]) -> None:
+        if message["type"] == broken:
+            raise OSError("the connection is closed")
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request"}
+
+    log, seen = log_of(Starlette(routes=[Route("/", answer)]), tmp_path)
+    with pytest.raises((ClientDisconnect, OSError)):
+        await log(scope_of(asgi={"version": "3.0", "spec_version": "2.4"}), receive, send)  # type: ignore[arg-type]
+    assert (seen[0].status, seen[0].disconnected, seen[0].error) == (status, True, None)
+
+
+async def test_a_client_that_leaves_an_upload_is_no_error(tmp_path: Any) -> None:
+    async def answer(request: Request) -> Response:
+        return Response(await request.body())
+
+    log, seen = log_of(Starlette(routes=[Route("/", answer, methods=["POST"])]), tmp_path)
+    with pytest.raises(ClientDisconnect):
+        await call(
+            log, scope_of(method="POST"), {"type": "http.request", "more_body": True}, {"type": "http.disconnect"}
+        )
+    assert (seen[0].status, seen[0].disconnected, seen[0].error) == (499, True, None)
 
 
 async def test_a_cancelled_request_is_recorded_and_stays_cancelled(tmp_path: Any) -> None:
@@ -267,6 +318,9 @@ async def test_user_key_session_trace_and_query(tmp_path: Any) -> None:
     assert str(one.api_key).startswith("h_")
     assert str(one.session).startswith("h_")
     assert "the-" not in str(one)
+    split = [(b"cookie", b"sid=the-session"), (b"cookie", b"a=b")]  # as HTTP/2 has them
+    await call(log, scope_of(headers=split))
+    assert seen[-1].session == one.session
     chosen, seen = log_of(app, tmp_path, user=lambda scope: "ann", route=lambda scope: "/r", api_key=lambda scope: None)
     await call(chosen, scope_of(headers=headers))
     assert (seen[0].user, seen[0].route, seen[0].api_key) == ("ann", "/r", None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 
@@ -87,6 +88,29 @@ def test_the_text_of_an_error_keeps_no_secret() -> None:
     told = MASKS.text("login failed: password='s3cr3t', api_key: s3cr3t; Authorization: Bearer s3cr3t at line 5")
     assert SECRET not in told
     assert "at line 5" in told
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'sent {"password": "s3cr3t and more", "a": 1}',
+        "password='s3cr3t \\'and\\' more', a=1",
+        r"body {\"password\": \"s3cr3t and more\"}",
+        "<login><password>s3cr3t and more</password></login>",
+    ],
+)
+def test_of_a_secret_in_a_text_nothing_is_left(text: str) -> None:
+    told = MASKS.text(text)
+    assert SECRET not in told
+    assert "more" not in told
+
+
+@pytest.mark.parametrize("part", ["a", "password", "token: ", 'secret="', "cookie\\", "token>", "password'x"])
+def test_a_text_costs_by_its_length_and_not_by_its_square(part: str) -> None:
+    """A body is anybody's text, and it is masked in the event loop."""
+    began = time.process_time()
+    MASKS.text(part * (64_000 // len(part)))
+    assert time.process_time() - began < 2.0
 
 
 def test_a_hash_is_always_the_same_and_none_but_its_own() -> None:

@@ -41,6 +41,7 @@ def test_terms_mean_a_search(terms: str, search: dict[str, Any]) -> None:
         ("colour=red", "there is no filter 'colour'; known are args, attempt"),
         ("attempt=x", "'attempt=x': 'x' is not a number"),
         ("created_at>soon", "'soon' is neither a time"),
+        ("created_at>99999999999w", "'99999999999w' is too long ago"),
         ("meta>5", "meta takes ~"),
         ("queue.a=5", "a path such as args.customer takes = only"),
     ],

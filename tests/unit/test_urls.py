@@ -28,6 +28,7 @@ from dbjobs.store.url import split_url
         ("localhost/app", "has no scheme"),
         ("", "an environment variable that is not set?"),
         ("data/jobs.db", "has no scheme; write sqlite:///data/jobs.db"),
+        ("sqlite:jobs.db", "write sqlite:///relative/path.db"),
         ("sqlite:///~/jobs.db", "write the whole path"),
         ("sqlite:///~", "write the whole path"),
         ("oracle://u:secret@host/app", "unknown scheme 'oracle'"),
@@ -100,6 +101,24 @@ async def test_an_at_sign_in_a_password_reaches_the_server_s_login() -> None:
     db = make_database("postgresql://me:p@ss@127.0.0.1:1/app")
     with pytest.raises(DatabaseUnavailable, match=r"127\.0\.0\.1:1/app.*connection refused"):
         await db.open()
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("postgresql://me@[::1]:1/app", "PostgreSQL at [::1]:1/app cannot be reached"),
+        ("mysql://me@[::1]:1/app", "MySQL at [::1]:1/app cannot be reached"),
+        ("postgresql:///app?host=/nowhere", "at /nowhere:5432/app cannot be reached: there is no such socket; is the"),
+        ("postgresql://%2Fnowhere/app", "at /nowhere:5432/app cannot be reached: there is no such socket; is the"),
+        ("mysql://me@h/app?unix_socket=/no.sock", "at /no.sock/app cannot be reached: there is no such socket; is the"),
+        ("mysql://me@h:1/app?ssl_ca=/no.pem", "database URL option ssl_ca: there is no file '/no.pem'"),
+    ],
+)
+async def test_what_cannot_be_reached_is_named_with_what_to_look_at(url: str, words: str) -> None:
+    db = make_database(url)
+    with pytest.raises(DatabaseError, match=re.escape(words)):
+        await db.open()
+    await db.close()
 
 
 async def test_a_missing_certificate_is_not_the_data_s_fault(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

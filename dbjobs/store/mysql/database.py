@@ -28,6 +28,7 @@ from dbjobs.store.retrying import without_conflict
 from dbjobs.store.schemas import in_schema
 from dbjobs.store.statements import Statements
 from dbjobs.store.synchronous import Wait, lent
+from dbjobs.store.unreachable import place
 from dbjobs.store.url import number_option, split_url
 
 # The oldest servers with SKIP LOCKED, JSON_TABLE, recursive WITH and defaults that are expressions.
@@ -77,7 +78,7 @@ class MysqlDatabase:
         if socket := options.get("unix_socket"):
             self._arguments["unix_socket"] = socket
         self._tls = tls_of(options)
-        self._where = f"{options.get('unix_socket') or parts.hostname or 'localhost'}:{parts.port or 3306}/{database}"
+        self._where = f"{socket or place(parts.hostname or 'localhost', parts.port or 3306)}/{database}"
         self.scripts = _scripts(schema)
         self.statements = self.scripts.statements
         self._pool: Pool[MysqlConnection] | None = None

@@ -63,7 +63,7 @@ def translated(where: str) -> Iterator[None]:
     except DatabaseError:
         raise
     except (OSError, EOFError, TimeoutError) as error:
-        raise DatabaseUnavailable(f"MySQL at {where} cannot be reached: {_text(error)}") from error
+        raise DatabaseUnavailable(f"MySQL at {where} cannot be reached: {_text(error, where)}") from error
     except RuntimeError as error:
         if "'cryptography' package is required" not in str(error):
             raise
@@ -82,7 +82,7 @@ def _is_drivers(error: Exception) -> bool:
 
 
 def _ours(error: Exception, where: str) -> DatabaseError:
-    code, text = code_of(error), _text(error)
+    code, text = code_of(error), _text(error, where)
     if code == LOCK_TIMEOUT:
         return LockTimeout(text)
     if code in _CONFLICTS:
@@ -101,8 +101,8 @@ def _ours(error: Exception, where: str) -> DatabaseError:
     return DatabaseError(f"{type(error).__name__}: {text}")
 
 
-def _text(error: Exception) -> str:
-    reason = why_unreachable(error) or why_unreachable(error.__cause__)
+def _text(error: Exception, where: str) -> str:
+    reason = why_unreachable(error, where) or why_unreachable(error.__cause__, where)
     if reason is not None:
         return reason
     args = error.args

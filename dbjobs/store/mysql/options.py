@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Mapping
+from pathlib import Path
 from typing import NamedTuple
 
-from dbjobs.errors import InvalidUrl
+from dbjobs.errors import DatabaseError, InvalidUrl
 from dbjobs.store.url import check_known, refuse_value
 
 _TLS_MODES = ("true", "false", "unchecked")
@@ -50,9 +51,16 @@ class Tls(NamedTuple):
     key: str | None
 
     def arguments(self) -> dict[str, ssl.SSLContext]:
-        """What the driver's ``connect`` wants."""
+        """What the driver's ``connect`` wants.
+
+        Raises:
+            DatabaseError: one of the files is not there.
+        """
         if self.mode == "false":
             return {}
+        for name, file in (("ssl_ca", self.ca), ("ssl_cert", self.cert), ("ssl_key", self.key)):
+            if file is not None and not Path(file).is_file():
+                raise DatabaseError(f"database URL option {name}: there is no file {file!r}")
         context = ssl.create_default_context(cafile=self.ca)
         if self.mode != "true":
             context.check_hostname = False

@@ -15,6 +15,7 @@ from dbjobs.store.postgres.connection import Limits, PostgresConnection, Raw, se
 from dbjobs.store.postgres.errors import translated
 from dbjobs.store.postgres.hosts import Address, hosts_of
 from dbjobs.store.postgres.options import Options
+from dbjobs.store.unreachable import place
 
 
 class Connector:
@@ -50,7 +51,7 @@ class Connector:
         # The driver would end the login at its first '@'.
         parts = parts._replace(netloc=login.replace("@", "%40") + at + names)
         self._dsn = parts._replace(query=urlencode(driver)).geturl()
-        places = ",".join(f"{host}:{port}" for host, port in self.hosts.addresses) or "localhost:5432"
+        places = ",".join(map(_name, self.hosts.addresses)) or "localhost:5432"
         self.where = f"{places}{parts.path}"
 
     async def connect(self, limits: Limits) -> PostgresConnection:
@@ -121,4 +122,4 @@ class Connector:
 
 
 def _name(address: Address) -> str:
-    return f"{address[0]}:{address[1]}"
+    return place(*address)

@@ -89,7 +89,7 @@ def translate(error: Exception, where: str) -> DatabaseError | None:
         return DatabaseError(str(error))
     if isinstance(error, _BROKEN):
         text = (
-            why_unreachable(error)
+            why_unreachable(error, where)
             or str(error)
             or ("no answer in time" if isinstance(error, TimeoutError) else type(error).__name__)
         )
