@@ -9,7 +9,7 @@ from starlette.routing import Mount
 
 from dbjobs import Jobs
 from dbjobs.admin.api import commands, failures
-from dbjobs.inspect import search as searching
+from dbjobs.inspect import finding
 from tests.admin.rollups import put
 from tests.admin.serving import served
 from tests.admin.test_overview import asking
@@ -75,7 +75,7 @@ async def test_a_backlog_of_others_does_not_hide_what_a_command_has_done(
     jobs: Jobs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One look at both would spend its time on what waits, which is younger."""
-    monkeypatch.setattr(searching, "FIRST_SLICE", 5)
+    monkeypatch.setattr(finding, "FIRST_SLICE", 5)
     monkeypatch.setattr(commands, "LOOK_SECONDS", 0.0001)
 
     @jobs.command
