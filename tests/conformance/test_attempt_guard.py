@@ -143,6 +143,45 @@ async def test_a_cancel_with_any_reason_ends_the_job(jobs: Jobs, reason: Any) ->
     assert isinstance(ended.error, str)
 
 
+async def _raise(error: Exception) -> None:
+    raise error
+
+
+@pytest.mark.once
+@pytest.mark.parametrize(
+    ("errors", "code"),
+    [
+        ([Cancel("enough")], "cancelled"),
+        ([RetryAfter(3600)], "retry_after"),
+        ([RetryAfter(3600), Cancel("enough")], "cancelled"),
+        ([ExceptionGroup("inner", [Cancel("enough")])], "cancelled"),
+        ([Cancel("enough"), ValueError("no way")], "ExceptionGroup"),
+    ],
+    ids=["cancel", "retry", "both", "nested", "beside an error"],
+)
+async def test_what_the_tasks_of_a_handler_say_of_its_job_counts(
+    jobs: Jobs, errors: list[Exception], code: str
+) -> None:
+    """A task group wraps what its tasks raise; anything else among it is an error of the job."""
+
+    @jobs.command(retry_limit=1, retry=Backoff(first_seconds=3600.0))
+    async def groups() -> None:
+        async with asyncio.TaskGroup() as group:
+            for error in errors:
+                group.create_task(_raise(error))
+
+    async with jobs.start(concurrency=1):
+        ref = await jobs.enqueue(groups)
+
+        async def has_ended() -> Job | None:
+            job = await jobs.get(ref)
+            return job if job is not None and job.errors else None
+
+        tried = await eventually(has_ended, "its attempt has ended")
+    assert tried.state is (JobState.CANCELLED if code == "cancelled" else JobState.SCHEDULED)
+    assert tried.errors[0].code == code
+
+
 @pytest.mark.parametrize("seconds", [float("inf"), 1e300, 10**400, "soon", None])
 async def test_any_delay_that_a_handler_asks_for_is_stored(jobs: Jobs, seconds: Any) -> None:
     async def handler() -> None:
