@@ -24,6 +24,7 @@ LOOPS = {
     "Causes.flush": "causes",
     "Cancellations.look": "cancellations",
     "Draining.look": "draining",
+    "Stacks.look": "stacks",
     "Node._main": "heartbeat",
     "Shutdown.run": "shutdown",
     "Transients._live": "transient run",
