@@ -22,6 +22,7 @@ from starlette.responses import Response
 from dbjobs.admin.call import Call
 from dbjobs.errors import DbjobsError
 from dbjobs.jobs import Jobs
+from dbjobs.models import NodeInfo
 from dbjobs.store import repository
 
 # Four looks a second, so a change is told within a quarter of one.
@@ -161,7 +162,7 @@ class Live:
                 requests = await self._requests() if any(listener.requests for listener in asking) else None
                 if time.monotonic() - nodes_at >= NODES_SECONDS:
                     nodes_at = time.monotonic()
-                    nodes = [(node.id, node.alive) for node in await repository.list_nodes(self._jobs._client.db)]
+                    nodes = [_shown(node) for node in await repository.list_nodes(self._jobs._client.db)]
             except DbjobsError:
                 for listener in self.listeners:
                     listener.trouble = True
@@ -258,3 +259,9 @@ class Live:
                         yield ServerSentEvent(event="change", data=msgspec.json.encode(notice).decode())
         except NoRoom:
             yield ServerSentEvent(event="closed", data="{}")
+
+
+def _shown(node: NodeInfo) -> tuple[object, ...]:
+    """What pages show of a node and is seldom another: not its load, which is in every heartbeat."""
+    drains = bool(node.info.get("draining"))
+    return node.id, node.alive, node.buried, drains, drains and bool(node.info.get("running"))

@@ -29,8 +29,8 @@ def patient_looks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def is_trouble(line: ConsoleMessage) -> bool:
-    """An error in the console; an open page that asks a server which the test has stopped has none."""
-    return line.type == "error" and "ERR_CONNECTION_REFUSED" not in line.text
+    """An error in the console; an open page that asks a server which the test has stopped, or stops, has none."""
+    return line.type == "error" and not any(f"ERR_CONNECTION_{how}" in line.text for how in ("REFUSED", "RESET"))
 
 
 @pytest.fixture
