@@ -324,7 +324,7 @@ def _checked(filters: JobFilter, known: tuple[str, ...], where: str) -> JobFilte
     """
     for name in filters:
         if name not in known:
-            raise InvalidOption(f"{where}: there is no filter {name!r}; known are {', '.join(known)}")
+            raise InvalidOption(f"{where}: there is no filter {name!r}; known filters are {', '.join(known)}")
     given: Any = {name: value for name, value in filters.items() if value is not None}
     for name, value in given.items():
         job_options.words(value, f"{where}: {name}")

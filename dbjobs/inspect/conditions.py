@@ -161,7 +161,7 @@ def check(search: Mapping[str, Any], where: str, level: int = 0) -> list[Conditi
 def _known(search: Mapping[str, Any], where: str) -> Mapping[str, Any]:
     for column in search:
         if column not in COLUMNS and column != "any_of":
-            raise InvalidOption(f"{where}: there is no filter {column!r}; known are {', '.join(COLUMNS)}")
+            raise InvalidOption(f"{where}: there is no filter {column!r}; known filters are {', '.join(COLUMNS)}")
     return search
 
 

@@ -59,7 +59,7 @@ def conditions_of(filters: RequestFilter) -> dict[str, Any]:
     for name in filters:
         if name not in RequestFilter.__annotations__:
             known = ", ".join(RequestFilter.__annotations__)
-            raise InvalidOption(f"requests: there is no filter {name!r}; known are {known}")
+            raise InvalidOption(f"requests: there is no filter {name!r}; known filters are {known}")
     low, high = _codes(filters.get("status"))
     method, key, session, slow = (filters.get(name) for name in ("method", "key", "session", "slow"))
     since = filters.get("since")

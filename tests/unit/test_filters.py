@@ -28,7 +28,7 @@ SQL = Path(dbjobs.__file__).parent / "sql"
 )
 async def test_a_filter_that_is_not_known_is_refused_with_those_that_are(name: str, known: str) -> None:
     call: Any = getattr(Jobs("sqlite:///never-opened.db"), name)
-    with pytest.raises(InvalidOption, match=f"{name}: there is no filter 'tagg'; known are {known}$"):
+    with pytest.raises(InvalidOption, match=f"{name}: there is no filter 'tagg'; known filters are {known}$"):
         await call(tagg="a")
 
 

@@ -128,7 +128,7 @@ async def test_what_was_seen_during_an_outage_is_written_after_it(
     ("call", "match"),
     [
         (lambda jobs: jobs.requests.list(status="5x"), "status='5x' must be a code such as 404, or a class"),
-        (lambda jobs: jobs.requests.list(nothing=1), "there is no filter 'nothing'; known are status"),
+        (lambda jobs: jobs.requests.list(nothing=1), "there is no filter 'nothing'; known filters are status"),
         (lambda jobs: jobs.requests.list(limit=0), "limit=0 must be a whole number from 1 to 1000"),
         (lambda jobs: jobs.requests.list(before="12"), "'12' is not the id of a request, such as"),
         (lambda jobs: jobs.requests.list(since="yesterday"), "since='yesterday' must be a datetime"),

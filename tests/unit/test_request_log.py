@@ -345,7 +345,7 @@ async def test_a_function_that_raises_costs_the_record_and_not_the_request(
 @pytest.mark.parametrize(
     ("options", "match"),
     [
-        ({"nothing": 1}, "there is no option 'nothing'; known are request_headers"),
+        ({"nothing": 1}, "there is no option 'nothing'; known options are request_headers"),
         ({"request_headers": 1}, "request_headers=1 must be True or False"),
         ({"request_body": "yes"}, "request_body='yes' must be True, False or a function"),
         ({"max_body_bytes": 0}, "max_body_bytes=0 must be a whole number >= 1"),

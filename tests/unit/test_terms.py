@@ -38,7 +38,7 @@ def test_terms_mean_a_search(terms: str, search: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("term", "complaint"),
     [
-        ("colour=red", "there is no filter 'colour'; known are args, attempt"),
+        ("colour=red", "there is no filter 'colour'; known filters are args, attempt"),
         ("attempt=x", "'attempt=x': 'x' is not a number"),
         ("created_at>soon", "'soon' is neither a time"),
         ("created_at>99999999999w", "'99999999999w' is too long ago"),
