@@ -140,8 +140,8 @@ class LookCalls:
             before_id: the last id of the page before, to go on from there.
             limit: jobs per page, 1 to 1000.
             history_only: finished jobs only.
-            filters: ``state``, ``queue``, ``worker``, ``command``, ``tag``, ``batch_id``, ``user_id``: jobs that fit
-                all that is given.
+            filters: ``state``, ``queue``, ``worker``, ``command``, ``tag``, ``batch_id``, ``user_id``: jobs that
+                match everything that is given.
         """
         job_options.whole(limit, "list: limit", 1, 1000)
         before = job_options.MAX_ID if before_id is None else _id(before_id, "list: before_id")
@@ -171,7 +171,7 @@ class LookCalls:
         Args:
             limit: jobs that one look returns, 1 to 1000.
             before_id: ``Found.before_id`` of the look before, to go on from there.
-            seconds: how long it may look, about; it then says how far back it got.
+            seconds: about how long it may look; it then says how far back it got.
             search: conditions on any column (see JobSearch); ``**search`` passes one that is kept.
 
         Raises:
@@ -207,11 +207,11 @@ class LookCalls:
         return await explain(self._client.db, found)
 
     async def estimates(self, jobs: Iterable[Job[Any] | JobSummary]) -> dict[int, float]:
-        """How far running jobs may be whose handlers have reported no progress, by job id.
+        """How far running jobs may be that have reported no progress, by job id.
 
         The time since such a job's start, over the mean run time of the same command on the same named worker, else
-        of the command; below 1. A job that is not running, has reported its progress, or whose command has never
-        ended before has no estimate.
+        of the command; below 1. There is no estimate for a job that is not running or has reported its progress, or if
+        its command has never ended before.
 
         Args:
             jobs: what ``get``, ``list`` or ``find`` gave; one statement for all of them, and none again for 10 s.
@@ -257,7 +257,7 @@ class LookCalls:
         since: datetime | None = None,
         until: datetime | None = None,
     ) -> list_[Any]:
-        """What ended, and how long it waited and ran, from the roll-ups: no job is counted for it.
+        """What ended, and how long it waited and ran, from the roll-ups: no jobs are counted.
 
         Args:
             by: ``"queue"``, ``"command"`` or ``"worker"``; None for all together. Left out: counts of each minute (an
@@ -302,7 +302,7 @@ class LookCalls:
 
         for name, value in (("queue", queue), ("command", command), ("worker", worker)):
             if value is not None and not job_options.is_storable(job_options.words(value, f"series: {name}")):
-                raise InvalidOption(f"series: {name}={value!r} is no name")
+                raise InvalidOption(f"series: {name}={value!r} is not a name")
         _, time = await periods.asked(self._client.db, since, until, "series")
         return await periods.series(self._client.db, time, queue=queue, command=command, worker=worker)
 

@@ -102,7 +102,7 @@ async def test_a_bound_is_a_number(name: str) -> None:
         (lambda jobs: jobs.logs(1, after_id=2**64), "logs: after_id=.* must be between 0 and"),
         (lambda jobs: jobs.logs(1, limit=0), "logs: limit=0 must be between 1 and"),
         (lambda jobs: jobs.series(60, queue=5), "series: queue=5 must be a string"),
-        (lambda jobs: jobs.series(60, command="\0"), r"series: command='\\x00' is no name"),
+        (lambda jobs: jobs.series(60, command="\0"), r"series: command='\\x00' is not a name"),
         (lambda jobs: jobs.bulk.list(before_id=2**64), "bulk.list: before_id=.* must be between 0 and"),
         (lambda jobs: jobs.bulk.get("7"), "a job is named by its JobRef or its id, not by '7'"),
         (lambda jobs: jobs.bulk.get(2**64), "is not the id of a job"),
