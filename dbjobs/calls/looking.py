@@ -207,11 +207,11 @@ class LookCalls:
         return await explain(self._client.db, found)
 
     async def estimates(self, jobs: Iterable[Job[Any] | JobSummary]) -> dict[int, float]:
-        """How far running jobs may be that have reported no progress, by job id.
+        """How far running jobs may be whose handlers have reported no progress, by job id.
 
         The time since such a job's start, over the mean run time of the same command on the same named worker, else
-        of the command; below 1. There is no estimate for a job that is not running or has reported its progress, or if
-        its command has never ended before.
+        of the command; below 1. A job that is not running, has reported its progress, or whose command has never
+        ended before has no estimate.
 
         Args:
             jobs: what ``get``, ``list`` or ``find`` gave; one statement for all of them, and none again for 10 s.
