@@ -155,7 +155,7 @@ def parse_http(text: str) -> HttpTarget:
     value ``$NAME`` comes from the environment. Each part may be URL-encoded (``%24`` for a ``$`` that is meant).
 
     Raises:
-        InvalidOption: it is none; its text shows no secret.
+        InvalidOption: it is not such a URL; the error shows no secret.
     """
     shown = mask_reply_to(text)
     method, space, url = text.strip().rpartition(" ")
@@ -238,7 +238,7 @@ def check_header_value(value: str, shown: str | None) -> None:
     """Refuse what no header can carry.
 
     Raises:
-        InvalidOption: it does not tell the value.
+        InvalidOption: the error does not show the value.
     """
     if _NOT_IN_HEADER.search(value) or value != value.strip():
         raise InvalidOption(f"{shown!r}: a token or header value has characters that no header can carry")
