@@ -33,7 +33,7 @@ _PATH_SAFE = "%/:=&?~+!$,;'@()*[]"
 
 
 def scheme_of(text: str) -> str | None:
-    """The scheme of a target in lower case (``https``, ``slack``); None if the text is no target."""
+    """The scheme of a target in lower case (``https``, ``slack``); None if the text is not a target."""
     found = _SCHEME.match(text)
     return None if found is None else found[1].lower()
 
@@ -191,7 +191,7 @@ def _host_and_port(place: str, shown: str | None) -> tuple[str, int | None]:
         except ValueError:
             bracket = ""
         if not bracket or (port and not port.startswith(":")):
-            raise InvalidOption(f"{shown!r}: {place!r} is no host")
+            raise InvalidOption(f"{shown!r}: {place!r} is not a host")
         port = port[1:]
     else:
         host, _, port = place.partition(":")

@@ -84,7 +84,7 @@ class Schedules:
         """Store what this process declares, where it is new or has changed; called when a node starts.
 
         Raises:
-            UnknownCommand, InvalidOption, InvalidRequest: a task's handler is no command, or its request does not fit.
+            UnknownCommand, InvalidOption, InvalidRequest: a task's handler is not a command; its request does not fit.
         """
         tasks = [
             (self._row(task, f"recurring task {task.name!r}", declared=True), bool(task.how.get("run_at_once")))

@@ -117,7 +117,7 @@ def _has(value: Any, wanted: Mapping[str, Any]) -> bool:
 
 
 def _equal(value: Any, wanted: Any) -> bool:
-    """The same in JSON, where true is no number."""
+    """The same in JSON, where true is not a number."""
     return bool(value == wanted) and isinstance(value, bool) == isinstance(wanted, bool)
 
 
@@ -176,7 +176,7 @@ def _searches(given: Any, where: str, level: int) -> Condition:
         raise InvalidOption(f"{where}: any_of: its searches {what}")
     for one in given:
         if not isinstance(one, Mapping):
-            raise InvalidOption(f"{where}: any_of: {one!r} is no search")
+            raise InvalidOption(f"{where}: any_of: {one!r} is not a search")
     return Condition("any_of", "any", tuple(tuple(check(one, where, level + 1)) for one in given))
 
 

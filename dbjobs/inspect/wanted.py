@@ -123,7 +123,7 @@ class JobSearch(TypedDict, total=False):
 
     Each column takes a value, a list of values (any of them), or a ``Where``; None is as good as left out. ``request``,
     ``response``, ``args`` and ``meta`` take a mapping, whose values must all be there, or a text that one of the values
-    holds. ``text`` is no column: one of the job's names, its status or its error holds it, or it is the job's id.
+    holds. ``text`` is not a column: one of the job's names, its status or its error holds it, or it is the job's id.
     ``any_of`` takes searches, one of which must fit.
     """
 

@@ -216,7 +216,7 @@ class Flusher:
             try:
                 row = row_of(at, seen, agent)
                 self._rollup.add(sums.setdefault(month, {}), f"{at:%Y-%m-%d %H}:00:00", seen, agent)
-            except Exception:  # the application's own function has made it something that is no record
+            except Exception:  # the application's own function has made it something that is not a record
                 self._counts.failed += 1
                 self._counts.buffered -= 1
             else:

@@ -142,5 +142,5 @@ def _texts(option: str, given: Iterable[str]) -> list[str]:
     texts = list(given)
     for text in texts:
         if not isinstance(text, str) or not text:
-            raise InvalidOption(f"RequestLog: {option}: {text!r} is no text")
+            raise InvalidOption(f"RequestLog: {option}: {text!r} is not text")
     return texts

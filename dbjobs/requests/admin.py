@@ -106,7 +106,7 @@ class RequestAdmin:
         """One request with all that was kept of it; None if it is not there.
 
         Raises:
-            InvalidOption: this is no id of a request.
+            InvalidOption: this is not the id of a request.
         """
         at, tie = place_of(id)
         row = await repository.get_request(self._client.db, at[:4] + at[5:7], at, tie)

@@ -92,7 +92,7 @@ def conditions_of(filters: RequestFilter) -> dict[str, Any]:
 
 def _check_text(name: str, value: Any) -> None:
     if value is not None and (not isinstance(value, str) or _UNSTORABLE.search(value)):
-        raise InvalidOption(f"requests: {name}={value!r} is no text that a database can hold")
+        raise InvalidOption(f"requests: {name}={value!r} is not text that a database can hold")
 
 
 def _as_text(moment: datetime) -> str:

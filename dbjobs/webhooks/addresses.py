@@ -34,7 +34,7 @@ class Addresses:
         allow_networks: networks that are allowed whatever they are, such as ``10.1.0.0/16``.
 
     Raises:
-        InvalidOption: one of them is no network.
+        InvalidOption: one of them is not a network.
     """
 
     def __init__(self, *, allow_private: bool = False, allow_networks: Iterable[str] = ()) -> None:
@@ -106,7 +106,7 @@ class Guarded(httpcore.AsyncNetworkBackend):
         if not allowed:
             refused = ", ".join(found) or "no address"
             raise NotDelivered(
-                f"the host {host!r} is {refused}, which is no public address; HttpNotifier(allow_networks=...) or "
+                f"the host {host!r} is {refused}, which is not a public address; HttpNotifier(allow_networks=...) or "
                 "allow_private=True would allow it",
                 final=True,
             )

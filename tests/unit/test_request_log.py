@@ -352,7 +352,7 @@ async def test_a_function_that_raises_costs_the_record_and_not_the_request(
         ({"retention_months": 0}, "retention_months=0 must be a whole number >= 1"),
         ({"buffer": "many"}, "buffer='many' must be a whole number"),
         ({"exclude": "/health"}, r"exclude='/health' must be a list of texts, such as \['/health'\]"),
-        ({"mask": [1]}, "mask: 1 is no text"),
+        ({"mask": [1]}, "mask: 1 is not text"),
         ({"trusted_proxies": ["proxy"]}, "'proxy' is neither an address nor a network"),
         ({"user": "ann"}, "user='ann' must be a function"),
         ({"flush_seconds": 0}, "flush_seconds=0 must be a number of seconds"),
@@ -369,7 +369,7 @@ def test_the_database_is_named_once(tmp_path: Any) -> None:
     for given in (neither, {"jobs": jobs, "url": jobs.url}):
         with pytest.raises(InvalidOption, match="give either jobs="):
             RequestLog(Starlette(), **given)
-    with pytest.raises(InvalidOption, match=r"is no dbjobs\.Jobs"):
+    with pytest.raises(InvalidOption, match=r"is not a dbjobs\.Jobs"):
         RequestLog(Starlette(), jobs="sqlite:///jobs.db")  # type: ignore[arg-type]
     assert RequestLog(Starlette(), jobs=jobs).counts is jobs.requests.counts
 

@@ -55,7 +55,7 @@ def test_terms_of_both_kinds_are_not_mixed() -> None:
     assert parse(["state:failed command:a*", "b"]) == {
         "state": "failed", "command": Where.starts("a"), "text": Where.contains("b")}  # fmt: skip
     assert parse(['error:"x=1"']) == {"error": Where.contains("x=1")}
-    with pytest.raises(InvalidOption, match="'state:failed' is no condition: a term is as on the page"):
+    with pytest.raises(InvalidOption, match="'state:failed' is not a condition: a term is as on the page"):
         parse(["queue=a", "state:failed"])
 
 

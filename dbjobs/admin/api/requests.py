@@ -112,7 +112,7 @@ class Body(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         raw: the text.
-        value: what its JSON says; None if it is no JSON.
+        value: what its JSON says; None if it is not JSON.
     """
 
     raw: str
@@ -207,7 +207,7 @@ def period_of(month: str | None) -> tuple[datetime | None, datetime | None]:
     """First moments of a month and of the one after it; None: all there is.
 
     Raises:
-        InvalidOption: it is no month.
+        InvalidOption: it is not a month.
     """
     if not month or month == "all":
         return None, None
