@@ -55,7 +55,7 @@ class RequestLog:
         if (jobs is None) == (url is None):
             raise InvalidOption("RequestLog: give either jobs=, whose database it writes to, or url=")
         if jobs is not None and not isinstance(jobs, Jobs):
-            raise InvalidOption(f"RequestLog: jobs={jobs!r} is not a dbjobs.Jobs")
+            raise InvalidOption(f"RequestLog: jobs={jobs!r} is no dbjobs.Jobs")
         self._app = app
         self._settings = make_settings(options)
         if jobs is None:

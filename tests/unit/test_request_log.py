@@ -369,7 +369,7 @@ def test_the_database_is_named_once(tmp_path: Any) -> None:
     for given in (neither, {"jobs": jobs, "url": jobs.url}):
         with pytest.raises(InvalidOption, match="give either jobs="):
             RequestLog(Starlette(), **given)
-    with pytest.raises(InvalidOption, match=r"is not a dbjobs\.Jobs"):
+    with pytest.raises(InvalidOption, match=r"is no dbjobs\.Jobs"):
         RequestLog(Starlette(), jobs="sqlite:///jobs.db")  # type: ignore[arg-type]
     assert RequestLog(Starlette(), jobs=jobs).counts is jobs.requests.counts
 
