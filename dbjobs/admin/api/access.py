@@ -45,7 +45,7 @@ class NewLink(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MadeLink(msgspec.Struct, frozen=True, kw_only=True):
-    """A link that opens pages to be looked at, for whoever has it.
+    """A link that opens pages to look at, for anyone who has it.
 
     Attributes:
         url: relative to the root of the page.
