@@ -224,7 +224,7 @@ def _value(column: str, kind: Kind, operation: Operation, value: Any, now: datet
         try:
             return now - value
         except OverflowError:
-            raise InvalidOption(f"{where}: {column}={value!r} leads out of the calendar") from None
+            raise InvalidOption(f"{where}: {column}={value!r} is outside the calendar") from None
     fits = {
         "text": isinstance(value, str),
         "number": isinstance(value, (int, float)) and not isinstance(value, bool),

@@ -157,7 +157,7 @@ class Flusher:
                 self._batches.pop(0)
             if self._down:
                 self._down = False
-                log.warning("the request log is written again; %d requests were dropped so far", self._counts.dropped)
+                log.warning("the request log is being written again; %d requests were dropped", self._counts.dropped)
         if time.monotonic() >= self._next_housekeeping:
             await self._housekeep(db)
 

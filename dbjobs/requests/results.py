@@ -25,7 +25,7 @@ class RequestCounts:
         seen: requests that were to be logged.
         written: that are in the database.
         dropped: that found the buffer full, or waited for the database in vain.
-        failed: that could not be made a record of, or that the database has refused.
+        failed: that could not be turned into a record, or that the database refused.
         buffered: that wait to be written now.
     """
 

@@ -1,4 +1,4 @@
-"""Which addresses a notice may be sent to, and a connection to no other one than the address that was looked at."""
+"""Which addresses a notice may be sent to, and a connection to exactly the address that was checked."""
 
 from __future__ import annotations
 

@@ -97,7 +97,7 @@ class HttpNotifier:
         if credential is not None and credential.from_environment and credential.value not in self._env:
             raise InvalidOption(
                 f"${credential.value}: HttpNotifier(env=[...]) names the environment variables that may be sent, and "
-                "this is none of them"
+                "this is not one of them"
             )
 
     async def __call__(self, job: Job[Any], target: ReplyTo) -> dict[str, Any]:

@@ -69,7 +69,7 @@ def test_a_search_knows_every_column_of_a_job() -> None:
         ({"state": "done"}, "find: state='done' must be one of scheduled, waiting"),
         ({"queue": []}, "find: queue: an empty list fits no job"),
         ({"state": Where("contains", (5,))}, "find: state=5 must be a text"),
-        ({"created_at": timedelta.max}, "find: created_at=.* leads out of the calendar"),
+        ({"created_at": timedelta.max}, "find: created_at=.* is outside the calendar"),
         ({"priority": Where("between", (1,))}, "find: priority: 'between' takes 2 values, not 1"),
         ({"queue": Where("starts", ())}, "find: queue: 'starts' takes 1 value, not 0"),
         ({"meta": Where("is", ())}, "find: meta: 'is' takes 1 value, not 0"),

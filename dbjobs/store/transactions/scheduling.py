@@ -33,7 +33,7 @@ _MOMENT = timedelta(microseconds=1)
 
 
 class Rules(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """How a task is run, beside its schedule.
+    """How a task is run, apart from its schedule.
 
     Attributes:
         misfire: what to do about runs that were missed.
@@ -212,7 +212,7 @@ async def fire(db: Fetcher, task: TaskRow, now: datetime) -> list[NewJob] | None
 
 
 async def run_now(db: Fetcher, name: str) -> tuple[JobRef, NewJob] | None:
-    """Run a task now, beside its schedule, even if it is paused; None if there is none of this name."""
+    """Run a task now, in addition to its schedule, even if it is paused; None if there is none of this name."""
     async for _ in _tries(name):
         stored = await repository.list_tasks(db, name)
         if not stored:
