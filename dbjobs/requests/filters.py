@@ -139,7 +139,7 @@ def utc(moment: datetime) -> datetime:
     try:
         return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     except OverflowError:
-        raise InvalidOption(f"{moment!r} leads out of the calendar") from None
+        raise InvalidOption(f"{moment!r} is outside the calendar") from None
 
 
 def ago(since: Any) -> datetime:
@@ -152,7 +152,7 @@ def ago(since: Any) -> datetime:
         try:
             return datetime.now(UTC) - since
         except OverflowError:
-            raise InvalidOption(f"since={since!r} leads out of the calendar") from None
+            raise InvalidOption(f"since={since!r} is outside the calendar") from None
     if not isinstance(since, datetime):
         raise InvalidOption(f"since={since!r} must be a datetime, or a timedelta: how long ago")
     return utc(since)

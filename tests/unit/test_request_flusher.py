@@ -133,7 +133,7 @@ async def test_what_was_seen_during_an_outage_is_written_after_it(
         (lambda jobs: jobs.requests.list(before="12"), "'12' is not the id of a request, such as"),
         (lambda jobs: jobs.requests.list(since="yesterday"), "since='yesterday' must be a datetime"),
         (lambda jobs: jobs.requests.list(slow=-1), "slow=-1 must be a number of seconds"),
-        (lambda jobs: jobs.requests.list(since=timedelta.max), "since=.* leads out of the calendar"),
+        (lambda jobs: jobs.requests.list(since=timedelta.max), "since=.* is outside the calendar"),
         (lambda jobs: jobs.requests.list(until="now"), "until='now' must be a datetime"),
         (lambda jobs: jobs.requests.list(slow=nan), "slow=nan must be a number of seconds"),
         (lambda jobs: jobs.requests.list(user=7), "user=7 is not text"),
