@@ -244,8 +244,7 @@ class Jobs(CommandCalls, EnqueueCalls, ApiCalls, TransientCalls, NotifierCalls):
             left = len(engine.left)
         if not asked:
             raise WorkersStopped(
-                "the workers of this process ended without having been asked to: "
-                "something cancelled their tasks"
+                "the workers of this process ended without having been asked to: something cancelled their tasks"
             )
         return left
 
