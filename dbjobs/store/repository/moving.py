@@ -251,7 +251,7 @@ def _hand_back(columns: Sequence[str], rows: Sequence[Values]) -> None:
 
 async def is_settled(db: Fetcher) -> bool:
     """True if everything that has ended is where history is read (SQLite copies it to the months' files later)."""
-    return not await db.fetch("find_unarchived")
+    return not await db.fetch("has_unarchived")
 
 
 async def find_transfer(db: Fetcher) -> dict[str, str]:
