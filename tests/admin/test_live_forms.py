@@ -14,7 +14,7 @@ pytestmark = pytest.mark.once
 
 
 async def test_a_form_with_a_field_of_the_name_id_stays(jobs: Jobs, browser_page: Page) -> None:
-    """A form's property `id` is then that field: the form was put there anew with each change, and the click was lost."""
+    """A form's property `id` is then that field: it was made anew with each change, and clicks were lost."""
     begun, go, said = asyncio.Event(), asyncio.Event(), asyncio.Event()
 
     @jobs.command

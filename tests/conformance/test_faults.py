@@ -75,7 +75,7 @@ PARTS = {
     "add_month", "allocate_ids", "archive_month", "auto_increment", "begin", "caller_settings", "check_transaction",
     "commit", "copy_jobs", "count_transactions", "delete_month", "find_own_parents", "find_own_refs",
     "find_unarchived", "forget_archived", "has_unarchived", "hold_ref", "insert_bulk", "kill_connection",
-    "limit_idle", "make_nodes", "note_archived", "note_transaction", "open_batch", "open_callers_batch",
+    "lift_limit", "limit_idle", "make_nodes", "note_archived", "note_transaction", "open_batch", "open_callers_batch",
     "open_connection", "open_nodes", "ping", "release_locks", "reserve_ref", "rollback", "split_partition",
     "truncate_partition",
 }  # fmt: skip

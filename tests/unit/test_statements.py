@@ -46,6 +46,7 @@ ONLY_IN = {
         "hold_ref",
         "insert_bulk",
         "kill_connection",
+        "lift_limit",
         "note_transaction",
         "open_connection",
         "release_locks",

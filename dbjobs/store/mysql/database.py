@@ -17,7 +17,7 @@ from dbjobs.store.database import FillingSession, HandlersSession, Row, Session,
 from dbjobs.store.mysql import adopting, blocking
 from dbjobs.store.mysql.callers import CallersSession
 from dbjobs.store.mysql.connection import DRIVERS, MysqlConnection
-from dbjobs.store.mysql.errors import translated
+from dbjobs.store.mysql.errors import STATEMENT_TIMED_OUT, code_of, translated
 from dbjobs.store.mysql.limits import Limits
 from dbjobs.store.mysql.options import check, tls_of
 from dbjobs.store.mysql.script import OpenRuns, Run, Scripts
@@ -220,6 +220,8 @@ class MysqlDatabase:
         connection = MysqlConnection(raw, self._where, limits, self._kill)
         settings = session or limits.session
         try:
+            if connection.is_mariadb:
+                await self._lift_limit(connection)
             found = await Run(connection, self.scripts, settings).steps(
                 self.scripts.steps("open_connection"), alone=False
             )
@@ -228,6 +230,17 @@ class MysqlDatabase:
             connection.terminate()
             raise
         return connection
+
+    async def _lift_limit(self, connection: MysqlConnection) -> None:
+        """Free it from a limit for statements, which may be so short that it ends this one, too."""
+        for last in (*[False] * 9, True):
+            try:
+                await Run(connection, self.scripts, {}).steps(self.scripts.steps("lift_limit"), alone=False)
+            except DatabaseError as error:
+                if last or code_of(error.__cause__) != STATEMENT_TIMED_OUT:
+                    raise
+            else:
+                return
 
     async def _kill(self, thread_id: int) -> None:
         connection = await self._connect()

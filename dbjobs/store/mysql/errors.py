@@ -27,6 +27,8 @@ PARTITION_GONE = frozenset({1507, 1508})
 # A column that is there already.
 COLUMN_EXISTS = frozenset({1060})
 LOCK_TIMEOUT = 1205
+# A statement has taken longer than the session's limit (MariaDB).
+STATEMENT_TIMED_OUT = 1969
 # Deadlock; row changed since the snapshot (MariaDB); definition changed under the statement.
 _CONFLICTS = frozenset({1213, 1020, 1412, 1615})
 # A value of the wrong kind, out of range, too long, no JSON, with characters that the column does not have, or larger
@@ -39,7 +41,7 @@ _REFUSED = frozenset({1045, 1049, 1130, 1129, 1251, 1862})
 # Too many connections, out of memory, threads or locks, a full disk or table, a shutdown, a server that is read-only, a
 # statement that somebody has ended, a connection that is gone, ...: nothing that a job could help.
 _UNAVAILABLE = frozenset({
-    1021, 1026, 1030, 1037, 1038, 1041, 1114, 1135, 1180, 1206, 1223, 1637, 1969, 3101,
+    1021, 1026, 1030, 1037, 1038, 1041, 1114, 1135, 1180, 1206, 1223, 1637, STATEMENT_TIMED_OUT, 3101,
     1040, 1047, 1053, 1077, 1078, 1079, 1080, 1105, 1152, 1158, 1159, 1160, 1161, 1184, 1203, 1226, 1290, 1317,
     1792, 1836, 1927, 2002, 2003, 2005, 2006, 2013, 2014, 2055, 3024, 3169, 4031,
 })  # fmt: skip

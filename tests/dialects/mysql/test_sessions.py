@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from datetime import timedelta
 from typing import Any
@@ -11,7 +11,10 @@ from urllib.parse import urlsplit
 import pymysql
 import pytest
 
-from dbjobs import Backoff, InvalidOption, Jobs, JobState
+from dbjobs import Backoff, DatabaseUnavailable, InvalidOption, Jobs, JobState
+from dbjobs.store.mysql.connection import MysqlConnection
+from dbjobs.store.mysql.database import MysqlDatabase
+from dbjobs.store.mysql.script import Result
 from tests.conformance.helpers import eventually
 from tests.conformance.raw import Raw
 from tests.servers import Target
@@ -168,6 +171,29 @@ async def small_run(jobs: Jobs) -> None:
 async def test_jobs_run_whatever_the_server_is_set_to(url: str, target: Target, settings: Settings) -> None:
     with server_set(target, settings):
         await small_run(Jobs(url))
+
+
+async def test_a_limit_for_statements_is_lifted_before_all_else_and_alone(
+    url: str, target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that runs out between two statements of a packet keeps the answer to the second for ever (MariaDB)."""
+    if not target.name.startswith("mariadb"):
+        pytest.skip("MySQL ends no statement but a SELECT for its time")
+    sent: list[Sequence[str]] = []
+    run = MysqlConnection.run
+
+    async def ended_at_first(self: MysqlConnection, statements: Sequence[str]) -> list[Result]:
+        sent.append(statements)
+        if len(sent) < 4:
+            raise DatabaseUnavailable("ended") from pymysql.OperationalError(1969, "max_statement_time exceeded")
+        return await run(self, statements)
+
+    monkeypatch.setattr(MysqlConnection, "run", ended_at_first)
+    database = MysqlDatabase(url)
+    await database.open()
+    await database.close()
+    assert [list(statements) for statements in sent[:4]] == [["SET SESSION max_statement_time = 0"]] * 4
+    assert len(sent[4]) > 1
 
 
 @pytest.mark.parametrize(
