@@ -10,6 +10,9 @@
 -- * After the lease is ours nobody else claims in the lane. A row that somebody else has locked even so (it is
 --   being cancelled) ends the run in front of it: it is passed by, and so is everything behind it, because taking
 --   that would break the order.
+-- * A head is locked and claimed by the place at which it was found (ctid), which spares two ways through the primary key.
+--   One that somebody has changed since has another place: older servers follow it there, newer ones pass it by, as if
+--   it were locked.
 WITH RECURSIVE me AS (
     SELECT id FROM dbjobs.job_node
     WHERE id = :node_id AND lease_expires_at > clock_timestamp() AND NOT buried
