@@ -31,7 +31,7 @@ from dbjobs.admin.place import Place
 from dbjobs.admin.settings import AdminOptions, AdminSettings, make_settings
 from dbjobs.admin.shell import LIVE, Shell, say, static_version
 from dbjobs.admin.tokens import Keeper
-from dbjobs.errors import DbjobsError
+from dbjobs.errors import DatabaseError, DbjobsError
 from dbjobs.jobs import Jobs
 from dbjobs.requestlog.observed import leave_out
 from dbjobs.store import repository
@@ -120,8 +120,11 @@ class Admin:
     async def _listening(self, call: Call) -> Response:
         async def still() -> bool:
             try:
-                visitor = await self.door.let_in(call.request)
-            except DbjobsError:
+                async with asyncio.timeout(PAGE_SECONDS):
+                    visitor = await self.door.let_in(call.request)
+            except DatabaseError:
+                raise
+            except (DbjobsError, TimeoutError):
                 return False
             return visitor.may("view")
 

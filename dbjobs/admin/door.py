@@ -97,5 +97,5 @@ class Door:
         forgery.check_origin(call.request, self._settings)
         await forgery.check_token(self._keeper, call.db, call.request, call.visitor, str(form.get(forgery.FIELD, "")))
         answer = RedirectResponse("./", status_code=303)
-        await self.sessions.end(call.db, answer)
+        await self.sessions.end(call.db, call.request, answer)
         return answer

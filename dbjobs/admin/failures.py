@@ -11,8 +11,8 @@ from dbjobs.admin.call import Call, NotFound, Refused
 from dbjobs.admin.inputs import TooLarge
 from dbjobs.admin.live import NoRoom
 from dbjobs.admin.paths import path_of
-from dbjobs.admin.sessions import TooMany
 from dbjobs.admin.shell import Shell
+from dbjobs.admin.throttle import TooMany
 from dbjobs.errors import DatabaseError, DbjobsError, NotRunning, UnknownJob, UnknownTask
 
 

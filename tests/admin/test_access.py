@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import pytest
 from starlette.exceptions import HTTPException
 
 from dbjobs import Jobs
-from dbjobs.admin import Visitor, application, sessions
+from dbjobs.admin import Visitor, application, ended, sessions, throttle
 from dbjobs.store import repository
 from tests.admin.asking import OPERATIONS, PATHS, ROOT, ROOT_TOKEN, TOKENS, VIEW, VIEW_TOKEN, admin, asking, path_of
 
@@ -211,10 +211,81 @@ async def test_a_login_leads_to_nowhere_else(jobs: Jobs) -> None:
 
 async def test_guessing_tokens_is_slow(jobs: Jobs) -> None:
     async with jobs, asking(admin(jobs, tokens=TOKENS).application) as client:
-        for _ in range(sessions.MOST_FAILURES):
-            assert (await login(client, "wrong")).status_code == 401
+        for number in range(throttle.MOST_OF_BEGINNING):
+            assert (await login(client, f"{ROOT_TOKEN[:4]} {number}")).status_code == 401
         late = await login(client, ROOT_TOKEN)
         assert (late.status_code, late.headers["retry-after"]) == (429, "60")
+
+
+async def test_somebody_who_guesses_behind_the_same_proxy_keeps_nobody_out_who_was_in(jobs: Jobs) -> None:
+    """All come from one address. What a request says of the address behind it counts for nothing."""
+    app = admin(jobs, tokens=TOKENS).application
+    proxy = ("10.0.0.1", 1)
+    async with jobs, asking(app, client=proxy) as known, asking(app, client=proxy) as attacker:
+        assert (await login(known, ROOT_TOKEN)).status_code == 303
+        # A few wrong tokens of somebody else, all alike, keep nobody out who has another.
+        for _ in range(throttle.MOST_OF_BEGINNING):
+            assert (await login(attacker, "mistyped")).status_code == 401
+        assert (await login(attacker, "mistyped")).status_code == 429
+        async with asking(app, client=proxy) as new:
+            assert (await login(new, VIEW_TOKEN)).status_code == 303
+        # Many of them do, but not a browser that has been let in before; another address does not help.
+        answers = [
+            (await attacker.post("/login", data={"given": f"{n:04}"}, headers={"x-forwarded-for": f"192.0.2.{n}"}))
+            for n in range(throttle.MOST_OF_PEER)
+        ]
+        assert {answer.status_code for answer in answers} == {401, 429}
+        async with asking(app, client=proxy) as new:
+            assert (await login(new, VIEW_TOKEN)).status_code == 429
+        async with asking(app, client=("10.0.0.2", 1)) as elsewhere:
+            assert (await login(elsewhere, VIEW_TOKEN)).status_code == 303
+        assert (await login(known, ROOT_TOKEN)).status_code == 303
+        # It is counted, too, by itself; what it brings is worth nothing once its token is no more.
+        for _ in range(throttle.MOST_OF_BROWSER):
+            assert (await login(known, "mistyped")).status_code == 401
+        assert (await login(known, ROOT_TOKEN)).status_code == 429
+
+
+async def test_a_browser_whose_token_was_taken_out_is_known_no_more(jobs: Jobs) -> None:
+    made = admin(jobs, tokens=TOKENS)
+    async with jobs, asking(made.application) as client:
+        assert (await login(client, ROOT_TOKEN)).status_code == 303
+        cast(dict[str, Any], made.settings.tokens).pop(ROOT_TOKEN)
+        for number in range(throttle.MOST_OF_PEER):
+            await login(client, f"{number:04}")
+        assert (await login(client, VIEW_TOKEN)).status_code == 429
+
+
+def test_wrong_tokens_are_forgotten_after_a_minute_and_bounded_over_all_peers() -> None:
+    now = 0.0
+    one = throttle.Throttle(lambda: now)
+    for number in range(throttle.MOST_OF_ALL):
+        one.check(f"10.0.{number // 100}.{number % 100}", "a wrong one", None)
+        one.count(f"10.0.{number // 100}.{number % 100}", "a wrong one", None)
+    with pytest.raises(throttle.TooMany, match=r"1,000 wrong tokens in a minute: wait for one"):
+        one.check("192.0.2.1", "another one", None)
+    one.check("192.0.2.1", "another one", "a browser that is known")
+    now = throttle.SECONDS
+    one.check("192.0.2.1", "another one", None)
+
+
+async def test_a_session_ends_with_log_out_also_for_a_copy_of_its_cookie(
+    jobs: Jobs, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ended, "BELIEVED_SECONDS", 0.0)
+    app = admin(jobs, tokens=TOKENS).application
+    async with jobs, Jobs(url) as other_jobs, asking(app) as client, asking(app) as second:
+        await login(client, ROOT_TOKEN)
+        await login(second, ROOT_TOKEN)
+        copied = {"cookie": "; ".join(f"{name}={value}" for name, value in client.cookies.items())}
+        token = (await client.get("/queues")).text.partition('name="dbjobs-token" content="')[2].partition('"')[0]
+        async with asking(admin(other_jobs, tokens=TOKENS).application) as other:
+            assert (await other.get("/api/whoami", headers=copied)).status_code == 200
+            assert (await client.post("/logout", data={"token": token})).status_code == 303
+            assert (await other.get("/api/whoami", headers=copied)).status_code == 401
+        async with asking(app) as same:
+            assert (await same.get("/api/whoami", headers=copied)).status_code == 401
+        assert (await second.get("/api/whoami")).status_code == 200
 
 
 async def test_a_login_from_another_site_is_refused(jobs: Jobs) -> None:

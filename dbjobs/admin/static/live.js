@@ -18,6 +18,7 @@ const held = new Map(); // region -> its fresh copy, whose rows wait for the bar
 
 let running = null;
 let again = false;
+let gone = false; // The server knows the visitor no more: nothing is asked until somebody looks at this page anew.
 let goodAt = Date.now();
 let askedAt = Date.now();
 // When jobs stream by, a page asks for at most a fifth of the time: each answer costs its time and the rest after it, one
@@ -25,6 +26,8 @@ let askedAt = Date.now();
 // at once, too; no sooner than nextAt.
 let paidAt = 0;
 let nextAt = 0;
+
+export const mayAsk = () => !gone;
 
 export function refresh() {
   if (running) {
@@ -36,7 +39,7 @@ export function refresh() {
     if (again) {
       again = false;
       setTimeout(() => {
-        if (!document.hidden) refresh().catch(() => {});
+        if (!document.hidden && !gone) refresh().catch(() => {});
       }, Math.max(GAP_MS, nextAt - Date.now()));
     }
   });
@@ -46,6 +49,7 @@ export function refresh() {
 async function ask() {
   askedAt = Date.now();
   const answer = await fetch(location.href, { headers: { "x-dbjobs-live": "1" }, credentials: "same-origin" });
+  gone = answer.status === 401 || answer.status === 403;
   if (!answer.ok) throw new Error(`${answer.status}`);
   const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
   showTimes(fresh);
@@ -113,11 +117,18 @@ export function startLive() {
   const age = sign.appendChild(document.createElement("span"));
   age.setAttribute("aria-hidden", "true"); // A screen reader hears the state, not each second of it.
   sign.firstChild.remove();
+  const load = document.createElement("button");
+  load.type = "button";
+  load.className = "quiet";
+  load.textContent = "load again";
+  load.addEventListener("click", () => location.reload());
   const show = () => {
-    const now = paused() ? "paused" : failed ? "stale" : state;
+    const now = paused() ? "paused" : gone ? "gone" : failed ? "stale" : state;
     if (sign.dataset.state !== now) {
       sign.dataset.state = now;
-      words.textContent = now;
+      words.textContent = now === "gone" ? "logged out: " : now;
+      if (now === "gone") sign.append(load);
+      else load.remove();
     }
     age.textContent = now === "stale" ? ` for ${Math.round((Date.now() - goodAt) / 1000)} s` : "";
   };
@@ -125,7 +136,11 @@ export function startLive() {
     refresh().then(
       () => (failed = false),
       () => (failed = true),
-    ).then(show);
+    ).then(() => {
+      if (gone) stream.stop();
+      else if (!failed && !document.hidden && !paused()) stream.start(wants);
+      show();
+    });
 
   const stream = new Stream(
     `${root}live`,
@@ -142,13 +157,14 @@ export function startLive() {
     if (due) return;
     due = setTimeout(() => {
       due = 0;
-      if (document.hidden || paused()) return;
+      if (document.hidden || paused() || gone) return;
       if (Date.now() < nextAt) soon(); // An answer has come since, and says how long to rest.
       else look();
     }, Math.max(0, askedAt + GAP_MS - Date.now(), nextAt - Date.now()));
   };
   const settle = () => {
     if (document.hidden || paused()) stream.stop();
+    else if (gone) look(); // Perhaps somebody has logged in meanwhile.
     else {
       stream.start(wants);
       soon();
@@ -167,13 +183,17 @@ export function startLive() {
     });
   }
   document.addEventListener("visibilitychange", settle);
+  addEventListener("focus", () => {
+    if (gone) settle();
+  });
   addEventListener("pagehide", () => stream.stop());
   addEventListener("pageshow", (event) => {
     if (event.persisted) settle();
   });
   setInterval(() => {
     if (document.hidden || paused()) return;
-    if (Date.now() >= nextAt && Date.now() - askedAt >= (state === "live" && !failed ? SLOW_MS : POLL_MS)) look();
+    if (gone) stream.stop(); // The panel may have found out.
+    else if (Date.now() >= nextAt && Date.now() - askedAt >= (state === "live" && !failed ? SLOW_MS : POLL_MS)) look();
     show();
   }, 500);
   settle();

@@ -1,5 +1,5 @@
 // A job that is open: its log grows while it runs, its progress moves; then the page brings the rest.
-import { refresh } from "./live.js";
+import { mayAsk, refresh } from "./live.js";
 import { showTimes } from "./times.js";
 
 const ASK_MS = 500;
@@ -18,8 +18,12 @@ export function startPanel() {
   log.scrollTop = log.scrollHeight;
 
   async function ask() {
-    if (document.hidden || sessionStorage.getItem("dbjobs-paused") === "1") return IDLE_MS;
+    if (document.hidden || !mayAsk() || sessionStorage.getItem("dbjobs-paused") === "1") return IDLE_MS;
     const answer = await fetch(`${root}api/job/progress?id=${log.dataset.job}&after_id=${log.dataset.after}`, { credentials: "same-origin" });
+    if (answer.status === 401 || answer.status === 403) {
+      await refresh().catch(() => {}); // The page finds out, and says so.
+      return mayAsk() ? 0 : IDLE_MS; // A link to this page alone: it brings itself up to date.
+    }
     if (!answer.ok) return answer.status === 404 ? 0 : IDLE_MS;
     const now = await answer.json();
     add(now.logs);

@@ -110,7 +110,10 @@ export class Stream {
     on("beat", () => this.pass({ kind: "state", state: "live" }));
     on("change", (event) => this.pass({ kind: "change", ...JSON.parse(event.data) }));
     on("trouble", () => this.pass({ kind: "state", state: "polling" }));
-    on("closed", () => this.fail(source));
+    on("closed", () => {
+      this.fail(source);
+      this.pass({ kind: "change", all: true, jobs: [] }); // The page's own answer says why: there is no room, or no right.
+    });
     source.onerror = () => {
       if (source !== this.source) return;
       if (source.readyState === EventSource.CLOSED) return this.fail(source);
