@@ -241,13 +241,17 @@ def _parents(value: Any) -> tuple[Parent, ...]:
     if value is None:
         return ()
     several = [value] if isinstance(value, JobRef | int | str) else value
-    if not isinstance(several, Sequence):
+    if not isinstance(several, Sequence) or isinstance(several, bytes):
         raise InvalidOption("must be a JobRef, a job id, a ref_id, or a sequence of them")
     parents: dict[Parent, None] = {}
     for one in several:
         if isinstance(one, JobRef):
             parents[one.id] = None
-        elif isinstance(one, str | int) and not isinstance(one, bool):
+        elif isinstance(one, int) and not isinstance(one, bool):
+            if not -MAX_ID <= one <= MAX_ID:
+                raise InvalidOption(f"{one} is not the id of a job: ids go up to {MAX_ID}")
+            parents[one] = None
+        elif isinstance(one, str):
             parents[one] = None
         else:
             raise InvalidOption(f"must name jobs, not a {type(one).__name__}")
