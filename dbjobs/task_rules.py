@@ -30,16 +30,15 @@ def split(given: Mapping[str, Any], where: str) -> tuple[Rules, dict[str, Any]]:
     for name, value, words in (
         ("misfire", misfire, ("one", "all", "none")),
         ("overlap", overlap, ("allow", "skip")),
-        ("run_at_once", own.get("run_at_once", False), (True, False)),
-        ("transient", own.get("transient", False), (True, False)),
     ):
         if value not in words:
             raise InvalidOption(f"{where}: {name}={value!r} must be one of {', '.join(map(repr, words))}")
+    job_options.switch(own.get("run_at_once", False), f"{where}: run_at_once")
+    transient = job_options.switch(own.get("transient", False), f"{where}: transient")
     start, end = _moment(own.get("start"), "start", where), _moment(own.get("end"), "end", where)
     if start is not None and end is not None and end < start:
         raise InvalidOption(f"{where}: end={end} is before start={start}")
     jitter = job_options.duration(own.get("jitter", 0.0), f"{where}: jitter")
-    transient = bool(own.get("transient", False))
     if transient and (overlap == "skip" or jitter):
         raise InvalidOption(
             f"{where}: transient=True runs at once and leaves no job by which other nodes could know of it, so it goes "

@@ -116,6 +116,7 @@ class LookCalls:
             UnknownJob: there is no such job. TimeoutError. JobFailed. InvalidOption.
         """
         id = id_of(job)
+        job_options.switch(raise_on_failure, "wait: raise_on_failure")
         seconds = None if timeout is None or timeout == math.inf else job_options.duration(timeout, "wait: timeout")
         try:
             with anyio.fail_after(seconds):
@@ -144,6 +145,7 @@ class LookCalls:
                 all that is given.
         """
         job_options.whole(limit, "list: limit", 1, 1000)
+        job_options.switch(history_only, "list: history_only")
         before = job_options.MAX_ID if before_id is None else _id(before_id, "list: before_id")
         given = _checked(filters, JOB_FILTERS, "list")
         if not all(job_options.is_storable(str(value)) for value in given.values()):

@@ -146,6 +146,20 @@ def whole(value: Any, name: str, low: int, high: int) -> int:
         raise InvalidOption(f"{name}={_short(value)} {error}") from None
 
 
+def switch(value: Any, name: str) -> bool:
+    """True or False: every other value would pass as one of them, ``"no"`` as True.
+
+    Args:
+        name: of the argument, for errors.
+
+    Raises:
+        InvalidOption.
+    """
+    if not isinstance(value, bool):
+        raise InvalidOption(f"{name}={_short(value)} must be True or False")
+    return value
+
+
 def check_several(requests: Any) -> None:
     """Refuse one request where several are meant: a text would become a job for each of its letters.
 
