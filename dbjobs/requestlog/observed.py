@@ -40,8 +40,8 @@ class Observed:
 
     __slots__ = (
         "_began", "_broken", "_complete", "_disconnected", "_ended", "_keeps_request", "_keeps_response", "_limit",
-        "_path", "_receive", "_request", "_request_bytes", "_response", "_response_bytes", "_response_headers", "_root_path",
-        "_scope", "_send", "_settings", "_status", "_told",
+        "_path", "_receive", "_request", "_request_bytes", "_response", "_response_bytes", "_response_headers",
+        "_root_path", "_scope", "_send", "_settings", "_status", "_told",
     )  # fmt: skip
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, settings: Settings) -> None:
