@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hmac
 import secrets
+from collections.abc import Iterable, Sequence
 
 import msgspec
 from starlette.requests import Request
@@ -32,18 +33,32 @@ class Link(msgspec.Struct, frozen=True):
     Attributes:
         name: of the visitors who come by it, in the audit and on the page.
         path: of the one page; None: all of them.
-        job: the one job whose panel it may open there.
+        job: the one job that it may open there, in a panel or on the job's own page.
+        request: the one request of the log whose panel it may open there.
     """
 
     name: str
     path: str | None = None
     job: str | None = None
+    request: str | None = None
 
-    def opens(self, path: str, job: str | None) -> bool:
-        """Whether a call of this path, with this job's panel, belongs to the link."""
+    def opens(self, path: str, query: Sequence[tuple[str, str]]) -> bool:
+        """Whether a call of this path, with this query, belongs to the link."""
         if self.path is None or path == "/live":
             return True
-        return path == self.path and job in (None, self.job)
+        asked = opened(path, query)
+        return path == self.path and asked["job"] <= {self.job} and asked["request"] <= {self.request}
+
+
+def opened(path: str, query: Iterable[tuple[str, str]]) -> dict[str, set[str | None]]:
+    """The jobs and requests that a URL opens, beside its page."""
+    found: dict[str, set[str | None]] = {"job": set(), "request": set()}
+    for name, value in query:
+        if name in found:
+            found[name].add(value)
+        elif name == "id" and path == "/job":
+            found["job"].add(value)
+    return found
 
 
 class Sessions:
@@ -140,8 +155,7 @@ class Sessions:
         if text is None:
             return None
         link = msgspec.json.decode(text, type=Link)
-        jobs = request.query_params.getlist("job")
-        if (path != "/live" and len(jobs) > 1) or not link.opens(path, jobs[0] if jobs else None):
+        if not link.opens(path, request.query_params.multi_items()):
             return None
         return Visitor(f"link {link.name}".strip(), frozenset({"view"}), link=True)
 

@@ -72,6 +72,8 @@ class Shell:
             percent=wording.percent,
             bytes=wording.size,
             quoted=wording.quoted,
+            digest=wording.digest,
+            pattern=wording.pattern,
         )
         self.templates.globals.update(charts=charts, quoted=quoted, compact=compact, pretty=pretty)
 

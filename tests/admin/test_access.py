@@ -202,6 +202,10 @@ async def test_a_login_leads_to_nowhere_else(jobs: Jobs) -> None:
         ".//evil.example/",
         "./ü",
         "./\r\nx: y",
+        "./../elsewhere",
+        "./queues/../../elsewhere",
+        "./%2e%2e/elsewhere",
+        "./.%2E",
         "",
     ]
     async with jobs, asking(admin(jobs, tokens=TOKENS).application) as client:
@@ -364,6 +368,28 @@ async def test_a_link_opens_one_page_to_look_at(jobs: Jobs, monkeypatch: pytest.
 
         for wrong in ({"hours": 0}, {"hours": 1e9}, {"path": "//evil"}, {"path": "queues"}, {"name": "a\nb"}):
             assert (await owner.post("/api/links", json=wrong, headers=ROOT)).status_code == 422
+
+
+async def test_a_link_to_one_job_or_request_opens_no_other(jobs: Jobs) -> None:
+    app = admin(jobs, tokens=TOKENS).application
+    jobs.declare("work")
+    request, another = "20260131T093000.123456-1f", "20260131T093000.123456-2f"
+    async with jobs, asking(app) as owner:
+        one, other = await jobs.enqueue("work", ref_id="one"), await jobs.enqueue("work", ref_id="other")
+        for path, name, same, wrong in (
+            ("/job", "id", str(one.id), [str(other.id), "ref:other", f"{one.id}&id={other.id}", ""]),
+            ("/job", "id", "ref:one", ["ref:other", str(other.id), f"ref:one&job={other.id}"]),
+            ("/queues", "job", str(one.id), [str(other.id), "ref:other"]),
+            ("/requests", "request", request, [another, f"{request}&request={another}"]),
+        ):
+            made = await owner.post("/api/links", json={"path": f"{path}?{name}={same}"}, headers=ROOT)
+            async with asking(app, client=("192.0.2.7", 1)) as guest:
+                assert (await guest.get("/" + made.json()["url"])).status_code == 303
+                assert (await guest.get(f"{path}?{name}={same}")).status_code == 200, path
+                for value in wrong:
+                    assert (await guest.get(f"{path}?{name}={value}")).status_code == 401, (path, value)
+        several = {"path": f"/job?id={one.id}&id={other.id}"}
+        assert (await owner.post("/api/links", json=several, headers=ROOT)).status_code == 422
 
 
 async def test_a_link_to_every_page_may_not_act(jobs: Jobs) -> None:

@@ -20,7 +20,7 @@ export function startKeys() {
   addEventListener("resize", reach);
   document.addEventListener("dbjobs:live", reach);
   document.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
+    if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || event.isComposing) return;
     if (event.target.closest("input, textarea, select, [contenteditable], dialog")) return;
     if (Date.now() - going < GOING_MS) {
       going = 0;
@@ -139,6 +139,7 @@ function palette() {
   };
   input.addEventListener("input", show);
   box.addEventListener("keydown", (event) => {
+    if (event.isComposing) return; // Enter takes a word of the input method then
     const items = [...list.querySelectorAll("button")];
     const at = items.indexOf(document.activeElement);
     if (event.key === "Enter" && at < 0 && items[0]) {

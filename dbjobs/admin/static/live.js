@@ -11,6 +11,7 @@ const SHARE = 4; // A page that took so long to answer is asked again after this
 const GAP_MOST_MS = 2000; // not later than this. Beside many jobs the server's notices come less often still.
 const POLL_MS = 2500;
 const SLOW_MS = 15000; // What no notice tells (a page may show more than the pulse hears of).
+const PRESS_MOST_MS = 5000; // A press whose end was not heard of holds nothing back for longer.
 const PAUSED = "dbjobs-paused";
 
 const regions = () => document.querySelectorAll("[data-live][id]");
@@ -26,6 +27,17 @@ let askedAt = Date.now();
 // at once, too; no sooner than nextAt.
 let paidAt = 0;
 let nextAt = 0;
+
+// Between the press of a button and its click nothing changes: what is under the pointer would be another one's, or gone.
+let pressedAt = 0;
+addEventListener("pointerdown", () => (pressedAt = Date.now()), true);
+for (const name of ["pointerup", "pointercancel"]) {
+  addEventListener(name, () => setTimeout(() => (pressedAt = 0)), true); // the click comes first
+}
+
+async function released() {
+  while (Date.now() - pressedAt < PRESS_MOST_MS) await new Promise((go) => setTimeout(go, 30));
+}
 
 export const mayAsk = () => !gone;
 
@@ -52,6 +64,10 @@ async function ask() {
   gone = answer.status === 401 || answer.status === 403;
   if (!answer.ok) throw new Error(`${answer.status}`);
   const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+  // A login page of the application that the request was led to is none of ours.
+  gone = fresh.querySelector("meta[name=dbjobs-root]") === null;
+  if (gone) throw new Error("another page");
+  await released();
   showTimes(fresh);
   for (const old of regions()) {
     const found = fresh.getElementById(old.id);

@@ -7,9 +7,13 @@ const IDLE_MS = 2000;
 const MOST_LINES = 5000; // in the page; older ones leave it
 
 export function startPanel() {
-  const panel = document.getElementById("panel");
+  const panel = document.querySelector(".panel"); // a job's, or a request's
   document.addEventListener("keydown", (event) => {
-    if (event.key === "Escape" && !event.defaultPrevented && panel) panel.querySelector(".close").click();
+    if (event.key !== "Escape" || event.defaultPrevented || event.isComposing || !panel) return;
+    if (event.ctrlKey || event.metaKey || event.altKey || event.shiftKey) return;
+    // What somebody types is not thrown away at once: the first Escape leaves the field.
+    if (event.target.closest("input, textarea, select")) event.target.blur();
+    else panel.querySelector(".close").click();
   });
   const log = document.getElementById("job-log");
   if (!log || log.dataset.finished) return;

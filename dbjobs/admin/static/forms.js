@@ -1,0 +1,15 @@
+// What changes something is sent once: a second click would do it twice, such as run a job two times more.
+const AGAIN_MS = 5000; // An answer that has not come by then may have been given up.
+
+export function startForms() {
+  let sent = new WeakMap();
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    // Not `form.method`: an input may have this name.
+    if (event.defaultPrevented || form.getAttribute("method")?.toLowerCase() !== "post") return;
+    if (Date.now() - (sent.get(form) ?? -Infinity) < AGAIN_MS) event.preventDefault();
+    else sent.set(form, Date.now());
+  });
+  // Who comes back to the page may send it anew.
+  addEventListener("pageshow", () => (sent = new WeakMap()));
+}
