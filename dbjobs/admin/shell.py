@@ -73,7 +73,6 @@ class Shell:
             bytes=wording.size,
             quoted=wording.quoted,
             digest=wording.digest,
-            pattern=wording.pattern,
         )
         self.templates.globals.update(charts=charts, quoted=quoted, compact=compact, pretty=pretty)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from datetime import UTC, datetime, timedelta
 
 from markupsafe import Markup
@@ -72,11 +71,6 @@ def size(count: float | None) -> str:
 def digest(name: str) -> str:
     """A name as part of an element's id. By its place a row would become another one's under the pointer."""
     return hashlib.blake2b(name.encode(errors="surrogatepass"), digest_size=8).hexdigest()
-
-
-def pattern(text: str) -> str:
-    """A text as the ``pattern`` of an input that takes nothing else."""
-    return re.sub(r"[\\^$.*+?()\[\]{}|/]", r"\\\g<0>", text)
 
 
 def quoted(name: str) -> str:

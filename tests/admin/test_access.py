@@ -108,6 +108,7 @@ ANSWERS: list[tuple[Any, int]] = [
     (lambda request: ["view", "fly"], 503),
     (lambda request: 1, 503),
     (lambda request: object(), 503),
+    (lambda request: Visitor(5), 503),  # type: ignore[arg-type]
 ]
 
 
@@ -118,6 +119,25 @@ async def test_authorize_decides(jobs: Jobs) -> None:
                 answer = await client.get("/api/queues")
                 assert answer.status_code == status, (number, answer.text)
                 assert "broken" not in answer.text
+
+
+@pytest.mark.parametrize("given", ["x" * 1000, "a\0b", "a\ud800b"])
+async def test_a_name_that_no_database_takes_hinders_nothing(jobs: Jobs, given: str) -> None:
+    """The action is done and written down, and what the visitor enqueues has it."""
+    app = admin(jobs, authorize=lambda request: Visitor(given, frozenset({"view", "act", "admin"}))).application
+    bearer = {"authorization": "Bearer of the application"}
+    async with jobs, asking(app) as client:
+        jobs.declare("work")
+        await jobs.enqueue("work")
+        name = (await client.get("/api/whoami")).json()["name"]
+        assert name == given or len(name) == 200 or "\\" in name
+        assert (await client.get("/queues")).status_code == 200
+        assert (await client.post("/api/queues/pause", json={"queue": "mail"}, headers=bearer)).status_code == 200
+        asked = {"action": "cancel", "q": "state:queued", "name": "all"}
+        started = await client.post("/api/bulk/start", json=asked, headers=bearer)
+        assert started.status_code == 200, started.text
+        assert {entry.actor for entry in await repository.list_audit(jobs._client.db, 2**62, 10)} == {name}
+        assert (await client.get("/api/bulk")).json()["actions"][0]["started_by"] == name
 
 
 async def test_authorize_knows_the_hosts_own_user(jobs: Jobs) -> None:

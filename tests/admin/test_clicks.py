@@ -11,7 +11,6 @@ from playwright.async_api import Page, Route, expect
 from starlette.responses import HTMLResponse, RedirectResponse
 
 from dbjobs import JobRef, Jobs, JobState
-from dbjobs.admin.wording import pattern
 from dbjobs.store import repository
 from tests.admin.serving import served
 
@@ -235,8 +234,13 @@ async def test_after_midnight_a_time_of_yesterday_has_its_date(jobs: Jobs, brows
         await expect(moment).to_have_text(re.compile(r"\d{4}"))
 
 
-@pytest.mark.parametrize("name", ["production", "prod (eu)", "a.b*c+d?", "[x]{2}|^$", "back\\slash/y", "ü-&#~ z"])
-def test_the_name_of_an_environment_is_asked_for_as_it_is(name: str) -> None:
-    """As a regular expression it might fit nothing that anybody could type."""
-    assert re.fullmatch(pattern(name), name)
-    assert not re.fullmatch(pattern(name), f"{name}x")
+async def test_a_number_of_a_request_is_shown_as_it_is(jobs: Jobs, browser_page: Page) -> None:
+    async with jobs, served(jobs.admin()) as base:
+        jobs.declare("work")
+        await jobs.enqueue("work", {"n": 2**53 + 1, "list": [-(2**63), 0.5, 7]})
+        await browser_page.goto(f"{base}/jobs")
+        await expect(browser_page.locator("html.scripts")).to_have_count(1)
+        await browser_page.locator("details.peek summary").click()
+        shown = browser_page.locator("details.peek pre")
+        await expect(shown).to_contain_text(f'"n": {2**53 + 1}')
+        await expect(shown).to_contain_text(f"{-(2**63)},")
