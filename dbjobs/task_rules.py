@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from dbjobs.commands import options as job_options
@@ -51,9 +51,7 @@ def split(given: Mapping[str, Any], where: str) -> tuple[Rules, dict[str, Any]]:
 def _moment(value: Any, name: str, where: str) -> datetime | None:
     if value is None:
         return None
-    if not isinstance(value, datetime) or value.tzinfo is None:
-        raise InvalidOption(f"{where}: {name}={value!r} must be a datetime with a time zone")
-    return value.astimezone(UTC)
+    return job_options.aware(value, f"{where}: {name}")
 
 
 def check_schedule(schedule: Any, where: str) -> None:

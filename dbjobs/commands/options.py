@@ -181,7 +181,22 @@ def aware(value: Any, name: str) -> datetime:
     """
     if not isinstance(value, datetime) or value.tzinfo is None:
         raise InvalidOption(f"{name}={_short(value)} must be a datetime with a time zone")
-    return value.astimezone(UTC)
+    try:
+        return in_utc(value)
+    except InvalidOption as error:
+        raise InvalidOption(f"{name}={_short(value)} {error}") from None
+
+
+def in_utc(value: datetime) -> datetime:
+    """A moment in UTC.
+
+    Raises:
+        InvalidOption: there it is before the year 1, or after 9999.
+    """
+    try:
+        return value.astimezone(UTC)
+    except OverflowError:
+        raise InvalidOption("leads out of the calendar") from None
 
 
 def words(value: Any, name: str) -> str:
@@ -278,6 +293,7 @@ def _run_after(value: Any) -> dict[str, Any]:
     if isinstance(value, datetime):
         if value.tzinfo is None:
             raise InvalidOption("a datetime must have a time zone (use datetime.now(timezone.utc))")
+        in_utc(value)
         return {"delay_seconds": None, "run_after": value}
     if isinstance(value, bool) or not isinstance(value, int | float | timedelta):
         raise InvalidOption("must be a delay (seconds or a timedelta), or a moment (a datetime with a time zone)")

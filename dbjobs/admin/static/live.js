@@ -67,6 +67,7 @@ async function ask() {
   // A login page of the application that the request was led to is none of ours.
   gone = fresh.querySelector("meta[name=dbjobs-root]") === null;
   if (gone) throw new Error("another page");
+  goodAt = Date.now();
   await released();
   showTimes(fresh);
   for (const old of regions()) {
@@ -74,7 +75,6 @@ async function ask() {
     if (found) take(old, found);
   }
   bar();
-  goodAt = Date.now();
   nextAt = Math.max(paidAt, goodAt);
   paidAt = Math.max(paidAt, askedAt) + (goodAt - askedAt) + Math.min(SHARE * (goodAt - askedAt), GAP_MOST_MS);
   document.dispatchEvent(new CustomEvent("dbjobs:live"));
