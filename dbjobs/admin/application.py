@@ -106,8 +106,11 @@ class Admin:
                 late = failures.TookTooLong(f"the database has not answered within {PAGE_SECONDS:.0f} s")
                 return await failures.answer(self.shell, call, request, late)
             except failures.Unknown as error:
-                if self.settings.tokens and request.method == "GET" and not path_of(request).startswith("/api"):
-                    return await self.door.login_form(request, 401, "Give a token that you were told.")
+                if self.settings.tokens and not path_of(request).startswith("/api"):
+                    if request.method == "GET":
+                        return await self.door.login_form(request, 401, "Give a token that you were told.")
+                    lost = "You are logged out, so nothing was done: log in, then do it again."
+                    return await self.door.login_form(request, 401, lost, "./")
                 return await failures.answer(self.shell, call, request, error)
             except (DbjobsError, msgspec.MsgspecError) as error:
                 return await failures.answer(self.shell, call, request, error)

@@ -213,6 +213,26 @@ async def test_a_session(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
         assert (await client.get("/api/whoami")).status_code == 401
 
 
+async def test_who_is_not_let_in_is_told_how_to_come_in(jobs: Jobs) -> None:
+    async with jobs:
+        for options, words in (
+            ({}, "only a browser on the same machine"),
+            ({"authorize": lambda request: None}, "The application does not let you in here."),
+            ({"tokens": TOKENS}, "Only who has a token is let in"),
+        ):
+            async with asking(admin(jobs, **options).application, client=("192.0.2.7", 1)) as client:
+                answer = await client.get("/api/queues")
+                assert answer.status_code == 401
+                assert words in answer.json()["message"]
+        # Who presses a button after the end of a session is asked to log in, and told that nothing was done.
+        async with asking(admin(jobs, tokens=TOKENS).application) as client:
+            answer = await client.post("/act/pause_queue", data={"queue": "mail"})
+            assert answer.status_code == 401
+            assert "nothing was done" in answer.text
+            assert 'action="../login"' in answer.text
+            assert await jobs.queues.list() == []
+
+
 async def test_a_login_leads_to_nowhere_else(jobs: Jobs) -> None:
     elsewhere = [
         "//evil.example",
