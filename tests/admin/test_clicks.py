@@ -244,3 +244,22 @@ async def test_a_number_of_a_request_is_shown_as_it_is(jobs: Jobs, browser_page:
         shown = browser_page.locator("details.peek pre")
         await expect(shown).to_contain_text(f'"n": {2**53 + 1}')
         await expect(shown).to_contain_text(f"{-(2**63)},")
+
+
+BLOCKED = """
+for (const name of ["localStorage", "sessionStorage"]) {
+  Object.defineProperty(window, name, { get: () => { throw new DOMException("blocked", "SecurityError"); } });
+}
+"""
+
+
+async def test_where_a_browser_keeps_nothing_the_page_works_all_the_same(jobs: Jobs, browser_page: Page) -> None:
+    async with jobs, served(jobs.admin()) as base:
+        await jobs.queues.pause("mail")
+        await browser_page.add_init_script(BLOCKED)
+        await browser_page.goto(f"{base}/queues")
+        await expect(browser_page.locator("#live")).to_have_text("live")
+        await browser_page.get_by_role("button", name="Light or dark").click()
+        await expect(browser_page.locator("html")).to_have_attribute("data-theme", re.compile("light|dark"))
+        await browser_page.get_by_role("button", name="Pause live updates").click()
+        await expect(browser_page.locator("#live")).to_have_text("paused")

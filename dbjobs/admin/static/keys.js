@@ -111,7 +111,7 @@ function palette() {
   input.type = "search";
   input.autocomplete = "off";
   const list = box.appendChild(document.createElement("ul"));
-  const buttons = [...document.querySelectorAll(".tools button:not([hidden]), main a.button, main button")];
+  const buttons = [...document.querySelectorAll(".tools button:not([hidden]), main a.button, main button:not([hidden])")];
   const things = [...pages(), ...buttons].map((thing) => ({
     thing,
     name: (thing.getAttribute("aria-label") ?? thing.textContent).trim(),

@@ -3,6 +3,7 @@
 //
 // Rows do not move while the pointer or the focus is among them, or where data-live="hold": a bar says how many are new.
 import { morph, remember } from "./morph.js";
+import { keep, recall } from "./storage.js";
 import { Stream } from "./stream.js";
 import { showTimes } from "./times.js";
 
@@ -127,7 +128,8 @@ export function startLive() {
   const wants = [...jobs.map((id) => `job=${id}`), ...(requests ? ["requests="] : [])];
   let state = "polling";
   let failed = false;
-  const paused = () => sessionStorage.getItem(PAUSED) === "1";
+  let resting = recall("sessionStorage", PAUSED) === "1"; // after a reload, too
+  const paused = () => resting;
 
   const words = sign.appendChild(document.createElement("span"));
   const age = sign.appendChild(document.createElement("span"));
@@ -194,7 +196,8 @@ export function startLive() {
   if (button) {
     button.hidden = false;
     button.addEventListener("click", () => {
-      sessionStorage.setItem(PAUSED, paused() ? "0" : "1");
+      resting = !resting;
+      keep("sessionStorage", PAUSED, resting ? "1" : "0");
       settle();
     });
   }

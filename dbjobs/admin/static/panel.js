@@ -22,7 +22,7 @@ export function startPanel() {
   log.scrollTop = log.scrollHeight;
 
   async function ask() {
-    if (document.hidden || !mayAsk() || sessionStorage.getItem("dbjobs-paused") === "1") return IDLE_MS;
+    if (document.hidden || !mayAsk() || document.getElementById("pause")?.getAttribute("aria-pressed") === "true") return IDLE_MS;
     const answer = await fetch(`${root}api/job/progress?id=${log.dataset.job}&after_id=${log.dataset.after}`, { credentials: "same-origin" });
     if (answer.status === 401 || answer.status === 403) {
       await refresh().catch(() => {}); // The page finds out, and says so.

@@ -1,3 +1,5 @@
+import { keep, recall } from "./storage.js";
+
 // One stream of change notices for all tabs of this browser that are looked at. The tab that has the turn holds it, and
 // passes on what it hears. A hidden tab gives its turn away and asks nothing.
 
@@ -168,9 +170,9 @@ function turn(key, me, lead) {
   // Without TLS, away from localhost, browsers have no locks: a note with a time that its writer renews.
   let led = false;
   const look = () => {
-    const note = JSON.parse(localStorage.getItem(key) ?? "null");
+    const note = JSON.parse(recall("localStorage", key) ?? "null");
     const mine = note && note.me === me;
-    if (mine || !note || note.until < Date.now()) localStorage.setItem(key, JSON.stringify({ me, until: Date.now() + TURN_MS }));
+    if (mine || !note || note.until < Date.now()) keep("localStorage", key, JSON.stringify({ me, until: Date.now() + TURN_MS }));
     if (mine && !led) {
       led = true;
       lead();
@@ -180,6 +182,6 @@ function turn(key, me, lead) {
   const looking = setInterval(look, 500);
   return () => {
     clearInterval(looking);
-    if (led) localStorage.removeItem(key);
+    if (led) keep("localStorage", key, null);
   };
 }
