@@ -1,7 +1,6 @@
-import { keep, recall } from "./storage.js";
-
 // One stream of change notices for all tabs of this browser that are looked at. The tab that has the turn holds it, and
 // passes on what it hears. A hidden tab gives its turn away and asks nothing.
+import { keep, recall } from "./storage.js";
 
 const FIRST_MS = 3000; // A proxy that has not passed the first notice on by then holds the stream back.
 const QUIET_MS = 25000; // The server says something every 10 s.
