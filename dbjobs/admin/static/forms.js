@@ -1,5 +1,5 @@
 // What changes something is sent once: a second click would do it twice, such as run a job two times more.
-const AGAIN_MS = 5000; // An answer that has not come by then may have been given up.
+const AGAIN_MS = 20000; // The server answers within this time.
 
 export function startForms() {
   let sent = new WeakMap();
