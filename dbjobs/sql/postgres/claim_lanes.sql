@@ -47,10 +47,10 @@ WITH RECURSIVE me AS (
     ON CONFLICT (worker) DO NOTHING
     RETURNING worker
 ), head AS (
-    SELECT leased.worker, h.id, h.priority, h.mine
+    SELECT leased.worker, h.id, h.place, h.priority, h.mine
     FROM leased
     CROSS JOIN LATERAL (
-        SELECT c.id, c.priority,
+        SELECT c.id, c.ctid AS place, c.priority,
                c.command = ANY (:commands::text[])
                    AND (c.queue = ANY (:queues::text[])) <> :all_but::boolean AS mine
         FROM dbjobs.background_job c
@@ -63,10 +63,10 @@ WITH RECURSIVE me AS (
 ), held AS (
     SELECT id
     FROM dbjobs.background_job
-    WHERE id = ANY (ARRAY(SELECT id FROM head)) AND state = 'queued'
+    WHERE ctid = ANY (ARRAY(SELECT place FROM head)) AND state = 'queued'
     FOR UPDATE SKIP LOCKED
 ), run AS (
-    SELECT head.id,
+    SELECT head.place,
         bool_and(head.mine AND held.id IS NOT NULL) OVER (PARTITION BY head.worker ORDER BY head.priority, head.id)
             AS claimable
     FROM head
@@ -75,7 +75,7 @@ WITH RECURSIVE me AS (
     UPDATE dbjobs.background_job b
     SET state = 'started', node_id = :node_id, attempt = b.attempt + 1, started_at = clock_timestamp(),
         last_activity_at = clock_timestamp(), progress = NULL, status = NULL
-    WHERE b.id = ANY (ARRAY(SELECT id FROM run WHERE claimable))
+    WHERE b.ctid = ANY (ARRAY(SELECT place FROM run WHERE claimable))
     RETURNING b.id, b.attempt, b.attempt_base, b.queue, b.worker, b.priority, b.command, b.request_type,
         b.request_body, b.response_body, b.executed_at, b.callback, b.retry_limit, b.retry, b.on_failure,
         b.timeout_seconds, b.created_at, b.ref_id, b.parent_id, b.batch_id, b.tag, b.user_id, b.created_by,

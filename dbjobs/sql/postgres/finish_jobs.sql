@@ -27,10 +27,16 @@ WITH outcome AS (
       AND j.id = o.id
       AND j.attempt = o.attempt
       AND j.node_id IS NOT DISTINCT FROM :node_id
-    RETURNING j.*, o.state AS final_state, o.response AS final_response,
-        o.response_body AS final_response_body, o.duration_ms AS final_duration_ms,
-        o.error_code AS final_error_code, o.error AS final_error, o.failure,
-        o.progress AS final_progress, o.status AS final_status, o.release_worker
+    -- What most of the parts below read comes first: a row is taken apart only as far as it is read, each time anew.
+    RETURNING o.state AS final_state, o.release_worker, j.id, j.has_dependents, j.created_at, j.batch_id, j.worker,
+        j.queue, j.command, o.duration_ms AS final_duration_ms,
+        j.ref_id, j.parent_id, j.priority, j.tag, j.callback, j.depends_on, j.depends_on_policy, j.run_after,
+        j.expires_at, j.created_by, j.user_id, j.request_type, j.request, j.request_body, j.response,
+        j.response_body, j.started_at, j.executed_at, j.notified_at, j.last_activity_at, j.retry_limit, j.retry,
+        j.on_failure, j.attempt, j.attempt_base, j.timeout_seconds, j.progress, j.status, j.reply_to, j.errors,
+        j.args, j.meta, j.trace_context, j.cancel_requested_at, j.node_id,
+        o.response AS final_response, o.response_body AS final_response_body, o.error_code AS final_error_code,
+        o.error AS final_error, o.failure, o.progress AS final_progress, o.status AS final_status
 ), completed AS (
     INSERT INTO dbjobs.completed_job (
         id, ref_id, parent_id, worker, queue, priority, tag, batch_id, callback, depends_on,
