@@ -10,6 +10,6 @@ export function startForms() {
     if (Date.now() - (sent.get(form) ?? -Infinity) < AGAIN_MS) event.preventDefault();
     else sent.set(form, Date.now());
   });
-  // Who comes back to the page may send it anew.
+  // Back on the page, the visitor may send it again.
   addEventListener("pageshow", () => (sent = new WeakMap()));
 }
