@@ -121,7 +121,7 @@ def _through(routes: Iterable[Any], mounted: str, path: str, depth: int) -> _Way
     if not mounted:
         return _Way([], routes, path)
     for route in unfolded(routes) if depth < _DEEPEST else ():
-        pattern, inner = getattr(route, "path_regex", None), getattr(route, "routes", None) or ()
+        pattern, inner = getattr(route, "path_regex", None), _behind(route)
         if pattern is None:  # a host
             way = _through(inner, mounted, path, depth + 1)
             if way is not None:
@@ -136,6 +136,16 @@ def _through(routes: Iterable[Any], mounted: str, path: str, depth: int) -> _Way
         if way is not None:
             return way._replace(mounts=[(taken, str(route.path)), *way.mounts])
     return None
+
+
+def _behind(mount: Any) -> Iterable[Any]:
+    """The routes that a mount leads to, also through middleware around its application."""
+    found, app = getattr(mount, "routes", None), getattr(mount, "app", None)
+    for _ in range(_DEEPEST):
+        if found or app is None:
+            break
+        found, app = getattr(app, "routes", None), getattr(app, "app", None) or getattr(app, "_app", None)
+    return found or ()
 
 
 def _with_names(path: str, params: Mapping[str, Any]) -> str:

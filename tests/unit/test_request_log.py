@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from fastapi import APIRouter, FastAPI
 from litestar import Litestar, get
+from litestar.params import FromPath
 from starlette.applications import Starlette
 from starlette.background import BackgroundTask
 from starlette.requests import ClientDisconnect, Request
@@ -166,15 +167,15 @@ def fastapi_app() -> App:
 
 def litestar_app() -> App:
     @get("/items/{item:str}")
-    async def item(item: str) -> str:
+    async def item(item: FromPath[str]) -> str:
         return item
 
     @get("/{item:str}")
-    async def hosted(item: str) -> str:
+    async def hosted(item: FromPath[str]) -> str:
         return item
 
     @get("/x/{second:str}")
-    async def second(second: str) -> str:
+    async def second(second: FromPath[str]) -> str:
         return second
 
     inner = Litestar(route_handlers=[item])
