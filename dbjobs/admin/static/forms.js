@@ -6,7 +6,8 @@ export function startForms() {
   document.addEventListener("submit", (event) => {
     const form = event.target;
     // Not `form.method`: an input may have this name.
-    if (event.defaultPrevented || form.getAttribute("method")?.toLowerCase() !== "post") return;
+    const method = event.submitter?.getAttribute("formmethod") ?? form.getAttribute("method");
+    if (event.defaultPrevented || method?.toLowerCase() !== "post") return;
     if (Date.now() - (sent.get(form) ?? -Infinity) < AGAIN_MS) event.preventDefault();
     else sent.set(form, Date.now());
   });
