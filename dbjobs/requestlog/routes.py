@@ -84,8 +84,8 @@ def _mounts(scope: Scope, root_path: str, path: str) -> str:
 
 def _route_of_endpoint(scope: Scope, root_path: str, path: str) -> str:
     """The template of a route that has left nothing but its endpoint."""
-    way = _way(scope, root_path, path)
-    for route in () if way is None else unfolded(way.routes):
+    way = _way(scope, root_path, path) or _Way([], (), path)
+    for route in unfolded(way.routes):
         pattern = getattr(route, "path_regex", None)
         if pattern is not None and getattr(route, "endpoint", None) is scope["endpoint"] and pattern.match(way.rest):
             return "".join(template for _, template in way.mounts) + str(route.path)

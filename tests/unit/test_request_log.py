@@ -178,14 +178,15 @@ def litestar_app() -> App:
     async def second(second: FromPath[str]) -> str:
         return second
 
-    inner = Litestar(route_handlers=[item])
+    inner: Any = Litestar(route_handlers=[item])
+    others: list[Any] = [Litestar(route_handlers=[one]) for one in (hosted, second)]
     return Starlette(
         routes=[
             Mount("/a/{tenant}/a/{group}", app=inner),
             Mount("/a/{tenant}", app=inner),
             Mount("/v1", app=inner),
-            Mount("/hosted", app=Litestar(route_handlers=[hosted])),
-            Mount("/{first}", app=Litestar(route_handlers=[second])),
+            Mount("/hosted", app=others[0]),
+            Mount("/{first}", app=others[1]),
         ]
     )
 

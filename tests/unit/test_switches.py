@@ -60,7 +60,7 @@ CALLS: dict[str, Callable[[Any], Any]] = {
     "Jobs.cancel_many: preview": lambda value: application().cancel_many(queue="a", preview=value),
     "Jobs.requeue_many: preview": lambda value: application().requeue_many(queue="a", preview=value),
     "Jobs.notifier: elsewhere": lambda value: application().notifier("slack", elsewhere=value),
-    "TaskOptions: run_at_once": lambda value: application().recurring(YEARLY, run_at_once=value)("work"),
+    "TaskOptions: run_at_once": lambda value: application().recurring(YEARLY, run_at_once=value)(take),
     "TaskOptions: transient": lambda value: application().schedules.put("a", YEARLY, "work", transient=value),
     "ApiCommandOptions: keep_body": lambda value: application().api_options("GET", "/", keep_body=value),
     "RunOptions: exclusive": lambda value: application().run("work", worker="a", exclusive=value),
@@ -96,7 +96,7 @@ async def test_a_switch_takes_true_or_false(name: str, value: Any) -> None:
 async def test_a_switch_of_a_blocking_call_takes_true_or_false(tmp_path: Any) -> None:
     jobs = Jobs(f"sqlite:///{tmp_path}/jobs.db")
     with pytest.raises(InvalidOption, match="raise_on_failure='no' must be True or False"):
-        await asyncio.to_thread(jobs.sync.wait, 1, raise_on_failure="no")  # type: ignore[call-overload]
+        await asyncio.to_thread(lambda: jobs.sync.wait(1, raise_on_failure="no"))  # type: ignore[call-overload]
     await asyncio.to_thread(jobs.sync.close)
 
 
