@@ -72,7 +72,7 @@ def _command(source: str, target: str) -> list[str]:
 
 
 def _killed(source: str, target: str, after_rows: int) -> float:
-    """Run a transfer until so many rows are copied, then kill it; how many seconds it ran."""
+    """Run a transfer until this many rows are copied, then kill it; returns how many seconds it ran."""
     began = time.monotonic()
     process = subprocess.Popen(_command(source, target), stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
     assert process.stderr is not None

@@ -58,7 +58,7 @@ class ApiCalls:
         Args:
             handler: ``(request)`` or ``(request, job)``, whose request is a class of its own; or a class with such a
                 method ``run``.
-            name: what its jobs are listed by; the name of the request's class if it is left out.
+            name: the name under which its jobs are listed; by default that of the request's class.
             process, should_retry, quick_retry, tags, version, defaults: as for ``command``.
 
         Raises:
@@ -94,11 +94,11 @@ class ApiCalls:
         Its lifespan is not run: that is up to the program that the workers run in.
 
         Args:
-            base_url: scheme, host and root path that requests seem to come in by, for links and host checks.
+            base_url: scheme, host and root path of these requests, for links and host checks.
             client: the peer that they seem to come from.
-            state: the state that the application's lifespan gave (``request.state``), or a function that gives it.
-            user_headers: ``(user) -> headers``, async or plain: what the application's own authentication wants to
-                see of the user of a job (``Authorization``, ``Cookie``). They are made for each attempt, not stored.
+            state: the state that the application's lifespan gave (``request.state``), or a function that returns it.
+            user_headers: ``(user) -> headers``, async or plain: by these the application's own authentication knows the
+                user of a job (``Authorization``, ``Cookie``). They are made for each attempt, not stored.
 
         Raises:
             InvalidOption: an argument is wrong, or another application is mounted.
@@ -157,14 +157,14 @@ class ApiCalls:
             path: may have a query.
             connection, on_conflict: as for ``enqueue``.
             how: ``json``, ``form`` or ``body``, ``query`` and ``headers`` (see ApiOptions), the options of the job (see
-                JobOptions), and with a function its path parameters; those that have the name of an option stand in
+                JobOptions), and with a function its path parameters; those that have the name of an option go into
                 ``path_params={"user_id": 7}``.
 
         Returns:
             A reference to the job. The response of one that called a route is an ApiResponse.
 
         Raises:
-            UnknownCommand: no handler takes this request, or the function is no route. And as ``enqueue``.
+            UnknownCommand: no handler takes this request, or the function is not a route. And as ``enqueue``.
         """
         command, request, options = self._api.job(what, path, how)
         enqueue: Callable[..., Awaitable[JobRef[Any]]] = self.enqueue  # type: ignore[attr-defined]

@@ -58,7 +58,7 @@ class Batch(Graph):
         return await repository.get_batch(self._client.db, self.batch_id)
 
     async def cancel(self, *, reason: str = "cancelled") -> int:
-        """Cancel its jobs that have not ended (callback and on_failed then run); how many it reached."""
+        """Cancel its jobs that have not ended (callback and on_failed then run); returns how many it reached."""
         reached: int = await self._cancel(batch_id=self.batch_id, reason=reason)
         return reached
 

@@ -25,7 +25,7 @@ from dbjobs.store import repository
 
 Action = Literal["cancel", "requeue"]
 ACTIONS: tuple[Action, ...] = ("cancel", "requeue")
-# A preview counts for so long.
+# How long a preview counts.
 PREVIEW_SECONDS = 2.0
 SAMPLES = 10
 MOST_RATE = 10_000.0
@@ -60,7 +60,7 @@ class BulkActions:
 
         Args:
             action: ``"cancel"`` live jobs, or ``"requeue"`` failed and cancelled ones.
-            seconds: how long it may count, about.
+            seconds: about how long it may count.
             search: see JobSearch; at least one condition.
 
         Raises:
@@ -141,7 +141,7 @@ class BulkActions:
 
         Args:
             id: of the bulk action.
-            seconds: how long it may count, about.
+            seconds: about how long it may count.
 
         Raises:
             UnknownJob: there is no bulk action of this id. InvalidOption: it cannot be undone.

@@ -49,7 +49,7 @@ class BulkAction(msgspec.Struct, frozen=True, kw_only=True):
         search: which jobs, in words.
         rate: jobs a second at most; None: as fast as it goes.
         started_by: who asked for it.
-        undoes: the bulk action whose jobs it brings back; None: it is no undo.
+        undoes: the bulk action whose jobs it brings back; None: it is not an undo.
         expected: how many jobs the preview counted.
         exact: the preview had counted all of them.
         state: of its job.

@@ -1,8 +1,8 @@
 """What a node does for a bulk action: it works through the frozen search, newest first, and remembers its place.
 
 The place is a setting of its own (``bulk:<job id>``), written before each handful of jobs is touched, with their ids.
-So a node that takes over after a crash looks at that handful again, counts what had been done of it, and goes on behind
-it. Each step can be repeated: what was cancelled is live no more, and what was requeued has ended later than the search
+So a node that takes over after a crash looks at that handful again, counts how much of it was done, and goes on after
+it. Each step can be repeated: a cancelled job is no longer live, and a requeued one has ended later than the search
 allows, or not yet.
 """
 
@@ -96,7 +96,7 @@ class BulkRun:
         kept = await repository.get_setting(db, key)
         place = _Place(before_id=request.before_id) if kept is None else msgspec.json.decode(kept, type=_Place)
         if place.step:
-            job.log(f"goes on behind job {place.before_id}: {counted(place.reached, 'job')} {_DONE[request.action]}")
+            job.log(f"goes on after job {place.before_id}: {counted(place.reached, 'job')} {_DONE[request.action]}")
             place.reached += await self._again(request, job.id, search, place.step)
             place.step = []
         most = STEP if request.rate is None else max(1, min(STEP, int(request.rate)))
@@ -168,7 +168,7 @@ def _tell(job: JobContext, request: BulkRequest, place: _Place) -> None:
 
 
 class _Pace:
-    """Lets so many jobs pass in a second, from now on.
+    """Lets ``rate`` jobs pass in a second, from now on.
 
     The pause is slept through inside the attempt: a handler that sleeps costs its node one slot and nothing else, and a
     stop or a shutdown ends it at once.

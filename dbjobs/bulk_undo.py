@@ -37,7 +37,7 @@ def conditions_of(job: Job[Any], at: datetime, where: str) -> tuple[frozen.Froze
     """
     action = msgspec.to_builtins(job.request).get("action")
     if action != "cancel":
-        raise InvalidOption(f"{where}: bulk action {job.id} is no cancel ({action}); only a cancel can be undone")
+        raise InvalidOption(f"{where}: bulk action {job.id} is not a cancel ({action}); only a cancel can be undone")
     if not job.finished:
         raise InvalidOption(f"{where}: bulk action {job.id} is still at work; stop it, or wait for its end")
     found = {

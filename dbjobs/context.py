@@ -233,7 +233,7 @@ class JobContext:
 
     @property
     def parent_of_children(self) -> int | None:
-        """The parent of what this handler enqueues: its job; in a transient run the job that has called it, if any."""
+        """The parent of what this handler enqueues: its own job; in a transient run, the job that called it, if any."""
         return self._job.parent_id if self.is_transient else self._job.id
 
     @property
@@ -344,7 +344,7 @@ class JobContext:
     def transaction(self) -> AbstractAsyncContextManager[Transaction]:
         """A transaction in which the handler's own writes and the job's completion commit together.
 
-        Yields a Transaction: ``await tx.execute(...)`` and ``await tx.fetch(...)`` on every database, and beside them
+        Yields a Transaction: ``await tx.execute(...)`` and ``await tx.fetch(...)`` on every database, and also
         ``tx.connection``, the driver's own. ``enqueue`` takes it as ``connection=``, too. At the end of the block the
         job is completed (or, if it has a callback, executed) with the response given to ``respond``; what the handler
         returns or raises later is ignored. Lines logged in the block come with its commit.

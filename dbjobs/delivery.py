@@ -21,7 +21,7 @@ from dbjobs.store.transactions.delivering import FIRED_AGAIN_SECONDS, TELLS_OF, 
 
 
 class ReplyTo(msgspec.Struct, frozen=True, kw_only=True):
-    """What a notifier gets beside the job.
+    """What a notifier gets in addition to the job.
 
     Attributes:
         text: the ``reply_to`` as it was given, credentials included. Keep it out of logs and errors.

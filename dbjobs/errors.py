@@ -64,7 +64,7 @@ class DatabaseUnavailable(DatabaseError):
     enqueue with an explicit ``ref_id`` can safely be repeated.
 
     Attributes:
-        in_doubt: False if nothing of the call has been stored for certain.
+        in_doubt: False if it is certain that nothing of the call has been stored.
     """
 
     in_doubt: bool = True
@@ -123,7 +123,7 @@ class JobsMoved(SchemaTooNew):
 
 
 class TransferRefused(DbjobsError):
-    """A transfer was not begun, or not gone on with: something of either database must change first."""
+    """A transfer was not begun, or not continued: something in one of the two databases must change first."""
 
 
 class TransferMismatch(DbjobsError):
@@ -150,7 +150,7 @@ class UnknownUser(DbjobsError):
 
 
 class ApiFailed(DbjobsError):
-    """An application has answered an API job with a status that is no success.
+    """An application has answered an API job with a status other than success.
 
     Args:
         status: the HTTP status.
@@ -203,7 +203,7 @@ class WorkersStopped(DbjobsError):
 
 
 class HandlerProcessError(DbjobsError):
-    """The process of a handler ended or could not start, or its error could not be brought over as it was."""
+    """The process of a handler ended or could not start, or its error could not be carried over as it was."""
 
 
 class NotDelivered(DbjobsError):

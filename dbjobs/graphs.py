@@ -60,7 +60,7 @@ class GraphJob(Generic[ResponseT]):
         """Let it depend on these jobs of the graph, too; returns itself.
 
         Raises:
-            InvalidOption: one of them is no job of this graph; the graph is stored already.
+            InvalidOption: one of them is not a job of this graph; the graph is stored already.
         """
         if not self._graph._is_open:
             raise InvalidOption(f"{self!r}: after() comes too late: the block of its graph has ended")

@@ -167,7 +167,7 @@ class Jobs(CommandCalls, EnqueueCalls, ApiCalls, TransientCalls, NotifierCalls):
 
         Raises:
             InvalidOption, DatabaseUnavailable, MissingPermission, SchemaTooNew, SchemaTooOld.
-            WorkersStopped: at the end of the block: the workers have ended without having been asked to.
+            WorkersStopped: at the end of the block: the workers ended without having been asked to.
         """
         if self._client.is_working:
             raise InvalidOption("start: the workers of this Jobs object are running already; one block is enough")
@@ -223,7 +223,7 @@ class Jobs(CommandCalls, EnqueueCalls, ApiCalls, TransientCalls, NotifierCalls):
             jobs stay with it until then; ``os._exit`` does not wait, and others take the jobs when the lease is over.
 
         Raises:
-            WorkersStopped: the workers have ended without having been asked to; and what ``start`` raises.
+            WorkersStopped: the workers ended without having been asked to; and what ``start`` raises.
         """
         from dbjobs.engine.signals import signalled
 
@@ -247,8 +247,7 @@ class Jobs(CommandCalls, EnqueueCalls, ApiCalls, TransientCalls, NotifierCalls):
             left = len(engine.left)
         if not asked:
             raise WorkersStopped(
-                "the workers of this process have ended without having been asked to: "
-                "somebody has cancelled their tasks"
+                "the workers of this process ended without having been asked to: something cancelled their tasks"
             )
         return left
 

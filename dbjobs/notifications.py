@@ -113,7 +113,7 @@ class Notifications:
         for scheme in schemes:
             if not isinstance(scheme, str) or not _SCHEME.fullmatch(scheme):
                 raise InvalidOption(
-                    f"notifier: {scheme!r} is no scheme: lower-case letters, digits and +.-, as in 'https'"
+                    f"notifier: {scheme!r} is not a scheme: lower-case letters, digits and +.-, as in 'https'"
                 )
             if scheme in self._commands:
                 raise InvalidOption(f"notifier: there is one for {scheme!r} already")

@@ -33,7 +33,7 @@ _PATH_SAFE = "%/:=&?~+!$,;'@()*[]"
 
 
 def scheme_of(text: str) -> str | None:
-    """The scheme of a target in lower case (``https``, ``slack``); None if the text is no target."""
+    """The scheme of a target in lower case (``https``, ``slack``); None if the text is not a target."""
     found = _SCHEME.match(text)
     return None if found is None else found[1].lower()
 
@@ -155,7 +155,7 @@ def parse_http(text: str) -> HttpTarget:
     value ``$NAME`` comes from the environment. Each part may be URL-encoded (``%24`` for a ``$`` that is meant).
 
     Raises:
-        InvalidOption: it is none; its text shows no secret.
+        InvalidOption: it is not such a URL; the error shows no secret.
     """
     shown = mask_reply_to(text)
     method, space, url = text.strip().rpartition(" ")
@@ -191,7 +191,7 @@ def _host_and_port(place: str, shown: str | None) -> tuple[str, int | None]:
         except ValueError:
             bracket = ""
         if not bracket or (port and not port.startswith(":")):
-            raise InvalidOption(f"{shown!r}: {place!r} is no host")
+            raise InvalidOption(f"{shown!r}: {place!r} is not a host")
         port = port[1:]
     else:
         host, _, port = place.partition(":")
@@ -238,7 +238,7 @@ def check_header_value(value: str, shown: str | None) -> None:
     """Refuse what no header can carry.
 
     Raises:
-        InvalidOption: it does not tell the value.
+        InvalidOption: the error does not show the value.
     """
     if _NOT_IN_HEADER.search(value) or value != value.strip():
         raise InvalidOption(f"{shown!r}: a token or header value has characters that no header can carry")

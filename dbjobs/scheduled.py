@@ -51,7 +51,7 @@ class ScheduledTask(msgspec.Struct, frozen=True, kw_only=True):
         last_run_at: the time that its last run was for.
         last_job_id, last_state, last_duration_ms: of the job of its last run, while that is in the history.
         failures: runs in a row that have failed, up to the last one that has ended; at most the 20 that are remembered.
-        missed: times that have passed while nobody was there to run it; see the page about schedules.
+        missed: times that passed while no node was there to run it; see the page about schedules.
         skipped: times left out because the run before had not ended (``overlap="skip"``).
         transient: its runs are not stored as jobs.
         nodes: living nodes that declare it; None for a task made at run time.

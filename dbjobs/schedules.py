@@ -84,7 +84,7 @@ class Schedules:
         """Store what this process declares, where it is new or has changed; called when a node starts.
 
         Raises:
-            UnknownCommand, InvalidOption, InvalidRequest: a task's handler is no command, or its request does not fit.
+            UnknownCommand, InvalidOption, InvalidRequest: a task's handler is not a command; its request does not fit.
         """
         tasks = [
             (self._row(task, f"recurring task {task.name!r}", declared=True), bool(task.how.get("run_at_once")))
@@ -134,7 +134,7 @@ class Schedules:
 
         Args:
             what, path: what ``enqueue_api`` takes: a method and a path, a route's own function, or a request.
-            how: what ``enqueue_api`` takes beside them (``json``, ``headers``, path parameters), and TaskOptions.
+            how: what else ``enqueue_api`` takes (``json``, ``headers``, path parameters), and TaskOptions.
 
         Returns:
             False if the task was there and is the same.
@@ -155,7 +155,7 @@ class Schedules:
         return await repository.remove_task(self._client.db, name_of_task(name, "schedules.remove"))
 
     async def pause(self, name: str) -> None:
-        """Fire a task no more, on no node, until it is resumed; starts and deploys leave it paused.
+        """Stop firing a task, on every node, until it is resumed; starts and deploys leave it paused.
 
         Raises:
             UnknownTask.
@@ -163,7 +163,7 @@ class Schedules:
         await self._change(name, "schedules.pause", scheduling.paused)
 
     async def resume(self, name: str) -> None:
-        """Fire a task again, from its next time on: what has passed meanwhile was not missed.
+        """Fire a task again, from its next time on; times that passed meanwhile do not count as missed.
 
         Raises:
             UnknownTask.
@@ -171,7 +171,7 @@ class Schedules:
         await self._change(name, "schedules.resume", scheduling.resumed)
 
     async def run_now(self, name: str) -> JobRef[Any]:
-        """Run a task once, now, beside its schedule, even if it is paused; its job.
+        """Run a task once, now, in addition to its schedule, even if it is paused; returns its job.
 
         Raises:
             UnknownTask.

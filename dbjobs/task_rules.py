@@ -55,14 +55,14 @@ def _moment(value: Any, name: str, where: str) -> datetime | None:
 
 
 def check_schedule(schedule: Any, where: str) -> None:
-    """Refuse what is no Schedule.
+    """Refuse what is not a Schedule.
 
     Raises:
         InvalidOption.
     """
     if not isinstance(schedule, Schedule):
         raise InvalidOption(
-            f"{where}: {schedule!r} is no schedule; write Schedule.cron('0 9 * * 1-5', tz='Europe/Paris') or "
+            f"{where}: {schedule!r} is not a schedule; write Schedule.cron('0 9 * * 1-5', tz='Europe/Paris') or "
             "Schedule.every(60)"
         )
 

@@ -82,4 +82,4 @@ class Transaction:
 
     def _check(self) -> None:
         if self._has_ended:
-            raise InvalidOption("job.transaction(): the transaction has ended; its statements belong into its block")
+            raise InvalidOption("job.transaction(): the transaction has ended; its statements belong in its block")

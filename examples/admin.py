@@ -21,7 +21,7 @@ async def charge(card: dict[str, str]) -> str:
 
 
 async def may(request: Request) -> Visitor | None:
-    """Whom the application itself knows: here by a header, in yours by its session."""
+    """Tell who asks: here by a header, in your application by its session."""
     name = request.headers.get("x-user")
     return Visitor(name, frozenset({"view"})) if name else None
 

@@ -14,7 +14,7 @@ TOKEN = "a-secret-of-16-or-more"
 @jobs.command(retry_limit=0)
 async def send(to: str) -> None:
     if "@" not in to:
-        raise ValueError(f"{to!r} is no address")
+        raise ValueError(f"{to!r} is not an address")
 
 
 app = Starlette(routes=[Mount("/jobs", jobs.admin(tokens={TOKEN: ["view", "act"]}))])

@@ -254,7 +254,7 @@ def test_queues_are_paused_resumed_and_limited(cli: Cli) -> None:
 
 
 def test_schedules_are_listed_paused_run_and_removed(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In this process: a new one for each of so many commands would take a minute on a busy machine."""
+    """In this process: a new one for each of these commands would take a minute on a busy machine."""
     monkeypatch.setenv("DBJOBS_URL", url)
 
     async def put() -> None:

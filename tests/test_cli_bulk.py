@@ -39,7 +39,7 @@ def test_bulk_actions_are_previewed_started_listed_and_stopped(tmp_path: Path, u
         "2 jobs would be brought back; nothing was changed"
     )
     assert cli.json("bulk", "undo", "3", "--name", "mail again") == {"id": 5, "nodes": 0}
-    assert "bulk action 4 is no cancel" in cli("bulk", "undo", "4", code=2).stderr
+    assert "bulk action 4 is not a cancel" in cli("bulk", "undo", "4", code=2).stderr
     assert "at letter 1" in cli("bulk", "cancel", "colour:red", code=2).stderr
     assert "give at least one of" in cli("bulk", "cancel", "", code=2).stderr
     assert "there is no bulk action 1" in cli("bulk", "stop", "1", code=1).stderr

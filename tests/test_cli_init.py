@@ -298,7 +298,7 @@ def test_the_framework_is_found_out(files: dict[str, str], framework: str, tmp_p
     ("files", "arguments", "said"),
     [
         ({"a.py": "import fastapi, litestar\n"}, (), "more than one framework is imported here (fastapi, litestar)"),
-        ({}, ("--framework", "flask"), "--framework 'flask' is none of fastapi, starlette, litestar, django, plain"),
+        ({}, ("--framework", "flask"), "--framework 'flask' is not one of fastapi, starlette, litestar, django, plain"),
         ({}, ("--framework", "django"), "there is no manage.py in"),
         ({}, ("--request-log",), "--request-log logs the requests of a web application, and there is no framework"),
         ({"pyproject.toml": "["}, (), "pyproject.toml cannot be read: "),

@@ -51,7 +51,7 @@ def test_jobs_are_found_explained_and_run_once_more(tmp_path: Path, url: str, sp
     refused = cli("find", "state:faild", code=2).stderr
     assert refused.startswith("dbjobs: at letter 7: a state is scheduled, waiting")
     refused = cli("find", "colour=red", code=2).stderr
-    assert refused.startswith("dbjobs: find: there is no filter 'colour'; known are args")
+    assert refused.startswith("dbjobs: find: there is no filter 'colour'; known filters are args")
 
 
 def test_a_running_job_shows_an_estimate_of_its_progress(tmp_path: Path, url: str, spawn: Spawn) -> None:

@@ -49,7 +49,7 @@ def test_killed_half_way_it_goes_on_and_tells_what_it_compared(tmp_path: Path, u
 
 @pytest.mark.parametrize(
     ("arguments", "said"),
-    [(["a"], "no target: give SOURCE and TARGET"), (["a", "b", "--without", "queue"], "'queue' is none of requests")],
+    [(["a"], "no target: give SOURCE and TARGET"), (["a", "b", "--without", "queue"], "'queue' is not one of request")],
 )
 def test_wrong_use_is_told_before_anything_is_opened(arguments: list[str], said: str) -> None:
     told = CliRunner().invoke(app, ["transfer", *arguments])

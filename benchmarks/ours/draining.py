@@ -41,7 +41,7 @@ async def drain(
     *,
     unfinished: Callable[[], Awaitable[bool]] | None = None,
 ) -> Drained:
-    """Run a worker in this process until so many handlers have run and so many rows are in history.
+    """Run a worker in this process until this many handlers have run and this many rows are in history.
 
     Handlers that still run then are cancelled and their jobs handed back.
 

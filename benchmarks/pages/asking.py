@@ -93,7 +93,7 @@ def _url(operation: Operation) -> str:
 
 
 async def ask_pages(jobs: Jobs, times: int) -> list[Answered]:
-    """Every page and every operation, each so many times."""
+    """Every page and every operation, each this many times."""
     transport = httpx.ASGITransport(jobs.admin(explore=["send_email"]), client=("127.0.0.1", 5000))
     latest = await jobs.requests.list(limit=1)
     request = latest.requests[0].id if latest.requests else ""

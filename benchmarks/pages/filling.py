@@ -23,7 +23,7 @@ from dbjobs.store.transactions.partitions import make_partitions
 DAYS = 90
 JOBS_PER_WRITE = 20_000
 ROLLUPS_PER_WRITE = 2_000
-# Every so many jobs have lines in their log.
+# One job in this many has lines in its log.
 LOGGED = 20
 AUDITED = 2_000
 TASKS = 100

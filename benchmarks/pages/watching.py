@@ -18,7 +18,7 @@ from dbjobs import Jobs
 
 WATCHED = ("/", "/jobs", "/failures", "/queues", "/workers")
 GAP_SECONDS = 0.25
-# A page rests so many times as long as it took to answer, up to a limit; the last rest may follow the next question.
+# A page rests this many times as long as it took to answer, up to a limit; the last rest may follow the next question.
 SHARE, GAP_SECONDS_MOST = 4.0, 2.0
 POLL_SECONDS = 2.5
 # What a page that has a stream asks at the least.

@@ -112,7 +112,7 @@ class HueyPeer:
         consumer = self._huey.create_consumer(
             workers=1, periodic=False, initial_delay=_POLL_DELAY, max_delay=_POLL_DELAY
         )
-        # Its start() takes over the process's signals, which belong to whoever runs the benchmark.
+        # Its start() takes over the process's signals, which belong to the program that runs the benchmark.
         taken = [signal.Signals[name] for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
         handlers = [(number, signal.getsignal(number)) for number in taken]
         consumer.start()

@@ -14,7 +14,7 @@ from benchmarks.tables.site import Site
 CLAIM_SIZE = 200
 # As many connections as served 50 callers best; each size is tried in every round.
 POOL_SIZES = (10, 20)
-# Claims may run ahead of moves by so many batches.
+# Claims may run ahead of moves by this many batches.
 _BATCHES_AHEAD = 4
 _ROWS_PER_INSERT = 1000
 

@@ -15,7 +15,7 @@ from benchmarks.tables.site import Site
 CLAIM_SIZE = 200
 # As many connections as served 50 callers best; each size is tried in every round.
 POOL_SIZES = (10, 20)
-# Claims may run ahead of moves by so many batches.
+# Claims may run ahead of moves by this many batches.
 _BATCHES_AHEAD = 4
 # Plans by the indexes that were made for these statements, whatever the statistics say at the moment.
 _SETTINGS = {

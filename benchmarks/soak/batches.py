@@ -39,7 +39,7 @@ LEASE_SECONDS = 4.0
 START_SECONDS = 120.0
 # Batches that are stored at the same time.
 STORING = 4
-# One batch in so many has a member that does not complete.
+# One batch in this many has a member that does not complete.
 BAD_EVERY = 10
 KINDS = ("plain", "counted", "with a callback")
 
@@ -224,7 +224,7 @@ async def _work(url: str, journal: Path) -> None:
 
 
 async def run_rounds(tables: JobTables, url: str, *, jobs: int, members: int, rounds: int) -> dict[str, list[float]]:
-    """Drain so many jobs of each kind in each round, each round beginning with another kind; rates by kind."""
+    """Drain this many jobs of each kind in each round, each round beginning with another kind; rates by kind."""
     rates: dict[str, list[float]] = {kind: [] for kind in KINDS}
     for number in range(rounds):
         first = number % len(KINDS)

@@ -108,7 +108,7 @@ class Workers:
             stack.push(self._processes.__exit__)
 
     async def trouble(self, server: ThrowawayServer | None, raw: Raw, seconds: float) -> None:
-        """One trouble after another for so long."""
+        """One trouble after another for this long."""
         kinds: list[tuple[str, Callable[[], Awaitable[None]]]] = [
             ("kill -9", self.kill_one),
             ("SIGSTOP", self.stop_one),

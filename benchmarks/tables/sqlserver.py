@@ -62,7 +62,7 @@ _ANALYZE = "UPDATE STATISTICS dbjobs.background_job"
 _CHECKPOINT = "CHECKPOINT"
 _NOW = "SELECT DATEDIFF_BIG(MICROSECOND, '1970-01-01', SYSUTCDATETIME())"
 # Every job that a node holds, also those of named workers (nobody asks while these are busy): the index alone has the
-# answer. Whoever goes on from there to the row may meet a move that comes from the row to the index, in a deadlock.
+# answer. Going on from there to the row may meet a move that comes from the row to the index, in a deadlock.
 _MOVING = """
 SELECT CASE WHEN EXISTS (
     SELECT 1 FROM dbjobs.background_job WITH (INDEX (background_job_node)) WHERE node_id IS NOT NULL

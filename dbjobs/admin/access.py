@@ -48,7 +48,7 @@ log = logging.getLogger("dbjobs.admin")
 
 
 class AuthorizeFailed(DbjobsError):
-    """The application's ``authorize`` has raised, or answered with something that is no answer."""
+    """The application's ``authorize`` has raised, or answered with something that is not an answer."""
 
 
 async def visitor_of(
@@ -143,7 +143,7 @@ def _visitor(request: Request, answer: Answer) -> Visitor | None:
     """The visitor that an answer of ``authorize`` stands for.
 
     Raises:
-        TypeError: it is no answer: a text, a user, an unknown verb. Nobody comes in by a mistake.
+        TypeError: it is not an answer: a text, a user, an unknown verb. Nobody comes in by a mistake.
     """
     if answer is None or answer is False:
         return None

@@ -92,7 +92,7 @@ class Door:
             answer = RedirectResponse(back, status_code=303)
             if await self.sessions.begin(self._database(), request, answer, str(form.get("given", ""))):
                 return answer
-            return await self.login_form(request, 401, "That is no token of this page.", back)
+            return await self.login_form(request, 401, "That is not a token of this page.", back)
         except DbjobsError as error:
             return await failures.answer(self._shell, None, request, error)
         except HTTPException as error:

@@ -96,7 +96,7 @@ async def body_of(request: Request) -> dict[str, Any]:
     """The JSON object in a body; an empty one if there is none.
 
     Raises:
-        ValidationError: it is no JSON object. TooLarge.
+        ValidationError: it is not a JSON object. TooLarge.
     """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind not in ("application/json", ""):

@@ -20,7 +20,7 @@ class Kept(Generic[T]):
         self._kept: WeakKeyDictionary[Any, dict[Hashable, tuple[float, asyncio.Future[T]]]] = WeakKeyDictionary()
 
     async def get(self, owner: object, key: Hashable, seconds: float, make: Callable[[], Awaitable[T]]) -> T:
-        """The answer, made anew if the kept one is older than so many seconds.
+        """The answer, made anew if the kept one is older than this many seconds.
 
         Raises:
             Exception: what ``make`` has raised; that is not kept.

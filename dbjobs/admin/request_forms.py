@@ -83,7 +83,7 @@ def request_of(form: Form, given: Mapping[str, str]) -> Any:
     """The request that was filled in, as plain data; what was left empty gets its default.
 
     Raises:
-        BadFields: a text that is no number or no JSON.
+        BadFields: a text that is not a number or not JSON.
     """
     values: dict[str, Any] = {}
     errors: dict[str, str] = {}
@@ -196,14 +196,14 @@ def _value(field: Field, text: str | None) -> Any:
             try:
                 return msgspec.json.decode(text)
             except (msgspec.DecodeError, RecursionError):
-                raise ValueError("this is no JSON") from None
+                raise ValueError("this is not JSON") from None
 
 
 def _number(field: Field, text: str) -> int | float:
     try:
         number = int(text) if re.fullmatch(r"[+-]?\d{1,30}", text.strip()) else float(text)
     except ValueError:
-        raise ValueError(f"{text!r} is no number") from None
+        raise ValueError(f"{text!r} is not a number") from None
     if field.whole and not isinstance(number, int):
-        raise ValueError(f"{text!r} is no whole number")
+        raise ValueError(f"{text!r} is not a whole number")
     return number

@@ -37,7 +37,7 @@ class Keeper:
         return hmac.compare_digest((await self.sign(db, purpose, text)).encode(), signature.encode())
 
     async def seal(self, db: Fetcher, purpose: str, text: str, seconds: float) -> str:
-        """A text that can be read but not changed, for so many seconds."""
+        """A text that can be read but not changed, for this many seconds."""
         body = f"{int(time.time() + seconds)}.{base64.urlsafe_b64encode(text.encode()).decode().rstrip('=')}"
         return f"{body}.{await self.sign(db, purpose, body)}"
 

@@ -168,7 +168,7 @@ class ApiJobs:
         """What ``enqueue_api`` was given, as a command, its request and options of the job.
 
         Raises:
-            UnknownCommand: the type has no handler, or the function is no route. InvalidOption. InvalidRequest.
+            UnknownCommand: the type has no handler, or the function is not a route. InvalidOption. InvalidRequest.
         """
         if self._is_stale:
             self.refresh()
@@ -218,7 +218,7 @@ class ApiJobs:
             self.refresh()
             routes = self._routes_to(function)
         if not routes:
-            raise UnknownCommand(f"enqueue_api: {told} is no route of the mounted application")
+            raise UnknownCommand(f"enqueue_api: {told} is not a route of the mounted application")
         names = list(dict.fromkeys(name for route in routes for name in route.labels()))
         if len(names) > 1 or names[0].startswith(f"{ANY} "):
             raise InvalidOption(f"enqueue_api: {told} is several routes ({', '.join(names)}): give a method and a path")

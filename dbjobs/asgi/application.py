@@ -40,7 +40,7 @@ class Application:
     """An ASGI application, and what its server would tell it.
 
     Args:
-        base_url: scheme, host and root path that requests seem to come in by.
+        base_url: scheme, host and root path of these requests.
         client: the peer that requests seem to come from.
         state: the application's lifespan state, or a function that gives it.
         user_headers: gives headers for a user (see ``Jobs.mount_api``).
@@ -98,7 +98,7 @@ class Application:
         return answer
 
     async def _headers_of(self, user: Any) -> list[tuple[bytes, bytes]]:
-        """What the application's own authentication wants to see of a user."""
+        """The headers by which the application's own authentication knows a user."""
         if user is None or self._user_headers is None:
             return []
         given = self._user_headers(user)

@@ -92,7 +92,7 @@ class Exchange:
                 )
             answer = self.answer
             done = error is None and answer is not None and self._is_complete
-            # Also if it was told to stop: it has done its work all the same.
+            # Also if it was told to stop: it has done its work nevertheless.
             if done and answer is not None and (not interrupted or answer.status < 400):
                 return answer
             if interrupted:

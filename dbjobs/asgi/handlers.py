@@ -83,7 +83,7 @@ class Handlers:
             template = msgspec.structs.replace(template, command=known.template.command)
         elif self._registry.get(name) is not None:
             raise InvalidOption(f"api_options of {name}: a command has this name already")
-        else:  # handled by other processes: its requests are checked here all the same
+        else:  # handled by other processes: its requests are checked here nevertheless
             known = Command(
                 name=name, handler=None, request_type=kind, takes_request=True, takes_context=False, is_async=True,
                 process=False, template=template, decode=codec.decoder(kind, command=name), should_retry=None,

@@ -99,7 +99,7 @@ def checked_method(method: str) -> str:
     """A method in capitals.
 
     Raises:
-        InvalidOption: it is none.
+        InvalidOption: it is not one.
     """
     upper = method.upper()
     if upper not in METHODS:
@@ -111,7 +111,7 @@ def checked_path(path: Any) -> str:
     """The path of a request, perhaps with a query.
 
     Raises:
-        InvalidOption: it is none.
+        InvalidOption: it is not one.
     """
     if not isinstance(path, str) or not path.startswith("/"):
         example = "; the application is called in this process, so there is no host" if "://" in str(path) else ""

@@ -79,7 +79,7 @@ class CommandCalls:
                 for by type (see ``provide``).
             name: by default the function's or the class's name.
             process: run a plain function in a worker process, which a timeout really kills.
-            should_retry: ``(job, error) -> bool``, asked after a failure beside the retry limit.
+            should_retry: ``(job, error) -> bool``, asked after a failure, in addition to the retry limit.
             quick_retry: try again at once, inside the same attempt (see QuickRetry).
             tags: labels to find the command by (see ``tagged``).
             version: of its requests; each ``upcast`` from a version makes it at least the next one.
@@ -118,8 +118,8 @@ class CommandCalls:
     def recurring(self, schedule: Schedule, **how: Unpack[RecurringOptions]) -> Callable[[H], H]:
         """Run a command again and again; use as a decorator beside ``@jobs.command``, also several times.
 
-        The task is stored when a node starts. A start that changes nothing writes nothing: not the task's last run, not
-        its pause. It is fired by nodes that declare it, once for each of its times, on however many nodes.
+        The task is stored when a node starts. A start that changes nothing writes nothing: neither the task's last run
+        nor its pause. The nodes that declare it fire it, once for each of its times, however many nodes there are.
 
         Args:
             schedule: ``Schedule.cron("0 9 * * 1-5", tz="Europe/Paris")``, ``Schedule.every(60)``, ``Schedule.daily``.
@@ -140,7 +140,7 @@ class CommandCalls:
 
     @property
     def stored_commands(self) -> list_[str]:
-        """The names that their jobs are stored under: one for each version of a request that is known here."""
+        """The names under which jobs of these commands are stored: one for each version of a request known here."""
         return self._registry.runnable()
 
     def tagged(self, *tags: str) -> list_[str]:
@@ -153,7 +153,7 @@ class CommandCalls:
         The function takes the old request, as the type that it declares for it or as decoded JSON, and returns the
         new one, or plain data for it. From here on the command's requests have at least version ``from_version + 1``,
         and jobs are stored under a name that says so (``send@2``): a node that does not know it leaves them to one
-        that does. What was stored before goes through all the steps when its job runs.
+        that does. A request that was stored before goes through all the steps when its job runs.
 
         Args:
             command: the handler, or the command's name.
@@ -170,10 +170,10 @@ class CommandCalls:
         return register
 
     def provide(self, kind: Any, factory: Callable[..., Any]) -> None:
-        """Say how a type is made that constructors of class commands ask for.
+        """Say how to make a type that constructors of class commands ask for.
 
-        It is made once for each node, when that starts, if a command of it needs the type; what is a context manager
-        is entered, and left when the node stops, in reverse order.
+        It is made once for each node, when the node starts, if one of its commands needs the type. A context manager is
+        entered then, and left when the node stops, in reverse order.
 
         Args:
             kind: the type.

@@ -105,10 +105,10 @@ class EnqueueCalls(InterveneCalls):
         Args:
             command: a handler registered with ``@jobs.command``, or its name.
             request: what the handler gets; must fit its declared type.
-            connection: the caller's own connection, whose transaction the job becomes part of: it exists if and
-                only if that commits. The driver's own (asyncpg or psycopg's AsyncConnection; sqlite3 or aiosqlite;
-                aiomysql; aioodbc), or a SQLAlchemy AsyncSession or AsyncConnection on one of these. Nothing is changed
-                on it. It must have an open transaction, or begin one by itself at its first statement.
+            connection: the caller's own connection; the job becomes part of its transaction, and exists if and only if
+                that commits. The driver's own (asyncpg or psycopg's AsyncConnection; sqlite3 or aiosqlite; aiomysql;
+                aioodbc), or a SQLAlchemy AsyncSession or AsyncConnection on one of these. Nothing is changed on it. It
+                must have an open transaction, or begin one by itself at its first statement.
             on_conflict: for an existing ref_id: ``"return"`` the existing job (``created`` is False) or ``"raise"``.
             options: see JobOptions.
 
@@ -239,7 +239,7 @@ class EnqueueCalls(InterveneCalls):
                 graph.add(merge, after=[first, graph.add(fetch, "b")])
 
         Args:
-            connection: the caller's own, whose transaction the jobs become part of.
+            connection: the caller's own; the jobs become part of its transaction.
         """
         return Graph(self._client, self._row, connection)
 
@@ -255,7 +255,7 @@ class EnqueueCalls(InterveneCalls):
             batch_id: free text that its jobs share.
             callback: a command that runs once, on one node, when all members that the block stores have ended, however
                 they did. Its request is the batch_id, if it takes one.
-            connection: the caller's own, whose transaction the jobs become part of.
+            connection: the caller's own; the jobs become part of its transaction.
         """
         return Batch(
             self._client,
@@ -276,8 +276,8 @@ class EnqueueCalls(InterveneCalls):
         Args:
             job: completed, failed or cancelled.
             request: a changed request; the same if it is left out.
-            options: what is to be other than in the original. Its ref_id, batch and parents are not taken over; how it
-                is tried again, and when it expires, is as its command has it.
+            options: what is to differ from the original. Its ref_id, batch and parents are not taken over; its command
+                decides how it is retried and when it expires.
 
         Returns:
             The new job, whose ``parent_id`` and ``meta["replay_of"]`` name the old one.
@@ -294,7 +294,7 @@ class EnqueueCalls(InterveneCalls):
         return await self.enqueue(self._today(original[id].command), asked, **kept)
 
     def _today(self, stored_name: str) -> Command:
-        """The current version of a command of which a job was stored.
+        """The current version of the command that a job was stored for.
 
         Raises:
             UnknownCommand.

@@ -48,12 +48,12 @@ class InterveneCalls(LookCalls):
         preview: bool = False,
         **search: Unpack[JobSearch],
     ) -> int:
-        """Cancel all live jobs that fit all that is given; how many it reached.
+        """Cancel all live jobs that match everything that is given; returns how many it reached.
 
         Args:
             reason: kept as the error text of those that had not started.
             at_most: reach at most this many, the newest first.
-            preview: change nothing; how many there are, counted up to ``at_most`` or 100,000.
+            preview: change nothing; return how many there are, counted up to ``at_most`` or 100,000.
             search: see JobSearch; the same as for ``find``.
 
         Raises:
@@ -64,7 +64,7 @@ class InterveneCalls(LookCalls):
         return await acting.cancel_many(self._client, wanted, acting.reason_of(reason, "cancel_many"), at_most, preview)
 
     async def cancel_worker(self, worker: str, *, reason: str = "cancelled") -> int:
-        """Cancel all jobs of a named worker, the running one included; how many it reached."""
+        """Cancel all jobs of a named worker, including the running one; returns how many it reached."""
         return await self.cancel_many(worker=worker, reason=reason)
 
     async def requeue(self, job: Reference) -> bool:
@@ -78,11 +78,11 @@ class InterveneCalls(LookCalls):
     async def requeue_many(
         self, *, at_most: int | None = None, preview: bool = False, **search: Unpack[JobSearch]
     ) -> int:
-        """Run all failed or cancelled jobs that fit all that is given again; how many came back.
+        """Run again all failed or cancelled jobs that match everything that is given; returns how many came back.
 
         Args:
             at_most: bring at most this many back, the newest first.
-            preview: change nothing; how many there are, counted up to ``at_most`` or 100,000.
+            preview: change nothing; return how many there are, counted up to ``at_most`` or 100,000.
             search: see JobSearch; the same as for ``find``.
 
         Raises:

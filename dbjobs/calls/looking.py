@@ -141,8 +141,8 @@ class LookCalls:
             before_id: the last id of the page before, to go on from there.
             limit: jobs per page, 1 to 1000.
             history_only: finished jobs only.
-            filters: ``state``, ``queue``, ``worker``, ``command``, ``tag``, ``batch_id``, ``user_id``: jobs that fit
-                all that is given.
+            filters: ``state``, ``queue``, ``worker``, ``command``, ``tag``, ``batch_id``, ``user_id``: jobs that
+                match everything that is given.
         """
         job_options.whole(limit, "list: limit", 1, 1000)
         job_options.switch(history_only, "list: history_only")
@@ -173,7 +173,7 @@ class LookCalls:
         Args:
             limit: jobs that one look returns, 1 to 1000.
             before_id: ``Found.before_id`` of the look before, to go on from there.
-            seconds: how long it may look, about; it then says how far back it got.
+            seconds: about how long it may look; it then says how far back it got.
             search: conditions on any column (see JobSearch); ``**search`` passes one that is kept.
 
         Raises:
@@ -267,7 +267,7 @@ class LookCalls:
         since: datetime | None = None,
         until: datetime | None = None,
     ) -> list_[Any]:
-        """What ended, and how long it waited and ran, from the roll-ups: no job is counted for it.
+        """What ended, and how long it waited and ran, from the roll-ups: no jobs are counted.
 
         Args:
             by: ``"queue"``, ``"command"`` or ``"worker"``; None for all together. Left out: counts of each minute (an
@@ -312,7 +312,7 @@ class LookCalls:
 
         for name, value in (("queue", queue), ("command", command), ("worker", worker)):
             if value is not None and not job_options.is_storable(job_options.words(value, f"series: {name}")):
-                raise InvalidOption(f"series: {name}={value!r} is no name")
+                raise InvalidOption(f"series: {name}={value!r} is not a name")
         _, time = await periods.asked(self._client.db, since, until, "series")
         return await periods.series(self._client.db, time, queue=queue, command=command, worker=worker)
 
@@ -334,7 +334,7 @@ def _checked(filters: JobFilter, known: tuple[str, ...], where: str) -> JobFilte
     """
     for name in filters:
         if name not in known:
-            raise InvalidOption(f"{where}: there is no filter {name!r}; known are {', '.join(known)}")
+            raise InvalidOption(f"{where}: there is no filter {name!r}; known filters are {', '.join(known)}")
     given: Any = {name: value for name, value in filters.items() if value is not None}
     for name, value in given.items():
         job_options.words(value, f"{where}: {name}")

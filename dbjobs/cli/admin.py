@@ -56,7 +56,7 @@ def admin(
     """Serve the admin page until SIGTERM or SIGINT (Ctrl+C).
 
     Only this machine may come in, unless there is a token. With --app the page knows the application's commands; with
-    --url it knows what the database tells. Neither runs jobs: workers do.
+    --url it knows what the database knows. Neither runs jobs: workers do.
     """
     if level not in LEVELS:
         raise typer.BadParameter(f"{level!r} is not one of {', '.join(LEVELS)}", param_hint="--log-level")

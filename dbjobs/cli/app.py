@@ -37,7 +37,7 @@ class Home(NamedTuple):
 # In the order of the list that `dbjobs --help` shows.
 HOMES = {
     "demo": Home("demo", "demo", "Watch jobs run: count the words of real files."),
-    "init": Home("init", "init", "Write a module of jobs into an existing project, and tell how to wire it."),
+    "init": Home("init", "init", "Write a module of jobs into an existing project, and say how to wire it."),
     "migrate": Home("migrate", "migrate", "Make the tables, or update them."),
     "transfer": Home("transfer", "transfer", "Move all jobs to another database."),
     "worker": Home("worker", "worker", "Run jobs until SIGTERM or SIGINT (Ctrl+C)."),
@@ -64,7 +64,7 @@ HOMES = {
     "schedules": Home("schedules", "app", "Scheduled tasks: what recurs, when it runs next, how its last runs ended."),
     "bulk": Home("bulk", "app", "Cancel or requeue all jobs of a search, as a durable job."),
     "requests": Home(
-        "requests", "requests", "The latest requests of the log; 'stats' sums them up, 'show' tells all of one."
+        "requests", "requests", "The latest requests of the log; 'stats' sums them up, 'show' shows one of them."
     ),
 }
 

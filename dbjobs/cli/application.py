@@ -23,7 +23,7 @@ def load(name: str) -> Jobs:
         name: such as ``myapp.tasks:jobs``.
 
     Raises:
-        InvalidOption: no such module or attribute, or it is no Jobs object.
+        InvalidOption: no such module or attribute, or it is not a Jobs object.
         ApplicationBroken: the import failed inside the module.
     """
     module_name, colon, path = name.partition(":")

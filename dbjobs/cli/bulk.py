@@ -52,7 +52,7 @@ def cancel(
     preview: Preview = False,
     as_json: AsJson = False,
 ) -> None:
-    """Cancel all live jobs that fit now, with those that depend on them.
+    """Cancel all live jobs that match now, with those that depend on them.
 
     A node does it, as a job of its own; the job's id is printed.
     """
@@ -68,7 +68,7 @@ def requeue(
     preview: Preview = False,
     as_json: AsJson = False,
 ) -> None:
-    """Run all failed or cancelled jobs that fit now again.
+    """Run again all failed or cancelled jobs that match now.
 
     A node does it, as a job of its own; the job's id is printed.
     """
@@ -97,7 +97,7 @@ def undo(
     preview: Preview = False,
     as_json: AsJson = False,
 ) -> None:
-    """Bring back what a bulk cancel has cancelled while it waited, each job as it was.
+    """Bring back the jobs that a bulk cancel cancelled while they waited, each as it was.
 
     A job that ran, or waited for another try, stays cancelled.
     A node does it, as a job of its own; the job's id is printed.

@@ -24,9 +24,9 @@ def init(
     request_log: Annotated[
         bool, typer.Option("--request-log", help="Log the application's requests to the same database, too.")
     ] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Write nothing; tell what would be done.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Write nothing; say what would be done.")] = False,
 ) -> None:
-    """Write a module of jobs into an existing project, and tell how to wire it.
+    """Write a module of jobs into an existing project, and say how to wire it.
 
     Safe to run again: nothing that exists is changed.
     """

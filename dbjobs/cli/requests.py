@@ -13,7 +13,7 @@ from dbjobs.cli.output import Column, milliseconds, moment, one_line, pretty, wr
 from dbjobs.requests import LoggedRequest, RequestStat, StatKind
 
 requests = typer.Typer(
-    help="The latest requests of the log; 'stats' sums them up, 'show' tells all of one.",
+    help="The latest requests of the log; 'stats' sums them up, 'show' shows one of them.",
     invoke_without_command=True,
     rich_markup_mode=None,
     add_completion=False,
@@ -96,7 +96,7 @@ def latest(
     """The latest requests of the log.
 
     Newest first. --json writes one object a line. 'dbjobs requests stats' sums requests up, 'dbjobs requests show'
-    tells all of one.
+    shows everything about one.
     """
     if context.invoked_subcommand is not None:
         context.obj = (url, schema)

@@ -75,7 +75,7 @@ def show(task: TaskName, url: Url = None, schema: Schema = DEFAULT_SCHEMA, as_js
 
 
 def pause(task: TaskName, url: Url = None, schema: Schema = DEFAULT_SCHEMA) -> None:
-    """Fire a task no more; starts and deploys leave it paused."""
+    """Stop firing a task; starts and deploys leave it paused."""
     run(_pause(task, url, schema))
 
 
@@ -85,7 +85,7 @@ def resume(task: TaskName, url: Url = None, schema: Schema = DEFAULT_SCHEMA) -> 
 
 
 def run_(task: TaskName, url: Url = None, schema: Schema = DEFAULT_SCHEMA, as_json: AsJson = False) -> None:
-    """Run a task once, now, beside its schedule."""
+    """Run a task once, now, in addition to its schedule."""
     run(_run(task, url, schema, as_json))
 
 

@@ -61,7 +61,7 @@ def transfer(
         raise typer.BadParameter("no target: give SOURCE and TARGET", param_hint="TARGET")
     parts = [part for part in PARTS if part in (without or ())]
     if unknown := sorted(set(without or ()) - set(PARTS)):
-        raise typer.BadParameter(f"{unknown[0]!r} is none of {', '.join(PARTS)}", param_hint="--without")
+        raise typer.BadParameter(f"{unknown[0]!r} is not one of {', '.join(PARTS)}", param_hint="--without")
     line = _Line()
     try:
         done = run(

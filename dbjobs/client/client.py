@@ -49,7 +49,7 @@ class Client:
 
     Attributes:
         opening: opens and closes it.
-        before_close: called first of all that a close does, while the database is still open.
+        before_close: the first thing that a close calls, while the database is still open.
         deliver: the delivery of a job with a ``reply_to``; None where no notifier is registered.
     """
 
@@ -121,10 +121,10 @@ class Client:
         return inserted.ref
 
     def delivery_of(self, job: NewJob) -> NewJob | None:
-        """The job that tells this one's ``reply_to`` of its end; None if no notifier here is for that.
+        """The job that tells this one's ``reply_to`` of its end; None if no notifier here handles that.
 
         Raises:
-            InvalidOption: the notifier cannot send anything there.
+            InvalidOption: the notifier cannot send anything to it.
         """
         return None if self.deliver is None else self.deliver(job)
 
@@ -266,7 +266,7 @@ class Client:
                 self.engine.waker.ready(revived)
         if waiting:
             await self._follow(Follower(db, children=waiting))
-        try:  # those that have been forgotten since are listed again
+        try:  # queues that have been forgotten since are listed again
             await learn_queues(db, sorted({ready.queue for ready in revived}), self._known_queues, None)
         except DatabaseError as error:
             log.info("could not list the queues of requeued jobs: %s", error)

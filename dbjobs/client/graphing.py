@@ -23,7 +23,7 @@ async def enqueue_graph(client: Client, jobs: Sequence[Planned], *, connection: 
     """Insert jobs that depend on each other, parents first, in one transaction; references in this order.
 
     Args:
-        connection: the caller's own, whose transaction they become part of; None for one of ours.
+        connection: the caller's own; the jobs become part of its transaction. None for one of ours.
 
     Raises:
         UnknownJob: a parent does not exist. RefIdExists, RefIdBusy, DatabaseError. InvalidOption: a ``reply_to`` cannot

@@ -19,8 +19,8 @@ class Opening:
     Args:
         make: creates the database object.
         migrate: bring the tables up to date, instead of checking them only.
-        begin: told the database: creates what belongs to one event loop. Nothing of it may outlive the last close.
-        end: writes what is pending and ends that, while the database is still open.
+        begin: called with the database; creates what belongs to one event loop. None of it may outlive the last close.
+        end: writes what is pending and ends all that, while the database is still open.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class Opening:
             InvalidOption: this one is open.
         """
         if self.is_open:
-            raise InvalidOption("the database of a Jobs object that is open cannot be exchanged: leave its block first")
+            raise InvalidOption("an open Jobs object cannot change its database: leave its block first")
         self._bind(make, migrate=migrate)
 
     def _begin(self) -> None:
@@ -118,7 +118,7 @@ class Opening:
         """Belong to this event loop from here on.
 
         Raises:
-            WrongLoop: another one that still lives has the database open, or there is none: this is no asyncio.
+            WrongLoop: another loop that still lives has the database open, or no asyncio loop runs here.
         """
         loop = _this_loop()
         if self._loop is loop:
@@ -126,7 +126,7 @@ class Opening:
         if self._loop is not None:
             if not self._loop.is_closed() and (self._opened or self._opening.locked()):
                 self._check_loop()
-            if self._opened:  # that loop has ended without a close, and its connections with it
+            if self._opened:  # that loop ended without a close, and took its connections with it
                 self._db = self.make()
                 self._opened = 0
         self._loop = loop

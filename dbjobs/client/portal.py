@@ -33,8 +33,8 @@ class Portal:
             seconds: the longest wait; None: for ever.
 
         Raises:
-            NotRunning: the loop has been ended by another thread. TimeoutError: it took longer, and is cancelled. What
-                the coroutine raises.
+            NotRunning: another thread has ended the loop. TimeoutError: it took longer, and is cancelled. And what the
+                coroutine raises.
         """
         with self._lock:
             if self._has_ended:

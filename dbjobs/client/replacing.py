@@ -1,4 +1,4 @@
-"""Replaces a job that has not started by another one, in one transaction."""
+"""Replaces one job with another, if it has not started, in one transaction."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ async def replace(
 ) -> JobRef | None:
     """Store a job and cancel another one with its deliveries, all or nothing. Nobody is told of the cancellation.
 
-    The rows that others may want, the old ones, are locked last, so they are held for one statement and the COMMIT.
-    While somebody else has one locked, all is rolled back and tried again, for ``PATIENCE_SECONDS``.
+    The old rows, which others may want, are locked last, so they are held for one statement and the COMMIT. While
+    somebody else has one locked, everything is rolled back and tried again, for ``PATIENCE_SECONDS``.
 
     Args:
         old: id of the job that goes.
-        deliveries: ids of those that would tell of its end.
+        deliveries: ids of the deliveries that would tell of its end.
         job: the one that comes; without a ref_id.
         reason: kept as the error text of the old one.
 

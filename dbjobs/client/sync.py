@@ -37,7 +37,7 @@ class SyncJobs:
     forked process opens its own. With ``connection=`` the job goes through the caller's connection, in the
     caller's transaction and thread.
 
-    Every call raises WrongLoop in a thread where an event loop runs: it would block that.
+    Every call raises WrongLoop in a thread where an event loop runs: it would block the loop.
     """
 
     def __init__(self, jobs: AsyncJobs) -> None:
@@ -81,7 +81,7 @@ class SyncJobs:
         """Store a job (see ``Jobs.enqueue``).
 
         Args:
-            connection: the caller's own connection, whose transaction the job becomes part of: psycopg's Connection or
+            connection: the caller's own connection; the job becomes part of its transaction. psycopg's Connection or
                 psycopg2's; sqlite3's; PyMySQL's or mysqlclient's; pyodbc's; a SQLAlchemy Session or Connection on one
                 of these; Django's ``django.db.connection``. It must have an open transaction, or begin one by itself
                 at its first statement.

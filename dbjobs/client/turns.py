@@ -1,4 +1,4 @@
-"""Enqueues with a ref_id take turns, so that those waiting for another transaction leave connections to the others."""
+"""Enqueues with a ref_id take turns, so that those that wait for another transaction leave connections for the rest."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from dbjobs.store.transactions.enqueueing import ref_is_busy
 class RefTurns:
     """One enqueue of a ref_id at a time in this process, and never one on each connection.
 
-    An enqueue whose ref_id another transaction has inserted waits for the end of that one, on a connection of ours. A
-    second one of the same ref_id would wait on a second connection, and four of them on all there are.
+    If another transaction has inserted the same ref_id, an enqueue waits for its end, on a connection of ours. A second
+    enqueue of that ref_id would wait on a second connection, and four of them would take all there are.
 
     Args:
         at_once: enqueues with a ref_id that may use a connection at the same time.

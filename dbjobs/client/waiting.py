@@ -1,4 +1,4 @@
-"""Waiting for jobs to end: all callers of this process share one look at the database."""
+"""Waiting for jobs to end: all callers in this process share one look at the database."""
 
 from __future__ import annotations
 

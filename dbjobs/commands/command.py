@@ -36,7 +36,7 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         is_async: awaited on the event loop; otherwise called in a thread.
         process: called in a worker process, which a timeout really kills.
         template: a row with this command's default options.
-        should_retry: asked after a failure, beside the retry limit.
+        should_retry: asked after a failure, in addition to the retry limit.
         decode_response: gives a response, which is decoded JSON, the type that the handler declares; None if it
             declares none.
         version: of the request.

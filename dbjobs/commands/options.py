@@ -177,7 +177,7 @@ def aware(value: Any, name: str) -> datetime:
         name: of the argument, for errors.
 
     Raises:
-        InvalidOption: it is no datetime, or has no time zone.
+        InvalidOption: it is not a datetime, or has no time zone.
     """
     if not isinstance(value, datetime) or value.tzinfo is None:
         raise InvalidOption(f"{name}={_short(value)} must be a datetime with a time zone")

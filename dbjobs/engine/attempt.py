@@ -34,7 +34,7 @@ class Attempt:
         stop: why it is being ended from outside; the first reason stays.
         deadline: ``time.monotonic()`` at which it times out; infinity for never, and until the handler starts.
         stopped_at: when its handler was told to end.
-        told_at: when it was told so last.
+        told_at: when it was last told so.
         abandoned: its handler ignored the cancellation and its slot was given to another.
         forsaken: the node has ended without it; nothing may be written in its name by this loop.
     """
@@ -71,7 +71,7 @@ class Attempt:
         self.told_at = 0.0
         self.abandoned = False
         self.forsaken = False
-        # The jobs of the same lane that come after this one: (see lanes.py); None for a free job.
+        # The jobs of the same lane that come after this one (see lanes.py); None for a free job.
         self.lane_rest: list[Attempt] | None = None
         # When the first job of the lane's run started.
         self.lane_began: float | None = None

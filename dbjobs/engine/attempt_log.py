@@ -17,8 +17,8 @@ log = logging.getLogger("dbjobs.attempts")
 
 # The log gets the beginning of an error's text, on one line; the job's row has more of it.
 MOST_CHARACTERS = 300
-# In a row's traceback: what became of half a surrogate pair (or a source line that has such an escape), and the words
-# of traces.py about what was too much.
+# What makes a row's traceback differ from Python's own: the escape of half a surrogate pair (or a source line with such
+# an escape), and the words by which traces.py marks what it left out.
 _NOT_PLAIN = re.compile(r"\\ud[89a-f]|(?:lines|characters) left out \.\.\.")
 
 
@@ -30,7 +30,7 @@ _entry = msgspec.json.Decoder(_Entry).decode
 
 
 def tell(attempt: Attempt, outcome: Outcome, error: BaseException | None = None) -> None:
-    """Tell of an attempt that failed or was cancelled.
+    """Log an attempt that failed or was cancelled.
 
     WARNING if the job runs again, ERROR (with the traceback) if it does not, INFO if it was cancelled.
 
@@ -50,10 +50,10 @@ def tell(attempt: Attempt, outcome: Outcome, error: BaseException | None = None)
 
 
 def tell_lost(job: Held, outcome: Outcome, node_id: int) -> None:
-    """Tell of an attempt that ended with its node.
+    """Log an attempt that ended with its node.
 
     Args:
-        outcome: with which others have taken the job over.
+        outcome: what the rescue made of the job.
         node_id: the node that is gone.
     """
     if not log.isEnabledFor(_LEVELS[outcome.kind]):
@@ -72,7 +72,7 @@ def tell_lost(job: Held, outcome: Outcome, node_id: int) -> None:
 
 
 def tell_after_completion(attempt: Attempt, error: BaseException, trace: str) -> None:
-    """Tell of a handler that raised after ``job.transaction()`` had completed its job: no row keeps this error.
+    """Log a handler that raised after ``job.transaction()`` had completed its job: no row keeps this error.
 
     Args:
         trace: its traceback, as text that can be written anywhere.
@@ -82,7 +82,7 @@ def tell_after_completion(attempt: Attempt, error: BaseException, trace: str) ->
 
 
 def tell_dropped(attempt: Attempt) -> None:
-    """Tell of an outcome that the fence has refused: others have the job, or have ended it."""
+    """Log an outcome that the fence refused: others have the job, or have ended it."""
     line = "job %s (%s): attempt %s is no longer ours: its outcome was dropped"
     job = attempt.job
     _log(logging.WARNING, line, (job.id, job.command, job.attempt), _fields_of(attempt))
@@ -115,9 +115,9 @@ def _write(name: str, fields: Mapping[str, Any], outcome: Outcome, error: BaseEx
     fields = {**fields, "outcome": outcome.kind, "error_code": outcome.error_code, "retry_in_seconds": again}
     trace = None
     if error is not None and outcome.failure is not None:
-        # As the job's row has it: it is made already, and a formatter that knows of it need not make it again.
+        # The traceback of the job's row: it exists already, and a formatter that knows the field need not make another.
         trace = fields["error_traceback"] = _entry(outcome.failure).traceback
-    who = (fields["job_id"], " ".join(name.split()), fields["attempt"])  # a name from elsewhere is one line, too
+    who = (fields["job_id"], " ".join(name.split()), fields["attempt"])  # even a name from elsewhere stays on one line
     match outcome.kind:
         case "retry":
             line = "job %s (%s): attempt %s failed: %s; the job runs again %s"
@@ -138,7 +138,7 @@ def _log(
     error: BaseException | None = None,
     trace: str | None = None,
 ) -> None:
-    """Whatever the application's handlers, filters and record factories raise, the outcome of the job stands.
+    """Write a line. The job's outcome stands whatever the application's handlers, filters and record factories raise.
 
     Args:
         trace: the error's traceback as the job's row has it; None if it has none, and the log then has none either.

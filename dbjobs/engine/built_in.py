@@ -14,7 +14,7 @@ from dbjobs.store import repository
 from dbjobs.store.database import Database
 from dbjobs.store.records import Claimed
 
-# These jobs are few and asked for by people: a look a second, one probe of an index, is what they cost a node.
+# These jobs are few, and people ask for them. They cost a node one look a second: a single probe of an index.
 LOOK_SECONDS = 1.0
 # The last name before theirs, as every database orders names.
 _BEFORE = BUILT_IN_QUEUE[:-1] + chr(ord(BUILT_IN_QUEUE[-1]) - 1) + "\uffff"
@@ -23,7 +23,7 @@ _BEFORE = BUILT_IN_QUEUE[:-1] + chr(ord(BUILT_IN_QUEUE[-1]) - 1) + "\uffff"
 class BuiltIn:
     """A look of its own, so that the claims for the application's jobs know nothing of these.
 
-    It is made by the loop that claims: what a claim has taken is in memory before that loop compares the two.
+    The loop that claims makes it, so what a claim took is in memory before that loop compares memory with the database.
 
     Args:
         commands: their names.

@@ -1,4 +1,4 @@
-"""Finds out which jobs of this node somebody wants cancelled, where no notice tells it."""
+"""Finds out which jobs of this node somebody wants cancelled, where no notice says so."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dbjobs.store.database import Database
 class Cancellations:
     """Asks the database now and then.
 
-    Not the heartbeat's business: somebody may lock the job table, and that is no reason to lose a lease.
+    The heartbeat does not do this: somebody may lock the job table, and that is no reason to lose a lease.
 
     Args:
         current_node: the node's id; None while it has none.

@@ -1,6 +1,6 @@
 """Counts why attempts fail, in memory, and writes a row for each hour and cause every few seconds.
 
-Only failures cost anything. A kill -9 loses the last few seconds of it.
+Only failures cost anything. A kill -9 loses the last few seconds of counts.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class Causes:
         self._changed: set[tuple[int, Cause]] = set()
 
     def count(self, entries: Sequence[tuple[Attempt, Outcome]]) -> None:
-        """Take attempts in that have failed; nothing about them can make this raise."""
+        """Count attempts that have failed; nothing about them can make this raise."""
         now = time.monotonic()
         for attempt, outcome in entries:
             if outcome.kind not in ("failed", "retry") or outcome.failure is None:
@@ -95,7 +95,7 @@ class Causes:
         changed, self._changed, counter = self._changed, set(), self._counter
         rows = [CauseRow(HOUR, hour, counter, cause, self._kept[hour, cause]) for hour, cause in changed]
         if node_id not in (None, counter):
-            # The node has a new id: what it counts from here on goes into rows of that, which begin at nothing.
+            # The node has a new id: from here on it counts into the rows of that id, which start at zero.
             self._counter, self._kept = node_id, {}
         try:
             await repository.write_causes(self._db, rows)
@@ -108,7 +108,7 @@ class Causes:
         return FLUSH_SECONDS
 
     def _name(self, now: float, offset: float) -> None:
-        """What is new belongs to the hour of the database's clock."""
+        """File new counts under the current hour of the database's clock."""
         hour = int(now // HOUR) * HOUR
         in_hour = sum(1 for known, _ in self._kept if known == hour)
         new, self._new = self._new, {}

@@ -24,7 +24,7 @@ from dbjobs.text import MAX_LOG_CHARACTERS, printable
 
 STARTED = b"started"
 
-# In the process of a handler, while that runs: takes (level, message) for the log of its job.
+# Set in a handler's process while the handler runs: takes (level, message) for the log of its job.
 tell: ContextVar[Callable[[str, str], None] | None] = ContextVar("dbjobs_tell", default=None)
 
 
@@ -118,7 +118,7 @@ def _end() -> None:
 
 
 def _become(program: Application) -> None:
-    """Give handlers of the program's own file a module to be found in, without running what it guards by __name__."""
+    """Give handlers of the program's own file a module to be found in; code that it guards by __name__ does not run."""
     sys.argv[:] = program.arguments
     name = program.module
     if name is not None and (name == "__main__" or name.endswith(".__main__")):
@@ -138,7 +138,7 @@ def _become(program: Application) -> None:
 
 
 def _answer(work: bytes, answers: Connection) -> tuple[bytes, bool]:
-    """Run a call; its answer, and whether the process is not fit for another."""
+    """Run a call. Returns its answer, and True if the process must not serve another call."""
     lines = _Lines(answers)
     token = tell.set(lines.send)
     try:
@@ -159,7 +159,7 @@ def _answer(work: bytes, answers: Connection) -> tuple[bytes, bool]:
         return pickle.dumps(("returned", pickle.dumps(response), False)), False
     except BaseException as error:
         _, _, why, _ = _told(error)
-        unfit = InvalidResponse(f"a response of type {type(response).__name__} cannot be brought to the node: {why}")
+        unfit = InvalidResponse(f"a response of type {type(response).__name__} cannot be sent to the node: {why}")
         return pickle.dumps(("raised", _told(unfit), True)), True
 
 

@@ -140,7 +140,7 @@ class Child:
             on_line: called with (level, message) of each log line that it sends (see JobLogHandler).
 
         Raises:
-            BaseException: what the function raised; if that cannot be brought here, a HandlerProcessError with the
+            BaseException: what the function raised; if that cannot be sent here, a HandlerProcessError with the
                 name of its class and its text.
             HandlerProcessError: the process ended.
         """
@@ -178,7 +178,7 @@ class Child:
             try:
                 return pickle.loads(content)
             except Exception as error:
-                raise InvalidResponse(f"the response of {name!r} cannot be brought here: {error}") from error
+                raise InvalidResponse(f"cannot read the response of {name!r} from its process: {error}") from error
         raise _raised(*content)
 
     def kill(self) -> None:

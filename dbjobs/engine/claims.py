@@ -19,12 +19,12 @@ from dbjobs.store import repository
 from dbjobs.store.database import Database
 from dbjobs.store.records import Claimed
 
-# Queues found by one look over the index, limited queues whose lanes one look visits, and sets of queues whose place
-# among the lanes is remembered: there may be a queue for each tenant.
+# There may be a queue for each tenant, so these are limited: the queues that one look over the index finds, the limited
+# queues whose lanes one look visits, and the sets of queues whose place among the lanes is remembered.
 QUEUES_PER_LOOK = 500
 LIMITED_PER_LOOK = 20
 LANE_STARTS_KEPT = 1000
-# With several kinds of handlers, each look passes by the jobs of the other kinds. After a look that finds nothing comes
+# With several kinds of handlers, each look skips the jobs of the other kinds. A look that finds nothing is followed by
 # a pause, so that such looks take at most this share of the time.
 PASSING_SHARE = 0.1
 LONGEST_PAUSE_SECONDS = 2.0
@@ -35,8 +35,8 @@ _BY_PRIORITY = attrgetter("priority")
 class Claims:
     """Claims jobs for one crew.
 
-    A thread or a process is another thing than a turn of the event loop. Each kind is claimed for by itself, so that
-    no job is claimed that has no place to run in, and none waits behind jobs of another kind.
+    A thread or a process is a different thing from a turn of the event loop. Each kind claims for itself, so that every
+    claimed job has a place to run in, and none waits behind jobs of another kind.
 
     Args:
         make: attempts for claimed jobs.
@@ -44,7 +44,7 @@ class Claims:
     Attributes:
         commands: names of the commands of this kind.
         alone: no other kind has commands.
-        jobs, behind, lanes: what is wanted still (see Waker).
+        jobs, behind, lanes: what is still wanted (see Waker).
     """
 
     def __init__(

@@ -12,7 +12,7 @@ from dbjobs.wording import counted
 
 log = logging.getLogger("dbjobs")
 
-# A lane that waits for such a retry waits for about this much longer than its back-off says.
+# A lane that waits for such a retry waits about this much longer than its back-off says.
 LOOK_SECONDS = 5.0
 # Clocks that are kept in step move by less.
 STEP_SECONDS = 1.0
@@ -25,12 +25,12 @@ class ClockSteps:
     """Compares the database's clock with one of ours that is never set.
 
     A retry that was scheduled while the database's clock stood ten minutes ahead is due ten minutes too late once the
-    clock is right again, and its lane waits with it. The row tells: it went into back-off at a moment
-    (``last_activity_at``) that is still to come. It gets its back-off from now on.
+    clock is right again, and its lane waits with it. The row shows it: it went into back-off at a moment
+    (``last_activity_at``) that is still to come. Its back-off then counts from now.
 
-    The clock may also have been set while no node was alive. Then the counts of retries tell a node that starts: some
-    belong to a minute that is still to come. (A step of seconds within one minute is not told that way: such a retry is
-    late by those seconds.) All live jobs are looked at only after a step, a slice in each statement.
+    The clock may also have been set while no node was alive. A node that starts then sees it in the counts of retries:
+    some belong to a minute that is still to come. (A step of seconds within one minute does not show there: such a
+    retry is late by those seconds.) Only after a step does this look at all live jobs, one slice per statement.
     """
 
     def __init__(self, db: Database, timekeeper: Timekeeper) -> None:

@@ -25,8 +25,8 @@ class Completion:
 
     Args:
         tally: counts what was completed.
-        parents_ended: told of parents whose end is to be told to their children.
-        on_finished: told of jobs that have ended.
+        parents_ended: called with the ids of jobs that have ended and have children.
+        on_finished: called with the ids of jobs that have ended.
         max_payload_bytes: of a response.
     """
 

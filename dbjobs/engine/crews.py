@@ -33,7 +33,7 @@ class Crew:
 
     Attributes:
         limit: how many run at the same time.
-        busy: how many run now, those included that go on after their slot has left them.
+        busy: how many run now, including those that go on after their slot has left them.
         ready: attempts that wait in memory for a place.
         pace: how fast attempts of this kind end.
     """
@@ -62,10 +62,10 @@ class Crew:
 
 
 class SharedCrew(Crew):
-    """A crew on a node that delivers, too: all such crews together have the node's places, and deliveries their own.
+    """A crew on a node that also delivers: these crews share the node's places, and deliveries have their own.
 
     Attributes:
-        crews: all of these.
+        crews: all that share the places, this one included.
     """
 
     __slots__ = ("_in_use", "_places", "crews")
@@ -77,7 +77,7 @@ class SharedCrew(Crew):
         self.crews: Sequence[Crew] = ()
 
     def bind(self, crews: Sequence[Crew], in_use: Callable[[], int]) -> None:
-        """Set what it has its places in common with.
+        """Set the crews that it shares its places with.
 
         Args:
             in_use: how many slots run something other than deliveries.
@@ -95,7 +95,7 @@ class SharedCrew(Crew):
 
 
 class DeliveryCrew(Crew):
-    """The places for deliveries, beside those of all others: a receiver that does not answer takes none of these."""
+    """The places for deliveries, apart from all others: a receiver that does not answer takes no other job's place."""
 
     __slots__ = ("_busy", "changed")
 
@@ -106,7 +106,7 @@ class DeliveryCrew(Crew):
 
     @property
     def busy(self) -> int:
-        """How many run now. A slot that has begun one is no longer taken for one of the others: tell them."""
+        """How many run now. A slot that has begun a delivery no longer counts as the other crews': they are told."""
         return self._busy
 
     @busy.setter
@@ -115,12 +115,12 @@ class DeliveryCrew(Crew):
         self.changed()
 
     def room(self, slots: int) -> int:
-        """How many may be claimed: none ahead, because others may have their places free."""
+        """How many may be claimed: none ahead, because other nodes may have free places."""
         return self.limit - self.busy - len(self.ready)
 
 
 def make_crews(settings: Settings, *, delivers: bool) -> dict[Kind, Crew]:
-    """The crews of a node; with ``delivers`` one for deliveries, which then is to be bound to the slots (``bind``)."""
+    """The crews of a node; with ``delivers`` also one for deliveries, and all are then to be bound to the slots."""
     limits: dict[Kind, int] = {"loop": settings.concurrency, "thread": settings.threads, "process": settings.processes}
     if not delivers:
         return {kind: Crew(kind, limit) for kind, limit in limits.items()}

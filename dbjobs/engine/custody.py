@@ -26,7 +26,7 @@ class Custody(threading.Thread):
     """Holds jobs and lanes until their handlers have really ended, then hands them back.
 
     A thread with a connection of its own, which outlives the event loop. Python waits for it at the end of the program
-    as it waits for the handlers. If the process is ended all the same, the lease runs out, and only then do others take
+    as it waits for the handlers. If the process is ended even so, the lease runs out, and only then do others take
     the jobs; so nothing overlaps either way.
 
     Args:

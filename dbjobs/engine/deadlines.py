@@ -39,7 +39,7 @@ class Deadlines:
         """Watch for ever.
 
         Args:
-            abandon: told of an attempt that goes on for ``unresponsive_seconds`` after it was told to stop.
+            abandon: called with an attempt that goes on for ``unresponsive_seconds`` after it was told to stop.
             check_lease: called at each look.
         """
         while True:

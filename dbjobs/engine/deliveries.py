@@ -13,7 +13,7 @@ from dbjobs.store.transactions.delivering import DELIVERY_QUEUE
 class DeliveryClaims(Claims):
     """Claims deliveries, whatever queues the node was started for: their queue is never among those.
 
-    It hears of nothing else, so news of other jobs makes it ask the database nothing; and deliveries have no lanes.
+    It hears of nothing else, so news of other jobs costs it no query; and deliveries have no lanes.
     """
 
     def __init__(self, *arguments: Any) -> None:

@@ -24,7 +24,7 @@ class Dependencies:
     """Resolves children and releases them.
 
     Args:
-        on_ended: told the ids of descendants that were cancelled.
+        on_ended: called with the ids of descendants that were cancelled.
     """
 
     def __init__(self, db: Database, waker: Waker, on_ended: Callable[[Sequence[int]], None]) -> None:

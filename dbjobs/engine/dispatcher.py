@@ -37,8 +37,8 @@ class Dispatcher:
     """The one loop that claims.
 
     Attributes:
-        resting: nothing more is claimed until this ends; what runs goes on.
-        on_claimed: told of each batch of claimed jobs.
+        resting: True while nothing more may be claimed; what runs goes on.
+        on_claimed: called with each batch of claimed jobs.
     """
 
     def __init__(
@@ -137,7 +137,7 @@ class Dispatcher:
         full = self._finisher.wants_room = self._finisher.full
         with_room = [] if full or self.resting else [claims for claims in kinds if claims.room > 0]
         without = [] if full else [claims.crew.pace.ahead() for claims in kinds if claims not in with_room]
-        # Not only when all that waits in memory has begun: the slots would be idle during the claim.
+        # Claim again before everything in memory has begun; otherwise the slots would be idle during the claim.
         self._runners.wanted_room = -(3 * max(without) // 4) if without else None
         if self.resting:
             self._rests.set()
@@ -148,13 +148,13 @@ class Dispatcher:
             await asyncio.sleep(0)  # slots often come free together: let them
             return
         if self._waker.queues_changed:
-            return  # a queue was paused since its settings were read, and what waits in it now is not to be claimed
+            return  # a queue was paused since its settings were read, and its jobs must not be claimed
         looked = [await claims.look(node_id) for claims in with_room]
         if not any(looked):
             await self._rest(now, with_room)
 
     def _kinds(self) -> list[Claims]:
-        """The claims of every kind of handlers that there are commands for; each comes first in its turn."""
+        """The claims of every kind of handler that has commands; the kinds take turns at being first."""
         names: dict[Kind, list[str]] = {}
         for command in self._registry.runnable_commands():
             names.setdefault(kind_of(command), []).append(command.name)
@@ -216,7 +216,7 @@ class Dispatcher:
         lanes = {attempt.job.worker for attempt in running} | self._finisher.lanes() | self._runners.memory.leased
         stray_lanes = [lane for lane in await repository.find_held_workers(self._db, node_id) if lane not in lanes]
         if strays:
-            log.warning("the answer to a claim got lost; giving back %s", counted(len(strays), "job"))
+            log.warning("the answer to a claim was lost; handing back %s", counted(len(strays), "job"))
             outcomes = [Outcome(id=job.id, attempt=job.attempt, kind="hand_back") for job in strays]
             await repository.hand_back_jobs(self._db, node_id, outcomes)
         if stray_lanes:

@@ -1,4 +1,4 @@
-"""Runs all that may run now, and says when it is done: for tests, and for programs that work a queue off and end."""
+"""Runs everything that may run now, then says so: for tests, and for programs that work off a queue and exit."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _LOOK_SECONDS = 0.001
 
 
 class Drain:
-    """Rounds of looks, until one has started nothing.
+    """Looks in rounds, until a round starts nothing.
 
     Attributes:
-        ran: ids of the jobs that were started, in the order in which they were first.
+        ran: ids of the jobs that were started, in the order of their first start.
     """
 
     def __init__(

@@ -30,7 +30,7 @@ class Draining:
 
     Args:
         current_node: the node's id; None while it has none.
-        claiming: what is told to rest.
+        claiming: is told to rest.
         look_everywhere: wakes it up.
         seconds: between two looks.
     """
@@ -49,7 +49,7 @@ class Draining:
         self._claiming = claiming
         self._look_everywhere = look_everywhere
         self._seconds = seconds
-        self._asked: int | None = None  # the id in whose name that was looked for last
+        self._asked: int | None = None  # the id for which the setting was last read
 
     async def look(self) -> float:
         """Stop claiming, or go on, as somebody has asked of this node; seconds until the next look."""
@@ -69,7 +69,7 @@ class Draining:
         return self._seconds
 
     async def _take_along(self, former: int, id: int) -> str | None:
-        """What was asked of this process under its former id (a lease was lost since) is asked of the new one."""
+        """Carry over to the new id what was asked of this process under its former one (its lease was lost since)."""
         try:
             asked = await repository.get_setting(self._db, drain_setting(former))
             if asked == DRAINING or (asked is None and self._claiming.resting):

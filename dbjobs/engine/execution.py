@@ -1,4 +1,4 @@
-"""One attempt from its start to its outcome. Nothing that happens in it leaves it."""
+"""One attempt from its start to its outcome. Nothing that happens in it escapes from it."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Execution:
     Args:
         lease_ends: when the lease of the node is over, by ``clock.now()``.
         current_node: the node id in force.
-        on_call_ended: told when the thread or process of an attempt has ended, which may be after the attempt.
+        on_call_ended: called when the thread or process of an attempt has ended, which may be after the attempt.
     """
 
     def __init__(
@@ -126,7 +126,7 @@ class Execution:
                 return None
             if attempt.abandoned and attempt.lane_rest is None:
                 return None
-            # The node stops, but this handler has reached its end, or says itself how the job is to go on.
+            # The node stops, but this handler has reached its end, or decides itself how the job goes on.
             if attempt.stop is not None and not (attempt.stop is Stop.SHUTDOWN and _is_decided(error)):
                 return stopped(attempt, duration_ms)
             if attempt.context._executed_body is not None and job.executed_at is None:
@@ -144,7 +144,7 @@ class Execution:
         except BaseException as error:
             if self.ending or (steps is not None and steps.torn) or _is_ctrl_c(error):
                 raise
-            log.exception("job %s (%s): telling its outcome raised", attempt.job.id, attempt.job.command)
+            log.exception("job %s (%s): making its outcome raised an error", attempt.job.id, attempt.job.command)
             return untold(attempt, type(error).__name__, (time.monotonic() - began) * 1000)
 
     def _set_deadline(self, attempt: Attempt, started: float) -> None:
@@ -155,10 +155,10 @@ class Execution:
     def _body(
         self, attempt: Attempt, command: Command | None, context: contextvars.Context | None
     ) -> Coroutine[Any, Any, Any]:
-        """The command's handler, or the callback's if the command's has been run, called and not yet awaited.
+        """Call the command's handler, or the callback's once the body is done. Returns a coroutine to await.
 
         Args:
-            context: to call it in; None: it is the current one, and the user is known.
+            context: to call it in; None if it is the current one already, and the user is known.
         """
         job = attempt.job
         if job.user_id is not None and context is not None and (users := self._registry.users) is not None:
@@ -255,9 +255,9 @@ def _is_cancellation(error: BaseException | None) -> bool:
 
 
 def _is_decided(error: BaseException | None) -> bool:
-    """True for what a handler that a stop has interrupted still decides: its return, or a word about its job.
+    """True if a handler that a stop interrupted has still decided about its job: it returned, or said how to go on.
 
-    Any other error may be all that is left of the interruption: a library has turned it into one of its own.
+    Any other error may be what a library made of the interruption.
     """
     if error is None:
         return True
@@ -282,7 +282,7 @@ def _is_ctrl_c(error: BaseException) -> bool:
     code = trace.tb_frame.f_code
     if code is _ASYNCIO_SIGINT:
         return True
-    # Python's own answer to the signal comes between two instructions; a handler raises with one.
+    # Python raises for the signal between two instructions; a handler that raises it has an instruction for that.
     return (
         code.co_code[trace.tb_lasti] != dis.opmap["RAISE_VARARGS"]
         and threading.current_thread() is threading.main_thread()

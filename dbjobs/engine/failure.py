@@ -62,7 +62,7 @@ def failed(attempt: Attempt, error: BaseException, duration_ms: float) -> Outcom
 
 def untold(attempt: Attempt, code: str, duration_ms: float) -> Outcome:
     """The outcome of an attempt whose error has nothing but a name."""
-    text = f"{code}: (no description: describing this error raises one, too)"
+    text = f"{code}: (no description: describing this error raised another one)"
     try:
         made = _again_or_failed(attempt, code, text, duration_ms)
         tell(attempt, made)
@@ -74,7 +74,7 @@ def untold(attempt: Attempt, code: str, duration_ms: float) -> Outcome:
 def word_of(error: BaseException) -> BaseException:
     """The Cancel or RetryAfter of an exception group that has nothing else in it; any other error as it is.
 
-    A task group wraps what its tasks raise, so a handler that has one cannot raise its word bare.
+    A task group wraps what its tasks raise, so a handler that uses one cannot raise these two bare.
     """
     if not isinstance(error, BaseExceptionGroup):
         return error
@@ -107,7 +107,7 @@ def _failed(attempt: Attempt, error: BaseException, duration_ms: float) -> Outco
 
 
 def _answered(attempt: Attempt, error: ApiFailed, duration_ms: float) -> Outcome:
-    """The outcome of an API job that was answered with a status that is no success."""
+    """The outcome of an API job that was answered with a status other than success."""
     code, text = f"http_{error.status}", _text_of(error)
     if not error.retry or not _should_retry(attempt, error):
         return outcome(attempt, "failed", code, text, duration_ms)
@@ -206,7 +206,7 @@ def backoff_seconds(policy: Backoff, failures: int) -> float:
     except OverflowError:
         delay = policy.max_seconds
     delay *= random.uniform(1 - policy.jitter, 1 + policy.jitter)
-    # No database has dates for every number; and NaN compares false with everything, so it must not win here.
+    # No database has a date for every number of seconds; and NaN, which compares false with everything, must not win.
     return min(delay, MAX_DELAY_SECONDS) if delay >= 0 else 0.0
 
 

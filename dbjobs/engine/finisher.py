@@ -33,7 +33,7 @@ LONGEST_GATHERING_SECONDS = 0.005
 # Outcomes that may wait to be written before claims stop: a slow database must not fill the memory.
 MOST_WAITING = 4000
 
-# Pauses before outcomes are tried again that the database refuses while it takes others.
+# Pauses before retrying outcomes that the database refuses while it takes others.
 FIRST_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 30.0
 
@@ -42,11 +42,11 @@ class Finisher:
     """Writes outcomes down, in batches that size themselves.
 
     Args:
-        waker: told of jobs that may run because of an outcome, and of lanes that are free again.
-        on_finished: told the ids of jobs that have ended.
-        on_again: told in how many seconds a job that has not ended may run again.
-        on_stray_lanes: told that lanes may be held in our name without our knowing.
-        on_parents: told the ids of jobs that have ended and have children.
+        waker: hears of jobs that may run because of an outcome, and of lanes that are free again.
+        on_finished: called with the ids of jobs that have ended.
+        on_again: called with the seconds after which a job that has not ended may run again.
+        on_stray_lanes: called when lanes may be held in our name without our knowing.
+        on_parents: called with the ids of jobs that have ended and have children.
 
     Attributes:
         wants_room: claims have stopped because it was full; the waker is told when it no longer is.
@@ -119,7 +119,7 @@ class Finisher:
         self._wake.set()
 
     def give_back_lane(self, attempt: Attempt) -> None:
-        """Queue the return of a lane that no outcome brings along; returns at once."""
+        """Queue the return of a lane that goes back without an outcome; returns at once."""
         self._lanes_back.append(attempt)
         self._idle.clear()
         self._wake.set()
@@ -181,13 +181,13 @@ class Finisher:
                 self._idle.set()
 
     def _room_came(self) -> None:
-        # Not "it was full before this write": it may have become so meanwhile, and claims would wait for the next poll.
+        # Do not test whether it was full before this write: it may have filled since, and claims would wait for a poll.
         if self.wants_room and not self.full:
             self.wants_room = False
             self._waker.poke()
 
     async def _gather(self) -> None:
-        """Let a burst come together: each statement costs something, and a commit a write to the disk.
+        """Let a burst come together: each statement costs something, and each commit a write to the disk.
 
         An outcome that is alone waits one turn of the event loop for others.
         """
@@ -198,7 +198,7 @@ class Finisher:
             await asyncio.sleep(0)
 
     async def _wait(self) -> None:
-        """Wait for outcomes, or until those that were refused are tried again."""
+        """Wait for outcomes, or until it is time to retry refused ones."""
         if self._waiting or self._lanes_back:
             return
         self._wake.clear()
@@ -243,8 +243,8 @@ class Finisher:
         if str(error) not in self._told:
             self._told.add(str(error))
             log.error(
-                "outcomes of %s are refused by the database, and not for what they hold: %s; they are kept and "
-                "tried again",
+                "the database refuses the outcomes of %s, and not because of their data: %s; they are kept and "
+                "retried",
                 counted(sum(len(part.entries) for part in parts), "job"), error,
             )  # fmt: skip
         self._refused += parts
@@ -285,13 +285,13 @@ class Finisher:
             try:
                 await repository.release_workers(self._db, node_id, workers)
             except DatabaseError as error:
-                log.warning("lanes could not be given back: %s; they will be found", error)
+                log.warning("could not give lanes back: %s; trying again soon", error)
                 self._on_stray_lanes()
         del self._lanes_back[: len(attempts)]  # more may have come meanwhile
         self._waker.look_for_lanes()
 
     def _conclude(self, entries: Sequence[Entry], lost: Collection[int]) -> None:
-        if not lost and not self._durable:  # nearly always; it stands between one statement and the next
+        if not lost and not self._durable:  # nearly always; this runs between one statement and the next
             if self.count is not None:
                 self.count(entries)
             ended = [outcome.id for _, outcome in entries if outcome.kind in FINALS]

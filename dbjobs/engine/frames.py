@@ -1,4 +1,4 @@
-"""Which of an application's own functions an error came from, read from its traceback as a job keeps it."""
+"""Finds the application's own function that an error came from, in the traceback that a job keeps."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _PACKAGES = re.compile(r"[\\/](site-packages|dist-packages)[\\/]")
 _OURS = f"{Path(__file__).resolve().parents[1]}{os.sep}"
 _DEMO = f"{_OURS}demo{os.sep}"
 _STANDARD = tuple({path + os.sep for name in ("stdlib", "platstdlib") if (path := sysconfig.get_path(name))})
-# Components of a path that are kept where it lies below nothing that Python imports from.
+# How many components are kept of a path that lies in no folder that Python imports from.
 _KEPT = 3
 
 

@@ -14,7 +14,7 @@ START: Place = (-(2**31), 0)
 # Most queues of one claim: those that should fill the room, and a few more that may.
 MOST_QUEUES = 100
 MORE_QUEUES = 4
-# There may be a queue for each tenant: places of queues that were claimed from longest ago are forgotten.
+# There may be a queue for each tenant: the places of the queues claimed from longest ago are forgotten.
 PLACES_KEPT = 10_000
 _WEIGHT = 0.2
 
@@ -88,7 +88,7 @@ class HotQueues:
             Whether there may be more, other than behind the places of the last claims.
         """
         counts = Counter([job.queue for job in jobs])
-        # In their order, so what stays of each queue is its last job.
+        # They come in order, so what stays of each queue is its last job.
         last: dict[str, Place] = {}
         for queue, job in {job.queue: job for job in jobs}.items():
             last[queue] = (job.priority, job.id)

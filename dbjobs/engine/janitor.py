@@ -23,7 +23,7 @@ HOUSEKEEPING_SECONDS = 600.0
 # Batches are summed up this often, so that a look at one reads few rows.
 FOLD_SECONDS = 5.0
 ROWS_PER_FOLD = 5000
-# Forget a batch in which all jobs have ended after this time without news of it.
+# A batch in which all jobs have ended is forgotten after this time without news.
 BATCH_SECONDS = 30 * 86400.0
 # Entries of the admin page's audit are kept for a year.
 AUDIT_SECONDS = 366 * 86400.0
@@ -41,7 +41,7 @@ class Janitor:
         self._retention_months = retention_months
 
     def give_up(self, node_id: int, lease_ends: float) -> None:
-        """We were this node: when its lease is over on our own clock, nobody needs to watch it for any longer."""
+        """Note that we were this node: once its lease is over on our own clock, nobody needs to watch it any longer."""
         self._given_up[node_id] = lease_ends
 
     async def rescue(self) -> float:
@@ -53,12 +53,12 @@ class Janitor:
             is_ours = not node.buried and node.id in dead and await bury(self._db, node.id)
             if is_ours or node.buried:
                 rescued = await self._take_over(node.id)
-                if is_ours or rescued.requeued + rescued.ended:  # else somebody else has done it, and told it
+                if is_ours or rescued.requeued + rescued.ended:  # else another node did it, and logged it
                     self._report(rescued)
         return self._pause
 
     async def housekeep(self) -> float:
-        """Partitions ahead, retention, roll-ups, and a sweep that must find nothing."""
+        """Make partitions ahead, apply retention, roll up, and sweep for orphans, of which there must be none."""
         made = await partitions.make_ahead(self._db)
         if made:
             log.info("made partitions of the history: %s", ", ".join(made))
@@ -101,7 +101,7 @@ class Janitor:
             await repository.heartbeat(self._db, node_id, 0.0, "{}")
             if await bury(self._db, node_id):
                 self._report(await self._take_over(node_id))
-            del self._given_up[node_id]  # else others have it, or will
+            del self._given_up[node_id]  # if not buried by us: others have it, or will
 
     async def _take_over(self, node_id: int) -> Rescue:
         return await take_over(self._db, node_id, lambda job, outcome: tell_lost(job, outcome, node_id))

@@ -1,4 +1,4 @@
-"""Keeps a node in a task of its own, so that the block of ``jobs.start`` may end in another task than it began in."""
+"""Keeps a node in a task of its own, so that the block of ``jobs.start`` may end in a different task."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from dbjobs.errors import WorkersStopped
 async def kept(context: AbstractAsyncContextManager[None]) -> AsyncIterator[None]:
     """Hold a context open in a task of its own while the block runs.
 
-    A task group must be left in the task that has entered it. Fixtures of pytest-asyncio, cells of a notebook, and
-    hooks for start and stop enter a block in one task and leave it in another.
+    A task group must be left in the task that entered it. Fixtures of pytest-asyncio, cells of a notebook, and hooks
+    for start and stop enter a block in one task and leave it in another.
 
-    When the context ends by itself, the task that has begun the block is cancelled, if it still runs; the block then
-    raises what the context has raised.
+    When the context ends by itself, the task that began the block is cancelled if it still runs; the block then raises
+    what the context raised.
     """
     host = asyncio.current_task()
     assert host is not None
@@ -88,13 +88,13 @@ async def _ended(keeper: asyncio.Task[None]) -> None:
 def _raise_if_failed(keeper: asyncio.Task[None]) -> None:
     if keeper.cancelled():
         raise WorkersStopped(
-            "the workers of this process have ended without having been asked to: somebody has cancelled their task"
+            "the workers of this process ended without having been asked to: something cancelled their task"
         )
     keeper.result()
 
 
 def _is_ours(error: BaseException, interrupted: bool, host: asyncio.Task[object], cancelled_before: int) -> bool:
-    """True for the cancellation by which the end of the context has interrupted the block."""
+    """True for the cancellation with which the end of the context interrupted the block."""
     if not interrupted or asyncio.current_task() is not host:
         return False
     return host.uncancel() <= cancelled_before and isinstance(error, asyncio.CancelledError)

@@ -16,7 +16,7 @@ from dbjobs.engine.transient.runs import Transients
 
 log = logging.getLogger("dbjobs")
 
-# How long handlers may go on after a lease was found to be over, for the heartbeat to say whether it is.
+# How long handlers may go on after a lease was found to be over: time for the heartbeat to say whether it really is.
 LAPSED_SECONDS = 0.4
 
 
@@ -52,8 +52,8 @@ class Lapse:
     def look(self) -> None:
         """End what runs on a lease that is over: this process was suspended, or its heartbeat stands still.
 
-        A heartbeat that wakes up with us is given a moment to renew the lease, if nobody has taken the jobs. If it does
-        so later, jobs that have been dropped here are found and handed back.
+        A heartbeat that wakes up with us gets a moment to renew the lease, if nobody has taken the jobs. If it renews
+        it later, the jobs that were dropped here are found and handed back.
         """
         node_id = self._node.id
         if node_id is None or clock.now() <= self._node.lease_ends:
@@ -69,4 +69,4 @@ class Lapse:
     def renewed_late(self) -> None:
         """The lease was renewed after it had run out, and nobody has taken the jobs."""
         log.warning("this process stood still for longer than its lease; no other node took its jobs, so they go on")
-        self._dispatcher.reconcile_soon()  # what was to start meanwhile was left alone
+        self._dispatcher.reconcile_soon()  # jobs that were to start meanwhile were left alone

@@ -13,10 +13,10 @@ class Memory:
     """Every attempt from its claim until it is over.
 
     Args:
-        on_room: told when a queue that was at its limit has fewer jobs.
+        on_room: called when a queue that was at its limit has fewer jobs.
 
     Attributes:
-        held: by job id. Of a job that has come again after its lease was lost, the latest attempt.
+        held: attempts by job id; the latest one of a job that came again after its lease was lost.
         per_queue: how many attempts each queue has.
         full_queues: queues that have as many as they may.
         leased: lanes that this node holds for transient runs.
@@ -33,11 +33,11 @@ class Memory:
         self.leased: set[str] = set()
 
     def all(self) -> list[Attempt]:
-        """Every attempt; of a job that has come again, the ones before, too."""
+        """Every attempt, including the earlier ones of a job that came again."""
         return [*self.held.values(), *self._older]
 
     def running(self) -> list[Attempt]:
-        """Every attempt, and those that are over although their handlers still run."""
+        """Every attempt, and those that are over while their handlers still run."""
         return [*self.all(), *(attempt for attempt in self._lost if not attempt.context.is_transient)]
 
     def has_lane(self, worker: str) -> bool:

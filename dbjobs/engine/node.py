@@ -2,7 +2,7 @@
 
 The heartbeat has a thread, an event loop and a connection of its own, so that a handler that hogs the application's
 event loop does not make the node look dead. That thread takes no lock that the application can hold: it does not log,
-and leaves what it has to tell for the application's loop. It touches no table but that of the nodes.
+but hands what it has to say to the application's loop. It touches only the table of nodes.
 
 Leases are compared on a clock that counts suspension (``dbjobs.clock``), and from the moment a renewal was *sent*. So a
 node that cannot renew knows that its lease is over before the database does, and stops its jobs before others may take
@@ -46,7 +46,7 @@ _STOOD_STILL_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """Who is told, on the application's loop, what the heartbeat finds.
+    """What is called, on the application's loop, when the heartbeat finds something.
 
     Attributes:
         registered: a new node id is in force.
@@ -70,7 +70,7 @@ class Node:
 
     Args:
         describe: facts about this node for people, called in the heartbeat's thread.
-        listener: told what happens.
+        listener: hears what happens.
 
     Attributes:
         id: the node id in force; None while there is none.
@@ -151,7 +151,7 @@ class Node:
             await self._close()
 
     async def _try(self) -> None:
-        """Register, or renew the lease; what goes wrong is told, and tried again soon."""
+        """Register, or renew the lease; a failure is reported, and retried soon."""
         started = clock.now()
         interval = self._lease_seconds / BEATS_PER_LEASE
         patience = REGISTER_SECONDS
@@ -167,11 +167,11 @@ class Node:
             self._next_beat = started + interval if self._registered is not None else 0.0
 
     async def _ask_after_standstill(self) -> None:
-        """This process stood still until its lease was over: is it ours all the same?"""
+        """This process stood still until its lease was over: is the lease still ours?"""
         started = clock.now()
         try:
             if self._db is not None:
-                self._db.distrust(0.0)  # what was connected has probably not outlived it
+                self._db.distrust(0.0)  # the connections have probably not survived it
             await _at_most(self._ask_seconds, self._beat(started))
         except Exception as error:
             await self._failed(error, self._ask_seconds)
@@ -182,7 +182,7 @@ class Node:
     async def _beat(self, started: float) -> None:
         """One round trip: the lease is renewed, or lost (no id is registered then), or a new id is there."""
         if self._db is None:
-            # Known before it is open: what a failed opening has begun is closed with it.
+            # Set before it is open: closing it then also closes what a failed opening has begun.
             self._db = self._parent.another()
             await self._db.open()
         id, info = self._registered, self._info()

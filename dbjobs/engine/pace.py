@@ -1,4 +1,4 @@
-"""How fast things go: how far ahead to claim, how long a run of a lane is, how often to look from the start."""
+"""How fast things go: how far ahead to claim, how long a lane's run is, how often to look from the start."""
 
 from __future__ import annotations
 
@@ -89,5 +89,5 @@ class FullLooks:
         return now >= self.allowed_at and (behind or (jobs and self.is_long_ago(now)))
 
     def is_long_ago(self, now: float) -> bool:
-        """There was none for the usual time."""
+        """True if there was none for the usual time."""
         return now >= self._last + FULL_LOOK_SECONDS

@@ -64,7 +64,7 @@ class Queues:
         return sorted(queue for queue in self._limits if queue not in self._paused)
 
     def unlimited(self) -> tuple[list[str], bool]:
-        """The served queues without a limit, in order; or all the other ones, and True."""
+        """The served queues without a limit, in order, and False; or those that are left out of all, and True."""
         if self.named is None:
             return sorted(self._paused | self._limits.keys()), True
         return [queue for queue in self.named if queue not in self._paused and queue not in self._limits], False

@@ -40,7 +40,7 @@ class Reporter:
         self._current_node = current_node
         self._lines: deque[LogEntry] = deque(maxlen=MAX_WAITING_LINES)
         self._latest: dict[int, JobContext] = {}
-        # Of jobs that are history: with the moment of their creation, which says where their lines belong.
+        # Lines of jobs that are history, each with the moment of the job's creation, which says where the line belongs.
         self._late: deque[tuple[datetime, LogEntry]] = deque(maxlen=MAX_WAITING_LINES)
         self._aside: dict[tuple[int, int], list[LogEntry]] = {}
         self._dropped = 0
@@ -108,7 +108,7 @@ class Reporter:
                 await self.flush_quietly()
 
     async def flush_quietly(self) -> None:
-        """Write what is there; reports must never stop an outcome, so an error is only told."""
+        """Write what is there; reports must never stop an outcome, so an error is only logged."""
         try:
             with anyio.CancelScope(shield=True):
                 await self.flush()
@@ -124,8 +124,8 @@ class Reporter:
         """Write what is there.
 
         Raises:
-            DatabaseError: some reports are lost. Log lines are not, while the database is away: they wait for the next
-                flush, and those that it had written without saying so are written again.
+            DatabaseError: some reports are lost. Log lines are kept while the database is away: they wait for the next
+                flush, and those that it wrote without confirming it are written again.
         """
         async with self._lock:
             await self._flush_late()
@@ -161,7 +161,7 @@ class Reporter:
                 self._dropped = 0
 
     async def _flush_late(self) -> None:
-        """Write lines of jobs that have been completed before."""
+        """Write lines of jobs that are already completed."""
         while self._late:
             lines = [self._late.popleft() for _ in range(min(len(self._late), LINES_PER_STATEMENT))]
             now = time.monotonic()

@@ -1,4 +1,4 @@
-"""Every loop of the engine outlives any error, and all loops of a node tell of an outage with one voice."""
+"""Every loop of the engine outlives any error, and all loops of a node report an outage with one voice."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ log = logging.getLogger("dbjobs")
 
 _FIRST_SECONDS = 0.1
 _LONGEST_SECONDS = 5.0
-# How often an outage that goes on is told again.
+# How often the log repeats that an outage goes on.
 REMINDER_SECONDS = 30.0
 
 
@@ -42,8 +42,8 @@ class _Trouble:
 class Outages:
     """What keeps the loops of one node from their work; one log line for each change of state, and reminders.
 
-    A database that is away keeps all of them: it is told once, not by each. An error of another kind is the trouble
-    of one loop alone.
+    A database that is away stops all of them: one line says so, not one from each loop. An error of another kind is
+    the trouble of one loop alone.
     """
 
     def __init__(self) -> None:
@@ -62,7 +62,7 @@ class Outages:
         trouble = self._own.get(name)
         if trouble is None:
             self._own[name] = _Trouble(now, now, now, text)
-            # An error that is none of the database is a fault of ours, or of a driver: its place tells more.
+            # An error that is not the database's is a fault of ours, or of a driver: its traceback says more.
             log.warning(
                 "%s: %s; trying again", name, text, exc_info=None if isinstance(error, DatabaseError) else error
             )
@@ -118,12 +118,12 @@ _current: ContextVar[Outages | None] = ContextVar("dbjobs_outages", default=None
 
 
 def speak_through(outages: Outages) -> None:
-    """Loops started from here on tell of their failures through this one."""
+    """Loops started from here on report their failures through this one."""
     _current.set(outages)
 
 
 def voice() -> Outages:
-    """That of the node whose loop this is; one of its own for a loop of no node."""
+    """The one of the node whose loop this is; a loop of no node gets its own."""
     outages = _current.get()
     if outages is None:
         outages = Outages()
@@ -145,7 +145,7 @@ class LoopDelay:
             self._delay = 0.0
 
     async def failed(self, error: Exception) -> None:
-        """Tell of it, and wait before the next try."""
+        """Report it, and wait before the next try."""
         voice().failed(self._name, error)
         self._delay = min(self._delay * 2 or _FIRST_SECONDS, _LONGEST_SECONDS)
         delay = self._delay * random.uniform(0.5, 1.5)
@@ -160,7 +160,7 @@ async def every(name: str, first_seconds: float, step: Callable[[], Awaitable[fl
 
     Args:
         name: what the log calls it.
-        first_seconds: when to run it first: a node that starts has better to do than housekeeping.
+        first_seconds: when to run it first: a node that starts has better things to do than housekeeping.
     """
     await anyio.sleep(first_seconds)
     backoff = LoopDelay(name)
@@ -175,7 +175,7 @@ async def every(name: str, first_seconds: float, step: Callable[[], Awaitable[fl
 
 
 async def supervised(name: str, run: Callable[..., Awaitable[Any]], *arguments: Any) -> None:
-    """Run a loop until it returns; begin it anew when it fails."""
+    """Run a loop until it returns; start it again when it fails."""
     backoff = LoopDelay(name)
     while True:
         try:

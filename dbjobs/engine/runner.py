@@ -30,7 +30,7 @@ from dbjobs.store.records import Outcome
 
 log = logging.getLogger("dbjobs")
 
-# A claimed job that gets no slot for so long (all are taken by long ones) may be run by another node.
+# A claimed job that gets no slot within this time (long jobs have them all) may run on another node.
 UNSTARTED_SECONDS = 0.5
 # A lane's run that takes longer than this is cut between two jobs: others want their turn, and see its jobs as started.
 LONGEST_RUN_SECONDS = 1.0
@@ -43,15 +43,15 @@ class Runners:
         lease_ends: when the node's lease is over, by ``clock.now()``.
         current_node: the node id in force.
         is_served: whether jobs of a queue may start here now.
-        on_death: told the error with which a slot ended without being asked.
+        on_death: called with the error by which a slot ended without being asked to.
         turns: the transient runs that wait for lanes of this node.
 
     Attributes:
         memory: every attempt, waiting ones included.
         crews: the places for each kind of handler.
         wanted_room: the dispatcher waits until ``room`` is above this; None if it does not wait.
-        leasing: held while leases on lanes are taken: a claim may take several round trips, and would find a lane that
-            a transient run has leased meanwhile to be its own.
+        leasing: held while leases on lanes are taken. A claim may take several round trips; a lane that a transient run
+            leased meanwhile would look like the claim's own.
     """
 
     def __init__(
@@ -95,7 +95,7 @@ class Runners:
         self._stopping = False
         self.memory = Memory(waker.look_on)
         self._waiting = Waiting(self.crews, self.memory, turns)
-        # One lookup each for a job, as for a method of this class.
+        # One lookup each per job, as for a method of this class.
         self._crew, self._add, self._deferred = self._waiting.crew, self._waiting.add, self._waiting.deferred
         self.leasing = asyncio.Lock()
         self._turns = turns
@@ -137,9 +137,9 @@ class Runners:
         self._give_back(self._waiting.take(lambda _: True))
 
     def yield_lane(self, worker: str) -> bool:
-        """Hand back, uncharged, what waits in memory for a transient run of this lane, but not the lane; was there any?
+        """Make way for a transient run: hand back, uncharged, this lane's jobs that wait in memory. True if any did.
 
-        From here on the lane is the run's: this node holds it still, and nobody else takes it.
+        The lane is not handed back. From here on it is the run's: this node still holds it, and nobody else takes it.
         """
         firsts = self._waiting.take(lambda attempt: attempt.job.worker == worker)
         for first in firsts:
@@ -284,7 +284,7 @@ class Runners:
         return None, None
 
     def _goes_on(self, attempt: Attempt, following: Attempt) -> bool:
-        """Look again between two jobs: the node may be stopping, the queue paused, the run too long by now."""
+        """Check between two jobs: the node may be stopping, the queue paused, the run too long by now."""
         return (
             not self._stopping
             and not attempt.abandoned

@@ -53,7 +53,7 @@ def make_settings(**given: Unpack[StartOptions]) -> Settings:
     settings: dict[str, Any] = msgspec.structs.asdict(Settings())
     for name, value in given.items():
         if name not in settings:
-            raise InvalidOption(f"start: there is no setting {name!r}; known are {', '.join(settings)}")
+            raise InvalidOption(f"start: there is no setting {name!r}; known settings are {', '.join(settings)}")
         if name != "processes" or value is not None:
             settings[name] = value
     for name in ("concurrency", "threads", "processes"):

@@ -60,7 +60,7 @@ class Shutdown:
         self._transients = transients
 
     async def run(self, dispatching: anyio.Event) -> list[Attempt]:
-        """Claims, then waiting attempts, then running ones, then outcomes, then reports, then the node.
+        """End claims, then waiting attempts, then running ones, then outcomes, then reports, then the node.
 
         Args:
             dispatching: set once the dispatcher has ended.
@@ -97,7 +97,7 @@ class Shutdown:
                 "the node could not sign off (no answer within %g s); its lease will run out", LAST_WRITES_SECONDS
             )
         except Exception as error:
-            # Not the database's own error: a fault of ours, or of a driver. Its place tells more.
+            # An error that is not the database's is a fault of ours, or of a driver: its traceback says more.
             place = None if isinstance(error, DatabaseError) else error
             log.warning("the node could not sign off (%s); its lease will run out", error, exc_info=place)
         if left and self._node.id is not None:

@@ -17,7 +17,7 @@ Call = Callable[[signal.Signals], None]
 
 
 class _Listeners:
-    """Everybody in one event loop who wants to hear of signals; a loop has one handler for each."""
+    """All in one event loop that want to hear of signals: the loop has only one handler for each signal."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop

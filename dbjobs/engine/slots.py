@@ -26,7 +26,7 @@ class Slots:
     Args:
         run: runs an attempt; False if the slot was given to another meanwhile.
         on_room: called when a slot has come free.
-        on_death: told the error with which a slot ended without being asked.
+        on_death: called with the error by which a slot ended without being asked to.
 
     Attributes:
         busy: slots that are running something.
@@ -99,7 +99,7 @@ class Slots:
         if self._tasks:
             _, left = await asyncio.wait(self._tasks, timeout=LAST_SECONDS)
             for task in left:
-                log.error("a handler does not end, not even by force: %r", task)
+                log.error("a handler did not end even when it was closed by force: %r", task)
 
     @property
     def _may_start(self) -> bool:

@@ -1,8 +1,8 @@
 """Where running jobs are: the stack of one, read and written down when somebody asks its node for it.
 
-Nothing is kept for it while jobs run. An async handler's stack is the chain of coroutines that wait for one another;
-that of a handler in a thread is found by the frame in which the thread calls it. A process of a handler's own is not
-looked into.
+Nothing is kept for it while jobs run. An async handler's stack is the chain of coroutines that wait for one another.
+The stack of a handler in a thread is found by the frame in which the thread calls it. A handler in a process of its own
+is not looked into.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from dbjobs.store import repository
 from dbjobs.store.database import Database
 
 ASKED = "asked"
-# That one look answers, and frames of one stack.
+# How many stacks one look answers, and how many frames a stack has at most.
 MOST_STACKS = 20
 MOST_FRAMES = 60
 _ENGINE = str(Path(__file__).parent)
@@ -35,8 +35,8 @@ class Stack(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         at: by the node's clock.
         attempt: which of its attempts.
-        frames: the innermost one last, each with its line of code: what stands in variables is not told.
-        note: what is to be known of it, in words; why there are no frames.
+        frames: the innermost one last, each with its line of code, but without the values of variables.
+        note: what a reader must know about it, in words; or why there are no frames.
     """
 
     at: datetime
@@ -51,7 +51,7 @@ def stack_setting(node_id: int, job_id: int) -> str:
 
 
 class Stacks:
-    """Answers who asks for the stack of a job of this node.
+    """Answers requests for the stack of a job of this node.
 
     Args:
         current_node: the node's id; None while it has none.
@@ -68,7 +68,7 @@ class Stacks:
         self._seconds = seconds
 
     async def look(self) -> float:
-        """Answer all that ask; seconds until the next look."""
+        """Answer all requests; seconds until the next look."""
         id = self._current_node()
         if id is not None:
             asked = await repository.list_settings(self._db, f"stack:{id}:", f"stack:{id};", MOST_STACKS)
@@ -81,7 +81,7 @@ class Stacks:
     def _stack(self, job_id: int) -> Stack:
         attempt, now = self._held.get(job_id), datetime.now(UTC)
         if attempt is None:
-            return Stack(at=now, attempt=0, frames=[], note="this node does not hold the job any more")
+            return Stack(at=now, attempt=0, frames=[], note="this node no longer holds the job")
         frames, note = _frames(attempt)
         return Stack(at=now, attempt=attempt.job.attempt, frames=frames[-MOST_FRAMES:], note=note)
 
@@ -89,14 +89,14 @@ class Stacks:
 def _frames(attempt: Attempt) -> tuple[list[str], str]:
     """The frames of a handler, outermost first, and what they are."""
     if isinstance(attempt.call, ProcessCall):
-        return [], "the handler runs in a process of its own, which is not looked into"
+        return [], "the handler runs in a process of its own, whose stack is not read"
     if attempt.call is not None:
         frames = _of_thread(attempt.call)
-        return _told(frames), "a thread, as it ran on while it was looked at" if frames else "its thread has just ended"
+        return _told(frames), "a thread, read while it kept running" if frames else "its thread has just ended"
     waiting = getattr(attempt.steps, "_coroutine", None)
     if waiting is None:
         return [], "its handler has not begun, or has just ended"
-    return _told(list(_of_coroutine(waiting))), "the task of the handler; tasks that it has begun are not seen"
+    return _told(list(_of_coroutine(waiting))), "the task of the handler, without the tasks that it has started"
 
 
 def _of_coroutine(waiting: Any) -> Iterator[FrameType]:

@@ -19,8 +19,8 @@ _SLEPT_SECONDS = 1.0
 class StallWatch:
     """A mark that the loop renews, and a thread that looks at it.
 
-    The thread is this one's own, and not the heartbeat's: to tell what it sees it needs the lock of ``logging``, which
-    the line that blocks the loop may hold.
+    It has a thread of its own, not the heartbeat's: to report what it sees, it needs the lock of ``logging``, and the
+    line that blocks the loop may hold that lock.
 
     Args:
         loop: the loop to watch; made on its own thread.

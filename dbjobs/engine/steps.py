@@ -15,7 +15,7 @@ import anyio
 class Seat:
     """A task in which attempts run one after another, inside one anyio scope, which a cancelled attempt uses up.
 
-    A scope of its own for each attempt would cost as much as half of all else that a node does for a job in memory.
+    A scope for each attempt would cost half as much as everything else that a node does for a job in memory.
 
     Attributes:
         task: the one that is running now.
@@ -31,7 +31,7 @@ class Seat:
         assert task is not None
         self.task = task
         del task  # the references are counted
-        # `anyio.CancelScope` finds out anew each time which library the event loop is of: this is the class it finds.
+        # `anyio.CancelScope` finds out each time which library runs the event loop: this is the class it finds.
         self._kind = type(anyio.CancelScope())
         self._is_soiled = False
         self._enter()
@@ -41,8 +41,8 @@ class Seat:
     def is_fit(self) -> bool:
         """True if the task is as it was before the last attempt.
 
-        An anyio scope that a handler did not leave knows the task, and so does a piece of code that could cancel it
-        later, and would meet another job: an unfinished asyncio.timeout() does. A new task costs less than that.
+        An anyio scope that a handler did not leave still knows the task. So does code that could cancel the task later,
+        such as an unfinished asyncio.timeout(), and hit another job. A new task costs less than that.
         """
         return not self._is_soiled and sys.getrefcount(self.task) <= self._references
 
@@ -115,7 +115,7 @@ class Steps:
             self._seat.task.cancel()
 
     def close(self) -> None:
-        """End it for good: it is not resumed any more; what it has in ``finally`` runs as far as it need not wait."""
+        """End it for good: it is not resumed any more; its ``finally`` blocks run as far as they need not wait."""
         self.closed = True
         self.remind()
 

@@ -222,14 +222,14 @@ class Engine:
                 )
                 loops.start_soon(supervised, "listening", self.waker.listen)
                 loops.start_soon(every, "looking for cancellations", 0.2, self._cancellations.look)
-                loops.start_soon(every, "looking whether to drain", 0.2, self._draining.look)
-                loops.start_soon(every, "looking who asks where a job is", 3.0, self._stacks.look)
+                loops.start_soon(every, "checking for a request to drain", 0.2, self._draining.look)
+                loops.start_soon(every, "answering requests for stacks", 3.0, self._stacks.look)
                 loops.start_soon(every, "promoting due jobs", 0.05, self.timekeeper.promote)
                 loops.start_soon(every, "expiring jobs", 0.3, self.timekeeper.expire)
                 loops.start_soon(every, "comparing clocks", 0.4, self._clock_steps.look)
-                loops.start_soon(every, "telling children of their parents", 0.05, self.dependencies.look)
+                loops.start_soon(every, "telling children how parents ended", 0.05, self.dependencies.look)
                 loops.start_soon(every, "rescuing dead nodes", 0.1, self._janitor.rescue)
-                loops.start_soon(every, "returning jobs", UNSTARTED_SECONDS, self._runners.give_back_stuck)
+                loops.start_soon(every, "handing back stuck jobs", UNSTARTED_SECONDS, self._runners.give_back_stuck)
                 loops.start_soon(every, "housekeeping", 0.5, self._janitor.housekeep)
                 loops.start_soon(every, "folding batches", 1.0, self._janitor.fold)
                 loops.start_soon(every, "vacuuming", 1.0, self._vacuum.look)
@@ -262,8 +262,8 @@ class Engine:
             raise raised
         if tasks.cancel_scope.cancel_called:
             raise WorkersStopped(
-                "the workers of this process have ended without having been asked to: "
-                + ("somebody has cancelled one of their tasks" if self._death is None else repr(self._death))
+                "the workers of this process ended without having been asked to: "
+                + ("something cancelled one of their tasks" if self._death is None else repr(self._death))
             ) from self._death
 
     def transaction(self, context: JobContext) -> AbstractAsyncContextManager[Transaction]:

@@ -1,6 +1,6 @@
 """Counts what attempts took, in memory, and writes a row for each minute, queue, command and named worker now and then.
 
-Nothing of it stands in the statement that finishes jobs. A kill -9 loses the last few seconds of these numbers; the
+None of this is in the statement that finishes jobs. A kill -9 loses the last few seconds of these numbers; the
 exact counts of ``job_stat`` are written with the outcomes.
 """
 
@@ -20,10 +20,10 @@ from dbjobs.store.repository.rollups import DAY, HOUR, MINUTE, Key, Rollup, Sums
 from dbjobs.store.transactions.retrying import in_transaction
 
 FLUSH_SECONDS = 3.0
-# Names that one minute tells apart; the rest are counted together under OTHERS: there may be a lane for each customer.
+# Names that one minute tells apart; the rest are counted together under OTHERS. There may be a lane for each customer.
 MOST_NAMES = 1_000
 OTHERS = "*"
-# First attempts of which each flush asks how long they had waited.
+# Each flush asks for this many first attempts how long they had waited.
 SAMPLE = 200
 # Minutes become hours after this time, hours become days.
 KEEP_MINUTES_SECONDS = 3 * HOUR
@@ -59,7 +59,7 @@ class Tally:
     """What this node counts.
 
     Args:
-        on_troubled: told of the attempts among them that failed or were cancelled, if there are any.
+        on_troubled: called with the attempts among them that failed or were cancelled, if there are any.
     """
 
     def __init__(
@@ -84,7 +84,7 @@ class Tally:
         self._rarity = 1.0
 
     def count(self, entries: Iterable[tuple[Attempt, Outcome]]) -> None:
-        """Take attempts in that have ended; called for each batch of outcomes, so every line here counts."""
+        """Count attempts that have ended; called for each batch of outcomes, so every line here costs."""
         now = time.monotonic()
         if now >= self._until:
             self._turn(now)
@@ -112,7 +112,7 @@ class Tally:
             self._on_troubled(troubled)
 
     def add(self, job: Claimed, kind: str, duration_ms: float | None, now: float) -> None:
-        """Take one in."""
+        """Count one."""
         if now >= self._until:
             self._turn(now)
         key, sums = self._sums_of((job.queue, job.command, job.worker or ""))
@@ -145,7 +145,7 @@ class Tally:
         self._next_sample = self._seen + 1 + int(log(1.0 - random.random()) / log1p(-self._rarity))
 
     def _turn(self, now: float) -> None:
-        """A new minute begins; before the database's clock is known it is the one called -1."""
+        """A new minute begins; until the database's clock is known, it is called -1."""
         if self._offset is None:
             self._until = inf
         else:
@@ -187,7 +187,7 @@ class Tally:
         changed, self._changed = self._changed, {}
         counter = self._counter
         if node_id not in (None, counter):
-            # The node has a new id: what it counts from here on goes into rows of that, which begin at nothing.
+            # The node has a new id: from here on it counts into the rows of that id, which start at zero.
             self._counter, self._kept, self._until = node_id, {}, 0.0
         rollups = [Rollup(MINUTE, minute, counter, key, sums) for (minute, key), sums in changed.items()]
         try:

@@ -44,8 +44,8 @@ class Vacuum:
             if facts is not None and not self._told:
                 self._told = True
                 log.info(
-                    "this role may not vacuum the job tables (it is neither their owner nor may it MAINTAIN them); "
-                    "autovacuum does so about once a minute, and they grow larger meanwhile"
+                    "this role may not vacuum the job tables (it neither owns them nor has MAINTAIN on them); "
+                    "autovacuum does it about once a minute, and they grow larger meanwhile"
                 )
             self._jobs = 0
             return FAILED_SECONDS

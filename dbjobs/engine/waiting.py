@@ -59,7 +59,7 @@ class Waiting:
             self.add(attempt)
 
     def take(self, wanted: Callable[[Attempt], bool]) -> list[Attempt]:
-        """Take those out that are wanted, in order."""
+        """Take out those that are wanted, in order."""
         taken: list[Attempt] = []
         for waiting in (*(crew.ready for crew in self._crews.values()), self.deferred):
             taken += [attempt for attempt in waiting if wanted(attempt)]
@@ -69,7 +69,7 @@ class Waiting:
         return taken
 
     def take_stuck(self) -> list[Attempt]:
-        """Take those out that have waited for a place since ``note_ready``."""
+        """Take out those that have waited for a place since ``note_ready``."""
         return self.take(lambda attempt: attempt in self._stuck and attempt not in self.deferred)
 
     def note_ready(self) -> None:

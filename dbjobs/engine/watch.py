@@ -8,10 +8,10 @@ from datetime import datetime
 
 from dbjobs.models import NodeInfo
 
-# A lease that is over by the database's clock is believed when it was seen unrenewed for this share of it on our own
-# clock (a node that lives renews it six times a lease). A rescuer that has watched from the start knows by then.
+# A lease that is over by the database's clock is believed to be over once it was seen unrenewed for this share of its
+# length on our own clock (a living node renews six times per lease). One that watched from the start knows by then.
 BELIEVED_SHARE = 0.75
-# One that has only just begun to look is content with less: the others may be dead for long.
+# A rescuer that has only just begun to look is content with less: the others may have been dead for long.
 NEWCOMERS_SHARE = 1 / 3
 LEAST_LEASE_SECONDS = 1.0
 
@@ -23,7 +23,7 @@ class _Seen:
     Attributes:
         renewed_at: when it renewed its lease last, by the database's clock.
         seconds: how long it has been seen with that, by our own clock.
-        from_start: its lease has been seen since it was renewed, and not since some later moment.
+        from_start: its lease has been watched since it was renewed, not only since some later moment.
     """
 
     renewed_at: datetime

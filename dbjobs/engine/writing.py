@@ -17,7 +17,7 @@ log = logging.getLogger("dbjobs")
 UNSTORABLE = "unstorable"
 # A database that has refused this many parts of a set and taken none refuses everything.
 REFUSALS_TO_BELIEVE = 7
-# One that takes others: what it refuses is looked for, but not for ever.
+# When it takes others, the refused ones are searched for, but not for ever.
 MOST_REFUSALS = 100
 # A value that cannot be stored: the database has said so, or the driver could not even send it.
 _ABOUT_DATA = (DataRefused, TypeError, ValueError, OverflowError)
@@ -71,7 +71,7 @@ class Pass:
     """One try to write some parts. Only an error about a job's own data becomes that job's failure.
 
     Args:
-        settled: told of entries that are written, and what came of it.
+        settled: called with entries that are written, and what came of it.
 
     Attributes:
         refused: parts that are still to be written.

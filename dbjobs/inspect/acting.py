@@ -108,7 +108,7 @@ def reason_of(given: Any, where: str) -> str:
     """A reason for a cancellation as every database takes it.
 
     Raises:
-        InvalidOption: it is no string.
+        InvalidOption: it is not a string.
     """
     return printable(words(given, f"{where}: reason"), MAX_REASON_CHARACTERS)
 

@@ -12,7 +12,7 @@ from dbjobs.store.database import Database
 from dbjobs.store.repository.causes import Cause, Failures, cause_id
 from dbjobs.store.repository.rollups import DAY, HOUR
 
-# Rows of hours, and of days, that one look reads: with more causes than that the oldest part is left out, and said so.
+# Rows of hours, and of days, that one look reads. With more causes than that it leaves out the oldest part and says so.
 MOST_ROWS = 10_000
 # Points of a small line, at most.
 POINTS = 36

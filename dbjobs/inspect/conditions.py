@@ -117,7 +117,7 @@ def _has(value: Any, wanted: Mapping[str, Any]) -> bool:
 
 
 def _equal(value: Any, wanted: Any) -> bool:
-    """The same in JSON, where true is no number."""
+    """The same in JSON, where true is not a number."""
     return bool(value == wanted) and isinstance(value, bool) == isinstance(wanted, bool)
 
 
@@ -161,7 +161,7 @@ def check(search: Mapping[str, Any], where: str, level: int = 0) -> list[Conditi
 def _known(search: Mapping[str, Any], where: str) -> Mapping[str, Any]:
     for column in search:
         if column not in COLUMNS and column != "any_of":
-            raise InvalidOption(f"{where}: there is no filter {column!r}; known are {', '.join(COLUMNS)}")
+            raise InvalidOption(f"{where}: there is no filter {column!r}; known filters are {', '.join(COLUMNS)}")
     return search
 
 
@@ -176,7 +176,7 @@ def _searches(given: Any, where: str, level: int) -> Condition:
         raise InvalidOption(f"{where}: any_of: its searches {what}")
     for one in given:
         if not isinstance(one, Mapping):
-            raise InvalidOption(f"{where}: any_of: {one!r} is no search")
+            raise InvalidOption(f"{where}: any_of: {one!r} is not a search")
     return Condition("any_of", "any", tuple(tuple(check(one, where, level + 1)) for one in given))
 
 
@@ -224,7 +224,7 @@ def _value(column: str, kind: Kind, operation: Operation, value: Any, now: datet
         try:
             return now - value
         except OverflowError:
-            raise InvalidOption(f"{where}: {column}={value!r} leads out of the calendar") from None
+            raise InvalidOption(f"{where}: {column}={value!r} is outside the calendar") from None
     fits = {
         "text": isinstance(value, str),
         "number": isinstance(value, (int, float)) and not isinstance(value, bool),

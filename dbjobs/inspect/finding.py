@@ -1,4 +1,4 @@
-"""Finds jobs in bounded looks: each reads for so many milliseconds, says how far back it got, and goes on from there.
+"""Finds jobs in bounded looks: each reads for some milliseconds, says how far back it got, and goes on from there.
 
 No index serves every condition, and a search may not cost by the history. So a look takes the jobs slice by slice,
 newest first: a slice is a range of ids, whose length follows from how long the slice before it took. Where a condition

@@ -170,7 +170,7 @@ class _Reader:
         if self._peek() not in (":", ".") or (self._peek() == "." and not self._is_path()):
             return self._word(name, start, negated)
         if _NAME.match(name) is None:
-            reason = f'{name or ":"} is no key; quote a text that holds a colon, as in "10:30"'
+            reason = f'{name or ":"} is not a key; quote a text that holds a colon, as in "10:30"'
             raise QueryError(self.at - len(name), len(name), reason)
         path = self._path()
         self.at += 1  # the colon

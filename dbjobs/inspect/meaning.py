@@ -107,7 +107,7 @@ def search_of(text: str, *, now: datetime | None = None) -> JobSearch:
         now: what times are counted back from; this moment if left out.
 
     Raises:
-        QueryError: it says where, and what is expected there. InvalidOption: it is no text.
+        QueryError: it says where, and what is expected there. InvalidOption: it is not text.
     """
     if not isinstance(text, str):
         raise InvalidOption(f"search_of: {text!r} must be a text in the search language, such as 'state:failed'")

@@ -23,14 +23,14 @@ BOUND = 10_000
 
 
 class Stat(msgspec.Struct, frozen=True, kw_only=True):
-    """What ended in a time, of one queue, command or named worker.
+    """What ended in a period, for one queue, command or named worker.
 
     Attributes:
-        name: the queue, command or worker; None together.
-        completed, failed, cancelled: jobs that ended so.
+        name: the queue, command or worker; None for all together.
+        completed, failed, cancelled: jobs that ended this way.
         retried: attempts that failed and were tried again.
         wait: from when a job could run to its first start.
-        run: what an attempt took.
+        run: how long an attempt took.
     """
 
     name: str | None
@@ -43,7 +43,7 @@ class Stat(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Counts(msgspec.Struct, frozen=True, kw_only=True):
-    """What a worker or node has done in a time: ``received`` attempts, of which so many ended in each way."""
+    """What a worker or node has done in a period: ``received`` attempts, and how many of them ended in each way."""
 
     received: int = 0
     completed: int = 0
@@ -58,7 +58,7 @@ class WorkerStat(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         worker: its name.
         queued: jobs that may run and wait for it, counted up to 10,000 of all workers together.
-        together: what all nodes have done of it.
+        together: what all nodes have done for it.
         by_node: what each node has done, by its id; None: older than three hours, of all nodes together.
         node_id: the node that holds it now.
         blocked_by: the job for whose retry it waits.
@@ -77,7 +77,7 @@ class WorkerStat(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class NodeStat(msgspec.Struct, frozen=True, kw_only=True):
-    """A node: what it has done of all jobs, named workers or not."""
+    """A node: what it has done, with named workers and without."""
 
     node_id: int
     name: str

@@ -29,10 +29,10 @@ class Bucket(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         starts: when it begins.
-        completed, failed, cancelled: jobs that ended so in it.
+        completed, failed, cancelled: jobs that ended this way in it.
         retried: attempts that failed and were tried again.
         wait: from when a job could run to its first start.
-        run: what an attempt took.
+        run: how long an attempt took.
     """
 
     starts: datetime

@@ -57,10 +57,10 @@ def _parsed(terms: Iterable[str]) -> JobSearch:
 def _term(term: str) -> tuple[str, Any]:
     match = _TERM.fullmatch(term)
     if match is None:
-        raise InvalidOption(f"find: {term!r} is no condition: {HELP}")
+        raise InvalidOption(f"find: {term!r} is not a condition: {HELP}")
     column, path, sign, text = match.groups()
     if column not in COLUMNS:
-        raise InvalidOption(f"find: there is no filter {column!r}; known are {', '.join(COLUMNS)}")
+        raise InvalidOption(f"find: there is no filter {column!r}; known filters are {', '.join(COLUMNS)}")
     kind = kind_of(column)
     if text == _NOTHING and sign in ("=", "!=") and not path:
         return column, Where.empty() if sign == "=" else Where.given()

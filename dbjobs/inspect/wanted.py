@@ -34,8 +34,8 @@ Kind = Literal["text", "number", "moment", "json", "words", "any"]
 class Where:
     """A condition on one column of a job other than "is this value", which needs none.
 
-    A job whose column is empty fits ``empty`` and ``other`` only. Texts are compared to the letter, but for
-    ``contains``, which takes no notice of case. A moment is an aware datetime, or a timedelta: that long ago.
+    A job whose column is empty matches only ``empty`` and ``other``. Texts are compared exactly, but ``contains``
+    ignores case. A moment is an aware datetime, or a timedelta: that long ago.
     """
 
     operation: Operation
@@ -73,42 +73,42 @@ class Where:
 
     @classmethod
     def starts(cls, text: str) -> Where:
-        """A text that begins so."""
+        """A text that begins with this."""
         return cls("starts", (text,))
 
     @classmethod
     def ends(cls, text: str) -> Where:
-        """A text that ends so."""
+        """A text that ends with this."""
         return cls("ends", (text,))
 
     @classmethod
     def contains(cls, text: str) -> Where:
-        """A text, or a value anywhere in a JSON column, that holds this, in capitals or not."""
+        """A text, or a value anywhere in a JSON column, that contains this, in upper or lower case."""
         return cls("contains", (text,))
 
     @classmethod
     def empty(cls) -> Where:
-        """Nothing stands there."""
+        """The column is empty."""
         return cls("empty")
 
     @classmethod
     def given(cls) -> Where:
-        """Something stands there."""
+        """The column is not empty."""
         return cls("given")
 
     @classmethod
     def unless(cls, condition: Any) -> Where:
-        """Not as this condition says: a value, a list of values, or another ``Where``."""
+        """What does not match this condition: a value, a list of values, or another ``Where``."""
         return cls("unless", (condition,))
 
     @classmethod
     def either(cls, *conditions: Any) -> Where:
-        """As one of these conditions says."""
+        """What matches any of these conditions."""
         return cls("either", conditions)
 
     @classmethod
     def both(cls, *conditions: Any) -> Where:
-        """As all of these conditions say."""
+        """What matches all of these conditions."""
         return cls("both", conditions)
 
 
@@ -119,11 +119,11 @@ Json = Mapping[str, Any] | str | Where | None
 
 
 class JobSearch(TypedDict, total=False):
-    """Which jobs, live or in history: those that fit all that is given. The same for find, cancel and requeue.
+    """Which jobs, live or in history: those that match everything that is given. The same for find, cancel and requeue.
 
     Each column takes a value, a list of values (any of them), or a ``Where``; None is as good as left out. ``request``,
     ``response``, ``args`` and ``meta`` take a mapping, whose values must all be there, or a text that one of the values
-    holds. ``text`` is no column: one of the job's names, its status or its error holds it, or it is the job's id.
+    holds. ``text`` is not a column: one of the job's names, its status or its error holds it, or it is the job's id.
     ``any_of`` takes searches, one of which must fit.
     """
 

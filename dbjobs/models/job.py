@@ -49,7 +49,7 @@ class JobError(msgspec.Struct, frozen=True, kw_only=True):
         traceback: where it was raised, if it was raised in Python.
         status: the HTTP status that an API job was answered with.
         body: the beginning of that answer's body, as text.
-        fields: what the answer says of single fields of the request (of a 422, for example), by field.
+        fields: what the answer (a 422, for example) says about single fields of the request, by field.
     """
 
     at: datetime | None
@@ -116,7 +116,7 @@ class Job(msgspec.Struct, Generic[ResponseT], frozen=True, kw_only=True):
 
     @property
     def notified_at(self) -> datetime | None:
-        """When its callback had succeeded, which completed the job; None without a callback, or before."""
+        """When its callback succeeded and so completed the job; None without a callback, or before that."""
         return self.completed_at if self.callback is not None and self.state is JobState.COMPLETED else None
 
     def request_as(self, kind: type[T]) -> T:
@@ -131,7 +131,7 @@ class Job(msgspec.Struct, Generic[ResponseT], frozen=True, kw_only=True):
             raise InvalidRequest(f"job {self.id} ({self.command}): its request does not fit {kind}: {error}") from error
 
     def response_as(self, kind: type[T]) -> T:
-        """The response as a type (see ``request_as``); None, where there is none, fits no type but an optional one.
+        """The response as a type (see ``request_as``); where there is none, None fits only an optional type.
 
         Raises:
             InvalidResponse: it does not fit.

@@ -19,8 +19,8 @@ class CommandOptions(TypedDict, total=False):
         queue: class of work; ``"default"`` if unnamed.
         priority: lower runs first; 0 by default.
         callback: command (name or handler) run with the response after success.
-        depends_on_policy: ``"completed"`` (default) or ``"finished"`` (run whatever became of them).
-        user_id: whom the job runs for.
+        depends_on_policy: ``"completed"`` (default) or ``"finished"`` (run however they ended).
+        user_id: for whom the job runs.
         run_after: a delay (timedelta, seconds) or a moment (aware datetime) before which it does not run.
         retry_limit: how often it may be tried again after a failure; attempts <= retry_limit + 1.
         retry: backoff policy between attempts.
@@ -54,17 +54,17 @@ class CommandOptions(TypedDict, total=False):
 
 
 class TaskOptions(CommandOptions, total=False):
-    """Options of a scheduled task, beside those of its jobs.
+    """Options of a scheduled task, in addition to those of its jobs.
 
     Attributes:
-        misfire: what to do about runs that were missed because nobody was there: ``"one"`` (default) makes up for all
-            of them by one, ``"all"`` by one for each (the latest 100), ``"none"`` lets them be.
+        misfire: what to do about runs that were missed because no node was there: ``"one"`` (default) makes up for all
+            of them by one, ``"all"`` by one for each (the latest 100), ``"none"`` by none.
         overlap: ``"allow"`` (default), or ``"skip"``: a run is left out while one before it has not ended.
-        jitter: each run is put off by up to this many seconds (or timedelta), at random.
+        jitter: each run is delayed by up to this many seconds (or timedelta), at random.
         start, end: aware datetimes; no run is earlier, or later. An interval is counted from ``start``.
         run_at_once: when it is first stored, it runs at once, too.
         transient: each run is a transient one, on the node that fires it, and not stored as a job: it is not retried,
-            and lost with its process. It takes the options of ``Jobs.run`` alone. ``run_now`` makes a job all the same.
+            and lost with its process. It takes only the options of ``Jobs.run``. ``run_now`` makes a job even so.
     """
 
     misfire: Literal["one", "all", "none"]
@@ -77,7 +77,7 @@ class TaskOptions(CommandOptions, total=False):
 
 
 class RecurringOptions(TaskOptions, total=False):
-    """What ``recurring`` takes beside the schedule.
+    """What ``recurring`` takes in addition to the schedule.
 
     Attributes:
         name: of the task; by default that of its command.
@@ -92,7 +92,7 @@ class ManyOptions(CommandOptions, total=False):
     """Options of ``enqueue_many``: the same for all its jobs.
 
     Attributes:
-        batch_id: free text that jobs share, whose counts are kept (see ``Jobs.batch``).
+        batch_id: free text that jobs share, so that they are counted together (see ``Jobs.batch``).
         parent_id: the job that enqueued these (set by itself inside a handler).
     """
 
@@ -113,10 +113,10 @@ class JobOptions(ManyOptions, total=False):
 
 
 class EnqueueOptions(JobOptions, total=False):
-    """What ``enqueue`` takes beside the command and its request.
+    """What ``enqueue`` takes in addition to the command and its request.
 
     Attributes:
-        connection: the caller's own connection, whose transaction the job becomes part of.
+        connection: the caller's own connection; the job becomes part of its transaction.
         on_conflict: for an existing ref_id: ``"return"`` the existing job or ``"raise"``.
     """
 
@@ -125,17 +125,17 @@ class EnqueueOptions(JobOptions, total=False):
 
 
 class EnqueueManyOptions(ManyOptions, total=False):
-    """What ``enqueue_many`` takes beside the command and the requests.
+    """What ``enqueue_many`` takes in addition to the command and the requests.
 
     Attributes:
-        connection: the caller's own connection, whose transaction the jobs become part of.
+        connection: the caller's own connection; the jobs become part of its transaction.
     """
 
     connection: Any
 
 
 class ApiOptions(EnqueueOptions, total=False):
-    """What ``enqueue_api`` takes beside a method and a path.
+    """What ``enqueue_api`` takes in addition to a method and a path.
 
     Attributes:
         json: the body, as anything that can be written as JSON.
@@ -156,7 +156,7 @@ class ApiCommandOptions(CommandOptions, total=False):
     """What ``api_options`` takes: options that all jobs of a route or request type share.
 
     Attributes:
-        should_retry: ``(job, error) -> bool``, asked after a failure beside the retry limit.
+        should_retry: ``(job, error) -> bool``, asked after a failure, in addition to the retry limit.
         keep_body: keep the bodies of a route's answers; without them an answer may have any size.
         max_response_bytes: the largest one; at most, and by default, ``max_payload_bytes``.
     """
@@ -170,11 +170,11 @@ class RunOptions(TypedDict, total=False):
     """Options of a transient run (``Jobs.run``); those of stored jobs make no sense here.
 
     Attributes:
-        worker: name of a serial lane: not beside this node's jobs and runs of the same name.
+        worker: name of a serial lane: it does not run beside this node's jobs and runs of the same name.
         exclusive: take the lane over all nodes; needs ``worker`` and a started node.
         timeout: seconds (or timedelta) that the handler may run, its waiting not counted; 0 for no limit.
         callback: command (name or handler) run with the response after success, before the run is over.
-        user_id: whom it runs for.
+        user_id: for whom it runs.
         tag, created_by: free text.
         args: small text parameters, dict[str, str].
         meta: any JSON object.
@@ -192,7 +192,7 @@ class RunOptions(TypedDict, total=False):
 
 
 class SubmitOptions(RunOptions, total=False):
-    """What ``submit`` takes beside the command and its request.
+    """What ``submit`` takes in addition to the command and its request.
 
     Attributes:
         on_success: called with the response; plain or async.
@@ -204,7 +204,7 @@ class SubmitOptions(RunOptions, total=False):
 
 
 class LiveFilter(TypedDict, total=False):
-    """Which live jobs: those that fit all that is given.
+    """Which live jobs: those that match everything that is given.
 
     Attributes:
         state: scheduled, waiting, queued, started or executed.
@@ -222,12 +222,12 @@ class LiveFilter(TypedDict, total=False):
 
 
 class JobFilter(LiveFilter, total=False):
-    """Which jobs, live or in history: those that fit all that is given.
+    """Which jobs, live or in history: those that match everything that is given.
 
     Attributes:
         state: any state; finished ones are in the history.
         command: name of their command.
-        user_id: whom they were enqueued for.
+        user_id: for whom they were enqueued.
     """
 
     command: str | None

@@ -1,4 +1,4 @@
-"""When an attempt is tried again: between attempts, and inside of one."""
+"""When an attempt is tried again: between attempts, and inside one."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Backoff:
     max_seconds: float = 3600.0
     jitter: float = 0.2
 
-    if not TYPE_CHECKING:  # type checkers know the fields; everybody else is told them
+    if not TYPE_CHECKING:  # type checkers know the fields; others learn them from an error
 
         def __new__(cls, *unnamed: Any, **given: Any) -> Self:
             """Name the fields to those who guess one."""
@@ -58,7 +58,7 @@ class Backoff:
 
 @dataclass(frozen=True, init=False)
 class QuickRetry:
-    """Tries again at once, inside the same attempt: for the errors that are over in a moment.
+    """Tries again at once, inside the same attempt: for errors that pass in a moment.
 
     The pause before the second retry is a random part (full jitter) of ``base_seconds``, before the third of twice as
     much, and so on. The job's timeout is for all tries together.
@@ -69,7 +69,7 @@ class QuickRetry:
             timedelta, like the next two.
         base_seconds: see above.
         max_seconds: no pause is longer.
-        never: errors that would only come again.
+        never: errors that would only occur again.
 
     Raises:
         InvalidOption: a setting is out of range.

@@ -47,7 +47,7 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RunTimings(msgspec.Struct, frozen=True, kw_only=True):
-    """What the transient runs of one command took, since the process began.
+    """How long the transient runs of one command took, since the process began.
 
     Attributes:
         count: runs that have started and ended, however they ended.

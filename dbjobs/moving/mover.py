@@ -214,8 +214,8 @@ async def _settled(db: Database) -> None:
     if limit.cancelled_caught:
         raise TransferRefused(
             f"ended jobs of {hidden(db.url)} have not been copied to the files of their months within "
-            f"{SETTLE_SECONDS:g} s: is the disk full? (The warnings above say more.) Run the transfer again when it "
-            "is mended"
+            f"{SETTLE_SECONDS:g} s: is the disk full? (The warnings above say more.) Run the transfer again when that "
+            "is fixed"
         )
 
 

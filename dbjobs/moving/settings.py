@@ -22,7 +22,7 @@ def parts_left_out(without: Iterable[str]) -> tuple[str, ...]:
     given = {without} if isinstance(without, str) else set(without)
     for part in sorted(given):
         if part not in PARTS:
-            raise InvalidOption(f"transfer: without={part!r} is none of {', '.join(PARTS)}")
+            raise InvalidOption(f"transfer: without={part!r} is not one of {', '.join(PARTS)}")
     if "history" in given:
         # Nobody could read them, and MySQL, which tells the moment of a line's job by that job, would tell another one.
         given = {*given, "logs"}

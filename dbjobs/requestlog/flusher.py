@@ -157,7 +157,7 @@ class Flusher:
                 self._batches.pop(0)
             if self._down:
                 self._down = False
-                log.warning("the request log is written again; %d requests were dropped so far", self._counts.dropped)
+                log.warning("the request log is being written again; %d requests were dropped", self._counts.dropped)
         if time.monotonic() >= self._next_housekeeping:
             await self._housekeep(db)
 
@@ -216,7 +216,7 @@ class Flusher:
             try:
                 row = row_of(at, seen, agent)
                 self._rollup.add(sums.setdefault(month, {}), f"{at:%Y-%m-%d %H}:00:00", seen, agent)
-            except Exception:  # the application's own function has made it something that is no record
+            except Exception:  # the application's own function has made it something that is not a record
                 self._counts.failed += 1
                 self._counts.buffered -= 1
             else:

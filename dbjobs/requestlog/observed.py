@@ -159,7 +159,7 @@ class Observed:
         if self._keeps_response:
             sent = {name.lower(): value for name, value in self._response_headers}
             seen.response_body = self._body(self._response, self._response_bytes, sent)
-        # That the client has left is no error of the application, whatever it raises for it.
+        # That the client has left is not an error of the application, whatever it raises for it.
         gone = cancelled or self._broken or (left and type(error).__name__ == _LEFT)
         if error is not None and settings.errors and not gone:
             self._tell(seen, error)

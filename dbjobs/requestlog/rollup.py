@@ -8,7 +8,7 @@ from typing import Any
 from dbjobs.requestlog.agents import Agent
 from dbjobs.requestlog.seen import LONGEST_NAME, Seen
 
-# Addresses and paths are anybody's: beyond so many names an hour, a process counts the others together.
+# Addresses and paths are anybody's: beyond this many names an hour, a process counts the others together.
 NAMES_PER_HOUR = 1000
 PAIRS_PER_HOUR = 5000
 OTHERS = "(others)"

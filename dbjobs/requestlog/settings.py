@@ -94,7 +94,7 @@ def make_settings(given: RequestLogOptions) -> Settings:
     known = RequestLogOptions.__annotations__
     for name in given:
         if name not in known:
-            raise InvalidOption(f"RequestLog: there is no option {name!r}; known are {', '.join(known)}")
+            raise InvalidOption(f"RequestLog: there is no option {name!r}; known options are {', '.join(known)}")
     checked: dict[str, Any] = dict(given)
     for name in _SWITCHES:
         if not isinstance(checked.get(name, False), bool):
@@ -142,5 +142,5 @@ def _texts(option: str, given: Iterable[str]) -> list[str]:
     texts = list(given)
     for text in texts:
         if not isinstance(text, str) or not text:
-            raise InvalidOption(f"RequestLog: {option}: {text!r} is no text")
+            raise InvalidOption(f"RequestLog: {option}: {text!r} is not text")
     return texts

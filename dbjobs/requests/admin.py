@@ -106,7 +106,7 @@ class RequestAdmin:
         """One request with all that was kept of it; None if it is not there.
 
         Raises:
-            InvalidOption: this is no id of a request.
+            InvalidOption: this is not the id of a request.
         """
         if id is None:
             raise InvalidOption("None is not the id of a request, such as 20260131T093000.123456-1f")

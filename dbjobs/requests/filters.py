@@ -60,7 +60,7 @@ def conditions_of(filters: RequestFilter) -> dict[str, Any]:
     for name in filters:
         if name not in RequestFilter.__annotations__:
             known = ", ".join(RequestFilter.__annotations__)
-            raise InvalidOption(f"requests: there is no filter {name!r}; known are {known}")
+            raise InvalidOption(f"requests: there is no filter {name!r}; known filters are {known}")
     low, high = _codes(filters.get("status"))
     method, key, session, slow = (filters.get(name) for name in ("method", "key", "session", "slow"))
     since = filters.get("since")
@@ -94,7 +94,7 @@ def conditions_of(filters: RequestFilter) -> dict[str, Any]:
 
 def _check_text(name: str, value: Any) -> None:
     if value is not None and (not isinstance(value, str) or _UNSTORABLE.search(value)):
-        raise InvalidOption(f"requests: {name}={value!r} is no text that a database can hold")
+        raise InvalidOption(f"requests: {name}={value!r} is not text that a database can hold")
 
 
 def _as_text(moment: datetime) -> str:
@@ -141,7 +141,7 @@ def utc(moment: datetime) -> datetime:
     try:
         return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     except OverflowError:
-        raise InvalidOption(f"{moment!r} leads out of the calendar") from None
+        raise InvalidOption(f"{moment!r} is outside the calendar") from None
 
 
 def ago(since: Any) -> datetime:
@@ -154,7 +154,7 @@ def ago(since: Any) -> datetime:
         try:
             return datetime.now(UTC) - since
         except OverflowError:
-            raise InvalidOption(f"since={since!r} leads out of the calendar") from None
+            raise InvalidOption(f"since={since!r} is outside the calendar") from None
     if not isinstance(since, datetime):
         raise InvalidOption(f"since={since!r} must be a datetime, or a timedelta: how long ago")
     return utc(since)

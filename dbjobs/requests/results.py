@@ -25,7 +25,7 @@ class RequestCounts:
         seen: requests that were to be logged.
         written: that are in the database.
         dropped: that found the buffer full, or waited for the database in vain.
-        failed: that could not be made a record of, or that the database has refused.
+        failed: that could not be turned into a record, or that the database refused.
         buffered: that wait to be written now.
     """
 
@@ -73,7 +73,7 @@ class RequestPage:
 
     Attributes:
         next: ``before=`` of the next page; None if there is nothing more. A page may be shorter than its limit, or
-            empty, and have a next one all the same: so much of the log has been looked through for now.
+            empty, and still have a next one: this much of the log has been looked through for now.
         back_to: how far back this page has looked.
     """
 
@@ -94,7 +94,7 @@ class RequestStat:
 
     Attributes:
         errors: of those, answers of 500 and more, and exceptions.
-        buckets: how many took so long: under 10, 50, 100, 500 ms, 1, 2, 5, 30 s, and longer.
+        buckets: how many took this long: under 10, 50, 100, 500 ms, 1, 2, 5, 30 s, and longer.
     """
 
     name: str

@@ -52,7 +52,7 @@ def detect(root: Path, framework: str | None) -> Detected:
         InvalidOption: a framework that is not known, or several that the project uses.
     """
     if framework is not None and framework not in (*FRAMEWORKS, PLAIN):
-        raise InvalidOption(f"--framework {framework!r} is none of {', '.join((*FRAMEWORKS, PLAIN))}")
+        raise InvalidOption(f"--framework {framework!r} is not one of {', '.join((*FRAMEWORKS, PLAIN))}")
     files = {path: tree for path in _sources(root) if (tree := _parsed(path)) is not None}
     if framework is None:
         framework, because = _found(root, files)

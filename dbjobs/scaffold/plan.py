@@ -115,7 +115,7 @@ def _folder(root: Path, found: Detected) -> Path:
 
 
 def _package(folder: Path, packages: frozenset[Path]) -> tuple[str, Path]:
-    """The dotted name of a folder with a dot behind it, empty if it is no package; and where Python finds it."""
+    """The dotted name of a folder with a dot behind it, empty if it is not a package; and where Python finds it."""
     parts: list[str] = []
     while (folder / "__init__.py").exists() or folder in packages:
         parts.insert(0, folder.name)

@@ -12,7 +12,7 @@ from dbjobs.schedule.schedule import Schedule
 Misfire = Literal["one", "all", "none"]
 Overlap = Literal["allow", "skip"]
 
-# A run that is later than this was missed; one that is less late is merely late, and always made.
+# A run that is later than this was missed; one that is less late is merely late, and always takes place.
 GRACE_SECONDS = 10.0
 # Missed runs that ``misfire="all"`` makes up for: the latest ones.
 MOST_CAUGHT_UP = 100
@@ -84,7 +84,7 @@ def _count(schedule: Schedule, nominal: datetime, until: datetime) -> int:
 
 
 def _latest(schedule: Schedule, nominal: datetime, until: datetime, most: int) -> tuple[datetime, ...]:
-    """The latest times up to ``until``, at most so many, oldest first; at least one."""
+    """The latest times up to ``until``, at most this many, oldest first; at least one."""
     if schedule.interval_seconds is not None:
         step = timedelta(seconds=schedule.interval_seconds)
         last = (until - nominal) // step

@@ -64,7 +64,7 @@ def is_instance(value: object, module: str, *names: str) -> bool:
 
 
 def refused(connection: object, kinds: str) -> InvalidOption:
-    """The error for an object that is no connection to this database.
+    """The error for an object that is not a connection to this database.
 
     Args:
         connection: what was given.

@@ -44,7 +44,7 @@ class Session(Protocol):
 
 
 class FillingSession(Session, Protocol):
-    """The same for what copies whole tables."""
+    """The same for copying whole tables."""
 
     async def copy_rows(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         """Insert rows as they are, numbers and all, the fastest way.
@@ -101,7 +101,7 @@ class Database(Protocol):
         ...
 
     async def fill(self, work: Callable[[FillingSession], Coroutine[Any, Any, T]]) -> T:
-        """The same for what copies whole tables."""
+        """The same for copying whole tables."""
         ...
 
     def handler_transaction(self) -> AbstractAsyncContextManager[HandlersSession]:
@@ -144,7 +144,7 @@ class Database(Protocol):
         ...
 
     def distrust(self, unanswered_seconds: float | None = None) -> None:
-        """Another connection to this database had to be replaced: do not hand on those that are idle.
+        """Another connection to this database had to be replaced: do not hand out idle ones.
 
         Args:
             unanswered_seconds: how long the other one waited in vain; connections in use are ended after the same
@@ -154,7 +154,7 @@ class Database(Protocol):
 
 
 def missing_file(db: Database) -> Path | None:
-    """The file that opening would create; None if it exists, or if the database is no file."""
+    """The file that opening would create; None if it exists, or if the database is not a file."""
     path = getattr(db, "path", None)
     return path if isinstance(path, Path) and not path.exists() else None
 

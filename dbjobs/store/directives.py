@@ -41,14 +41,14 @@ class Directive(NamedTuple):
         only_if: run it only if this set has rows.
         where: of the set of ``each`` or ``only_if``, only rows in which this column is neither NULL nor 0 ...
         other: ... or is not this value.
-        taken: with ``each``: a row whose key is taken is none; the others give this column.
+        taken: with ``each``: a row whose key is taken counts as no row; the others give this column.
         numbered: with ``rows``: it answers with the numbers of the rows, each with this column.
         months: run it on the files of the history, newest month first.
         order: "ascending" or "descending": what all of them return, by its first column.
         of: the set whose ids are looked for in the months.
         within: the set of the months to look into.
         nodes: run it on the file of the nodes' leases.
-        requests: run it on the file of the request log's month ``:month``; all statements of a file are such, or none.
+        requests: run it on the file of the request log's month ``:month``; a file has only such statements, or none.
         name: what it returns is a set of this name for the statements below it.
         packed: what it returns is JSON.
         columns: of packed rows.

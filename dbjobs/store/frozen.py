@@ -22,7 +22,7 @@ class FrozenClock:
         return "now" if self.now is None else self.now.strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
 
     def move(self, by: timedelta) -> None:
-        """Turn it on, or back."""
+        """Move it forward, or back."""
         if self.now is not None:
             self.now += by
 

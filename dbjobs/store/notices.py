@@ -1,7 +1,7 @@
 """The texts that travel between nodes, on databases that have notices.
 
 ``ready 0 j default``   a new job of priority 0 may run in queue `default` (j: free job, l: a named worker's)
-``again 0 j default``   the same of a job that is not new
+``again 0 j default``   the same for a job that is not new
 ``cancel 17``           somebody wants running job 17 cancelled
 ``queues``              settings of queues have changed
 ``children``            a child waits for its parents to be told of it

@@ -1,9 +1,9 @@
 """A pool of connections that adds nothing to a statement.
 
 The drivers' own pools reset or ping a connection at each use (a round trip), and some release it in a task of its
-own; on the path of a single enqueue that was a third of the time. Our sessions leave no state on a connection, so
-one that is still open can be used again as it is. A connection that failed in any way but by a plain refusal of the
-database is closed by its user, and never handed on.
+own; that took a third of the time of a single enqueue. Our sessions leave no state on a connection, so one that is
+still open can be used again as it is. A connection that failed in any way but a plain refusal by the database is
+closed by its user, and never handed out again.
 """
 
 from __future__ import annotations
@@ -41,9 +41,9 @@ class Pool(Generic[C]):
     """At most ``size`` connections, made when they are needed.
 
     A statement goes to an idle connection that has run it before, because its plan is there: the first runs on another
-    one cost several times as much. Where none has, it goes to the one that has run the most different ones, so a
-    statement that comes again and again keeps a connection to itself. Of several the oldest is used: after a rush, the
-    others rest.
+    one cost several times as much. If none has, it goes to the one that has run the most different statements, so a
+    statement that comes again and again keeps a connection to itself. Among several, the oldest is used: after a rush,
+    the others rest.
 
     Args:
         connect: makes a connection.
@@ -79,7 +79,7 @@ class Pool(Generic[C]):
         try:
             yield connection
         except asyncio.CancelledError:
-            # A statement may be under way on it still.
+            # A statement may still be under way on it.
             connection.terminate()
             raise
         finally:

@@ -18,7 +18,7 @@ def poll_of(descriptor: int) -> Poll:
     """A poll object that tells whether this socket has something to read.
 
     Raises:
-        OSError, ValueError: it is none.
+        OSError, ValueError: it is not a socket.
     """
     if not hasattr(select, "poll"):  # Windows
         return _Select(descriptor)

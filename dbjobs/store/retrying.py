@@ -1,4 +1,4 @@
-"""Repeats work after a conflict with another transaction: the one policy, whoever asks for it.
+"""Repeats work after a conflict with another transaction: one policy for every caller.
 
 Work that is repeated as a whole contains statements that a database repeats by itself (MySQL's does). Only the
 outermost repeats: it gets a conflict inside at once, so tries and waits for a lock are never multiplied.
@@ -18,24 +18,24 @@ import anyio
 from dbjobs.errors import LockTimeout, TransactionConflict
 
 CONFLICT_RETRIES = 10
-# How long a lock is waited for in all, whatever a connection's own limit is.
+# The longest total wait for a lock, whatever a connection's own limit is.
 LOCK_SECONDS = 9.0
 _FIRST_DELAY_SECONDS = 0.005
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
-# True inside of work that somebody further out repeats.
+# True inside work that an outer caller repeats.
 _is_repeated: ContextVar[bool] = ContextVar("dbjobs_is_repeated", default=False)
 
 
 async def without_conflict(work: Callable[[], Awaitable[T]], *, is_part: bool = False) -> T:
     """Repeat ``work`` (a transaction of its own) after a conflict, with a jittered, growing delay.
 
-    Inside of work that is repeated already, it runs once.
+    Inside work that is repeated already, it runs once.
 
     Args:
-        is_part: other parts of the work outside are committed by now, and would be done twice; this part is repeated
+        is_part: other parts of the outer work are committed by now, and would be done twice; so this part is repeated
             here.
 
     Raises:
@@ -51,7 +51,7 @@ async def without_conflict(work: Callable[[], Awaitable[T]], *, is_part: bool = 
 
 
 def repeats_itself(function: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Coroutine[Any, Any, T]]:
-    """Mark a function that meets conflicts in its own way: the statements inside of it are not repeated."""
+    """Mark a function that handles conflicts in its own way: the statements inside it are not repeated."""
 
     @wraps(function)
     async def repeating(*arguments: P.args, **named: P.kwargs) -> T:

@@ -32,7 +32,7 @@ def check_schema(schema: str) -> None:
 
 
 def in_schema(dialect: str, schema: str) -> Callable[[str], str]:
-    """What turns the text of a dialect's file into that of an application with this schema."""
+    """A function that puts this schema's name into the text of a dialect's file."""
     names = [(found, put.format(schema)) for found, put in _NAMES[dialect]]
 
     def named(text: str) -> str:

@@ -47,7 +47,7 @@ class Statement(NamedTuple):
 class PackedRows(Sequence[tuple[Any, ...]]):
     """Rows that came as an array for each column, made when they are asked for.
 
-    A thousand tuples that live at the same time make Python's garbage collector look at them, and at all else.
+    A thousand tuples that live at the same time make Python's garbage collector look at them, and at everything else.
     """
 
     __slots__ = ("_columns",)
@@ -94,14 +94,14 @@ class Table:
 
     @classmethod
     def turned(cls, by_column: dict[str, Sequence[Any]]) -> Table:
-        """A set whose rows lie on their side already: for each column its values, all of the same length."""
+        """A set whose rows are already turned on their side: for each column its values, all of the same length."""
         table = cls([*by_column], ())
         table._rows, table._by_column = None, by_column
         return table
 
     @property
     def count(self) -> int:
-        """How many rows there are; they are not made for it."""
+        """How many rows there are, without making them."""
         if self._rows is not None:
             return len(self._rows)
         if self._by_column is not None:

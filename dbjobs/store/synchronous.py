@@ -58,7 +58,7 @@ async def pause(seconds: float) -> None:
 
 
 def time_limit(seconds: float) -> AbstractAsyncContextManager[Any]:
-    """Raise TimeoutError when the block takes longer; a blocking connection looks at ``seconds_left`` for it."""
+    """Raise TimeoutError when the block takes longer; a blocking connection asks ``seconds_left`` for this."""
     return asyncio.timeout(seconds) if in_event_loop() else _Until(seconds)
 
 

@@ -59,7 +59,7 @@ class Inbox:
             self._loop.call_soon_threadsafe(function, *arguments)
 
     def take_in(self, done: list[Done]) -> None:
-        """Called in the event loop: these are outstanding no more."""
+        """Called in the event loop: these are no longer outstanding."""
         self._outstanding -= len(done)
         for future, result, error in done:
             if future.done():

@@ -1,4 +1,4 @@
-"""Database URLs: which database a scheme means, what the rest says; told of without their passwords."""
+"""Database URLs: which database a scheme means, what the rest says; how to show one without its password."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def split_url(url: str) -> tuple[SplitResult, dict[str, str]]:
     """
     known = ", ".join(f"{scheme}://" for scheme in SCHEMES)
     if not isinstance(url, str):
-        raise InvalidUrl(f"a database URL is a text, not {type(url).__name__}{_instead_of(url)}")
+        raise InvalidUrl(f"a database URL must be a string, not {type(url).__name__}{_instead_of(url)}")
     found = _SCHEME.match(url)
     if found is None:
         hint = f"expected one of {known}"
@@ -85,7 +85,7 @@ def split_url(url: str) -> tuple[SplitResult, dict[str, str]]:
         if "," not in parts.netloc or SCHEMES[scheme].extra != "postgres":
             _ = parts.port  # PostgreSQL's URL may name several hosts, each with a port
     except ValueError:
-        raise InvalidUrl(f"database URL {hidden(url)!r}: its port is no number up to 65535; {_ENCODE}") from None
+        raise InvalidUrl(f"database URL {hidden(url)!r}: its port is not a number up to 65535; {_ENCODE}") from None
     options: dict[str, str] = {}
     for name, value in parse_qsl(parts.query, keep_blank_values=True):
         if name in options:
@@ -95,7 +95,7 @@ def split_url(url: str) -> tuple[SplitResult, dict[str, str]]:
 
 
 def _instead_of(url: object) -> str:
-    """What to write in place of something that is no text."""
+    """What to write in place of something that is not a string."""
     if url is None:
         return "; was it read from an environment variable that is not set?"
     if hasattr(url, "render_as_string"):  # SQLAlchemy's
@@ -150,8 +150,8 @@ def check_known(options: Iterable[str], known: Iterable[str], *, instead: Mappin
     """Refuse the first option that is not known.
 
     Args:
-        instead: for names that other programs use: what is written here.
-        otherwise: what to say where no name is near.
+        instead: for names that other programs use: what to write here.
+        otherwise: what to say when no known name is similar.
 
     Raises:
         InvalidUrl.

@@ -49,10 +49,10 @@ async def assert_enqueued(
 
     Args:
         command: the handler or its name.
-        request: what it got, as an object or as plain data; any, if it is left out.
+        request: what it got, as an object or as plain data; any, if left out.
         count: exactly this many fit.
         where: a function of the Job that has to return true.
-        options: any of the options of ``enqueue`` that a stored job tells: ``queue="mail"``, ``tag=None``,
+        options: any of the options of ``enqueue`` that a stored job shows: ``queue="mail"``, ``tag=None``,
             ``run_after=timedelta(hours=1)`` (give or take a second).
 
     Raises:

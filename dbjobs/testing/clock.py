@@ -1,4 +1,4 @@
-"""Time that a test turns on: what comes later is due without a sleep."""
+"""Time that a test moves: later jobs become due without a sleep."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ class Clock:
         return self._clock.now
 
     def move(self, by: timedelta | float) -> None:
-        """Turn it on by a time, given as a timedelta or in seconds."""
+        """Move it forward by a time, given as a timedelta or in seconds."""
         self.move_to(self.now + timedelta(seconds=duration(by, "move: by")))
 
     def move_to(self, moment: datetime) -> None:
-        """Turn it to a later moment, or to an earlier one."""
+        """Move it to a later moment, or to an earlier one."""
         if moment.tzinfo is None:
             raise InvalidOption(f"move_to: {moment!r} must have a time zone (use datetime.now(timezone.utc))")
         self._clock.move(moment - self.now)
@@ -55,7 +55,7 @@ def frozen_time(jobs: Jobs, at: datetime | None = None) -> Iterator[Clock]:
 
     Args:
         jobs: on an SQLite file: a ``temporary_database``, or one that is not open yet.
-        at: the moment to begin with, with a time zone; the present one, if it is left out.
+        at: the moment to begin with, with a time zone; the present one, if left out.
 
     Raises:
         InvalidOption: another database, whose time is the server's; one that is open; it is frozen already.

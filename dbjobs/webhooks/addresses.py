@@ -1,4 +1,4 @@
-"""Which addresses a notice may be sent to, and a connection to no other one than the address that was looked at."""
+"""Which addresses a notice may be sent to, and a connection to exactly the address that was checked."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Addresses:
         allow_networks: networks that are allowed whatever they are, such as ``10.1.0.0/16``.
 
     Raises:
-        InvalidOption: one of them is no network.
+        InvalidOption: one of them is not a network.
     """
 
     def __init__(self, *, allow_private: bool = False, allow_networks: Iterable[str] = ()) -> None:
@@ -107,7 +107,7 @@ class Guarded(httpcore.AsyncNetworkBackend):
         if not allowed:
             refused = ", ".join(found) or "no address"
             raise NotDelivered(
-                f"the host {host!r} is {refused}, which is no public address; HttpNotifier(allow_networks=...) or "
+                f"the host {host!r} is {refused}, which is not a public address; HttpNotifier(allow_networks=...) or "
                 "allow_private=True would allow it",
                 final=True,
             )

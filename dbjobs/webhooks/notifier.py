@@ -97,7 +97,7 @@ class HttpNotifier:
         if credential is not None and credential.from_environment and credential.value not in self._env:
             raise InvalidOption(
                 f"${credential.value}: HttpNotifier(env=[...]) names the environment variables that may be sent, and "
-                "this is none of them"
+                "this is not one of them"
             )
 
     async def __call__(self, job: Job[Any], target: ReplyTo) -> dict[str, Any]:
@@ -185,7 +185,7 @@ def _redirected(at: HttpTarget, location: str) -> HttpTarget:
     try:
         to = parse_http(urljoin(at.url, location))
     except (InvalidOption, ValueError):
-        raise NotDelivered(f"{_place(at)} redirects to what is no URL", final=True) from None
+        raise NotDelivered(f"{_place(at)} redirects to something that is not a URL", final=True) from None
     if to.credential is not None:
         raise NotDelivered(f"{_place(at)} redirects to a URL with a login", final=True)
     if at.scheme == "https" and to.scheme == "http":

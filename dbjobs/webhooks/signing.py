@@ -25,7 +25,7 @@ class Signer:
             read with each notice: a process that only enqueues need not have it. Several while one replaces another.
 
     Raises:
-        InvalidOption: one of them is none.
+        InvalidOption: one of them is not a secret.
     """
 
     def __init__(self, secrets: str | bytes | Sequence[str | bytes] | None) -> None:
@@ -69,7 +69,7 @@ def key_of(secret: str | bytes) -> bytes:
     """The key of a secret.
 
     Raises:
-        InvalidOption: it is none; its text does not tell it.
+        InvalidOption: it is not a secret; the error does not show it.
     """
     if isinstance(secret, str):
         try:

@@ -20,7 +20,7 @@ def raw_of(url: str) -> Raw:
 async def put(
     jobs: Jobs, age: int, *, command: str, queue: str = "default", worker: str = "", completed: int = 0, failed: int = 0
 ) -> None:  # fmt: skip
-    """So many jobs that ended so long ago."""
+    """This many jobs that ended this long ago."""
     db = jobs._client.db
     starts = (int(await repository.read_clock(db)) - age) // MINUTE * MINUTE
     count = completed + failed

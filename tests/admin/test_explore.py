@@ -158,7 +158,7 @@ def test_what_is_filled_in_becomes_a_request(tmp_path: Any) -> None:
     with pytest.raises(BadFields) as caught:
         request_of(form, {"to": "a", "copies": "1.5", "headers": "{", "weight": "heavy"})
     assert caught.value.errors == {
-        "copies": "'1.5' is no whole number", "headers": "this is no JSON", "weight": "'heavy' is no number",
+        "copies": "'1.5' is not a whole number", "headers": "this is not JSON", "weight": "'heavy' is not a number",
     }  # fmt: skip
     whole = form_of(jobs._registry.find("add"))
     assert (whole.single, whole.fields[0].kind) == (True, "json")

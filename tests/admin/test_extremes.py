@@ -96,7 +96,7 @@ HOSTS = (
 
 @pytest.mark.once
 async def test_a_host_with_tricks_is_refused(jobs: Jobs) -> None:
-    """By itself and beside a name that is let in; a page that is open to tokens answers all the same."""
+    """By itself and beside a name that is let in; a page that is open to tokens still answers."""
     async with jobs:
         async with asking(admin(jobs).application) as client:
             for host in HOSTS:

@@ -291,7 +291,7 @@ async def test_an_edit_takes_the_delivery_along_and_keeps_the_rules(jobs: Jobs, 
         assert (rules.depends_on_policy, rules.on_failure) == ("finished", "skip")
         assert msgspec.json.decode(rules.retry)["first_seconds"] == 7
         async with jobs.start():
-            await jobs.cancel(parent)  # the policy lets the new job run all the same
+            await jobs.cancel(parent)  # the policy still lets the new job run
             assert (await jobs.wait(new.id, timeout=30)).response == "b"
             await jobs.wait(after.id, timeout=30)
         assert told == [(new.id, "b", "chat:ops")]

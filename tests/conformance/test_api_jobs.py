@@ -228,7 +228,7 @@ async def test_only_a_node_with_the_application_runs_it(
         async with with_app.start():
             job, unknown = [await jobs.wait(ref, timeout=20) for ref in refs]
     assert (job.command, job.queue, job.tag) == ("POST /orders/{id}", "orders", "by route")
-    # The caller's process has no application, and knows an answer all the same.
+    # The caller's process has no application, and still knows an answer.
     assert job.response.json()["id"] == 3
     assert (unknown.command, unknown.error_code) == ("POST *", "http_404")
 

@@ -187,7 +187,7 @@ async def test_what_cannot_be_undone_is_refused(jobs: Jobs) -> None:
         for call in (jobs.bulk.undo, jobs.bulk.preview_undo):
             with pytest.raises(InvalidOption, match=f"bulk action {ref.id} is still at work; stop it"):
                 await call(ref.id)
-            with pytest.raises(InvalidOption, match=f"bulk action {other.id} is no cancel"):
+            with pytest.raises(InvalidOption, match=f"bulk action {other.id} is not a cancel"):
                 await call(other.id)
             with pytest.raises(UnknownJob, match=f"no bulk action {job.id}"):
                 await call(job.id)

@@ -1,4 +1,4 @@
-"""The database's clock is set, or a machine sleeps: nobody alive is buried, and the dead are found all the same."""
+"""The database's clock is set, or a machine sleeps: nobody alive is buried, and the dead are still found."""
 
 from __future__ import annotations
 

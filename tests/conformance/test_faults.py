@@ -74,9 +74,10 @@ MAKING_TABLES = {
 PARTS = {
     "add_month", "allocate_ids", "archive_month", "auto_increment", "begin", "caller_settings", "check_transaction",
     "commit", "copy_jobs", "count_transactions", "delete_month", "find_own_parents", "find_own_refs",
-    "find_unarchived", "forget_archived", "hold_ref", "insert_bulk", "kill_connection", "limit_idle", "make_nodes",
-    "note_transaction", "open_batch", "open_callers_batch", "open_connection", "open_nodes", "ping", "release_locks",
-    "reserve_ref", "rollback", "split_partition", "truncate_partition",
+    "find_unarchived", "forget_archived", "has_unarchived", "hold_ref", "insert_bulk", "kill_connection",
+    "limit_idle", "make_nodes", "note_archived", "note_transaction", "open_batch", "open_callers_batch",
+    "open_connection", "open_nodes", "ping", "release_locks", "reserve_ref", "rollback", "split_partition",
+    "truncate_partition",
 }  # fmt: skip
 # Only when something has gone wrong before, or there is a backlog.
 SELDOM = {"discard_jobs", "skip_lanes", "release_workers", "find_held_workers"}

@@ -204,7 +204,7 @@ async def test_what_has_ended_lately_stays_however_old_it_is(jobs: Jobs, raw: Ra
 
 
 async def ended_long_ago(raw: Raw) -> None:
-    """From here on the jobs of old months that have ended have done so long ago."""
+    """From here on the jobs of old months that have ended did so long ago."""
     await eventually(lambda: raw.rows("SELECT created_month FROM dbjobs.late_end"), "the late end is noted")
     await raw.rows("DELETE FROM dbjobs.late_end")
 

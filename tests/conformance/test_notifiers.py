@@ -133,7 +133,7 @@ async def test_each_wrong_use_has_its_error(jobs: Jobs, receiver: Receiver) -> N
 
     with refuses("notifier: there is one for 'http' already"):
         loose.notifier("http", lambda job, target: None)
-    with refuses("notifier: 'Slack:' is no scheme"):
+    with refuses("notifier: 'Slack:' is not a scheme"):
         loose.notifier("Slack:")
     with refuses("name a scheme"):
         loose.notifier()

@@ -90,7 +90,7 @@ async def test_a_user_who_may_not_make_tables_is_told_so(url: str, raw: Raw) -> 
     name = raw.powerless()
     powerless = await raw.make_user(name, "Secret-Pass-1")  # as long and mixed as SQL Server wants it
     try:
-        with pytest.raises(MissingPermission, match=r"run 'dbjobs migrate' as one who may.*(?i:permission|denied)"):
+        with pytest.raises(MissingPermission, match=r"run 'dbjobs migrate' as a user who may.*(?i:permission|denied)"):
             async with Jobs(powerless):
                 pass
         async with Jobs(url) as owner:

@@ -28,7 +28,7 @@ def total(series: Series) -> tuple[int, int, int, int]:
 
 
 async def count(raw: Raw, now: int, age: int, queue: str, command: str, **counts: int) -> None:
-    """Write what a node would have counted so long ago."""
+    """Write what a node would have counted this long ago."""
     minute = datetime.fromtimestamp((now - age) // MINUTE * MINUTE, UTC)
     text = f"{minute:%Y-%m-%d %H:%M:%S}" + (
         ".000" if raw.dialect == "sqlite" else "+00" if raw.dialect == "postgres" else ""

@@ -146,7 +146,7 @@ async def test_hot_statements_read_what_they_handle(url: str, analyzed: bool) ->
             commands=["noop"]))  # fmt: skip
         assert len(claimed) == 20
         await count("skip_lanes", lambda s: repository.skip_lanes(s, "", 500))
-        # No tag is known: nothing is to be read. A page of the live ones, and of each line so many, is.
+        # No tag is known: nothing is to be read. A page of the live ones is, and as many of each line.
         await count("list_jobs", lambda s: repository.list_jobs(s, before_id=2**62, limit=HANDLED))
         await count("list_tagged", lambda s: repository.list_jobs(s, before_id=2**62, limit=HANDLED, tag="none"))
         await count("list_batch", lambda s: repository.list_jobs(s, before_id=2**62, limit=HANDLED, batch_id="none"))

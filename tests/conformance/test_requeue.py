@@ -184,7 +184,7 @@ async def test_a_requeued_child_whose_parents_have_ended_runs_at_once(jobs: Jobs
 
 @pytest.mark.parametrize("policy", ["completed", "finished"])
 async def test_a_requeue_takes_back_an_end_that_its_children_have_not_heard_of(jobs: Jobs, policy: Any) -> None:
-    """Whoever was to tell them died in between: they wait for the next end, and hear of that one only."""
+    """The node that was to tell them died in between: they wait for the next end, and hear of that one only."""
     order: list[str] = []
 
     @jobs.command

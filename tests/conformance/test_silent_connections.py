@@ -33,7 +33,7 @@ def proxy(url: str) -> Iterator[Proxy]:
 
 
 def through(proxy: Proxy, url: str, *, seconds: int | None = LIMIT_SECONDS) -> str:
-    """The database through the proxy, where a statement may take so long."""
+    """The database through the proxy, where a statement may take this long."""
     if seconds is None:
         return proxy.url(url)
     mark = "&" if urlsplit(url).query else "?"

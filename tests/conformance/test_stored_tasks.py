@@ -182,7 +182,7 @@ async def test_what_is_wrong_with_a_call_is_said(jobs: Jobs) -> None:
             await schedules.put("task", YEARLY, "tik")
         with pytest.raises(InvalidOption, match="unknown option 'retries'; did you mean 'retry_limit'"):
             await schedules.put("task", YEARLY, tick, retries=3)  # type: ignore[call-arg]
-        with pytest.raises(InvalidOption, match="is no schedule"):
+        with pytest.raises(InvalidOption, match="is not a schedule"):
             await schedules.put("task", "0 0 * * *", tick)  # type: ignore[arg-type]
         assert [task.name for task in await schedules.list()] == ["declared", "nightly"]
 

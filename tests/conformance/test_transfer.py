@@ -376,5 +376,5 @@ async def test_wrong_use_is_refused_with_one_clear_error(source: str, tmp_path: 
         connection.commit()
     with pytest.raises(SchemaTooOld, match="run 'dbjobs migrate'"):
         await transfer(source, missing)
-    with pytest.raises(InvalidOption, match="without='queue' is none of requests, history, logs, statistics"):
+    with pytest.raises(InvalidOption, match="without='queue' is not one of requests, history, logs, statistics"):
         await transfer(source, missing, without=["queue"])  # type: ignore[list-item]

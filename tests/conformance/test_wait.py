@@ -1,4 +1,4 @@
-"""wait returns the job as it ended, whoever ran it, or says that it took too long."""
+"""wait returns the job as it ended, wherever it ran, or says that it took too long."""
 
 from __future__ import annotations
 

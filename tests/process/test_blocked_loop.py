@@ -20,7 +20,7 @@ async def test_nobody_takes_the_jobs_of_a_process_that_is_blocked_for_longer_tha
         jobs.declare("work")
         jobs.declare("block")
         blocked = workers.start("concurrency=5")
-        # What it holds beside the handler that blocks: these cannot go on, and belong to it all the same.
+        # What it holds beside the handler that blocks: these cannot go on, but still belong to it.
         held = [await jobs.enqueue("work", Work(0.5)) for _ in range(3)]
         await workers.wait_lines("start", 3)
         blocking = await jobs.enqueue("block", Work(blocked_seconds))

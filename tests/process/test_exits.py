@@ -1,4 +1,4 @@
-"""A handler does not take its process down; a process that goes down all the same says so with its exit code."""
+"""A handler does not take its process down; a process that does go down says so with its exit code."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ class Workers:
         return [line for line in lines if what is None or line.what == what]
 
     async def wait_lines(self, what: str, count: int) -> None:
-        """Until so many have been written."""
+        """Until this many have been written."""
         await eventually(lambda: len(self.lines(what)) >= count, f"{count} lines {what!r} in the journal")
 
 

@@ -68,7 +68,7 @@ class MysqlAdministration:
 
     def drop(self, server_url: str, name: str) -> None:
         with self._cursor(server_url) as cursor:
-            # Whoever is still in there would keep its tables locked, and DROP DATABASE would wait.
+            # A session that is still in there would keep its tables locked, and DROP DATABASE would wait.
             cursor.execute("SHOW PROCESSLIST")
             for session in cursor.fetchall():
                 if session[3] == name:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-UNNAMED = "?"  # an expression without a name: it stands in its place all the same
+UNNAMED = "?"  # an expression without a name: it still has its place
 _TOKEN = re.compile(
     r"""\s+ | (?P<comment>--[^\n]*) | (?P<token>
         N?'(?:[^']|'')*' | "(?:[^"])*" | `[^`]*` | \[\w+\]   # a text, or a quoted name

@@ -90,7 +90,7 @@ def call(*what: Any, **how: Any) -> Call:
         (call("GET", "/x", retires=1), InvalidOption, "enqueue of 'GET .*': unknown option 'retires'"),
         (call("GET", "/x", on_conflict="x"), InvalidOption, "on_conflict='x' must be"),
         # a route's function
-        (call(unrouted), UnknownCommand, "unrouted is no route of the mounted application"),
+        (call(unrouted), UnknownCommand, "unrouted is not a route of the mounted application"),
         (call(several), InvalidOption, r"several is several routes \(GET /a, PUT /b\): give a method and a path"),
         (call(show, "/x"), InvalidOption, "a path goes with a method"),
         (call(show, part="x", user_id=7), InvalidOption, "'user_id' is an option of the job, too: give it in path_par"),

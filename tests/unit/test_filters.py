@@ -28,7 +28,7 @@ SQL = Path(dbjobs.__file__).parent / "sql"
 )
 async def test_a_filter_that_is_not_known_is_refused_with_those_that_are(name: str, known: str) -> None:
     call: Any = getattr(Jobs("sqlite:///never-opened.db"), name)
-    with pytest.raises(InvalidOption, match=f"{name}: there is no filter 'tagg'; known are {known}$"):
+    with pytest.raises(InvalidOption, match=f"{name}: there is no filter 'tagg'; known filters are {known}$"):
         await call(tagg="a")
 
 
@@ -69,7 +69,7 @@ def test_a_search_knows_every_column_of_a_job() -> None:
         ({"state": "done"}, "find: state='done' must be one of scheduled, waiting"),
         ({"queue": []}, "find: queue: an empty list fits no job"),
         ({"state": Where("contains", (5,))}, "find: state=5 must be a text"),
-        ({"created_at": timedelta.max}, "find: created_at=.* leads out of the calendar"),
+        ({"created_at": timedelta.max}, "find: created_at=.* is outside the calendar"),
         ({"priority": Where("between", (1,))}, "find: priority: 'between' takes 2 values, not 1"),
         ({"queue": Where("starts", ())}, "find: queue: 'starts' takes 1 value, not 0"),
         ({"meta": Where("is", ())}, "find: meta: 'is' takes 1 value, not 0"),
@@ -102,7 +102,7 @@ async def test_a_bound_is_a_number(name: str) -> None:
         (lambda jobs: jobs.logs(1, after_id=2**64), "logs: after_id=.* must be between 0 and"),
         (lambda jobs: jobs.logs(1, limit=0), "logs: limit=0 must be between 1 and"),
         (lambda jobs: jobs.series(60, queue=5), "series: queue=5 must be a string"),
-        (lambda jobs: jobs.series(60, command="\0"), r"series: command='\\x00' is no name"),
+        (lambda jobs: jobs.series(60, command="\0"), r"series: command='\\x00' is not a name"),
         (lambda jobs: jobs.bulk.list(before_id=2**64), "bulk.list: before_id=.* must be between 0 and"),
         (lambda jobs: jobs.bulk.get("7"), "a job is named by its JobRef or its id, not by '7'"),
         (lambda jobs: jobs.bulk.get(2**64), "is not the id of a job"),

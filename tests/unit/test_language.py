@@ -184,7 +184,7 @@ def test_a_search_with_alternatives_is_kept_with_the_times_it_meant() -> None:
         ([], "any_of: its searches are missing"),
         ([{}] * 41, "any_of: its searches are more than 40"),
         ({"tag": "a"}, "must be a list of searches"),
-        (["tag"], "'tag' is no search"),
+        (["tag"], "'tag' is not a search"),
         ([{"colour": 1}], "there is no filter 'colour'"),
         (Where.contains("x"), "must be a list of searches"),
     ],

@@ -64,7 +64,7 @@ def test_what_is_wrong_is_said_where_it_is_declared(jobs: Jobs, how: dict[str, A
 
 @pytest.mark.parametrize("schedule", ["0 9 * * *", 60, None])
 def test_a_schedule_must_be_one(jobs: Jobs, schedule: Any) -> None:
-    with pytest.raises(InvalidOption, match=r"is no schedule; write Schedule\.cron"):
+    with pytest.raises(InvalidOption, match=r"is not a schedule; write Schedule\.cron"):
         jobs.recurring(schedule)
 
 

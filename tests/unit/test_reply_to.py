@@ -135,7 +135,7 @@ def test_secrets_are_masked_wherever_they_may_stand(text: str | None, shown: str
             "a port is a number from 1 to 65535; special characters of a login must be URL-encoded",
         ),
         ("https://h:0", "a port is a number from 1 to 65535"),
-        ("https://[::1", "is no host"),
+        ("https://[::1", "is not a host"),
         ("https://h\\evil", "there is no host"),
         ("https://h/a\x01b", "control characters and backslashes must be URL-encoded"),
         ("https://http.Host:secret@h", "http.Host names no header that can be sent"),

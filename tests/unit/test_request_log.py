@@ -477,14 +477,14 @@ async def test_a_function_that_raises_costs_the_record_and_not_the_request(
 @pytest.mark.parametrize(
     ("options", "match"),
     [
-        ({"nothing": 1}, "there is no option 'nothing'; known are request_headers"),
+        ({"nothing": 1}, "there is no option 'nothing'; known options are request_headers"),
         ({"request_headers": 1}, "request_headers=1 must be True or False"),
         ({"request_body": "yes"}, "request_body='yes' must be True, False or a function"),
         ({"max_body_bytes": 0}, "max_body_bytes=0 must be a whole number >= 1"),
         ({"retention_months": 0}, "retention_months=0 must be a whole number >= 1"),
         ({"buffer": "many"}, "buffer='many' must be a whole number"),
         ({"exclude": "/health"}, r"exclude='/health' must be a list of texts, such as \['/health'\]"),
-        ({"mask": [1]}, "mask: 1 is no text"),
+        ({"mask": [1]}, "mask: 1 is not text"),
         ({"trusted_proxies": ["proxy"]}, "'proxy' is neither an address nor a network"),
         ({"user": "ann"}, "user='ann' must be a function"),
         ({"flush_seconds": 0}, "flush_seconds=0 must be a number of seconds"),

@@ -49,7 +49,7 @@ def test_a_wrong_one_is_named_with_its_value(name: str, value: Any) -> None:
 
 def test_a_setting_that_is_not_known_is_refused_with_those_that_are() -> None:
     given: dict[str, Any] = {"concurency": 3}
-    with pytest.raises(InvalidOption, match="start: there is no setting 'concurency'; known are concurrency, queues"):
+    with pytest.raises(InvalidOption, match="start: there is no setting 'concurency'; known settings are concurrency"):
         make_settings(**given)
 
 

@@ -41,7 +41,7 @@ class Work:
         raise AssertionError("a slot ended") from error
 
     def add(self, jobs: int) -> None:
-        """Let so many jobs wait for slots."""
+        """Let this many jobs wait for slots."""
         self._crew.ready.extend(cast(Any, [object()] * jobs))
         self.slots.wake()
 

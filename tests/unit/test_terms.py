@@ -38,7 +38,7 @@ def test_terms_mean_a_search(terms: str, search: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("term", "complaint"),
     [
-        ("colour=red", "there is no filter 'colour'; known are args, attempt"),
+        ("colour=red", "there is no filter 'colour'; known filters are args, attempt"),
         ("attempt=x", "'attempt=x': 'x' is not a number"),
         ("created_at>soon", "'soon' is neither a time"),
         ("created_at>99999999999w", "'99999999999w' is too long ago"),
@@ -55,7 +55,7 @@ def test_terms_of_both_kinds_are_not_mixed() -> None:
     assert parse(["state:failed command:a*", "b"]) == {
         "state": "failed", "command": Where.starts("a"), "text": Where.contains("b")}  # fmt: skip
     assert parse(['error:"x=1"']) == {"error": Where.contains("x=1")}
-    with pytest.raises(InvalidOption, match="'state:failed' is no condition: a term is as on the page"):
+    with pytest.raises(InvalidOption, match="'state:failed' is not a condition: a term is as on the page"):
         parse(["queue=a", "state:failed"])
 
 

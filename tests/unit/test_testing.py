@@ -48,7 +48,7 @@ async def test_an_applications_jobs_get_a_database_and_go_back() -> None:
             await jobs.queues.pause("other")
             await jobs.enqueue(send, Mail("a"))
             assert [job.response for job in await drain(jobs)] == ["a"]
-            refused = pytest.raises(InvalidOption, match="that is open cannot be exchanged: leave its block first")
+            refused = pytest.raises(InvalidOption, match="cannot change its database: leave its block first")
             with refused, temporary_database(jobs):
                 pass
         assert is_there(path)

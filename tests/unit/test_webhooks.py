@@ -222,7 +222,7 @@ async def test_a_redirect_keeps_method_body_and_signature_and_drops_credentials_
 @pytest.mark.parametrize(
     ("location", "error", "final"),
     [
-        ("ftp://example.com/", "redirects to what is no URL", True),
+        ("ftp://example.com/", "redirects to something that is not a URL", True),
         ("http://user:secret@example.com/", "redirects to a URL with a login", True),
         ("/hook", "more than 5 redirects", False),
     ],
@@ -271,7 +271,7 @@ def test_what_is_refused_may_be_named() -> None:
 
 
 async def test_a_private_address_gets_nothing(receiver: Receiver) -> None:
-    with pytest.raises(NotDelivered, match=r"'127\.0\.0\.1' is 127\.0\.0\.1, which is no public address") as refused:
+    with pytest.raises(NotDelivered, match=r"'127\.0\.0\.1' is 127\.0\.0\.1, which is not a public address") as refused:
         await HttpNotifier()(ended(), to(receiver.url()))
     assert refused.value.final
     assert receiver.received == []
@@ -281,7 +281,7 @@ async def test_a_private_address_gets_nothing(receiver: Receiver) -> None:
     "host", ["localhost", "LOCALHOST.", "127.1", "2130706433", "0x7f000001", "0.0.0.0", "[::1]", "[::ffff:127.0.0.1]"]
 )
 async def test_a_private_address_is_known_however_it_is_written(receiver: Receiver, host: str) -> None:
-    with pytest.raises(NotDelivered, match=r"which is no public address|cannot be found"):
+    with pytest.raises(NotDelivered, match=r"which is not a public address|cannot be found"):
         await HttpNotifier(timeout=20)(ended(), to(receiver.url(host=host)))
     assert receiver.received == []
 
@@ -295,7 +295,7 @@ async def test_a_redirect_to_a_private_address_gets_nothing(receiver: Receiver) 
             return found[host]
 
         notifier = HttpNotifier(allow_networks=["127.0.0.1"], resolver=resolver)
-        with pytest.raises(NotDelivered, match=r"'inside\.example' is 127\.0\.0\.2, which is no public address"):
+        with pytest.raises(NotDelivered, match=r"'inside\.example' is 127\.0\.0\.2, which is not a public address"):
             await notifier(ended(), to(receiver.url(host="outside.example")))
         assert len(receiver.received) == 1
         assert inside.received == []
@@ -321,7 +321,7 @@ async def test_the_address_that_is_connected_to_is_the_one_that_was_looked_at(
     await notifier(ended(), to(receiver.url(host="rebinding.example")))
     assert asked == ["rebinding.example"]
     assert receiver.received[0].headers["host"] == f"rebinding.example:{receiver.port}"
-    with pytest.raises(NotDelivered, match=r"is 127\.0\.0\.2, which is no public address"):
+    with pytest.raises(NotDelivered, match=r"is 127\.0\.0\.2, which is not a public address"):
         await notifier(ended(), to(receiver.url(host="rebinding.example")))
     assert len(receiver.received) == 1
 

@@ -45,7 +45,7 @@ class NewLink(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MadeLink(msgspec.Struct, frozen=True, kw_only=True):
-    """A link that opens pages to be looked at, for whoever has it.
+    """A link that opens pages to look at, for anyone who has it.
 
     Attributes:
         url: relative to the root of the page.
@@ -87,9 +87,9 @@ async def who_am_i(call: Call, asked: Nothing) -> WhoAmI:
 
 @OPERATIONS.post("/links", verb="admin")
 async def make_link(call: Call, asked: NewLink) -> MadeLink:
-    """Make a link that opens one page, or all of them, to be looked at until it expires.
+    """Make a link that shows one page, or all of them, until it expires.
 
-    It is sealed, not stored: it cannot be taken back before its time.
+    It is sealed, not stored: it cannot be revoked before its time.
     """
     if not 0 < asked.hours <= MOST_HOURS:
         raise msgspec.ValidationError(f"hours={asked.hours:g} must be more than 0 and at most {MOST_HOURS}")

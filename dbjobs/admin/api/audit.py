@@ -128,5 +128,5 @@ def _moment(name: str, text: str) -> datetime | None:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        raise InvalidOption(f"{name}={text!r} is no time: write 2031-05-01T08:00") from None
+        raise InvalidOption(f"{name}={text!r} is not a time: write 2031-05-01T08:00") from None
     return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)

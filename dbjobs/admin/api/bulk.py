@@ -271,7 +271,7 @@ def _is_production(call: Call) -> bool:
 
 
 def _confirmation(call: Call, count: int, exact: bool) -> str | None:
-    """What has to be typed before an action on so many jobs."""
+    """What has to be typed before an action on this many jobs."""
     return call.settings.environment if _is_production(call) and (count > CONFIRM_ABOVE or not exact) else None
 
 

@@ -24,7 +24,7 @@ from dbjobs.store import repository
 
 OPERATIONS = Operations("commands")
 KEEP_SECONDS = 3.0
-# A look for the latest jobs of a command, among the live ones or in the history, takes about so long at most.
+# A look for the latest jobs of a command, among the live ones or in the history, takes about this long at most.
 LOOK_SECONDS = 0.03
 LATEST = 25
 BUILT_IN = "dbjobs."

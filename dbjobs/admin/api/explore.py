@@ -203,7 +203,7 @@ async def _done(call: Call, command: Command, form: Form, asked: AskExplore, fil
     except BadFields as error:
         return Explored(outcome="invalid", message="the request does not fit", errors=error.errors)
     except msgspec.DecodeError as error:
-        return Explored(outcome="invalid", message="the request is no JSON", errors={WHOLE: str(error)})
+        return Explored(outcome="invalid", message="the request is not JSON", errors={WHOLE: str(error)})
     except (InvalidRequest, PayloadTooLarge) as error:
         kept = msgspec.json.encode(request, enc_hook=str).decode()
         return Explored(

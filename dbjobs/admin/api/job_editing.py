@@ -133,7 +133,7 @@ def _moment(text: str) -> datetime:
         moment = datetime.fromisoformat(text)
         return moment.astimezone(UTC) if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
     except (ValueError, OverflowError):
-        raise InvalidOption(f"run_after={text!r} is no time, such as 2026-12-01T08:00 (UTC)") from None
+        raise InvalidOption(f"run_after={text!r} is not a time, such as 2026-12-01T08:00 (UTC)") from None
 
 
 async def refuse(call: Call, job: Job) -> None:

@@ -35,7 +35,7 @@ class Exporting(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         q, state, month: as in ``find_jobs``.
         format: csv, or a JSON array.
-        limit: at most so many jobs, the newest.
+        limit: at most this many jobs, the newest.
     """
 
     q: str = ""

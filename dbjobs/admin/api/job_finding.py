@@ -199,7 +199,7 @@ _kept: WeakKeyDictionary[Jobs, dict[str, tuple[float, Any]]] = WeakKeyDictionary
 
 
 async def _recent(call: Call, name: str, seconds: float, make: Callable[[], Any]) -> Any:
-    """What was read less than so many seconds ago, or is read now."""
+    """What was read less than this many seconds ago, or is read now."""
     mine = _kept.setdefault(call.jobs, {})
     if name not in mine or time.monotonic() - mine[name][0] > seconds:
         mine[name] = (time.monotonic(), await make())

@@ -82,7 +82,7 @@ class JobPage(msgspec.Struct, frozen=True, kw_only=True):
         before_id: give it to the next call to go on; None: there is nothing further back.
         before_id_text: the same as text.
         reached_at: the next job that was not looked at was created then.
-        sorted_jobs: the order holds for so many of the newest jobs that fit; None: for all of them.
+        sorted_jobs: the order holds for this many of the newest matching jobs; None: for all of them.
         offset: where the next page of a sorted list begins; None: it has none.
     """
 

@@ -38,7 +38,7 @@ class NodeState(msgspec.Struct, frozen=True, kw_only=True):
         name: its host and process.
         state: ``alive``; ``draining``: it claims nothing more; ``drained``: and nothing runs there any more; ``dead``:
             its lease is over; ``buried``: others take over what it held.
-        lease_seconds_left: until others may take over; below 0 for so long already.
+        lease_seconds_left: until others may take over; below 0 once they may.
         seen_seconds_ago: since its last sign of life.
         running: slots that run something.
         concurrency: slots; None: it does not say.

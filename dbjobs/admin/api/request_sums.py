@@ -27,7 +27,7 @@ class SumRequests(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         by: what to sum by.
         month: ``YYYYMM``, or all; this month if it is left out.
-        limit: at most so many names, 1 to 1000.
+        limit: at most this many names, 1 to 1000.
         route, user, key, ip, status: only of one of these; then ``by`` is another one of them.
     """
 
@@ -48,7 +48,7 @@ class Sums(msgspec.Struct, frozen=True, kw_only=True):
         errors: answers of 500 and more, and exceptions.
         duration_ms: of all together; the others are of single requests, percentiles about so.
         request_bytes, response_bytes: of the bodies, all together.
-        buckets: how many took so long: under 10, 50, 100, 500 ms, 1, 2, 5, 30 s, and longer.
+        buckets: how many took this long: under 10, 50, 100, 500 ms, 1, 2, 5, 30 s, and longer.
     """
 
     name: str

@@ -17,7 +17,7 @@ from dbjobs.store import repository
 from dbjobs.store.transactions.partitions import first_day, month_after
 
 OPERATIONS = Operations("requests")
-# One look of a page goes through the log for about so long; its end is where the next one begins.
+# One look of a page goes through the log for about this long; its end is where the next one begins.
 LOOK_SECONDS = 0.05
 # Requests of a trace are looked for this long before and after the one that names it.
 TRACE_TIME = timedelta(minutes=15)
@@ -35,10 +35,10 @@ class ListRequests(msgspec.Struct, frozen=True, kw_only=True):
         status: a code such as 404, or a class such as 5xx.
         method, path, route, user, ip, trace: exactly these.
         key, session: an API key or a session, or its hash.
-        slow: took at least so long: 250ms, 2s, 1min.
+        slow: took at least this long: 250ms, 2s, 1min.
         failed: only with an exception of the application.
         near: the id of a request: only those within a quarter of an hour of it.
-        limit: at most so many, 1 to 1000.
+        limit: at most this many, 1 to 1000.
         before: the page after this place: ``next`` of the answer before.
     """
 
@@ -92,7 +92,7 @@ class RequestList(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         next: ``before`` of the next page; None: there is nothing more. A page may be short, or empty, and have a next
-            one all the same: so far the log was looked through for now.
+            one nevertheless: the log was looked through this far for now.
         back_to: how far back this look went.
     """
 
@@ -112,7 +112,7 @@ class Body(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         raw: the text.
-        value: what its JSON says; None if it is no JSON.
+        value: what its JSON says; None if it is not JSON.
     """
 
     raw: str
@@ -207,7 +207,7 @@ def period_of(month: str | None) -> tuple[datetime | None, datetime | None]:
     """First moments of a month and of the one after it; None: all there is.
 
     Raises:
-        InvalidOption: it is no month.
+        InvalidOption: it is not a month.
     """
     if not month or month == "all":
         return None, None

@@ -185,7 +185,7 @@ async def try_schedule(call: Call, asked: Expression) -> Tried:
 
 @OPERATIONS.post("/schedules/pause", verb="admin")
 async def pause_schedule(call: Call, asked: OneTask) -> Done:
-    """Fire a task no more until it is resumed; starts and deploys leave it paused."""
+    """Stop firing a task until it is resumed; starts and deploys leave it paused."""
     call.target = f"task {asked.task}"
     await call.jobs.schedules.pause(asked.task)
     return Done(message=f"{asked.task} is paused")
@@ -201,7 +201,7 @@ async def resume_schedule(call: Call, asked: OneTask) -> Done:
 
 @OPERATIONS.post("/schedules/run")
 async def run_schedule(call: Call, asked: OneTask) -> Done:
-    """Run a task once, now, beside its schedule, even if it is paused."""
+    """Run a task once, now, in addition to its schedule, even if it is paused."""
     call.target = f"task {asked.task}"
     ref = await call.jobs.schedules.run_now(asked.task)
     return Done(message=f"{asked.task} runs as job {ref.id}")

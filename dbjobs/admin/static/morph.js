@@ -65,7 +65,7 @@ function field(old, fresh) {
 
 const isRows = (parent, fresh) =>
   parent.matches("tbody, ul, ol, [data-rows]") &&
-  [parent, fresh].every((list) => [...list.children].every((child) => child.id)) &&
+  [parent, fresh].every((list) => [...list.children].every(idOf)) &&
   parent.children.length + fresh.children.length > 0;
 
 function children(old, fresh, hold, kept) {
@@ -74,8 +74,8 @@ function children(old, fresh, hold, kept) {
   for (const next of [...fresh.childNodes]) {
     // An element with an id waits for the one with the same id; others for the next of their kind.
     let match = at;
-    if (next.id) {
-      match = [...old.childNodes].find((node) => node.id === next.id) ?? null;
+    if (idOf(next)) {
+      match = [...old.childNodes].find((node) => idOf(node) === idOf(next)) ?? null;
     } else {
       while (match && !alike(match, next)) match = match.nextSibling;
     }
@@ -86,9 +86,9 @@ function children(old, fresh, hold, kept) {
     if (match === at) at = at.nextSibling;
     else {
       // What stands between is gone from the fresh copy, unless it comes later by its id.
-      if (!next.id) for (let node = at; node !== match; ) node = drop(node, fresh);
+      if (!idOf(next)) for (let node = at; node !== match; ) node = drop(node, fresh);
       else if (!holdsFocus(match)) old.insertBefore(match, at);
-      if (!next.id) at = match.nextSibling;
+      if (!idOf(next)) at = match.nextSibling;
     }
     if (match.nodeType === Node.ELEMENT_NODE) element(match, next, hold, kept);
     else if (match.nodeValue !== next.nodeValue) match.nodeValue = next.nodeValue;
@@ -96,13 +96,16 @@ function children(old, fresh, hold, kept) {
   while (at) at = drop(at, null);
 }
 
+// Not `node.id`: that of a form is its input of the name `id`, if it has one.
+const idOf = (node) => (node.nodeType === Node.ELEMENT_NODE ? node.getAttribute("id") : null);
+
 function alike(one, other) {
-  return one.nodeType === other.nodeType && (one.nodeType !== Node.ELEMENT_NODE || (one.localName === other.localName && !one.id));
+  return one.nodeType === other.nodeType && (one.nodeType !== Node.ELEMENT_NODE || (one.localName === other.localName && !idOf(one)));
 }
 
 function drop(node, fresh) {
   const after = node.nextSibling;
-  const comes = fresh && node.id && [...fresh.children].some((child) => child.id === node.id);
+  const comes = fresh && idOf(node) && [...fresh.children].some((child) => idOf(child) === idOf(node));
   if (!comes && !holdsFocus(node) && !(node.matches && node.matches("[data-keep]"))) node.remove();
   return after;
 }
@@ -118,23 +121,23 @@ function adopt(node) {
 }
 
 function rows(old, fresh, hold, kept) {
-  const there = new Map([...old.children].map((row) => [row.id, row]));
+  const there = new Map([...old.children].map((row) => [idOf(row), row]));
   const wanted = [...fresh.children];
-  for (const row of wanted) if (there.has(row.id)) element(there.get(row.id), row, hold, kept);
-  const same = old.children.length === wanted.length && wanted.every((row, i) => old.children[i].id === row.id);
-  for (const row of old.children) row.classList.toggle("gone", hold && !wanted.some((other) => other.id === row.id));
+  for (const row of wanted) if (there.has(idOf(row))) element(there.get(idOf(row)), row, hold, kept);
+  const same = old.children.length === wanted.length && wanted.every((row, i) => idOf(old.children[i]) === idOf(row));
+  for (const row of old.children) row.classList.toggle("gone", hold && !wanted.some((other) => idOf(other) === idOf(row)));
   if (same) return;
   if (hold) {
-    const added = old.matches("tbody, ul, ol") ? wanted.filter((row) => !there.has(row.id)).length : 0;
+    const added = old.matches("tbody, ul, ol") ? wanted.filter((row) => !there.has(idOf(row))).length : 0;
     kept.added += added;
     kept.other += added ? 0 : 1;
     return;
   }
-  for (const row of [...old.children]) if (!wanted.some((other) => other.id === row.id)) row.remove();
+  for (const row of [...old.children]) if (!wanted.some((other) => idOf(other) === idOf(row))) row.remove();
   const focused = document.activeElement;
   let at = old.firstElementChild;
   for (const row of wanted) {
-    const found = there.get(row.id);
+    const found = there.get(idOf(row));
     if (found && found === at) at = at.nextElementSibling;
     else old.insertBefore(found ?? adopt(row), at);
   }

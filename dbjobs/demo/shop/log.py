@@ -21,7 +21,7 @@ _LEAST, _MOST = (3, 7), (4, 8)  # places of minima and maxima among the sums
 
 
 async def write_requests(db: Database, count: int, since: datetime, until: datetime, *, seed: int = 2) -> int:
-    """Write about so many requests between two moments; how many it was.
+    """Write about this many requests between two moments; returns how many.
 
     The sums of hours that would be folded by now are written by day.
     """

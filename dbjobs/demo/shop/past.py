@@ -76,7 +76,7 @@ class Past:
         self._shares = list(accumulate(kind.share for kind in KINDS))
 
     def jobs(self, count: int, since: datetime, until: datetime, *, first_id: int = 1) -> Iterator[Ended]:
-        """About so many jobs that were created and have ended between two moments."""
+        """About this many jobs that were created and have ended between two moments."""
         for number, created in enumerate(moments(count, since, until, self.dice)):
             (kind,) = self.dice.choices(KINDS, cum_weights=self._shares)
             yield self.job(kind, first_id + number, created)

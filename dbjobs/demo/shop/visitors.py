@@ -50,7 +50,7 @@ _ROUTE_WEIGHTS = [route[0] for route in ROUTES]
 
 
 def visits(count: int, since: datetime, until: datetime, *, seed: int = 2) -> Iterator[tuple[datetime, Seen]]:
-    """About so many requests between two moments, in order, each with its time in UTC without a zone."""
+    """About this many requests between two moments, in order, each with its time in UTC without a zone."""
     dice = random.Random(seed)
     for at in moments(count, since, until, dice):
         yield at.astimezone(UTC).replace(tzinfo=None), one(dice)

@@ -8,7 +8,7 @@ from dbjobs.store.records import Claimed, NewJob
 
 
 def claimed_run(row: NewJob, id: int) -> Claimed:
-    """A run as a job that was claimed: with one try.
+    """A run in the form of a claimed job, with one try.
 
     Args:
         row: the job as it would be stored.

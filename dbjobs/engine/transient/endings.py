@@ -46,7 +46,7 @@ def ending_of(attempt: Attempt, execution: RunExecution, outcome: Outcome | None
     code = None if outcome is None else outcome.error_code
     if isinstance(error, Exception):
         return JobState.FAILED, error, code or type(error).__name__
-    # An error that would end the caller too (SystemExit), or one that the engine found (a response that is no JSON).
+    # An error that would end the caller too (SystemExit), or one that the engine found (a response that is not JSON).
     failed = JobFailed(f"{name} failed: {repr(error) if outcome is None else outcome.error}")
     failed.__cause__ = error
     return JobState.FAILED, failed, code

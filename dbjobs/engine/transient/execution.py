@@ -30,7 +30,7 @@ class RunExecution(Execution):
     """Runs the handler of one run, in a copy of the context variables that are in force where this is made.
 
     Args:
-        lease_ends: when the lease is over that the run needs, by ``clock.now()``.
+        lease_ends: when the lease that the run needs is over, by ``clock.now()``.
 
     Attributes:
         response: the object that the handler returned.

@@ -26,7 +26,7 @@ class Host:
         look_for_lanes: a lane is free again.
         on_stray_lane: a lane may be held in the node's name without anybody's knowing.
         threads, processes: plain handlers that run at the same time.
-        unresponsive_seconds: an async handler that goes on so long after it was cancelled is closed.
+        unresponsive_seconds: an async handler that goes on for this long after it was cancelled is closed.
     """
 
     db: Database

@@ -19,7 +19,7 @@ log = logging.getLogger("dbjobs")
 # that are asked for: all of them together cost the database about 40 looks a second.
 SHORTEST_PAUSE_SECONDS = 0.005
 LONGEST_PAUSE_SECONDS = 0.05
-# After this long the lane is held by something long, which may well take a little longer.
+# A holder that has kept the lane for this long may well keep it a little longer.
 PATIENT_AFTER_SECONDS = 5.0
 PATIENT_PAUSE_SECONDS = 0.25
 TROUBLE_PAUSE_SECONDS = 1.0
@@ -38,7 +38,7 @@ class LaneLease:
 
         Args:
             attempt: it has the lane on this node; the look ends when it is told to stop.
-            pause: waits so many seconds, or until then.
+            pause: waits this many seconds, or until then.
         """
         host = self._host
         host.takers.add(self._worker)

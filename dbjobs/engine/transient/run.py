@@ -73,8 +73,8 @@ class RunServices:
 class Run(Generic[ResponseT]):
     """A transient run: a command that this process runs now, and that is stored nowhere. ``Jobs.submit`` returns it.
 
-    ``await run`` gives the handler's response, or raises what the handler has raised. Like a task of asyncio it is
-    cancelled when the one who awaits it is (use ``wait`` to look on only).
+    ``await run`` gives the handler's response, or raises what the handler has raised. Like a task of asyncio, it is
+    cancelled when its awaiter is cancelled (``wait`` only watches).
 
     Attributes:
         id: its number in this process; ``job.id`` in its handler is the same below zero.
@@ -200,14 +200,14 @@ class Run(Generic[ResponseT]):
         return response
 
     async def wait(self, timeout: float | timedelta | None = None) -> Run[ResponseT]:
-        """Wait for its end, in any state. To give up waiting does not cancel it.
+        """Wait for its end, in any state. Giving up the wait does not cancel it.
 
         Args:
             timeout: seconds (or timedelta); None for no limit.
 
         Raises:
             TimeoutError: it has not ended in this time; it goes on.
-            InvalidOption: the timeout is no duration; or this would wait for itself.
+            InvalidOption: the timeout is not a duration; or this would wait for itself.
         """
         self.refuse_to_wait_for_oneself()
         seconds = None if timeout is None else options.duration(timeout, "wait: timeout")

@@ -16,7 +16,7 @@ from dbjobs.wording import lasting
 
 # Clocks of machines that are kept in step differ by less than this.
 SKEW_SECONDS = 5.0
-# An old snapshot that keeps dead rows of so many transactions makes every look at the live tables slower.
+# An old snapshot that keeps dead rows of this many transactions makes every look at the live tables slower.
 HELD_BACK = 1_000_000
 
 

@@ -116,7 +116,7 @@ async def check_lanes(examined: Examined) -> AsyncIterator[Finding]:
                 "lanes",
                 f"worker {name!r} waits for a retry of job {job.id}, last tried {lasting(since)} ago, "
                 f"and {waiting} {_wait(lane.queued)}",
-                "mend what it fails of, cancel it, or give its command on_failure='skip'",
+                "fix what makes it fail, cancel it, or give its command on_failure='skip'",
                 search,
             )
     if not stuck:

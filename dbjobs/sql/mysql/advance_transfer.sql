@@ -1,5 +1,5 @@
--- How far a transfer is, written in the transaction of the page that it has written. By comparing: of two processes
--- that do the same transfer, one finds that it is not where it was, and its page is rolled back.
+-- How far a transfer is, written in the transaction of the page that it has written. The write compares: of two processes
+-- that do the same transfer, one finds that the transfer has moved on, and its page is rolled back.
 -- Whose place it is, is decided under the row's lock. (Not ROW_COUNT(): see heartbeat.)
 SELECT COALESCE(MAX(value = :expected), 0)
 INTO @ours

@@ -1,7 +1,7 @@
 -- One slice of a search, newest first: the jobs with ids in [from_id, before_id) that may fit. The ids bound what is read,
 -- whatever is asked: the caller sizes them by how long the slice before took, and says how far back it got. Each table is
 -- entered by its primary key; no condition chooses another index. Where a text is asked for, `..._has` holds a part of
--- it in lower case: what is found is looked at once more, by the rules that are the same for every database.
+-- it in lower case: what is found is checked once more, by the rules that are the same for every database.
 (
     SELECT id, ref_id, queue, worker, command,
         CASE WHEN executed_at IS NOT NULL THEN 'executed' ELSE state END AS state,

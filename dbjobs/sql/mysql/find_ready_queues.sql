@@ -1,4 +1,4 @@
--- Queues with ready jobs of no named worker, in the order of their names, after one of them. A skip scan (GROUP BY the
+-- Queues with ready jobs that have no named worker, in the order of their names, after one of them. A skip scan (GROUP BY the
 -- first column of the index `line`): the cost goes with the queues that have work and not with their jobs, nor with the
 -- names that are known.
 SELECT SUBSTRING(line, 3) AS queue

@@ -1,4 +1,4 @@
--- Make a task known; one that exists yields no row. Two nodes that start at once: one of them inserts, and the other one
+-- Make a task known; one that exists yields no row. If two nodes start at once, one of them inserts, and the other one
 -- waits for its packet to end. Not INSERT IGNORE: it would also swallow what is wrong.
 INSERT INTO dbjobs_scheduled_task (
     name, declared, definition, request_type, command, interval_seconds, cron, zone, rules, job, next_run_at, runs,

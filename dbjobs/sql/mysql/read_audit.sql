@@ -1,4 +1,4 @@
--- Who did what on the admin page, for a transfer: the page behind a key (id).
+-- Who did what on the admin page, for a transfer: the page after a key (id).
 SELECT *
 FROM dbjobs_audit
 WHERE id > :id

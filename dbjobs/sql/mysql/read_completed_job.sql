@@ -1,4 +1,4 @@
--- Completed jobs of one month, for a transfer: the page behind a key (id).
+-- Completed jobs of one month, for a transfer: the page after a key (id).
 SELECT *
 FROM dbjobs_completed_job
 WHERE created_month = CAST(:month AS SIGNED) AND id > :id

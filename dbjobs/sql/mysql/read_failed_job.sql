@@ -1,4 +1,4 @@
--- Failed and cancelled jobs of one month, for a transfer: the page behind a key (id).
+-- Failed and cancelled jobs of one month, for a transfer: the page after a key (id).
 SELECT *
 FROM dbjobs_failed_job
 WHERE created_month = CAST(:month AS SIGNED) AND id > :id

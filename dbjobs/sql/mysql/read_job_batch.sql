@@ -1,4 +1,4 @@
--- Sums of batches, for a transfer: the page behind a key (batch_id).
+-- Sums of batches, for a transfer: the page after a key (batch_id).
 SELECT batch_id, MIN(created_at) AS created_at,
     CAST(SUM(total) AS SIGNED) AS total, CAST(SUM(completed) AS SIGNED) AS completed,
     CAST(SUM(failed) AS SIGNED) AS failed, CAST(SUM(cancelled) AS SIGNED) AS cancelled

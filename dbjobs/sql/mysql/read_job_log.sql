@@ -1,4 +1,4 @@
--- Log lines of one month's jobs, for a transfer: the page behind a key (job_id, id).
+-- Log lines of one month's jobs, for a transfer: the page after a key (job_id, id).
 -- A line has only the month of its job here: the moment is the job's own, wherever the job is now.
 SELECT l.id, l.job_id,
     COALESCE(

@@ -1,4 +1,4 @@
--- Settings of queues, for a transfer: the page behind a key (queue).
+-- Settings of queues, for a transfer: the page after a key (queue).
 SELECT *
 FROM dbjobs_job_queue
 WHERE queue > :queue

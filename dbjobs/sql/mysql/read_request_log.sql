@@ -1,4 +1,4 @@
--- Logged requests of one month, for a transfer: the page behind a key (at, tie).
+-- Logged requests of one month, for a transfer: the page after a key (at, tie).
 SELECT *
 FROM dbjobs_request_log
 WHERE month = CAST(:month AS SIGNED) AND at >= :at

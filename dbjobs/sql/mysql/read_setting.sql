@@ -1,4 +1,4 @@
--- What the admin page keeps, for a transfer: the page behind a key (name).
+-- What the admin page keeps, for a transfer: the page after a key (name).
 SELECT *
 FROM dbjobs_setting
 WHERE name > :name

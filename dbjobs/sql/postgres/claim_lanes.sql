@@ -7,7 +7,7 @@
 -- * `queues` are those that this node serves, or with `all_but` those that it does not: a node that serves every queue
 --   need not name them.
 -- * job_worker's primary key decides between nodes; ON CONFLICT DO NOTHING makes losing cheap.
--- * After the lease is ours nobody else claims in the lane. A row that somebody else has locked all the same (it is
+-- * After the lease is ours nobody else claims in the lane. A row that somebody else has locked even so (it is
 --   being cancelled) ends the run in front of it: it is passed by, and so is everything behind it, because taking
 --   that would break the order.
 WITH RECURSIVE me AS (

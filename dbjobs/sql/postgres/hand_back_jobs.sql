@@ -1,5 +1,5 @@
 -- Hands attempts back without a charge: they were claimed but not run, or a shutdown interrupted them. The attempt's
--- number is spent all the same, so that (id, attempt, node_id) never comes again: the base from which tries are counted
+-- number is still spent, so that (id, attempt, node_id) never comes again: the base from which tries are counted
 -- moves instead.
 WITH outcome AS (
     SELECT *

@@ -1,4 +1,4 @@
--- What changes of a live job while somebody looks at it. One that has ended is not found, which is a change too.
+-- What can change in a live job while somebody looks at it. One that has ended is not found, which is a change too.
 -- The primary keys serve it; nothing is locked.
 SELECT j.id, j.state, j.attempt, j.progress, j.status, j.executed_at, j.cancel_requested_at, (
     SELECT max(l.id) FROM dbjobs.job_log l WHERE l.job_id = j.id

@@ -1,4 +1,4 @@
--- Live jobs, for a transfer: the page behind a key (id).
+-- Live jobs, for a transfer: the page after a key (id).
 SELECT *
 FROM dbjobs.background_job
 WHERE id > :id::bigint

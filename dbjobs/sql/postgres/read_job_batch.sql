@@ -1,4 +1,4 @@
--- Sums of batches, for a transfer: the page behind a key (batch_id).
+-- Sums of batches, for a transfer: the page after a key (batch_id).
 SELECT batch_id, min(created_at) AS created_at,
     sum(total)::bigint AS total, sum(completed)::bigint AS completed, sum(failed)::bigint AS failed,
     sum(cancelled)::bigint AS cancelled

@@ -1,4 +1,4 @@
--- Log lines of one month's jobs, for a transfer: the page behind a key (job_id, id).
+-- Log lines of one month's jobs, for a transfer: the page after a key (job_id, id).
 SELECT id, job_id, job_created_at, attempt, at, level, message
 FROM dbjobs.job_log
 WHERE job_created_at >= :since::timestamptz AND job_created_at < :until::timestamptz

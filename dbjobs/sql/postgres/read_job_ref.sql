@@ -1,4 +1,4 @@
--- Idempotency keys, for a transfer: the page behind a key (ref_id).
+-- Idempotency keys, for a transfer: the page after a key (ref_id).
 SELECT *
 FROM dbjobs.job_ref
 WHERE ref_id > :ref_id::text

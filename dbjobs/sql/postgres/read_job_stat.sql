@@ -1,4 +1,4 @@
--- Counts of ended jobs, for a transfer: the page behind a key (minute, queue, command, counter).
+-- Counts of ended jobs, for a transfer: the page after a key (minute, queue, command, counter).
 SELECT minute, queue, command, counter, completed, failed, cancelled, retried, duration_ms
 FROM dbjobs.job_stat
 WHERE (minute, queue, command, counter)

@@ -1,4 +1,4 @@
--- Sums of one month's requests, for a transfer: the page behind a key (kind, detail_kind, hour, name, detail, counter).
+-- Sums of one month's requests, for a transfer: the page after a key (kind, detail_kind, hour, name, detail, counter).
 SELECT kind, detail_kind, hour, name, detail, counter, requests, errors, request_bytes, request_bytes_min,
     request_bytes_max, response_bytes, duration_ms, duration_min, duration_max, under_ten_ms, under_fifty_ms,
     under_hundred_ms, under_half_second, under_one_second, under_two_seconds, under_five_seconds,

@@ -1,4 +1,4 @@
--- Exact counts of a time (seconds since 1970, :until not included), cut into steps: of each queue and command if they are
+-- Exact counts of a span of time (seconds since 1970, :until not included), cut into steps: of each queue and command if they are
 -- to be told apart, else together. A range of the primary key, which begins with the minute; as old rows are folded into
 -- hours and days, a year is few of them.
 SELECT

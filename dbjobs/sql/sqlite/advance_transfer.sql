@@ -1,5 +1,5 @@
--- How far a transfer is, written in the transaction of the page that it has written. By comparing: of two processes
--- that do the same transfer, one finds that it is not where it was, and its page is rolled back.
+-- How far a transfer is, written in the transaction of the page that it has written. The write compares: of two processes
+-- that do the same transfer, one finds that the transfer has moved on, and its page is rolled back.
 UPDATE dbjobs_transfer
 SET value = :value
 WHERE name = 'place' AND value = :expected

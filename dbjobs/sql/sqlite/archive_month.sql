@@ -1,7 +1,7 @@
 -- Copies what has ended to the file of its month. Runs on that file, with the main file attached as `live`,
 -- while the caller holds the main file's write lock; forget_archived.sql follows when every month is
 -- committed. May be run again after a crash in between: the deletes come before the inserts, the inserts
--- replace.
+-- replace. The texts of a month are those between 'YYYY-MM' and 'YYYY-MM~': two bounds that are worked out once.
 DELETE FROM failed_job WHERE id IN (SELECT id FROM live.dbjobs_requeued_job);
 INSERT OR REPLACE INTO completed_job (
     id, ref_id, parent_id, worker, queue, priority, tag, batch_id, callback, depends_on,
@@ -19,7 +19,9 @@ SELECT
     timeout_seconds, progress, status, reply_to, error_code, error, errors, args, meta,
     trace_context, cancel_requested_at, node_id
 FROM live.dbjobs_finished_job
-WHERE state = 'completed' AND strftime('%Y%m', created_at) = :month;
+WHERE state = 'completed'
+  AND created_at >= substr(:month, 1, 4) || '-' || substr(:month, 5, 2)
+  AND created_at < substr(:month, 1, 4) || '-' || substr(:month, 5, 2) || '~';
 INSERT OR REPLACE INTO failed_job (
     id, ref_id, parent_id, worker, queue, priority, tag, batch_id, callback, depends_on,
     depends_on_policy, run_after, expires_at, created_at, created_by, user_id, request_type, command,
@@ -36,8 +38,11 @@ SELECT
     timeout_seconds, progress, status, reply_to, error_code, error, errors, args, meta,
     trace_context, cancel_requested_at, node_id
 FROM live.dbjobs_finished_job
-WHERE state <> 'completed' AND strftime('%Y%m', created_at) = :month;
+WHERE state <> 'completed'
+  AND created_at >= substr(:month, 1, 4) || '-' || substr(:month, 5, 2)
+  AND created_at < substr(:month, 1, 4) || '-' || substr(:month, 5, 2) || '~';
 INSERT OR REPLACE INTO job_log (id, job_id, job_created_at, attempt, at, level, message)
 SELECT id, job_id, job_created_at, attempt, at, level, message
 FROM live.dbjobs_job_log
-WHERE strftime('%Y%m', job_created_at) = :month;
+WHERE job_created_at >= substr(:month, 1, 4) || '-' || substr(:month, 5, 2)
+  AND job_created_at < substr(:month, 1, 4) || '-' || substr(:month, 5, 2) || '~';

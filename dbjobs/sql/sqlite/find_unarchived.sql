@@ -1,7 +1,20 @@
 -- The months for which this file holds something that belongs into theirs.
-SELECT strftime('%Y%m', created_at) AS month FROM dbjobs_finished_job
-UNION
-SELECT strftime('%Y%m', job_created_at) FROM dbjobs_job_log
-UNION
-SELECT strftime('%Y%m', created_at) FROM dbjobs_requeued_job
-ORDER BY 1;
+--
+-- One pass over the rows for each month there is, and one more: nearly always one month. What is compared are texts as they
+-- are, because working out the month of every row took as long as copying a tenth of them. '~' comes after every digit.
+WITH RECURSIVE found (first) AS (
+    SELECT min(
+        coalesce((SELECT min(created_at) FROM dbjobs_finished_job), '~'),
+        coalesce((SELECT min(job_created_at) FROM dbjobs_job_log), '~'),
+        coalesce((SELECT min(created_at) FROM dbjobs_requeued_job), '~')
+    )
+    UNION ALL
+    SELECT min(
+        coalesce((SELECT min(created_at) FROM dbjobs_finished_job WHERE created_at > substr(first, 1, 7) || '~'), '~'),
+        coalesce((SELECT min(job_created_at) FROM dbjobs_job_log WHERE job_created_at > substr(first, 1, 7) || '~'), '~'),
+        coalesce((SELECT min(created_at) FROM dbjobs_requeued_job WHERE created_at > substr(first, 1, 7) || '~'), '~')
+    )
+    FROM found
+    WHERE first < '~'
+)
+SELECT substr(first, 1, 4) || substr(first, 6, 2) AS month FROM found WHERE first < '~';

@@ -1,4 +1,4 @@
--- Completed jobs of one month, for a transfer: the page behind a key (id).
+-- Completed jobs of one month, for a transfer: the page after a key (id).
 -- @as place
 SELECT :month AS month;
 

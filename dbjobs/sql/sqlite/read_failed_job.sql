@@ -1,4 +1,4 @@
--- Failed and cancelled jobs of one month, for a transfer: the page behind a key (id).
+-- Failed and cancelled jobs of one month, for a transfer: the page after a key (id).
 -- @as place
 SELECT :month AS month;
 

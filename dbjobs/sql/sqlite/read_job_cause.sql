@@ -1,4 +1,4 @@
--- Why attempts failed, for a transfer: the page behind a key (period_seconds, starts, cause, counter).
+-- Why attempts failed, for a transfer: the page after a key (period_seconds, starts, cause, counter).
 SELECT *
 FROM dbjobs_job_cause
 WHERE (period_seconds, starts, cause, counter) > (:period_seconds, :starts, :cause, :counter)

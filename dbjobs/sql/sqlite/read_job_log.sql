@@ -1,4 +1,4 @@
--- Log lines of one month's jobs, for a transfer: the page behind a key (job_id, id).
+-- Log lines of one month's jobs, for a transfer: the page after a key (job_id, id).
 -- @as place
 SELECT :month AS month;
 

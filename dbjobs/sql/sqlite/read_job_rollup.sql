@@ -1,4 +1,4 @@
--- What attempts took, for a transfer: the page behind a key (period_seconds, starts, name, counter).
+-- How long attempts took, for a transfer: the page after a key (period_seconds, starts, name, counter).
 SELECT *
 FROM dbjobs_job_rollup
 WHERE (period_seconds, starts, name, counter) > (:period_seconds, :starts, :name, :counter)

@@ -1,4 +1,4 @@
--- Months in which jobs of an older month ended, for a transfer: the page behind a key (created_month, ended_month).
+-- Months in which jobs of an older month ended, for a transfer: the page after a key (created_month, ended_month).
 SELECT created_month, ended_month
 FROM dbjobs_late_end
 WHERE (created_month, ended_month) > (:created_month, :ended_month)

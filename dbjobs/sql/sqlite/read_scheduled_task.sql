@@ -1,4 +1,4 @@
--- Scheduled tasks, for a transfer: the page behind a key (name).
+-- Scheduled tasks, for a transfer: the page after a key (name).
 SELECT *
 FROM dbjobs_scheduled_task
 WHERE name > :name

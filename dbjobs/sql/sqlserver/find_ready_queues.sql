@@ -1,4 +1,4 @@
--- Queues with ready jobs of no named worker, in the order of their names, after one of them. A skip scan: one probe of
+-- Queues with ready jobs that have no named worker, in the order of their names, after one of them. A skip scan: one probe of
 -- background_job_ready for each queue found, so the cost goes with the queues that have work and not with their jobs, nor
 -- with the names that are known.
 -- READPAST: what somebody has in hand is not waited for; the next look finds it.

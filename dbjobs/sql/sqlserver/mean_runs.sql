@@ -1,4 +1,4 @@
--- What attempts of each command and named worker took, after the newest `bound` roll-ups of each period, and the clock they
+-- How long attempts of each command and named worker took, by the newest `bound` roll-ups of each period, and the clock they
 -- are compared on. The primary key serves each look, from its newest end, so a page of jobs costs the same however much has
 -- been counted. A row without run times (all of it was completed in handlers' own transactions) says nothing.
 -- READPAST: nobody is waited for. One JSON text: see claim_jobs.

@@ -1,5 +1,5 @@
 -- Retries that were scheduled while the database's clock stood ahead, before it was set back: they went into back-off at a
--- moment that is still to come. They get their back-off from now on. Not jobs whose time a caller has given (they have not
+-- moment that is still to come. Their back-off counts anew from now. Not jobs whose time a caller has given (they have not
 -- run yet): that moment is what it says. Asked only after a step; a slice of the live jobs by id at a time, because no index
 -- knows these moments. Found without locks (NOLOCK), locked by key. READPAST: a job that somebody has locked is passed by.
 DECLARE @step_seconds float = :step_seconds, @after_id bigint = :after_id, @limit int = :limit;

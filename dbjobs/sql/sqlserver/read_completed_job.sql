@@ -1,4 +1,4 @@
--- Completed jobs of one month, for a transfer: the page behind a key (id).
+-- Completed jobs of one month, for a transfer: the page after a key (id).
 DECLARE @id bigint = :id, @limit int = :limit, @since datetime2(6) = :since, @until datetime2(6) = :until;
 SELECT TOP (@limit) *
 FROM dbjobs.completed_job

@@ -1,4 +1,4 @@
--- Failed and cancelled jobs of one month, for a transfer: the page behind a key (id).
+-- Failed and cancelled jobs of one month, for a transfer: the page after a key (id).
 DECLARE @id bigint = :id, @limit int = :limit, @since datetime2(6) = :since, @until datetime2(6) = :until;
 SELECT TOP (@limit) *
 FROM dbjobs.failed_job

@@ -1,4 +1,4 @@
--- Sums of batches, for a transfer: the page behind a key (batch_id).
+-- Sums of batches, for a transfer: the page after a key (batch_id).
 DECLARE @batch_id nvarchar(510) = :batch_id, @limit int = :limit;
 SELECT TOP (@limit) batch_id, MIN(created_at) AS created_at,
     SUM(total) AS total, SUM(completed) AS completed, SUM(failed) AS failed, SUM(cancelled) AS cancelled

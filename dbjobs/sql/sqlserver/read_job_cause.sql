@@ -1,4 +1,4 @@
--- Why attempts failed, for a transfer: the page behind a key (period_seconds, starts, cause, counter).
+-- Why attempts failed, for a transfer: the page after a key (period_seconds, starts, cause, counter).
 DECLARE @period_seconds int = :period_seconds, @starts bigint = :starts, @cause nvarchar(510) = :cause,
     @counter bigint = :counter, @limit int = :limit;
 SELECT TOP (@limit) *

@@ -1,4 +1,4 @@
--- Edges between jobs, for a transfer: the page behind a key (parent_id, child_id).
+-- Edges between jobs, for a transfer: the page after a key (parent_id, child_id).
 DECLARE @parent_id bigint = :parent_id, @child_id bigint = :child_id, @limit int = :limit;
 SELECT TOP (@limit) *
 FROM dbjobs.job_dependency

@@ -1,4 +1,4 @@
--- Settings of queues, for a transfer: the page behind a key (queue).
+-- Settings of queues, for a transfer: the page after a key (queue).
 DECLARE @queue nvarchar(510) = :queue, @limit int = :limit;
 SELECT TOP (@limit) *
 FROM dbjobs.job_queue

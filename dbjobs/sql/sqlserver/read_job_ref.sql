@@ -1,4 +1,4 @@
--- Idempotency keys, for a transfer: the page behind a key (ref_id).
+-- Idempotency keys, for a transfer: the page after a key (ref_id).
 DECLARE @ref_id nvarchar(510) = :ref_id, @limit int = :limit;
 SELECT TOP (@limit) *
 FROM dbjobs.job_ref

@@ -1,4 +1,4 @@
--- What attempts took, for a transfer: the page behind a key (period_seconds, starts, name, counter).
+-- How long attempts took, for a transfer: the page after a key (period_seconds, starts, name, counter).
 DECLARE @period_seconds int = :period_seconds, @starts bigint = :starts, @name nvarchar(510) = :name,
     @counter bigint = :counter, @limit int = :limit;
 SELECT TOP (@limit) *

@@ -1,4 +1,4 @@
--- Counts of ended jobs, for a transfer: the page behind a key (minute, queue, command, counter). Somebody who
+-- Counts of ended jobs, for a transfer: the page after a key (minute, queue, command, counter). Somebody who
 -- finds a row locked adds one more of the same key: they are summed up here.
 DECLARE @minute datetime2(6) = :minute, @queue nvarchar(510) = :queue, @command nvarchar(510) = :command,
     @counter bigint = :counter, @limit int = :limit;

@@ -1,4 +1,4 @@
--- Months in which jobs of an older month ended, for a transfer: the page behind a key (created_month, ended_month).
+-- Months in which jobs of an older month ended, for a transfer: the page after a key (created_month, ended_month).
 DECLARE @created_month int = :created_month, @ended_month int = :ended_month, @limit int = :limit;
 SELECT DISTINCT TOP (@limit) created_month, ended_month
 FROM dbjobs.late_end

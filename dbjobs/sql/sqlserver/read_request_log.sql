@@ -1,4 +1,4 @@
--- Logged requests of one month, for a transfer: the page behind a key (at, tie).
+-- Logged requests of one month, for a transfer: the page after a key (at, tie).
 DECLARE @at datetime2(6) = :at, @tie bigint = :tie, @limit int = :limit, @since datetime2(6) = :since,
     @until datetime2(6) = :until;
 SELECT TOP (@limit) *

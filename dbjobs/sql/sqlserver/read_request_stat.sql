@@ -1,4 +1,4 @@
--- Sums of one month's requests, for a transfer: the page behind a key (kind, detail_kind, hour, name, detail, counter).
+-- Sums of one month's requests, for a transfer: the page after a key (kind, detail_kind, hour, name, detail, counter).
 -- Rows of the same key are summed up.
 DECLARE @kind nvarchar(510) = :kind, @detail_kind nvarchar(510) = :detail_kind, @hour datetime2(6) = :hour,
     @name nvarchar(510) = :name, @detail nvarchar(510) = :detail, @counter bigint = :counter,

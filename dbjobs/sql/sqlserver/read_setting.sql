@@ -1,4 +1,4 @@
--- What the admin page keeps, for a transfer: the page behind a key (name).
+-- What the admin page keeps, for a transfer: the page after a key (name).
 DECLARE @name nvarchar(510) = :name, @limit int = :limit;
 SELECT TOP (@limit) *
 FROM dbjobs.setting

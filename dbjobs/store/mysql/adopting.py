@@ -65,7 +65,7 @@ async def check_settings(connection: OpenRuns, scripts: Scripts) -> None:
     foreign = sorted(foreign_modes & set(mode.split(",")))
     if foreign:
         raise InvalidOption(
-            f"connection= has sql_mode {foreign[0]}, in which jobs cannot be stored: SET it without on it"
+            f"connection= has sql_mode {foreign[0]}, in which jobs cannot be stored: SET sql_mode without it"
         )
     if most_rows < _MANY_ROWS:
         raise InvalidOption(

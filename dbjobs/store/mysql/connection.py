@@ -86,7 +86,7 @@ class MysqlConnection:
         """End it.
 
         Raises:
-            DatabaseUnavailable: it may have been committed all the same; the next transaction can tell.
+            DatabaseUnavailable: it may have been committed nevertheless; the next transaction can tell.
         """
         await self._bounded(self.raw.commit())
 

@@ -68,7 +68,7 @@ def translated(where: str) -> Iterator[None]:
         if "'cryptography' package is required" not in str(error):
             raise
         raise MissingDriver(
-            f"MySQL at {where}: a login of this kind needs the package cryptography where there is no TLS: "
+            f"MySQL at {where}: without TLS, a login of this kind needs the package cryptography: "
             "pip install cryptography, or encrypt the connection (ssl-mode=REQUIRED in the URL)"
         ) from error
     except Exception as error:

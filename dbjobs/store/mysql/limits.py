@@ -21,7 +21,7 @@ class Limits(NamedTuple):
         statement: for statements sent together, and for each of BEGIN, COMMIT and ROLLBACK.
         lock: for a lock that somebody else holds; it ends before ``statement`` does.
         kill: for ending a connection on the server.
-        idle: for a transaction of ours that says nothing, where the server has such a limit; 0: for ever.
+        idle: for a transaction of ours that sends nothing, where the server has such a limit; 0: for ever.
     """
 
     connect: float

@@ -77,7 +77,7 @@ def check(options: Mapping[str, str]) -> None:
     Raises:
         InvalidUrl.
     """
-    check_known(options, _KNOWN, instead=_INSTEAD, otherwise=f"known are {', '.join(sorted(_KNOWN))}")
+    check_known(options, _KNOWN, instead=_INSTEAD, otherwise=f"known options are {', '.join(sorted(_KNOWN))}")
     if options.get("charset", "utf8mb4").lower() not in ("utf8mb4", "utf8"):
         refuse_value("charset", options["charset"], "is not available: every connection uses utf8mb4")
 
@@ -91,7 +91,7 @@ def tls_of(options: Mapping[str, str]) -> Tls:
     files = (options.get("ssl_ca"), options.get("ssl_cert"), options.get("ssl_key"))
     named = [name for name in ("ssl", "ssl-mode", "ssl_mode") if name in options]
     if len(named) > 1:
-        raise InvalidUrl(f"database URL options {named[0]!r} and {named[1]!r} say the same: write one of them")
+        raise InvalidUrl(f"database URL options {named[0]!r} and {named[1]!r} mean the same: write only one of them")
     if not named:
         return Tls("true" if any(files) else "false", *files)
     name = named[0]

@@ -60,7 +60,7 @@ class MysqlSession:
             try:
                 await Run(self._connection, self._scripts, {}).steps([step], alone=False)
             except DatabaseError as error:
-                # DDL is no transaction: after a crash in the middle some of it has been done already.
+                # DDL is not transactional: after a crash in the middle some of it has been done already.
                 if code_of(error.__cause__) not in COLUMN_EXISTS | PARTITION_EXISTS | PARTITION_GONE:
                     raise
 

@@ -94,14 +94,14 @@ def _template(text: str) -> Template:
 
 
 def _parenthesised(text: str, before: re.Pattern[str]) -> tuple[int, int]:
-    """Where the parentheses stand, themselves included, that begin behind such a text.
+    """Where the parentheses that begin after such a text stand, themselves included.
 
     Raises:
         ValueError: there is no such text, or they do not end.
     """
     found = before.search(text)
     if found is None:
-        raise ValueError(f"a directive repeats what stands behind {before.pattern}, and there is none in: {text}")
+        raise ValueError(f"a directive repeats the parentheses after {before.pattern}, and there are none in: {text}")
     depth = 0
     for at, character in _outside_quotes(text, found.end()):
         depth += (character == "(") - (character == ")")

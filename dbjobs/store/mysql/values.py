@@ -34,9 +34,9 @@ def literal(value: Any, escape: Escape) -> str:
     if isinstance(value, Table):
         return f"'{escape(value.as_json())}'"
     if isinstance(value, Iterable):
-        # An empty list is no syntax; IN (NULL) finds nothing.
+        # An empty list is a syntax error; IN (NULL) finds nothing.
         return ", ".join(literal(one, escape) for one in dict.fromkeys(value)) or "NULL"
-    raise TypeError(f"a {type(value).__name__} is no parameter")
+    raise TypeError(f"a {type(value).__name__} cannot be a parameter")
 
 
 def column_of(table: Table, column: str) -> Sequence[Any]:

@@ -27,7 +27,7 @@ def adopted(binding: Binding, connection: Any) -> Session:
     Raises:
         InvalidOption, DatabaseUnavailable.
     """
-    # A pool's proxy is no asyncpg.Connection, but has all that one has.
+    # A pool's proxy is not an asyncpg.Connection, but has everything that one has.
     if isinstance(connection, asyncpg.Connection) or hasattr(connection, "copy_records_to_table"):
         try:
             if connection.is_closed():

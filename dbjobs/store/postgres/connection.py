@@ -72,8 +72,8 @@ def server_settings(limits: Limits) -> dict[str, str]:
         "lock_timeout": milliseconds(limits.lock),
         "idle_in_transaction_session_timeout": milliseconds(limits.idle),
         "idle_session_timeout": "0",
-        # Every protocol here is written for READ COMMITTED. Not default_transaction_read_only: where somebody has
-        # set it (a provider whose disk is full, a maintenance), they mean us, too.
+        # Every protocol here is written for READ COMMITTED. Not default_transaction_read_only: if somebody has
+        # set it (a provider with a full disk, or for maintenance), they mean us, too.
         "default_transaction_isolation": "read committed",
         "default_transaction_deferrable": "off",
         # The server notices a client that has vanished, and lets go of its locks.
@@ -125,7 +125,7 @@ class PostgresConnection:
         except Exception as error:
             raise self._failed(error, in_doubt=in_doubt) from error
         except BaseException:
-            self.terminate()  # the statement may be under way on it still
+            self.terminate()  # the statement may still be under way on it
             raise
 
     async def script(self, text: str) -> None:
@@ -207,7 +207,7 @@ class PostgresConnection:
             self.timed_out = isinstance(error, TimeoutError)
             self.read_only = isinstance(error, asyncpg.ReadOnlySQLTransactionError)
             # A call that the driver refuses has not been sent, and a statement that the server refuses is undone. So is
-            # one that comes to a session which an administrator has ended: a session that has committed says so
+            # one that reaches a session which an administrator has ended: a session that has committed says so
             # before it says that it ends (a wait for a standby that is cut off by it ends without a word).
             self.unsent = (
                 isinstance(error, asyncpg.InterfaceError | asyncpg.InternalClientError)

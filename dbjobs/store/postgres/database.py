@@ -198,7 +198,7 @@ class PostgresDatabase:
                 connection = await self._connector.connect(self._limits)
                 await self._hear(connection, on_notice, on_ready)
             except DatabaseError:
-                pass  # the engine's other loops report an unreachable database; this one only comes back
+                pass  # the engine's other loops report an unreachable database; this one just tries again
             finally:
                 on_ready(False)
                 if connection is not None:

@@ -65,7 +65,7 @@ def translated(where: str) -> Iterator[None]:
 
 
 def translate(error: Exception, where: str) -> DatabaseError | None:
-    """The driver's exception as one of ours; None if it is no exception of the driver or the network."""
+    """The driver's exception as one of ours; None if it is not an exception of the driver or the network."""
     if isinstance(error, asyncpg.LockNotAvailableError):
         return LockTimeout(str(error))
     if isinstance(error, _CONFLICTS):

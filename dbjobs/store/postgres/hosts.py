@@ -52,7 +52,7 @@ def hosts_of(parts: SplitResult, options: Mapping[str, str]) -> Hosts:
     """The servers of ``//user@a:1,b:2/db`` or of ``?host=a,b&port=1,2``, as libpq reads them.
 
     Raises:
-        InvalidUrl: a port is no number, or there are not as many ports as hosts.
+        InvalidUrl: a port is not a number, or there are not as many ports as hosts.
     """
     names = parts.netloc.rpartition("@")[2]
     ports = options.get("port", "")
@@ -86,5 +86,5 @@ def _host_and_port(text: str) -> tuple[str, int | None]:
 
 def _port(text: str) -> int:
     if not text.isdigit() or not 0 < int(text) < 65536:
-        raise InvalidUrl(f"the database URL's port {text!r} is no number from 1 to 65535")
+        raise InvalidUrl(f"the database URL's port {text!r} is not a number from 1 to 65535")
     return int(text)

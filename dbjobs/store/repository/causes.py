@@ -47,7 +47,7 @@ class Failures:
     sample: list[int] = field(default_factory=list)
 
     def add(self, other: Failures) -> None:
-        """Take another one's counts in."""
+        """Add another one's counts."""
         first = min(self.first_at, other.first_at) if self.attempts else other.first_at
         newer, older = (other, self) if other.last_at >= self.last_at else (self, other)
         kept = [id for id in older.sample if id not in newer.sample] + newer.sample
@@ -94,7 +94,7 @@ async def list_causes(db: Fetcher, since: int, until: int, most: int) -> list[Ca
 
 
 async def take_causes(db: Fetcher, period_seconds: int, before: int, most: int) -> list[CauseRow]:
-    """Take rows of a period out that start before a moment."""
+    """Take out rows of a period that start before a moment."""
     return [_row(row) for row in await db.fetch("take_causes", period=period_seconds, before=before, most=most)]
 
 

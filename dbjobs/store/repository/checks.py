@@ -17,7 +17,7 @@ async def list_partitions(db: Fetcher) -> list[str]:
 
 
 async def list_late_ends(db: Fetcher) -> dict[str, str]:
-    """Months whose jobs have not all ended in them -> the month in which the last one of the others did; 'YYYYMM'."""
+    """Months with jobs that ended in a later month -> the last month in which one of those did; 'YYYYMM'."""
     return {row[0]: row[1] for row in await db.fetch("list_late_ends")}
 
 

@@ -21,7 +21,7 @@ async def claim_jobs(
 
 
 async def find_ready_queues(db: Fetcher, after_queue: str, limit: int) -> list[str]:
-    """Queues with ready jobs of no named worker, in the order of their names, after one of them."""
+    """Queues that have ready jobs without a named worker, in the order of their names, after one of them."""
     return [row[0] for row in await db.fetch("find_ready_queues", after_queue=after_queue, limit=limit)]
 
 
@@ -68,5 +68,5 @@ async def release_workers(db: Fetcher, node_id: int, workers: Sequence[str]) -> 
 
 
 async def take_worker(db: Fetcher, node_id: int, worker: str) -> bool:
-    """Lease a lane without a job of it; False if it is taken, or the node's lease is over."""
+    """Lease a lane without claiming a job; False if it is taken, or the node's lease is over."""
     return bool(await db.fetch("take_worker", node_id=node_id, worker=worker))

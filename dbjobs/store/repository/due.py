@@ -37,15 +37,15 @@ async def has_retries_ahead(db: Fetcher) -> bool:
 
 
 async def pull_in_retries(db: Fetcher, step_seconds: float, after_id: int, limit: int) -> tuple[int, int | None]:
-    """Of the next live jobs, those that went into back-off at a moment still to come get their back-off from now on.
+    """Start the back-off again, from now, for those of the next live jobs that went into it at a moment still to come.
 
     Args:
-        step_seconds: a moment ahead by less is passed by.
+        step_seconds: a moment that is ahead by less is left alone.
         after_id: the last job looked at before.
-        limit: jobs that are looked at.
+        limit: how many jobs to look at.
 
     Returns:
-        How many there were, and the last job looked at; None behind the last of all.
+        How many there were, and the last job looked at; None after the last of all.
     """
     jobs, last_id = (await db.fetch("pull_in_retries", step_seconds=step_seconds, after_id=after_id, limit=limit))[0]
     return int(jobs), None if last_id is None else int(last_id)

@@ -65,7 +65,7 @@ async def add_dependencies(db: Fetcher, edges: Sequence[tuple[int, int]]) -> Non
 
 
 async def add_queues(db: Fetcher, queues: Sequence[str]) -> None:
-    """List queues, and note of those that are listed that they are used; their settings are left alone."""
+    """List queues, and note that those already listed are in use; their settings are left alone."""
     await db.fetch("add_queues", queues=queues)
 
 

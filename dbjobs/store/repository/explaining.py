@@ -11,7 +11,7 @@ from dbjobs.store.repository.rows import Fetcher, maybe_moment_of, moment_of
 
 @dataclass(kw_only=True)
 class Surroundings:
-    """What the database says around a job; counts end at the bound that was given.
+    """What the database says about the surroundings of a job; counts stop at the bound that was given.
 
     Attributes:
         now: the database's clock.
@@ -20,7 +20,7 @@ class Surroundings:
         lane_job: what that node works on in the lane, and since when.
         lane_head: the first queued job of the lane in front of this one, and how many there are.
         queue_ahead: queued jobs of the same queue in front of this one.
-        held: jobs that each node holds; of which so many are of the same queue.
+        held, held_of_queue: how many jobs each node holds, and how many of those are of the same queue.
     """
 
     now: datetime

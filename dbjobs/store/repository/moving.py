@@ -23,7 +23,7 @@ class MovedTable(NamedTuple):
     Attributes:
         part: what of a transfer it belongs to: ``queue``, ``history``, ``logs``, ``statistics``, ``schedules``,
             ``settings`` or ``requests``.
-        read: statement that reads the page behind a key.
+        read: statement that reads the page after a key.
         key: columns of the key, each with a value below all others.
         size: statement that tells how long the texts of the next rows are; None where rows are short.
         by_month: its rows belong to months, which are read one after another.
@@ -172,7 +172,7 @@ _NOTHING = Page((), [], ())
 async def read_page(
     db: Fetcher, table: MovedTable, month: Month | None, after: Key, most_bytes: int, most_rows: int | None = None
 ) -> Page:
-    """The rows behind a key, in its order, as many as have about ``most_bytes`` of text together; at least one.
+    """The rows after a key, in its order, as many as have about ``most_bytes`` of text together; at least one.
 
     A job that is running comes as one that its node has handed back.
     """
@@ -206,7 +206,7 @@ def _aware(value: Any) -> Any:
 
 
 def fitting(sizes: Sequence[int], most_bytes: int) -> int:
-    """How many of the first texts have at most so many bytes together; at least one, if there is one."""
+    """How many of the first texts together have at most this many bytes; at least one, if there is one."""
     total = 0
     for count, size in enumerate(sizes):
         total += int(size)
@@ -239,7 +239,7 @@ def _kind(column: str) -> Callable[[Any], Any] | None:
 
 
 def _hand_back(columns: Sequence[str], rows: Sequence[Values]) -> None:
-    """Make running jobs such as hand_back_jobs leaves them: queued, without a charge for the try."""
+    """Make running jobs look as hand_back_jobs leaves them: queued, without a charge for the try."""
     at = {column: place for place, column in enumerate(columns)}
     for row in rows:
         if row[at["state"]] == "started":
@@ -251,7 +251,7 @@ def _hand_back(columns: Sequence[str], rows: Sequence[Values]) -> None:
 
 async def is_settled(db: Fetcher) -> bool:
     """True if everything that has ended is where history is read (SQLite copies it to the months' files later)."""
-    return not await db.fetch("find_unarchived")
+    return not await db.fetch("has_unarchived")
 
 
 async def find_transfer(db: Fetcher) -> dict[str, str]:
@@ -267,7 +267,7 @@ async def write_transfer(db: Fetcher, name: str, value: str) -> None:
 
 
 async def advance_transfer(db: Fetcher, value: str, expected: str) -> bool:
-    """Note how far a transfer is; False if it was not as far as expected."""
+    """Note how far a transfer has come; False if it was not where it was expected to be."""
     return bool(await db.fetch("advance_transfer", value=value, expected=expected))
 
 

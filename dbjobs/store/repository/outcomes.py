@@ -22,7 +22,7 @@ FINISH_COLUMNS = tuple(_FINISH)
 
 
 async def finish_jobs(db: Fetcher, node_id: int, counter: int, outcomes: Sequence[Outcome]) -> Moved:
-    """Move ended jobs to history; those that were ours."""
+    """Move ended jobs to history; returns those that were ours."""
     # Column by column: a tuple for each job would be one more thing for the garbage collector to look at.
     columns: dict[str, Sequence[Any]] = {name: [*map(field, outcomes)] for name, field in _FINISH.items()}
     if True not in columns["release_worker"]:
@@ -97,7 +97,7 @@ async def cancel_jobs(
 async def requeue_jobs(
     db: Fetcher, ids: Sequence[int], counter: int, *, as_they_were: bool = False
 ) -> tuple[list[Ready], list[int]]:
-    """Bring failed or cancelled jobs back; those that may run in time, and the ids of those that wait for parents.
+    """Bring failed or cancelled jobs back; returns those that wait for no parent, and the ids of those that do.
 
     Args:
         as_they_were: not to run now, but as they waited when they were cancelled, each at its own time.

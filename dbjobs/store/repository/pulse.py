@@ -13,7 +13,7 @@ class Pulse:
     """Numbers that differ once something has changed.
 
     Attributes:
-        newest_id: the newest live job behind the one that was asked from; None: there is none.
+        newest_id: the newest live job after the given one; None if there is none.
         ended: jobs that ended in the last two minutes.
         rest: everything else, only to be compared.
     """
@@ -24,13 +24,13 @@ class Pulse:
 
 
 async def pulse(db: Fetcher, *, after_id: int) -> Pulse:
-    """The numbers as they are now; what it costs does not grow with any table."""
+    """The numbers as they are now; the cost does not grow with any table."""
     newest_id, ended, *rest = (await db.fetch("pulse", after_id=after_id))[0]
     return Pulse(newest_id, int(ended or 0), tuple(str(value) for value in rest))
 
 
 async def pulse_jobs(db: Fetcher, ids: Sequence[int]) -> dict[int, tuple[str, ...]]:
-    """What changes of each of these jobs while it lives; those that have ended are left out."""
+    """What can change in each of these jobs while it lives; those that have ended are left out."""
     rows = await db.fetch("pulse_jobs", ids=list(ids)) if ids else ()
     return {row[0]: tuple(str(value) for value in row) for row in rows}
 

@@ -27,7 +27,7 @@ async def get_reply_to(db: Fetcher, ids: Sequence[int]) -> dict[int, str]:
 
 
 class Rules(msgspec.Struct, frozen=True, kw_only=True):
-    """What a Job does not tell of a live job; the fields are those of a NewJob."""
+    """What a Job does not say about a live job; the fields are those of a NewJob."""
 
     depends_on_policy: str
     on_failure: str

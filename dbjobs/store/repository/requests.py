@@ -27,13 +27,13 @@ class Look(msgspec.Struct, frozen=True, kw_only=True):
     """One look at the request log.
 
     Attributes:
-        month: 'YYYYMM': the month that is looked into.
+        month: the month to look into, as 'YYYYMM'.
         since, before_at, before_tie: between these two moments ('YYYY-MM-DD HH:MM:SS.ffffff', UTC); of the second one
             only smaller ties.
-        by: the index that is gone through: 'time', 'route', 'user_id', 'ip' or 'status'.
-        look: rows that are gone through at most.
-        limit: rows that are wanted.
-        The others are conditions; None is none.
+        by: the index to go through: 'time', 'route', 'user_id', 'ip' or 'status'.
+        look: how many rows to go through at most.
+        limit: how many rows are wanted.
+        The others are conditions; None means no condition.
     """
 
     month: str

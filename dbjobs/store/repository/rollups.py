@@ -1,4 +1,4 @@
-"""What attempts took, as rows."""
+"""How long attempts took, as rows."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _COLUMNS = (
     "period_seconds", "starts", "name", "counter", "queue", "command", "worker", "completed", "failed", "cancelled",
     "retried", "run_ms", "run_histogram", "waits", "wait_ms", "wait_histogram",
 )  # fmt: skip
-# After every time that there is.
+# Later than any time.
 NEVER = 2**40
 Key = tuple[str, str, str]
 # By what hours and days are told apart: nothing, queue and command, or worker.
@@ -41,7 +41,7 @@ class Sums:
     wait: dict[int, int] = field(default_factory=dict)
 
     def add(self, other: Sums) -> None:
-        """Take the counts of another one in."""
+        """Add the counts of another one."""
         self.completed += other.completed
         self.failed += other.failed
         self.cancelled += other.cancelled
@@ -106,7 +106,7 @@ async def list_rollups(
     command: str | None = None,
     worker: str | None = None,
 ) -> list[Rollup]:
-    """Rows that start in a time, in seconds since 1970, the end not included.
+    """Rows that start in a span of time, in seconds since 1970, the end not included.
 
     Args:
         family: what hours and days are told apart by; minutes always have all three names.
@@ -119,7 +119,7 @@ async def list_rollups(
 
 
 async def take_rollups(db: Fetcher, period_seconds: int, before: int, most: int) -> list[Rollup]:
-    """Take rows of a period out that start before a moment, to put their sums in, in the same transaction."""
+    """Take out rows of a period that start before a moment; the same transaction then puts in their sums."""
     rows = await db.fetch("take_rollups", period=period_seconds, before=before, most=most)
     return [_rollup(row) for row in rows]
 

@@ -78,7 +78,7 @@ def error_of(entry: dict[str, Any]) -> JobError:
 
 
 def _moment_noted(text: Any) -> datetime | None:
-    """A time that was stored as text, in UTC; None if it is no time."""
+    """A time that was stored as text, in UTC; None if it is not a time."""
     try:
         return moment_of(text).astimezone(UTC)
     except (TypeError, ValueError, OverflowError):

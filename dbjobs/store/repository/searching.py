@@ -21,7 +21,7 @@ class Slice:
 
     Attributes:
         live, completed, failed: the tables to look into.
-        state: the only state that fits, if it is one.
+        state: the only state that fits, if there is only one.
         exact: of ``PUSHED``, those with one value.
         has: parts of texts, in lower case.
     """

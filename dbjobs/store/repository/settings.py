@@ -36,7 +36,7 @@ async def list_live_queues(db: Fetcher, after_id: int, limit: int) -> list[tuple
 
 
 async def drop_queues(db: Fetcher, queues: Sequence[str], seconds: float) -> int:
-    """Forget those of these queues (at least one) that have no settings and are unused for this time; how many."""
+    """Forget those of these queues (at least one) that have no settings and are unused that long; returns how many."""
     return int((await db.fetch("drop_queues", queues=queues, seconds=seconds))[0][0])
 
 
@@ -62,12 +62,12 @@ async def fold_batches(db: Fetcher, limit: int) -> int:
 
 
 async def drop_batches(db: Fetcher, seconds: float) -> int:
-    """Forget batches in which all have ended, after this time without news, some at a time; how many."""
+    """Forget batches in which all have ended, after this time without news, some at a time; returns how many."""
     return int((await db.fetch("drop_batches", seconds=seconds))[0][0])
 
 
 async def forget_refs(db: Fetcher, month: str, kept: Sequence[str], limit: int) -> int:
-    """Forget at most ``limit`` ref_ids of months up to ``month`` (YYYYMM), but for those ``kept``; how many it was."""
+    """Forget at most ``limit`` ref_ids of months up to ``month`` (YYYYMM), except those ``kept``; returns how many."""
     return int((await db.fetch("forget_refs", month=month, kept=kept, limit=limit))[0][0])
 
 
@@ -117,7 +117,7 @@ async def sum_stats(
     queue: str | None = None,
     command: str | None = None,
 ) -> list[Counted]:
-    """Counts of a time (seconds since 1970, the end not included), cut into steps of so many seconds.
+    """Counts of a span of time (seconds since 1970, the end not included), cut into steps of ``step`` seconds.
 
     Args:
         apart: a row for each queue and command, not one for all.
@@ -133,7 +133,7 @@ async def oldest_stat(db: Fetcher) -> int | None:
     return int(rows[0][0]) if rows and rows[0][0] is not None else None
 
 
-# Minutes become hours, and hours days, on the first midnight (UTC) after so many hours.
+# Minutes become hours, and hours days, on the first midnight (UTC) after this many hours.
 KEEP_MINUTES_HOURS = 48
 KEEP_HOURS_HOURS = 15 * 24
 

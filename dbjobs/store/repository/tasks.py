@@ -25,7 +25,7 @@ class TaskRow(msgspec.Struct, frozen=True, kw_only=True):
         next_run_at: None if it never runs again.
         last_run_at: the time that its last run was for.
         runs: JSON: what the ref_ids of its last runs end with, oldest first.
-        missed: times that have passed while nobody was there.
+        missed: times that passed while no node was there.
         skipped: times left out because the last run had not ended.
         revision: counts its changes, from a random number on.
     """
@@ -88,7 +88,7 @@ async def fire_task(db: Fetcher, task: TaskRow, job: NewJob, *, at_once: bool = 
 
     Args:
         task: as it is to be, at the revision at which it was read.
-        job: its job, with a ref_id; if that is taken, the job that has it is the one.
+        job: its job, with a ref_id; if that is taken, the job that has it is returned.
         at_once: whatever the task's time is, and even if it is paused.
     """
     given = msgspec.structs.asdict(job) | {

@@ -43,8 +43,8 @@ class Sqlite3Callers:
 class AiosqliteCallers:
     """An ``aiosqlite.Connection``: the sqlite3 connection below it may be used in its own thread only.
 
-    aiosqlite's public calls run one sqlite3 call in that thread each, and none runs a function. All of them are made
-    of the one that does, ``Connection._execute(function, *arguments)``, which has been the heart of aiosqlite since its
+    aiosqlite's public calls run one sqlite3 call in that thread each, and none runs a function. All of them use
+    the one that does, ``Connection._execute(function, *arguments)``, which has been the heart of aiosqlite since its
     first release. One trip to the thread for a whole file of statements, with the connection's settings put back at
     its end, is what we need: between two trips the caller's own statements would meet our settings.
     """
@@ -80,7 +80,7 @@ def blocking_callers(connection: Any) -> Callers:
     """The same in code without an event loop.
 
     Raises:
-        InvalidOption: it is none of sqlite3.
+        InvalidOption: it is not one of sqlite3.
     """
     if isinstance(connection, sqlite3.Connection):
         return Sqlite3Callers(connection)
@@ -88,7 +88,7 @@ def blocking_callers(connection: Any) -> Callers:
 
 
 async def check_file(callers: Callers, path: Path) -> None:
-    """Refuse a connection to another file than our main one.
+    """Refuse a connection to a file other than our main one.
 
     Raises:
         InvalidOption.
@@ -110,7 +110,7 @@ def _same_file(one: Path, other: Path) -> bool:
 def begins_by_itself(connection: sqlite3.Connection) -> bool:
     """True if its owner expects the first write to begin a transaction that ``commit()`` ends.
 
-    Not if transactions are conducted by statements: ``isolation_level`` is None, or ``autocommit`` (which Python has
+    Not if statements begin and end transactions: ``isolation_level`` is None, or ``autocommit`` (which Python has
     since 3.12) is True.
     """
     return connection.isolation_level is not None and getattr(connection, "autocommit", False) is not True

@@ -45,8 +45,8 @@ class SqliteDatabase:
             (seconds to wait for another process that writes, default 10) and ``pool_size`` (threads that
             read, default 2).
         schema: prefix of all tables.
-        pool_size: the same as in the URL, and before it; 0: a heartbeat's: one thread reads, and one that writes
-            is there only after it has been needed.
+        pool_size: the same as in the URL, and overrides it; 0, for a heartbeat: one thread reads, and one that writes
+            starts only when it is needed.
     """
 
     dialect = "sqlite"
@@ -305,6 +305,9 @@ def _parse(url: str) -> tuple[Path, dict[str, str]]:
     if parts.fragment:
         raise InvalidUrl(f"database URL {url!r}: write '#' in a file name as %23")
     check_known(
-        options, ("busy_timeout", "pool_size"), instead=_INSTEAD, otherwise="known are busy_timeout and pool_size"
+        options,
+        ("busy_timeout", "pool_size"),
+        instead=_INSTEAD,
+        otherwise="known options are busy_timeout and pool_size",
     )
     return Path(name).absolute(), options

@@ -55,7 +55,7 @@ def translate(error: sqlite3.Error, path: Path, *, opening: bool = False) -> Dat
     if code == sqlite3.SQLITE_CANTOPEN:
         return _cannot_open(path, error)
     if code in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
-        return DatabaseUnavailable(f"{path} is not a sound SQLite file: {error}")
+        return DatabaseUnavailable(f"{path} is not a valid SQLite file: {error}")
     if code in _UNAVAILABLE:
         return DatabaseUnavailable(f"{path}: {error}")
     if (

@@ -129,13 +129,13 @@ class History:
         Raises:
             sqlite3.Error: nothing is lost, the next run copies it again.
         """
-        has_schema, find = self._scripts.script("has_schema"), self._scripts.script("find_unarchived")
-        copy, forget = self._scripts.script("archive_month"), self._scripts.script("forget_archived")
-        if not has_schema.run(main, self, {})[0][0] or not find.run(main, self, {}):
+        script = self._scripts.script
+        if not script("has_schema").run(main, self, {})[0][0] or not script("has_unarchived").run(main, self, {}):
             return False
+        copy, note = script("archive_month"), script("note_archived")
         begin(main, self._busy_seconds)
         try:
-            for (month,) in find.run(main, self, {}):
+            for (month,) in script("find_unarchived").run(main, self, {}):
                 connection = self.make(month)
                 connection.execute("BEGIN")  # not IMMEDIATE, see above
                 try:
@@ -144,7 +144,8 @@ class History:
                 except BaseException:
                     connection.rollback()
                     raise
-            forget.run(main, self, {})
+                note.run(main, self, {"month": month})
+            script("forget_archived").run(main, self, {})
             main.execute("COMMIT")
         except BaseException:
             main.rollback()

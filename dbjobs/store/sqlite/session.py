@@ -96,7 +96,7 @@ class InPlaceSession:
         return script.run(*self._connected, parameters) if script.steps else ()
 
     async def script(self, statement: str, /, **words: str) -> None:
-        raise DatabaseError(f"{statement} does not run amid the writer's work")
+        raise DatabaseError(f"{statement} does not run inside the writer's work")
 
     async def insert_bulk(self, jobs: Sequence[NewJob]) -> list[int]:
         return await insert_bulk(self, jobs)

@@ -97,7 +97,7 @@ class HeldTransaction:
         roll_back(connection)
         self.refuse(
             TransactionConflict(
-                f"the transaction was rolled back: its process did not go on for {PAUSE_SECONDS:g} s, and others waited"
+                f"the transaction was rolled back: it made no progress for {PAUSE_SECONDS:g} s while others waited"
             )
         )
 

@@ -29,11 +29,11 @@ from dbjobs.store.threads import Done, Inbox, step_aside
 log = logging.getLogger("dbjobs")
 
 WORK_PER_TRANSACTION = 200
-# A lock that is free for a few microseconds between two transactions is never free for anybody else: other
-# processes, and the heartbeat. (Measured with two saturated writers: a third one waited up to 3 s.)
+# A lock that is free for a few microseconds between two transactions is never free for others: other processes,
+# and the heartbeat. (Measured with two saturated writers: a third one waited up to 3 s.)
 REST_EVERY_SECONDS = 0.02
 REST_SECONDS = 0.0004
-# The free room on the disk is looked at this often.
+# The free room on the disk is measured this often.
 MEASURE_SECONDS = 1.0
 # After a failure that belongs to no caller.
 FAILED_SECONDS = 0.2

@@ -45,7 +45,7 @@ class Connection:
 
     A statement that does not come back in time, or whose caller is cancelled, goes on in the thread, and the
     connection is given up with it: it is closed when (and if) the driver returns, and never used again. (The driver's
-    own cancel is no way out: it has been seen to block its caller until the statement had ended.)
+    own cancel does not help: it has been seen to block its caller until the statement had ended.)
 
     Args:
         aio: aioodbc's connection, in autocommit mode: transactions are begun and ended by statements, so that a
@@ -226,7 +226,7 @@ class Connection:
 
 
 def in_whole_seconds(seconds: float) -> int:
-    """A limit as the driver has it, never 0, which would be none."""
+    """A limit as the driver has it, never 0, which would mean no limit."""
     return math.ceil(seconds)
 
 

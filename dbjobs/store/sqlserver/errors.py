@@ -27,7 +27,7 @@ _CONFLICTS = {
     1204,  # no more locks
     3935, 3960, 3961, 3966,  # snapshot isolation: an update conflict, changed metadata, rolled back
     41301, 41302, 41305, 41325, 41839,  # the same for memory-optimized tables
-    3930,  # a transaction that can only be rolled back: what doomed it was told before
+    3930,  # a transaction that can only be rolled back: what doomed it was reported before
     601,  # a look without locks met rows on the move
     50002,  # thrown by our own statements: somebody else holds an application lock
     2601, 2627,  # a duplicate key
@@ -90,7 +90,7 @@ def is_lost(error: pyodbc.Error) -> bool:
     state = str(error.args[0]) if error.args else ""
     numbers = _numbers(str(error))
     if numbers & _CONFLICTS:
-        return False  # HYT00 stands for a lock that was not had in time, too
+        return False  # HYT00 also stands for a lock that was not granted in time
     return state.startswith(("08", "HYT", "HY008", "HY010")) or bool(numbers & _SESSION_ENDED)
 
 

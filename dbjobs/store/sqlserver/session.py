@@ -85,7 +85,7 @@ class Line(Protocol):
 
 
 class CallersConnection:
-    """The caller's own aioodbc connection: used as everybody may use it, nothing of it is kept or changed.
+    """The caller's own aioodbc connection: used through its public calls; nothing of it is kept or changed.
 
     A call that is given up (cancelled, or out of time) goes on in one of aioodbc's threads. A caller who is cancelled
     is held back for a moment until it has ended: what they do next with their connection would meet it there.

@@ -11,7 +11,7 @@ from dbjobs.store.unreachable import place
 from dbjobs.store.url import check_known, number_option, split_url
 
 _OWN_OPTIONS = {"driver", "pool_size", "connect_timeout", "command_timeout"}
-# What these words would overrule is in the URL itself.
+# Words that would overrule what the URL itself says -> where it says so.
 _IN_THE_URL = {
     "server": "the host",
     "address": "the host",
@@ -81,16 +81,16 @@ def parse(url: str) -> Target:
     own = {name.lower(): value for name, value in options.items() if name.lower() in _OWN_OPTIONS}
     for name in others:
         if name.lower() in _IN_THE_URL:
-            raise InvalidUrl(f"database URL option {name!r} belongs into {_IN_THE_URL[name.lower()]}: expected {form}")
+            raise InvalidUrl(f"database URL option {name!r} belongs in {_IN_THE_URL[name.lower()]}: expected {form}")
         if not name or any(sign in name for sign in "={};[]"):
-            raise InvalidUrl(f"database URL option {name!r} is no word of an ODBC connection string")
+            raise InvalidUrl(f"database URL option {name!r} is not a word of an ODBC connection string")
     if own.get("driver") is None or is_freetds(own["driver"]) or "odbc driver" in own["driver"].lower():
         # The drivers ignore a misspelt word silently. Words of other drivers are not checked.
         check_known(
             [name.lower() for name in others],
             {*_WORDS.split(), *_OWN_OPTIONS},
             instead=_INSTEAD,
-            otherwise="it is no word of Microsoft's ODBC driver or of FreeTDS",
+            otherwise="it is not a word of Microsoft's ODBC driver or of FreeTDS",
         )
     port = parts.port or 1433
     return Target(

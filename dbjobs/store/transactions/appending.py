@@ -35,14 +35,14 @@ async def append_one(
     refuse_existing: bool,
     delivery: NewJob | None = None,
 ) -> JobRef:
-    """Insert one job in the caller's transaction, after whose commit the engine's sweep tells its parents of it.
+    """Insert one job in the caller's transaction. After the commit, the engine's sweep tells the job's parents of it.
 
     Args:
-        db: for what does not belong into that transaction.
+        db: for what does not belong in that transaction.
         session: the caller's.
         known_queues: queues that are listed for people; those that are new are added.
         refuse_existing: raise RefIdExists instead of returning the existing job.
-        delivery: what tells its ``reply_to`` of its end.
+        delivery: the job that tells its ``reply_to`` of its end.
     """
     queues = (job.queue,) if delivery is None else (job.queue, delivery.queue)
     await learn_queues(db, queues, known_queues, session)
@@ -81,13 +81,13 @@ async def insert_all(session: Session, jobs: Sequence[NewJob], delivery: NewJob 
 
 
 async def learn_queues(db: Appender, queues: Sequence[str], known: KnownQueues, callers: Session | None) -> None:
-    """List queues for people, and not in the caller's transaction: it would hold up all that use them first."""
+    """List queues for people, outside the caller's transaction, which would hold up all others that use them first."""
     known.age()
     new = [queue for queue in queues if queue not in known]
     if new and callers is not None and db.one_writer:
         await repository.add_queues(callers, new)  # not noted as known: it may be rolled back
     elif new:
-        known.update(new)  # those who come meanwhile need not list it, too: no job waits for a queue's row
+        known.update(new)  # others that come meanwhile need not list it again: no job waits for a queue's row
         try:
             await without_conflict(lambda: repository.add_queues(db, new))
         except BaseException:

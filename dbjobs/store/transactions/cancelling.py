@@ -53,7 +53,7 @@ async def cancel(db: Database, ids: Sequence[int], code: str, reason: str) -> Ca
         asked |= running
         rest = [id for id in rest if id not in gone and id not in running]
         if rest:
-            # Those that are alive all the same were locked.
+            # Those that are still alive were locked.
             found = await repository.find_parents(db, rest)
             rest = [id for id in rest if id in found and found[id] is None]
         if not rest or time.monotonic() > until:

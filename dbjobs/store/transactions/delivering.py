@@ -2,7 +2,7 @@
 
 A delivery is a child of its job that takes any end (``depends_on_policy="finished"``). It is appended in the
 transaction that stores the job, so it exists if and only if the job does, and what tells children of their parents'
-ends makes it ready, however the job ended. Jobs that nobody is told of have no row, no statement and no flag for it.
+ends makes it ready, however the job ended. A job that nobody is told of costs no row, no statement and no flag.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from dbjobs.store.records import NewJob
 from dbjobs.store.retrying import without_conflict
 from dbjobs.store.transactions.enqueueing import ROWS_PER_INSERT
 
-# Their queue, which nothing else stands in: a receiver that does not answer holds up no other queue, and no lane.
+# Their queue, which holds nothing else: a receiver that does not answer holds up no other queue, and no lane.
 DELIVERY_QUEUE = "dbjobs.notify"
 # Command of a delivery: this and the scheme, so that a node claims what it has a notifier for, and nothing else.
 DELIVERY_PREFIX = "dbjobs.notify."
@@ -27,9 +27,9 @@ DELIVERY_PREFIX = "dbjobs.notify."
 DELIVERY_RETRY_LIMIT = 18
 DELIVERY_BACKOFF = Backoff(first_seconds=5, factor=4, max_seconds=4 * 3600, jitter=0.2)
 DELIVERY_TIMEOUT_SECONDS = 60.0
-# How long after a requeue, or a scheduled task's time, it is looked for the job: by then that is committed.
+# How long after a requeue, or a scheduled task's time, the job is looked for: by then it is committed.
 LATER_SECONDS = 1.0
-# In the meta of a job that looks for one with this ref_id, to make its delivery; and how often it looks.
+# The key in a job's meta: this job looks for the one with that ref_id, to make its delivery; and how often it looks.
 TELLS_OF = "tells_of"
 FIRED_RETRY_LIMIT = 5
 FIRED_AGAIN_SECONDS = 10.0
@@ -89,9 +89,9 @@ async def before_fire(db: repository.Fetcher, delivery: NewJob | None, ref_id: s
 async def before_requeue(db: repository.Fetcher, job_ids: Sequence[int]) -> None:
     """Append deliveries that look after jobs which are about to be requeued, for those that have deliveries.
 
-    They come first, and due a moment later, because the requeue is a commit of its own: had the process died between
-    the two, the next end of the job would be told to nobody. One whose job was not requeued after all repeats what
-    was told before. What they are made of is what is stored, so the process needs no notifier.
+    They come first, and are due a moment later, because the requeue is a commit of its own: if the process died between
+    the two, nobody would be told of the job's next end. If a job is not requeued after all, its delivery repeats what
+    was told before. They are made from what is stored, so the process needs no notifier.
     """
     refs = await repository.find_refs(db, [delivery_ref(id) for id in job_ids])
     if not refs:
@@ -108,9 +108,9 @@ async def before_requeue(db: repository.Fetcher, job_ids: Sequence[int]) -> None
 
 
 async def delivery_like(db: repository.Fetcher, id: int) -> NewJob | None:
-    """A delivery that tells the same as a stored one, of another job; None if that is gone.
+    """A delivery like a stored one, for another job; None if the stored one is gone.
 
-    What it is made of is what is stored, so the process needs no notifier.
+    It is made from what is stored, so the process needs no notifier.
     """
     stored = (await repository.get_jobs(db, [id])).get(id)
     if stored is None:

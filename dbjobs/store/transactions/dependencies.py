@@ -106,7 +106,7 @@ class Follower:
 async def cancel_waiting(
     db: Database, ids: Iterable[int], code: str, reason: str, *, expired: bool = False
 ) -> set[int]:
-    """Cancel those of these jobs that have not started and are not locked by somebody else; the ids.
+    """Cancel those of these jobs that have not started and are not locked by somebody else; returns their ids.
 
     Their children are not told yet: see Follower.
 

@@ -130,7 +130,7 @@ class Inserted(msgspec.Struct, frozen=True):
 
 
 async def _existing(session: Session, db: repository.Fetcher | None, ref_id: str, *, own: bool = False) -> int | None:
-    """The job that has this key; with ``own`` also if it is of this very transaction."""
+    """The job that has this key; with ``own`` also if this very transaction inserted it."""
     found = await repository.find_refs(db or session, [ref_id])
     if ref_id not in found and db is not None and own:
         found = await repository.find_refs(session, [ref_id])
@@ -147,7 +147,7 @@ async def _add_ref(session: Session, ref_id: str, id: int, deadline: float) -> b
     except TransactionConflict:
         if time.monotonic() > deadline:
             raise ref_is_busy(ref_id) from None
-        raise  # our own connections wait for a lock not for long at a time; the transaction is tried again
+        raise  # our own connections wait for a lock only briefly at a time; the transaction is retried
 
 
 def ref_deadline() -> float:
@@ -171,7 +171,7 @@ def _refused(id: int, ref_id: str, refuse_existing: bool) -> JobRef:
 async def find_parents(
     session: Session, db: repository.Fetcher | None, parents: Sequence[Parent], policy: str
 ) -> tuple[list[int], list[int]]:
-    """The ids of these parents, and those of them that the job must hear of: alive, or ended as it does not suit it."""
+    """The ids of these parents, and of those that the job must hear of: alive, or ended in a way it does not accept."""
     ids = await _parent_ids(session, db, parents)
     states = await repository.find_parents(db or session, ids)
     missing = [id for id in ids if id not in states]

@@ -34,9 +34,9 @@ class Planned(msgspec.Struct, frozen=True):
 
 
 async def insert_graph(session: Session, db: repository.Fetcher | None, jobs: Sequence[Planned]) -> list[Inserted]:
-    """Insert jobs in the order given, level by level: those of a level in as few statements as there are.
+    """Insert jobs in the order given, level by level: those of a level in as few statements as possible.
 
-    Nothing is looked up for parents that are of this transaction: nobody else can have seen them, so they are alive.
+    Parents that this transaction inserted are not looked up: nobody else can have seen them, so they are alive.
 
     Args:
         session: the transaction, ours or the caller's.

@@ -50,8 +50,8 @@ async def migrate(db: Database) -> list[str]:
             return await _apply(db, session)
     except MissingPermission as error:
         raise MissingPermission(
-            f"the tables in schema {db.schema!r} have version {version} and this release needs {LATEST_VERSION}, and "
-            f"this user may not make them: run 'dbjobs migrate' as one who may ({error})"
+            f"the tables in schema {db.schema!r} have version {version} and this release needs {LATEST_VERSION}, but "
+            f"this user may not create them: run 'dbjobs migrate' as a user who may ({error})"
         ) from error
 
 
@@ -67,13 +67,13 @@ async def refuse_moved(db: Database, version: int) -> None:
     other = known.get("other", "another database")
     if known.get("role") == "target":
         raise JobsMoved(
-            f"a transfer of jobs from {other} into schema {db.schema!r} of this database has not come to its end: run "
-            "'dbjobs transfer' with the same two URLs again, and it goes on where it was"
+            f"a transfer of jobs from {other} into schema {db.schema!r} of this database is not finished: run "
+            "'dbjobs transfer' with the same two URLs again, and it goes on where it stopped"
         )
     done = "have been moved" if "done" in known else "are being moved"
     raise JobsMoved(
-        f"the jobs in schema {db.schema!r} of this database {done} to {other}: use that one. (To use this one all the "
-        "same, run 'dbjobs transfer --undo' with its URL)"
+        f"the jobs in schema {db.schema!r} of this database {done} to {other}: use that one. (To use this one "
+        "anyway, run 'dbjobs transfer --undo' with its URL)"
     )
 
 

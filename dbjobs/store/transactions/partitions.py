@@ -51,7 +51,7 @@ class _EndedLately(Exception):
 async def drop_old(db: Database, keep_months: int) -> list[str]:
     """Drop the history that is older than ``keep_months`` whole months before this one; the months dropped.
 
-    A month stays as long as a job of it has ended within those that are kept.
+    A month also stays while one of its jobs ended within the months that are kept.
     """
     oldest = month_after(await repository.current_month(db), -keep_months)
     old = [month for month in await repository.list_partitions(db) if month < oldest]
@@ -65,7 +65,7 @@ async def drop_old(db: Database, keep_months: int) -> list[str]:
                 # Whatever was being written to the month when it was locked is committed now.
                 await _check_ends(session, month, oldest)
             dropped.append(month)
-    # Also of months that were dropped before a crash: keys go some at a time, each time in a transaction of its own.
+    # Also the keys of months dropped before a crash: keys go some at a time, each time in a transaction of its own.
     kept = sorted(set(old) - set(dropped))
     before = month_after(oldest, -1)
     while await repository.forget_refs(db, before, kept, REFS_PER_STATEMENT) == REFS_PER_STATEMENT:

@@ -16,8 +16,8 @@ from dbjobs.store.retrying import without_conflict
 
 # A process lists a name again after this time, and so says that it is in use.
 KNOWN_SECONDS = 3600.0
-# Forget a queue that nobody has used for this time. Far above the other, so that nobody who takes a name for listed, or
-# is between its look and its insert, can be wrong.
+# Forget a queue that nobody has used for this time. Far above the other, so that a process that takes a name for
+# listed, or is between its look and its insert, cannot be wrong.
 UNUSED_SECONDS = 30 * 86400.0
 QUEUES_PER_LOOK = 5_000
 QUEUES_PER_STATEMENT = 500
@@ -27,7 +27,7 @@ JOBS_PER_SLICE = 10_000
 class KnownQueues(set[str]):
     """Names of queues that this process has listed, or is listing, at most an hour ago.
 
-    To ask for a name costs what it costs in any set; ``age`` is called once for a statement, not for a job.
+    Asking for a name costs what it costs in any set; ``age`` is called once for a statement, not for a job.
     """
 
     def __init__(self) -> None:
@@ -35,7 +35,7 @@ class KnownQueues(set[str]):
         self._until = clock.now() + KNOWN_SECONDS
 
     def age(self) -> bool:
-        """Forget all names if they may be an hour old; whether that was so. The time of a suspension counts."""
+        """Forget all names if they may be an hour old; True if that was so. The time of a suspension counts."""
         now = clock.now()
         if now < self._until:
             return False
@@ -45,10 +45,10 @@ class KnownQueues(set[str]):
 
 
 async def forget_queues(db: Database) -> int:
-    """Forget queues without settings and live jobs that nobody has used for a time, some at a time; how many it was.
+    """Forget queues without settings and live jobs that nobody has used for a time, some at a time; returns how many.
 
-    A queue that has a live job all the same (scheduled for next year, say) counts as used from now on, so it is not
-    looked for again before this time is over.
+    A queue that still has a live job (scheduled for next year, say) counts as used from now on, so it is not looked at
+    again before this time is over.
     """
     unused = set(await repository.find_unused_queues(db, UNUSED_SECONDS, QUEUES_PER_LOOK))
     if not unused:

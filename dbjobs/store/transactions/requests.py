@@ -45,7 +45,7 @@ async def drop_old(db: Database, keep_months: int) -> list[str]:
 
 
 async def fold(db: Database, before: str, most: int) -> int:
-    """Make at most ``most`` hours before a moment ('YYYY-MM-DD HH:MM:SS') part of their days; how many it was."""
+    """Make at most ``most`` hours before a moment ('YYYY-MM-DD HH:MM:SS') part of their days; returns how many."""
     folded = 0
     for month in await repository.list_request_months(db):
         since = first_day(month)

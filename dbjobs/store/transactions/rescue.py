@@ -1,7 +1,7 @@
 """Takes over the jobs and lanes of a dead node, in steps; any node may do the next one.
 
 First the node is buried: from then on it can neither claim nor renew its lease. Then its jobs are requeued or ended
-in its name, a page at a time, by the ordinary statements, whose fence makes each of them harmless to repeat. At last
+in its name, a page at a time, by the ordinary statements, whose fence makes each of them harmless to repeat. Finally
 its lanes are freed and its row is deleted. Nothing is locked from one step to the next: a rescuer that stops half-way
 stops nobody, and another node goes on.
 """
@@ -52,7 +52,7 @@ async def take_over(
     writing at this moment is left for the next call.
 
     Args:
-        on_written: told of each job with its outcome, once that is written.
+        on_written: called with each job and its outcome, once that is written.
     """
     requeued = ended = 0
     last: list[tuple[int, int]] = []

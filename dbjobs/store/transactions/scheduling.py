@@ -25,7 +25,7 @@ from dbjobs.store.transactions.delivering import before_fire
 
 # Runs that a task remembers.
 RUNS_KEPT = 20
-# The longest wait for somebody who has a task's row in hand.
+# The longest wait for another transaction that holds a task's row.
 TRY_SECONDS = 10.0
 _PAUSE_SECONDS = 0.01
 _NOW = "now:"
@@ -33,7 +33,7 @@ _MOMENT = timedelta(microseconds=1)
 
 
 class Rules(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """How a task is run, beside its schedule.
+    """How a task is run, apart from its schedule.
 
     Attributes:
         misfire: what to do about runs that were missed.
@@ -41,7 +41,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         jitter_seconds: a run is put off by up to this long, at random.
         start, end: no run is earlier, or later.
         transient: its runs are not stored as jobs.
-        delivery: what tells the ``reply_to`` of its jobs of their ends.
+        delivery: the job that tells the ``reply_to`` of its jobs of their ends.
     """
 
     misfire: Misfire = "one"
@@ -89,7 +89,7 @@ def make_task(name: str, schedule: Schedule, rules: Rules, job: NewJob, *, decla
 
 
 def first_run(task: TaskRow, now: datetime, *, at_once: bool = False) -> datetime | None:
-    """When a task runs first that begins to count now; None if it never does."""
+    """When a task that begins to count now first runs; None if it never does."""
     schedule, rules = schedule_of(task), rules_of(task)
     whole = now.replace(microsecond=0)
     if rules.start is not None and rules.start > now:
@@ -102,7 +102,7 @@ def first_run(task: TaskRow, now: datetime, *, at_once: bool = False) -> datetim
 
 
 async def put(db: Fetcher, task: TaskRow, *, at_once: bool = False) -> bool:
-    """Make a task what it is to be, but for its pause and its last runs; False if it is so already: nothing is written.
+    """Store a task as it is to be, except for its pause and its last runs; False if nothing had to be written.
 
     Args:
         at_once: if it is new, it runs at once.
@@ -175,7 +175,7 @@ def resumed(task: TaskRow, now: datetime) -> TaskRow:
 
 
 async def fire(db: Fetcher, task: TaskRow, now: datetime) -> list[NewJob] | None:
-    """Do what is due of a task; the jobs that were inserted. None if another node was faster, and nothing was done.
+    """Do what is due for a task; returns the jobs inserted. None if another node was faster, and nothing was done.
 
     The jobs of a transient task are not inserted: its times are taken for this node, which runs them.
     """
@@ -212,7 +212,7 @@ async def fire(db: Fetcher, task: TaskRow, now: datetime) -> list[NewJob] | None
 
 
 async def run_now(db: Fetcher, name: str) -> tuple[JobRef, NewJob] | None:
-    """Run a task now, beside its schedule, even if it is paused; None if there is none of this name."""
+    """Run a task now, in addition to its schedule, even if it is paused; None if there is none of this name."""
     async for _ in _tries(name):
         stored = await repository.list_tasks(db, name)
         if not stored:

@@ -1,8 +1,9 @@
-"""Writes down what became of a set of attempts: one statement for each kind of outcome, each with its own commit.
+"""Writes down the outcomes of a set of attempts: one statement for each kind of outcome, each with its own commit.
 
 Nothing is locked from one round trip to the next, so a node that is suspended in the middle stops nobody. The order
-makes up for the transaction that is not there: what gives a lane back, or blocks it, is written last, so no lane is
-free before every outcome of its run is. Each statement is fenced, so after an error the rest can be written again.
+makes up for the missing transaction: an outcome that gives a lane back, or blocks it, is written last, so no lane is
+free before every outcome of its run is written. Each statement is fenced, so after an error the rest can be written
+again.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ class Settlement(msgspec.Struct, frozen=True):
 
     Attributes:
         lost: ids whose attempt is no longer ours; nothing was written for them.
-        parents: jobs that have ended and have children, who are still to be told (see Follower).
+        parents: jobs that have ended and have children, which are still to be told (see Follower).
         ready: jobs that may run now because of it.
     """
 
@@ -97,7 +98,7 @@ class Settling:
         return [*self._left]
 
     def so_far(self) -> Settlement:
-        """What it has done until now; it is told once."""
+        """What it has done since the last call."""
         done = Settlement(frozenset(self._lost), tuple(self._parents))
         self._lost.clear()
         self._parents.clear()
@@ -140,7 +141,7 @@ class Settling:
 
     @staticmethod
     async def _written_before(db: Database, outcomes: Sequence[Outcome]) -> set[int]:
-        """An answer was lost on the way: jobs that are as these outcomes would have them are our own doing."""
+        """An answer was lost on the way: jobs that are already as these outcomes would have them are our own doing."""
         jobs = await repository.get_jobs(db, [outcome.id for outcome in outcomes]) if outcomes else {}
         written: set[int] = set()
         for outcome in outcomes:
@@ -193,13 +194,16 @@ class Settling:
         return await statement(wanted)
 
     async def _set_aside_locked(self, db: Database, outcomes: Sequence[Outcome]) -> None:
-        """Find which of these rows are ours and locked, without waiting: by what a look that passes them by has not."""
+        """Find, without waiting, which of these rows are ours and locked.
+
+        A look that passes locked rows by does not return them.
+        """
         free = {(job.id, job.attempt) for job in await repository.find_held(db, self._node_id, MOST_HELD)}
         doubtful = [outcome for outcome in outcomes if (outcome.id, outcome.attempt) not in free]
         jobs = await repository.get_jobs(db, [outcome.id for outcome in doubtful]) if doubtful else {}
         for outcome in doubtful:
             job = jobs.get(outcome.id)
-            # One that has ended meanwhile is ours in history, too, and not locked: the fence will tell.
+            # One that has ended meanwhile is ours in history as well, and not locked: the fence will tell.
             if (
                 job is not None
                 and not job.state.finished

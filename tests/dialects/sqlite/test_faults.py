@@ -123,7 +123,7 @@ async def test_a_transaction_whose_loop_is_blocked_gives_the_file_back_and_is_re
                 assert time.monotonic() - tries[0] < 9, "it gave up the lock only when the other one gave up its wait"
         await repository.set_queue(session, "other", paused=True)
 
-    with pytest.raises(TransactionConflict, match="did not go on"):
+    with pytest.raises(TransactionConflict, match="made no progress"):
         async with db.transaction() as session:
             await pause_at_first(session)
     tries.clear()

@@ -149,7 +149,7 @@ async def test_a_requeued_job_leaves_its_month(url: str, db: SqliteDatabase, mon
 async def test_a_line_that_leaves_for_its_month_before_anybody_looks_is_a_change_of_its_job(
     url: str, db: SqliteDatabase, month: Path
 ) -> None:
-    """Nobody sees it in the main file: the pulse of a job moves all the same."""
+    """Nobody sees it in the main file: the pulse of a job still moves."""
     jobs = Jobs(url)
     written = asyncio.Event()
     go_on = asyncio.Event()

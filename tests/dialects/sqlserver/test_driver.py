@@ -78,9 +78,9 @@ def test_without_a_user_the_system_says_who_we_are() -> None:
         ("mssql:///app", "names a host"),
         ("mssql://me:secret@host", "names no database"),
         ("mssql://me:secret@host/", "names no database"),
-        ("mssql://me:secret@host/app?PWD=x", "belongs into the password"),
-        ("mssql://me:secret@host/app?Server=other", "belongs into the host"),
-        ("mssql://me:secret@host/app?a%3Bb=1", "no word of an ODBC connection string"),
+        ("mssql://me:secret@host/app?PWD=x", "belongs in the password"),
+        ("mssql://me:secret@host/app?Server=other", "belongs in the host"),
+        ("mssql://me:secret@host/app?a%3Bb=1", "not a word of an ODBC connection string"),
         ("mssql://me:secret@host/app?pool_size=0", "pool_size='0'"),
     ],
 )

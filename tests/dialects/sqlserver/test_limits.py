@@ -444,7 +444,7 @@ async def test_a_synchronous_connection_is_used_in_its_callers_thread(
 
 
 async def doubts(work: Coroutine[Any, Any, Any]) -> bool:
-    """May what has failed have been stored all the same?"""
+    """May what has failed have been stored nevertheless?"""
     with pytest.raises(DatabaseUnavailable) as caught:
         await work
     return caught.value.in_doubt

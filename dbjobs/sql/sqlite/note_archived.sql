@@ -1,0 +1,39 @@
+-- What the main file keeps of the rows that have just been copied to the file of one month (see the two tables). The texts
+-- of a month are those between 'YYYY-MM' and 'YYYY-MM~'.
+--
+-- * The first and the last id are looked for from both ends of the table, which nearly always takes one row each.
+-- * Only a month that is over can have ends in a later one. The months are compared by their names, once for the statement.
+INSERT INTO dbjobs_month_range (month, first_id, last_id)
+SELECT :month, min(id), max(id)
+FROM (
+    SELECT (
+        SELECT id FROM dbjobs_finished_job
+        WHERE created_at >= substr(:month, 1, 4) || '-' || substr(:month, 5, 2)
+          AND created_at < substr(:month, 1, 4) || '-' || substr(:month, 5, 2) || '~'
+        ORDER BY id
+        LIMIT 1
+    ) AS id
+    UNION ALL
+    SELECT (
+        SELECT id FROM dbjobs_finished_job
+        WHERE created_at >= substr(:month, 1, 4) || '-' || substr(:month, 5, 2)
+          AND created_at < substr(:month, 1, 4) || '-' || substr(:month, 5, 2) || '~'
+        ORDER BY id DESC
+        LIMIT 1
+    )
+    UNION ALL
+    SELECT job_id FROM dbjobs_job_log
+    WHERE job_created_at >= substr(:month, 1, 4) || '-' || substr(:month, 5, 2)
+      AND job_created_at < substr(:month, 1, 4) || '-' || substr(:month, 5, 2) || '~'
+)
+HAVING min(id) IS NOT NULL
+ON CONFLICT (month) DO UPDATE
+SET first_id = min(first_id, excluded.first_id), last_id = max(last_id, excluded.last_id);
+
+INSERT OR IGNORE INTO dbjobs_late_end (created_month, ended_month)
+SELECT :month, strftime('%Y%m', completed_at)
+FROM dbjobs_finished_job
+WHERE :month < strftime('%Y%m', 'now')
+  AND created_at >= substr(:month, 1, 4) || '-' || substr(:month, 5, 2)
+  AND created_at < substr(:month, 1, 4) || '-' || substr(:month, 5, 2) || '~'
+  AND completed_at >= substr(:month, 1, 4) || '-' || substr(:month, 5, 2) || '~';
