@@ -212,10 +212,15 @@ class NotDelivered(DbjobsError):
     Args:
         message: shows no secret; it is kept in the error list of the delivery.
         final: there is no point in trying again.
+
+    Raises:
+        InvalidOption: ``final`` is something else.
     """
 
     def __init__(self, message: str, *, final: bool = False) -> None:
         super().__init__(message)
+        if not isinstance(final, bool):
+            raise InvalidOption(f"NotDelivered: final={final!r} must be True or False")
         self.final = final
 
 

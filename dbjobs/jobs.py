@@ -90,8 +90,10 @@ class Jobs(CommandCalls, EnqueueCalls, ApiCalls, TransientCalls, NotifierCalls):
     ) -> None:
         if pool_size is not None and (not isinstance(pool_size, int) or pool_size < 2):
             raise InvalidOption(f"pool_size={pool_size!r} must be a whole number >= 2")
-        if not isinstance(max_payload_bytes, int) or max_payload_bytes < 1:
+        if isinstance(max_payload_bytes, bool) or not isinstance(max_payload_bytes, int) or max_payload_bytes < 1:
             raise InvalidOption(f"max_payload_bytes={max_payload_bytes!r} must be a whole number >= 1")
+        job_options.switch(migrate, "migrate")
+        job_options.switch(user_resolver_in_thread, "user_resolver_in_thread")
         base = base_row(retry_limit=0, timeout_seconds=0.0)
         base, _ = job_options.apply(base, {"retry_limit": retry_limit, "timeout": timeout}, where="Jobs")
         self.url = url
@@ -225,6 +227,7 @@ class Jobs(CommandCalls, EnqueueCalls, ApiCalls, TransientCalls, NotifierCalls):
         """
         from dbjobs.engine.signals import signalled
 
+        job_options.switch(signals, "run_forever: signals")
         left = 0
         asked = False
         with ExitStack() as stack:

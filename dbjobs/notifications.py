@@ -12,6 +12,7 @@ from typing import Any, Literal, Protocol, TypedDict, TypeVar, Unpack, overload,
 from msgspec.structs import replace
 
 from dbjobs.client.client import Client
+from dbjobs.commands.options import switch
 from dbjobs.commands.registry import Command, Registry
 from dbjobs.delivery import Delivery, Notify
 from dbjobs.delivery import ReplyTo as ReplyTo
@@ -74,6 +75,7 @@ class Notifications:
 
     def add(self, what: Sequence[Any], elsewhere: bool, options: Mapping[str, Any]) -> Any:
         """See ``Jobs.notifier``."""
+        switch(elsewhere, "notifier: elsewhere")
         for name in options:
             if name not in _OPTIONS:
                 raise InvalidOption(f"notifier: unknown option {name!r}; the options are {', '.join(sorted(_OPTIONS))}")

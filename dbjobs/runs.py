@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Unpack, overload
 
 from dbjobs.client.client import Client
-from dbjobs.commands.options import OPTION_NAMES
+from dbjobs.commands.options import OPTION_NAMES, switch
 from dbjobs.commands.registry import Registry
 from dbjobs.context import (
     AsyncBare,
@@ -109,8 +109,7 @@ class RunsAdmin:
         rest = dict(options)
         exclusive = rest.pop("exclusive", False)
         on_success, on_failed = rest.pop("on_success", None), rest.pop("on_failed", None)
-        if not isinstance(exclusive, bool):
-            raise InvalidOption(f"{where}: exclusive={exclusive!r} must be True or False")
+        switch(exclusive, f"{where}: exclusive")
         self._client().check_open()
         self.transients.enter_loop()
         known = self._registry.find(command)

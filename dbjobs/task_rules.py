@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from dbjobs.commands import options as job_options
@@ -30,16 +30,15 @@ def split(given: Mapping[str, Any], where: str) -> tuple[Rules, dict[str, Any]]:
     for name, value, words in (
         ("misfire", misfire, ("one", "all", "none")),
         ("overlap", overlap, ("allow", "skip")),
-        ("run_at_once", own.get("run_at_once", False), (True, False)),
-        ("transient", own.get("transient", False), (True, False)),
     ):
         if value not in words:
             raise InvalidOption(f"{where}: {name}={value!r} must be one of {', '.join(map(repr, words))}")
+    job_options.switch(own.get("run_at_once", False), f"{where}: run_at_once")
+    transient = job_options.switch(own.get("transient", False), f"{where}: transient")
     start, end = _moment(own.get("start"), "start", where), _moment(own.get("end"), "end", where)
     if start is not None and end is not None and end < start:
         raise InvalidOption(f"{where}: end={end} is before start={start}")
     jitter = job_options.duration(own.get("jitter", 0.0), f"{where}: jitter")
-    transient = bool(own.get("transient", False))
     if transient and (overlap == "skip" or jitter):
         raise InvalidOption(
             f"{where}: transient=True runs at once and leaves no job by which other nodes could know of it, so it goes "
@@ -52,9 +51,7 @@ def split(given: Mapping[str, Any], where: str) -> tuple[Rules, dict[str, Any]]:
 def _moment(value: Any, name: str, where: str) -> datetime | None:
     if value is None:
         return None
-    if not isinstance(value, datetime) or value.tzinfo is None:
-        raise InvalidOption(f"{where}: {name}={value!r} must be a datetime with a time zone")
-    return value.astimezone(UTC)
+    return job_options.aware(value, f"{where}: {name}")
 
 
 def check_schedule(schedule: Any, where: str) -> None:

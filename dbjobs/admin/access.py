@@ -22,6 +22,7 @@ from dbjobs.admin.settings import AdminSettings
 from dbjobs.admin.visitor import ALL_VERBS, TRUSTED, Answer, Verb, Visitor
 from dbjobs.errors import DbjobsError
 from dbjobs.store.repository.rows import Fetcher
+from dbjobs.text import printable
 
 # Headers by which a proxy says that the peer is not who asks; so does each that begins with x-forwarded-.
 FORWARDING = (
@@ -40,6 +41,8 @@ FORWARDING = (
     "x-real-ip",
     "x-rewrite-url",
 )
+# Of a visitor's name: it stands in the audit, and in what they have enqueued.
+LONGEST_NAME = 200
 _HOST = re.compile(r"(?P<host>\[[0-9a-f:.]+\]|[^\s\[\]:/?#@\\]+)(:[0-9]{1,5})?", re.IGNORECASE)
 log = logging.getLogger("dbjobs.admin")
 
@@ -145,13 +148,15 @@ def _visitor(request: Request, answer: Answer) -> Visitor | None:
     if answer is None or answer is False:
         return None
     if isinstance(answer, Visitor):
-        return answer
-    name = getattr(request.scope.get("user"), "display_name", "") or "visitor"
+        if not isinstance(answer.name, str):
+            raise TypeError(f"authorize has returned a Visitor whose name is {answer.name!r}: it must be a text")
+        return replace(answer, name=printable(answer.name, LONGEST_NAME))
+    name = printable(str(getattr(request.scope.get("user"), "display_name", "") or "visitor"), LONGEST_NAME)
     if answer is True:
-        return Visitor(str(name), TRUSTED)
+        return Visitor(name, TRUSTED)
     if isinstance(answer, str | bytes | Mapping):
         raise TypeError(f"authorize has returned {answer!r}: it must be a Visitor, verbs, True, False or None")
     verbs = frozenset(answer)
     if not verbs <= ALL_VERBS:
         raise TypeError(f"authorize has returned {sorted(map(str, verbs))}: verbs are {', '.join(sorted(ALL_VERBS))}")
-    return Visitor(str(name), verbs) if verbs else None
+    return Visitor(name, verbs) if verbs else None

@@ -31,7 +31,7 @@ from dbjobs.admin.place import Place
 from dbjobs.admin.settings import AdminOptions, AdminSettings, make_settings
 from dbjobs.admin.shell import LIVE, Shell, say, static_version
 from dbjobs.admin.tokens import Keeper
-from dbjobs.errors import DbjobsError
+from dbjobs.errors import DatabaseError, DbjobsError
 from dbjobs.jobs import Jobs
 from dbjobs.requestlog.observed import leave_out
 from dbjobs.store import repository
@@ -106,8 +106,11 @@ class Admin:
                 late = failures.TookTooLong(f"the database has not answered within {PAGE_SECONDS:.0f} s")
                 return await failures.answer(self.shell, call, request, late)
             except failures.Unknown as error:
-                if self.settings.tokens and request.method == "GET" and not path_of(request).startswith("/api"):
-                    return await self.door.login_form(request, 401, "Give a token that you were told.")
+                if self.settings.tokens and not path_of(request).startswith("/api"):
+                    if request.method == "GET":
+                        return await self.door.login_form(request, 401, "Give a token that you were told.")
+                    lost = "You are logged out, so nothing was done: log in, then do it again."
+                    return await self.door.login_form(request, 401, lost, "./")
                 return await failures.answer(self.shell, call, request, error)
             except (DbjobsError, msgspec.MsgspecError) as error:
                 return await failures.answer(self.shell, call, request, error)
@@ -120,8 +123,11 @@ class Admin:
     async def _listening(self, call: Call) -> Response:
         async def still() -> bool:
             try:
-                visitor = await self.door.let_in(call.request)
-            except DbjobsError:
+                async with asyncio.timeout(PAGE_SECONDS):
+                    visitor = await self.door.let_in(call.request)
+            except DatabaseError:
+                raise
+            except (DbjobsError, TimeoutError):
                 return False
             return visitor.may("view")
 

@@ -51,8 +51,15 @@ class Door:
         self._check_host(request)
         visitor = await visitor_of(request, self._settings, self.sessions, self._database, path_of(request))
         if visitor is None:
-            raise failures.Unknown("nobody knows you here")
+            raise failures.Unknown(self._who_is_let_in())
         return visitor
+
+    def _who_is_let_in(self) -> str:
+        if self._settings.authorize is not None:
+            return "The application does not let you in here."
+        if self._settings.tokens:
+            return "Only who has a token is let in: give it in the header Authorization: Bearer, or log in on a page."
+        return failures.CLOSED
 
     async def open_link(self, request: Request) -> Response | None:
         """Take a read-only link's seal out of the URL, so that it is neither shown nor passed on."""
@@ -97,5 +104,5 @@ class Door:
         forgery.check_origin(call.request, self._settings)
         await forgery.check_token(self._keeper, call.db, call.request, call.visitor, str(form.get(forgery.FIELD, "")))
         answer = RedirectResponse("./", status_code=303)
-        await self.sessions.end(call.db, answer)
+        await self.sessions.end(call.db, call.request, answer)
         return answer

@@ -11,8 +11,8 @@ from dbjobs.admin.call import Call, NotFound, Refused
 from dbjobs.admin.inputs import TooLarge
 from dbjobs.admin.live import NoRoom
 from dbjobs.admin.paths import path_of
-from dbjobs.admin.sessions import TooMany
 from dbjobs.admin.shell import Shell
+from dbjobs.admin.throttle import TooMany
 from dbjobs.errors import DatabaseError, DbjobsError, NotRunning, UnknownJob, UnknownTask
 
 
@@ -36,7 +36,7 @@ class TookTooLong(DbjobsError):
     """The database has not answered in the time that a page has."""
 
 
-HELP = (
+CLOSED = (
     "This page is closed until somebody opens it: it lets in only a browser on the same machine. "
     "Give jobs.admin(authorize=...) or jobs.admin(tokens=...) to open it."
 )
@@ -63,7 +63,7 @@ async def answer(
 ) -> Response:
     """The answer to a call that failed."""
     found, code, title = next(row[1:] for row in _KINDS if isinstance(error, row[0]))
-    message = HELP if isinstance(error, Unknown) else str(error)
+    message = str(error)
     status = found if status is None else status
     headers = {"www-authenticate": "Bearer"} if status == 401 else {"retry-after": "60"} if status == 429 else None
     if path_of(request).startswith("/api"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Any
+from urllib.parse import unquote
 
 import msgspec
 from starlette.datastructures import FormData
@@ -112,7 +113,10 @@ async def body_of(request: Request) -> dict[str, Any]:
 
 def inner(target: str, start: str) -> str:
     """Where a form goes back to: a place of ours, relative to the form's own; our root if it says none or another's."""
-    within = target.startswith(start) and "\\" not in target and "//" not in target.partition("?")[0]
+    path = target.partition("?")[0].partition("#")[0]
+    # A browser takes an encoded dot for one, too.
+    leads_out = "//" in path or ".." in unquote(path.removeprefix(start)).split("/")
+    within = target.startswith(start) and "\\" not in target and not leads_out
     return target if within and target.isprintable() and target.isascii() else start
 
 

@@ -20,7 +20,7 @@ from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.responses import Response
 
 from dbjobs.admin.call import Call
-from dbjobs.errors import DbjobsError
+from dbjobs.errors import DatabaseError, DbjobsError
 from dbjobs.jobs import Jobs
 from dbjobs.models import NodeInfo
 from dbjobs.store import repository
@@ -37,7 +37,7 @@ BUSY_LOOK_SECONDS, BUSY_LOOK_SECONDS_MOST = 1.0, 5.0
 NODES_SECONDS = 1.0
 # Requests are counted in the hour in which they began: those that took longer are seen when the page asks by itself.
 REQUESTS_TIME = timedelta(hours=2)
-# A page knows by these that its stream is alive, and the server that its visitor still may look.
+# A page knows by these that its stream is alive, and the server that its visitor still may look, where nothing changes.
 BEAT_SECONDS = 10.0
 MOST_STREAMS = 256
 MOST_JOBS = 50
@@ -209,7 +209,7 @@ class Live:
         """The stream of a visitor.
 
         Args:
-            still: whether the visitor may still look.
+            still: whether the visitor may still look; asked before anything is told. It may raise DatabaseError.
 
         Raises:
             NoRoom: there are too many.
@@ -238,22 +238,22 @@ class Live:
                 await listener.begun.wait()
                 # The page asks once for what has changed before this stream began.
                 yield ServerSentEvent(event="open", data="{}")
-                checked = time.monotonic()
                 while not listener.over:
                     with contextlib.suppress(TimeoutError):
                         await asyncio.wait_for(listener.woken.wait(), BEAT_SECONDS)
-                    if time.monotonic() - checked >= BEAT_SECONDS:
-                        checked = time.monotonic()
-                        if not await still():
+                    listener.woken.clear()  # or what cannot be told yet would be tried without a pause
+                    try:
+                        if not listener.trouble and not await still():
                             yield ServerSentEvent(event="closed", data="{}")
                             return
+                    except DatabaseError:
+                        listener.trouble = True
                     if listener.over:
                         return
-                    trouble, notice = listener.trouble, listener.take()
-                    if trouble:
-                        yield ServerSentEvent(event="trouble", data="{}")
+                    if listener.trouble:
                         listener.trouble = False
-                    elif notice is None:
+                        yield ServerSentEvent(event="trouble", data="{}")
+                    elif (notice := listener.take()) is None:
                         yield ServerSentEvent(event="beat", data="{}")
                     else:
                         yield ServerSentEvent(event="change", data=msgspec.json.encode(notice).decode())

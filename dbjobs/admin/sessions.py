@@ -1,35 +1,30 @@
-"""Cookies of visitors: a session that the login form began, and a read-only link that was followed.
+"""Cookies of visitors: a session that the login form began, a link that was followed, a browser that is known.
 
-Both are sealed with the key in the database, so every process knows them, and nothing is stored for them. A session
-names its token by a signature: it ends when the token is taken out of the options.
+All are sealed with the key in the database, so every process knows them, and nothing is stored for them but the early
+end of a session. A session names its token by a signature: it ends when the token is taken out of the options.
 """
 
 from __future__ import annotations
 
 import hmac
-import time
-from collections import OrderedDict
+import secrets
+from collections.abc import Iterable, Sequence
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from dbjobs.admin.ended import Ended
 from dbjobs.admin.settings import AdminSettings
+from dbjobs.admin.throttle import Throttle
 from dbjobs.admin.tokens import Keeper
 from dbjobs.admin.visitor import Visitor
-from dbjobs.errors import DbjobsError
 from dbjobs.store.repository.rows import Fetcher
 
 SESSION_SECONDS = 12 * 3600.0
-# Wrong tokens of one peer in a minute, after which no token is looked at.
-MOST_FAILURES = 10
-FAILURE_SECONDS = 60.0
-MOST_PEERS = 10_000
+# A browser that has logged in is known for this long, and counted by itself (``Throttle``).
+KNOWN_SECONDS = 90 * 86400.0
 LINK = "link"
-
-
-class TooMany(DbjobsError):
-    """Too many wrong tokens."""
 
 
 class Link(msgspec.Struct, frozen=True):
@@ -38,18 +33,32 @@ class Link(msgspec.Struct, frozen=True):
     Attributes:
         name: of the visitors who come by it, in the audit and on the page.
         path: of the one page; None: all of them.
-        job: the one job whose panel it may open there.
+        job: the one job that it may open there, in a panel or on the job's own page.
+        request: the one request of the log whose panel it may open there.
     """
 
     name: str
     path: str | None = None
     job: str | None = None
+    request: str | None = None
 
-    def opens(self, path: str, job: str | None) -> bool:
-        """Whether a call of this path, with this job's panel, belongs to the link."""
+    def opens(self, path: str, query: Sequence[tuple[str, str]]) -> bool:
+        """Whether a call of this path, with this query, belongs to the link."""
         if self.path is None or path == "/live":
             return True
-        return path == self.path and job in (None, self.job)
+        asked = opened(path, query)
+        return path == self.path and asked["job"] <= {self.job} and asked["request"] <= {self.request}
+
+
+def opened(path: str, query: Iterable[tuple[str, str]]) -> dict[str, set[str | None]]:
+    """The jobs and requests that a URL opens, beside its page."""
+    found: dict[str, set[str | None]] = {"job": set(), "request": set()}
+    for name, value in query:
+        if name in found:
+            found[name].add(value)
+        elif name == "id" and path == "/job":
+            found["job"].add(value)
+    return found
 
 
 class Sessions:
@@ -58,7 +67,8 @@ class Sessions:
     def __init__(self, keeper: Keeper, settings: AdminSettings) -> None:
         self._keeper = keeper
         self._settings = settings
-        self._failures: OrderedDict[str, list[float]] = OrderedDict()
+        self._ended = Ended(SESSION_SECONDS)
+        self._throttle = Throttle()
 
     async def _cookie(self, db: Fetcher, kind: str) -> str:
         """Its name. Cookies know no ports: the pages of two databases on one host must not share one."""
@@ -67,44 +77,59 @@ class Sessions:
     async def visitor(self, db: Fetcher, request: Request) -> Visitor | None:
         """Who has begun a session in this browser."""
         sealed = request.cookies.get(await self._cookie(db, "session"))
-        signature = await self._keeper.unseal(db, "session", sealed) if sealed else None
-        found: Visitor | None = None
-        if signature is not None:
-            for position, (token, verbs) in enumerate(self._settings.tokens.items()):
-                if hmac.compare_digest(await self._keeper.sign(db, "token", token), signature):
-                    found = Visitor(f"token {position + 1}", verbs, session=True)
+        text = await self._keeper.unseal(db, "session", sealed) if sealed else None
+        found = None if text is None else await self._of_token(db, text.partition(".")[0])
+        if found is None or sealed is None or await self._ended.knows(db, sealed):
+            return None
         return found
+
+    async def _of_token(self, db: Fetcher, signature: str) -> Visitor | None:
+        """Who has the token of this signature, if it is still one."""
+        found: Visitor | None = None
+        for position, (token, verbs) in enumerate(self._settings.tokens.items()):
+            if hmac.compare_digest(await self._keeper.sign(db, "token", token), signature):
+                found = Visitor(f"token {position + 1}", verbs, session=True)
+        return found
+
+    async def _known(self, db: Fetcher, request: Request) -> str | None:
+        """What names this browser, if somebody has logged in with it whose token is still one."""
+        sealed = request.cookies.get(await self._cookie(db, "known"))
+        text = await self._keeper.unseal(db, "known", sealed) if sealed else None
+        if text is None or await self._of_token(db, text.partition(".")[0]) is None:
+            return None
+        return text
 
     async def begin(self, db: Fetcher, request: Request, response: Response, token: str) -> bool:
         """Begin a session if the token is one.
 
         Raises:
-            TooMany: this peer has tried too often.
+            TooMany: there were too many wrong ones.
         """
         peer = request.client.host if request.client else ""
-        now = time.monotonic()
-        failures = [at for at in self._failures.pop(peer, []) if now - at < FAILURE_SECONDS]
-        if len(failures) >= MOST_FAILURES:
-            self._failures[peer] = failures
-            raise TooMany(f"{MOST_FAILURES} wrong tokens in a minute: wait for one")
+        browser = await self._known(db, request)
+        self._throttle.check(peer, token, browser)
         known = False
         for one in self._settings.tokens:
             known |= hmac.compare_digest(one.encode(), token.encode("utf-8", "replace"))
         if not known:
-            self._failures[peer] = [*failures, now]
-            while len(self._failures) > MOST_PEERS:
-                self._failures.popitem(last=False)
+            self._throttle.count(peer, token, browser)
             return False
-        sealed = await self._keeper.seal(db, "session", await self._keeper.sign(db, "token", token), SESSION_SECONDS)
-        response.set_cookie(
-            await self._cookie(db, "session"), sealed, path="/", max_age=int(SESSION_SECONDS), httponly=True,
-            samesite="strict", secure=is_https(request),
-        )  # fmt: skip
+        # Random, so that no two sessions have the same cookie: each can be ended by itself.
+        named = f"{await self._keeper.sign(db, 'token', token)}.{secrets.token_hex(8)}"
+        for kind, seconds in (("session", SESSION_SECONDS), ("known", KNOWN_SECONDS)):
+            response.set_cookie(
+                await self._cookie(db, kind), await self._keeper.seal(db, kind, named, seconds), path="/",
+                max_age=int(seconds), httponly=True, samesite="strict", secure=is_https(request),
+            )  # fmt: skip
         return True
 
-    async def end(self, db: Fetcher, response: Response) -> None:
-        """End what this browser has begun."""
-        response.delete_cookie(await self._cookie(db, "session"), path="/")
+    async def end(self, db: Fetcher, request: Request, response: Response) -> None:
+        """End what this browser has begun, also for a copy of its cookie."""
+        cookie = await self._cookie(db, "session")
+        sealed = request.cookies.get(cookie)
+        if sealed and await self._keeper.unseal(db, "session", sealed) is not None:
+            await self._ended.add(db, sealed)
+        response.delete_cookie(cookie, path="/")
         response.delete_cookie(await self._cookie(db, LINK), path="/")
 
     async def seal_link(self, db: Fetcher, link: Link, seconds: float) -> str:
@@ -130,8 +155,7 @@ class Sessions:
         if text is None:
             return None
         link = msgspec.json.decode(text, type=Link)
-        jobs = request.query_params.getlist("job")
-        if (path != "/live" and len(jobs) > 1) or not link.opens(path, jobs[0] if jobs else None):
+        if not link.opens(path, request.query_params.multi_items()):
             return None
         return Visitor(f"link {link.name}".strip(), frozenset({"view"}), link=True)
 

@@ -83,6 +83,9 @@ def make_settings(options: AdminOptions) -> AdminSettings:
         raise InvalidOption(f"admin: title={title!r} must be a text")
     if colour not in COLOURS:
         raise InvalidOption(f"admin: colour={colour!r} must be one of {', '.join(COLOURS)}")
+    environment = options.get("environment")
+    if environment is not None and not isinstance(environment, str):
+        raise InvalidOption(f"admin: environment={environment!r} must be a text")
     authorize = options.get("authorize")
     if authorize is not None and not callable(authorize):
         raise InvalidOption(f"admin: authorize={authorize!r} must be a function")
@@ -96,7 +99,7 @@ def make_settings(options: AdminOptions) -> AdminSettings:
         raise InvalidOption(f"admin: there is no time zone {zone!r}") from None
     return AdminSettings(
         title=title,
-        environment=options.get("environment"),
+        environment=environment,
         colour=colour,
         authorize=authorize,
         tokens={_token(token): _verbs(verbs) for token, verbs in _mapping("tokens", options).items()},

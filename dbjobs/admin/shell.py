@@ -72,6 +72,7 @@ class Shell:
             percent=wording.percent,
             bytes=wording.size,
             quoted=wording.quoted,
+            digest=wording.digest,
         )
         self.templates.globals.update(charts=charts, quoted=quoted, compact=compact, pretty=pretty)
 

@@ -15,7 +15,7 @@ from dbjobs.asgi.request import METHODS, ApiRequest, checked_method, checked_pat
 from dbjobs.asgi.response import ApiResponse
 from dbjobs.asgi.routes import ANY, Route, find, is_endpoint, label, make_route, routes_of
 from dbjobs.commands import codec
-from dbjobs.commands.options import OPTION_NAMES
+from dbjobs.commands.options import OPTION_NAMES, switch
 from dbjobs.commands.registry import Command, Registry
 from dbjobs.context import JobContext
 from dbjobs.errors import InvalidOption, UnknownCommand
@@ -139,8 +139,7 @@ class ApiJobs:
         retry = given.get("should_retry")
         if retry is not None and (not callable(retry) or inspect.iscoroutinefunction(retry)):
             raise InvalidOption(f"{where}: should_retry must be a plain function (job, error) -> bool")
-        if not isinstance(given.get("keep_body", True), bool):
-            raise InvalidOption(f"{where}: keep_body must be True or False")
+        switch(given.get("keep_body", True), f"{where}: keep_body")
         most, limit = given.get("max_response_bytes", 1), self._limit
         if isinstance(most, bool) or not isinstance(most, int) or not 1 <= most <= limit:
             raise InvalidOption(

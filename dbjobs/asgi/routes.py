@@ -123,7 +123,7 @@ def find(routes: Iterable[Route], method: str, path: str) -> str | None:
 def _walk(routes: Any, prefix: str, depth: int) -> Iterator[Route]:
     if depth > 50 or not isinstance(routes, Iterable):
         return
-    for route in _unfolded(routes):
+    for route in unfolded(routes):
         path = getattr(route, "path", None)
         inner = getattr(route, "routes", None)
         handlers = getattr(route, "route_handlers", None)
@@ -134,7 +134,7 @@ def _walk(routes: Any, prefix: str, depth: int) -> Iterator[Route]:
                 # It answers OPTIONS by itself on every path.
                 if methods and not str(getattr(function, "__module__", "")).startswith("litestar.routes"):
                     yield make_route(map(str, methods), prefix + path, _forms(handler, function))
-        elif isinstance(path, str) and hasattr(route, "endpoint"):
+        elif isinstance(path, str) and getattr(route, "endpoint", None) is not None:
             if not hasattr(route, "methods"):
                 continue  # a websocket
             methods = route.methods or _methods_of(route.endpoint)
@@ -145,7 +145,7 @@ def _walk(routes: Any, prefix: str, depth: int) -> Iterator[Route]:
             yield make_route((), f"{prefix}{path}/{{path:path}}")
 
 
-def _unfolded(routes: Iterable[Any]) -> Iterator[Any]:
+def unfolded(routes: Iterable[Any]) -> Iterator[Any]:
     """Routes, where newer FastAPIs keep an included router as one."""
     unfold = getattr(sys.modules.get("fastapi.routing"), "iter_route_contexts", None)
     for route in routes:

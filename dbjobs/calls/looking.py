@@ -11,7 +11,7 @@ import anyio
 
 from dbjobs.asgi.api_jobs import ApiJobs
 from dbjobs.asgi.handlers import REQUEST_TYPE
-from dbjobs.calls.reference import Reference, id_of
+from dbjobs.calls.reference import Reference, id_of, several
 from dbjobs.client.client import Client
 from dbjobs.commands import options as job_options
 from dbjobs.commands.registry import Registry
@@ -116,6 +116,7 @@ class LookCalls:
             UnknownJob: there is no such job. TimeoutError. JobFailed. InvalidOption.
         """
         id = id_of(job)
+        job_options.switch(raise_on_failure, "wait: raise_on_failure")
         seconds = None if timeout is None or timeout == math.inf else job_options.duration(timeout, "wait: timeout")
         try:
             with anyio.fail_after(seconds):
@@ -144,6 +145,7 @@ class LookCalls:
                 match everything that is given.
         """
         job_options.whole(limit, "list: limit", 1, 1000)
+        job_options.switch(history_only, "list: history_only")
         before = job_options.MAX_ID if before_id is None else _id(before_id, "list: before_id")
         given = _checked(filters, JOB_FILTERS, "list")
         if not all(job_options.is_storable(str(value)) for value in given.values()):
@@ -206,7 +208,7 @@ class LookCalls:
 
         return await explain(self._client.db, found)
 
-    async def estimates(self, jobs: Iterable[Job[Any] | JobSummary]) -> dict[int, float]:
+    async def estimates(self, jobs: Iterable[Job[Any] | JobSummary | Reference]) -> dict[int, float]:
         """How far running jobs may be whose handlers have reported no progress, by job id.
 
         The time since such a job's start, over the mean run time of the same command on the same named worker, else
@@ -214,9 +216,16 @@ class LookCalls:
         ended before has no estimate.
 
         Args:
-            jobs: what ``get``, ``list`` or ``find`` gave; one statement for all of them, and none again for 10 s.
+            jobs: what ``get``, ``list`` or ``find`` gave; one statement for all of them, and none again for 10 s. A
+                JobRef or an id will do, too; these are looked up first.
+
+        Raises:
+            InvalidOption: one of them names no job.
         """
-        return await self._estimates.of(jobs)
+        given = several(jobs, "estimates")
+        ids = [id_of(job) for job in given if not isinstance(job, Job | JobSummary)]
+        found = (await self._client.get_many(ids)).values() if ids else ()
+        return await self._estimates.of([*(job for job in given if isinstance(job, Job | JobSummary)), *found])
 
     async def logs(self, job: Reference, *, after_id: int = 0, limit: int = 1000) -> list_[LogLine]:
         """Log lines of a job, oldest first, after a line's id.
@@ -228,9 +237,10 @@ class LookCalls:
         Raises:
             InvalidOption.
         """
+        id = id_of(job)
         _id(after_id, "logs: after_id")
         job_options.whole(limit, "logs: limit", 1, 100_000)
-        return await repository.list_logs(self._client.db, id_of(job), after_id, limit)
+        return await repository.list_logs(self._client.db, id, after_id, limit)
 
     async def nodes(self) -> list_[NodeInfo]:
         """The processes that work on jobs."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from dbjobs.commands import options as job_options
@@ -25,6 +26,17 @@ def id_of(job: Reference) -> int:
     if not -job_options.MAX_ID <= job <= job_options.MAX_ID:
         raise InvalidOption(f"{job} is not the id of a job: ids go up to {job_options.MAX_ID}")
     return job
+
+
+def several(jobs: Any, where: str) -> list[Any]:
+    """Jobs that are named in a list, or whole ones.
+
+    Raises:
+        InvalidOption: it is no list: one job, a text.
+    """
+    if isinstance(jobs, str | bytes | Mapping) or not isinstance(jobs, Iterable):
+        raise InvalidOption(f"{where} takes a list of jobs, not a {type(jobs).__name__}: write [job]")
+    return list(jobs)
 
 
 def _instead_of(job: Any) -> str:

@@ -47,6 +47,7 @@ def made(
     """
     where = f"command {name!r}"
     options.check_names(defaults, where=where, job_only=False)
+    options.switch(process, f"{where}: process")
     call: Handler = handler
     wanted: tuple[Wanted, ...] = ()
     if inspect.isclass(handler):

@@ -146,6 +146,20 @@ def whole(value: Any, name: str, low: int, high: int) -> int:
         raise InvalidOption(f"{name}={_short(value)} {error}") from None
 
 
+def switch(value: Any, name: str) -> bool:
+    """True or False: every other value would pass as one of them, ``"no"`` as True.
+
+    Args:
+        name: of the argument, for errors.
+
+    Raises:
+        InvalidOption.
+    """
+    if not isinstance(value, bool):
+        raise InvalidOption(f"{name}={_short(value)} must be True or False")
+    return value
+
+
 def check_several(requests: Any) -> None:
     """Refuse one request where several are meant: a text would become a job for each of its letters.
 
@@ -167,7 +181,22 @@ def aware(value: Any, name: str) -> datetime:
     """
     if not isinstance(value, datetime) or value.tzinfo is None:
         raise InvalidOption(f"{name}={_short(value)} must be a datetime with a time zone")
-    return value.astimezone(UTC)
+    try:
+        return in_utc(value)
+    except InvalidOption as error:
+        raise InvalidOption(f"{name}={_short(value)} {error}") from None
+
+
+def in_utc(value: datetime) -> datetime:
+    """A moment in UTC.
+
+    Raises:
+        InvalidOption: there it is before the year 1, or after 9999.
+    """
+    try:
+        return value.astimezone(UTC)
+    except OverflowError:
+        raise InvalidOption("leads out of the calendar") from None
 
 
 def words(value: Any, name: str) -> str:
@@ -241,13 +270,17 @@ def _parents(value: Any) -> tuple[Parent, ...]:
     if value is None:
         return ()
     several = [value] if isinstance(value, JobRef | int | str) else value
-    if not isinstance(several, Sequence):
+    if not isinstance(several, Sequence) or isinstance(several, bytes):
         raise InvalidOption("must be a JobRef, a job id, a ref_id, or a sequence of them")
     parents: dict[Parent, None] = {}
     for one in several:
         if isinstance(one, JobRef):
             parents[one.id] = None
-        elif isinstance(one, str | int) and not isinstance(one, bool):
+        elif isinstance(one, int) and not isinstance(one, bool):
+            if not -MAX_ID <= one <= MAX_ID:
+                raise InvalidOption(f"{one} is not the id of a job: ids go up to {MAX_ID}")
+            parents[one] = None
+        elif isinstance(one, str):
             parents[one] = None
         else:
             raise InvalidOption(f"must name jobs, not a {type(one).__name__}")
@@ -260,6 +293,7 @@ def _run_after(value: Any) -> dict[str, Any]:
     if isinstance(value, datetime):
         if value.tzinfo is None:
             raise InvalidOption("a datetime must have a time zone (use datetime.now(timezone.utc))")
+        in_utc(value)
         return {"delay_seconds": None, "run_after": value}
     if isinstance(value, bool) or not isinstance(value, int | float | timedelta):
         raise InvalidOption("must be a delay (seconds or a timedelta), or a moment (a datetime with a time zone)")

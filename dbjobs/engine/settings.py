@@ -63,7 +63,9 @@ def make_settings(**given: Unpack[StartOptions]) -> Settings:
     for name, least in _DURATIONS.items():
         settings[name] = options.duration(settings[name], f"start: {name}", least=least)
     retention_months, queues = settings["retention_months"], settings["queues"]
-    if retention_months is not None and (not isinstance(retention_months, int) or retention_months < 1):
+    if retention_months is not None and (
+        isinstance(retention_months, bool) or not isinstance(retention_months, int) or retention_months < 1
+    ):
         raise InvalidOption(f"start: retention_months={retention_months!r} must be a whole number >= 1, or None")
     if queues is not None and (isinstance(queues, str) or not isinstance(queues, Iterable)):
         raise InvalidOption(f"start: queues={queues!r} must be a list of names, or a dict of name to concurrency")

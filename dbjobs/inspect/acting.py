@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from dbjobs.client.client import Client
-from dbjobs.commands.options import is_storable, words
+from dbjobs.commands.options import is_storable, switch, words
 from dbjobs.errors import InvalidOption
 from dbjobs.inspect import finding
 from dbjobs.inspect import search as searching
@@ -27,6 +27,7 @@ _KEPT = (
 
 async def cancel_many(client: Client, given: Mapping[str, Any], reason: str, at_most: int | None, preview: bool) -> int:
     """Cancel the live jobs that fit; how many it reached, or would."""
+    switch(preview, "cancel_many: preview")
     searching.refuse_nothing(given, "cancel_many")
     search = searching.make(given, "cancel_many", history=False)
     bound = _bound("cancel_many", at_most, preview)
@@ -49,6 +50,7 @@ async def cancel_many(client: Client, given: Mapping[str, Any], reason: str, at_
 
 async def requeue_many(client: Client, given: Mapping[str, Any], at_most: int | None, preview: bool) -> int:
     """Requeue the failed or cancelled jobs that fit; how many came back, or would."""
+    switch(preview, "requeue_many: preview")
     if all(value is None for value in given.values()):
         raise InvalidOption(
             "requeue_many: give at least one of state, queue, worker, command, tag, batch_id, user_id, ... "

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from dbjobs.client.client import Client
-from dbjobs.commands.options import duration
+from dbjobs.commands.options import MAX_ID, duration, whole
 from dbjobs.engine.draining import DRAINING, drain_setting
 from dbjobs.errors import InvalidOption
 from dbjobs.models import NodeInfo
@@ -56,6 +56,7 @@ class WorkerAdmin:
         await self._say(node_id, "", "undrain")
 
     async def _say(self, node_id: int, what: str, where: str) -> None:
+        whole(node_id, f"workers.{where}: node_id", 0, MAX_ID)
         await self._living(node_id, where)
         db = self._client.db
         await repository.drop_settings(db, "drain:", "drain;", _KEPT_SECONDS)

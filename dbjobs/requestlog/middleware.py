@@ -7,6 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Any, Unpack
 
+from dbjobs.commands.options import switch
 from dbjobs.errors import InvalidOption
 from dbjobs.jobs import Jobs
 from dbjobs.requestlog.buffer import Buffer
@@ -56,6 +57,7 @@ class RequestLog:
             raise InvalidOption("RequestLog: give either jobs=, whose database it writes to, or url=")
         if jobs is not None and not isinstance(jobs, Jobs):
             raise InvalidOption(f"RequestLog: jobs={jobs!r} is no dbjobs.Jobs")
+        switch(migrate, "RequestLog: migrate")
         self._app = app
         self._settings = make_settings(options)
         if jobs is None:

@@ -40,8 +40,8 @@ class Observed:
 
     __slots__ = (
         "_began", "_broken", "_complete", "_disconnected", "_ended", "_keeps_request", "_keeps_response", "_limit",
-        "_receive", "_request", "_request_bytes", "_response", "_response_bytes", "_response_headers", "_root_path",
-        "_scope", "_send", "_settings", "_status", "_told",
+        "_path", "_receive", "_request", "_request_bytes", "_response", "_response_bytes", "_response_headers",
+        "_root_path", "_scope", "_send", "_settings", "_status", "_told",
     )  # fmt: skip
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, settings: Settings) -> None:
@@ -52,6 +52,7 @@ class Observed:
         self._send = send
         self._settings = settings
         self._root_path = scope.get("root_path") or ""  # mounts add to it
+        self._path = str(scope["path"])  # Litestar takes the mounts off it
         self._status: int | None = None
         self._ended: float | None = None
         self._complete = False
@@ -126,11 +127,13 @@ class Observed:
         seen = Seen(
             began=self._began,
             method=plain(scope["method"], 20) or "",
-            path=plain(scope["path"]) or "/",
+            path=plain(self._path) or "/",
             query=plain(masks.query(query)) if query else None,
             host=plain(_text(headers, b"host"), LONGEST_NAME),
             http_version=scope.get("http_version"),
-            route=plain(self._named(settings.route, route_of(scope, self._root_path, status)), LONGEST_NAME),
+            route=plain(
+                self._named(settings.route, route_of(scope, self._root_path, self._path, status)), LONGEST_NAME
+            ),
             endpoint=plain(endpoint_of(scope), LONGEST_NAME),
             status=status,
             duration_ms=round((ended - self._began) * 1000, 3),

@@ -2,40 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Iterable, Mapping, MutableMapping
 from functools import partial
 from inspect import isclass, isroutine
-from typing import Any
+from typing import Any, NamedTuple
+
+from dbjobs.asgi.routes import unfolded
 
 Scope = MutableMapping[str, Any]
 _NOT_FOUND = (404, 405)
+_DEEPEST = 20  # mounts within mounts
 
 
-def route_of(scope: Scope, root_path: str, status: int) -> str | None:
+def route_of(scope: Scope, root_path: str, path: str, status: int) -> str | None:
     """The template of a request's route, such as ``/users/{user_id}``; None where nothing in the scope tells.
 
     Args:
         scope: as the application has left it.
         root_path: as it was before: what came to it since are mounts.
+        path: as it was before; Litestar changes it.
         status: of the response.
     """
-    params = scope.get("path_params") or {}
     template = scope.get("path_template")  # Litestar
     if isinstance(template, str) and template:
+        if "endpoint" in scope and _is_application(scope["endpoint"]):  # a mount of another framework led to Litestar
+            return _mounts(scope, root_path, path) + template
         return template
     route = scope.get("route")  # FastAPI, Starlette
-    path = getattr(route, "path", None)
-    if isinstance(path, str):
-        mounted = str(scope.get("root_path") or "")[len(root_path) :]
+    own = _path_of(scope, route)
+    if own is not None:
         if not hasattr(route, "methods"):  # a mount, and nothing that is known within it
-            return _with_names(mounted, params) + "/*"
-        return _with_names(mounted, params) + path or "/"
+            return _mounts(scope, root_path, path) + "/*"
+        return _mounts(scope, root_path, path) + own or "/"
     if "endpoint" in scope and status not in _NOT_FOUND:
         if _is_application(scope["endpoint"]):  # a mount that has answered by itself: a file, a redirect
-            return _with_names(str(scope.get("root_path") or "")[len(root_path) :], params) + "/*"
-        # An older Starlette: the path with its values put back.
-        return _with_names(str(scope.get("path", ""))[len(root_path) :], params) or "/"
+            return _mounts(scope, root_path, path) + "/*"
+        return _route_of_endpoint(scope, root_path, path) or "/"  # an older Starlette, or a plain route in a FastAPI
     return None
+
+
+def _path_of(scope: Scope, route: Any) -> str | None:
+    """The template of a route itself."""
+    included = (scope.get("fastapi") or {}).get("effective_route_context")
+    path = getattr(route, "path", None)
+    if included is not None and getattr(included, "original_route", None) is route:
+        path = getattr(included, "path", None) or path  # by `include_router`: newer FastAPIs keep the prefix there
+    return path if isinstance(path, str) else None
 
 
 def _is_application(endpoint: Any) -> bool:
@@ -43,8 +55,101 @@ def _is_application(endpoint: Any) -> bool:
     return not (isroutine(endpoint) or isclass(endpoint) or isinstance(endpoint, partial))
 
 
+class _Way(NamedTuple):
+    """How mounts led to where a request was answered.
+
+    Attributes:
+        mounts: what each of them took off the path, and its template.
+        routes: behind the last one.
+        rest: of the path, for these.
+    """
+
+    mounts: list[tuple[str, str]]
+    routes: Iterable[Any]
+    rest: str
+
+
+def _mounts(scope: Scope, root_path: str, path: str) -> str:
+    """The templates of the mounts that a request went through, one behind the other."""
+    mounted = str(scope.get("root_path") or "")[len(root_path) :]
+    if not mounted:
+        return ""
+    way = _way(scope, root_path, path)
+    return (
+        _with_names(mounted, scope.get("path_params") or {})
+        if way is None
+        else "".join(template for _, template in way.mounts)
+    )
+
+
+def _route_of_endpoint(scope: Scope, root_path: str, path: str) -> str:
+    """The template of a route that has left nothing but its endpoint."""
+    way = _way(scope, root_path, path) or _Way([], (), path)
+    for route in unfolded(way.routes):
+        pattern = getattr(route, "path_regex", None)
+        if pattern is not None and getattr(route, "endpoint", None) is scope["endpoint"] and pattern.match(way.rest):
+            return "".join(template for _, template in way.mounts) + str(route.path)
+    return _with_names(path[len(root_path) :], scope.get("path_params") or {})
+
+
+def _way(scope: Scope, root_path: str, path: str) -> _Way | None:
+    """Go the way once more that the outermost router went; None if it cannot be told.
+
+    A value may stand in a path more than once, so the values alone do not tell which part was a parameter.
+    """
+    outermost = str(scope.get("app_root_path", root_path))  # before the first mount, which may be before us
+    mounted = str(scope.get("root_path") or "")
+    if not (mounted.startswith(root_path) and root_path.startswith(outermost)):
+        return None
+    start = len(outermost)
+    routes = getattr(scope.get("router"), "routes", None)
+    rest = path[start:] if path.startswith(outermost) else path
+    way = None if routes is None else _through(routes, mounted[start:], rest, 0)
+    if way is None:
+        return None
+    ours: list[tuple[str, str]] = []
+    passed = start
+    for taken, template in way.mounts:
+        if passed >= len(root_path):
+            ours.append((taken, template))
+        passed += len(taken)
+    return way._replace(mounts=ours)
+
+
+def _through(routes: Iterable[Any], mounted: str, path: str, depth: int) -> _Way | None:
+    """The mounts among these routes, and below them, that took this off a path."""
+    if not mounted:
+        return _Way([], routes, path)
+    for route in unfolded(routes) if depth < _DEEPEST else ():
+        pattern, inner = getattr(route, "path_regex", None), _behind(route)
+        if pattern is None:  # a host
+            way = _through(inner, mounted, path, depth + 1)
+            if way is not None:
+                return way
+            continue
+        found = None if getattr(route, "endpoint", None) is not None else pattern.match(path)
+        if found is None or "path" not in found.groupdict():
+            continue
+        taken = path[: len(path) - len(found["path"]) - 1]
+        left = mounted[len(taken) :] if mounted.startswith(taken) else None
+        way = None if left is None else _through(inner, left, path[len(taken) :], depth + 1)
+        if way is not None:
+            return way._replace(mounts=[(taken, str(route.path)), *way.mounts])
+    return None
+
+
+def _behind(mount: Any) -> Iterable[Any]:
+    """The routes that a mount leads to, also through middleware around its application."""
+    found, app = getattr(mount, "routes", None), getattr(mount, "app", None)
+    for _ in range(_DEEPEST):
+        if found or app is None:
+            break
+        found, app = getattr(app, "routes", None), getattr(app, "app", None) or getattr(app, "_app", None)
+    return found or ()
+
+
 def _with_names(path: str, params: Mapping[str, Any]) -> str:
-    """A path with the values of parameters replaced by their names."""
+    """A path with the values of parameters replaced by their names: where the routes are not to be seen."""
     if not params:
         return path
     names = {str(value): name for name, value in params.items()}

@@ -108,6 +108,8 @@ class RequestAdmin:
         Raises:
             InvalidOption: this is not the id of a request.
         """
+        if id is None:
+            raise InvalidOption("None is not the id of a request, such as 20260131T093000.123456-1f")
         at, tie = place_of(id)
         row = await repository.get_request(self._client.db, at[:4] + at[5:7], at, tie)
         if row is None:

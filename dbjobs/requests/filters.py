@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from math import inf
 from typing import Any, Literal, TypedDict
 
+from dbjobs.commands.options import switch
 from dbjobs.errors import InvalidOption
 from dbjobs.requests.keys import END_OF_TIME, hash_given
 from dbjobs.store.transactions.requests import FOLD_AFTER_HOURS
@@ -64,6 +65,7 @@ def conditions_of(filters: RequestFilter) -> dict[str, Any]:
     method, key, session, slow = (filters.get(name) for name in ("method", "key", "session", "slow"))
     since = filters.get("since")
     until = filters.get("until")
+    failed: bool | None = filters.get("failed")
     conditions: dict[str, Any] = {
         "since": "0001-01-01 00:00:00.000000" if since is None else _as_text(ago(since)),
         "until": ceiling(until),
@@ -79,7 +81,7 @@ def conditions_of(filters: RequestFilter) -> dict[str, Any]:
         "status_from": low,
         "status_to": high,
         "slow_ms": 0.0 if slow is None else seconds_of(slow) * 1000,
-        "failed": bool(filters.get("failed", False)),
+        "failed": False if failed is None else switch(failed, "requests: failed"),
     }
     for name in ("path", "route", "user_id", "ip", "trace_id", "method"):
         _check_text(name.removesuffix("_id"), conditions[name])

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import anyio
 
-from dbjobs.commands.options import duration
+from dbjobs.commands.options import duration, switch
 from dbjobs.engine.supervisor import Engine
 from dbjobs.errors import InvalidOption, JobFailed
 from dbjobs.jobs import Jobs
@@ -31,6 +31,7 @@ async def drain(jobs: Jobs, *, timeout: float | timedelta = 60, raise_on_failure
     Raises:
         TimeoutError: names what still runs. JobFailed.
     """
+    switch(raise_on_failure, "drain: raise_on_failure")
     if isinstance(jobs._client, InlineClient):
         raise InvalidOption("drain: in inline mode every job runs when it is enqueued; nothing is left to run")
     seconds = duration(timeout, "drain: timeout")

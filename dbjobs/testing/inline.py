@@ -6,9 +6,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+from dbjobs.calls.reference import Reference, id_of
 from dbjobs.errors import InvalidOption
 from dbjobs.jobs import Jobs
-from dbjobs.models import Job, JobRef
+from dbjobs.models import Job
 from dbjobs.testing.inline_client import Errors, InlineClient
 
 
@@ -24,9 +25,13 @@ class Inline:
         """The jobs, as they ended, in the order in which they were enqueued."""
         return [self._jobs._typed(job) for job in self._client.stored.values()]
 
-    def logs(self, job: JobRef[Any] | Job[Any]) -> list[str]:
-        """What a job has logged."""
-        return list(self._client.lines.get(job.id, ()))
+    def logs(self, job: Reference | Job[Any]) -> list[str]:
+        """What a job has logged.
+
+        Raises:
+            InvalidOption: it names no job.
+        """
+        return list(self._client.lines.get(job.id if isinstance(job, Job) else id_of(job), ()))
 
 
 @asynccontextmanager

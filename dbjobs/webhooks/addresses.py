@@ -10,6 +10,7 @@ from typing import Any
 
 import httpcore2 as httpcore
 
+from dbjobs.commands.options import switch
 from dbjobs.errors import InvalidOption, NotDelivered
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -38,7 +39,7 @@ class Addresses:
     """
 
     def __init__(self, *, allow_private: bool = False, allow_networks: Iterable[str] = ()) -> None:
-        self._allow_private = allow_private
+        self._allow_private = switch(allow_private, "HttpNotifier: allow_private")
         if isinstance(allow_networks, str):
             raise InvalidOption(f"HttpNotifier: allow_networks={allow_networks!r} must be a list of networks")
         self._networks: list[Network] = []

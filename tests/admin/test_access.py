@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import pytest
 from starlette.exceptions import HTTPException
 
 from dbjobs import Jobs
-from dbjobs.admin import Visitor, application, sessions
+from dbjobs.admin import Visitor, application, ended, sessions, throttle
 from dbjobs.store import repository
 from tests.admin.asking import OPERATIONS, PATHS, ROOT, ROOT_TOKEN, TOKENS, VIEW, VIEW_TOKEN, admin, asking, path_of
 
@@ -108,6 +108,7 @@ ANSWERS: list[tuple[Any, int]] = [
     (lambda request: ["view", "fly"], 503),
     (lambda request: 1, 503),
     (lambda request: object(), 503),
+    (lambda request: Visitor(5), 503),  # type: ignore[arg-type]
 ]
 
 
@@ -118,6 +119,25 @@ async def test_authorize_decides(jobs: Jobs) -> None:
                 answer = await client.get("/api/queues")
                 assert answer.status_code == status, (number, answer.text)
                 assert "broken" not in answer.text
+
+
+@pytest.mark.parametrize("given", ["x" * 1000, "a\0b", "a\ud800b"])
+async def test_a_name_that_no_database_takes_hinders_nothing(jobs: Jobs, given: str) -> None:
+    """The action is done and written down, and what the visitor enqueues has it."""
+    app = admin(jobs, authorize=lambda request: Visitor(given, frozenset({"view", "act", "admin"}))).application
+    bearer = {"authorization": "Bearer of the application"}
+    async with jobs, asking(app) as client:
+        jobs.declare("work")
+        await jobs.enqueue("work")
+        name = (await client.get("/api/whoami")).json()["name"]
+        assert name == given or len(name) == 200 or "\\" in name
+        assert (await client.get("/queues")).status_code == 200
+        assert (await client.post("/api/queues/pause", json={"queue": "mail"}, headers=bearer)).status_code == 200
+        asked = {"action": "cancel", "q": "state:queued", "name": "all"}
+        started = await client.post("/api/bulk/start", json=asked, headers=bearer)
+        assert started.status_code == 200, started.text
+        assert {entry.actor for entry in await repository.list_audit(jobs._client.db, 2**62, 10)} == {name}
+        assert (await client.get("/api/bulk")).json()["actions"][0]["started_by"] == name
 
 
 async def test_authorize_knows_the_hosts_own_user(jobs: Jobs) -> None:
@@ -193,6 +213,26 @@ async def test_a_session(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
         assert (await client.get("/api/whoami")).status_code == 401
 
 
+async def test_who_is_not_let_in_is_told_how_to_come_in(jobs: Jobs) -> None:
+    async with jobs:
+        for options, words in (
+            ({}, "only a browser on the same machine"),
+            ({"authorize": lambda request: None}, "The application does not let you in here."),
+            ({"tokens": TOKENS}, "Only who has a token is let in"),
+        ):
+            async with asking(admin(jobs, **options).application, client=("192.0.2.7", 1)) as client:
+                answer = await client.get("/api/queues")
+                assert answer.status_code == 401
+                assert words in answer.json()["message"]
+        # Who presses a button after the end of a session is asked to log in, and told that nothing was done.
+        async with asking(admin(jobs, tokens=TOKENS).application) as client:
+            answer = await client.post("/act/pause_queue", data={"queue": "mail"})
+            assert answer.status_code == 401
+            assert "nothing was done" in answer.text
+            assert 'action="../login"' in answer.text
+            assert await jobs.queues.list() == []
+
+
 async def test_a_login_leads_to_nowhere_else(jobs: Jobs) -> None:
     elsewhere = [
         "//evil.example",
@@ -202,6 +242,10 @@ async def test_a_login_leads_to_nowhere_else(jobs: Jobs) -> None:
         ".//evil.example/",
         "./ü",
         "./\r\nx: y",
+        "./../elsewhere",
+        "./queues/../../elsewhere",
+        "./%2e%2e/elsewhere",
+        "./.%2E",
         "",
     ]
     async with jobs, asking(admin(jobs, tokens=TOKENS).application) as client:
@@ -211,10 +255,81 @@ async def test_a_login_leads_to_nowhere_else(jobs: Jobs) -> None:
 
 async def test_guessing_tokens_is_slow(jobs: Jobs) -> None:
     async with jobs, asking(admin(jobs, tokens=TOKENS).application) as client:
-        for _ in range(sessions.MOST_FAILURES):
-            assert (await login(client, "wrong")).status_code == 401
+        for number in range(throttle.MOST_OF_BEGINNING):
+            assert (await login(client, f"{ROOT_TOKEN[:4]} {number}")).status_code == 401
         late = await login(client, ROOT_TOKEN)
         assert (late.status_code, late.headers["retry-after"]) == (429, "60")
+
+
+async def test_somebody_who_guesses_behind_the_same_proxy_keeps_nobody_out_who_was_in(jobs: Jobs) -> None:
+    """All come from one address. What a request says of the address behind it counts for nothing."""
+    app = admin(jobs, tokens=TOKENS).application
+    proxy = ("10.0.0.1", 1)
+    async with jobs, asking(app, client=proxy) as known, asking(app, client=proxy) as attacker:
+        assert (await login(known, ROOT_TOKEN)).status_code == 303
+        # A few wrong tokens of somebody else, all alike, keep nobody out who has another.
+        for _ in range(throttle.MOST_OF_BEGINNING):
+            assert (await login(attacker, "mistyped")).status_code == 401
+        assert (await login(attacker, "mistyped")).status_code == 429
+        async with asking(app, client=proxy) as new:
+            assert (await login(new, VIEW_TOKEN)).status_code == 303
+        # Many of them do, but not a browser that has been let in before; another address does not help.
+        answers = [
+            (await attacker.post("/login", data={"given": f"{n:04}"}, headers={"x-forwarded-for": f"192.0.2.{n}"}))
+            for n in range(throttle.MOST_OF_PEER)
+        ]
+        assert {answer.status_code for answer in answers} == {401, 429}
+        async with asking(app, client=proxy) as new:
+            assert (await login(new, VIEW_TOKEN)).status_code == 429
+        async with asking(app, client=("10.0.0.2", 1)) as elsewhere:
+            assert (await login(elsewhere, VIEW_TOKEN)).status_code == 303
+        assert (await login(known, ROOT_TOKEN)).status_code == 303
+        # It is counted, too, by itself; what it brings is worth nothing once its token is no more.
+        for _ in range(throttle.MOST_OF_BROWSER):
+            assert (await login(known, "mistyped")).status_code == 401
+        assert (await login(known, ROOT_TOKEN)).status_code == 429
+
+
+async def test_a_browser_whose_token_was_taken_out_is_known_no_more(jobs: Jobs) -> None:
+    made = admin(jobs, tokens=TOKENS)
+    async with jobs, asking(made.application) as client:
+        assert (await login(client, ROOT_TOKEN)).status_code == 303
+        cast(dict[str, Any], made.settings.tokens).pop(ROOT_TOKEN)
+        for number in range(throttle.MOST_OF_PEER):
+            await login(client, f"{number:04}")
+        assert (await login(client, VIEW_TOKEN)).status_code == 429
+
+
+def test_wrong_tokens_are_forgotten_after_a_minute_and_bounded_over_all_peers() -> None:
+    now = 0.0
+    one = throttle.Throttle(lambda: now)
+    for number in range(throttle.MOST_OF_ALL):
+        one.check(f"10.0.{number // 100}.{number % 100}", "a wrong one", None)
+        one.count(f"10.0.{number // 100}.{number % 100}", "a wrong one", None)
+    with pytest.raises(throttle.TooMany, match=r"1,000 wrong tokens in a minute: wait for one"):
+        one.check("192.0.2.1", "another one", None)
+    one.check("192.0.2.1", "another one", "a browser that is known")
+    now = throttle.SECONDS
+    one.check("192.0.2.1", "another one", None)
+
+
+async def test_a_session_ends_with_log_out_also_for_a_copy_of_its_cookie(
+    jobs: Jobs, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ended, "BELIEVED_SECONDS", 0.0)
+    app = admin(jobs, tokens=TOKENS).application
+    async with jobs, Jobs(url) as other_jobs, asking(app) as client, asking(app) as second:
+        await login(client, ROOT_TOKEN)
+        await login(second, ROOT_TOKEN)
+        copied = {"cookie": "; ".join(f"{name}={value}" for name, value in client.cookies.items())}
+        token = (await client.get("/queues")).text.partition('name="dbjobs-token" content="')[2].partition('"')[0]
+        async with asking(admin(other_jobs, tokens=TOKENS).application) as other:
+            assert (await other.get("/api/whoami", headers=copied)).status_code == 200
+            assert (await client.post("/logout", data={"token": token})).status_code == 303
+            assert (await other.get("/api/whoami", headers=copied)).status_code == 401
+        async with asking(app) as same:
+            assert (await same.get("/api/whoami", headers=copied)).status_code == 401
+        assert (await second.get("/api/whoami")).status_code == 200
 
 
 async def test_a_login_from_another_site_is_refused(jobs: Jobs) -> None:
@@ -293,6 +408,28 @@ async def test_a_link_opens_one_page_to_look_at(jobs: Jobs, monkeypatch: pytest.
 
         for wrong in ({"hours": 0}, {"hours": 1e9}, {"path": "//evil"}, {"path": "queues"}, {"name": "a\nb"}):
             assert (await owner.post("/api/links", json=wrong, headers=ROOT)).status_code == 422
+
+
+async def test_a_link_to_one_job_or_request_opens_no_other(jobs: Jobs) -> None:
+    app = admin(jobs, tokens=TOKENS).application
+    jobs.declare("work")
+    request, another = "20260131T093000.123456-1f", "20260131T093000.123456-2f"
+    async with jobs, asking(app) as owner:
+        one, other = await jobs.enqueue("work", ref_id="one"), await jobs.enqueue("work", ref_id="other")
+        for path, name, same, wrong in (
+            ("/job", "id", str(one.id), [str(other.id), "ref:other", f"{one.id}&id={other.id}", ""]),
+            ("/job", "id", "ref:one", ["ref:other", str(other.id), f"ref:one&job={other.id}"]),
+            ("/queues", "job", str(one.id), [str(other.id), "ref:other"]),
+            ("/requests", "request", request, [another, f"{request}&request={another}"]),
+        ):
+            made = await owner.post("/api/links", json={"path": f"{path}?{name}={same}"}, headers=ROOT)
+            async with asking(app, client=("192.0.2.7", 1)) as guest:
+                assert (await guest.get("/" + made.json()["url"])).status_code == 303
+                assert (await guest.get(f"{path}?{name}={same}")).status_code == 200, path
+                for value in wrong:
+                    assert (await guest.get(f"{path}?{name}={value}")).status_code == 401, (path, value)
+        several = {"path": f"/job?id={one.id}&id={other.id}"}
+        assert (await owner.post("/api/links", json=several, headers=ROOT)).status_code == 422
 
 
 async def test_a_link_to_every_page_may_not_act(jobs: Jobs) -> None:

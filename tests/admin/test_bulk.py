@@ -139,3 +139,18 @@ async def test_a_bulk_cancel_in_the_browser(jobs: Jobs, browser_page: Page) -> N
         await page.get_by_role("button", name="Bring back all 150").click()
         await expect(page.get_by_role("row", name="undo of <b>no mail</b>")).to_contain_text("150 of 150 brought back")
         assert await state_of(jobs, refs[0]) is JobState.QUEUED
+
+
+@pytest.mark.once
+async def test_a_worker_of_the_longest_name_is_cancelled_from_its_page(jobs: Jobs, browser_page: Page) -> None:
+    """The bulk action's own name is made of it, and shorter."""
+    lane = "w" * 255
+    async with jobs, served(jobs.admin()) as base:
+        jobs.declare("send")
+        ref = await jobs.enqueue("send", worker=lane)
+        await browser_page.goto(f"{base}/workers")
+        await browser_page.get_by_role("link", name=f"Cancel all jobs of {lane}").click()
+        await browser_page.get_by_role("button", name="Cancel it").click()
+        await expect(browser_page.locator(".said")).to_contain_text("is started")
+        async with jobs.start():
+            assert (await jobs.wait(ref, timeout=30)).state is JobState.CANCELLED

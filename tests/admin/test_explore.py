@@ -125,6 +125,9 @@ async def test_commands_are_checked_run_and_enqueued(jobs: Jobs) -> None:
         assert job.run_after is not None
         assert timedelta(hours=1.9) < job.run_after - datetime.now(UTC) < timedelta(hours=2.1)
         assert list((await explore("ping", "enqueue", after="soon"))["errors"]) == ["after"]
+        for after in ("0001-01-01T00:00+14:00", "9999-12-31T23:00-12:00", "999999999d"):
+            asked = {"command": "ping", "do": "enqueue", "after": after}
+            assert (await api.post("/explore", json=asked)).status_code == 422, after
         for name in ("secret", "only elsewhere", "dbjobs.bulk"):
             assert (await api.post("/explore", json={"command": name, "do": "run"})).status_code == 404
         entries = await repository.list_audit(jobs._client.db, 2**62, 100)

@@ -13,6 +13,7 @@ from playwright.async_api import Page, expect
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from dbjobs import Jobs
+from tests.admin.asking import ROOT_TOKEN, TOKENS
 from tests.admin.serving import served
 
 HIDE = """
@@ -344,3 +345,43 @@ async def test_a_paused_page_asks_nothing(jobs: Jobs, browser_page: Page) -> Non
         await jobs.queues.pause("mail")
         await browser_page.get_by_role("button", name="Go on with live updates").click()
         await expect(browser_page.get_by_role("row", name="mail")).to_contain_text("paused")
+
+
+@pytest.mark.once
+async def test_a_page_that_is_logged_out_says_so_and_asks_no_more_until_it_is_looked_at_again(
+    jobs: Jobs, browser_page: Page
+) -> None:
+    browser = browser_page.context.browser
+    assert browser is not None
+    # A context of its own: a browser writes each 401 to its console, which the fixture takes for trouble.
+    context = await browser.new_context()
+    context.set_default_timeout(20_000)
+    page, other = await context.new_page(), await context.new_page()
+    app = Counting(jobs.admin(tokens=TOKENS))
+
+    async def log_in(tab: Page) -> None:
+        await tab.goto(f"{base}/queues")
+        await tab.get_by_label("Token").fill(ROOT_TOKEN)
+        await tab.get_by_role("button", name="Log in").click()
+        await expect(tab.locator("#live")).to_be_visible()
+
+    async with jobs, served(app) as base:
+        await jobs.queues.pause("mail")
+        await page.clock.install()
+        await log_in(page)
+        await expect(page.locator("#live")).to_have_text("live")
+        await other.goto(f"{base}/audit")
+        await other.get_by_role("button", name="Log out").click()
+        await jobs.queues.resume("mail")
+        await expect(page.locator("#live")).to_contain_text("logged out")
+        await expect(page.get_by_role("row", name="mail")).to_contain_text("paused")
+        await a_minute_later([page])  # what was under way has ended
+        before = app.paths.count("/queues"), app.paths.count("/live")
+        await a_minute_later([page])
+        assert (app.paths.count("/queues"), app.paths.count("/live")) == before
+
+        await log_in(other)
+        await page.evaluate("dispatchEvent(new Event('focus'))")
+        await expect(page.locator("#live")).to_have_text("live")
+        await expect(page.get_by_role("row", name="mail")).not_to_contain_text("paused")
+    await context.close()

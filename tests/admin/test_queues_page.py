@@ -10,9 +10,10 @@ from playwright.async_api import Page, expect
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
-from dbjobs import Backoff, Jobs
+from dbjobs import Backoff, Jobs, Schedule
 from dbjobs.admin.api.queues import per_minute
 from dbjobs.models import MinuteStat
+from dbjobs.store import repository
 from tests.admin.calling import api_of
 from tests.admin.serving import served
 from tests.conformance.helpers import Gate, eventually
@@ -116,3 +117,36 @@ async def test_a_queue_is_limited_and_a_worker_cancelled_in_the_browser(jobs: Jo
         await expect(page.get_by_text("No living node runs bulk actions")).to_be_visible()
         await page.get_by_role("button", name="Cancel it").click()
         await expect(page.get_by_role("row", name="cancel worker lane <i>")).to_contain_text("queued")
+
+
+@pytest.mark.once
+async def test_pages_of_queues_and_tasks_leave_none_out_whatever_order_the_database_has(
+    jobs: Jobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As PostgreSQL sorts in most languages: a, B, c."""
+    names = ["a", "B", "c", "D", "e"]
+    real_queues, real_tasks = repository.list_queues, repository.list_tasks
+
+    async def list_queues(db: Any) -> Any:
+        return sorted(await real_queues(db), key=lambda one: one.queue.lower())
+
+    async def list_tasks(db: Any, name: str | None = None) -> Any:
+        return sorted(await real_tasks(db, name), key=lambda one: one.name.lower())
+
+    monkeypatch.setattr(repository, "list_queues", list_queues)
+    monkeypatch.setattr(repository, "list_tasks", list_tasks)
+    monkeypatch.setattr("dbjobs.admin.api.queues.PAGE", 2)
+    monkeypatch.setattr("dbjobs.admin.api.schedules.PAGE", 2)
+    jobs.declare("work")
+    async with jobs, api_of(jobs) as api:
+        for name in names:
+            await jobs.queues.pause(name)
+            await jobs.schedules.put(name, Schedule.every(3600), "work")
+        for path, listed, key in (("/queues", "queues", "name"), ("/schedules", "tasks", "name")):
+            found: list[str] = []
+            after: str | None = ""
+            while after is not None:
+                page = (await api.get(path, params={"after": after})).json()
+                found += [one[key] for one in page[listed]]
+                after = page["after"]
+            assert sorted(found) == sorted(names), path

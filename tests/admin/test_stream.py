@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import pytest
 
 from dbjobs import JobContext, Jobs
-from dbjobs.admin import live
+from dbjobs.admin import ended, live
 from dbjobs.admin.application import Admin
 from dbjobs.admin.settings import make_settings
 from dbjobs.errors import DatabaseUnavailable
 from dbjobs.store.repository import Pulse
-from tests.admin.asking import asking
+from tests.admin.asking import ROOT_TOKEN, TOKENS, asking
 from tests.admin.serving import served
 
 
@@ -203,3 +204,77 @@ async def test_a_stream_ends_with_the_right_to_look(jobs: Jobs, monkeypatch: pyt
             allowed = False
             assert "closed" in [name async for name, _ in told]
         assert (await client.get(f"{base}/live")).status_code == 401
+
+
+async def _begin(guest: httpx.AsyncClient, base: str, how: str) -> None:
+    """Come in by a session, or by a link."""
+    if how == "a link":
+        headers = {"authorization": f"Bearer {ROOT_TOKEN}"}
+        async with httpx.AsyncClient(timeout=20) as owner:
+            made = await owner.post(f"{base}/api/links", json={"hours": 1}, headers=headers)
+        assert (await guest.get(f"{base}/{made.json()['url']}")).status_code == 303
+    else:
+        assert (await guest.post(f"{base}/login", data={"given": ROOT_TOKEN})).status_code == 303
+
+
+async def _log_out(guest: httpx.AsyncClient, base: str, jobs: Jobs) -> None:
+    """Log the guest out in another process."""
+    page = await guest.get(f"{base}/queues")
+    token = page.text.partition('name="dbjobs-token" content="')[2].partition('"')[0]
+    cookies = "; ".join(f"{name}={value}" for name, value in guest.cookies.items())
+    async with asking(Admin(jobs, make_settings({"tokens": TOKENS})).application) as elsewhere:
+        gone = await elsewhere.post("/logout", data={"token": token}, headers={"cookie": cookies})
+    assert gone.status_code == 303
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("how", ["a link", "a session", "a token", "a log out"])
+async def test_nothing_is_told_once_a_visitor_may_look_no_more(
+    jobs: Jobs, url: str, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    """The check is made before each notice, not only now and then."""
+    monkeypatch.setattr(live, "BEAT_SECONDS", 600.0)
+    monkeypatch.setattr(ended, "BELIEVED_SECONDS", 0.0)
+    made = Admin(jobs, make_settings({"tokens": TOKENS}))
+    async with (
+        jobs,
+        Jobs(url) as other,
+        served(made.application) as base,
+        httpx.AsyncClient(timeout=20) as guest,
+    ):
+        await _begin(guest, base, how)
+        async with guest.stream("GET", f"{base}/live") as answer:
+            told = events(answer)
+            assert (await anext(told))[0] == "open"
+            await other.queues.pause("mail")
+            assert "change" in [name async for name, _ in _until(told, "change")]
+            if how in ("a link", "a session"):
+                then = time.time() + 24 * 3600
+                monkeypatch.setattr("dbjobs.admin.tokens.time.time", lambda: then)
+            elif how == "a token":
+                cast(dict[str, Any], made.settings.tokens).pop(ROOT_TOKEN)
+            else:
+                await _log_out(guest, base, other)
+            await other.queues.resume("mail")
+            assert [name async for name, _ in told] == ["closed"]
+
+
+@pytest.mark.once
+async def test_a_stream_goes_on_after_a_time_in_which_nobody_could_say_who_may_look(
+    jobs: Jobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ended, "BELIEVED_SECONDS", 0.0)
+
+    async def away(*_: Any, **__: Any) -> Any:
+        raise DatabaseUnavailable("gone for a while")
+
+    async with jobs, served(jobs.admin(tokens=TOKENS)) as base, httpx.AsyncClient(timeout=20) as guest:
+        await _begin(guest, base, "a session")
+        async with guest.stream("GET", f"{base}/live") as answer:
+            told = events(answer)
+            assert (await anext(told))[0] == "open"
+            monkeypatch.setattr("dbjobs.admin.ended.repository.get_setting", away)
+            await jobs.queues.pause("mail")
+            assert [name async for name, _ in _until(told, "trouble")] == ["trouble"]
+            monkeypatch.undo()
+            assert "change" in [name async for name, _ in _until(told, "change")]

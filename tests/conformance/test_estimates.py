@@ -76,6 +76,7 @@ async def test_it_is_the_time_over_the_mean_of_the_command_and_worker_else_of_th
         found = [await jobs.get(ref) for ref in refs]
         told = await jobs.estimates([running_for(job, 400) for job in found if job is not None and job.started_at])
         page = await jobs.estimates(await jobs.list())
+        named = await jobs.estimates([refs[0], refs[1].id, 10**9])  # by a reference, by its id; the last is none
         late = await jobs.estimates([running_for(job, 1e6) for job in found if job is not None and job.started_at])
         gate.open()
         reporting.open()
@@ -84,6 +85,7 @@ async def test_it_is_the_time_over_the_mean_of_the_command_and_worker_else_of_th
     # The whole command took (1,000 + 4,000 + 7,000) / 3 s. What the test itself takes comes on top.
     expected = {refs[0].id: 0.4, refs[1].id: 0.1, refs[2].id: 0.1}
     assert told.keys() == page.keys() == expected.keys()
+    assert named.keys() == {refs[0].id, refs[1].id}
     for id, share in expected.items():
         assert share <= told[id] < share + 0.1
         assert 0 <= page[id] < 0.1

@@ -178,7 +178,7 @@ def test_mount_api(jobs: Jobs, how: dict[str, Any], told: str) -> None:
         ((show, "/x"), {}, "a path goes with a method"),
         ((5,), {}, "5 is neither a method, nor a request type, nor a route's function"),
         ((Known,), {"keep_body": False}, "keep_body is about routes"),
-        (("GET", "/x"), {"keep_body": 1}, "keep_body must be True or False"),
+        (("GET", "/x"), {"keep_body": 1}, "keep_body=1 must be True or False"),
         (("GET", "/x"), {"max_response_bytes": 2001}, r"must be a whole number from 1 to 2000 \(max_payload_bytes\)"),
         (("GET", "/x"), {"should_retry": 5}, "should_retry must be a plain function"),
         (("GET", "/x"), {"qeue": "x"}, "api_options: unknown option 'qeue'; did you mean 'queue'"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -68,6 +68,20 @@ def test_an_error_names_the_call_the_option_and_the_value() -> None:
 def test_what_json_cannot_say_is_refused_and_not_stored_as_null(number: float) -> None:
     with pytest.raises(InvalidOption, match=r"here: option meta=.*: cannot be serialised: .* is not a JSON number"):
         options.apply(BASE, {"meta": {"a": [None, {"b": number}]}}, where="here")
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [
+        datetime.min.replace(tzinfo=timezone(timedelta(hours=14))),
+        datetime.max.replace(tzinfo=timezone(timedelta(hours=-12))),
+    ],
+)
+def test_a_moment_that_is_none_in_utc_is_refused(moment: datetime) -> None:
+    with pytest.raises(InvalidOption, match=r"here: option run_after=.*: leads out of the calendar"):
+        options.apply(BASE, {"run_after": moment}, where="here")
+    with pytest.raises(InvalidOption, match=r"here: at=.* leads out of the calendar"):
+        options.aware(moment, "here: at")
 
 
 def test_a_long_value_is_cut_in_the_error() -> None:

@@ -7,7 +7,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
+from litestar import Litestar, get
+from litestar.params import FromPath
 from starlette.applications import Starlette
 from starlette.background import BackgroundTask
 from starlette.requests import ClientDisconnect, Request
@@ -113,6 +115,136 @@ async def test_what_a_mount_answers_by_itself_is_of_the_mount(tmp_path: Any) -> 
     assert [(one.status, one.route) for one in seen] == [
         (200, "/api/{tenant}/items/{item}"), (307, "/api/{tenant}/*"), (200, "/static/*"),
     ]  # fmt: skip
+
+
+# A value of a parameter that stands elsewhere in the path, too, in every place where it may.
+AGAIN = [
+    ("/a/a/items/7", "/a/{tenant}/items/{item}"),
+    ("/a/items/items/items", "/a/{tenant}/items/{item}"),
+    ("/a/7/items/7", "/a/{tenant}/items/{item}"),
+    ("/v1/items/v1", "/v1/items/{item}"),
+    ("/a/a/a/a/items/a", "/a/{tenant}/a/{group}/items/{item}"),
+    ("/a/b/a/a/items/b", "/a/{tenant}/a/{group}/items/{item}"),
+    ("/x/x/x", "/{first}/x/{second}"),
+    ("/hosted/hosted", "/hosted/{item}"),
+]
+
+
+def starlette_app() -> App:
+    items = [Route("/items/{item}", hello)]
+    inner = Starlette(routes=items)
+    deep = Mount("/a/{group}", app=inner)
+    return Starlette(
+        routes=[
+            Mount("/a/{tenant}", routes=[*items, deep]),
+            Mount("/v1", app=inner),
+            Mount("/hosted", routes=[Route("/{item}", hello)]),
+            Mount("/{first}", routes=[Route("/x/{second}", hello)]),
+        ]
+    )
+
+
+def fastapi_app() -> App:
+    async def item(item: str) -> str:
+        return item
+
+    app, v1, tenant, group, hosted, first = (FastAPI() for _ in range(6))
+    for one in (v1, tenant, group):
+        one.get("/items/{item}")(item)
+    hosted.get("/{item}")(item)
+
+    @first.get("/x/{second}")
+    async def second(second: str) -> str:
+        return second
+
+    tenant.mount("/a/{group}", group)
+    app.mount("/a/{tenant}", tenant)
+    app.mount("/v1", v1)
+    app.mount("/hosted", hosted)
+    app.mount("/{first}", first)
+    return app
+
+
+def litestar_app() -> App:
+    @get("/items/{item:str}")
+    async def item(item: FromPath[str]) -> str:
+        return item
+
+    @get("/{item:str}")
+    async def hosted(item: FromPath[str]) -> str:
+        return item
+
+    @get("/x/{second:str}")
+    async def second(second: FromPath[str]) -> str:
+        return second
+
+    inner: Any = Litestar(route_handlers=[item])
+    others: list[Any] = [Litestar(route_handlers=[one]) for one in (hosted, second)]
+    return Starlette(
+        routes=[
+            Mount("/a/{tenant}/a/{group}", app=inner),
+            Mount("/a/{tenant}", app=inner),
+            Mount("/v1", app=inner),
+            Mount("/hosted", app=others[0]),
+            Mount("/{first}", app=others[1]),
+        ]
+    )
+
+
+@pytest.mark.parametrize("make", [starlette_app, fastapi_app, litestar_app])
+@pytest.mark.parametrize("root", ["", "/a", "/behind/7"])
+async def test_a_value_that_stands_elsewhere_in_the_path_is_no_parameter_there(
+    tmp_path: Any, make: Callable[[], App], root: str
+) -> None:
+    app = make()
+    log, seen = log_of(app, tmp_path)
+    outer, seen_within = log_of(app, tmp_path)
+    around = Starlette(routes=[Mount("/outer/{tenant}", app=outer)])
+    for path, _ in AGAIN:
+        await call(log, scope_of(root + path, root_path=root))
+        await call(around, scope_of(f"{root}/outer/a{path}", root_path=root))
+    wanted = [(template, 200) for _, template in AGAIN]
+    assert [(one.route.replace(":str", ""), one.status) for one in seen if one.route] == wanted
+    # What stands around the middleware is not the application's own.
+    assert [(one.route.replace(":str", ""), one.status) for one in seen_within if one.route] == wanted
+
+
+async def test_a_value_that_is_the_name_of_a_mount_is_no_parameter_there(tmp_path: Any) -> None:
+    inner = Starlette(routes=[Route("/items", hello)])
+    log, seen = log_of(Starlette(routes=[Mount("/a/{tenant}", app=inner)]), tmp_path)
+    for path in ("/a/a/nothing", "/a/a/items/"):
+        await call(log, scope_of(path))
+    assert [one.route for one in seen] == ["/a/{tenant}/*", "/a/{tenant}/*"]
+
+
+async def test_a_route_of_an_included_router_has_its_prefix(tmp_path: Any) -> None:
+    app, router, inner = FastAPI(), APIRouter(prefix="/v1"), APIRouter()
+
+    @inner.get("/items/{item}")
+    async def item(item: str) -> str:
+        return item
+
+    router.include_router(inner, prefix="/deep")
+    app.include_router(router, prefix="/api")
+    log, seen = log_of(app, tmp_path)
+    around, seen_around = log_of(Starlette(routes=[Mount("/outer/{tenant}", app=app)]), tmp_path)
+    await call(log, scope_of("/api/v1/deep/items/7"))
+    await call(around, scope_of("/outer/api/api/v1/deep/items/api"))
+    assert [one.route for one in seen] == ["/api/v1/deep/items/{item}"]
+    assert [one.route for one in seen_around] == ["/outer/{tenant}/api/v1/deep/items/{item}"]
+
+
+async def test_a_route_that_has_left_its_endpoint_alone_is_found_among_the_routes(tmp_path: Any) -> None:
+    """As an older Starlette leaves it, and a plain route in a FastAPI."""
+
+    async def older(scope: Any, receive: Any, send: Any) -> None:
+        await starlette_app()(scope, receive, send)
+        del scope["route"]
+
+    log, seen = log_of(older, tmp_path)
+    for path, _ in AGAIN:
+        await call(log, scope_of(path))
+    assert [one.route for one in seen] == [template for _, template in AGAIN]
 
 
 async def test_an_exception_is_recorded_and_raised_again(tmp_path: Any) -> None:

@@ -9,7 +9,7 @@ import msgspec
 
 from dbjobs.admin.call import Call, NotFound
 from dbjobs.admin.operations import Nothing, Operations
-from dbjobs.admin.sessions import LINK, Link, Sessions
+from dbjobs.admin.sessions import LINK, Link, Sessions, opened
 from dbjobs.admin.tokens import Keeper
 
 OPERATIONS = Operations("access")
@@ -98,12 +98,16 @@ async def make_link(call: Call, asked: NewLink) -> MadeLink:
     path, _, query = asked.path.partition("?")
     if asked.path and (not path.startswith("/") or path.startswith("//") or "\\" in path or len(asked.path) > 2000):
         raise msgspec.ValidationError(f"path={asked.path[:100]!r} must begin with one slash, as /jobs?q=state:failed")
-    job = dict(parse_qsl(query)).get("job")
+    pairs = parse_qsl(query)
+    asked_for = opened(path, pairs)
+    if any(len(several) > 1 for several in asked_for.values()):
+        raise msgspec.ValidationError(f"path={asked.path[:100]!r} names more than one job or request")
     call.target = f"link to {asked.path or 'every page'}"
-    link = Link(asked.name, path or None, job)
+    job, request = (next(iter(asked_for[name]), None) for name in ("job", "request"))
+    link = Link(asked.name, path or None, job, request)
     seal = await Sessions(Keeper(), call.settings).seal_link(call.db, link, asked.hours * 3600)
-    pairs = [pair for pair in parse_qsl(query) if pair[0] != LINK]
-    return MadeLink(url=f"{quote(path.lstrip('/'))}?{urlencode([*pairs, (LINK, seal)])}", hours=asked.hours)
+    rest = [pair for pair in pairs if pair[0] != LINK]
+    return MadeLink(url=f"{quote(path.lstrip('/'))}?{urlencode([*rest, (LINK, seal)])}", hours=asked.hours)
 
 
 @OPERATIONS.post("/jobs/{id}/reveal", verb="reveal")

@@ -23,6 +23,7 @@ PRODUCTION = "production"
 PREVIEW_SECONDS = 0.08
 LONGEST_PREVIEW_SECONDS = 10.0
 
+LONGEST_NAME = 200
 Action = Literal["cancel", "requeue"]
 Text = Annotated[str, Meta(max_length=2_000)]
 Id = Annotated[int, Meta(ge=1, le=MAX_ID)]
@@ -103,7 +104,7 @@ class AskStart(msgspec.Struct, frozen=True, kw_only=True):
 
     action: Action
     q: Text
-    name: Annotated[str, Meta(min_length=1, max_length=200)]
+    name: Annotated[str, Meta(min_length=1, max_length=LONGEST_NAME)]
     rate: Annotated[float, Meta(gt=0, le=10_000)] | None = None
     before_id: Id | None = None
     at: datetime | None = None

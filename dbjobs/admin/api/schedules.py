@@ -128,7 +128,8 @@ class Expression(msgspec.Struct, frozen=True, kw_only=True):
 @OPERATIONS.get("/schedules")
 async def list_schedules(call: Call, asked: AskPage) -> TaskList:
     """Scheduled tasks, by name, with their last runs."""
-    rows = await repository.list_tasks(call.db)
+    # In our own order, by which a page says where the next one begins: a database may have another one (a, B, c).
+    rows = sorted(await repository.list_tasks(call.db), key=lambda row: row.name)
     later = [row for row in rows if row.name > asked.after]
     page = later[:PAGE]
     return TaskList(

@@ -39,7 +39,7 @@ async def bulk(call: Call) -> Response:
         trouble=trouble,
         asked=asked,
         action="requeue" if action == "requeue" else "cancel",
-        name=call.query("name"),
+        name=call.query("name")[: api.LONGEST_NAME],  # a link's may be longer: it is made of a worker's
         rate=call.query("rate"),
         undo=undo,
         listed=await api.list_bulk(call, page),

@@ -1,9 +1,10 @@
 // What every page does once scripts run. Each part is a module of its own; a page works without any of them.
 import { startTheme } from "./theme.js";
-import { showTimes } from "./times.js";
+import { startTimes } from "./times.js";
 import { startLive } from "./live.js";
 import { startCharts } from "./charts.js";
 import { startKeys } from "./keys.js";
+import { startForms } from "./forms.js";
 import { startCopy } from "./copy.js";
 import { startCompletion } from "./complete.js";
 import { startGrid } from "./grid.js";
@@ -11,10 +12,11 @@ import { startPanel } from "./panel.js";
 
 document.documentElement.classList.add("scripts");
 startTheme();
-showTimes(document);
+startTimes();
 startKeys();
 startLive();
 startCharts();
+startForms();
 startCopy();
 startCompletion();
 startGrid();

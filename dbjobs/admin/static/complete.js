@@ -84,6 +84,7 @@ export function startCompletion() {
   box.addEventListener("input", propose);
   box.addEventListener("blur", close);
   box.addEventListener("keydown", (event) => {
+    if (event.isComposing) return; // the keys are the input method's
     const open = !list.hidden;
     const count = list.children.length;
     if (event.key === "ArrowDown" || event.key === "ArrowUp") {

@@ -1,12 +1,16 @@
 // Copies: data-copy-from="id of an element", or data-copy-url="relative URL" (empty: this page).
+const labels = new WeakMap(); // button -> what stands on it
+const timers = new WeakMap();
+
 export function startCopy() {
   document.addEventListener("click", async (event) => {
     const button = event.target.closest("[data-copy-from], [data-copy-url]");
     if (!button) return;
     const text = "copyFrom" in button.dataset ? textOf(document.getElementById(button.dataset.copyFrom)) : new URL(button.dataset.copyUrl, location.href).href;
-    const said = button.textContent;
+    if (!labels.has(button)) labels.set(button, button.textContent);
     button.textContent = (await copy(text)) ? "Copied" : "Press Ctrl+C";
-    setTimeout(() => (button.textContent = said), 1500);
+    clearTimeout(timers.get(button));
+    timers.set(button, setTimeout(() => (button.textContent = labels.get(button)), 1500));
   });
 }
 

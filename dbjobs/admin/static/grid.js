@@ -1,3 +1,9 @@
+// A number as it is written: above 2**53 JavaScript would show another one.
+function exact(_, value, written) {
+  const whole = typeof value === "number" && !Number.isSafeInteger(value) && /^-?\d+$/.test(written?.source ?? "");
+  return whole && JSON.rawJSON ? JSON.rawJSON(written.source) : value;
+}
+
 // The jobs grid: rows are picked (a range with shift), requests are shown in place, several columns sort.
 export function startGrid() {
   for (const select of document.querySelectorAll("select[data-submit]")) {
@@ -65,7 +71,7 @@ export function startGrid() {
     if (!peek.dataset.text) {
       const answer = await fetch(`${root}api/job?id=${peek.dataset.job}`, { credentials: "same-origin" }).catch(() => null);
       if (!answer?.ok) return;
-      peek.dataset.text = JSON.stringify((await answer.json()).request, null, 2);
+      peek.dataset.text = JSON.stringify(JSON.parse(await answer.text(), exact).request, null, 2);
     }
     peek.firstElementChild.title = peek.dataset.text;
     if (!peek.open) return;

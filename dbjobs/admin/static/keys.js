@@ -20,7 +20,7 @@ export function startKeys() {
   addEventListener("resize", reach);
   document.addEventListener("dbjobs:live", reach);
   document.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
+    if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || event.isComposing) return;
     if (event.target.closest("input, textarea, select, [contenteditable], dialog")) return;
     if (Date.now() - going < GOING_MS) {
       going = 0;
@@ -111,7 +111,7 @@ function palette() {
   input.type = "search";
   input.autocomplete = "off";
   const list = box.appendChild(document.createElement("ul"));
-  const buttons = [...document.querySelectorAll(".tools button:not([hidden]), main a.button, main button")];
+  const buttons = [...document.querySelectorAll(".tools button:not([hidden]), main a.button, main button:not([hidden])")];
   const things = [...pages(), ...buttons].map((thing) => ({
     thing,
     name: (thing.getAttribute("aria-label") ?? thing.textContent).trim(),
@@ -139,6 +139,7 @@ function palette() {
   };
   input.addEventListener("input", show);
   box.addEventListener("keydown", (event) => {
+    if (event.isComposing) return; // Enter takes a word of the input method then
     const items = [...list.querySelectorAll("button")];
     const at = items.indexOf(document.activeElement);
     if (event.key === "Enter" && at < 0 && items[0]) {

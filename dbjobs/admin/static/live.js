@@ -3,6 +3,7 @@
 //
 // Rows do not move while the pointer or the focus is among them, or where data-live="hold": a bar says how many are new.
 import { morph, remember } from "./morph.js";
+import { keep, recall } from "./storage.js";
 import { Stream } from "./stream.js";
 import { showTimes } from "./times.js";
 
@@ -11,6 +12,7 @@ const SHARE = 4; // A page that took so long to answer is asked again after this
 const GAP_MOST_MS = 2000; // not later than this. Beside many jobs the server's notices come less often still.
 const POLL_MS = 2500;
 const SLOW_MS = 15000; // What no notice tells (a page may show more than the pulse hears of).
+const PRESS_MOST_MS = 5000; // A press whose end was not heard of holds nothing back for longer.
 const PAUSED = "dbjobs-paused";
 
 const regions = () => document.querySelectorAll("[data-live][id]");
@@ -18,6 +20,7 @@ const held = new Map(); // region -> its fresh copy, whose rows wait for the bar
 
 let running = null;
 let again = false;
+let gone = false; // The server knows the visitor no more: nothing is asked until somebody looks at this page anew.
 let goodAt = Date.now();
 let askedAt = Date.now();
 // When jobs stream by, a page asks for at most a fifth of the time: each answer costs its time and the rest after it, one
@@ -25,6 +28,19 @@ let askedAt = Date.now();
 // at once, too; no sooner than nextAt.
 let paidAt = 0;
 let nextAt = 0;
+
+// Between the press of a button and its click nothing changes: what is under the pointer would be another one's, or gone.
+let pressedAt = 0;
+addEventListener("pointerdown", () => (pressedAt = Date.now()), true);
+for (const name of ["pointerup", "pointercancel"]) {
+  addEventListener(name, () => setTimeout(() => (pressedAt = 0)), true); // the click comes first
+}
+
+async function released() {
+  while (Date.now() - pressedAt < PRESS_MOST_MS) await new Promise((go) => setTimeout(go, 30));
+}
+
+export const mayAsk = () => !gone;
 
 export function refresh() {
   if (running) {
@@ -36,7 +52,7 @@ export function refresh() {
     if (again) {
       again = false;
       setTimeout(() => {
-        if (!document.hidden) refresh().catch(() => {});
+        if (!document.hidden && !gone) refresh().catch(() => {});
       }, Math.max(GAP_MS, nextAt - Date.now()));
     }
   });
@@ -46,15 +62,20 @@ export function refresh() {
 async function ask() {
   askedAt = Date.now();
   const answer = await fetch(location.href, { headers: { "x-dbjobs-live": "1" }, credentials: "same-origin" });
+  gone = answer.status === 401 || answer.status === 403;
   if (!answer.ok) throw new Error(`${answer.status}`);
   const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+  // A login page of the application that the request was led to is none of ours.
+  gone = fresh.querySelector("meta[name=dbjobs-root]") === null;
+  if (gone) throw new Error("another page");
+  goodAt = Date.now();
+  await released();
   showTimes(fresh);
   for (const old of regions()) {
     const found = fresh.getElementById(old.id);
     if (found) take(old, found);
   }
   bar();
-  goodAt = Date.now();
   nextAt = Math.max(paidAt, goodAt);
   paidAt = Math.max(paidAt, askedAt) + (goodAt - askedAt) + Math.min(SHARE * (goodAt - askedAt), GAP_MOST_MS);
   document.dispatchEvent(new CustomEvent("dbjobs:live"));
@@ -107,17 +128,25 @@ export function startLive() {
   const wants = [...jobs.map((id) => `job=${id}`), ...(requests ? ["requests="] : [])];
   let state = "polling";
   let failed = false;
-  const paused = () => sessionStorage.getItem(PAUSED) === "1";
+  let resting = recall("sessionStorage", PAUSED) === "1"; // after a reload, too
+  const paused = () => resting;
 
   const words = sign.appendChild(document.createElement("span"));
   const age = sign.appendChild(document.createElement("span"));
   age.setAttribute("aria-hidden", "true"); // A screen reader hears the state, not each second of it.
   sign.firstChild.remove();
+  const load = document.createElement("button");
+  load.type = "button";
+  load.className = "quiet";
+  load.textContent = "load again";
+  load.addEventListener("click", () => location.reload());
   const show = () => {
-    const now = paused() ? "paused" : failed ? "stale" : state;
+    const now = paused() ? "paused" : gone ? "gone" : failed ? "stale" : state;
     if (sign.dataset.state !== now) {
       sign.dataset.state = now;
-      words.textContent = now;
+      words.textContent = now === "gone" ? "logged out: " : now;
+      if (now === "gone") sign.append(load);
+      else load.remove();
     }
     age.textContent = now === "stale" ? ` for ${Math.round((Date.now() - goodAt) / 1000)} s` : "";
   };
@@ -125,7 +154,11 @@ export function startLive() {
     refresh().then(
       () => (failed = false),
       () => (failed = true),
-    ).then(show);
+    ).then(() => {
+      if (gone) stream.stop();
+      else if (!failed && !document.hidden && !paused()) stream.start(wants);
+      show();
+    });
 
   const stream = new Stream(
     `${root}live`,
@@ -142,13 +175,14 @@ export function startLive() {
     if (due) return;
     due = setTimeout(() => {
       due = 0;
-      if (document.hidden || paused()) return;
+      if (document.hidden || paused() || gone) return;
       if (Date.now() < nextAt) soon(); // An answer has come since, and says how long to rest.
       else look();
     }, Math.max(0, askedAt + GAP_MS - Date.now(), nextAt - Date.now()));
   };
   const settle = () => {
     if (document.hidden || paused()) stream.stop();
+    else if (gone) look(); // Perhaps somebody has logged in meanwhile.
     else {
       stream.start(wants);
       soon();
@@ -162,18 +196,23 @@ export function startLive() {
   if (button) {
     button.hidden = false;
     button.addEventListener("click", () => {
-      sessionStorage.setItem(PAUSED, paused() ? "0" : "1");
+      resting = !resting;
+      keep("sessionStorage", PAUSED, resting ? "1" : "0");
       settle();
     });
   }
   document.addEventListener("visibilitychange", settle);
+  addEventListener("focus", () => {
+    if (gone) settle();
+  });
   addEventListener("pagehide", () => stream.stop());
   addEventListener("pageshow", (event) => {
     if (event.persisted) settle();
   });
   setInterval(() => {
     if (document.hidden || paused()) return;
-    if (Date.now() >= nextAt && Date.now() - askedAt >= (state === "live" && !failed ? SLOW_MS : POLL_MS)) look();
+    if (gone) stream.stop(); // The panel may have found out.
+    else if (Date.now() >= nextAt && Date.now() - askedAt >= (state === "live" && !failed ? SLOW_MS : POLL_MS)) look();
     show();
   }, 500);
   settle();

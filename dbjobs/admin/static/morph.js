@@ -128,7 +128,7 @@ function rows(old, fresh, hold, kept) {
   for (const row of old.children) row.classList.toggle("gone", hold && !wanted.some((other) => idOf(other) === idOf(row)));
   if (same) return;
   if (hold) {
-    const added = wanted.filter((row) => !there.has(idOf(row))).length;
+    const added = old.matches("tbody, ul, ol") ? wanted.filter((row) => !there.has(idOf(row))).length : 0;
     kept.added += added;
     kept.other += added ? 0 : 1;
     return;

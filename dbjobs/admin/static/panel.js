@@ -1,5 +1,5 @@
 // A job that is open: its log grows while it runs, its progress moves; then the page brings the rest.
-import { refresh } from "./live.js";
+import { mayAsk, refresh } from "./live.js";
 import { showTimes } from "./times.js";
 
 const ASK_MS = 500;
@@ -7,9 +7,13 @@ const IDLE_MS = 2000;
 const MOST_LINES = 5000; // in the page; older ones leave it
 
 export function startPanel() {
-  const panel = document.getElementById("panel");
+  const panel = document.querySelector(".panel"); // a job's, or a request's
   document.addEventListener("keydown", (event) => {
-    if (event.key === "Escape" && !event.defaultPrevented && panel) panel.querySelector(".close").click();
+    if (event.key !== "Escape" || event.defaultPrevented || event.isComposing || !panel) return;
+    if (event.ctrlKey || event.metaKey || event.altKey || event.shiftKey) return;
+    // What somebody types is not thrown away at once: the first Escape leaves the field.
+    if (event.target.closest("input, textarea, select")) event.target.blur();
+    else panel.querySelector(".close").click();
   });
   const log = document.getElementById("job-log");
   if (!log || log.dataset.finished) return;
@@ -18,8 +22,12 @@ export function startPanel() {
   log.scrollTop = log.scrollHeight;
 
   async function ask() {
-    if (document.hidden || sessionStorage.getItem("dbjobs-paused") === "1") return IDLE_MS;
+    if (document.hidden || !mayAsk() || document.getElementById("pause")?.getAttribute("aria-pressed") === "true") return IDLE_MS;
     const answer = await fetch(`${root}api/job/progress?id=${log.dataset.job}&after_id=${log.dataset.after}`, { credentials: "same-origin" });
+    if (answer.status === 401 || answer.status === 403) {
+      await refresh().catch(() => {}); // The page finds out, and says so.
+      return mayAsk() ? 0 : IDLE_MS; // A link to this page alone: it brings itself up to date.
+    }
     if (!answer.ok) return answer.status === 404 ? 0 : IDLE_MS;
     const now = await answer.json();
     add(now.logs);

@@ -1,5 +1,6 @@
 // One stream of change notices for all tabs of this browser that are looked at. The tab that has the turn holds it, and
 // passes on what it hears. A hidden tab gives its turn away and asks nothing.
+import { keep, recall } from "./storage.js";
 
 const FIRST_MS = 3000; // A proxy that has not passed the first notice on by then holds the stream back.
 const QUIET_MS = 25000; // The server says something every 10 s.
@@ -110,7 +111,10 @@ export class Stream {
     on("beat", () => this.pass({ kind: "state", state: "live" }));
     on("change", (event) => this.pass({ kind: "change", ...JSON.parse(event.data) }));
     on("trouble", () => this.pass({ kind: "state", state: "polling" }));
-    on("closed", () => this.fail(source));
+    on("closed", () => {
+      this.fail(source);
+      this.pass({ kind: "change", all: true, jobs: [] }); // The page's own answer says why: there is no room, or no right.
+    });
     source.onerror = () => {
       if (source !== this.source) return;
       if (source.readyState === EventSource.CLOSED) return this.fail(source);
@@ -165,9 +169,9 @@ function turn(key, me, lead) {
   // Without TLS, away from localhost, browsers have no locks: a note with a time that its writer renews.
   let led = false;
   const look = () => {
-    const note = JSON.parse(localStorage.getItem(key) ?? "null");
+    const note = JSON.parse(recall("localStorage", key) ?? "null");
     const mine = note && note.me === me;
-    if (mine || !note || note.until < Date.now()) localStorage.setItem(key, JSON.stringify({ me, until: Date.now() + TURN_MS }));
+    if (mine || !note || note.until < Date.now()) keep("localStorage", key, JSON.stringify({ me, until: Date.now() + TURN_MS }));
     if (mine && !led) {
       led = true;
       lead();
@@ -177,6 +181,6 @@ function turn(key, me, lead) {
   const looking = setInterval(look, 500);
   return () => {
     clearInterval(looking);
-    if (led) localStorage.removeItem(key);
+    if (led) keep("localStorage", key, null);
   };
 }
