@@ -28,8 +28,8 @@ else:
 # Plans must not depend on statistics: a table that was empty when a statement was first planned may hold
 # a million rows a minute later, and the cached plan stays. So on our own connections the planner is left
 # one way only: into a table through an index (the statements say `id = ANY (array)`, or LATERAL with a
-# LIMIT) or to rows whose place is known, and from set to set by hashing. jit is off because forbidden plans are priced so high that they
-# would be compiled.
+# LIMIT) or to rows whose place is known, and from set to set by hashing. jit is off because forbidden plans
+# are priced so high that they would be compiled.
 _PLANS = {
     "enable_seqscan": "off",
     "enable_bitmapscan": "off",

@@ -49,4 +49,5 @@ async def test_a_job_that_changes_while_its_lane_is_claimed_runs_in_its_order(ur
             await other.close()
         assert ran == [0, 1, 2]
         job = await jobs.get(refs[changed])
-        assert job is not None and job.tag == "new"
+        assert job is not None
+        assert job.tag == "new"
