@@ -58,7 +58,7 @@ class Door:
         if self._settings.authorize is not None:
             return "The application does not let you in here."
         if self._settings.tokens:
-            return "Only who has a token is let in: give it in the header Authorization: Bearer, or log in on a page."
+            return "You need a token: give it in the header Authorization: Bearer, or log in on a page."
         return failures.CLOSED
 
     async def open_link(self, request: Request) -> Response | None:

@@ -218,7 +218,7 @@ async def test_who_is_not_let_in_is_told_how_to_come_in(jobs: Jobs) -> None:
         for options, words in (
             ({}, "only a browser on the same machine"),
             ({"authorize": lambda request: None}, "The application does not let you in here."),
-            ({"tokens": TOKENS}, "Only who has a token is let in"),
+            ({"tokens": TOKENS}, "You need a token"),
         ):
             async with asking(admin(jobs, **options).application, client=("192.0.2.7", 1)) as client:
                 answer = await client.get("/api/queues")

@@ -233,11 +233,11 @@ class MysqlDatabase:
 
     async def _lift_limit(self, connection: MysqlConnection) -> None:
         """Free it from a limit for statements, which may be so short that it ends this one, too."""
-        for last in (*[False] * 9, True):
+        for tries_left in reversed(range(10)):
             try:
                 await Run(connection, self.scripts, {}).steps(self.scripts.steps("lift_limit"), alone=False)
             except DatabaseError as error:
-                if last or code_of(error.__cause__) != STATEMENT_TIMED_OUT:
+                if not tries_left or code_of(error.__cause__) != STATEMENT_TIMED_OUT:
                     raise
             else:
                 return

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sqlite3
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +33,37 @@ async def test_a_job_that_has_ended_is_copied_to_its_month_and_leaves_the_main_f
     await db.close()
     assert rows_of(month, "SELECT id, state FROM completed_job ORDER BY id") == [(id, "completed") for id in ids]
     assert rows_of(db.path, "SELECT count(*) FROM dbjobs_background_job") == [(0,)]
+    assert rows_of(db.path, "SELECT count(*) FROM dbjobs_finished_job") == [(0,)]
+
+
+async def test_jobs_of_several_months_that_are_copied_together_go_each_to_its_own(
+    db: SqliteDatabase, month: Path
+) -> None:
+    """The main file keeps which ids a month has, and that its jobs ended in a later one."""
+    ids = await enqueue(db, 6)
+    with closing(sqlite3.connect(db.path, isolation_level=None)) as other:
+        change = "UPDATE dbjobs_background_job SET created_at = ? WHERE id = ?"
+        for id, at in (
+            (ids[0], "2024-12-31 23:59:59.999"),
+            (ids[4], "2024-12-01 00:00:00.000"),
+            (ids[2], "2025-01-01 00:00:00.000"),
+        ):
+            other.execute(change, (at, id))
+    await run_all(db)
+    await db.close()
+    now = month.stem[-6:]
+    december, january = (month.with_name(month.name.replace(now, name)) for name in ("202412", "202501"))
+    for file, wanted in ((december, [ids[0], ids[4]]), (january, [ids[2]]), (month, [ids[1], ids[3], ids[5]])):
+        assert rows_of(file, "SELECT id FROM completed_job ORDER BY id") == [(id,) for id in wanted]
+    assert rows_of(db.path, "SELECT month, first_id, last_id FROM dbjobs_month_range ORDER BY month") == [
+        ("202412", ids[0], ids[4]),
+        ("202501", ids[2], ids[2]),
+        (now, ids[1], ids[5]),
+    ]
+    assert rows_of(db.path, "SELECT created_month, ended_month FROM dbjobs_late_end ORDER BY 1") == [
+        ("202412", now),
+        ("202501", now),
+    ]
     assert rows_of(db.path, "SELECT count(*) FROM dbjobs_finished_job") == [(0,)]
 
 
