@@ -120,7 +120,8 @@ async def write_report(request: Write, job: JobContext) -> Report:
         files=len(totals.files),
         missing=sum(merge.state != "completed" for merge in merges),
         words=sum(totals.files.values()),
-        most_common=Counter(totals.counts).most_common(MOST_COMMON),
+        # Words that are as common as each other come by name: the merges run in any order.
+        most_common=sorted(totals.counts.items(), key=lambda item: (-item[1], item[0]))[:MOST_COMMON],
     )
     lines = [
         f"{counted(report.words, 'word')} in {counted(report.files, 'file')}; "

@@ -70,9 +70,14 @@ async def test_the_actions_of_a_job_do_not_change_under_the_pointer(jobs: Jobs, 
         await expect(browser_page.locator("#live")).to_have_text("live")
         cancel, requeue = (browser_page.get_by_role("button", name=name, exact=True) for name in ("Cancel", "Requeue"))
         await cancel.hover()
+        place = await cancel.bounding_box()
         await jobs.cancel(ref)
         await expect(browser_page.locator("#job-state")).to_have_text("cancelled")
         await expect(browser_page.get_by_role("button", name="Show changes")).to_be_visible()
+        assert await cancel.bounding_box() == place, "what is longer or shorter now stands below it"
+        async with browser_page.expect_response(lambda answer: answer.url.endswith(f"/job?id={ref.id}")):
+            await browser_page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+        await browser_page.evaluate(SETTLED)
         await expect(cancel).to_be_visible()
         await expect(requeue).to_have_count(0)
         await browser_page.get_by_role("button", name="Show changes").click()
