@@ -180,7 +180,7 @@ class Jobs(CommandCalls, EnqueueCalls, ApiCalls, TransientCalls, NotifierCalls):
         async with (
             self,
             self._registry.dependencies.opened(self._registry.wanted()),
-            self._client.opening.for_engine(settings.lease_seconds) as db,
+            self._client.opening.for_engine(settings.lease_seconds) as (db, opening),
         ):
             # A client that only enqueues, and the command line, never load the engine. It takes 0.1 s, which the event
             # loop of a web application has better things to do with: a thread does it.
@@ -191,6 +191,7 @@ class Jobs(CommandCalls, EnqueueCalls, ApiCalls, TransientCalls, NotifierCalls):
 
             engine = Engine(
                 db,
+                opening,
                 self._registry,
                 settings,
                 max_payload_bytes=self._max_payload_bytes,

@@ -147,22 +147,32 @@ class Opening:
                 await self._db.close()
 
     @asynccontextmanager
-    async def for_engine(self, lease_seconds: float) -> AsyncIterator[Database]:
-        """The workers' own database object: callers cannot take its connections."""
+    async def for_engine(self, lease_seconds: float) -> AsyncIterator[tuple[Database, Awaitable[None]]]:
+        """The workers' own database object, and its opening.
+
+        Callers cannot take its connections. The opening goes on beside what the block does, and the block must wait for
+        it before it uses the database: a start makes several connections, and one need not wait for another.
+        """
         db = self.database().for_engine(lease_seconds)
-        if db is self._db:
-            yield db
-            return
+        opening = asyncio.ensure_future(self._open_for_engine(db))
+        opening.add_done_callback(lambda done: done.cancelled() or done.exception())  # the block may end without it
         try:
-            try:
-                await db.open()
-            except DatabaseUnavailable:
-                self._db.distrust()  # ours may be dead as well
-                raise
-            yield db
+            yield db, opening
         finally:
             with anyio.CancelScope(shield=True):
-                await db.close()
+                opening.cancel()
+                await asyncio.wait({opening})
+                if db is not self._db:
+                    await db.close()
+
+    async def _open_for_engine(self, db: Database) -> None:
+        if db is self._db:
+            return
+        try:
+            await db.open()
+        except DatabaseUnavailable:
+            self._db.distrust()  # ours may be dead as well
+            raise
 
     def distrust(self, unanswered_seconds: float | None) -> None:
         """A connection to the database had to be replaced (see Database.distrust)."""

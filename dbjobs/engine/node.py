@@ -89,6 +89,7 @@ class Node:
         self._first: asyncio.Future[None] = self._loop.create_future()
         self._ended: asyncio.Future[None] = self._loop.create_future()
         self._stopping = threading.Event()
+        self._withdrawn = False
         self._thread = threading.Thread(target=self._main, name="dbjobs-heartbeat", daemon=True)
         self.id: int | None = None
         self.lease_ends = float("inf")
@@ -116,6 +117,11 @@ class Node:
         if self._thread.is_alive():
             await asyncio.wait({self._ended}, timeout=STOP_SECONDS)
             self._thread.join(0.1)
+
+    async def withdraw(self) -> None:
+        """End the heartbeat of a node that has registered but does not start: its row goes, too."""
+        self._withdrawn = True
+        await self.stop()
 
     # --- the heartbeat's thread -----------------------------------------------------------------
 
@@ -147,6 +153,9 @@ class Node:
                     self._fence()
                 ticked = clock.now()
                 await asyncio.sleep(_TICK_SECONDS)
+            if self._withdrawn and self._db is not None and self._registered is not None:
+                with suppress(Exception):  # its lease runs out, then
+                    await _at_most(CLOSE_SECONDS, repository.remove_node(self._db, self._registered))
         finally:
             await self._close()
 

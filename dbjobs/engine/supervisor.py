@@ -60,6 +60,10 @@ LAST_COUNT_SECONDS = 2.0
 class Engine:
     """The workers of this process, from start to stop.
 
+    Args:
+        db: the workers' own database, which ``opening`` opens.
+        opening: waited for before anything is asked of it.
+
     Attributes:
         left: after the stop, attempts whose plain handlers still run in threads.
     """
@@ -67,6 +71,7 @@ class Engine:
     def __init__(
         self,
         db: Database,
+        opening: Awaitable[None],
         registry: Registry,
         settings: Settings,
         *,
@@ -79,6 +84,7 @@ class Engine:
         tasks: Sequence[str] = (),
     ) -> None:
         self._db = db
+        self._opening = opening
         self._settings = settings
         self._vacuum = Vacuum(db)
 
@@ -206,7 +212,13 @@ class Engine:
         try:
             speak_through(self._outages)
             self._stall.start()
-            await self._node.start()
+            await self._node.start()  # on a connection of its own, beside the opening
+            try:
+                await self._opening
+            except BaseException:
+                with anyio.CancelScope(shield=True):
+                    await self._node.withdraw()
+                raise
             async with anyio.create_task_group() as tasks:
                 loops = Shelter(tasks)
                 self._tasks = tasks

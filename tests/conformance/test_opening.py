@@ -7,6 +7,7 @@ import gc
 import importlib
 import re
 import sys
+import threading
 from contextlib import AsyncExitStack
 from typing import Any
 from urllib.parse import urlsplit
@@ -21,6 +22,7 @@ from dbjobs import (
     SchemaTooNew,
     SchemaTooOld,
 )
+from dbjobs.store import repository
 from dbjobs.store.database import make_database
 from dbjobs.store.transactions.migrate import LATEST_VERSION
 from tests.conformance.raw import Raw
@@ -57,6 +59,54 @@ async def test_a_start_inside_an_open_client_shares_it(jobs: Jobs) -> None:
         async with jobs.start():
             done = await jobs.wait(await jobs.enqueue(echo, 1), timeout=10)
         assert await jobs.get(done.id) == done
+
+
+async def test_a_start_waits_for_its_connections_side_by_side(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The heartbeat registers on its own connection while the workers' one is being made."""
+    jobs.command(echo)
+    async with jobs:
+        kind = type(jobs._client.db)
+        registered, make, opened = threading.Event(), repository.register_node, kind.open
+        makers: list[Any] = []
+
+        async def register(*arguments: Any) -> int:
+            id = await make(*arguments)
+            registered.set()
+            return id
+
+        async def open_last(db: Any) -> None:
+            if threading.current_thread() is threading.main_thread():  # not the heartbeat's
+                makers.append(db)
+                assert await asyncio.to_thread(registered.wait, 20), "the heartbeat waits for this connection"
+            await opened(db)
+
+        monkeypatch.setattr(repository, "register_node", register)
+        monkeypatch.setattr(kind, "open", open_last)
+        async with jobs.start():
+            assert (await jobs.wait(await jobs.enqueue(echo, 1), timeout=10)).response == 1
+        assert len(makers) == (0 if jobs._client.db.one_writer else 1), "SQLite's callers and workers share one thread"
+
+
+async def test_workers_that_cannot_be_opened_leave_nothing_behind(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
+    jobs.command(echo)
+    async with jobs:
+        kind, opened = type(jobs._client.db), type(jobs._client.db).open
+        if jobs._client.db.one_writer:
+            pytest.skip("SQLite's workers open nothing of their own")
+
+        async def refuse(db: Any) -> None:
+            if threading.current_thread() is threading.main_thread():
+                raise DatabaseUnavailable("no room for another connection")
+            await opened(db)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(kind, "open", refuse)
+            with pytest.raises(DatabaseUnavailable, match="no room"):
+                async with jobs.start():
+                    raise AssertionError("it must not start")
+        assert await jobs.nodes() == []
+        async with jobs.start():
+            assert (await jobs.wait(await jobs.enqueue(echo, 1), timeout=10)).response == 1
 
 
 async def test_tables_of_a_newer_release_are_refused(jobs: Jobs, raw: Raw) -> None:
