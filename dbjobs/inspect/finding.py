@@ -24,10 +24,10 @@ from dbjobs.store.repository.searching import Slice
 
 NEWEST = 2**63 - 1
 # The last slice, and the look for what follows, come on top: a look is over within a tenth of a second.
-LOOK_SECONDS = 0.06
+LOOK_SECONDS = 0.05
 # Ids of the first slice of a look; each later one is sized so that it takes about this long.
 FIRST_SLICE = 2_000
-SLICE_SECONDS = 0.02
+SLICE_SECONDS = 0.015
 LONGEST_SLICE = 500_000
 # Jobs along an index, and rows that one statement returns, at once.
 _PAGE = 500

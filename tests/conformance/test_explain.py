@@ -216,20 +216,23 @@ def test_random_situations_compared_with_what_then_happens(url: str) -> None:
 
 async def situation(url: str, order: list[str]) -> None:
     """Put up the obstacles, take them away in this order, and compare."""
-    app, name = Jobs(url), str(uuid4())  # of its queue and its lane: an earlier situation may have left something
+    app, name = Jobs(url), str(uuid4())  # of all that is its own: an earlier situation may have left something
     gates = {"lane": Gate(), "slots": Gate()}
 
-    @app.command
-    async def block(request: str) -> None:
-        await gates[request]()
+    work, block = f"work {name}", f"block {name}"
 
-    @app.command
-    async def work() -> None: ...
+    async def wait_at(gate: str) -> None:
+        await gates[gate]()
+
+    async def end() -> None: ...
+
+    app.command(wait_at, name=block)
+    app.command(end, name=work)
 
     async with AsyncExitStack() as stack:
         client = await stack.enter_async_context(Jobs(url))
-        client.declare("work")
-        client.declare("block")
+        client.declare(work)
+        client.declare(block)
         left = set(order)
         # Two places: the job's, and one for what holds its lane.
         holders = [holder for holder in ("lane", "slots") if holder in left]
@@ -238,11 +241,11 @@ async def situation(url: str, order: list[str]) -> None:
         if "no node" not in left:
             await stack.enter_async_context(app.start(concurrency=places))
         if "parent" in left:
-            parent = await client.enqueue("work", run_after=3600)
+            parent = await client.enqueue(work, run_after=3600)
         if "lane" in left and "no node" not in left:
-            await client.enqueue("block", "lane", worker=name)
+            await client.enqueue(block, "lane", worker=name)
         if "slots" in left and "no node" not in left:
-            await client.enqueue("block", "slots")
+            await client.enqueue(block, "slots")
         if "no node" not in left:
             for holder in holders:
                 await gates[holder].wait_entered()
@@ -252,7 +255,7 @@ async def situation(url: str, order: list[str]) -> None:
             if engine is not None:  # a running node hears of it a moment later
                 await eventually(lambda: not engine._queues.serves(name), "it knows", timeout=PATIENCE_SECONDS)
         options = {} if parent is None else {"depends_on": parent, "depends_on_policy": "finished"}
-        job = await client.enqueue("work", queue=name, worker=name, **options)  # type: ignore[call-overload]
+        job = await client.enqueue(work, queue=name, worker=name, **options)  # type: ignore[call-overload]
         for taken_away in [*order, None]:
             told = {reason.code.value for reason in (await client.explain(job)).reasons}
             if left:
