@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import sys
 import threading
 import time
 from collections import Counter
@@ -28,6 +29,15 @@ LEASE_SECONDS = 2.0
 def path(url: str) -> Path:
     """The file of the jobs."""
     return Path(url.removeprefix("sqlite:///"))
+
+
+@pytest.fixture
+def quick_switches() -> Iterator[None]:
+    """A step of a heartbeat waits for each thread in turn: beside other programs, too, that stays within seconds."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(before / 3)
+    yield
+    sys.setswitchinterval(before)
 
 
 class Ran:
@@ -138,7 +148,7 @@ async def test_a_handler_that_blocks_the_loop_inside_its_transaction_costs_no_le
 
 
 @pytest.mark.slow
-async def test_threads_that_hog_the_interpreter_cost_no_lease(url: str) -> None:
+async def test_threads_that_hog_the_interpreter_cost_no_lease(url: str, quick_switches: None) -> None:
     """Two nodes in one process, whose plain handlers spin: their leases are a few short steps, not transactions."""
     ran = Ran()
     jobs = Jobs(url)
