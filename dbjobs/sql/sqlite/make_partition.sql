@@ -50,7 +50,7 @@ CREATE TABLE IF NOT EXISTS completed_job (
     cancel_requested_at TEXT,
     node_id             INTEGER
 ) STRICT;
--- Failed and cancelled jobs: apart from the completed ones, because these are the ones that people look for.
+-- Failed and cancelled jobs, separate from the completed ones: people look for these.
 CREATE TABLE IF NOT EXISTS failed_job (
     id                  INTEGER PRIMARY KEY,
     ref_id              TEXT,

@@ -8,7 +8,7 @@ CREATE TABLE IF NOT EXISTS request_log (
     method          TEXT NOT NULL,
     path            TEXT NOT NULL,
     query           TEXT,
-    route           TEXT,                   -- its template, where the framework has told it
+    route           TEXT,                   -- its template, if the framework tells it
     status_code     INTEGER NOT NULL,
     status_class    INTEGER NOT NULL,       -- 2 for 200 to 299, and so on
     duration_ms     REAL NOT NULL,
@@ -48,7 +48,7 @@ CREATE TABLE IF NOT EXISTS request_stat (
     duration_ms         REAL NOT NULL,
     duration_min        REAL NOT NULL,
     duration_max        REAL NOT NULL,
-    under_ten_ms            INTEGER NOT NULL,   -- each without those of the ones before it
+    under_ten_ms            INTEGER NOT NULL,   -- each without those before it
     under_fifty_ms            INTEGER NOT NULL,
     under_hundred_ms           INTEGER NOT NULL,
     under_half_second           INTEGER NOT NULL,

@@ -1,5 +1,5 @@
 -- Numbers that differ once something has changed that a page shows. It is asked four times a second while a page is open, so
--- its cost must not grow with any table. READPAST: rows in somebody's hands are not waited for.
+-- its cost must not grow with any table. READPAST: it does not wait for locked rows.
 --
 -- * newest_id: only what lies behind the last answer is looked at. ended, retried: counters of the last two minutes, along
 --   the key of job_stat.
