@@ -16,7 +16,7 @@ SELECT id, state,
 FROM dbjobs_finished_job
 WHERE id IN (SELECT value FROM json_each(:ids)) AND state <> 'completed';
 
--- The months that may hold them: read after the main file, whose rows are moved there at any moment.
+-- The months that may hold them: read after the main file, because its rows may move there at any moment.
 -- @as place packed month
 SELECT json_group_array(month)
 FROM dbjobs_month_range r

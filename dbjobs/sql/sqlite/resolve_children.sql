@@ -22,7 +22,7 @@ WHERE d.child_id IN (SELECT value FROM json_each(:child.id))
 
 SELECT id, state FROM dbjobs_finished_job WHERE id IN (SELECT value FROM json_each(:away.id));
 
--- The months that may hold them: read after the main file, whose rows are moved there at any moment.
+-- The months that may hold them: read after the main file, because its rows may move there at any moment.
 -- @as place packed month
 SELECT json_group_array(month)
 FROM dbjobs_month_range r

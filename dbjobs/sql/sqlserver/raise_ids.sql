@@ -16,7 +16,7 @@ BEGIN TRY
     SET IDENTITY_INSERT dbjobs.job_node OFF;
 END TRY
 BEGIN CATCH
-    -- The setting belongs to the session, and the connection is used again.
+    -- The setting belongs to the session, and we reuse the connection.
     SET IDENTITY_INSERT dbjobs.background_job OFF;
     SET IDENTITY_INSERT dbjobs.job_log OFF;
     SET IDENTITY_INSERT dbjobs.job_node OFF;

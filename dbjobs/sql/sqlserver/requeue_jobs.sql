@@ -73,7 +73,7 @@ BEGIN TRY
     SET IDENTITY_INSERT dbjobs.background_job OFF;
 END TRY
 BEGIN CATCH
-    -- The setting belongs to the session, and the connection is used again.
+    -- The setting belongs to the session, and we reuse the connection.
     SET IDENTITY_INSERT dbjobs.background_job OFF;
     THROW;
 END CATCH;

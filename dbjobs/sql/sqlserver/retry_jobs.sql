@@ -25,7 +25,7 @@ DECLARE @count TABLE (
     queue   nvarchar(510) COLLATE Latin1_General_100_BIN2 NOT NULL,
     command nvarchar(510) COLLATE Latin1_General_100_BIN2 NOT NULL,
     retried bigint NOT NULL,
-    row_id  bigint      -- our row in job_stat; NULL: there is none, or somebody has it in hand
+    row_id  bigint      -- our row in job_stat; NULL: there is none, or somebody has locked it
 );
 INSERT INTO @outcome (id, attempt, delay_seconds, error_code, error, failure, block_worker, release_worker)
 SELECT o.id, o.attempt, o.delay_seconds, o.error_code,
