@@ -1,4 +1,4 @@
--- A page of jobs, newest first (keyset on id: a page costs the same wherever it lies). The three flags
+-- A page of jobs, newest first (keyset on id: a page costs the same wherever it is). The three flags
 -- say which tables can hold the wanted state, so that a list of queued jobs does not walk the history.
 -- The CAST gives `state` one type in both tables: without it SQLite would read them whole and sort them.
 SELECT * FROM (

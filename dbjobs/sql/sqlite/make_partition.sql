@@ -1,6 +1,5 @@
--- A month of history, as a file of its own: run on the new file, not on the main one. Its name says which
--- month and which schema it belongs to, so the tables need no prefix. Few indexes: rows only ever
--- come in.
+-- A month of history, in its own file: run on the new file, not on the main one. Its name tells the
+-- month and the schema, so the tables need no prefix. Few indexes: rows only ever come in.
 
 CREATE TABLE IF NOT EXISTS completed_job (
     id                  INTEGER PRIMARY KEY,
