@@ -9,8 +9,8 @@ SET NAMES utf8mb4;
 SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE;
 -- * One COMMIT ends a transaction, and nothing else: no chain, no disconnect.
 -- * A wait for a lock ends before our own limit for the statement (:lock_seconds).
--- * No limit on rows, on the rows that a join may read, on the length of an aggregate, or on the time of a statement: with
---   one, a claim would find less than there is, or nothing. Our own limit ends a statement that hangs.
+-- * No limit on rows, on the rows that a join may read, on the length of an aggregate, or on the time of a statement:
+--   with one, a claim would find less than there is, or nothing. Our own limit ends a statement that hangs.
 -- * MariaDB ends a connection that leaves a transaction idle for :idle_seconds (0: never): a process suspended in the
 --   middle of one holds its locks no longer than that. MySQL has no such limit.
 -- Each server takes the comment of the other one for a comment.

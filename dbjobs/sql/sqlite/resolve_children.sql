@@ -1,7 +1,7 @@
--- Children whose enqueue has left them unresolved: their parents are told of them (has_dependents), or are found to have
--- ended. Under the one write lock nothing stays undecided: a parent is alive here and will see the flag at its end, or
--- it has ended, or it is gone for good (its month was dropped), which counts as cancelled. A child that its policy dooms
--- is left alone and named: the caller cancels it.
+-- Resolves the children that an enqueue left unresolved: it tells their parents of them (has_dependents), or finds that
+-- these have ended. Under the one write lock nothing stays undecided: a parent is alive here and will see the flag at
+-- its end, or it has ended, or it is gone for good (its month was dropped), which counts as cancelled. It leaves a
+-- child alone that its policy dooms, and names it: the caller cancels it.
 -- @as child
 SELECT id, depends_on_policy
 FROM dbjobs_background_job

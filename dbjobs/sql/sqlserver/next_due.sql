@@ -1,4 +1,5 @@
--- Seconds until the next scheduled job is due, and until the next task that this node may fire (negative: overdue); NULL: none.
+-- Seconds until the next scheduled job is due, and until the next task for this node to fire (negative: overdue); NULL:
+-- none.
 -- READPAST: it does not wait for an uncommitted enqueue. NOLOCK: nor for a task that another node is firing.
 DECLARE @tasks nvarchar(max) = :tasks, @commands nvarchar(max) = :commands;
 SELECT (

@@ -1,4 +1,4 @@
--- What can change in a live job while somebody looks at it. One that has ended is not found, which is a change too.
+-- What can change in a live job while somebody looks at it. An ended job yields no row, which is a change, too.
 -- The primary keys serve it. READPAST: it does not wait for a locked job; the next look finds it.
 DECLARE @ids nvarchar(max) = :ids;
 SELECT j.id, j.state, j.attempt, j.progress, j.status, j.executed_at, j.cancel_requested_at, (

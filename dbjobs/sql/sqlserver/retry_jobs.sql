@@ -1,6 +1,6 @@
--- Failed attempts that will be tried again. A job whose cancellation was asked for meanwhile yields no
--- row: the caller ends it instead. The rows that are ours are locked by their ids, and everything is decided by what the
--- locked rows say; then they are written. A blocked lane stays taken, by the job, until the job is due.
+-- Schedules retries of failed attempts. If a cancellation was requested meanwhile, the job yields no row: the caller
+-- ends it instead. It locks our rows by id, decides everything by the locked rows, then writes them. A blocked lane
+-- stays taken, by the job, until the job is due.
 DECLARE @node_id bigint = :node_id, @counter bigint = :counter, @outcomes nvarchar(max) = :outcomes;
 DECLARE @now datetime2(6) = SYSUTCDATETIME(), @packed nvarchar(max);
 DECLARE @minute datetime2(0) = DATEADD(minute, DATEDIFF(minute, '2020-01-01', @now), '2020-01-01');
