@@ -1,6 +1,5 @@
 -- What the main file keeps about the rows just copied to the file of one month (see the two tables). The texts of a
--- month
--- are those between 'YYYY-MM' and 'YYYY-MM~'.
+-- month are those between 'YYYY-MM' and 'YYYY-MM~'.
 --
 -- * It looks for the first and the last id from both ends of the table, which nearly always takes one row each.
 -- * Only a past month can have ends in a later one. It compares the months by name, once per statement.
