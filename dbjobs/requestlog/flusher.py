@@ -46,7 +46,7 @@ HOUSEKEEPING_SECONDS = 600.0
 HOURS_PER_FOLD = 24  # that one housekeeping run folds into days
 # Roll-ups of hours this old are being folded into days: a record that has waited longer is dropped.
 OLDEST_SECONDS = 24 * 3600.0
-MOST_TRIES = 5  # of a batch whose error is not that the database is away
+MOST_TRIES = 5  # of a batch that fails while the database is there
 _FIRST_PAUSE_SECONDS = 0.5
 _LONGEST_PAUSE_SECONDS = 30.0
 _WAITED_FOR = (DatabaseUnavailable, MissingPermission, TransactionConflict, SchemaTooNew, SchemaTooOld)

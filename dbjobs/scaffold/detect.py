@@ -68,7 +68,7 @@ def detect(root: Path, framework: str | None) -> Detected:
 
 
 def _packages(root: Path, files: dict[Path, ast.Module]) -> Iterator[Path]:
-    """Top-level folders that imports name, and those whose modules import their neighbours."""
+    """Top-level folders that modules are imported from by name, and those whose modules import their neighbours."""
     names = {name for tree in files.values() for name in _imports(tree)}
     yield from (folder for folder in {path.parent for path in files} if folder.parent == root and folder.name in names)
     for path, tree in files.items():

@@ -47,7 +47,7 @@ class Results(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         count: jobs that were reached.
-        results: their ids; empty if the jobs were not named by id.
+        results: their ids; empty if the call described the jobs instead of naming them.
         errors: why the others were not, by id or ref_id.
     """
 
