@@ -23,9 +23,9 @@ from dbjobs.store.database import Database
 from dbjobs.store.repository.searching import Slice
 
 NEWEST = 2**63 - 1
-# The last slice, and the search for the next place, come on top: a look ends within a tenth of a second.
+# The last slice, and the look for what follows, come on top: a look is over within a tenth of a second.
 LOOK_SECONDS = 0.06
-# Ids in the first slice of a look; we size each later one to take about this long.
+# Ids of the first slice of a look; each later one is sized so that it takes about this long.
 FIRST_SLICE = 2_000
 SLICE_SECONDS = 0.02
 LONGEST_SLICE = 500_000
