@@ -1,7 +1,7 @@
-"""Who comes in.
+"""Who is let in.
 
-The ways in, in this order: a token in the header, a session that the login form began, ``authorize``, a read-only link,
-and, where none of them is set up, being on this machine.
+These are tried in order: a token in the header, a session begun by the login form, ``authorize``, a read-only link,
+and, if none of them is set up, a browser on this machine.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from dbjobs.errors import DbjobsError
 from dbjobs.store.repository.rows import Fetcher
 from dbjobs.text import printable
 
-# Headers by which a proxy says that the peer is not who asks; so does each that begins with x-forwarded-.
+# A proxy sends one of these, or any x-forwarded-*: the peer is then not the one who asks.
 FORWARDING = (
     "cf-connecting-ip",
     "client-ip",
@@ -41,23 +41,23 @@ FORWARDING = (
     "x-real-ip",
     "x-rewrite-url",
 )
-# Of a visitor's name: it stands in the audit, and in what they have enqueued.
+# Longest name of a visitor: it goes into the audit, and into the jobs they enqueue.
 LONGEST_NAME = 200
 _HOST = re.compile(r"(?P<host>\[[0-9a-f:.]+\]|[^\s\[\]:/?#@\\]+)(:[0-9]{1,5})?", re.IGNORECASE)
 log = logging.getLogger("dbjobs.admin")
 
 
 class AuthorizeFailed(DbjobsError):
-    """The application's ``authorize`` has raised, or answered with something that is not an answer."""
+    """The application's ``authorize`` raised, or returned something that is not an answer."""
 
 
 async def visitor_of(
     request: Request, settings: AdminSettings, sessions: Sessions, db: Callable[[], Fetcher], path: str
 ) -> Visitor | None:
-    """Who asks; None: nobody who may come in.
+    """Who asks; None: nobody we let in.
 
     Args:
-        db: the open database, whose key seals the cookies.
+        db: the open database; its key seals the cookies.
         path: below our own root.
 
     Raises:
@@ -70,7 +70,7 @@ async def visitor_of(
     if found is None and settings.authorize is not None:
         found = await _authorized(request, settings)
         if found is not None and token is not None:
-            # No browser adds this header by itself, whatever site's page it shows: it came from a program.
+            # No browser adds this header by itself, whatever site it shows: a program sent it.
             found = replace(found, bearer=True)
     if found is None and settings.authorize is None and not settings.tokens and is_local(request):
         found = Visitor("local", TRUSTED | ({"explore"} if settings.explore else frozenset()))
@@ -93,7 +93,7 @@ async def _authorized(request: Request, settings: AdminSettings) -> Visitor | No
 
 
 def with_token(token: str, tokens: Mapping[str, frozenset[Verb]]) -> Visitor | None:
-    """The visitor that a token makes; each is compared, in a time that tells nothing."""
+    """The visitor of a token. Every token is compared, in constant time, so timing tells nothing."""
     found: Visitor | None = None
     for position, (known, verbs) in enumerate(tokens.items()):
         if hmac.compare_digest(known.encode(), token.encode("utf-8", "replace")):
@@ -102,10 +102,10 @@ def with_token(token: str, tokens: Mapping[str, frozenset[Verb]]) -> Visitor | N
 
 
 def is_local(request: Request) -> bool:
-    """A peer on this machine that called the page by a name of this machine, with no proxy in between.
+    """Whether the peer is on this machine, called the page by a name of this machine, and used no proxy.
 
-    A proxy on this machine that adds no header cannot be told from a browser, but most speak HTTP/1.0 then (nginx,
-    unless it is told otherwise), which no browser does.
+    We cannot tell a local proxy that adds no header from a browser, but most then speak HTTP/1.0 (nginx by default),
+    and no browser does.
     """
     if request.client is None or not is_loopback(request.client.host):
         return False
@@ -117,7 +117,7 @@ def is_local(request: Request) -> bool:
 
 
 def host_of(request: Request) -> str:
-    """The name that the page was called by, without a port; empty if the Host header is none, several or malformed."""
+    """The host the page was called by, without a port; empty if the Host header is missing, repeated or malformed."""
     hosts = request.headers.getlist("host")
     found = _HOST.fullmatch(hosts[0]) if len(hosts) == 1 else None
     return found["host"].strip("[]").lower() if found else ""
@@ -140,10 +140,10 @@ def bearer_of(request: Request) -> str | None:
 
 
 def _visitor(request: Request, answer: Answer) -> Visitor | None:
-    """The visitor that an answer of ``authorize`` stands for.
+    """The visitor for an answer of ``authorize``.
 
     Raises:
-        TypeError: it is not an answer: a text, a user, an unknown verb. Nobody comes in by a mistake.
+        TypeError: it is not an answer: a text, a user, an unknown verb. A mistake lets nobody in.
     """
     if answer is None or answer is False:
         return None

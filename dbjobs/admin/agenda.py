@@ -1,4 +1,4 @@
-"""When schedules come next: in words, with clock changes marked, in bounded time."""
+"""When schedules run next: in words, with clock changes marked, in bounded time."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from dbjobs.schedule.zones import local_of, offset_at, zone_of
 MOST_TIMES = 10
 # More runs than this in a day are drawn as a band.
 MOST_A_DAY = 24
-# A rare expression is searched for day by day over years; no page waits for longer than this for its times.
+# Finding the times of a rare expression means trying day after day over years; no page waits longer than this.
 LONGEST_SECONDS = 0.1
 _DAY = timedelta(days=1)
 
 
 class Time(msgspec.Struct, frozen=True, kw_only=True):
-    """One of the next times of a schedule.
+    """One of a schedule's next times.
 
     Attributes:
         at: in UTC.
         local: what a clock in the schedule's zone shows.
-        change: what clocks there have done since the time before: ``clocks go forward by 1 h before it``.
+        change: what the clocks there did since the previous time: ``clocks go forward by 1 h before it``.
     """
 
     at: datetime
@@ -45,12 +45,12 @@ def in_words(schedule: Schedule) -> str:
 def times_of(
     schedule: Schedule, first: datetime | None, end: datetime | None, now: datetime | None = None
 ) -> list[Time]:
-    """The next ten times; fewer if it has an end, or if they are so rare that looking for them takes long.
+    """The next ten times; fewer if the schedule ends, or if its times are so rare that finding them takes too long.
 
     Args:
         first: its next time; None: it has none.
         end: no time is later than this.
-        now: changes of clocks are counted from here; now, if it is not given.
+        now: clock changes are counted from here; defaults to the current time.
     """
     times: list[Time] = []
     deadline = time.monotonic() + LONGEST_SECONDS
@@ -67,7 +67,7 @@ def times_of(
 def times_today(
     schedule: Schedule, first: datetime, start: datetime, end: datetime | None
 ) -> tuple[tuple[datetime, ...], bool]:
-    """Its times in the 24 hours from ``start`` on, and whether there are too many to be told one by one."""
+    """Its times in the 24 hours from ``start``, and whether there are too many to list one by one."""
     anchor = first if schedule.interval_seconds is not None else None
     until = start + _DAY
     if end is not None:
@@ -78,7 +78,7 @@ def times_today(
 
 @lru_cache(maxsize=1000)
 def _within(schedule: Schedule, anchor: datetime | None, start: datetime) -> tuple[tuple[datetime, ...], bool]:
-    """Kept for the hour in which it is asked for again and again."""
+    """Cached: pages ask for the same hour again and again."""
     if anchor is not None and schedule.interval_seconds is not None:
         step = timedelta(seconds=schedule.interval_seconds)
         if _DAY / step > MOST_A_DAY:

@@ -36,15 +36,15 @@ from dbjobs.jobs import Jobs
 from dbjobs.requestlog.observed import leave_out
 from dbjobs.store import repository
 
-# Each round trip to the database has a limit of its own (command_timeout, 60 s); a page has this one for all of them.
+# Each round trip to the database has its own limit (command_timeout, 60 s); this one covers all of a page's together.
 PAGE_SECONDS = 20.0
-# Bytes of a row of the audit.
+# Bytes of one audit row.
 MOST_DETAILS = 20_000
 Serve = Callable[[Call], Awaitable[Response]]
 
 
 def make_application(jobs: Jobs, options: AdminOptions) -> Starlette:
-    """The page over these jobs, to be mounted or served alone.
+    """The page for these jobs, to mount or to serve alone.
 
     Raises:
         InvalidOption: one of the options.
@@ -53,7 +53,7 @@ def make_application(jobs: Jobs, options: AdminOptions) -> Starlette:
 
 
 class Admin:
-    """The page over one Jobs object.
+    """The page for one Jobs object.
 
     Attributes:
         application: the ASGI application.
@@ -89,7 +89,7 @@ class Admin:
     # --- who asks -------------------------------------------------------------------------------
 
     def _served(self, serve: Serve) -> Callable[[Request], Awaitable[Response]]:
-        """An endpoint that lets a visitor in first, and answers every error of ours with what it is."""
+        """An endpoint that lets the visitor in first, and turns each of our errors into its answer."""
 
         async def endpoint(request: Request) -> Response:
             request = bounded(request)
@@ -141,7 +141,7 @@ class Admin:
             check_query(call.request)
             began = time.monotonic()
             if LIVE in call.request.headers:
-                # Or the page of the log would ask again because it has asked.
+                # Otherwise the log page's own request would make it refresh again.
                 leave_out(call.request.scope)
             try:
                 return await show(call)
@@ -166,7 +166,7 @@ class Admin:
         return Route(path, self._served(serve), methods=[operation.method])
 
     def _acting(self, operation: Operation) -> Serve:
-        """A form that does what the API does, and goes back to where it was sent from."""
+        """A form that does what the API does, then goes back to where it was sent from."""
 
         async def serve(call: Call) -> Response:
             form = await call.request.form(max_files=0, max_fields=2_000)
@@ -239,10 +239,10 @@ class Admin:
     async def _static(self, request: Request) -> Response:
         name = request.path_params["name"]
         file = files("dbjobs.admin") / "static" / name
-        # The router gives a name without a slash, but on Windows a backslash leads away, too.
+        # The router's name has no slash, but on Windows a backslash leads out of the folder, too.
         if name.startswith(".") or "\\" in name or not file.is_file():
             return await self._nowhere(request, NotFound(name))
-        # A file asked for by its version never changes; a module that another one imports is asked for without.
+        # A file requested with its version never changes; a module imported by another one is requested without.
         version = static_version(name)
         forever = request.query_params.get("v") == version
         headers = {
@@ -261,7 +261,7 @@ class Admin:
 
 
 def _short(details: dict[str, Any]) -> dict[str, Any]:
-    """For the audit: what was asked for in a row that does not grow with it."""
+    """What was asked for, cut so that the audit row stays small."""
     if len(msgspec.json.encode(details, enc_hook=str)) <= MOST_DETAILS:
         return details
     return {name: f"{value!s:.500}" for name, value in details.items()}

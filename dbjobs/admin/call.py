@@ -1,4 +1,4 @@
-"""One call of the page or its API: who asks, of which jobs, and what they are shown."""
+"""One call of the page or its API: who asks, about which jobs, and what they get to see."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ class Call:
         return await self._shell.page(self, template, context, status)
 
     def url(self, path: str, /, **query: Any) -> str:
-        """A link to a page of ours, relative, so that it works under every prefix; None leaves a parameter out."""
+        """A relative link to one of our pages, so it works under every prefix; None leaves a parameter out."""
         return self._shell.url(self.request, path, query)
 
     def here(self, /, **changes: Any) -> str:

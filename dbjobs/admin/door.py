@@ -1,4 +1,4 @@
-"""The door: lets visitors in, by what they bring, and shows the others where to ask."""
+"""The door: lets visitors in by what they bring, and shows the others how to ask."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from dbjobs.store.database import Database
 
 
 class Door:
-    """Lets visitors of one page in."""
+    """Lets visitors into one page."""
 
     def __init__(self, jobs: Jobs, settings: AdminSettings, keeper: Keeper, shell: Shell) -> None:
         self._jobs = jobs
@@ -46,7 +46,7 @@ class Door:
         """Who asks.
 
         Raises:
-            Unknown: nobody who may come in. Refused: by a name that is not allowed. AuthorizeFailed. NotRunning.
+            Unknown: nobody we let in. Refused: the host name is not allowed. AuthorizeFailed. NotRunning.
         """
         self._check_host(request)
         visitor = await visitor_of(request, self._settings, self.sessions, self._database, path_of(request))
@@ -62,7 +62,7 @@ class Door:
         return failures.CLOSED
 
     async def open_link(self, request: Request) -> Response | None:
-        """Take a read-only link's seal out of the URL, so that it is neither shown nor passed on."""
+        """Take a read-only link's seal out of the URL, so nothing shows it or passes it on."""
         if request.method != "GET" or LINK not in request.query_params:
             return None
         self._check_host(request)

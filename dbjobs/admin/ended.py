@@ -1,4 +1,4 @@
-"""Sessions that were ended before their time: a sealed cookie alone cannot tell."""
+"""Sessions that were ended early: a sealed cookie alone cannot tell."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from collections import OrderedDict
 from dbjobs.store import repository
 from dbjobs.store.repository.rows import Fetcher
 
-# A session that was not ended is believed for this long, so pages and streams do not ask for each call.
+# We believe for this long that a session still stands, so pages and streams do not ask on each call.
 BELIEVED_SECONDS = 1.0
 MOST_BELIEVED = 1_000
-# Settings between these two: one for each session that was ended.
+# Settings between these two names: one per ended session.
 FIRST, BEHIND = "ended:", "ended;"
 
 
 class Ended:
-    """Which sessions were ended, in the database, so every process knows.
+    """Which sessions were ended. It is in the database, so every process knows.
 
     Args:
-        kept_seconds: for this long an end is remembered; by then the cookie itself is too old.
+        kept_seconds: how long to remember an end; after that the cookie itself is too old.
     """
 
     def __init__(self, kept_seconds: float) -> None:
@@ -35,7 +35,7 @@ class Ended:
         self._believed.pop(name, None)
 
     async def knows(self, db: Fetcher, sealed: str) -> bool:
-        """Whether the session of this cookie was ended: at most one statement a second for each session."""
+        """Whether the session of this cookie was ended: at most one statement a second per session."""
         name, now = _name_of(sealed), time.monotonic()
         if now < self._believed.get(name, 0.0):
             return False

@@ -21,7 +21,7 @@ class Unknown(DbjobsError):
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True):
-    """What the API answers with when it does not do what it was asked for.
+    """The API's answer when it does not do what it was asked to do.
 
     Attributes:
         error: a code.
@@ -33,7 +33,7 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TookTooLong(DbjobsError):
-    """The database has not answered in the time that a page has."""
+    """The database did not answer in the time a page has."""
 
 
 CLOSED = (

@@ -1,4 +1,4 @@
-"""Whether a change was asked for by our own page, and not by another one in the same browser."""
+"""Whether our own page asked for a change, and not another one in the same browser."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from dbjobs.admin.tokens import Keeper
 from dbjobs.admin.visitor import Visitor
 from dbjobs.store.repository.rows import Fetcher
 
-# Names a browser, so that a token of one does not fit another.
+# Names a browser, so one browser's token does not fit another.
 COOKIE = "dbjobs_browser"
 HEADER = "x-dbjobs-token"
 FIELD = "token"
 
 
 def check_origin(request: Request, settings: AdminSettings) -> None:
-    """Refuse what the browser says comes from another site. Programs send neither header.
+    """Refuse a request if the browser says it comes from another site. Programs send neither header.
 
     Raises:
         Refused.
@@ -31,7 +31,7 @@ def check_origin(request: Request, settings: AdminSettings) -> None:
         return
     site = request.headers.get("sec-fetch-site")
     if site is not None:
-        # The browser itself compares, whatever name a proxy has put into Host.
+        # The browser itself compares, whatever name a proxy put into Host.
         if site in ("same-origin", "none"):
             return
         raise Refused("this was asked for by a page of another site")
@@ -40,7 +40,7 @@ def check_origin(request: Request, settings: AdminSettings) -> None:
 
 
 def _is_own(origin: str, host: str) -> bool:
-    """Whether an origin is the page's own, by its host and port. ``null`` is nobody's."""
+    """Whether an origin is the page's own, by host and port. ``null`` is nobody's."""
     scheme, _, place = origin.partition("://")
     return scheme in ("http", "https") and place != "" and place == host
 
@@ -50,14 +50,14 @@ async def token(keeper: Keeper, db: Fetcher, request: Request, visitor: Visitor,
     browser = request.cookies.get(COOKIE, "")
     if not browser:
         browser = secrets.token_urlsafe(16)
-        # Lax: a strict one is not sent with a link from another site, so each would name the browser anew, and the
-        # tokens of its other tabs would fit no more. No change is made by such a link.
+        # Lax: browsers do not send a strict cookie with a link from another site. Each such link would give the
+        # browser a new name and break the tokens of its other tabs. Following one changes nothing.
         response.set_cookie(COOKIE, browser, path="/", httponly=True, samesite="lax", secure=is_https(request))
     return await keeper.sign(db, "change", f"{browser}\x00{visitor.name}")
 
 
 async def check_token(keeper: Keeper, db: Fetcher, request: Request, visitor: Visitor, given: str) -> None:
-    """Refuse a change without the token of its browser. Who sent a bearer token needs none: no browser adds one.
+    """Refuse a change without its browser's token. A bearer token is enough by itself: no browser adds one.
 
     Raises:
         Refused.

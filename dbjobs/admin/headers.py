@@ -1,4 +1,4 @@
-"""Headers that every answer of the page has."""
+"""The headers of every answer of the page."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ ALWAYS = {
 
 
 class Headers:
-    """Puts them there; and nothing but the files of ours, whose URL changes with them, may be kept in a cache."""
+    """Adds them. Caches may keep only our own files: their URLs change when they do."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

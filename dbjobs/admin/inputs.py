@@ -1,4 +1,4 @@
-"""What a call brings: its query string, form or JSON body, and how large each may be."""
+"""The input of a call: query string, form or JSON body, and how large each may be."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MOST_PARAMETERS = 200
 
 
 class TooLarge(DbjobsError):
-    """The body is larger than any form or request of the page."""
+    """The body is larger than any form or request of the page needs."""
 
 
 def fields_of(operation: Operation) -> tuple[str, ...]:
@@ -40,7 +40,7 @@ def several(operation: Operation) -> frozenset[str]:
 
 
 def query_of(request: Request, operation: Operation) -> dict[str, Any]:
-    """What path and query string give.
+    """The input from path and query string.
 
     Raises:
         ValidationError: the query string is too long.
@@ -54,7 +54,7 @@ def query_of(request: Request, operation: Operation) -> dict[str, Any]:
 
 
 def check_query(request: Request) -> None:
-    """Refuse a query string that no link or form of ours has.
+    """Refuse a query string that no link or form of ours could have.
 
     Raises:
         ValidationError.
@@ -68,7 +68,7 @@ def check_query(request: Request) -> None:
 
 
 def check_texts(values: Iterable[Any]) -> None:
-    """Refuse a NUL: no name has one, and PostgreSQL takes none.
+    """Refuse a NUL: no name has one, and PostgreSQL rejects it.
 
     Raises:
         ValidationError.
@@ -78,7 +78,7 @@ def check_texts(values: Iterable[Any]) -> None:
 
 
 def form_of(form: FormData, operation: Operation) -> dict[str, Any]:
-    """An empty field of a form is one that was not filled in.
+    """The input from a form; an empty field counts as not filled in.
 
     Raises:
         ValidationError: a text has a NUL.
@@ -112,16 +112,16 @@ async def body_of(request: Request) -> dict[str, Any]:
 
 
 def inner(target: str, start: str) -> str:
-    """Where a form goes back to: a place of ours, relative to the form's own; our root if it says none or another's."""
+    """Where a form goes back to, relative to itself: a page of ours, or our root if it names none or a foreign one."""
     path = target.partition("?")[0].partition("#")[0]
-    # A browser takes an encoded dot for one, too.
+    # A browser treats an encoded dot as a dot, too.
     leads_out = "//" in path or ".." in unquote(path.removeprefix(start)).split("/")
     within = target.startswith(start) and "\\" not in target and not leads_out
     return target if within and target.isprintable() and target.isascii() else start
 
 
 def bounded(request: Request) -> Request:
-    """The request, whose body may not be larger than any of ours."""
+    """The request, with a limit on its body."""
     size = 0
 
     async def receive() -> Message:

@@ -1,4 +1,4 @@
-"""Answers that are kept for some seconds, so that many browsers cost one look at the database."""
+"""Keeps answers for some seconds, so many browsers cost one look at the database."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from typing import Any, Generic, TypeVar
 from weakref import WeakKeyDictionary
 
 T = TypeVar("T")
-# Answers of one kind that are kept for one database.
+# Most answers of one kind kept for one database.
 MOST = 200
 
 
 class Kept(Generic[T]):
-    """Keeps answers in this process, for each ``Jobs`` apart; callers that come together share one look."""
+    """Keeps answers in this process, separately for each ``Jobs``; concurrent callers share one look."""
 
     def __init__(self) -> None:
         self._kept: WeakKeyDictionary[Any, dict[Hashable, tuple[float, asyncio.Future[T]]]] = WeakKeyDictionary()
 
     async def get(self, owner: object, key: Hashable, seconds: float, make: Callable[[], Awaitable[T]]) -> T:
-        """The answer, made anew if the kept one is older than this many seconds.
+        """The answer; made again if the kept one is older than this many seconds.
 
         Raises:
-            Exception: what ``make`` has raised; that is not kept.
+            Exception: whatever ``make`` raised; it is not kept.
         """
         answers = self._kept.setdefault(owner, {})
         known = answers.get(key)

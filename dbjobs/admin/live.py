@@ -1,7 +1,7 @@
-"""Tells open pages that something has changed, so that they ask again.
+"""Tells open pages that something changed, so they ask again.
 
-One task looks at the database for all streams of this process, and only while there are any. A stream carries no data:
-what a visitor may see is decided where the page is asked for.
+One task polls the database for all streams of this process, and only while there are any. A stream carries no data:
+the page request decides what a visitor may see.
 """
 
 from __future__ import annotations
@@ -25,37 +25,37 @@ from dbjobs.jobs import Jobs
 from dbjobs.models import NodeInfo
 from dbjobs.store import repository
 
-# Four looks a second, so a change is told within a quarter of one.
+# Four looks a second, so a change is reported within a quarter of one.
 LOOK_SECONDS = 0.25
-# Beside a node that is busy each refresh takes time from its jobs: above this many ends a second pages hear less often.
+# On a busy node each refresh takes time from its jobs: above this many ends a second, pages are told less often.
 BUSY_ENDS_PER_SECOND = 200.0
-# Then pages may take this part of the time to answer: the pause is so many times what they took since the last notice,
-# within these bounds. One cheap page stays fresh, five heavy ones ask seldom.
+# Answering pages may then take up this share of the time: the pause is a multiple of what they took since the last
+# notice, within these bounds. One cheap page stays fresh, five heavy ones ask seldom.
 BUSY_PAUSE_PER_ANSWER = 10.0
 BUSY_LOOK_SECONDS, BUSY_LOOK_SECONDS_MOST = 1.0, 5.0
-# Nodes come and go seldom; their rows are beside the other tables on SQLite.
+# Nodes seldom come and go; on SQLite their rows are in a file of their own.
 NODES_SECONDS = 1.0
-# Requests are counted in the hour in which they began: those that took longer are seen when the page asks by itself.
+# A request counts in the hour it began in. The page sees longer ones when it asks by itself.
 REQUESTS_TIME = timedelta(hours=2)
-# A page knows by these that its stream is alive, and the server that its visitor still may look, where nothing changes.
+# When nothing changes, these tell the page that its stream is alive, and make the server check the visitor's right.
 BEAT_SECONDS = 10.0
 MOST_STREAMS = 256
 MOST_JOBS = 50
-# Proxies that hold an answer back until so many bytes have come pass this one on.
+# Padding, for proxies that hold an answer back until they have this many bytes.
 PADDING = " " * 2048
 
 
 class NoRoom(DbjobsError):
-    """As many pages as may listen do listen."""
+    """The maximum number of pages is listening already."""
 
 
 class Notice(msgspec.Struct, frozen=True):
-    """Something has changed.
+    """Something changed.
 
     Attributes:
-        all: not only one of the jobs.
-        jobs: which of the jobs that the stream has named.
-        requests: the request log, if the stream has named it.
+        all: more than single jobs.
+        jobs: which of the jobs the stream named.
+        requests: the request log, if the stream named it.
     """
 
     all: bool
@@ -70,10 +70,10 @@ class Listener:
     Attributes:
         jobs: ids that its pages show.
         requests: they show the request log.
-        all, changed, logged: what it has not been told yet.
+        all, changed, logged: what it still has to be told.
         trouble: the database does not answer.
-        begun: what it has been told is compared with a look that came after its begin.
-        over: the server stops.
+        begun: a look has been made since it began, to compare with.
+        over: the server is stopping.
     """
 
     jobs: frozenset[int]
@@ -87,13 +87,13 @@ class Listener:
     woken: asyncio.Event = field(default_factory=asyncio.Event)
 
     def set(self) -> None:
-        """End the stream, as its server stops."""
+        """End the stream: its server is stopping."""
         self.over = True
         self.begun.set()
         self.woken.set()
 
     def take(self) -> Notice | None:
-        """What is to be told; None: nothing."""
+        """What to tell; None: nothing."""
         self.woken.clear()
         if not self.waits:
             return None
@@ -103,17 +103,17 @@ class Listener:
 
     @property
     def waits(self) -> bool:
-        """There is something to be told."""
+        """Whether there is something to tell."""
         return self.all or bool(self.changed) or self.logged
 
 
 class Live:
-    """The streams of one page, and the task that looks for them.
+    """The streams of one page, and the task that polls for them.
 
     Attributes:
         listeners: the streams that are open.
         looks: how often the database was asked.
-        answering_seconds: what answers to open pages took since the last look, all together.
+        answering_seconds: total time of answers to open pages since the last look.
     """
 
     def __init__(self, jobs: Jobs, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
@@ -126,7 +126,7 @@ class Live:
 
     @contextlib.asynccontextmanager
     async def listening(self, listener: Listener) -> AsyncIterator[Listener]:
-        """Tell a listener, while the block runs. The first one starts the task, the last one ends it.
+        """Keep a listener informed while the block runs. The first one starts the task, the last one ends it.
 
         Raises:
             NoRoom: there are too many.
@@ -145,7 +145,7 @@ class Live:
                 self._looking = None
 
     async def _look(self) -> None:
-        """Compare what the database says with what it said before, until nobody listens."""
+        """Compare the database's state with the previous one, until nobody listens."""
         after_id = 0
         before: object = None
         nodes: object = None
@@ -193,13 +193,13 @@ class Live:
             await self._sleep(pause)
 
     async def _requests(self) -> int:
-        """How many requests the log has counted of late."""
+        """How many requests the log counted lately."""
         now = datetime.now(UTC)
         since = max(now - REQUESTS_TIME, now.replace(day=1, hour=0))
         return await repository.pulse_requests(self._jobs._client.db, f"{now:%Y%m}", f"{since:%Y-%m-%d %H}:00:00")
 
     def _busy_pause(self, last: float) -> float:
-        """In proportion to what the answers cost; before that is known, as after a quiet time, in the middle."""
+        """In proportion to the cost of the answers; in the middle while that is unknown, as after a quiet time."""
         if last == LOOK_SECONDS:
             return BUSY_LOOK_SECONDS_MOST / 2
         wanted = BUSY_PAUSE_PER_ANSWER * self.answering_seconds
@@ -209,7 +209,7 @@ class Live:
         """The stream of a visitor.
 
         Args:
-            still: whether the visitor may still look; asked before anything is told. It may raise DatabaseError.
+            still: whether the visitor may still look; called before each notice. It may raise DatabaseError.
 
         Raises:
             NoRoom: there are too many.
@@ -222,7 +222,7 @@ class Live:
         )
         if len(self.listeners) >= MOST_STREAMS:
             raise NoRoom(f"{MOST_STREAMS} pages listen already: this one asks now and then instead")
-        _ = call.db  # refuses where the jobs are not open, as long as there is a status to say so with
+        _ = call.db  # raises if the jobs are not open, while we can still send a status that says so
         listener = Listener(jobs, requests="requests" in call.request.query_params)
         return EventSourceResponse(
             self._events(listener, still),
@@ -236,12 +236,12 @@ class Live:
         try:
             async with self.listening(listener):
                 await listener.begun.wait()
-                # The page asks once for what has changed before this stream began.
+                # The page asks once, for what changed before this stream began.
                 yield ServerSentEvent(event="open", data="{}")
                 while not listener.over:
                     with contextlib.suppress(TimeoutError):
                         await asyncio.wait_for(listener.woken.wait(), BEAT_SECONDS)
-                    listener.woken.clear()  # or what cannot be told yet would be tried without a pause
+                    listener.woken.clear()  # or we would retry in a tight loop what we cannot tell yet
                     try:
                         if not listener.trouble and not await still():
                             yield ServerSentEvent(event="closed", data="{}")
@@ -262,6 +262,6 @@ class Live:
 
 
 def _shown(node: NodeInfo) -> tuple[object, ...]:
-    """What pages show of a node and is seldom another: not its load, which is in every heartbeat."""
+    """The part of a node that pages show and that seldom changes: not its load, which changes with every heartbeat."""
     drains = bool(node.info.get("draining"))
     return node.id, node.alive, node.buried, drains, drains and bool(node.info.get("running"))

@@ -1,4 +1,4 @@
-"""The OpenAPI document, made from the operations: their structs, their docstrings, and what they answer with."""
+"""Makes the OpenAPI document from the operations: their structs, docstrings and answers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from dbjobs.admin.failures import Problem
 from dbjobs.admin.operations import Operation
 
 REFERENCE = "#/components/schemas/{name}"
-# What any operation may answer with in place of its own answer.
+# What any operation may return instead of its own answer.
 PROBLEMS = {
     400: "The form or the body cannot be read.",
     401: "Nobody knows who asks: no token, no session, no right.",
@@ -27,7 +27,7 @@ _ATTRIBUTE = re.compile(r"^ {4}(?P<names>\w+(?:, \w+)*): (?P<text>.*(?:\n {8}.*)
 
 
 def document(operations: Iterable[Operation], *, title: str, version: str) -> dict[str, Any]:
-    """The document, to be served beside the operations.
+    """The document, served beside the operations.
 
     Args:
         operations: all of them.
@@ -122,7 +122,7 @@ def _schema_of(schema: dict[str, Any], components: dict[str, Any]) -> dict[str, 
 
 
 def _parameter(name: str, schema: dict[str, Any], place: str, takes: dict[str, Any]) -> dict[str, Any]:
-    """A query string has no null: a parameter that may be left out is left out."""
+    """One parameter. A query string has no null: an optional parameter is left out instead."""
     kept = {key: value for key, value in schema.items() if key not in ("description", "default")}
     choices = kept.get("anyOf")
     if choices is not None:
@@ -154,7 +154,7 @@ def _answer(operation: Operation, named: dict[int, Any]) -> dict[str, Any]:
 
 
 def _describe(schema: dict[str, Any]) -> None:
-    """Give each property what the docstring of its struct says of it."""
+    """Describe each property with the words of its struct's docstring."""
     summary, _, rest = cleandoc(schema.get("description", "")).partition("Attributes:\n")
     if schema.get("description"):
         schema["description"] = summary.strip()
@@ -166,7 +166,7 @@ def _describe(schema: dict[str, Any]) -> None:
 
 
 def in_words(operations: Iterable[Operation]) -> list[tuple[str, list[dict[str, Any]]]]:
-    """The operations by what they are about, as a person reads them."""
+    """The operations by subject, for people."""
     groups: dict[str, list[dict[str, Any]]] = {}
     for operation in operations:
         hints = get_type_hints(operation.takes)

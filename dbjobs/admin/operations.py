@@ -37,7 +37,7 @@ class Operation:
 
     Attributes:
         name: of its function; an action's form posts to ``act/<name>``.
-        path: under ``api/``, with ``{id}`` where a number stands.
+        path: under ``api/``, with ``{id}`` for a number.
         verb: what the visitor must be allowed to do.
         takes: struct of its input: path, query string (GET) or JSON body (POST).
         gives: struct of its answer; None: it makes its own Response.
@@ -82,7 +82,7 @@ class Operations:
         return self._register("GET", path, verb, gives, False, also)
 
     def post(self, path: str, *, verb: Verb = "act", audited: bool = True) -> Callable[[T], T]:
-        """An action: audited, and reached by a form as well. With ``audited=False`` it changes nothing either."""
+        """An action: audited, and also reachable from a form. With ``audited=False`` it changes nothing."""
         return self._register("POST", path, verb, None, audited)
 
     def _register(

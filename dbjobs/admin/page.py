@@ -18,9 +18,9 @@ class Pages:
     """Pages of one module.
 
     Args:
-        label: in the navigation; empty for pages that have no place there.
+        label: in the navigation; empty for pages that are not in it.
         path: of the first of them.
-        key: pressed after ``g``, it goes there.
+        key: ``g`` and this key go there.
         verb: what a visitor must be allowed to do to see them.
     """
 
@@ -31,7 +31,7 @@ class Pages:
     all: list[tuple[str, Verb, Show]] = field(default_factory=list)
 
     def page(self, path: str | None = None) -> Callable[[Show], Show]:
-        """A function that shows the page at this path; the module's first one if none is given."""
+        """Register a function for the page at this path; without a path, for the module's first page."""
 
         def register(show: Show) -> Show:
             self.all.append((self.path if path is None else path, self.verb, show))

@@ -14,7 +14,7 @@ from dbjobs.admin.call import Call, NotFound
 from dbjobs.admin.paths import path_of
 from dbjobs.models import Job
 
-# Jobs of one command in one step of a graph that are named one by one.
+# Jobs of one command in one step of a graph that we list one by one.
 NAMED = 8
 
 
@@ -38,7 +38,7 @@ async def panel(call: Call) -> dict[str, Any] | None:
 
 
 async def about(call: Call, reference: str) -> dict[str, Any]:
-    """What is shown of a job; ``job`` is None if there is no such job.
+    """What we show of a job; ``job`` is None if there is no such job.
 
     Args:
         reference: its id, or ``ref:`` and its ref_id.
@@ -78,7 +78,7 @@ async def _found(call: Call, reference: str) -> Job | None:
 
 
 def steps_of(family: Family) -> list[tuple[int, list[Group]]]:
-    """The graph as steps, what was first in front, each by command: it stays legible at a thousand jobs."""
+    """The graph as steps, first step first, each grouped by command: it stays legible at a thousand jobs."""
     steps: dict[int, list[Relative]] = {}
     for one in family.graph:
         steps.setdefault(one.step, []).append(one)
@@ -86,7 +86,7 @@ def steps_of(family: Family) -> list[tuple[int, list[Group]]]:
 
 
 def groups_of(relatives: list[Relative]) -> list[Group]:
-    """Jobs by command, the most frequent first."""
+    """Jobs by command, most frequent first."""
     by_command: dict[str, list[Relative]] = {}
     for one in relatives:
         by_command.setdefault(one.command, []).append(one)

@@ -1,4 +1,4 @@
-"""The periods that pages offer: in the URL by a short name, or as a range. All in UTC, as the roll-ups are."""
+"""The periods that pages offer: by a short name in the URL, or as a range. All in UTC, like the roll-ups."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _DAYS = {"7d": 7, "4w": 28, "3m": 91, "12m": 365}
 
 
 class Chosen(msgspec.Struct, frozen=True):
-    """A period, and the one before it that it is compared with (None: there is none).
+    """A period, and the earlier one we compare it with (None: there is none).
 
     Attributes:
         name: of ``PERIODS``, or ``range``.
@@ -50,8 +50,8 @@ async def chosen(call: Call, name: str, since: str, until: str) -> Chosen:
 
     Args:
         name: of ``PERIODS``, or ``range``.
-        since, until: of a range: dates, or moments; UTC unless they say otherwise. The end is not included, but a date
-            at the end is.
+        since, until: of a range: dates, or moments; UTC unless they say otherwise. The end is excluded, but an end date
+            is included.
 
     Raises:
         InvalidOption: there is no such period; a moment cannot be read; it ends before it begins.
@@ -95,13 +95,14 @@ def _bounds(name: str, at: datetime, today: datetime) -> tuple[datetime, datetim
             return today.replace(month=1, day=1), tomorrow
         case "last_year":
             return today.replace(year=today.year - 1, month=1, day=1), today.replace(month=1, day=1)
-    # Seven days end with this hour, and so begin with it: at any time of the day the seven before them are hours still.
+    # Seven days end with this hour, so they begin with the same hour: whatever the time of day, the roll-ups still have
+    # the seven days before them by hour.
     end = at.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1) if name == "7d" else tomorrow
     return end - timedelta(days=_DAYS[name]), end
 
 
 def _distance(name: str, first: datetime) -> int | None:
-    """How long before it the period lies that this one is compared with; None: its own length."""
+    """How far back the period lies that we compare this one with; None: its own length."""
     if name == "mtd":
         return int((first - (first - timedelta(days=1)).replace(day=1)).total_seconds())
     if name == "qtd":
@@ -114,7 +115,7 @@ def _distance(name: str, first: datetime) -> int | None:
 
 
 def _before(now: float, time: Period, distance: int | None) -> Period | None:
-    """As long as the period itself, so that their charts lie one on another; None if its bounds cut a day in two."""
+    """The earlier period, just as long, so their charts overlay; None if its bounds cut a day in two."""
     since = time.since - (time.seconds if distance is None else distance)
     finest = periods.finest(now, since)
     if since < 0 or since % finest:
@@ -123,7 +124,7 @@ def _before(now: float, time: Period, distance: int | None) -> Period | None:
 
 
 def moment(text: str, name: str, *, end: bool = False) -> datetime:
-    """A date or a moment of a URL. A date at the end of a range means the end of that day.
+    """A date or a moment from a URL. A date at the end of a range means the end of that day.
 
     Raises:
         InvalidOption.
@@ -140,5 +141,5 @@ def moment(text: str, name: str, *, end: bool = False) -> datetime:
 
 
 def written(seconds: float) -> str:
-    """A moment as a URL has it."""
+    """A moment as it stands in a URL."""
     return f"{periods.at(seconds):%Y-%m-%dT%H:%M}"

@@ -1,4 +1,4 @@
-"""Where a call stands below our root: links are relative, so the slash at the end of a path matters."""
+"""Where a call is below our root: links are relative, so a slash at the end of the path matters."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 
 class Place:
-    """Sends a browser to the root with a slash, and to pages without one; and undoes what frameworks do to the path.
+    """Redirects browsers to the root with a slash and to pages without one, and undoes what frameworks do to the path.
 
-    Litestar, for one, ends every path that it passes on with a slash. What the browser has asked for
-    is in ``raw_path``.
+    Litestar, for one, adds a slash to every path that it passes on. ``raw_path`` has what the browser asked for.
     """
 
     def __init__(self, app: ASGIApp) -> None:

@@ -1,4 +1,4 @@
-"""A form for a type: from its JSON schema to fields, and from what was filled in back to a request."""
+"""A form for a type: from its JSON schema to fields, and from the filled-in fields back to a request."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import msgspec
 from dbjobs.commands.command import Command
 
 Kind = Literal["text", "number", "checkbox", "select", "json"]
-# Fields of a form; what has more is written as JSON.
+# Most fields of a form; a type with more is filled in as JSON.
 MOST_FIELDS = 60
 WHOLE = "request"
 _PATH = re.compile(r"at `\$\.([A-Za-z_]\w*)")
@@ -24,11 +24,11 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         name: of the attribute; ``request`` for a request that is one value.
-        kind: how it is filled in; ``json``: as JSON text.
+        kind: how to fill it in; ``json``: as JSON text.
         required: it has no default.
-        nullable: it may be left empty to mean nothing.
+        nullable: it may be left empty to mean null.
         default: as JSON text; None: there is none.
-        options: what a select offers, as JSON texts, with what is shown.
+        options: choices of a select: JSON texts, with their labels.
         hint: its type, or what its schema says about it.
         whole: a number without a fraction.
     """
@@ -56,7 +56,7 @@ class Form(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BadFields(Exception):
-    """What was filled in does not fit; ``errors`` says why, by field."""
+    """The input does not fit; ``errors`` says why, by field."""
 
     def __init__(self, errors: dict[str, str]) -> None:
         super().__init__("; ".join(f"{name}: {text}" for name, text in errors.items()))
@@ -64,7 +64,7 @@ class BadFields(Exception):
 
 
 def form_of(command: Command) -> Form:
-    """The form of a command's request; one JSON field where its type has no schema that a form can show."""
+    """The form of a command's request; one JSON field if a form cannot show the type's schema."""
     if not command.takes_request:
         return Form(fields=[], single=True)
     schema, definitions = _schema_of(command.request_type)
@@ -80,7 +80,7 @@ def form_of(command: Command) -> Form:
 
 
 def request_of(form: Form, given: Mapping[str, str]) -> Any:
-    """The request that was filled in, as plain data; what was left empty gets its default.
+    """The request from the filled-in fields, as plain data; empty fields get their defaults.
 
     Raises:
         BadFields: a text that is not a number or not JSON.
@@ -101,7 +101,7 @@ def request_of(form: Form, given: Mapping[str, str]) -> Any:
 
 
 def errors_of(form: Form, error: BaseException) -> dict[str, str]:
-    """What is wrong, by field; by ``request`` what belongs to none."""
+    """What is wrong, by field; under ``request`` what belongs to no field."""
     names = {field.name for field in form.fields}
     cause: BaseException | None = error
     while cause is not None:
@@ -122,13 +122,13 @@ def errors_of(form: Form, error: BaseException) -> dict[str, str]:
 
 
 def _schema_of(kind: Any) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
-    """The schema of a type, and what it refers to; nothing known if there is none."""
+    """The schema of a type, and the definitions it refers to; both empty if it has none."""
     try:
         if hasattr(kind, "model_json_schema"):  # pydantic
             schema = kind.model_json_schema()
             return schema, schema.get("$defs", {})
         (schema,), definitions = msgspec.json.schema_components([kind])
-    except Exception:  # a type that has no schema: it is still filled in as JSON
+    except Exception:  # a type without a schema: it is filled in as JSON
         return {}, {}
     return _followed(schema, definitions), definitions
 

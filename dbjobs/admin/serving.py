@@ -15,16 +15,16 @@ from dbjobs.admin.visitor import TRUSTED, Answer, Verb
 from dbjobs.engine.signals import signalled
 from dbjobs.errors import DbjobsError
 
-# Open streams are cut off this long after the signal.
+# We cut open streams off this long after the signal.
 GRACE_SECONDS = 2
 
 
 class CannotListen(DbjobsError):
-    """The address is taken, or is none of this machine's."""
+    """The address is taken, or does not belong to this machine."""
 
 
 class _Server(uvicorn.Server):
-    """Ends with ``should_exit``: signals are handled around it, so that the process ends with exit code 0."""
+    """Ends by ``should_exit``: we handle signals outside it, so the process exits with code 0."""
 
     def __init__(self, config: uvicorn.Config, told: Callable[[], None]) -> None:
         super().__init__(config)
@@ -43,8 +43,8 @@ def options(tokens: Sequence[str], read_only: bool) -> dict[str, Any]:
     """Options of ``jobs.admin()``: who may come in.
 
     Args:
-        tokens: each gives the same verbs; without one, this machine may come in.
-        read_only: only to look.
+        tokens: each gives the same verbs; without any, this machine may come in.
+        read_only: visitors may only look.
     """
     verbs: frozenset[Verb] = frozenset({"view"}) if read_only else TRUSTED
     if tokens:
@@ -62,7 +62,7 @@ async def serve(page: Any, host: str, port: int, told: Callable[[str], None]) ->
     Args:
         page: the ASGI application.
         port: 0: any free one.
-        told: is called with the address once the page answers.
+        told: called with the address once the page answers.
 
     Raises:
         CannotListen.
@@ -76,7 +76,7 @@ async def serve(page: Any, host: str, port: int, told: Callable[[str], None]) ->
     server = _Server(config, lambda: told(f"http://{shown}:{listening.getsockname()[1]}/"))
 
     def stop(number: int) -> None:
-        # Not `should_exit`: open streams hear of this call, and end at once.
+        # Not `should_exit`: this call reaches open streams, and they end at once.
         server.handle_exit(number, None)
 
     with listening, signalled(stop):

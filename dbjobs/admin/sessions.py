@@ -1,7 +1,7 @@
-"""Cookies of visitors: a session that the login form began, a link that was followed, a browser that is known.
+"""Visitors' cookies: a session begun by the login form, a link that was followed, a known browser.
 
-All are sealed with the key in the database, so every process knows them, and nothing is stored for them but the early
-end of a session. A session names its token by a signature: it ends when the token is taken out of the options.
+The key in the database seals them all, so every process knows them. Only the early end of a session is stored.
+A session names its token by a signature: it ends when you take the token out of the options.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from dbjobs.admin.visitor import Visitor
 from dbjobs.store.repository.rows import Fetcher
 
 SESSION_SECONDS = 12 * 3600.0
-# A browser that has logged in is known for this long, and counted by itself (``Throttle``).
+# We know a browser for this long after it logged in, and count it by itself (``Throttle``).
 KNOWN_SECONDS = 90 * 86400.0
 LINK = "link"
 
@@ -31,10 +31,10 @@ class Link(msgspec.Struct, frozen=True):
     """What a read-only link opens.
 
     Attributes:
-        name: of the visitors who come by it, in the audit and on the page.
+        name: of its visitors, in the audit and on the page.
         path: of the one page; None: all of them.
         job: the one job that it may open there, in a panel or on the job's own page.
-        request: the one request of the log whose panel it may open there.
+        request: the one request of the log that it may open there, in a panel.
     """
 
     name: str
@@ -43,7 +43,7 @@ class Link(msgspec.Struct, frozen=True):
     request: str | None = None
 
     def opens(self, path: str, query: Sequence[tuple[str, str]]) -> bool:
-        """Whether a call of this path, with this query, belongs to the link."""
+        """Whether the link covers a call of this path with this query."""
         if self.path is None or path == "/live":
             return True
         asked = opened(path, query)
@@ -51,7 +51,7 @@ class Link(msgspec.Struct, frozen=True):
 
 
 def opened(path: str, query: Iterable[tuple[str, str]]) -> dict[str, set[str | None]]:
-    """The jobs and requests that a URL opens, beside its page."""
+    """The jobs and requests that a URL opens on its page."""
     found: dict[str, set[str | None]] = {"job": set(), "request": set()}
     for name, value in query:
         if name in found:
@@ -62,7 +62,7 @@ def opened(path: str, query: Iterable[tuple[str, str]]) -> dict[str, set[str | N
 
 
 class Sessions:
-    """Begins and ends them, and knows who comes by them."""
+    """Begins and ends sessions, and knows their visitors."""
 
     def __init__(self, keeper: Keeper, settings: AdminSettings) -> None:
         self._keeper = keeper
@@ -71,11 +71,11 @@ class Sessions:
         self._throttle = Throttle()
 
     async def _cookie(self, db: Fetcher, kind: str) -> str:
-        """Its name. Cookies know no ports: the pages of two databases on one host must not share one."""
+        """The cookie's name. Cookies ignore ports: the pages of two databases on one host must not share one."""
         return f"dbjobs_{kind}_{(await self._keeper.sign(db, 'cookie', kind))[:8].replace('-', 'x')}"
 
     async def visitor(self, db: Fetcher, request: Request) -> Visitor | None:
-        """Who has begun a session in this browser."""
+        """The visitor whose session this browser has."""
         sealed = request.cookies.get(await self._cookie(db, "session"))
         text = await self._keeper.unseal(db, "session", sealed) if sealed else None
         found = None if text is None else await self._of_token(db, text.partition(".")[0])
@@ -84,7 +84,7 @@ class Sessions:
         return found
 
     async def _of_token(self, db: Fetcher, signature: str) -> Visitor | None:
-        """Who has the token of this signature, if it is still one."""
+        """The visitor whose token has this signature, if the token is still valid."""
         found: Visitor | None = None
         for position, (token, verbs) in enumerate(self._settings.tokens.items()):
             if hmac.compare_digest(await self._keeper.sign(db, "token", token), signature):
@@ -92,7 +92,7 @@ class Sessions:
         return found
 
     async def _known(self, db: Fetcher, request: Request) -> str | None:
-        """What names this browser, if somebody has logged in with it whose token is still one."""
+        """The name of this browser, if somebody logged in with it and their token is still valid."""
         sealed = request.cookies.get(await self._cookie(db, "known"))
         text = await self._keeper.unseal(db, "known", sealed) if sealed else None
         if text is None or await self._of_token(db, text.partition(".")[0]) is None:
@@ -100,7 +100,7 @@ class Sessions:
         return text
 
     async def begin(self, db: Fetcher, request: Request, response: Response, token: str) -> bool:
-        """Begin a session if the token is one.
+        """Begin a session if the token is valid.
 
         Raises:
             TooMany: there were too many wrong ones.
@@ -114,7 +114,7 @@ class Sessions:
         if not known:
             self._throttle.count(peer, token, browser)
             return False
-        # Random, so that no two sessions have the same cookie: each can be ended by itself.
+        # Random, so no two sessions have the same cookie: each can be ended by itself.
         named = f"{await self._keeper.sign(db, 'token', token)}.{secrets.token_hex(8)}"
         for kind, seconds in (("session", SESSION_SECONDS), ("known", KNOWN_SECONDS)):
             response.set_cookie(
@@ -124,7 +124,7 @@ class Sessions:
         return True
 
     async def end(self, db: Fetcher, request: Request, response: Response) -> None:
-        """End what this browser has begun, also for a copy of its cookie."""
+        """End this browser's session, also for a copy of its cookie."""
         cookie = await self._cookie(db, "session")
         sealed = request.cookies.get(cookie)
         if sealed and await self._keeper.unseal(db, "session", sealed) is not None:
@@ -133,7 +133,7 @@ class Sessions:
         response.delete_cookie(await self._cookie(db, LINK), path="/")
 
     async def seal_link(self, db: Fetcher, link: Link, seconds: float) -> str:
-        """What stands after ``?link=``."""
+        """The text after ``?link=``."""
         return await self._keeper.seal(db, LINK, msgspec.json.encode(link).decode(), seconds)
 
     async def followed(self, db: Fetcher, request: Request) -> tuple[Link, str] | None:
@@ -143,13 +143,13 @@ class Sessions:
         return None if text is None or sealed is None else (msgspec.json.decode(text, type=Link), sealed)
 
     async def keep_link(self, db: Fetcher, request: Request, response: Response, sealed: str) -> None:
-        """Remember a link that was followed. Lax: it was followed from another site, and opens nothing but views."""
+        """Remember a followed link. Lax: visitors come from another site, and it only opens views."""
         response.set_cookie(
             await self._cookie(db, LINK), sealed, path="/", httponly=True, samesite="lax", secure=is_https(request)
         )
 
     async def by_link(self, db: Fetcher, request: Request, path: str) -> Visitor | None:
-        """Who came by a link that opens this page."""
+        """The visitor who came by a link that opens this page."""
         sealed = request.cookies.get(await self._cookie(db, LINK))
         text = await self._keeper.unseal(db, LINK, sealed) if sealed else None
         if text is None:
@@ -161,5 +161,5 @@ class Sessions:
 
 
 def is_https(request: Request) -> bool:
-    """Whether the browser came by TLS, as far as the server or its proxy tells."""
+    """Whether the browser used TLS, as far as the server or its proxy tells us."""
     return request.url.scheme == "https" or "https" in request.headers.get("x-forwarded-proto", "").lower()

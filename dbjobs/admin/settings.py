@@ -12,7 +12,7 @@ from dbjobs.admin.visitor import ALL_VERBS, Authorize, Verb
 from dbjobs.errors import InvalidOption
 
 COLOURS = ("slate", "green", "amber", "red", "blue", "violet")
-# A token that is shorter could be guessed.
+# A shorter token could be guessed.
 SHORTEST_TOKEN = 16
 Redact = Callable[[str, Any], Any]
 
@@ -24,17 +24,17 @@ class AdminOptions(TypedDict, total=False):
         title: what the page calls itself.
         environment: which installation this is, such as ``"production"``: shown beside the title.
         colour: of the environment's mark: slate, green, amber, red, blue or violet.
-        authorize: says who may come in, and what they may do there (see ``Authorize``). Without it, and without
-            tokens, only this machine may: a loopback peer with a loopback Host and no forwarding header.
+        authorize: says who may come in and what they may do (see ``Authorize``). Without it and without tokens, only
+            this machine may: a loopback peer with a loopback Host and no forwarding header.
         tokens: secrets and the verbs that each gives, for ``Authorization: Bearer`` and the login form.
-        explore: names of the commands that may be run from a form on the page.
+        explore: names of the commands that visitors may run from a form on the page.
         redact: ``(name, value) -> value``: called for each value of a request, response, args and meta with its path,
-            such as ``"request.card.number"``, before anything is shown; what it returns is shown in its place.
+            such as ``"request.card.number"``; the page shows what it returns.
         allowed_hosts: names by which the page may be called (the Host header, without a port); all of them if
             ``authorize`` or ``tokens`` is given and this is not.
         origins: other origins whose pages may post here, such as ``"https://ops.example.com"``.
         peers: names and URLs of other installations' pages.
-        time_zone: zone of the times that are shown where scripts are off; else they are in the browser's own.
+        time_zone: of the times shown when scripts are off; otherwise the browser's own zone is used.
     """
 
     title: str
@@ -115,7 +115,7 @@ def make_settings(options: AdminOptions) -> AdminSettings:
 def _mapping(name: Literal["tokens", "peers"], options: AdminOptions) -> Mapping[str, Any]:
     value: Any = options.get(name, {})
     if not isinstance(value, Mapping):
-        # What was given may be a secret.
+        # The value may be a secret.
         what = "a dict of token to verbs" if name == "tokens" else "a dict of name to URL"
         raise InvalidOption(f"admin: {name} must be {what}, not a {type(value).__name__}")
     return value

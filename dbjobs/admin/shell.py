@@ -1,4 +1,4 @@
-"""What every page has around it, and how it is drawn."""
+"""The frame around every page, and how pages are drawn."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ from dbjobs.inspect.language import quoted
 
 SAID = "dbjobs_said"
 MOST_SAID_BYTES = 1_200
-# Sent by a page that asks for itself again.
+# A page sends this when it asks for itself again.
 LIVE = "x-dbjobs-live"
 
 
 @cache
 def static_version(name: str) -> str:
-    """Changes with the file."""
+    """A version that changes with the file."""
     return hashlib.sha256((files("dbjobs.admin") / "static" / name).read_bytes()).hexdigest()[:10]
 
 
@@ -91,7 +91,7 @@ class Shell:
         """See ``Call.render``."""
         response = HTMLResponse(status_code=status)
         token = await forgery.token(self._keeper, call.db, call.request, call.visitor, response)
-        # A page that only brings itself up to date does not take away what the next one is to say.
+        # A page that only refreshes itself leaves the message for the next page.
         said = None if LIVE in call.request.headers else call.request.cookies.get(SAID)
         if said is not None:
             response.delete_cookie(SAID, path="/")
@@ -127,7 +127,7 @@ class Shell:
         headers: Mapping[str, str] | None = None,
         back: str | None = None,
     ) -> Response:
-        """A page that says what went wrong, without navigation; with a form for a token if ``back`` is given."""
+        """A page without navigation that says what went wrong; with a form for a token if ``back`` is given."""
         context: dict[str, Any] = {
             "title": title, "message": message, "status": status, "root": root_of(request), "back": back,
             "static": lambda name: f"{root_of(request)}static/{name}?v={static_version(name)}",
@@ -137,9 +137,9 @@ class Shell:
 
 
 def say(response: Response, message: str, *, failed: bool = False) -> None:
-    """Have the next page say what came of an action.
+    """Make the next page report the result of an action.
 
-    Browsers drop a cookie of 4,096 bytes, and escapes triple the length of the text.
+    Browsers drop a cookie of 4,096 bytes, and escaping triples the length of the text.
     """
     short = message[:500].encode(errors="replace")[:MOST_SAID_BYTES].decode(errors="ignore")
     text = quote(("!" if failed else "+") + short)

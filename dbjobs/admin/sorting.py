@@ -1,4 +1,4 @@
-"""Tables that are sorted by a click on a head: the column is in the URL, ``-`` in front of it turns it round."""
+"""Tables that sort by a click on a column head: the column is in the URL, ``-`` before it reverses the order."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from dbjobs.admin.call import Call
 from dbjobs.errors import InvalidOption
 
 T = TypeVar("T", bound=msgspec.Struct)
-# Columns that begin with A; the others begin with the largest.
+# Columns that start at A; the others start with the largest value.
 NAMES = frozenset(("name", "code", "command"))
 
 
 class Order(msgspec.Struct, frozen=True):
-    """By which field, and which way round."""
+    """A field and a direction."""
 
     call: Call
     field: str
     falling: bool
 
     def sorted(self, rows: Iterable[T]) -> list[T]:
-        """The rows in this order; those without a value come last."""
+        """The rows in this order; rows without a value come last."""
         known = [row for row in rows if getattr(row, self.field) is not None]
         rest = [row for row in rows if getattr(row, self.field) is None]
         return sorted(known, key=self._key, reverse=self.falling) + rest
@@ -33,7 +33,7 @@ class Order(msgspec.Struct, frozen=True):
         return value.casefold() if isinstance(value, str) else value
 
     def link(self, field: str) -> str:
-        """Where a click on this column's head goes: numbers begin with the largest, names with A."""
+        """Where a click on this column's head goes: numbers start with the largest, names with A."""
         if field == self.field:
             return self.call.here(sort=field if self.falling else f"-{field}")
         return self.call.here(sort=field if field in NAMES else f"-{field}")

@@ -9,15 +9,15 @@ from collections.abc import Callable
 from dbjobs.errors import DbjobsError
 
 SECONDS = 60.0
-# Wrong tokens in that time, after which no further one is looked at: of a browser that has logged in before, which is
-# counted by itself; of one peer with the same beginning; of one peer; of all peers together.
+# After this many wrong tokens in that time we check no further one: from a browser that has logged in before (it is
+# counted by itself), from one peer with the same prefix, from one peer, from all peers together.
 MOST_OF_BROWSER = 10
 MOST_OF_BEGINNING = 10
 MOST_OF_PEER = 100
 MOST_OF_ALL = 1_000
-# Of a token, so that somebody who tries the wrong one does not stop those who have another.
+# Length of a token's prefix: somebody who tries a wrong token does not block those with another prefix.
 BEGINNING = 4
-# Counters that are kept; the oldest are forgotten first.
+# Most counters kept; the oldest are dropped first.
 MOST_COUNTERS = 20_000
 
 
@@ -28,8 +28,8 @@ class TooMany(DbjobsError):
 class Throttle:
     """Counts wrong tokens.
 
-    Behind a proxy all visitors may be one peer. So a browser that has logged in before has a counter of its own: what
-    others try does not keep it out.
+    Behind a proxy all visitors may be one peer. So a browser that has logged in before has its own counter: others'
+    attempts do not lock it out.
     """
 
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
@@ -41,7 +41,7 @@ class Throttle:
 
         Args:
             peer: the address that is connected.
-            browser: names one that has logged in before; None: it has not.
+            browser: its name, if it has logged in before; else None.
 
         Raises:
             TooMany: there were too many wrong ones.
@@ -65,7 +65,7 @@ class Throttle:
 
 
 def _counted(peer: str, token: str, browser: str | None) -> list[tuple[tuple[str, ...], int]]:
-    """The counters that a token counts in, each with the most it may reach."""
+    """The counters of a token, each with its limit."""
     if browser is not None:
         return [(("browser", browser), MOST_OF_BROWSER)]
     return [

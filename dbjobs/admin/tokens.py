@@ -1,4 +1,4 @@
-"""Tokens that several processes agree on: their key is in the database."""
+"""Tokens that all processes agree on: their key is in the database."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SETTING = "admin_key"
 
 
 class Keeper:
-    """Makes tokens and checks them. The key is made by the first process that needs one, and read once."""
+    """Makes and checks tokens. The first process that needs the key makes it; each process reads it once."""
 
     def __init__(self) -> None:
         self._key: bytes | None = None
@@ -27,7 +27,7 @@ class Keeper:
         return self._key
 
     async def sign(self, db: Fetcher, purpose: str, text: str) -> str:
-        """What only a holder of the key can say of a text, for one purpose."""
+        """The signature of a text for one purpose; only a holder of the key can make it."""
         key = await self.key(db)
         digest = hmac.new(key, f"{purpose}\x00{text}".encode(), hashlib.sha256).digest()
         return base64.urlsafe_b64encode(digest).decode().rstrip("=")
@@ -37,12 +37,12 @@ class Keeper:
         return hmac.compare_digest((await self.sign(db, purpose, text)).encode(), signature.encode())
 
     async def seal(self, db: Fetcher, purpose: str, text: str, seconds: float) -> str:
-        """A text that can be read but not changed, for this many seconds."""
+        """The text, sealed for this many seconds: anyone can read it, nobody can change it."""
         body = f"{int(time.time() + seconds)}.{base64.urlsafe_b64encode(text.encode()).decode().rstrip('=')}"
         return f"{body}.{await self.sign(db, purpose, body)}"
 
     async def unseal(self, db: Fetcher, purpose: str, sealed: str) -> str | None:
-        """The text; None if it was changed, is too old, or is none."""
+        """The text; None if the seal was changed, is too old, or is not one."""
         body, _, signature = sealed.rpartition(".")
         until, _, text = body.partition(".")
         if not body or not await self.fits(db, purpose, body, signature):

@@ -18,8 +18,8 @@ class Visitor:
 
     Attributes:
         name: as the audit names them.
-        verbs: ``view`` everything but what is redacted, ``act`` on jobs (cancel, requeue, replay), ``admin`` queues,
-            schedules and nodes, ``explore``: run commands from a form, ``reveal`` what is redacted.
+        verbs: ``view`` everything except redacted values, ``act`` on jobs (cancel, requeue, replay), ``admin`` queues,
+            schedules and nodes, ``explore``: run commands from a form, ``reveal`` redacted values.
         bearer: came with a token in a header, which no browser adds by itself.
         session: came in by the login form, and may log out.
         link: came by a read-only link.

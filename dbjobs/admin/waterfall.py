@@ -1,4 +1,4 @@
-"""The times of a job on one axis: what it waited for, its attempts, and what was between them."""
+"""The times of a job on one axis: what it waited for, its attempts, and the gaps between them."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from dbjobs.models import JobState
 
 Kind = Literal["scheduled", "wait", "lane", "attempt", "failed", "backoff", "callback"]
 WIDTH, ROW = 640, 22
-# Of the widest bar's shortest neighbour: a bar that takes no time must still be seen.
+# Least width of a bar: one that took no time must still be visible.
 _NARROWEST = 2.0
-# Bars that are drawn; the ones in the middle are left out.
+# Most bars drawn; those in the middle are left out.
 MOST_BARS = 40
 
 
 class Bar(msgspec.Struct, frozen=True, kw_only=True):
-    """A time of a job's life.
+    """One stretch of a job's life.
 
     Attributes:
-        sure: both ends are known; the begin of an attempt that was tried again is not, but for its first log line.
+        sure: both ends are known. The start of an attempt that was retried is not, except from its first log line.
         x, width: where it is drawn.
     """
 
@@ -42,7 +42,7 @@ class Bar(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def bars(job: JobView, lines: Sequence[Line], now: datetime | None = None) -> list[Bar]:
-    """The bars of a job, in the order of time, drawn from its creation to its end, or to this moment."""
+    """The bars of a job in time order, from its creation to its end, or to now."""
     now = now or datetime.now(UTC)
     end = job.completed_at or now
     found = [bar for bar in _bars(job, lines, end) if bar.ends >= bar.starts]

@@ -42,7 +42,7 @@ def duration(milliseconds: float | timedelta | None) -> str:
 
 
 def when(moment: datetime | None, empty: str = NONE) -> Markup | str:
-    """A time: scripts show it in the browser's zone and as "3 min ago"; without them it is UTC."""
+    """A time: scripts show it in the browser's zone and as "3 min ago"; without scripts it is UTC."""
     if moment is None:
         return empty
     utc = moment.astimezone(UTC)
@@ -69,10 +69,10 @@ def size(count: float | None) -> str:
 
 
 def digest(name: str) -> str:
-    """A name as part of an element's id. By its place a row would become another one's under the pointer."""
+    """A name as part of an element's id. An id by position would turn the row under the pointer into another one."""
     return hashlib.blake2b(name.encode(errors="surrogatepass"), digest_size=8).hexdigest()
 
 
 def quoted(name: str) -> str:
-    """A name as a search has it, in quotes."""
+    """A name in quotes, as a search writes it."""
     return json.dumps(name, ensure_ascii=False)

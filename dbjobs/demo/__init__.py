@@ -1,1 +1,1 @@
-"""The demo: a small program that counts the words of real files with jobs (`wordcount.py` is the one to read)."""
+"""The demo: a small program whose jobs count the words of real files (read `wordcount.py`)."""

@@ -22,10 +22,10 @@ class Display(Protocol):
     """Where progress and notes go."""
 
     def show(self, batch: BatchProgress) -> None:
-        """The batch as it is now."""
+        """Show the batch as it is now."""
 
     def note(self, text: str) -> None:
-        """One thing worth saying."""
+        """Show one note."""
 
 
 @contextmanager
@@ -54,7 +54,7 @@ class Bar:
 
 
 class Lines:
-    """A line when something has changed, but not more often than every ``SECONDS_BETWEEN_LINES``."""
+    """Prints a line when something changed, but at most every ``SECONDS_BETWEEN_LINES``."""
 
     def __init__(self) -> None:
         self._last: BatchProgress | None = None

@@ -20,11 +20,11 @@ class Choice:
     """What was chosen and what was left out.
 
     Attributes:
-        files: text files, and files that cannot be opened, in order of their names.
+        files: text files, and files that cannot be opened, by name.
         unreadable: how many of them cannot be opened.
         binary: files left out because they are not text.
-        large: files left out because they have more than ``MAX_BYTES``.
-        more: True if the folder has more files than were looked at.
+        large: files left out because they are larger than ``MAX_BYTES``.
+        more: True if the folder has more files than we looked at.
     """
 
     files: tuple[Path, ...]
@@ -42,7 +42,7 @@ def own_folder() -> Path:
 
 
 def choose(folder: Path) -> Choice:
-    """Walk a folder in the order of names; hidden files and folders, links and build products are passed over."""
+    """Walk a folder by name; skip hidden files and folders, links and build products."""
     files: list[Path] = []
     counts = {"unreadable": 0, "binary": 0, "large": 0}
     looked_at = 0

@@ -1,10 +1,10 @@
-"""Counts the words of text files with jobs: an application of dbjobs that fits on a page.
+"""Counts the words of text files with jobs: a dbjobs application that fits on a page.
 
-    count_words   one job per file, side by side, in threads; a file that cannot be read is tried again
+    count_words   one job per file, in parallel, in threads; a file that cannot be read is retried
     merge_counts  one job per file, after its count; all on the named worker "merge": one at a time
     write_report  one job, after all merges, however they ended
 
-Such a module is all that a worker needs: ``DBJOBS_URL=sqlite:///jobs.db dbjobs worker dbjobs.demo.wordcount:jobs``.
+A worker needs only such a module: ``DBJOBS_URL=sqlite:///jobs.db dbjobs worker dbjobs.demo.wordcount:jobs``.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ class Report:
 
 @jobs.command(retry_limit=2, retry=Backoff(first_seconds=0.4, factor=2.0, jitter=0.0))
 def count_words(file: File, job: JobContext) -> Counts:
-    """A plain function runs in a thread; what it raises fails the attempt, and the job comes back later."""
+    """A plain function runs in a thread; if it raises, the attempt fails and the job is retried later."""
     job.progress(0.0, file.path)
     counts: Counter[str] = Counter()
     size = max(Path(file.path).stat().st_size, 1)
@@ -97,7 +97,7 @@ def count_words(file: File, job: JobContext) -> Counts:
 
 @jobs.command(worker="merge")
 async def merge_counts(request: Merge, job: JobContext) -> int:
-    """Read, add, write: no lock is needed, because jobs with the same ``worker`` never run at the same time."""
+    """Read, add, write: it needs no lock, because jobs with the same ``worker`` never run at the same time."""
     (parent,) = await job.parents()
     file: Counts = parent.response
     totals = read_totals(request.totals)
@@ -135,7 +135,7 @@ async def write_report(request: Write, job: JobContext) -> Report:
 
 
 async def submit(files: Sequence[Path], *, totals: Path, report: Path, batch_id: str) -> JobRef[Report]:
-    """Enqueue all jobs at once, each with what it has to wait for; the report's job is returned."""
+    """Enqueue all jobs at once, each with what it must wait for; returns the report's job."""
     requests = [File(str(file)) for file in files]
     counts = await jobs.enqueue_many(count_words, requests, batch_id=batch_id)
     merges = [

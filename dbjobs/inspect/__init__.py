@@ -1,1 +1,1 @@
-"""For people: why a job does not run, which jobs there are, what the numbers say."""
+"""For people: why a job does not run, which jobs there are, and statistics."""

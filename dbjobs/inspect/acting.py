@@ -1,4 +1,4 @@
-"""Cancel and requeue what a search means, and run one job once more as a new one."""
+"""Cancel and requeue the jobs of a search, and run one job once more as a new one."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from dbjobs.models import FINAL_STATES, Job, JobState, LiveFilter
 from dbjobs.store.repository.reading import LIVE_FILTERS
 from dbjobs.text import printable
 
-# A preview without an upper bound of its own counts up to here.
+# A preview without its own bound counts up to here.
 PREVIEW_BOUND = 100_000
-# Of the text that says why jobs were cancelled, which each of them keeps.
+# Longest reason for a cancellation: each cancelled job keeps a copy.
 MAX_REASON_CHARACTERS = 2_000
-# What a replayed job takes over; not its ref_id (unique), its batch (whose counts are closed), parents and times.
+# What a replayed job takes over; not ref_id (unique), batch (its counts are closed), parents and times.
 _KEPT = (
     "worker", "queue", "priority", "callback", "user_id", "retry_limit", "tag", "created_by", "args",
     "meta",
@@ -26,7 +26,7 @@ _KEPT = (
 
 
 async def cancel_many(client: Client, given: Mapping[str, Any], reason: str, at_most: int | None, preview: bool) -> int:
-    """Cancel the live jobs that fit; how many it reached, or would."""
+    """Cancel the matching live jobs; returns how many it reached, or would reach."""
     switch(preview, "cancel_many: preview")
     searching.refuse_nothing(given, "cancel_many")
     search = searching.make(given, "cancel_many", history=False)
@@ -49,7 +49,7 @@ async def cancel_many(client: Client, given: Mapping[str, Any], reason: str, at_
 
 
 async def requeue_many(client: Client, given: Mapping[str, Any], at_most: int | None, preview: bool) -> int:
-    """Requeue the failed or cancelled jobs that fit; how many came back, or would."""
+    """Requeue the matching failed or cancelled jobs; returns how many came back, or would."""
     switch(preview, "requeue_many: preview")
     if all(value is None for value in given.values()):
         raise InvalidOption(
@@ -76,12 +76,12 @@ def _endings(search: searching.Search) -> list[JobState]:
 
 
 def replay_of(job: Job, reply_to: str | None, request: Any, options: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
-    """The request and the options of a job that runs an ended one once more.
+    """The request and the options of a job that replays an ended one.
 
     Args:
-        reply_to: the original's as it was given; a Job has it masked.
+        reply_to: the original's, unmasked; a Job has it masked.
         request: a changed request; None for the same.
-        options: what is to be other than in the original.
+        options: what should differ from the original.
 
     Raises:
         InvalidOption: it has not ended, or calls an endpoint.
@@ -94,18 +94,18 @@ def replay_of(job: Job, reply_to: str | None, request: Any, options: Mapping[str
 
 
 def copy_of(job: Job, reply_to: str | None, request: Any, options: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
-    """The same for a job in any state; nothing is checked."""
+    """The same for a job in any state, without checks."""
     kept = {**{name: getattr(job, name) for name in _KEPT}, "reply_to": reply_to}
     kept = {name: value for name, value in kept.items() if value not in (None, {})}
     kept = {**kept, "timeout": job.timeout_seconds, "parent_id": job.id, **options}
     meta = kept.get("meta") or {}
-    if isinstance(meta, Mapping):  # else `enqueue` says what is wrong with it
+    if isinstance(meta, Mapping):  # otherwise `enqueue` says what is wrong with it
         kept["meta"] = {**meta, "replay_of": job.id}
     return (job.request if request is None else request), kept
 
 
 def reason_of(given: Any, where: str) -> str:
-    """A reason for a cancellation as every database takes it.
+    """A reason for a cancellation, in a form that every database accepts.
 
     Raises:
         InvalidOption: it is not a string.

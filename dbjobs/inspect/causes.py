@@ -1,4 +1,4 @@
-"""Failures by cause: which error, raised where, ended attempts of which command, and when."""
+"""Failures by cause: which error, where it was raised, in which command, and when."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from dbjobs.store.database import Database
 from dbjobs.store.repository.causes import Cause, Failures, cause_id
 from dbjobs.store.repository.rollups import DAY, HOUR
 
-# Rows of hours, and of days, that one look reads. With more causes than that it leaves out the oldest part and says so.
+# How many rows of hours, and of days, one look reads. With more it leaves out the oldest part and says so.
 MOST_ROWS = 10_000
-# Points of a small line, at most.
+# Most points of a small line.
 POINTS = 36
 
 
 class FailureGroup(msgspec.Struct, frozen=True, kw_only=True):
-    """Attempts that failed of the same cause.
+    """Failed attempts with the same cause.
 
     Attributes:
         cause: its short name, the same on every node and in every release.
-        command: what was to run.
+        command: the command that failed.
         code: the class of the error, or a word of ours: ``timeout``, ``http_500``, ``retry_after``.
-        frame: ``file:function`` of the application where it was raised; empty if that is not known.
+        frame: ``file:function`` of the application where it was raised; empty if unknown.
         jobs: that failed for good.
-        attempts: that failed, theirs included.
-        first_at, last_at: when it was seen first and last, in this period.
+        attempts: that failed, those of these jobs included.
+        first_at, last_at: when it was seen first and last in this period.
         message: of the last one.
-        sample: ids of the last few jobs, the newest first.
+        sample: ids of the last few jobs, newest first.
         series: attempts over the period, in equal steps.
     """
 
@@ -48,12 +48,12 @@ class FailureGroup(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FailureGroups(msgspec.Struct, frozen=True, kw_only=True):
-    """What failed in a period, the most frequent cause first.
+    """What failed in a period, most frequent cause first.
 
     Attributes:
-        since, until: the period, the end not included; on hours, and on days (UTC) for what is older than 14 days.
+        since, until: the period, end excluded; on hours, or on days (UTC) for what is older than 14 days.
         step_seconds: of each group's series.
-        complete: False: there were more rows than one look reads, and the oldest are left out.
+        complete: False: one look cannot read all rows, so the oldest are left out.
     """
 
     since: datetime
@@ -64,11 +64,11 @@ class FailureGroups(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def groups(db: Database, time: Period, *, command: str | None = None, points: int = POINTS) -> FailureGroups:
-    """Failures of a period by cause. They come from the nodes' own counts: no failed job is looked at.
+    """Failures of a period by cause, from the nodes' own counts: it reads no failed job.
 
     Args:
-        command: of this one only.
-        points: steps of each group's series, at most.
+        command: only of this one.
+        points: at most this many steps in each group's series.
     """
     step = _step(time, points)
     since = time.since // min(step, DAY) * min(step, DAY)

@@ -1,4 +1,4 @@
-"""Which jobs a search means: conditions on every column of a job, the same for every database."""
+"""The conditions of a search: on every column of a job, the same for every database."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from dbjobs.inspect.wanted import Where as Where
 from dbjobs.models import Job, JobState, JobSummary
 from dbjobs.wording import counted
 
-# What is one condition on one thing; ``any_of`` holds whole searches.
+# Each of these takes one condition; ``any_of`` takes whole searches.
 COLUMNS = tuple(sorted(JobSearch.__optional_keys__ - {"any_of"}))
 _NUMBERS = frozenset(
     ("id", "parent_id", "priority", "retry_limit", "attempt", "duration_ms", "timeout_seconds", "progress", "node_id")
 )
 _MOMENTS = frozenset(("run_after", "expires_at", "created_at", "started_at", "completed_at", "cancel_requested_at"))
 _JSON = frozenset(("request", "response", "args", "meta"))
-# What ``text`` looks into.
+# The columns that ``text`` searches.
 _WORDS = ("command", "queue", "worker", "tag", "ref_id", "batch_id", "user_id", "status", "error_code", "error")
-# How deep conditions may stand in one another; searches in ``any_of``; and how many of them stand there.
+# How deep conditions may nest, how deep searches may nest in ``any_of``, and how many it may hold.
 _DEEPEST = 4
 _DEEPEST_SEARCHES = 6
 MOST_SEARCHES = 40
@@ -33,7 +33,7 @@ _TESTS: dict[str, Callable[[Any, Any], bool]] = {
     "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge,
     "starts": str.startswith, "ends": str.endswith,
 }  # fmt: skip
-# Values that an operation takes, beside the tests, which take one.
+# How many values an operation takes; the tests take one.
 _COUNTS = {"between": 2, "empty": 0, "given": 0, "contains": 1}
 _TAKES: dict[Kind, frozenset[str]] = {
     "text": frozenset(("is", "not", "<", "<=", ">", ">=", "between", "starts", "ends", "contains", "empty", "given")),
@@ -64,14 +64,14 @@ class Condition:
 
     @property
     def columns(self) -> frozenset[str]:
-        """What a job must have so that ``fits`` can say."""
+        """The columns that ``fits`` reads."""
         if self.column != "any_of":
             return frozenset((self.column,))
         searches = self.values if self.operation == "any" else (self.values,)
         return frozenset().union(*(one.columns for search in searches for one in search))
 
     def fits(self, job: Job | JobSummary) -> bool:
-        """The job has the column, and it is as asked for."""
+        """The job's column meets the condition."""
         match self.operation:
             case "unless":
                 return not self.values[0].fits(job)
@@ -107,7 +107,7 @@ class Condition:
 
 
 def _has(value: Any, wanted: Mapping[str, Any]) -> bool:
-    """All these values, by key; further mappings inside likewise."""
+    """It has all these values, by key; the same for mappings inside."""
     if not isinstance(value, Mapping):
         return False
     return all(
@@ -117,12 +117,12 @@ def _has(value: Any, wanted: Mapping[str, Any]) -> bool:
 
 
 def _equal(value: Any, wanted: Any) -> bool:
-    """The same in JSON, where true is not a number."""
+    """Equal in JSON, where true is not a number."""
     return bool(value == wanted) and isinstance(value, bool) == isinstance(wanted, bool)
 
 
 def _holds(value: Any, text: str) -> bool:
-    """One of the values in it, or of its keys, holds the text."""
+    """One of its values or keys contains the text."""
     if isinstance(value, Mapping):
         return any(_holds(key, text) or _holds(one, text) for key, one in value.items())
     if isinstance(value, (list, tuple)):
@@ -133,9 +133,9 @@ def _holds(value: Any, text: str) -> bool:
 
 
 def small(text: str) -> str:
-    """A text without its capitals, for comparing: what is not ASCII stays so.
+    """A text in lower case, for comparing; no non-ASCII letter becomes an ASCII one.
 
-    Two capitals become an ``i`` and a ``k`` in Python and stand for themselves in most databases.
+    Python lowers two non-ASCII capitals to an ``i`` and a ``k``; most databases leave them alone.
     """
     if text.isascii():
         return text.lower()
@@ -143,7 +143,7 @@ def small(text: str) -> str:
 
 
 def check(search: Mapping[str, Any], where: str, level: int = 0) -> list[Condition]:
-    """The conditions of a search. ``level``: in how many others it stands.
+    """The conditions of a search. ``level``: how deep it is nested.
 
     Raises:
         InvalidOption: names the call, the column and the value.
@@ -153,7 +153,7 @@ def check(search: Mapping[str, Any], where: str, level: int = 0) -> list[Conditi
     for column, value in _known(search, where).items():
         if value is not None:
             one = _checked(column, value, now, where, level=level)
-            # Each of several stands for itself: an index or a statement may serve one of them.
+            # Keep them separate: an index or a statement may serve one of them.
             conditions += one.values if one.operation == "both" else (one,)
     return conditions
 
@@ -189,7 +189,7 @@ def _checked(column: str, given: Any, now: datetime, where: str, depth: int = 0,
             )
             raise InvalidOption(f"{where}: {column}: {what}")
         inner = tuple(_checked(column, one, now, where, depth + 1, level) for one in given.values)
-        if given.operation == "both":  # flat, so that nothing is hidden from what chooses an index
+        if given.operation == "both":  # flat, so that the choice of an index sees all of them
             inner = tuple(one for each in inner for one in (each.values if each.operation == "both" else (each,)))
         return Condition(column, given.operation, inner)
     if kind == "any":
@@ -245,7 +245,7 @@ def _value(column: str, kind: Kind, operation: Operation, value: Any, now: datet
 
 
 def plain(conditions: Sequence[Condition], column: str) -> Any:
-    """The one value that a column must have; None if it is not so simple."""
+    """The one value that a column must have; None if it is not that simple."""
     for one in conditions:
         if one.column == column and one.operation == "is" and len(one.values) == 1:
             return one.values[0]

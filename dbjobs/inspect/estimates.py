@@ -1,4 +1,4 @@
-"""How far running jobs may be whose handlers report no progress, from what the same work has taken so far."""
+"""Estimates progress for running jobs whose handlers report none, from how long the same work took before."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from dbjobs.client.client import Client
 from dbjobs.models import Job, JobState, JobSummary
 from dbjobs.store import repository
 
-# An estimate never says that a job is done.
+# An estimate never says that a job is finished.
 MOST = 0.99
-# How long means are kept: they change slowly, and a page that is looked at again and again asks once.
+# How long we keep means: they change slowly, and a page that refreshes again and again then asks once.
 KEEP_SECONDS = 10.0
-# Roll-ups of minutes, of hours and of days that are read for the means, the newest.
+# For the means we read this many of the newest roll-ups of minutes, of hours and of days.
 BOUND = 10_000
 
 
@@ -25,7 +25,7 @@ class Estimates:
     def __init__(self, client: Client) -> None:
         self._client = client
         self._until = 0.0
-        self._ahead = 0.0  # of the database's clock over ``time.monotonic()``
+        self._ahead = 0.0  # the database's clock minus ``time.monotonic()``
         self._of_lanes: dict[tuple[str, str], float] = {}
         self._of_commands: dict[str, float] = {}
 

@@ -1,4 +1,4 @@
-"""Why is it not running? Answered from what the database and the nodes say of a job."""
+"""Why is it not running? Answered from what the database and the nodes say about a job."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from dbjobs.store.database import Database
 from dbjobs.store.repository.explaining import Surroundings
 from dbjobs.wording import counted
 
-# Jobs in front of this one are counted up to here: an answer may not cost by the backlog.
+# We count jobs ahead of this one up to here: the cost of an answer must not grow with the backlog.
 BOUND = 10_000
-# Parents that an answer names.
+# How many parents an answer names.
 _NAMED = 5
 
 
@@ -82,7 +82,7 @@ def _running(job: Job, nodes: Sequence[NodeInfo], around: Surroundings) -> Itera
             facts=facts | {"cancel_requested_at": job.cancel_requested_at},
         )
     if job.worker is not None and around.lane_node == job.node_id and around.lane_job not in (None, job.id):
-        # Claimed together with what stands in front of it in the lane.
+        # Claimed together with the jobs ahead of it in the lane.
         yield _lane_held(job, around)
     since = f"{name} since {_moment(job.started_at)}, in attempt {job.attempt}"
     if job.state is JobState.EXECUTED:
@@ -101,7 +101,7 @@ def _lane_held(job: Job, around: Surroundings) -> Reason:
 
 
 class _View:
-    """A job that no node holds, and what stands around it."""
+    """A job that no node holds, and its surroundings."""
 
     def __init__(
         self,
@@ -121,7 +121,7 @@ class _View:
         self._claiming = [node for node in self._knowing if not node.info.get("draining")]
 
     def reasons(self) -> Iterator[Reason]:
-        """What must change, in the order in which it must; at least one."""
+        """What must change, in that order; at least one reason."""
         job, now = self._job, self._around.now
         if job.cancel_requested_at is not None:
             text = f"Its cancellation was asked for at {_moment(job.cancel_requested_at)}."
@@ -178,7 +178,7 @@ class _View:
         return Reason(code=ReasonCode.WAITS_FOR_JOBS, text=text, facts={"jobs": unfinished})
 
     def _nobody(self) -> Iterator[Reason]:
-        """Nobody would take it, whatever else there is."""
+        """No node would claim it, whatever else is true."""
         queue, command = self._job.queue, self._job.command
         if self._setting is not None and self._setting.paused:
             yield Reason(code=ReasonCode.QUEUE_PAUSED, text=f"Queue {queue!r} is paused.", facts={"queue": queue})
@@ -198,7 +198,7 @@ class _View:
             yield Reason(code=ReasonCode.NODES_DRAINED, text=text, facts={"nodes": ids})
 
     def _lane(self) -> Iterator[Reason]:
-        """Its lane is taken, or others come first in it."""
+        """Its lane is taken, or other jobs come first in it."""
         worker, around = self._job.worker, self._around
         if worker is None:
             return
@@ -218,7 +218,7 @@ class _View:
             yield Reason(code=ReasonCode.LANE_BEHIND, text=text, facts=facts)
 
     def _full(self) -> Iterator[Reason]:
-        """All those who could take it have their hands full."""
+        """All nodes that could claim it are busy."""
         if not self._claiming or (self._setting is not None and self._setting.paused):
             return
         limits = {node.id: self._limit(node) for node in self._claiming}
@@ -262,7 +262,7 @@ def _serves(node: NodeInfo, queue: str) -> bool:
 def _kind(node: NodeInfo, command: str) -> str | None:
     """What a command's handler runs in on a node; None if the node does not know it."""
     commands = node.info.get("commands")
-    if commands is None:  # a node of an earlier release does not say
+    if commands is None:  # nodes of earlier releases do not say
         return "loop"
     return next((kind for kind, names in commands.items() if command in names), None)
 

@@ -1,9 +1,9 @@
 """Finds jobs in bounded looks: each reads for some milliseconds, says how far back it got, and goes on from there.
 
-No index serves every condition, and a search may not cost by the history. So a look takes the jobs slice by slice,
-newest first: a slice is a range of ids, whose length follows from how long the slice before it took. Where a condition
-names a tag, a batch, ids or ref_ids, their indexes are followed instead. What a statement cannot decide the same way on
-every database is decided here, on what it found.
+No index serves every condition, and the cost of a search must not grow with the history. So a look reads the jobs in
+slices, newest first. A slice is a range of ids; how long the previous slice took sets its length. If a condition names
+a tag, a batch, ids or ref_ids, the look follows their indexes instead. What statements cannot decide the same way on
+every database, we decide here, on the rows found.
 """
 
 from __future__ import annotations
@@ -29,20 +29,20 @@ LOOK_SECONDS = 0.05
 FIRST_SLICE = 2_000
 SLICE_SECONDS = 0.015
 LONGEST_SLICE = 500_000
-# Jobs along an index, and rows that one statement returns, at once.
+# How many jobs along an index, and how many rows, one statement returns.
 _PAGE = 500
-# Whole jobs that are fetched at once: each may hold megabytes.
+# How many whole jobs we fetch at once: each may hold megabytes.
 _WHOLE = 100
-# Ids come in the order of created_at but for transactions that stayed open, and steps of the clock.
+# Ids follow created_at, except for transactions that stayed open and for clock steps.
 _SLACK = timedelta(hours=1)
 
 
 class Found(msgspec.Struct, frozen=True, kw_only=True):
-    """What one look has found, newest first.
+    """What one look found, newest first.
 
     Attributes:
-        jobs: the jobs that fit.
-        before_id: hand it to the next look, which goes on there; None: everything was looked at.
+        jobs: the matching jobs.
+        before_id: pass it to the next look to go on there; None: everything was looked at.
         reached_at: when the last job before that place was created; None: everything was looked at.
     """
 
@@ -52,7 +52,7 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def complete(self) -> bool:
-        """There is nothing further back."""
+        """Whether there is nothing further back."""
         return self.before_id is None
 
 
@@ -79,14 +79,14 @@ async def look(db: Database, search: Search, before_id: int | None, limit: int, 
 
 
 async def every(db: Database, search: Search) -> AsyncIterator[list[int]]:
-    """The ids of all jobs that fit, newest first, some at a time."""
+    """The ids of all matching jobs, newest first, some at a time."""
     async for found, _ in _slices(db, search, NEWEST, lambda: _PAGE):
         if found:
             yield [job.id for job in found]
 
 
 async def count(db: Database, search: Search, at_most: int) -> int:
-    """How many jobs fit, counted up to ``at_most``."""
+    """How many jobs match, counted up to ``at_most``."""
     counted = 0
     async for ids in every(db, search):
         counted += len(ids)
@@ -98,7 +98,7 @@ async def count(db: Database, search: Search, at_most: int) -> int:
 async def _slices(
     db: Database, search: Search, at: int, room: Callable[[], int]
 ) -> AsyncIterator[tuple[list[JobSummary], int]]:
-    """What fits, slice by slice, each with the id before which the next one goes on."""
+    """The matches, slice by slice, each with the id before which the next slice goes on."""
     asked = search.asked
     if not (asked.live or asked.completed or asked.failed):
         return
@@ -147,11 +147,11 @@ async def _slices(
             if page and _is_past(search, page[-1]):
                 return
             if not page:
-                break  # a gap, or the end: look for the next job there is
+                break  # a gap, or the end: look for the next existing job
 
 
 async def _named(db: Database, search: Search) -> list[int] | None:
-    """The ids, if the search names them, or ref_ids."""
+    """The ids, if the search names ids or ref_ids."""
     for one in search.conditions:
         if one.operation != "is" or one.column not in ("id", "ref_id"):
             continue
@@ -163,7 +163,7 @@ async def _named(db: Database, search: Search) -> list[int] | None:
 
 
 async def _of_named(db: Database, search: Search, ids: Sequence[int], most: int) -> tuple[list[JobSummary], int]:
-    """What fits of these, newest first and no more than ``most``, and the id before which the others stand."""
+    """The matches among these, newest first, ``most`` at most, and the id before which the others are."""
     jobs = [job for job in await _whole(db, ids) if _where(search.asked, job)]
     found = [_summary(job) for job in jobs if all(one.fits(job) for one in search.conditions)]
     found.sort(key=lambda job: -job.id)
@@ -171,7 +171,7 @@ async def _of_named(db: Database, search: Search, ids: Sequence[int], most: int)
 
 
 async def _start(db: Database, search: Search, until: datetime) -> int:
-    """An id before which all jobs that were created before ``until`` stand, found by halving."""
+    """An id above all jobs created before ``until``, found by bisection."""
     newest = await repository.list_page(db, search.asked, NEWEST, 1)
     if not newest or newest[0].created_at < until:
         return NEWEST
@@ -204,7 +204,7 @@ async def _whole(db: Database, ids: Sequence[int]) -> list[Job]:
 
 
 def _where(asked: Slice, job: Job) -> bool:
-    """The job is where the search looks."""
+    """Whether the job is where the search looks."""
     if job.state is JobState.COMPLETED:
         return asked.completed
     return asked.failed if job.finished else asked.live
@@ -215,7 +215,7 @@ def _summary(job: Job) -> JobSummary:
 
 
 def _is_past(search: Search, job: JobSummary) -> bool:
-    """No job before this one is young enough."""
+    """Whether no job before this one is young enough."""
     return search.since is not None and job.created_at < _shifted(search.since, -_SLACK)
 
 

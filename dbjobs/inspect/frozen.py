@@ -1,4 +1,4 @@
-"""A search that is kept: its times are moments, and it can be stored as JSON."""
+"""A stored search: its times are moments, and it fits into JSON."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import msgspec
 from dbjobs.inspect import search as searching
 from dbjobs.inspect.conditions import Condition, Where, check, kind_of
 
-# Conditions whose values are conditions.
+# Operations whose values are conditions.
 _COMPOSED = ("unless", "either", "both")
 
 
 class FrozenCondition(msgspec.Struct, frozen=True):
-    """A condition on one column, as JSON keeps it."""
+    """A condition on one column, as stored in JSON."""
 
     column: str
     operation: str
@@ -24,7 +24,7 @@ class FrozenCondition(msgspec.Struct, frozen=True):
 
 
 def freeze(search: Mapping[str, Any], at: datetime, where: str) -> tuple[FrozenCondition, ...]:
-    """The conditions of a search, with "so long ago" counted from ``at``.
+    """The conditions of a search, with every "that long ago" counted from ``at``.
 
     Raises:
         InvalidOption: the search is wrong.
@@ -34,7 +34,7 @@ def freeze(search: Mapping[str, Any], at: datetime, where: str) -> tuple[FrozenC
 
 
 def thaw(frozen: Sequence[FrozenCondition], where: str) -> list[Condition]:
-    """The conditions again, checked: they may have been stored by anybody.
+    """The conditions again, checked: anybody may have stored them.
 
     Raises:
         InvalidOption.
@@ -46,7 +46,7 @@ def thaw(frozen: Sequence[FrozenCondition], where: str) -> list[Condition]:
 
 
 def search_of(frozen: Sequence[FrozenCondition], where: str, *, live: bool, history: bool) -> searching.Search:
-    """The search that they make."""
+    """The search made of them."""
     return searching.Search(thaw(frozen, where), live=live, history=history)
 
 
@@ -68,7 +68,7 @@ def _where(one: FrozenCondition) -> Where:
         values = tuple(datetime.fromisoformat(value) if isinstance(value, str) else value for value in one.values)
     else:
         values = one.values
-    return Where(one.operation, values)  # type: ignore[arg-type]  # ``check`` refuses what is none
+    return Where(one.operation, values)  # type: ignore[arg-type]  # ``check`` refuses unknown operations
 
 
 def _search(frozen: Sequence[FrozenCondition]) -> dict[str, Where]:
@@ -84,7 +84,7 @@ def _inner(value: Any) -> FrozenCondition:
 
 
 def _since(value: Any, at: datetime) -> Any:
-    """Every duration in it as the moment that it means."""
+    """The value, with every duration in it replaced by the moment it means."""
     if isinstance(value, timedelta):
         try:
             return at - value

@@ -1,7 +1,7 @@
 """The search language: ``state:failed command:send_* args.tenant:7 error:"timed out" attempts:>1 -tag:test``.
 
-This module knows how a search is written, ``dbjobs.inspect.query`` what it consists of, and
-``dbjobs.inspect.meaning`` what it means::
+This module knows the syntax, ``dbjobs.inspect.query`` the parts of a search, and
+``dbjobs.inspect.meaning`` its meaning::
 
     search  = terms { "or" terms }
     terms   = { ["-"] ( key ":" values | word | "(" search ")" ) }
@@ -23,17 +23,17 @@ LONGEST = 2_000
 MOST_TERMS = 40
 MOST_VALUES = 100
 MOST_PARTS = 8
-# How deep brackets may stand in one another, those of an ``or`` without any included.
+# How deep brackets may nest; an ``or`` without brackets counts as one level.
 DEEPEST = 4
 
 _SIGNS: tuple[Sign, ...] = (">=", "<=", ">", "<", "=")
 _NAME = re.compile(r"[a-z_]+\Z")
-# What may stand without quotes, as a value, as a part of a key, and as a word.
+# What needs no quotes: as a value, as a part of a key, and as a word.
 _BARE = re.compile(r"""[^\s",:*<>=()\\-][^\s",*()\\]*\Z""")
 _BARE_PART = re.compile(r"""[^\s",:.*<>=()\\-][^\s",:.*()\\]*\Z""")
 _BARE_WORD = re.compile(r"""[^\s",:*<>=()\\-][^\s":*=<>~()\\]*\Z""")
 _PATH = re.compile(r'(?:\."(?:[^"\\]|\\.)*"|\.[^\s":.()]*)*:', re.DOTALL)
-# `state=failed` is how ``dbjobs.inspect.terms`` writes it.
+# ``dbjobs.inspect.terms`` writes `state=failed`.
 _OTHER = re.compile(r"([a-z_]+)(=|!=|~|\^=|\$=|[<>]=?)")
 _OR = re.compile(r"(?:or|OR)(?=[\s()]|\Z)")
 _EITHER = 'a condition is expected on either side of or; quote the word to look for it: "or"'
@@ -55,12 +55,12 @@ def format(query: Iterable[Term | Group]) -> str:
     """The text of a search; ``parse`` gives the same search back."""
     parts = [*query]
     if len(parts) == 1 and isinstance(parts[0], Group) and not parts[0].negated:
-        return " or ".join(format(one) for one in parts[0].alternatives)  # brackets around everything say nothing
+        return " or ".join(format(one) for one in parts[0].alternatives)  # brackets around everything mean nothing
     return " ".join(_written(one) for one in parts)
 
 
 def quoted(text: str) -> str:
-    """A value as it is written: in quotes if it must be."""
+    """A value as written: in quotes if it needs them."""
     return text if _BARE.match(text) else json.dumps(text, ensure_ascii=False)
 
 
@@ -108,7 +108,7 @@ class _Reader:
         return query
 
     def _alternatives(self, depth: int, start: int) -> Query:
-        """What stands between brackets, or everything: the terms, or one group if there is an ``or`` among them."""
+        """The text in brackets, or all of it: the terms, or one group if there is an ``or`` among them."""
         alternatives = [self._terms(depth)]
         while self._takes_or():
             if not alternatives[-1]:
@@ -189,7 +189,7 @@ class _Reader:
         return Term("", (), (Value("", text, False, first, len(text)),), negated, start)
 
     def _is_path(self) -> bool:
-        """Names of further values, and a colon, follow."""
+        """Whether names of inner values and a colon follow."""
         return _PATH.match(self.text, self.at) is not None
 
     def _path(self) -> tuple[str, ...]:
@@ -227,7 +227,7 @@ class _Reader:
         if not text and not in_quotes:
             raise QueryError(self.at, 1, "a value is expected here")
         if not in_quotes and _BARE.match(text) is None:
-            # A leading sign of another meaning, such as - or :.
+            # A leading sign with another meaning, such as - or :.
             raise QueryError(start, self.at - start, f'put the value in quotes: "{text}"')
         if self._peek() == "*" and sign in ("", "ends"):
             self.at += 1

@@ -1,4 +1,4 @@
-"""What a search in the search language means: the keys, what each takes, and the conditions they make."""
+"""The meaning of a search in the search language: the keys, what each takes, and their conditions."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Key:
     """A key of the language.
 
     Attributes:
-        name: as people write it.
+        name: as users write it.
         column: of ``JobSearch``.
         holds: what it takes.
         says: what it is about, for completion and the manual.
@@ -104,7 +104,7 @@ def search_of(text: str, *, now: datetime | None = None) -> JobSearch:
 
     Args:
         text: in the search language; an empty one means every job.
-        now: what times are counted back from; this moment if left out.
+        now: the moment to count back from; by default the current one.
 
     Raises:
         QueryError: it says where, and what is expected there. InvalidOption: it is not text.
@@ -115,7 +115,7 @@ def search_of(text: str, *, now: datetime | None = None) -> JobSearch:
 
 
 def meaning(query: Query, *, now: datetime | None = None) -> JobSearch:
-    """The conditions of a search that was read.
+    """The conditions of a parsed search.
 
     Raises:
         QueryError.
@@ -165,7 +165,7 @@ def _has(term: Term) -> tuple[str, Any]:
 
 
 def _one(key: Key, term: Term, value: Value, now: datetime) -> Any:
-    """A value, several that mean one thing (a tuple), or a ``Where``."""
+    """A value, a tuple of several that mean one thing, or a ``Where``."""
     if value.sign == "given" and not term.path:
         return Where.given()
     match key.holds:
@@ -278,7 +278,7 @@ def _moment(key: Key, value: Value, now: datetime) -> Any:
 
 
 def _span(key: Key, value: Value, now: datetime) -> tuple[datetime, datetime]:
-    """From the first to the last moment of what is named: a month, a day, or one moment."""
+    """The first and the last moment of a named month, day or moment."""
     text = value.text
     today = now.replace(hour=0, minute=0, second=0, microsecond=0)
     seconds = _seconds(text)

@@ -1,4 +1,4 @@
-"""Statistics for people: what ran, how often it failed, how long it waited and ran; never by counting jobs."""
+"""Statistics for people: what ran, how often it failed, how long it waited and ran. It never counts jobs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from dbjobs.store.repository.rollups import Rollup, Sums
 
 By = Literal["queue", "command", "worker"]
 _PLACES = {"queue": 0, "command": 1, "worker": 2}
-# Rows that each look at the lanes reads.
+# How many rows each look at the lanes reads.
 BOUND = 10_000
 
 
@@ -26,10 +26,10 @@ class Stat(msgspec.Struct, frozen=True, kw_only=True):
     """What ended in a period, for one queue, command or named worker.
 
     Attributes:
-        name: the queue, command or worker; None for all together.
+        name: the queue, command or worker; None for the total.
         completed, failed, cancelled: jobs that ended this way.
-        retried: attempts that failed and were tried again.
-        wait: from when a job could run to its first start.
+        retried: attempts that failed and were retried.
+        wait: from when a job was ready to its first start.
         run: how long an attempt took.
     """
 
@@ -43,7 +43,7 @@ class Stat(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Counts(msgspec.Struct, frozen=True, kw_only=True):
-    """What a worker or node has done in a period: ``received`` attempts, and how many of them ended in each way."""
+    """What a worker or node did in a period: ``received`` attempts, and how many of them ended each way."""
 
     received: int = 0
     completed: int = 0
@@ -57,12 +57,12 @@ class WorkerStat(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         worker: its name.
-        queued: jobs that may run and wait for it, counted up to 10,000 of all workers together.
-        together: what all nodes have done for it.
-        by_node: what each node has done, by its id; None: older than three hours, of all nodes together.
+        queued: ready jobs that wait for it, counted up to 10,000 for all workers together.
+        together: what all nodes did for it.
+        by_node: what each node did, by its id; under None what is older than three hours, all nodes together.
         node_id: the node that holds it now.
-        blocked_by: the job for whose retry it waits.
-        running_job: the job that it works on now.
+        blocked_by: the job whose retry it waits for.
+        running_job: the job that runs in it now.
         running_since: when that was claimed.
     """
 
@@ -77,7 +77,7 @@ class WorkerStat(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class NodeStat(msgspec.Struct, frozen=True, kw_only=True):
-    """A node: what it has done, with named workers and without."""
+    """A node: what it did, with named workers and without."""
 
     node_id: int
     name: str
@@ -87,7 +87,7 @@ class NodeStat(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class WorkerStats(msgspec.Struct, frozen=True, kw_only=True):
-    """Named workers and nodes, by name and by id, and what they have done together."""
+    """Named workers by name, nodes by id, and what they did together."""
 
     workers: tuple[WorkerStat, ...]
     nodes: tuple[NodeStat, ...]
@@ -95,7 +95,7 @@ class WorkerStats(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def stats(db: Database, by: By | None, time: Period) -> list[Stat]:
-    """By queue, command or worker, those with most attempts first; all together if ``by`` is None.
+    """Statistics by queue, command or worker, most attempts first; the total if ``by`` is None.
 
     Raises:
         InvalidOption: ``by`` is none of these.
@@ -117,7 +117,7 @@ async def names(db: Database, time: Period) -> dict[By, list[Stat]]:
 
 
 async def _names(db: Database, time: Period, *, apart: bool) -> dict[tuple[str, str], Sums]:
-    """By queue and command. Counts are those written with the outcomes: nothing is missing there, and nothing late."""
+    """By queue and command. The counts are written together with the outcomes, so none is missing or late."""
     sums: dict[tuple[str, str], Sums] = {}
     for rollup in await repository.list_rollups(db, time.since, time.until, "names" if apart else "total"):
         sums.setdefault((rollup.key[0], rollup.key[1]) if apart else ("", ""), Sums()).add(rollup.sums)
@@ -154,7 +154,7 @@ def _stat(name: str | None, sums: Sums) -> Stat:
 
 
 async def workers(db: Database, seconds: float) -> WorkerStats:
-    """Named workers and nodes, now and over a time."""
+    """Named workers and nodes, now and over a period."""
     now = await repository.read_clock(db)
     time = period(now, now - seconds)
     rollups = await repository.list_rollups(db, time.since, time.until, "workers")

@@ -14,7 +14,7 @@ from dbjobs.store import repository
 from dbjobs.store.database import Database
 from dbjobs.store.repository.rollups import DAY, HOUR, MINUTE, Family, Sums
 
-# The beginning of the last day that a datetime can say.
+# The beginning of the last day that a datetime can represent.
 _LAST = 253_402_214_400
 # A chart has no more buckets than this.
 MOST_BUCKETS = 120
@@ -30,8 +30,8 @@ class Bucket(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         starts: when it begins.
         completed, failed, cancelled: jobs that ended this way in it.
-        retried: attempts that failed and were tried again.
-        wait: from when a job could run to its first start.
+        retried: attempts that failed and were retried.
+        wait: from when a job was ready to its first start.
         run: how long an attempt took.
     """
 
@@ -48,10 +48,10 @@ class Series(msgspec.Struct, frozen=True, kw_only=True):
     """What happened in a period, step by step.
 
     Attributes:
-        since, until: its bounds, the end not included, on boundaries of what the roll-ups still tell apart: minutes
-            for the last three hours, hours for the last 14 days, days (UTC) before.
+        since, until: its bounds, end excluded, aligned to the finest step that the roll-ups still have: minutes for the
+            last three hours, hours for the last 14 days, days (UTC) before.
         step_seconds: length of a bucket.
-        buckets: all of them, oldest first, those without a job included.
+        buckets: all of them, oldest first, empty ones included.
         total: all of them together.
     """
 
@@ -63,7 +63,7 @@ class Series(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Period(msgspec.Struct, frozen=True):
-    """A time in seconds since 1970, the end not included, and the finest step that there still is."""
+    """A period in seconds since 1970, end excluded, and the finest step still available."""
 
     since: int
     until: int
@@ -75,7 +75,7 @@ class Period(msgspec.Struct, frozen=True):
         return self.until - self.since
 
     def step(self) -> int:
-        """The smallest step with which a chart does not get too many buckets."""
+        """The smallest step that does not give a chart too many buckets."""
         for step in STEPS:
             if step >= self.finest and self.seconds <= step * MOST_BUCKETS:
                 return step
@@ -83,14 +83,14 @@ class Period(msgspec.Struct, frozen=True):
 
 
 def finest(now: float, since: float) -> int:
-    """What is told apart in all of the time since a moment: minutes, hours or days."""
+    """The finest step available for all the time since a moment: minutes, hours or days."""
     if since >= (now - KEEP_MINUTES_SECONDS) // HOUR * HOUR:
         return MINUTE
     return HOUR if since >= (now - KEEP_HOURS_SECONDS) // DAY * DAY else DAY
 
 
 def period(now: float, since: float, until: float | None = None) -> Period:
-    """A time, widened to what there still is."""
+    """A period, widened to the steps still available."""
     level = finest(now, since)
     start = max(int(since // level * level), 0)
     end = min(-int(-(now if until is None else until) // level * level), _LAST)
@@ -100,7 +100,7 @@ def period(now: float, since: float, until: float | None = None) -> Period:
 async def asked(
     db: Database, since: datetime | float | timedelta, until: datetime | None, where: str
 ) -> tuple[float, Period]:
-    """The database's clock, and the period that somebody asked for.
+    """The database's clock, and the requested period.
 
     Raises:
         InvalidOption: a moment has no zone, or ends before it begins.
@@ -132,11 +132,11 @@ async def series(
     command: str | None = None,
     worker: str | None = None,
 ) -> Series:
-    """What happened in a period: counts are exact (of a worker: of what nodes have written), times from histograms.
+    """What happened in a period. Counts are exact (for a worker: as far as nodes wrote them), times from histograms.
 
     Args:
-        step: length of a bucket in seconds; the smallest one that makes at most 120 of them if None.
-        queue, command, worker: of this one only.
+        step: length of a bucket in seconds; None: the smallest one that makes at most 120 of them.
+        queue, command, worker: only of this one.
     """
     step = time.step() if step is None else step
     family: Family = "workers" if worker is not None else "total" if queue is None and command is None else "names"

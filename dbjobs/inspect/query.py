@@ -1,4 +1,4 @@
-"""What a search in the search language consists of: terms, their values, and alternatives."""
+"""The parts of a search in the search language: terms, their values, and alternatives."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ class QueryError(InvalidOption):
     """A search that cannot be read.
 
     Attributes:
-        position: of the first letter that is wrong, counted from 0.
-        length: letters that are wrong, at least 1.
+        position: of the first wrong letter, counted from 0.
+        length: how many letters are wrong, at least 1.
         reason: what is wrong, and what is expected there.
     """
 
@@ -32,10 +32,10 @@ class Value:
     """One value of a term.
 
     Attributes:
-        sign: how it is compared; empty: it is this value.
-        text: as it was meant, without quotes and stars.
-        quoted: it stood in quotes.
-        position, length: where it stands in the text.
+        sign: how to compare; empty: for equality.
+        text: the plain text, without quotes and stars.
+        quoted: it was in quotes.
+        position, length: where it is in the text.
     """
 
     sign: Sign
@@ -52,9 +52,9 @@ class Term:
     Attributes:
         key: what it is about; empty for a word.
         path: of a value inside a JSON column: ``("user", "id")`` of ``args.user.id:7``.
-        values: one of them must fit.
-        negated: no job that fits is meant.
-        position: where it stands in the text.
+        values: one of them must match.
+        negated: it means the jobs that do not match.
+        position: where it is in the text.
     """
 
     key: str
@@ -66,11 +66,11 @@ class Term:
 
 @dataclass(frozen=True)
 class Group:
-    """Alternatives: a job fits if it fits all terms of one of them.
+    """Alternatives: a job matches if it matches all terms of one of them.
 
     Attributes:
-        alternatives: what stands between ``or`` and ``or``.
-        negated: no job that fits is meant.
+        alternatives: the terms between ``or`` and ``or``.
+        negated: it means the jobs that do not match.
         position: where it begins in the text.
     """
 
@@ -83,7 +83,7 @@ Query = tuple[Term | Group, ...]
 
 
 def every_term(query: Query) -> Iterator[Term]:
-    """All terms of a search, those in brackets, too."""
+    """All terms of a search, including those in brackets."""
     for one in query:
         if isinstance(one, Term):
             yield one

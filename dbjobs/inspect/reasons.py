@@ -1,4 +1,4 @@
-"""What an explanation is made of."""
+"""The parts of an explanation."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dbjobs.models import JobState
 
 
 class ReasonCode(StrEnum):
-    """Why a job does not run, or what became of it; a value for programs, beside the sentence for people."""
+    """Why a job does not run, or what became of it: a value for programs, next to the sentence for people."""
 
     COMPLETED = "completed"
     FAILED = "failed"
@@ -44,9 +44,9 @@ class Reason(msgspec.Struct, frozen=True, kw_only=True):
     """One reason.
 
     Attributes:
-        code: what it is, for programs.
+        code: the reason, for programs.
         text: the sentence for people.
-        facts: what it was concluded from: ids, moments, names, counts.
+        facts: the evidence: ids, moments, names, counts.
     """
 
     code: ReasonCode
@@ -62,7 +62,7 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
         command: its command.
         state: its state at that moment.
         at: the moment, by the database's clock; None for a job that has ended.
-        reasons: at least one; what must change first comes first.
+        reasons: at least one; the one that must change first comes first.
     """
 
     job_id: int

@@ -1,4 +1,4 @@
-"""A search, checked: what all jobs must fit, and what of it a statement can be asked."""
+"""A checked search: what every job must match, and which part of that a statement can decide."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ _HAS = {column: f"{column}_has" for column in ("error", "request", "response", "
 
 @dataclass
 class Search:
-    """A search, checked.
+    """A checked search.
 
     Args:
-        conditions: what all must fit.
+        conditions: what every job must match.
         live, history: where to look.
     """
 
@@ -61,7 +61,7 @@ class Search:
         self.whole = [one for one in self.conditions if not one.columns <= _SHORT]
 
     def _limited_by(self, alternatives: Sequence[Search]) -> set[JobState]:
-        """States that one of them may find; the time is limited to what all of them together span."""
+        """The states that any of them may find; narrows the time to the span of all of them together."""
         since = [one.since for one in alternatives if one.since is not None]
         until = [one.until for one in alternatives if one.until is not None]
         if len(since) == len(alternatives):
@@ -81,7 +81,7 @@ class Search:
                 self.until = min(filter(None, (self.until, max(values))))
 
     def fits(self, job: JobSummary) -> bool:
-        """By the short columns."""
+        """Whether the job matches, by its short columns."""
         return all(one.fits(job) for one in self.short)
 
 
@@ -100,7 +100,7 @@ def make(search: Mapping[str, Any], where: str, *, live: bool = True, history: b
 
 
 def refuse_nothing(search: Mapping[str, Any], where: str) -> None:
-    """A search that asks for nothing means every job: that must be said.
+    """Refuse a search without conditions: to mean every job, the caller must say so.
 
     Raises:
         InvalidOption.
@@ -110,9 +110,9 @@ def refuse_nothing(search: Mapping[str, Any], where: str) -> None:
 
 
 def _part_of(one: Condition) -> str | None:
-    """A text that the column holds as it is stored, if the condition is to be fulfilled; None if that is not known.
+    """A text that the stored column must contain to meet the condition; None if there is none we know.
 
-    A part that JSON does not escape and every database makes small alike.
+    JSON does not escape it, and every database lowers its case the same way.
     """
     if one.operation not in ("contains", "is") or (one.column == "error" and one.operation == "is"):
         return None
@@ -132,7 +132,7 @@ def _parts(conditions: Sequence[Condition]) -> dict[str, str | None]:
 
 
 def _texts(wanted: Any) -> Iterator[str]:
-    """Texts that stand in JSON which has these values: keys, texts, whole numbers."""
+    """Texts that occur in any JSON with these values: keys, texts, whole numbers."""
     if isinstance(wanted, Mapping):
         for key, value in wanted.items():
             yield str(key)
@@ -144,7 +144,7 @@ def _texts(wanted: Any) -> Iterator[str]:
 
 
 def storable(value: Any) -> bool:
-    """A database takes it as a parameter; what it does not take stands in no row."""
+    """Whether databases accept it as a parameter; if they do not, no row has it."""
     if isinstance(value, str):
         return is_storable(value)
     return isinstance(value, int) and -MAX_ID <= value <= MAX_ID

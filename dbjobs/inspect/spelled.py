@@ -1,4 +1,4 @@
-"""A search with each command under all the names that its jobs are stored under: one for each version."""
+"""A search with each command under all its stored names: one per version."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ StoredNames = Callable[[str], list[str]]
 
 
 def spelled_out(search: Mapping[str, Any], stored: StoredNames) -> dict[str, Any]:
-    """The same search, where a command means all its versions that are known here; parts of names stay as they are."""
+    """The same search, with each command standing for all its versions known here; parts of names stay as they are."""
     changed = dict(search)
     if search.get("command") is not None:
         changed["command"] = _commands(search["command"], stored)

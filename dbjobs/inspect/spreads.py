@@ -1,4 +1,4 @@
-"""How long things took: a mean and percentiles, out of a histogram."""
+"""How long things took: a mean and percentiles, from a histogram."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ class Spread(msgspec.Struct, frozen=True, kw_only=True):
     """Durations in milliseconds; a percentile is exact to about a tenth.
 
     Attributes:
-        count: of how many they are: each attempt that ended for run times, a sample of first attempts for wait times.
+        count: how many were measured: for run times every ended attempt, for wait times a sample of first attempts.
         mean: their mean.
         p50, p95, p99: half, 95 % and 99 % took no longer than this.
     """
@@ -33,7 +33,7 @@ def spread(histogram: dict[int, int], total_ms: float) -> Spread:
 
 
 def percentile(histogram: dict[int, int], count: int, share: float) -> float:
-    """The middle of the bucket in which this share of all is reached."""
+    """The middle of the bucket where the count reaches this share of the total."""
     left = share * count
     for bucket in sorted(histogram):
         left -= histogram[bucket]

@@ -25,7 +25,7 @@ HELP = (
 
 
 def parse(terms: Iterable[str]) -> JobSearch:
-    """The search that these terms mean: all of them in the search language (``state:failed``), or all of this form.
+    """The search for these terms: all of them in the search language (``state:failed``), or all in this form.
 
     Raises:
         InvalidOption: names the term.
@@ -42,7 +42,7 @@ def _is_term(text: str) -> bool:
 
 
 def _parsed(terms: Iterable[str]) -> JobSearch:
-    """Each column once, but for a range (``attempt>=1 attempt<=3``).
+    """Each column at most once, except for a range (``attempt>=1 attempt<=3``).
 
     Raises:
         InvalidOption: names the term.

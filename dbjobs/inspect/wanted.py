@@ -1,4 +1,4 @@
-"""How a search is written: conditions on the columns of a job."""
+"""How to write a search: conditions on the columns of a job."""
 
 from __future__ import annotations
 
@@ -121,10 +121,10 @@ Json = Mapping[str, Any] | str | Where | None
 class JobSearch(TypedDict, total=False):
     """Which jobs, live or in history: those that match everything that is given. The same for find, cancel and requeue.
 
-    Each column takes a value, a list of values (any of them), or a ``Where``; None is as good as left out. ``request``,
-    ``response``, ``args`` and ``meta`` take a mapping, whose values must all be there, or a text that one of the values
-    holds. ``text`` is not a column: one of the job's names, its status or its error holds it, or it is the job's id.
-    ``any_of`` takes searches, one of which must fit.
+    Each column takes a value, a list of values (any of them), or a ``Where``; None counts as left out. ``request``,
+    ``response``, ``args`` and ``meta`` take a mapping (all its values must be there) or a text (one of the values must
+    contain it). ``text`` is not a column: it matches if one of the job's names, its status or its error contains it, or
+    if it is the job's id. ``any_of`` takes searches; one of them must match.
     """
 
     text: str | Where | None

@@ -15,18 +15,18 @@ from dbjobs.store import repository
 if TYPE_CHECKING:
     from dbjobs.inspect.numbers import WorkerStats
 
-# What a node is told of draining is forgotten when nobody has said it anew for so long; the node goes on as it is.
+# We drop what a node was told about draining if nobody has repeated it for this long; the node stays as it is.
 _KEPT_SECONDS = 30 * 86400.0
 
 
 class WorkerAdmin:
-    """What is known of named workers (``jobs.workers``)."""
+    """Named workers and nodes (``jobs.workers``)."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
 
     async def stats(self, *, seconds: float | timedelta = 3600) -> WorkerStats:
-        """What each named worker and each node does now and has done, per node and together.
+        """What each named worker and each node does now and did before, per node and together.
 
         Args:
             seconds: how far back, in seconds or as a timedelta.
@@ -36,11 +36,11 @@ class WorkerAdmin:
         return await workers(self._client.db, duration(seconds, "workers.stats: seconds"))
 
     async def drain(self, node_id: int) -> None:
-        """Ask a node to claim nothing more; what it runs goes on to its end, and other nodes take the rest.
+        """Ask a node to claim nothing more; its running jobs go on to their end, and other nodes take the rest.
 
-        It hears of it at its next look, within a sixth of its lease and 5 s at most. Its process stays, with its lease:
-        stop it when it has nothing left to do. A process that loses its lease comes back under a new id, and stays
-        drained; one that starts anew is another node.
+        It learns this at its next look, within a sixth of its lease and 5 s at most. Its process stays and keeps its
+        lease: stop it when it has nothing left to do. A process that loses its lease comes back under a new id and
+        stays drained; a restarted process is another node.
 
         Raises:
             InvalidOption: there is no living node of this id.
@@ -48,7 +48,7 @@ class WorkerAdmin:
         await self._say(node_id, DRAINING, "drain")
 
     async def undrain(self, node_id: int) -> None:
-        """Let a node that was drained claim jobs again.
+        """Let a drained node claim jobs again.
 
         Raises:
             InvalidOption: there is no living node of this id.

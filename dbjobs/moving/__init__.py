@@ -1,4 +1,4 @@
-"""Moves all jobs from one database to another, whatever kinds these are."""
+"""Moves all jobs from one database to another, of the same kind or not."""
 
 from dbjobs.moving.mover import reopen, transfer
 from dbjobs.moving.report import Progress, TableReport, Transferred

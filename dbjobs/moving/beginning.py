@@ -1,4 +1,4 @@
-"""May a transfer begin, go on, or be closed? Both sides are asked, and marked."""
+"""May a transfer begin, resume, or be closed? Asks both sides, and marks them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Side:
 
     Attributes:
         name: for messages, and for the other side's notes: its URL without the login.
-        known: what its tables know of a transfer; empty without a mark.
+        known: what its tables say about a transfer; empty without a mark.
     """
 
     def __init__(self, db: Database, name: str) -> None:
@@ -37,14 +37,14 @@ class Side:
         await self.db.open()
 
     async def look(self) -> int:
-        """Read what is known of a transfer; the version of the tables."""
+        """Read what this side knows about a transfer; returns the version of its tables."""
         version = await schema_version(self.db)
         self.known = await moving.find_transfer(self.db) if version >= MOVED else {}
         return await state.version_of(self.db) if version >= MOVED else version
 
 
 def name_of(url: str, schema: str) -> str:
-    """A database as messages name it."""
+    """A database's name in messages."""
     return hidden(url) if schema == DEFAULT else f"{hidden(url)} (schema {schema})"
 
 
@@ -59,16 +59,16 @@ def check_apart(source: Side, target: Side) -> None:
 
 
 def _place(db: Database) -> str:
-    """Where a database is: of a file its one path, however its URL writes that."""
+    """Where a database is: for a file its canonical path, however the URL writes it."""
     path = getattr(db, "path", None)
     return str(path.resolve()) if isinstance(path, Path) else db.url
 
 
 async def begin(source: Side, target: Side, id: str, without: Sequence[str]) -> tuple[str, bool]:
-    """Begin a transfer, or go on with the one that was begun.
+    """Begin a transfer, or resume the one that was begun.
 
     Returns:
-        Its id, and whether it had been begun before.
+        Its id, and whether it was resumed.
 
     Raises:
         TransferRefused.
@@ -153,7 +153,7 @@ def _check_parts(source: Side, without: Sequence[str]) -> None:
 
 
 async def check_nodes(source: Side, target: Side) -> None:
-    """Refuse to work beside nodes.
+    """Refuse to work while nodes run.
 
     Raises:
         TransferRefused: a node is alive on either side.
@@ -191,19 +191,19 @@ async def _holds(db: Database, table: moving.MovedTable, month: str | None) -> b
 
 
 def month_of(month: str) -> moving.Month:
-    """A month as the statements take it; 'YYYYMM'."""
+    """A month ('YYYYMM') as the statements take it."""
     return moving.Month(month, moment_of(first_day(month)), moment_of(first_day(month_after(month))))
 
 
 async def close(source: Side, target: Side, id: str) -> None:
-    """Note on the source that its jobs have been moved, and let nodes and clients in on the target."""
+    """Note on the source that its jobs have moved, and let nodes and clients into the target."""
     if "done" not in await moving.find_transfer(source.db):
         await moving.write_transfer(source.db, "done", id)
     await state.unmark(target.db)
 
 
 async def reopen(side: Side) -> str:
-    """Take the mark off a source; the target's name.
+    """Take the mark off a source; returns the target's name.
 
     Raises:
         TransferRefused: there is none.

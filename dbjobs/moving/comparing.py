@@ -1,4 +1,4 @@
-"""Compares tables of two databases by counts and checksums of all their values."""
+"""Compares the tables of two databases by counts and by checksums of all their values."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from dbjobs.store.repository.moving import JSON, MOMENTS, Month, MovedTable, Pag
 
 _BITS = 128
 _encode = msgspec.json.Encoder(order="sorted").encode
-# From here on a number in JSON is compared as a float: databases that parse JSON write large ones in their own way.
+# We compare JSON numbers from this one on as floats: databases that parse JSON write large ones in their own way.
 _EXACT = 2**53
 
 
 class Sum(NamedTuple):
-    """How many rows, and the sum of their checksums: the same in whatever order they come."""
+    """The number of rows, and the sum of their checksums: the same in any order."""
 
     rows: int = 0
     checksum: int = 0
 
     def plus(self, other: Sum) -> Sum:
-        """Both together."""
+        """The sum of both."""
         return Sum(self.rows + other.rows, (self.checksum + other.checksum) % 2**_BITS)
 
     @property
@@ -38,7 +38,7 @@ async def sum_of(db: Database, table: MovedTable, month: Month | None, seen: Cal
     """The sum of a table, or of one of its months.
 
     Args:
-        seen: is given each page.
+        seen: called with each page.
     """
     total = Sum()
     after = tuple(table.key.values())
@@ -70,16 +70,16 @@ def _moment(value: Any) -> str:
 
 def json_value(text: Any) -> Any:
     """The value of a JSON text, the same from every database."""
-    if not isinstance(text, str):  # a number: the errors of request_stat are counted, those of a job are a list
+    if not isinstance(text, str):  # a number: request_stat counts errors, while a job's errors are a list
         return text
     try:
         return _numbers(msgspec.json.decode(text))
-    except msgspec.DecodeError:  # a number beyond all floats, put there past the library: its text
+    except msgspec.DecodeError:  # a number too large for a float, written without the library: its text
         return text
 
 
 def _numbers(value: Any) -> Any:
-    """A JSON value with its numbers as every database would write them."""
+    """A JSON value with its numbers written as in every database."""
     if isinstance(value, dict):
         return {key: _numbers(inner) for key, inner in value.items()}
     if isinstance(value, list):
@@ -89,7 +89,7 @@ def _numbers(value: Any) -> Any:
     if isinstance(value, int) and abs(value) >= _EXACT:
         try:
             return float(value)
-        except OverflowError:  # whole numbers have no end in JSON
+        except OverflowError:  # JSON has no limit on whole numbers
             return str(value)
     return value
 

@@ -1,4 +1,4 @@
-"""Copies one table, or one month of it, page by page; each page and its place in one transaction of the target."""
+"""Copies one table, or one month of it, page by page; each page and its place go into one transaction of the target."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from dbjobs.store.retrying import without_conflict
 
 
 class Section(NamedTuple):
-    """What is copied in one go: a table, or one month of it."""
+    """A unit of copying: a table, or one month of it."""
 
     table: MovedTable
     month: Month | None
 
     @property
     def name(self) -> str:
-        """As the place of a transfer names it."""
+        """Its name in the place of a transfer."""
         return self.table.name if self.month is None else f"{self.table.name}:{self.month.month}"
 
 
 class Highest:
-    """The highest numbers seen, which the target must go on above."""
+    """The highest numbers seen; the target must go on above them."""
 
     def __init__(self) -> None:
         self.job_id = self.log_id = self.node_id = 0
@@ -38,7 +38,7 @@ class Highest:
         """Look at a page of any table."""
         if table.name in ("background_job", "completed_job", "failed_job"):
             self.job_id = max(self.job_id, *_column(page, "id"))
-        if table.name == "job_ref":  # the job itself may stay behind, with its history
+        if table.name == "job_ref":  # the job itself may stay behind with its history
             self.job_id = max(self.job_id, *_column(page, "job_id"))
         if table.name == "job_log":
             self.log_id = max(self.log_id, *_column(page, "id"))
@@ -55,13 +55,13 @@ def _column(page: Page, name: str) -> list[int]:
 async def copy(
     source: Database, target: Database, section: Section, place: Place, told: Callable[[int], None]
 ) -> Place:
-    """Copy a section from where it was left; the place behind it.
+    """Copy a section from where it was left off; returns the place after it.
 
     Args:
-        told: hears how many rows of the section are copied, after each page.
+        told: called after each page with how many rows of the section are copied.
 
     Raises:
-        TransferRefused: a row that the target cannot store; another process that does the same transfer.
+        TransferRefused: the target cannot store a row, or another process does the same transfer.
     """
     table, month = section
     here = place.section == section.name
@@ -84,7 +84,7 @@ async def copy(
 
 async def _write(target: Database, table: MovedTable, page: Page, place: Place, further: Place) -> Place:
     async def work(session: FillingSession) -> None:
-        await _note(session, place, further)  # first: of two processes the second one waits here, and then gives up
+        await _note(session, place, further)  # first: the second of two processes waits here, then gives up
         await session.copy_rows(table.name, page.columns, page.rows)
 
     try:
@@ -114,7 +114,7 @@ class _Tried(Exception):
 
 
 async def _culprit(target: Database, table: MovedTable, page: Page, error: DataRefused) -> str:
-    """Which row the target refuses: halves are tried, and rolled back."""
+    """Which row the target refuses: try halves, and roll them back."""
     rows: Sequence[moving.Values] = page.rows
     while len(rows) > 1:
         half = rows[: len(rows) // 2]

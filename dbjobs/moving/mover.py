@@ -1,4 +1,4 @@
-"""Moves all jobs from one database to another: begun or gone on with, copied, compared, closed."""
+"""Moves all jobs from one database to another: begin or resume, copy, compare, close."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from dbjobs.store.url import hidden
 
 Told = Callable[[Progress], None]
 _LOOK_SECONDS = 0.05
-# How long SQLite's ended jobs may take to the files of their months: some seconds for hundreds of thousands.
+# How long SQLite may take to move ended jobs into the files of their months: some seconds for hundreds of thousands.
 SETTLE_SECONDS = 300.0
 
 
@@ -40,24 +40,24 @@ async def transfer(
     without: Iterable[Part] = (),
     progress: Told | None = None,
 ) -> Transferred:
-    """Copy everything that one database knows of jobs to another, and compare both.
+    """Copy everything about jobs from one database to another, and compare both.
 
-    Jobs keep their ids. It may be killed at any moment: called again with the same databases, it goes on where it was.
-    From its beginning on the source refuses nodes and clients (``JobsMoved``), and the target until its end. Jobs that
-    ran when their node died arrive as queued.
+    Jobs keep their ids. You may kill it at any moment: called again with the same databases, it resumes where it was.
+    Once it begins, the source refuses nodes and clients (``JobsMoved``); the target does so until the end. Jobs that
+    were running when their node died arrive as queued.
 
     Args:
         source, target: database URLs (see Jobs).
         source_schema, target_schema: schema or prefix of the tables.
         without: ``"requests"``, ``"history"``, ``"logs"``, ``"statistics"``: what stays behind.
-        progress: is told how far it is, after each page.
+        progress: called after each page with how far it is.
 
     Returns:
         What was compared, table by table; all equal.
 
     Raises:
         TransferRefused: nodes are alive on either side, the target holds jobs already, the two are the same, ...
-        TransferMismatch: source and target differ at the end: something has written to one of them meanwhile.
+        TransferMismatch: source and target differ at the end: something wrote to one of them meanwhile.
         InvalidUrl, InvalidOption, MissingDriver, DatabaseError.
     """
     began = time.monotonic()
@@ -70,7 +70,7 @@ async def transfer(
         reports = await work.compare()
         await beginning.check_nodes(from_side, to_side)
         highest = work.highest
-        # History that stays behind keeps its ids, too: somebody may have written them down.
+        # Ids of history that stays behind are not reused: somebody may have written them down.
         newest = await repository.list_jobs(from_side.db, before_id=2**63 - 1, limit=1)
         job_id = max(highest.job_id, *(job.id for job in newest), 0)
         await moving.raise_ids(to_side.db, job_id, highest.log_id, highest.node_id)
@@ -82,7 +82,7 @@ async def reopen(source: str, *, schema: str = "dbjobs") -> str:
     """Take the mark of a transfer off its source, so that nodes and clients may use it again.
 
     Returns:
-        The target that its jobs have been copied to, or were being copied to. What is there stays there.
+        The target to which its jobs were copied, entirely or in part. What is there stays there.
 
     Raises:
         TransferRefused: there is no such mark.
@@ -114,7 +114,7 @@ class _Transfer:
         self.highest = Highest()
 
     async def copy(self) -> int:
-        """Copy what is not copied yet; how many rows that was."""
+        """Copy what is not copied yet; returns how many rows that was."""
         await _settled(self._source)
         history = await repository.list_partitions(self._source)
         requests = await repository.list_request_months(self._source)
@@ -203,10 +203,10 @@ def _sections(tables: Sequence[MovedTable], history: Sequence[str], requests: Se
 
 
 async def _settled(db: Database) -> None:
-    """Wait until all that has ended is where the months are read.
+    """Wait until all ended jobs are in their months, where we read them.
 
     Raises:
-        TransferRefused: it does not get there.
+        TransferRefused: they do not get there in time.
     """
     with anyio.move_on_after(SETTLE_SECONDS) as limit:
         while not await moving.is_settled(db):  # noqa: ASYNC110 - another thread copies, and tells nobody

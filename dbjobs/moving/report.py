@@ -1,4 +1,4 @@
-"""What a transfer tells: how far it is, and how it ended."""
+"""A transfer's reports: how far it is, and how it ended."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ class Progress(msgspec.Struct, frozen=True):
 
     Attributes:
         doing: ``"copying"`` or ``"comparing"``.
-        table: the table that is at work.
+        table: the current table.
         month: of its history, as 'YYYYMM'; empty for a table without months.
-        rows: rows of this table and month that are done.
-        rows_per_second: of all tables, in this run.
+        rows: rows done of this table and month.
+        rows_per_second: over all tables, in this run.
     """
 
     doing: str
@@ -28,7 +28,7 @@ class TableReport(msgspec.Struct, frozen=True):
 
     Attributes:
         source_rows, target_rows: how many rows there are.
-        source_checksum, target_checksum: of all values, the same for the same rows in whatever order, in any database.
+        source_checksum, target_checksum: of all values; the same for the same rows in any order, in any database.
     """
 
     table: str
@@ -44,11 +44,11 @@ class TableReport(msgspec.Struct, frozen=True):
 
 
 class Transferred(msgspec.Struct, frozen=True):
-    """A transfer that has come to its end, and was found equal.
+    """A finished transfer; both sides were found equal.
 
     Attributes:
         tables: what was compared.
-        copied: rows that this run has copied; the others were there from an earlier one.
+        copied: rows that this run copied; the others were there from an earlier one.
         resumed: an earlier run had begun it.
         seconds: how long this run took.
     """

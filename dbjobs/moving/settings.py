@@ -1,4 +1,4 @@
-"""What a transfer copies, and what of it may be left out."""
+"""What a transfer copies, and what you may leave out."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PAGE_BYTES = 4_000_000
 
 
 def parts_left_out(without: Iterable[str]) -> tuple[str, ...]:
-    """The parts that are left out, sorted; logs go where the history goes.
+    """The parts to leave out, sorted; without history there are no logs either.
 
     Raises:
         InvalidOption: a part that does not exist.
@@ -24,12 +24,12 @@ def parts_left_out(without: Iterable[str]) -> tuple[str, ...]:
         if part not in PARTS:
             raise InvalidOption(f"transfer: without={part!r} is not one of {', '.join(PARTS)}")
     if "history" in given:
-        # Nobody could read them, and MySQL, which tells the moment of a line's job by that job, would tell another one.
+        # Nobody could read them, and MySQL, which takes the time of a line's job from that job, would give another one.
         given = {*given, "logs"}
     return tuple(sorted(given))
 
 
 def tables_of(without: Iterable[str]) -> tuple[MovedTable, ...]:
-    """The tables that are copied, in order."""
+    """The tables to copy, in order."""
     left_out = set(without)
     return tuple(table for table in TABLES if table.part not in left_out)

@@ -1,4 +1,4 @@
-"""What both sides know of a transfer: in tables of their own, so that no crash loses it."""
+"""What both sides know about a transfer: in tables of their own, so no crash loses it."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ _MOMENT = "moment"
 
 
 class Place(msgspec.Struct, frozen=True):
-    """How far a transfer is; written in the transaction of each page.
+    """How far a transfer is; written in each page's transaction.
 
     Attributes:
-        done: sections that are copied, with their rows.
-        section: the one that is being copied.
-        after: the key of its last row.
-        rows: how many of it are copied.
+        done: copied sections, with their row counts.
+        section: the one being copied.
+        after: the key of its last copied row.
+        rows: how many of its rows are copied.
     """
 
     done: dict[str, int] = {}
@@ -47,12 +47,12 @@ class Place(msgspec.Struct, frozen=True):
 
     @property
     def text(self) -> str:
-        """As it is stored."""
+        """The stored form."""
         return msgspec.json.encode(self, order="sorted").decode()
 
 
 def place_of(known: dict[str, str]) -> Place:
-    """How far the target says that the transfer is."""
+    """How far the transfer is, according to the target."""
     return msgspec.json.decode(known["place"], type=Place)
 
 

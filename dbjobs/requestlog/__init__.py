@@ -1,4 +1,4 @@
-"""The request log: an ASGI middleware that writes an application's requests to the database, beside them."""
+"""The request log: an ASGI middleware that writes an application's requests to the database in the background."""
 
 from dbjobs.requestlog.agents import Agent
 from dbjobs.requestlog.middleware import RequestLog

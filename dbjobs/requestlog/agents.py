@@ -1,4 +1,4 @@
-"""Browser, device and bot from a User-Agent header: families, as charts want them, no versions."""
+"""Browser, device and bot from a User-Agent header: families for charts, no versions."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ class Agent(NamedTuple):
     """What a User-Agent says.
 
     Attributes:
-        browser: a family, such as "Firefox", or a program, such as "curl"; None if it is not known.
+        browser: a family, such as "Firefox", or a program, such as "curl"; None if unknown.
         device: "desktop", "mobile", "tablet" or "other".
         bot: its name, if it is one.
     """
@@ -21,7 +21,7 @@ class Agent(NamedTuple):
     bot: str | None
 
 
-# The first that fits: browsers that name others as well come before these.
+# The first match counts, so browsers that also name others come before those.
 _BROWSERS = [
     (name, re.compile(pattern))
     for name, pattern in (
@@ -50,7 +50,7 @@ _ANY_BOT = re.compile(r"\b([\w.-]*(?:bot|crawler|spider|slurp|scraper)(?![a-z])[
 _TABLET = re.compile(r"iPad|Tablet|Kindle|Silk/|PlayBook|Android(?!.*Mobi)")
 _MOBILE = re.compile(r"Mobi|iPhone|iPod|Android|Windows Phone")
 _DESKTOP = re.compile(r"Windows NT|Macintosh|X11|CrOS|Linux")
-_LONGEST = 512  # what is read of it: it is anybody's text
+_LONGEST = 512  # how much of it we read: anybody can send it
 
 
 @lru_cache(maxsize=4096)

@@ -1,4 +1,4 @@
-"""What has been seen and is not written yet: bounded, and it never waits."""
+"""Holds requests that are not written yet: bounded, and it never waits."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ class Buffer:
     """Requests on their way to the database.
 
     Args:
-        counts: where what goes in and what is dropped is counted.
-        most: records that it holds.
-        most_characters: characters that these have.
+        counts: counts what goes in and what is dropped.
+        most: how many records it holds at most.
+        most_characters: how many characters these have at most.
     """
 
     def __init__(self, counts: RequestCounts, most: int, most_characters: int) -> None:
@@ -28,7 +28,7 @@ class Buffer:
         return len(self._waiting)
 
     def put(self, seen: Seen) -> None:
-        """Take one; the newest is dropped when there is no room."""
+        """Take one in; if there is no room, this newest one is dropped."""
         self._counts.seen += 1
         size = size_of(seen)
         if len(self._waiting) >= self._most or self._characters + size > self._most_characters:
@@ -39,7 +39,7 @@ class Buffer:
         self._counts.buffered += 1
 
     def take(self, most: int, most_characters: int) -> list[Seen]:
-        """The oldest ones, at least one if there is any."""
+        """Take the oldest ones out, at least one if there is any."""
         taken: list[Seen] = []
         room = most_characters
         while self._waiting and len(taken) < most and (not taken or self._waiting[0][1] <= room):

@@ -1,4 +1,4 @@
-"""Whose request it is, by address: forwarding headers are believed only from proxies that are trusted."""
+"""The address of the client: we believe forwarding headers only from trusted proxies."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from functools import lru_cache
 from dbjobs.errors import InvalidOption
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-_MOST_HOPS = 32  # of a forwarding header, which may be anybody's
+_MOST_HOPS = 32  # read of a forwarding header: anybody can send one
 
 
 class Proxies:
@@ -45,14 +45,14 @@ class Proxies:
         """The address of the client.
 
         Args:
-            peer: who is connected.
+            peer: the connected address.
             forwarded_for, forwarded: the headers X-Forwarded-For and Forwarded.
         """
         peer = None if peer is None else plain_address(peer)
         if peer is None or not self._networks or not self.trusts(peer):
             return peer
         hops = _hops(forwarded_for, forwarded)
-        # From the nearest on: each was added by the one after it, so the first that is not ours is the client.
+        # From the nearest: each hop was added by the next one, so the first that is not our proxy is the client.
         for hop in reversed(hops[-_MOST_HOPS:]):
             address = plain_address(hop)
             if address is None:
@@ -77,7 +77,7 @@ def _hops(forwarded_for: str | None, forwarded: str | None) -> list[str]:
 
 @lru_cache(maxsize=4096)
 def plain_address(text: str) -> str | None:
-    """An address without port, brackets and zone, IPv4 as IPv4; None if it is none (a Unix socket's, "unknown")."""
+    """An address without port, brackets and zone, IPv4 as IPv4; None if it is not one (a Unix socket, "unknown")."""
     if text.startswith("["):
         text = text[1:].partition("]")[0]
     elif text.count(":") == 1:

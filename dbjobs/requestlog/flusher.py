@@ -1,4 +1,4 @@
-"""Writes what the buffer holds, in batches, over a connection of its own; and keeps the log's months in order."""
+"""Writes the buffer's records in batches over its own connection, and keeps the log's months in order."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ from dbjobs.store.transactions.migrate import check, migrate
 log = logging.getLogger("dbjobs.requests")
 
 BATCH = 500  # records
-BATCH_CHARACTERS = 1_000_000  # and what they may have together: one packet, whatever the database
+BATCH_CHARACTERS = 1_000_000  # and their total size: one packet, whatever the database
 HOUSEKEEPING_SECONDS = 600.0
-HOURS_PER_FOLD = 24  # that one housekeeping makes part of their days
-# Roll-ups of hours this old are being made part of their days: a record that has waited for longer is dropped.
+HOURS_PER_FOLD = 24  # that one housekeeping run folds into days
+# Roll-ups of hours this old are being folded into days: a record that has waited longer is dropped.
 OLDEST_SECONDS = 24 * 3600.0
-MOST_TRIES = 5  # of a batch that meets another error than a database that is away
+MOST_TRIES = 5  # of a batch that fails while the database is there
 _FIRST_PAUSE_SECONDS = 0.5
 _LONGEST_PAUSE_SECONDS = 30.0
 _WAITED_FOR = (DatabaseUnavailable, MissingPermission, TransactionConflict, SchemaTooNew, SchemaTooOld)
@@ -54,17 +54,17 @@ _NO_AGENT = Agent(None, "other", None)
 
 
 class Batch(msgspec.Struct):
-    """Records of one month on their way: the rows are made once, so that a second try writes the same."""
+    """Records of one month on their way: we make the rows once, so a retry writes the same."""
 
     month: str
     requests: list[tuple[Any, ...]] = msgspec.field(default_factory=list)
     stats: list[tuple[Any, ...]] = msgspec.field(default_factory=list)
     in_doubt: bool = False  # an earlier try may have been committed
-    tries: int = 0  # that ended in an error which is not the database's being away
+    tries: int = 0  # that failed although the database was not away
 
 
 class Flusher:
-    """The task that writes, in one event loop.
+    """The writing task, in one event loop.
 
     Args:
         jobs: whose database.
@@ -89,11 +89,11 @@ class Flusher:
         self._filled = asyncio.Event()
 
     def serves(self, loop: asyncio.AbstractEventLoop) -> bool:
-        """True while it writes, in this event loop."""
+        """True while it writes in this event loop."""
         return self._loop is loop and self._task is not None and not self._task.done()
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Begin; in a context of its own, not that of the request that happened to come first."""
+        """Start in its own context, not in that of the request that happened to come first."""
         self._loop = loop
         self._task = loop.create_task(self._run(), context=contextvars.Context(), name="dbjobs-request-log")
 
@@ -103,7 +103,7 @@ class Flusher:
             self._filled.set()
 
     async def close(self) -> None:
-        """Write what is left, within ``close_seconds``; what cannot be written is dropped."""
+        """Write what is left within ``close_seconds``; drop what cannot be written."""
         self._closing = True
         self._filled.set()
         task = self._task
@@ -138,7 +138,7 @@ class Flusher:
             await self._close_database()
 
     async def _wait(self) -> None:
-        """Until there is a batch, or it is time to write what there is."""
+        """Wait until there is a batch, or until it is time to write what there is."""
         if not self._closing and len(self._buffer) < BATCH and not self._batches:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._filled.wait(), self._settings.flush_seconds)
@@ -185,13 +185,13 @@ class Flusher:
         self._written(len(batch.requests))
 
     async def _write_each(self, db: Database, batch: Batch, refusal: DataRefused) -> None:
-        """The database refuses something in a batch: find out what, and write the others."""
+        """The database refused something in a batch: find out what, and write the rest."""
         if len(batch.requests) + bool(batch.stats) == 1:
             log.warning("the database refuses a part of the request log, which is dropped: %s", refusal)
             self._counts.buffered -= len(batch.requests)
             self._counts.failed += 1
             return
-        # The roll-ups go apart. They count the refused record, too: it was a request.
+        # The roll-ups go separately. They count the refused record, too: it was a request.
         half = len(batch.requests) // 2
         halves = [Batch(batch.month, rows) for rows in (batch.requests[:half], batch.requests[half:]) if rows]
         parts = [*halves, Batch(batch.month, [], batch.stats)] if batch.stats else halves
@@ -216,7 +216,7 @@ class Flusher:
             try:
                 row = row_of(at, seen, agent)
                 self._rollup.add(sums.setdefault(month, {}), f"{at:%Y-%m-%d %H}:00:00", seen, agent)
-            except Exception:  # the application's own function has made it something that is not a record
+            except Exception:  # the application's own function broke the record
                 self._counts.failed += 1
                 self._counts.buffered -= 1
             else:
@@ -233,7 +233,7 @@ class Flusher:
             return _NO_AGENT
 
     async def _opened(self) -> Database:
-        """The database, opened and with its tables and months."""
+        """The database, open, with its tables and months."""
         if self._db is None:
             client = self._jobs._client
             db = client.opening.make().another()
@@ -254,7 +254,7 @@ class Flusher:
         self._clock = ((before + time.monotonic()) / 2, moment.astimezone(UTC).replace(tzinfo=None))
 
     async def _housekeep(self, db: Database) -> None:
-        # First, so that trouble below does not come back at once; each process does it, at its own moment.
+        # First, so that trouble below does not come back at once. Each process does this, at its own time.
         self._next_housekeeping = time.monotonic() + HOUSEKEEPING_SECONDS * random.uniform(0.8, 1.2)
         try:
             await self._set_clock(db)
@@ -269,7 +269,7 @@ class Flusher:
             log.info("housekeeping of the request log is left for later: %s", error)
 
     async def _trouble(self, error: Exception, pause: float) -> None:
-        """Tell once, and wait; the buffer takes what comes meanwhile, as long as it has room."""
+        """Log it once, and wait; meanwhile the buffer takes requests while it has room."""
         if not self._down and not isinstance(error, PartitionMissing | TransactionConflict):
             self._down = True
             log.warning("the request log cannot be written for now: %s", error, exc_info=not _is_known(error))
@@ -277,7 +277,7 @@ class Flusher:
             return  # the month has just been made
         if self._batches and not isinstance(error, _WAITED_FOR):
             self._batches[0].tries += 1
-            if self._batches[0].tries >= MOST_TRIES:  # one batch must not stand in the way of all others for ever
+            if self._batches[0].tries >= MOST_TRIES:  # one batch must not block all others for ever
                 count = len(self._batches.pop(0).requests)
                 self._counts.failed += count
                 self._counts.buffered -= count

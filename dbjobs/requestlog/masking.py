@@ -1,4 +1,4 @@
-"""Takes secrets out of what a request carries, before it leaves the request."""
+"""Removes secrets from a request's data before it leaves the request."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from dbjobs.requests import hash_of
 
 MASK = "***"
 
-# Of a name without its case, dashes and underscores: what makes it a secret wherever it stands in it ...
+# A name, without case, dashes and underscores, is secret if it contains one of these ...
 _ANYWHERE = (
     "password", "passwd", "passphrase", "pwd", "secret", "token", "apikey", "authorization", "credential", "privatekey",
     "cookie", "session", "signature", "cvv", "cvc", "cardnumber", "creditcard", "bearer", "jwt",
 )  # fmt: skip
-# ... and what does so alone.
+# ... or equals one of these.
 _ALONE = frozenset({"auth", "xauth", "basicauth", "key", "otp", "pin", "sig", "ssn", "iban", "pass"})
 _NOISE = re.compile(r"[^a-z0-9]+")
 _LOGIN = re.compile(r"(?<=//)[^/?#@]*@")
 _HEADERS_WITH_URLS = frozenset({"referer", "location", "content-location", "origin", "link", "refresh"})
-# In a text without a form of its own: name=value, name: value, <name>value. A value in quotes goes whole, blanks
-# included, and one between tags, too. No part may run on without a bound where it can fail: the text is anybody's.
+# In free text: name=value, name: value, <name>value. A quoted value is masked whole, blanks included, and so is one
+# between tags. No part may repeat without a bound where it can fail: anybody can send the text.
 _IN_TEXT = re.compile(
     r"((?:password|passwd|passphrase|pwd|secret|token|api[_-]?key|authorization|credential|cookie)[\w-]{0,60}"
     r"\\{0,4}[\"']?\s{0,20}[=:>]\s{0,20}\\{0,4}(?:[\"']?(?:bearer|basic)\s{1,20})?)"
@@ -35,10 +35,10 @@ _IN_TEXT = re.compile(
 
 
 class Masks:
-    """What is secret, by name.
+    """Knows which names are secret.
 
     Args:
-        more: further names, as the application has them.
+        more: further names, from the application.
     """
 
     def __init__(self, more: Iterable[str] = ()) -> None:
@@ -50,11 +50,11 @@ class Masks:
         return plain in _ALONE or plain in self._more or any(part in plain for part in _ANYWHERE)
 
     def _hides(self, key: str) -> bool:
-        """Whether a member of an object is secret; "key" is the name of a pair as often as one."""
+        """Whether a member of an object is secret; "key" may just as well be the name in a name-value pair."""
         return key != "key" and self.is_secret(key)
 
     def query(self, query: str) -> str:
-        """A query string or a form, with the values of secret names masked; all else as it was."""
+        """A query string or a form with the values of secret names masked; the rest is unchanged."""
         return "&".join([self._pair(pair) for pair in query.split("&")]) if "=" in query else query
 
     def _pair(self, pair: str) -> str:
@@ -62,14 +62,14 @@ class Masks:
         return f"{name}={MASK}" if equals and self.is_secret(unquote_plus(name)) else pair
 
     def url(self, url: str) -> str:
-        """A URL without its login, and with secrets in its query and fragment masked."""
+        """A URL without its login and with the secrets in its query and fragment masked."""
         url = _LOGIN.sub("", url, count=1)
         url, hash_, fragment = url.partition("#")
         path, mark, query = url.partition("?")
         return path + mark + self.query(query) + hash_ + self.query(fragment)
 
     def headers(self, headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[str, str]]:
-        """Headers as text; of a secret one only the name, and of Authorization the scheme."""
+        """Headers as text; only the name of a secret one, and of Authorization also the scheme."""
         return [self._header(name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in headers]
 
     def _header(self, name: str, value: str) -> tuple[str, str]:
@@ -80,15 +80,15 @@ class Masks:
         return name, self.url(value) if name in _HEADERS_WITH_URLS else value
 
     def text(self, text: str) -> str:
-        """A text of no known form (an error's), with what looks like a named secret masked."""
+        """Free text, such as an error's, with everything masked that looks like a named secret."""
         return _IN_TEXT.sub(rf"\1{MASK}", text)
 
     def body(self, body: bytes, total: int, content_type: str, encoding: str) -> str | None:
-        """A body as text, with secrets masked; a note instead of it where secrets could not be told from the rest.
+        """A body as text, with secrets masked; a note instead if we cannot tell secrets from the rest.
 
         Args:
-            body: what was kept of it.
-            total: its size in bytes: if that is more, it was cut.
+            body: the part that was kept.
+            total: its full size in bytes: if that is more, the body was cut.
             content_type, encoding: its headers.
         """
         kind = content_type.partition(";")[0].strip().lower()
@@ -115,7 +115,7 @@ class Masks:
 
     def _value(self, value: Any) -> Any:
         if isinstance(value, dict):
-            # {"name": "password", "value": "..."}: a form as a list of fields.
+            # {"name": "password", "value": "..."}: a form, written as a list of fields.
             named = value.get("name", value.get("key"))
             hidden = isinstance(named, str) and self.is_secret(named)
             return {
@@ -127,7 +127,7 @@ class Masks:
 
 @lru_cache(maxsize=4096)
 def hashed(secret: str) -> str:
-    """What stands for an API key or a session: always the same, and no way back to it."""
+    """What we store for an API key or a session: always the same, with no way back."""
     return hash_of(secret)
 
 

@@ -20,7 +20,7 @@ from dbjobs.requests import RequestCounts
 log = logging.getLogger("dbjobs.requests")
 
 App = Callable[[Any, Any, Any], Awaitable[None]]
-_CHARACTERS_PER_RECORD = 3200  # of memory, on average, that the buffer may have for each of its places
+_CHARACTERS_PER_RECORD = 3200  # of memory that the buffer may use per record, on average
 _ENDS = ("lifespan.shutdown.complete", "lifespan.shutdown.failed")
 
 
@@ -28,8 +28,8 @@ class RequestLog:
     """An ASGI middleware that logs an application's requests to the database.
 
     Starlette and FastAPI: ``app.add_middleware(RequestLog, jobs=jobs)``. Others: ``app = RequestLog(app, jobs=jobs)``.
-    A request hands over a small record and goes on. A task in the background writes the records, in batches, over a
-    connection of its own. When the database is slow or away, the buffer fills up and then drops; ``counts`` tells.
+    A request hands over a small record and goes on. A background task writes the records in batches over its own
+    connection. If the database is slow or away, the buffer fills up and then drops records; ``counts`` says how many.
 
     Args:
         app: the ASGI application.
@@ -40,7 +40,7 @@ class RequestLog:
         options: see docs/request-log.md.
 
     Raises:
-        InvalidOption, InvalidUrl, MissingDriver: at once, nothing is connected yet.
+        InvalidOption, InvalidUrl, MissingDriver: at once, before anything connects.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class RequestLog:
 
     @property
     def counts(self) -> RequestCounts:
-        """How many requests were seen, written and dropped by this process; the same as ``jobs.requests.counts``."""
+        """How many requests this process saw, wrote and dropped; the same as ``jobs.requests.counts``."""
         return self.jobs.requests.counts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -90,13 +90,13 @@ class RequestLog:
         self._end(observed, None)
 
     async def close(self) -> None:
-        """Write what is left, for ``close_seconds`` at most. A server with lifespan events need not be told to."""
+        """Write what is left, in ``close_seconds`` at most. With lifespan events this happens by itself."""
         flusher, self._flusher = self._flusher, None
         if flusher is not None:
             await flusher.close()
 
     def _observe(self, scope: Scope, receive: Receive, send: Send) -> Observed | None:
-        """Begin to look at a request; None if it is left out."""
+        """Start observing a request; None if it is left out."""
         settings = self._settings
         try:
             if settings.excludes is not None and settings.excludes.match(scope["path"]):
@@ -109,7 +109,7 @@ class RequestLog:
             return None
 
     def _end(self, observed: Observed, error: BaseException | None) -> None:
-        """Hand the record over. Whatever goes wrong here is the log's, not the request's."""
+        """Hand the record over. Whatever goes wrong here is the log's problem, not the request's."""
         if observed.left_out:
             return
         try:
@@ -135,7 +135,7 @@ class RequestLog:
             log.exception("a request could not be logged; it was served, and further ones are only counted")
 
     def _ending(self, send: Send) -> Send:
-        """What the application sends about its life: before it has ended, what is left is written."""
+        """Wrap ``send`` of the lifespan: write what is left before the application has ended."""
 
         async def ending(message: Message) -> None:
             if message["type"] in _ENDS:

@@ -1,4 +1,4 @@
-"""One request while it runs: what passes by is counted, and kept where that is asked for."""
+"""One request while it runs: counts what passes by, and keeps what the options ask for."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
-_LEFT = "ClientDisconnect"  # what Starlette raises for it
-CLIENT_LEFT = 499  # nginx's word for it: the client left before there was a response
-# A JSON body must be whole, or secrets in it could not be told: so much more than what is stored is kept.
+_LEFT = "ClientDisconnect"  # Starlette's exception for it
+CLIENT_LEFT = 499  # nginx's code for it: the client left before there was a response
+# To find the secrets in a JSON body we need all of it, so we keep this much more than we store.
 _KEPT = 4
 _LONGEST_TRACEBACK = 16_000
 _IN_LINES = {b"cookie": b"; ", b"x-forwarded-for": b", ", b"forwarded": b", "}
-# Where a scope has what the application tells the log of its request: a list, which copies of the scope share.
+# Under this key the application tells the log about its request: a list, because copies of the scope share it.
 _TOLD = "dbjobs.request_log"
 _LEAVE_OUT = "leave out"
 
 
 class Observed:
-    """Stands between the server and the application for one request.
+    """Sits between the server and the application for one request.
 
     Args:
         scope: the request's; the application may change it.
@@ -51,8 +51,8 @@ class Observed:
         self._receive = receive
         self._send = send
         self._settings = settings
-        self._root_path = scope.get("root_path") or ""  # mounts add to it
-        self._path = str(scope["path"])  # Litestar takes the mounts off it
+        self._root_path = scope.get("root_path") or ""  # mounts append to it
+        self._path = str(scope["path"])  # Litestar strips the mounts from it
         self._status: int | None = None
         self._ended: float | None = None
         self._complete = False
@@ -66,7 +66,7 @@ class Observed:
 
     @property
     def left_out(self) -> bool:
-        """The application has said that it is not to be logged."""
+        """The application said not to log it."""
         return _LEAVE_OUT in self._told
 
     async def receive(self) -> Message:
@@ -84,7 +84,7 @@ class Observed:
 
     async def send(self, message: Message) -> None:
         """What the application sends."""
-        if self._disconnected:  # nobody hears it: what a framework answers to its own exception, for one
+        if self._disconnected:  # nobody receives it, such as a framework's answer to its own exception
             await self._send(message)
             return
         kind = message["type"]
@@ -102,7 +102,7 @@ class Observed:
             self._complete = True
         try:
             await self._send(message)
-        except OSError:  # a server's word (ASGI 2.4) for a client that has left
+        except OSError:  # how a server (ASGI 2.4) says that the client has left
             self._broken = self._disconnected = True
             self._complete = False
             if kind == "http.response.start":
@@ -112,7 +112,7 @@ class Observed:
             self._ended = time.monotonic()
 
     def end(self, error: BaseException | None) -> Seen:
-        """The request as it was, after the application has returned, or raised this."""
+        """The record, after the application returned or raised this."""
         scope, settings, masks = self._scope, self._settings, self._settings.masks
         headers = _headers(scope.get("headers", ()))
         ended = time.monotonic() if self._ended is None else self._ended
@@ -159,14 +159,14 @@ class Observed:
         if self._keeps_response:
             sent = {name.lower(): value for name, value in self._response_headers}
             seen.response_body = self._body(self._response, self._response_bytes, sent)
-        # That the client has left is not an error of the application, whatever it raises for it.
+        # If the client has left, that is not the application's error, whatever it raises for it.
         gone = cancelled or self._broken or (left and type(error).__name__ == _LEFT)
         if error is not None and settings.errors and not gone:
             self._tell(seen, error)
         return seen
 
     def _named(self, chosen: Callable[[Scope], str | None] | None, found: str | None) -> str | None:
-        """What the application's function says, if it has one; else what was found."""
+        """What the application's own function returns, if there is one; else what was found."""
         if chosen is None:
             return found
         named = chosen(self._scope)
@@ -211,7 +211,7 @@ class Observed:
 
 
 def _headers(given: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
-    """Headers by name; those that may stand in several lines (HTTP/2 sends cookies so) are put together."""
+    """Headers by name; repeated ones (HTTP/2 splits cookies) are joined."""
     lines = list(given)
     headers = dict(lines)
     if len(headers) < len(lines):
@@ -228,7 +228,7 @@ def _text(headers: dict[bytes, bytes], name: bytes) -> str | None:
 
 
 def _trace(headers: dict[bytes, bytes]) -> str | None:
-    """The trace of W3C's traceparent (version-trace-span-flags), else the id that a proxy has given the request."""
+    """The trace of W3C's traceparent (version-trace-span-flags), else the id that a proxy gave the request."""
     parts = (_text(headers, b"traceparent") or "").split("-")
     if len(parts) >= 4 and len(parts[1]) == 32:
         return plain(parts[1], 32)
@@ -236,7 +236,7 @@ def _trace(headers: dict[bytes, bytes]) -> str | None:
 
 
 def leave_out(scope: Mapping[str, Any]) -> None:
-    """Have the request of this scope not be logged, if it is one that would be."""
+    """Keep the request of this scope out of the log, if it would be logged."""
     told = scope.get(_TOLD)
     if isinstance(told, list):
         told.append(_LEAVE_OUT)

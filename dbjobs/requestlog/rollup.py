@@ -1,4 +1,4 @@
-"""What a batch of requests adds to the roll-ups: sums by name and by pairs of names, for each hour."""
+"""What a batch of requests adds to the roll-ups: hourly sums by name and by pairs of names."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from dbjobs.requestlog.agents import Agent
 from dbjobs.requestlog.seen import LONGEST_NAME, Seen
 
-# Addresses and paths are anybody's: beyond this many names an hour, a process counts the others together.
+# Anybody can make up addresses and paths: beyond this many names an hour, a process counts the rest together.
 NAMES_PER_HOUR = 1000
 PAIRS_PER_HOUR = 5000
 OTHERS = "(others)"
@@ -24,7 +24,7 @@ Sums = dict[Key, list[Any]]
 
 
 class RollUp:
-    """Adds requests up; remembers which names the last hours had."""
+    """Adds requests up, and remembers the names of the last hours."""
 
     def __init__(self) -> None:
         self._known: dict[str, dict[tuple[str, str], set[Any]]] = {}

@@ -15,27 +15,27 @@ _DEEPEST = 20  # mounts within mounts
 
 
 def route_of(scope: Scope, root_path: str, path: str, status: int) -> str | None:
-    """The template of a request's route, such as ``/users/{user_id}``; None where nothing in the scope tells.
+    """The template of a request's route, such as ``/users/{user_id}``; None if nothing in the scope tells it.
 
     Args:
-        scope: as the application has left it.
-        root_path: as it was before: what came to it since are mounts.
+        scope: as the application left it.
+        root_path: as it was before; what was added since are mounts.
         path: as it was before; Litestar changes it.
         status: of the response.
     """
     template = scope.get("path_template")  # Litestar
     if isinstance(template, str) and template:
-        if "endpoint" in scope and _is_application(scope["endpoint"]):  # a mount of another framework led to Litestar
+        if "endpoint" in scope and _is_application(scope["endpoint"]):  # another framework's mount led to Litestar
             return _mounts(scope, root_path, path) + template
         return template
     route = scope.get("route")  # FastAPI, Starlette
     own = _path_of(scope, route)
     if own is not None:
-        if not hasattr(route, "methods"):  # a mount, and nothing that is known within it
+        if not hasattr(route, "methods"):  # a mount, and we know nothing inside it
             return _mounts(scope, root_path, path) + "/*"
         return _mounts(scope, root_path, path) + own or "/"
     if "endpoint" in scope and status not in _NOT_FOUND:
-        if _is_application(scope["endpoint"]):  # a mount that has answered by itself: a file, a redirect
+        if _is_application(scope["endpoint"]):  # a mount that answered by itself: a file, a redirect
             return _mounts(scope, root_path, path) + "/*"
         return _route_of_endpoint(scope, root_path, path) or "/"  # an older Starlette, or a plain route in a FastAPI
     return None
@@ -51,17 +51,17 @@ def _path_of(scope: Scope, route: Any) -> str | None:
 
 
 def _is_application(endpoint: Any) -> bool:
-    """What a mount leads to, and no function or class of a route."""
+    """Whether this is a mounted application, not a route's function or class."""
     return not (isroutine(endpoint) or isclass(endpoint) or isinstance(endpoint, partial))
 
 
 class _Way(NamedTuple):
-    """How mounts led to where a request was answered.
+    """The mounts on the way to the route that answered a request.
 
     Attributes:
         mounts: what each of them took off the path, and its template.
-        routes: behind the last one.
-        rest: of the path, for these.
+        routes: inside the last one.
+        rest: of the path, for these routes.
     """
 
     mounts: list[tuple[str, str]]
@@ -70,7 +70,7 @@ class _Way(NamedTuple):
 
 
 def _mounts(scope: Scope, root_path: str, path: str) -> str:
-    """The templates of the mounts that a request went through, one behind the other."""
+    """The templates of the mounts that a request went through, joined."""
     mounted = str(scope.get("root_path") or "")[len(root_path) :]
     if not mounted:
         return ""
@@ -83,7 +83,7 @@ def _mounts(scope: Scope, root_path: str, path: str) -> str:
 
 
 def _route_of_endpoint(scope: Scope, root_path: str, path: str) -> str:
-    """The template of a route that has left nothing but its endpoint."""
+    """The template of a route that left only its endpoint in the scope."""
     way = _way(scope, root_path, path) or _Way([], (), path)
     for route in unfolded(way.routes):
         pattern = getattr(route, "path_regex", None)
@@ -93,11 +93,11 @@ def _route_of_endpoint(scope: Scope, root_path: str, path: str) -> str:
 
 
 def _way(scope: Scope, root_path: str, path: str) -> _Way | None:
-    """Go the way once more that the outermost router went; None if it cannot be told.
+    """Repeat the outermost router's way; None if we cannot tell it.
 
-    A value may stand in a path more than once, so the values alone do not tell which part was a parameter.
+    A value may occur in a path more than once, so the values alone do not tell which part was a parameter.
     """
-    outermost = str(scope.get("app_root_path", root_path))  # before the first mount, which may be before us
+    outermost = str(scope.get("app_root_path", root_path))  # before the first mount, which may be outside of us
     mounted = str(scope.get("root_path") or "")
     if not (mounted.startswith(root_path) and root_path.startswith(outermost)):
         return None
@@ -117,7 +117,7 @@ def _way(scope: Scope, root_path: str, path: str) -> _Way | None:
 
 
 def _through(routes: Iterable[Any], mounted: str, path: str, depth: int) -> _Way | None:
-    """The mounts among these routes, and below them, that took this off a path."""
+    """The mounts among and below these routes that took this off a path."""
     if not mounted:
         return _Way([], routes, path)
     for route in unfolded(routes) if depth < _DEEPEST else ():
@@ -139,7 +139,7 @@ def _through(routes: Iterable[Any], mounted: str, path: str, depth: int) -> _Way
 
 
 def _behind(mount: Any) -> Iterable[Any]:
-    """The routes that a mount leads to, also through middleware around its application."""
+    """The routes of a mount's application, also through middleware around it."""
     found, app = getattr(mount, "routes", None), getattr(mount, "app", None)
     for _ in range(_DEEPEST):
         if found or app is None:
@@ -149,7 +149,7 @@ def _behind(mount: Any) -> Iterable[Any]:
 
 
 def _with_names(path: str, params: Mapping[str, Any]) -> str:
-    """A path with the values of parameters replaced by their names: where the routes are not to be seen."""
+    """A path with parameter values replaced by their names, for when we cannot see the routes."""
     if not params:
         return path
     names = {str(value): name for name, value in params.items()}
@@ -166,7 +166,7 @@ def endpoint_of(scope: Scope) -> str | None:
 
 
 def user_of(scope: Scope) -> str | None:
-    """The user whom an authentication has left in the scope: by id, else by name; None if there is none."""
+    """The user that authentication left in the scope: by id, else by name; None if there is none."""
     user = scope.get("user")
     if user is None or not getattr(user, "is_authenticated", True):
         return None

@@ -12,7 +12,7 @@ from dbjobs.requestlog.agents import Agent
 from dbjobs.requestlog.seen import Seen
 from dbjobs.requests.keys import MOMENT
 
-# What a row keeps in its JSON.
+# What goes into a row's JSON.
 _META = (
     "host", "http_version", "endpoint", "forwarded_for", "referer", "user_agent", "disconnected", "request_headers",
     "response_headers", "request_body", "response_body", "traceback", "meta",

@@ -1,4 +1,4 @@
-"""One request as it was seen: what is known of it at its end, secrets masked."""
+"""One observed request: what we know at its end, secrets masked."""
 
 from __future__ import annotations
 
@@ -6,23 +6,23 @@ from typing import Any
 
 import msgspec
 
-LONGEST_NAME = 200  # of what is a key somewhere: a route, a user
+LONGEST_NAME = 200  # of a name that is a key somewhere: a route, a user
 LONGEST_TEXT = 2000  # of a path, a query, an error
 
 
 class Seen(msgspec.Struct, kw_only=True, gc=False):
-    """A request, for the log; ``on_request`` may look at it and change it.
+    """A request for the log; ``on_request`` may read and change it.
 
     Attributes:
         began: when, on ``time.monotonic()``.
-        status: of the response; 500 if the application raised before it began one, 499 if the client left before that.
+        status: of the response; if none had begun: 500 if the application raised, 499 if the client left.
         duration_ms: until the last byte of the response was handed to the server.
         user, ip, forwarded_for, referer, user_agent: who asked.
         api_key, session: hashes.
         request_bytes, response_bytes: of the bodies, as far as they were read and sent.
         disconnected: the client left before the response was complete.
-        error, traceback: of what the application raised.
-        meta: the application's own; must be something that JSON can say.
+        error, traceback: of the application's exception.
+        meta: the application's own; must be representable in JSON.
     """
 
     began: float
@@ -66,7 +66,7 @@ def plain(text: str | None, longest: int = LONGEST_TEXT) -> str | None:
 
 
 def size_of(seen: Seen) -> int:
-    """About how much memory and how much of a packet it takes, in characters."""
+    """Its approximate size in memory and in a packet, in characters."""
     size = 600 + len(seen.path) + len(seen.query or "") + len(seen.user_agent or "") + len(seen.referer or "")
     size += len(seen.request_body or "") + len(seen.response_body or "") + len(seen.traceback or "")
     for headers in (seen.request_headers, seen.response_headers):

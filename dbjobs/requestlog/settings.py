@@ -48,7 +48,7 @@ class RequestLogOptions(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class Settings:
-    """The same, ready to be used."""
+    """The same, ready for use."""
 
     request_headers: bool = False
     response_headers: bool = False
@@ -73,7 +73,7 @@ class Settings:
     proxies: Proxies = field(default_factory=lambda: Proxies(()))
 
     def wants(self, what: bool | Decides, scope: Scope) -> bool:
-        """Whether a body is kept for this request."""
+        """Whether to keep a body for this request."""
         if what is False or (self.hides_bodies is not None and self.hides_bodies.match(scope["path"])):
             return False
         return what is True or bool(what(scope))
@@ -131,7 +131,7 @@ def _seconds(value: Any, name: str) -> float:
 
 
 def _paths(option: str, patterns: Iterable[str]) -> re.Pattern[str] | None:
-    """Paths as ``/health`` or ``/static/*``, in any case."""
+    """A pattern for paths like ``/health`` or ``/static/*``; case does not matter."""
     given = _texts(option, patterns)
     return re.compile("|".join(map(translate, given)), re.IGNORECASE) if given else None
 

@@ -1,1 +1,1 @@
-"""Puts background jobs into an application that exists: `dbjobs init`."""
+"""Adds background jobs to an existing application: `dbjobs init`."""

@@ -1,4 +1,4 @@
-"""Which framework a project uses, and where its application is: by its imports, else by its dependencies."""
+"""Finds a project's framework and its application: by its imports, else by its dependencies."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from dbjobs.errors import InvalidOption
 
 FRAMEWORKS = ("fastapi", "starlette", "litestar", "django")
 PLAIN = "plain"
-# Names of the classes whose objects are applications.
+# Names of the classes of applications.
 _APPLICATIONS = {"fastapi": "FastAPI", "starlette": "Starlette", "litestar": "Litestar"}
 _SKIPPED = {"node_modules", "site-packages", "build", "dist", "tests", "test", "docs", "examples", "migrations"}
 _MOST_FILES = 2000
@@ -23,7 +23,7 @@ _SETTINGS = re.compile(r"DJANGO_SETTINGS_MODULE[\"'](?:,|\]\s*=)\s*[\"']([\w.]+)
 
 
 class Detected(NamedTuple):
-    """What was found out.
+    """What was found.
 
     Attributes:
         framework: one of FRAMEWORKS, or ``plain``.
@@ -31,7 +31,7 @@ class Detected(NamedTuple):
         application: the file that makes the application; None if none was found.
         variable: the name of the application in it.
         settings: Django's settings module.
-        packages: folders that are imported from as packages, with or without an ``__init__.py``.
+        packages: folders imported as packages, with or without an ``__init__.py``.
     """
 
     framework: str
@@ -46,10 +46,10 @@ def detect(root: Path, framework: str | None) -> Detected:
     """Look at a project.
 
     Args:
-        framework: what somebody has said; None to find out.
+        framework: the user's choice; None to find out.
 
     Raises:
-        InvalidOption: a framework that is not known, or several that the project uses.
+        InvalidOption: the framework is unknown, or the project uses several.
     """
     if framework is not None and framework not in (*FRAMEWORKS, PLAIN):
         raise InvalidOption(f"--framework {framework!r} is not one of {', '.join((*FRAMEWORKS, PLAIN))}")
@@ -68,7 +68,7 @@ def detect(root: Path, framework: str | None) -> Detected:
 
 
 def _packages(root: Path, files: dict[Path, ast.Module]) -> Iterator[Path]:
-    """Folders at the top that modules are imported from by name, and those whose modules import their neighbours."""
+    """Top-level folders that modules are imported from by name, and those whose modules import their neighbours."""
     names = {name for tree in files.values() for name in _imports(tree)}
     yield from (folder for folder in {path.parent for path in files} if folder.parent == root and folder.name in names)
     for path, tree in files.items():
@@ -90,14 +90,14 @@ def _found(root: Path, files: dict[Path, ast.Module]) -> tuple[str, str]:
 
 def _only_one(names: set[str], how: str) -> str:
     if "fastapi" in names:
-        names = names - {"starlette"}  # FastAPI is made of it
+        names = names - {"starlette"}  # FastAPI is built on it
     if len(names) > 1:
         raise InvalidOption(f"more than one framework {how} here ({', '.join(sorted(names))}): choose with --framework")
     return names.pop()
 
 
 def _sources(root: Path) -> Iterator[Path]:
-    """Python files of the project itself, those at the top first."""
+    """Python files of the project itself, top-level files first."""
     folders, count = [root], 0
     while folders:
         folder = folders.pop(0)
@@ -168,10 +168,10 @@ def _name(requirement: str) -> str:
 
 
 def _settings(root: Path) -> str:
-    """Django's settings module, as manage.py has it.
+    """Django's settings module, from manage.py.
 
     Raises:
-        InvalidOption: there is no manage.py that names it.
+        InvalidOption: no manage.py names it.
     """
     manage = root / "manage.py"
     found = _SETTINGS.search(text_of(manage)) if manage.is_file() else None

@@ -1,4 +1,4 @@
-"""What `dbjobs init` writes into a project, and what it tells people to do."""
+"""What `dbjobs init` writes into a project, and what it tells the user to do."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ class File(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """What is to be done.
+    """What to do.
 
     Attributes:
-        files: in the order in which they are written.
-        lines: what somebody must add, by hand: (file, line).
+        files: in the order of writing.
+        lines: what the user must add by hand: (file, line).
         jobs: where the jobs are, as `dbjobs worker` takes it.
-        start: the folder in which Python finds that.
+        start: the folder where Python finds that.
     """
 
     files: tuple[File, ...]
@@ -58,7 +58,7 @@ def make_plan(root: Path, found: Detected, *, request_log: bool) -> Plan:
 
 
 class _Names(NamedTuple):
-    """The module of the jobs, its path without the ending, and the folder in which Python finds it."""
+    """The jobs' module, its path without the suffix, and the folder where Python finds it."""
 
     module: str
     path: Path
@@ -72,7 +72,7 @@ class _Names(NamedTuple):
 def _asgi(where: _Names, jobs: File, root: Path, found: Detected, request_log: bool) -> Plan:
     made = [jobs, File(where.beside("_lifespan"), _template("lifespan", where, found))]
     kind, app = _CLASSES[found.framework][1], found.variable
-    wraps = found.framework == "litestar"  # its middleware sees only requests that a route takes
+    wraps = found.framework == "litestar"  # its middleware sees only requests that match a route
     lines = [f"from {where.module}_lifespan import lifespan"]
     if request_log:
         made.append(
@@ -115,7 +115,7 @@ def _folder(root: Path, found: Detected) -> Path:
 
 
 def _package(folder: Path, packages: frozenset[Path]) -> tuple[str, Path]:
-    """The dotted name of a folder with a dot behind it, empty if it is not a package; and where Python finds it."""
+    """The dotted name of a folder plus a final dot, empty if it is not a package; and where Python finds it."""
     parts: list[str] = []
     while (folder / "__init__.py").exists() or folder in packages:
         parts.insert(0, folder.name)
@@ -124,7 +124,7 @@ def _package(folder: Path, packages: frozenset[Path]) -> tuple[str, Path]:
 
 
 def _free_name(folder: Path) -> str:
-    """``jobs``, unless the application has something else of this name."""
+    """``jobs``, unless the application already uses this name."""
     path = folder / "jobs.py"
     if (folder / "jobs").is_dir() or (path.is_file() and "dbjobs" not in text_of(path)):
         return "background_jobs"

@@ -1,4 +1,4 @@
-"""Writes the files of a plan; what somebody has written or changed is left alone."""
+"""Writes the files of a plan; leaves alone what somebody wrote or changed."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def _write(file: File, *, dry_run: bool) -> str:
     except FileNotFoundError:
         if dry_run:
             return "would write"
-        with file.path.open("x", encoding="utf-8", newline="\n") as opened:  # "x": never over another's
+        with file.path.open("x", encoding="utf-8", newline="\n") as opened:  # "x": never overwrite somebody's file
             opened.write(file.text)
         return "wrote"
     return "is as it was written" if there == file.text else "left alone"

@@ -1,1 +1,1 @@
-"""The API: one module for each thing, of typed operations."""
+"""The API: typed operations, one module per subject."""

@@ -1,4 +1,4 @@
-"""Access: who one is here, links for others, and what is redacted."""
+"""Access: who you are here, links for others, and redacted values."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from dbjobs.admin.tokens import Keeper
 
 OPERATIONS = Operations("access")
 MOST_HOURS = 24 * 90
-# What a job stores for its handler, under the names that `redact` is asked with.
+# What a job stores for its handler, under the names passed to `redact`.
 REDACTABLE = ("request", "response", "args", "meta")
 
 
@@ -34,9 +34,9 @@ class NewLink(msgspec.Struct, frozen=True, kw_only=True):
     """A link to be made.
 
     Attributes:
-        path: the one page that it opens, such as ``/jobs?q=state:failed``; empty: all of them.
-        hours: until it opens nothing any more.
-        name: of those who come by it, in the audit.
+        path: the one page it opens, such as ``/jobs?q=state:failed``; empty: all of them.
+        hours: until it expires.
+        name: of its visitors, in the audit.
     """
 
     path: str = ""
@@ -45,11 +45,11 @@ class NewLink(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MadeLink(msgspec.Struct, frozen=True, kw_only=True):
-    """A link that opens pages to look at, for anyone who has it.
+    """A link that lets anyone who has it look at pages.
 
     Attributes:
         url: relative to the root of the page.
-        hours: until it opens nothing any more.
+        hours: until it expires.
     """
 
     template: ClassVar[str] = "link.html"
@@ -58,11 +58,11 @@ class MadeLink(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class WhatToReveal(msgspec.Struct, frozen=True, kw_only=True):
-    """A value that is redacted.
+    """A redacted value.
 
     Attributes:
         id: of the job.
-        name: the value's path, as ``redact`` is asked with it: ``request.card.number``.
+        name: the value's path, as ``redact`` gets it: ``request.card.number``.
     """
 
     id: int
@@ -70,7 +70,7 @@ class WhatToReveal(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Revealed(msgspec.Struct, frozen=True, kw_only=True):
-    """A value as it is stored."""
+    """A value as stored."""
 
     template: ClassVar[str] = "revealed.html"
     id: int
@@ -89,7 +89,7 @@ async def who_am_i(call: Call, asked: Nothing) -> WhoAmI:
 async def make_link(call: Call, asked: NewLink) -> MadeLink:
     """Make a link that shows one page, or all of them, until it expires.
 
-    It is sealed, not stored: it cannot be revoked before its time.
+    It is sealed, not stored: you cannot revoke it early.
     """
     if not 0 < asked.hours <= MOST_HOURS:
         raise msgspec.ValidationError(f"hours={asked.hours:g} must be more than 0 and at most {MOST_HOURS}")
@@ -112,7 +112,7 @@ async def make_link(call: Call, asked: NewLink) -> MadeLink:
 
 @OPERATIONS.post("/jobs/{id}/reveal", verb="reveal")
 async def reveal(call: Call, asked: WhatToReveal) -> Revealed:
-    """Show one value of a job that is redacted. The audit tells who has looked at which."""
+    """Show one redacted value of a job. The audit records who looked at which value."""
     call.target = f"job {asked.id}: {asked.name}"
     job = await call.jobs.get(asked.id)
     if job is None:
@@ -127,7 +127,7 @@ async def reveal(call: Call, asked: WhatToReveal) -> Revealed:
 
 
 def _find(value: Any, path: str) -> tuple[bool, Any]:
-    """The value at a path of keys and positions; keys may have dots of their own."""
+    """The value at a path of keys and positions; keys may contain dots."""
     if not path:
         return True, value
     if isinstance(value, dict):

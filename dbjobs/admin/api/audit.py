@@ -1,4 +1,4 @@
-"""The audit: who did what, when, on what, and what came of it."""
+"""The audit: who did what, when, to what, and with what result."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from dbjobs.store import repository
 from dbjobs.store.repository.admin import AuditEntry
 
 OPERATIONS = Operations("audit")
-# Entries that one statement reads, and how long one look goes on.
+# How many entries one statement reads, and how long one look lasts.
 SLICE = 500
 LOOK_SECONDS = 0.1
 _NEWEST = 2**63 - 1
@@ -30,12 +30,12 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """Somebody did something, or was refused.
 
     Attributes:
-        id_text: its id, for programs whose numbers are too small for it.
+        id_text: its id as a string, for clients without 64-bit integers.
         actor: who, as the application names them.
         action: the operation's name.
-        target: on what, in words.
+        target: what it was done to, in words.
         outcome: done, refused or failed.
-        details: what was asked for, and what came of it.
+        details: what was asked for, and the result.
     """
 
     id: int
@@ -49,10 +49,10 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AuditPage(msgspec.Struct, frozen=True, kw_only=True):
-    """Entries that fit, the newest first.
+    """Matching entries, newest first.
 
     Attributes:
-        before_id: hand it to the next call, which goes on there; None: everything was looked at.
+        before_id: pass it to the next call to go on there; None: there is nothing further back.
         reached_at: how far back this look got; None: to the end.
     """
 
@@ -65,7 +65,7 @@ class AskAudit(msgspec.Struct, frozen=True, kw_only=True):
     """Which entries.
 
     Attributes:
-        actor, action, target: texts that these hold, in capitals or not.
+        actor, action, target: texts that these contain; case does not matter.
         outcome: done, refused or failed.
         since, until: times (ISO 8601) between which they were written; UTC if they name no zone.
         before_id: from the page before.
@@ -84,7 +84,7 @@ class AskAudit(msgspec.Struct, frozen=True, kw_only=True):
 
 @OPERATIONS.get("/audit", verb="admin")
 async def list_audit(call: Call, asked: AskAudit) -> AuditPage:
-    """Entries that fit, the newest first. A look is bounded: it says how far back it got."""
+    """Matching entries, newest first. A look is bounded: it says how far back it got."""
     since, until = _moment("since", asked.since), _moment("until", asked.until)
     deadline = time.monotonic() + LOOK_SECONDS
     at = asked.before_id or _NEWEST

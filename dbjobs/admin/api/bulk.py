@@ -1,4 +1,4 @@
-"""Bulk actions: cancel or requeue all jobs of a search, as a durable job."""
+"""Bulk actions: a durable job cancels or requeues all jobs of a search."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from dbjobs.inspect.meaning import search_of
 from dbjobs.wording import counted
 
 OPERATIONS = Operations("bulk actions")
-# Where the environment is production, an action on more jobs than this asks for its name.
+# In production, an action on more jobs than this asks for the environment's name.
 CONFIRM_ABOVE = 100
 PRODUCTION = "production"
-# A page answers soon: a preview says when it has not counted all, and can be asked to count for longer.
+# A page answers soon: a preview says if it did not count all, and you can ask it to count for longer.
 PREVIEW_SECONDS = 0.08
 LONGEST_PREVIEW_SECONDS = 10.0
 
@@ -35,7 +35,7 @@ class AskPreview(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         action: ``cancel`` live jobs, or ``requeue`` failed and cancelled ones.
         q: which jobs, as in the search of the jobs page: ``state:failed queue:mail``.
-        seconds: how long it may count, about.
+        seconds: about how long it may count.
     """
 
     action: Action
@@ -47,8 +47,8 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
     """One of the jobs that a bulk action would reach.
 
     Attributes:
-        id_text: its id, for programs whose numbers are too small for it.
-        state: where it is in its life.
+        id_text: its id as a string, for clients without 64-bit integers.
+        state: its current state.
         error: of its last attempt.
     """
 
@@ -68,14 +68,14 @@ class Preview(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         action: ``cancel``, ``requeue`` or ``undo``.
-        count: jobs that fit, counted up to ``bound``.
-        exact: False: there are more, or the time for counting was over.
+        count: matching jobs, counted up to ``bound``.
+        exact: False: there are more, or counting ran out of time.
         samples: the newest of them.
-        before_id: jobs from this id on came after the preview; hand it to ``start``.
-        before_id_text: the same, for programs whose numbers are too small for it.
-        at: when the preview was made, by the database's clock; hand it to ``start``.
+        before_id: jobs from this id on came after the preview; pass it to ``start``.
+        before_id_text: the same as a string, for clients without 64-bit integers.
+        at: when the preview was made, by the database's clock; pass it to ``start``.
         nodes: living nodes that would run it.
-        confirm: what has to be given as ``environment`` to start it; None: nothing.
+        confirm: what ``environment`` must be to start it; None: nothing.
     """
 
     action: Deed
@@ -96,10 +96,10 @@ class AskStart(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         action: ``cancel`` or ``requeue``.
         q: which jobs.
-        name: what it is called in the history.
-        rate: jobs a second at most; nothing: as fast as it goes.
-        before_id, at: from the preview, so that nothing is reached that came later.
-        environment: the environment's name, where the preview asks for it.
+        name: its name in the history.
+        rate: jobs a second at most; nothing: as fast as it can.
+        before_id, at: from the preview, so that it reaches nothing that came later.
+        environment: the environment's name, if the preview asks for it.
     """
 
     action: Action
@@ -115,8 +115,8 @@ class AskUndoPreview(msgspec.Struct, frozen=True, kw_only=True):
     """Input of the preview of an undo.
 
     Attributes:
-        id: of the bulk action that would be undone.
-        seconds: how long it may count, about.
+        id: of the bulk action to undo.
+        seconds: about how long it may count.
     """
 
     id: Id
@@ -128,8 +128,8 @@ class AskUndo(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         id: of the bulk action.
-        rate: jobs a second at most; nothing: as fast as it goes.
-        environment: the environment's name, where the preview asks for it.
+        rate: jobs a second at most; nothing: as fast as it can.
+        environment: the environment's name, if the preview asks for it.
     """
 
     id: Id
@@ -142,7 +142,7 @@ class Started(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         id: of its job.
-        id_text: the same, for programs whose numbers are too small for it.
+        id_text: the same as a string, for clients without 64-bit integers.
         message: for a person.
     """
 
@@ -152,20 +152,20 @@ class Started(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Bulk(BulkAction, frozen=True, kw_only=True):
-    """A bulk action, waiting, at work or ended.
+    """A bulk action: waiting, running or ended.
 
     Attributes:
-        id_text: its id, for programs whose numbers are too small for it.
+        id_text: its id as a string, for clients without 64-bit integers.
     """
 
     id_text: str
 
 
 class BulkList(msgspec.Struct, frozen=True, kw_only=True):
-    """Bulk actions, the newest first.
+    """Bulk actions, newest first.
 
     Attributes:
-        before_id: hand it to the next call for the page after; None: that was the last.
+        before_id: pass it to the next call for the next page; None: this was the last.
         nodes: living nodes that run bulk actions.
     """
 
@@ -189,7 +189,7 @@ class OneBulk(msgspec.Struct, frozen=True, kw_only=True):
 
 @OPERATIONS.get("/bulk/preview")
 async def preview_bulk(call: Call, asked: AskPreview) -> Preview:
-    """Count what a bulk action would reach, and show the newest; nothing is changed."""
+    """Count the jobs that a bulk action would reach, and show the newest; changes nothing."""
     return _preview(call, await call.jobs.bulk.preview(asked.action, seconds=asked.seconds, **search_of(asked.q)))
 
 
@@ -210,7 +210,7 @@ def _preview(call: Call, made: BulkPreview) -> Preview:
 
 @OPERATIONS.post("/bulk/start")
 async def start_bulk(call: Call, asked: AskStart) -> Started:
-    """Store a bulk action. It reaches what fits its search and was there when the preview was made."""
+    """Store a bulk action. It reaches the jobs that match its search and existed at the time of the preview."""
     call.target = f"{asked.action} {asked.q}"
     if _is_production(call) and asked.environment != call.settings.environment:
         made = await call.jobs.bulk.preview(asked.action, seconds=PREVIEW_SECONDS, **search_of(asked.q, now=asked.at))
@@ -225,17 +225,17 @@ async def start_bulk(call: Call, asked: AskStart) -> Started:
 
 @OPERATIONS.get("/bulk/undo/preview")
 async def preview_undo(call: Call, asked: AskUndoPreview) -> Preview:
-    """Count the jobs that would come back if a bulk cancel was undone, and show the newest; nothing is changed.
+    """Count the jobs that would come back if a bulk cancel were undone, and show the newest; changes nothing.
 
-    They are those that waited when they were cancelled. What ran, waited for another try, or depends on a job that is
-    cancelled stays cancelled.
+    Jobs come back that were waiting when they were cancelled. Jobs that ran, waited for a retry, or depend on a
+    cancelled job stay cancelled.
     """
     return _preview(call, await call.jobs.bulk.preview_undo(asked.id, seconds=asked.seconds))
 
 
 @OPERATIONS.post("/bulk/undo")
 async def undo_bulk(call: Call, asked: AskUndo) -> Started:
-    """Bring back what a bulk cancel has cancelled while it waited, each job as it was, as a bulk action of its own."""
+    """Bring back the waiting jobs that a bulk cancel cancelled, each as it was, as a bulk action of its own."""
     call.target = f"bulk action {asked.id}"
     if _is_production(call) and asked.environment != call.settings.environment:
         made = await call.jobs.bulk.preview_undo(asked.id, seconds=PREVIEW_SECONDS)
@@ -257,7 +257,7 @@ async def stop_bulk(call: Call, asked: OneBulk) -> Done:
 
 @OPERATIONS.get("/bulk")
 async def list_bulk(call: Call, asked: AskList) -> BulkList:
-    """Bulk actions that wait, are at work, or are still in the history."""
+    """Bulk actions that wait, run, or are still in the history."""
     found = await call.jobs.bulk.list(before_id=asked.before_id, limit=asked.limit)
     return BulkList(
         actions=[Bulk(**msgspec.structs.asdict(one), id_text=str(one.id)) for one in found],
@@ -271,7 +271,7 @@ def _is_production(call: Call) -> bool:
 
 
 def _confirmation(call: Call, count: int, exact: bool) -> str | None:
-    """What has to be typed before an action on this many jobs."""
+    """What the visitor must type before an action on this many jobs."""
     return call.settings.environment if _is_production(call) and (count > CONFIRM_ABOVE or not exact) else None
 
 

@@ -1,4 +1,4 @@
-"""A command as lists and its own page show it."""
+"""A command, as lists and its own page show it."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ class CommandRow(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         kind: ``command`` or ``api``.
-        here: the process of this page can run it.
+        here: this page's process can run it.
         nodes: living nodes that can run it.
         tags: labels, if this process knows the command.
         about: the first line of its documentation, likewise.
-        total: jobs that have completed, failed or been cancelled in the period.
-        retried: attempts that failed and were tried again.
-        mean_ms, p50_ms, p95_ms, p99_ms: of what an attempt took.
-        runs: transient runs of it in this process, since it began.
+        total: jobs that completed, failed or were cancelled in the period.
+        retried: attempts that failed and were retried.
+        mean_ms, p50_ms, p95_ms, p99_ms: of attempt durations.
+        runs: its transient runs in this process, since the process began.
     """
 
     name: str
@@ -49,12 +49,12 @@ class CommandRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Registered(msgspec.Struct, frozen=True, kw_only=True):
-    """What this process knows of a command.
+    """What this process knows about a command.
 
     Attributes:
         function: module and name of its handler.
         about: its documentation.
-        request_type: what it takes, as its handler declares it.
+        request_type: the type that its handler declares for its request.
         runs_in: ``event loop``, ``thread`` or ``process``.
         version: of its request.
         defaults: options of its jobs that differ from the application's own.
@@ -108,7 +108,7 @@ def _about(command: Command) -> str:
 
 
 def registered(call: Call, command: Command) -> Registered:
-    """What this process knows of it."""
+    """What this process knows about it."""
     handler = command.handler
     base, template = call.jobs._registry.template("x", {}, where="", request_type="command"), command.template
     defaults = {

@@ -1,4 +1,4 @@
-"""Commands: what they are, what they have done, the latest of them and what failed."""
+"""Commands: what they are, what they did, their latest jobs, and their failures."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from dbjobs.store import repository
 
 OPERATIONS = Operations("commands")
 KEEP_SECONDS = 3.0
-# A look for the latest jobs of a command, among the live ones or in the history, takes about this long at most.
+# Looking for the latest jobs of a command, live or in the history, takes about this long at most.
 LOOK_SECONDS = 0.03
 LATEST = 25
 BUILT_IN = "dbjobs."
@@ -48,10 +48,10 @@ class CommandsAsked(msgspec.Struct, frozen=True, kw_only=True):
     """Which commands.
 
     Attributes:
-        period: as of the overview.
+        period: as in the overview.
         since, until: of a range.
         type: ``all``, ``apis`` or ``commands``.
-        q: only those that hold this text in name, tags or documentation.
+        q: only those with this text in name, tags or documentation.
     """
 
     period: str = "7d"
@@ -65,10 +65,10 @@ class Latest(msgspec.Struct, frozen=True, kw_only=True):
     """A job or a transient run.
 
     Attributes:
-        id: of the job; of a run its number in this process.
-        id_text: the same, for programs whose numbers are too small for it.
-        transient: it is a run, which is stored nowhere.
-        at: when it began, or else was created.
+        id: of the job; for a run, its number in this process.
+        id_text: the same as a string, for clients without 64-bit integers.
+        transient: it is a run, which is not stored.
+        at: when it began; if it has not, when it was created.
     """
 
     id: int
@@ -89,7 +89,7 @@ class OneCommand(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         name: with its version, if it has one (``send@2``).
-        period, since, until: as of the overview.
+        period, since, until: as in the overview.
     """
 
     name: Annotated[str, Meta(min_length=1, max_length=500)]
@@ -130,7 +130,7 @@ class LatestAsked(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         type: ``all``, ``apis`` or ``commands``.
         failed: only those that failed.
-        limit: how many of stored jobs, and how many of transient runs.
+        limit: how many stored jobs, and as many transient runs.
     """
 
     type: Kind = "all"
@@ -139,10 +139,10 @@ class LatestAsked(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LatestList(msgspec.Struct, frozen=True, kw_only=True):
-    """The latest jobs that have ended, and transient runs of this process, newest first.
+    """The latest ended jobs, and transient runs of this process, newest first.
 
     Attributes:
-        complete: False: the look was over before it had found as many as were asked for.
+        complete: False: the look ran out of time before it found as many as were asked for.
     """
 
     latest: list[Latest]
@@ -154,7 +154,7 @@ _stats: Kept[tuple[list[Stat], list[NodeInfo]]] = Kept()
 
 @OPERATIONS.get("/commands")
 async def list_commands(call: Call, asked: CommandsAsked) -> CommandList:
-    """All commands that are known or have run, with what they did in a period, from roll-ups."""
+    """All commands that are known or have run, with their numbers of a period, from roll-ups."""
     period = await periods.chosen(call, asked.period, asked.since, asked.until)
 
     async def look() -> tuple[list[Stat], list[NodeInfo]]:
@@ -164,7 +164,7 @@ async def list_commands(call: Call, asked: CommandsAsked) -> CommandList:
     by_name: dict[str, Stat | None] = dict.fromkeys(call.jobs.stored_commands)
     known = known_by(nodes)
     by_name |= dict.fromkeys(known)
-    # What the library brings along is listed once it has run.
+    # The library's own commands are listed once they have run.
     by_name = dict.fromkeys(name for name in by_name if not name.startswith(BUILT_IN))
     by_name |= {stat.name: stat for stat in stats if stat.name}
     runs = {timing.command: timing.count for timing in call.jobs.runs.timings()}
@@ -182,17 +182,17 @@ async def list_commands(call: Call, asked: CommandsAsked) -> CommandList:
 
 @OPERATIONS.get("/commands/one")
 async def get_command(call: Call, asked: OneCommand) -> CommandDetails:
-    """One command: what it is, what it took over time, its latest jobs, and why it failed."""
+    """One command: what it is, its durations over time, its latest jobs, and why it failed."""
     period = await periods.chosen(call, asked.period, asked.since, asked.until)
     command = call.jobs._registry.get(asked.name)
-    # The live jobs and the history apart: a backlog of other commands would use up the time of one look at both.
+    # Live jobs and history separately: in one look at both, a backlog of other commands would use up the time.
     live, ended, found, (nodes, failed) = await asyncio.gather(
         _latest(call, LATEST, {"command": asked.name, "state": _LIVE}),
         _latest(call, LATEST, {"command": asked.name, "state": _ENDED}),
         series(call.db, period.time, command=asked.name),
         _nodes_and_failures(call, asked),
     )
-    latest = [*{one.id: one for one in (*live[0], *ended[0])}.values()]  # a job that has just ended was found twice
+    latest = [*{one.id: one for one in (*live[0], *ended[0])}.values()]  # a job that just ended is found twice
     latest += [_run(run) for run in call.jobs.runs.latest(250) if run.command == asked.name][:LATEST]
     totals = totals_of(found.total)
     if command is None and not nodes and not latest and not totals.total and not totals.retried:
@@ -217,7 +217,7 @@ async def _nodes_and_failures(call: Call, asked: OneCommand) -> tuple[list[str],
 
 @OPERATIONS.get("/commands/latest")
 async def latest_commands(call: Call, asked: LatestAsked) -> LatestList:
-    """The latest jobs that have ended, of all commands, with this process's transient runs.
+    """The latest ended jobs of all commands, with this process's transient runs.
 
     The look at stored jobs is bounded in time.
     """

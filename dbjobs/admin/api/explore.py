@@ -1,4 +1,4 @@
-"""Explore: run or enqueue a command with a request from a form. Off unless the application names commands for it."""
+"""Explore: run or enqueue a command with a request from a form. Off unless the application allows commands."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from dbjobs.commands.command import Command
 from dbjobs.errors import DbjobsError, InvalidOption, InvalidRequest, PayloadTooLarge, UnknownCommand
 
 OPERATIONS = Operations("explore")
-# Limits of a run from here: its caller waits.
+# Limits for a run from here: its caller waits.
 SECONDS = 30.0
 MOST_SECONDS = 300.0
 _LONGEST_TRACE = 20_000
@@ -31,11 +31,11 @@ Do = Literal["check", "run", "enqueue"]
 
 
 class Explorable(msgspec.Struct, frozen=True, kw_only=True):
-    """A command that may be run from here.
+    """A command that visitors may run from here.
 
     Attributes:
-        runs_here: this process has its handler, so that it can be run at once; else it can only be enqueued.
-        tags: labels that the application has given it.
+        runs_here: this process has its handler and can run it at once; otherwise it can only be enqueued.
+        tags: labels that the application gave it.
         queue, timeout_seconds, retry_limit: defaults of its jobs.
     """
 
@@ -50,7 +50,7 @@ class Explorable(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ExplorableList(msgspec.Struct, frozen=True, kw_only=True):
-    """Commands that the application has named for this, as far as this process knows them."""
+    """Commands that the application allows here, as far as this process knows them."""
 
     commands: list[Explorable]
 
@@ -61,9 +61,9 @@ class AskExplore(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         do: ``check``: only say whether the request fits; ``run``: at once, in this process, without storing a job;
             ``enqueue``: as a job.
-        request: as JSON text; nothing: none, or what its defaults make.
-        timeout: seconds after which a run is ended.
-        after: an enqueued job does not start before: seconds (90, 10m, 2h, 1d) from now, or a time (UTC if no zone).
+        request: as JSON text; nothing: none, or its defaults.
+        timeout: seconds after which a run is stopped.
+        after: earliest start of an enqueued job: seconds (90, 10m, 2h, 1d) from now, or a time (UTC if no zone).
     """
 
     command: Annotated[str, Meta(min_length=1, max_length=255)]
@@ -74,17 +74,17 @@ class AskExplore(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Explored(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of it.
+    """The result.
 
     Attributes:
-        outcome: ``valid`` or ``invalid``: it was only checked, or not even run; ``completed``, ``failed`` or
-            ``timeout`` of a run; ``enqueued``.
+        outcome: ``valid`` or ``invalid``: it was only checked, or could not be run; ``completed``, ``failed`` or
+            ``timeout``: of a run; ``enqueued``.
         errors: what is wrong with the request, by field.
-        response: what the handler has returned.
+        response: what the handler returned.
         milliseconds: how long it ran.
-        error, trace: what it has raised.
-        job, job_text: the job that was enqueued.
-        request: that was meant, as JSON text.
+        error, trace: what it raised.
+        job, job_text: the enqueued job.
+        request: the request it got, as JSON text.
         message: for a person.
     """
 
@@ -102,12 +102,12 @@ class Explored(msgspec.Struct, frozen=True, kw_only=True):
 
 @OPERATIONS.get("/explore", verb="explore")
 async def list_explorable(call: Call, asked: Nothing) -> ExplorableList:
-    """Commands that may be run from here, with the fields of their requests."""
+    """Commands that you may run from here, with the fields of their requests."""
     found = []
     for name in sorted(call.settings.explore):
         try:
             found.append(_explorable(_command(call, name)))
-        except DbjobsError:  # the application has named it, but this process does not know it
+        except DbjobsError:  # the application allows it, but this process does not know it
             continue
     return ExplorableList(commands=found)
 
@@ -122,12 +122,12 @@ async def explore(call: Call, asked: AskExplore) -> Explored:
     done = await _done(call, command, form, asked, filled)
     if filled is None:
         return done
-    page: Explored = await show(call, command.own_name, asked, filled, done)  # a form is answered with a page
+    page: Explored = await show(call, command.own_name, asked, filled, done)  # a form gets a page as its answer
     return page
 
 
 async def show(call: Call, name: str, asked: AskExplore, filled: dict[str, str], done: Explored | None) -> Any:
-    """The page of a command, with what was filled in and what came of it."""
+    """The page of a command, with the filled-in form and the result."""
     listed = await list_explorable(call, Nothing())
     chosen = next((one for one in listed.commands if one.command == name), None)
     if name and chosen is None:
@@ -140,14 +140,14 @@ async def show(call: Call, name: str, asked: AskExplore, filled: dict[str, str],
 
 
 def python_of(name: str, request: str) -> str:
-    """The call that enqueues the same, as Python."""
+    """The Python call that enqueues the same."""
     if not request or request == "null":
         return f"await jobs.enqueue({name!r})"
     return f"await jobs.enqueue({name!r}, {msgspec.json.decode(request)!r})"
 
 
 def curl_of(call: Call, name: str, request: str) -> str:
-    """The call that enqueues the same, for a shell."""
+    """The shell command that enqueues the same."""
     url = call.request.url
     root = str(call.request.scope.get("root_path", "")).rstrip("/")
     body = msgspec.json.encode({"command": name, "do": "enqueue", "request": request or None}).decode()
@@ -161,10 +161,10 @@ def curl_of(call: Call, name: str, request: str) -> str:
 
 
 def _command(call: Call, name: str) -> Command:
-    """A command that may be run from here.
+    """A command that visitors may run from here.
 
     Raises:
-        NotFound: the application has not named it, or this process does not know it.
+        NotFound: the application does not allow it, or this process does not know it.
     """
     if name not in call.settings.explore:
         raise NotFound(f"{name!r} is not among the commands that may be run from here (jobs.admin(explore=[...]))")

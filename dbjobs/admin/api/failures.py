@@ -1,4 +1,4 @@
-"""Failures by cause, and what is done to all jobs of one cause."""
+"""Failures by cause, and actions on all jobs of one cause."""
 
 from __future__ import annotations
 
@@ -27,30 +27,30 @@ from dbjobs.store.repository.causes import cause_id
 OPERATIONS = Operations("failures")
 MOST_GROUPS = 200
 KEEP_SECONDS = 1.5
-# Jobs whose errors one step of an action reads, and how long an action goes on before it says how far it got.
+# How many jobs' errors one step of an action reads, and how long an action runs before it says how far it got.
 SLICE = 200
 ACTION_SECONDS = 3.0
-# A job that failed in the period may have waited for its attempts since before it.
+# A job that failed in the period may have been created this long before it.
 OLDER = timedelta(days=14)
 
 CauseId = Annotated[str, Meta(pattern="^[0-9a-f]{32}$")]
 
 
 class Failure(msgspec.Struct, frozen=True, kw_only=True):
-    """Attempts that failed of the same cause.
+    """Failed attempts with the same cause.
 
     Attributes:
         cause: its short name, the same on every node and in every release.
-        command: what was to run.
-        code: the class of the error, or a word of ours: ``timeout``, ``http_500``, ``retry_after``; ``*`` for those
-            beyond the 200 that an hour of a node tells apart.
-        frame: ``file:function`` of the application where it was raised; empty if that is not known.
+        command: the command that failed.
+        code: the class of the error, or a word of ours: ``timeout``, ``http_500``, ``retry_after``; ``*`` for all
+            beyond the 200 causes that a node tells apart in an hour.
+        frame: ``file:function`` of the application where it was raised; empty if unknown.
         jobs: that failed for good.
-        attempts: that failed, theirs included.
-        first_at, last_at: when it was seen first and last, in this period.
+        attempts: that failed, those of these jobs included.
+        first_at, last_at: when it was seen first and last in this period.
         message: of the last one.
-        sample: ids of the last few jobs, the newest first.
-        sample_texts: the same as texts, for programs whose numbers are too small for them.
+        sample: ids of the last few jobs, newest first.
+        sample_texts: the same as strings, for clients without 64-bit integers.
         series: attempts over the period, in equal steps.
     """
 
@@ -69,14 +69,14 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FailureList(msgspec.Struct, frozen=True, kw_only=True):
-    """What failed in a period, the most frequent cause first.
+    """What failed in a period, most frequent cause first.
 
     Attributes:
         period, label: its name.
-        since, until: its bounds, the end not included: hours; days for what is older than 14 days.
+        since, until: its bounds, end excluded: on hours, or on days for what is older than 14 days.
         step_seconds: of the series.
         failures: at most 200.
-        complete: False: there are more, or more than one look reads.
+        complete: False: there are more, in the list or than one look reads.
     """
 
     period: str
@@ -92,10 +92,10 @@ class FailuresAsked(msgspec.Struct, frozen=True, kw_only=True):
     """Which failures.
 
     Attributes:
-        period: as of the overview.
+        period: as in the overview.
         since, until: of a range.
         command: of this command only.
-        q: only causes that hold this text in command, code, place or message.
+        q: only causes with this text in command, code, place or message.
     """
 
     period: str = "7d"
@@ -106,12 +106,12 @@ class FailuresAsked(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OneCause(msgspec.Struct, frozen=True, kw_only=True):
-    """Input that names a cause, as it is listed for a period.
+    """Input that names a cause from the list of a period.
 
     Attributes:
         cause: its short name.
         period, since, until: as of the list.
-        at_most: jobs that one call reaches.
+        at_most: most jobs that one call reaches.
     """
 
     cause: CauseId
@@ -128,7 +128,7 @@ _kept: Kept[FailureGroups] = Kept()
 async def list_failures(call: Call, asked: FailuresAsked) -> FailureList:
     """What failed in a period, by cause: error, place where it was raised, command.
 
-    The nodes count failures themselves, and write their counts every few seconds; no failed job is looked at.
+    The nodes count failures themselves and write their counts every few seconds; this reads no failed job.
     """
     period = await periods.chosen(call, asked.period, asked.since, asked.until)
     key = (period.time.since, period.time.until)
@@ -155,17 +155,17 @@ def _failure(group: FailureGroup) -> Failure:
 
 @OPERATIONS.post("/failures/requeue")
 async def requeue_failures(call: Call, asked: OneCause) -> Done:
-    """Queue the failed jobs of one cause again.
+    """Requeue the failed jobs of one cause.
 
-    Jobs are looked through in slices, the newest first, and those whose last error has this cause are queued again. A
-    call ends after some seconds, and says whether there may be more.
+    It reads jobs in slices, newest first, and requeues those whose last error has this cause. A call ends after some
+    seconds, and says whether there may be more.
     """
     return await _act(call, asked, "requeue")
 
 
 @OPERATIONS.post("/failures/cancel")
 async def cancel_failures(call: Call, asked: OneCause) -> Done:
-    """Cancel the jobs that wait for another try after having failed of one cause. Otherwise as requeueing."""
+    """Cancel the jobs that wait for a retry after they failed with one cause. Otherwise like requeueing."""
     return await _act(call, asked, "cancel")
 
 
@@ -193,10 +193,10 @@ async def _act(call: Call, asked: OneCause, action: Literal["requeue", "cancel"]
 
 
 async def _frozen(call: Call, asked: OneCause) -> tuple[FailureGroup, datetime, datetime]:
-    """The cause and the period as they are now.
+    """The cause and the period as of now.
 
     Raises:
-        NotFound: nothing failed of it in this period.
+        NotFound: nothing failed with it in this period.
     """
     period = await periods.chosen(call, asked.period, asked.since, asked.until)
     found = await causes.groups(call.db, period.time)
@@ -209,12 +209,12 @@ async def _frozen(call: Call, asked: OneCause) -> tuple[FailureGroup, datetime, 
 
 
 def fitting(jobs: Iterable[Job[Any]], cause: str) -> list[Job[Any]]:
-    """The jobs whose last error has this cause, the newest first."""
+    """The jobs whose last error has this cause, newest first."""
     return sorted((job for job in jobs if cause_of(job) == cause), key=lambda job: -job.id)
 
 
 def cause_of(job: Job[Any]) -> str | None:
-    """The cause of a job's last error, as its node has counted it."""
+    """The cause of a job's last error, as its node counted it."""
     if not job.errors:
         return None
     last = job.errors[-1]

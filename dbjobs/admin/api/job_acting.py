@@ -1,4 +1,4 @@
-"""What can be done to jobs: cancel, requeue, replay, edit, reveal."""
+"""Actions on jobs: cancel, requeue, replay, edit, reveal."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ class SomeJobs(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Cancelling(msgspec.Struct, frozen=True, kw_only=True):
-    """Jobs that are to be cancelled: named ones, or all live ones in a state, of a worker, or both.
+    """Jobs to cancel: named ones, or all live ones in a state, of a worker, or both.
 
     Attributes:
         ids, ref_ids: up to 1,000.
-        reason: kept as the error text of those that had not started.
+        reason: stored as the error text of those that had not started.
     """
 
     ids: list[int] = []
@@ -43,11 +43,11 @@ class Cancelling(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Results(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of it, job by job.
+    """The results, job by job.
 
     Attributes:
         count: jobs that were reached.
-        results: their ids; empty if they were described and not named.
+        results: their ids; empty if the call described the jobs instead of naming them.
         errors: why the others were not, by id or ref_id.
     """
 
@@ -58,7 +58,7 @@ class Results(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Replaying(msgspec.Struct, frozen=True, kw_only=True):
-    """A job that has ended, by its id."""
+    """An ended job, by its id."""
 
     id: int
 
@@ -67,7 +67,7 @@ class Replayed(msgspec.Struct, frozen=True, kw_only=True):
     """The new job.
 
     Attributes:
-        replay_of: the one that it runs once more.
+        replay_of: the job that it runs once more.
     """
 
     message: str
@@ -77,7 +77,7 @@ class Replayed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def _named(call: Call, ids: Sequence[int], ref_ids: Sequence[str]) -> tuple[dict[int, Job], dict[str, str]]:
-    """The jobs, and what is wrong with those that are not among them."""
+    """The jobs that were found, and for each of the others what is wrong."""
     if len(ids) + len(ref_ids) > MOST_JOBS:
         raise InvalidOption(f"no more than {MOST_JOBS:,} at once; there are bulk actions for more jobs")
     if not ids and not ref_ids:
@@ -154,7 +154,7 @@ async def requeue_jobs(call: Call, asked: SomeJobs) -> Results:
 
 @OPERATIONS.post("/job/replay")
 async def replay_job(call: Call, asked: Replaying) -> Replayed:
-    """Run a job that has ended once more, as a new job; the old one stays as it is."""
+    """Run an ended job once more, as a new job; the old one stays as it is."""
     call.target = f"job {asked.id}"
     job = await find_job(call, OneJob(id=asked.id))
     declare(call, job)
@@ -165,7 +165,7 @@ async def replay_job(call: Call, asked: Replaying) -> Replayed:
 
 
 def declare(call: Call, job: Job) -> None:
-    """A command that only other processes know can be enqueued from here, too."""
+    """Make a command that only other processes know enqueueable here, too."""
     known = {*call.jobs.stored_commands}
     for name in (job.command, job.callback):
         if name is not None and name not in known:
@@ -174,7 +174,7 @@ def declare(call: Call, job: Job) -> None:
 
 @OPERATIONS.post("/job/reveal", verb="reveal")
 async def reveal_job(call: Call, asked: OneJob) -> JobView:
-    """A job with everything that is hidden otherwise. Who asked for it is written down."""
+    """A job with all its hidden values. The audit records who asked."""
     job = await find_job(call, asked)
     call.target = f"job {job.id}"
     view: Any = view_of(call, job, revealed=True)

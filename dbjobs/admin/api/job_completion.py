@@ -1,4 +1,4 @@
-"""What may follow in the search box."""
+"""Completion in the search box."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from dbjobs.jobs import Jobs
 from dbjobs.models import JobState
 
 MOST_PROPOSALS = 12
-# The latest jobs, whose names are proposed, and for how many seconds they are remembered.
+# We propose names from this many of the latest jobs, and remember them for this many seconds.
 LATEST, KEPT_SECONDS = 500, 10.0
 _TIMES = ("15m", "1h", "24h", "7d", "today", "yesterday")
 _FIXED = {"type": ("command", "api"), "run": (">1s", ">30s", ">5m"), "attempts": (">1",), "progress": ("<50%",)}
 
 
 class Proposal(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing that may stand there.
+    """One proposal.
 
     Attributes:
-        text: what is put in.
+        text: what to insert.
         note: what it is, for people.
     """
 
@@ -34,7 +34,7 @@ class Proposal(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Completion(msgspec.Struct, frozen=True, kw_only=True):
-    """What may stand in place of the letters from ``start`` to ``end``."""
+    """Proposals to replace the letters from ``start`` to ``end``."""
 
     start: int
     end: int
@@ -75,7 +75,7 @@ async def complete_text(call: Call, text: str, at: int | None) -> Completion:
 
 
 def _term_start(text: str, end: int) -> int:
-    """Where the term that ends there begins: a blank inside quotes does not end one."""
+    """The start of the term that ends here: a blank inside quotes does not end one."""
     start, inside, at = 0, False, 0
     while at < end:
         sign = text[at]
@@ -106,7 +106,7 @@ _kept: WeakKeyDictionary[Jobs, tuple[float, dict[str, set[str]]]] = WeakKeyDicti
 
 
 async def _seen(call: Call) -> dict[str, set[str]]:
-    """Names of the latest jobs, live and failed, of the queues, and of the commands that this process knows."""
+    """Names from the latest jobs, live and failed, from the queues, and from the commands this process knows."""
     if call.jobs in _kept and time.monotonic() - _kept[call.jobs][0] < KEPT_SECONDS:
         return _kept[call.jobs][1]
     latest = [*await call.jobs.list(limit=LATEST), *await call.jobs.list(limit=LATEST // 2, state="failed")]

@@ -1,4 +1,4 @@
-"""Edit a job and run it again: what would change first, then the change."""
+"""Edit a job and run it again: first a preview, then the change."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ from dbjobs.store import repository
 from dbjobs.store.transactions.delivering import is_delivery
 
 OPERATIONS = Operations("jobs")
-# Of a request, as JSON, in a form.
+# Longest request in a form, as JSON.
 LONGEST_REQUEST = 500_000
 _NOT_STARTED = (JobState.SCHEDULED, JobState.WAITING, JobState.QUEUED)
 _CHANGEABLE = ("queue", "worker", "priority", "tag", "user_id", "retry_limit", "timeout", "run_after")
 
 
 class Editing(msgspec.Struct, frozen=True, kw_only=True):
-    """A job, and what is to be other than in it; what is left out stays as it is.
+    """A job, and what to change about it; what is left out stays as it is.
 
     Attributes:
         request: the whole new request, as JSON.
         timeout: seconds of one attempt; 0 for no limit.
-        run_after: not before this moment, in UTC if it names no zone.
+        run_after: earliest start; UTC if it names no zone.
     """
 
     id: int
@@ -50,7 +50,7 @@ class Editing(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
-    """An option that is to be another one, as texts."""
+    """A changed option, as texts."""
 
     name: str
     before: str
@@ -58,7 +58,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DiffLine(msgspec.Struct, frozen=True, kw_only=True):
-    """A line of the request's difference."""
+    """A line of the diff of the request."""
 
     kind: Literal["same", "added", "removed", "skipped"]
     text: str
@@ -68,9 +68,9 @@ class EditPreview(msgspec.Struct, frozen=True, kw_only=True):
     """What an edit would do; nothing is done yet.
 
     Attributes:
-        cancels: the job has not started: it is cancelled, and the new one takes its place. Else it stays as it is.
+        cancels: the job has not started, so it is cancelled and the new one takes its place. Otherwise it stays.
         lost: what the new job does not take over.
-        request: the difference of the requests, line by line; empty: they are the same.
+        request: the diff of the requests, line by line; empty: they are the same.
     """
 
     id: int
@@ -98,7 +98,7 @@ async def _checked(call: Call, asked: Editing) -> tuple[Job, Any, JobOptions]:
     """The job, its new request, and its new options.
 
     Raises:
-        InvalidOption, InvalidRequest: it cannot be edited, or not so.
+        InvalidOption, InvalidRequest: it cannot be edited, or not this way.
     """
     job = await find_job(call, OneJob(id=asked.id))
     await refuse(call, job)
@@ -120,7 +120,7 @@ async def _checked(call: Call, asked: Editing) -> tuple[Job, Any, JobOptions]:
     if "run_after" in options:
         options["run_after"] = _moment(options["run_after"])
     declare(call, job)
-    call.jobs._row(job.command, request, options)  # what enqueue would refuse is refused before anything is changed
+    call.jobs._row(job.command, request, options)  # raises what enqueue would raise, before anything changes
     return job, request, cast(JobOptions, options)
 
 
@@ -150,7 +150,7 @@ async def refuse(call: Call, job: Job) -> None:
 
 @OPERATIONS.post("/job/edit/preview", audited=False)
 async def preview_edit(call: Call, asked: Editing) -> EditPreview:
-    """What an edit would change. Nothing is done yet."""
+    """Preview what an edit would change. Nothing is done yet."""
     job, request, options = await _checked(call, asked)
     lost = []
     if job.ref_id is not None:
@@ -182,7 +182,7 @@ def _text(value: Any) -> str:
 
 
 def difference(before: Any, after: Any) -> list[DiffLine]:
-    """The lines that differ, with some of those around them."""
+    """The lines that differ, with some context."""
     if before == after:
         return []
     old, new = (json.dumps(value, indent=2, ensure_ascii=False, default=str).splitlines() for value in (before, after))
@@ -205,9 +205,10 @@ def difference(before: Any, after: Any) -> list[DiffLine]:
 async def edit_job(call: Call, asked: Editing) -> Edited:
     """Run a job with a changed request or other options, as a new job; the old one is kept.
 
-    One that has ended stays as it is. One that has not started is cancelled in the transaction that stores the new one;
-    if it has started meanwhile, nothing is done. Jobs that wait for it would be cancelled with it, so it is refused if
-    there are any, but for the delivery of its reply_to: the new job gets its own, and nobody is told of the old one.
+    An ended job stays as it is. A job that has not started is cancelled in the transaction that stores the new one;
+    if it has started meanwhile, nothing happens. Cancelling would take jobs that wait for it along, so the edit is
+    refused if there are any. The delivery of its reply_to does not count: the new job gets its own, and the old one
+    notifies nobody.
     """
     call.target = f"job {asked.id}"
     job, request, options = await _checked(call, asked)
@@ -222,7 +223,7 @@ async def _replace(call: Call, job: Job, request: Any, options: JobOptions) -> J
     """Cancel a job that has not started, and store the one that takes its place.
 
     Raises:
-        InvalidOption: it has, or others wait for it.
+        InvalidOption: it has started, or others wait for it.
     """
     family = await family_of(call, job)
     below = [one for one in family.graph if one.step > 0]
@@ -250,7 +251,7 @@ async def _replace(call: Call, job: Job, request: Any, options: JobOptions) -> J
 
 
 async def _lifetime(call: Call, job: Job) -> float | None:
-    """The seconds until a job expires, so that the one in its place expires at the same moment."""
+    """The seconds until a job expires, so that its replacement expires at the same moment."""
     if job.expires_at is None:
         return None
     return max((job.expires_at - await repository.database_time(call.db)).total_seconds(), 0.001)

@@ -1,4 +1,4 @@
-"""What a search finds as a file: streamed, in bounded memory."""
+"""The results of a search as a file: streamed, in bounded memory."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from dbjobs.inspect.meaning import meaning
 
 OPERATIONS = Operations("jobs")
 MOST_JOBS = 100_000
-# Jobs that are in memory at a time.
+# How many jobs are in memory at a time.
 PAGE = 500
 COLUMNS = tuple(name for name in JobRow.__struct_fields__ if name not in ("id_text", "details"))
-# With one of these at its beginning, a spreadsheet takes a text for a formula.
-# Some programs read the full-width forms likewise.
+# A spreadsheet takes a text for a formula if it begins with one of these.
+# Some programs also read the full-width forms so.
 _FORMULA = (*"=+-@", *"\uff1d\uff0b\uff0d\uff20", "\t", "\r", "\n")
 
 
 class Exporting(msgspec.Struct, frozen=True, kw_only=True):
-    """A search, and the form in which its jobs are wanted.
+    """A search, and the format for its jobs.
 
     Attributes:
         q, state, month: as in ``find_jobs``.
@@ -49,7 +49,7 @@ class Exporting(msgspec.Struct, frozen=True, kw_only=True):
 async def export_jobs(call: Call, asked: Exporting) -> Response:
     """The jobs of a search as CSV or JSON, newest first, streamed.
 
-    A text that a spreadsheet would take for a formula begins with an apostrophe in CSV.
+    In CSV, a text that a spreadsheet would take for a formula gets an apostrophe in front.
     """
     query = query_of(call, Finding(q=asked.q, state=asked.state, month=asked.month))
     if not 1 <= asked.limit <= MOST_JOBS:
@@ -85,7 +85,7 @@ async def _csv(pages: AsyncIterator[list[JobRow]]) -> AsyncIterator[str]:
 
 
 def cell(value: Any) -> Any:
-    """A value as a spreadsheet may have it."""
+    """A value that is safe in a spreadsheet."""
     if isinstance(value, datetime):
         return value.isoformat(timespec="milliseconds")
     if isinstance(value, str):

@@ -12,9 +12,9 @@ from dbjobs.models import BatchProgress, Job, JobState
 from dbjobs.store import repository
 
 OPERATIONS = Operations("jobs")
-# Jobs of a family that are looked at, and ids behind a job in which its children are looked for.
+# How many jobs of a family we read, and how many ids after a job we search for its children.
 MOST_RELATIVES, FAMILY_IDS = 2_000, 10_000
-# How far up and down a family is followed.
+# How far up and down we follow a family.
 DEEPEST = 50
 
 
@@ -33,13 +33,13 @@ class Relative(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Family(msgspec.Struct, frozen=True, kw_only=True):
-    """What a job has to do with other jobs.
+    """How a job is related to other jobs.
 
     Attributes:
-        enqueued_by: the job whose handler enqueued it, or of which it is a replay.
-        children: jobs that it enqueued, of those with one of the next 10,000 ids.
+        enqueued_by: the job whose handler enqueued it, or the job it replays.
+        children: jobs that it enqueued, among the next 10,000 ids.
         graph: jobs that it waits for, and jobs that wait for it, directly or not.
-        cut: there are more than are named here.
+        cut: there are more than listed here.
         batch: the counts of its batch.
     """
 
@@ -54,12 +54,12 @@ class Family(msgspec.Struct, frozen=True, kw_only=True):
 
 @OPERATIONS.get("/job/family")
 async def get_job_family(call: Call, asked: OneJob) -> Family:
-    """What a job has to do with other jobs: parents, children, batch, and the graph that it is in."""
+    """How a job is related to other jobs: parents, children, batch, and its graph."""
     return await family_of(call, await find_job(call, asked))
 
 
 async def family_of(call: Call, job: Job) -> Family:
-    """The same of a job that was read: a handful of statements, each of bounded length."""
+    """The same for a job already read: a handful of bounded statements."""
     near = await repository.list_family(
         call.db, job.id, from_id=job.id + 1, before_id=min(job.id + FAMILY_IDS, MAX_ID), most=MOST_RELATIVES
     )
@@ -88,7 +88,7 @@ async def family_of(call: Call, job: Job) -> Family:
 
 
 async def _ancestors(call: Call, job: Job) -> tuple[list[Relative], bool]:
-    """The jobs that it waits or waited for, those of them, and so on."""
+    """The jobs that it waits or waited for, their parents, and so on."""
     found: dict[int, Relative] = {}
     wanted, step = set(job.depends_on), -1
     while wanted and step >= -DEEPEST and len(found) < MOST_RELATIVES // 2:

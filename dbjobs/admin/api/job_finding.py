@@ -1,4 +1,4 @@
-"""Finding jobs: pages of a search, the counts beside it, and what may be written in its box."""
+"""Finding jobs: pages of a search, the counts beside it, and completion in its box."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from dbjobs.models import FINAL_STATES, JobState, JobSummary
 from dbjobs.store import repository
 
 OPERATIONS = Operations("jobs")
-# How long one look may take: a page has to be there within 150 ms.
+# How long one look may take: a page must arrive within 150 ms.
 LOOK_SECONDS = 0.05
-# Jobs that are sorted by something else than their age: the newest that fit.
+# How many jobs we sort by anything but age: the newest that match.
 SORTED_JOBS = 1_000
 MOST_SORTS = 3
-# Live jobs that are counted in each queue and state.
+# How far we count live jobs in each queue and state.
 BOUND = 10_000
 LIVE_SECONDS, MONTHS_SECONDS = 2.0, 15.0
 
@@ -50,7 +50,7 @@ _SORTS: dict[str, Callable[[JobSummary], Any]] = {
     "error": lambda job: job.error,
 }
 SORTS = tuple(_SORTS)
-# The order in which jobs are found costs nothing.
+# Jobs are found in this order, so it costs nothing.
 _NATURAL = ("", "-id", "-created")
 
 
@@ -59,13 +59,13 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         q: in the search language, such as ``state:failed command:send_* since:2h``.
-        state: one state, beside what ``q`` says; ``live`` and ``ended`` are several.
+        state: one state, in addition to ``q``; ``live`` and ``ended`` stand for several.
         month: when the jobs were created: ``2026-11``.
-        limit: jobs of a page, 1 to 1000.
-        before_id: ``before_id`` of the page before.
+        limit: jobs per page, 1 to 1000.
+        before_id: ``before_id`` of the previous page.
         sort: up to three of id, command, queue, worker, state, tag, user, priority, attempts, created, due, started,
             ended, run, progress, error, separated by commas; ``-`` before one: largest first. Left out: newest first.
-        offset: of a page of a sorted list.
+        offset: of a page in a sorted list.
         details: parents, request and the like, too.
     """
 
@@ -80,7 +80,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MonthCount(msgspec.Struct, frozen=True, kw_only=True):
-    """Jobs that ended in a month (``2026-11``, UTC), by how they did, from the roll-ups."""
+    """Jobs that ended in a month (``2026-11``, UTC), by outcome, from the roll-ups."""
 
     month: str
     completed: int
@@ -90,11 +90,11 @@ class MonthCount(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class JobCounts(msgspec.Struct, frozen=True, kw_only=True):
-    """How many jobs there are; no job is counted for it but live ones, up to a bound.
+    """How many jobs there are. Only live jobs are counted for it, up to a bound.
 
     Attributes:
-        states: live states counted up to ``bound``; ended ones as the roll-ups have them.
-        months: that the history has a place for, newest first.
+        states: live states counted up to ``bound``; ended ones from the roll-ups.
+        months: the months of the history, newest first.
     """
 
     states: dict[str, int]
@@ -103,11 +103,11 @@ class JobCounts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Completing(msgspec.Struct, frozen=True, kw_only=True):
-    """A search that is being written.
+    """A search that somebody is typing.
 
     Attributes:
-        text: as far as it is.
-        at: where in it; at its end if left out.
+        text: what is typed so far.
+        at: the cursor's place in it; its end if left out.
     """
 
     text: str = ""
@@ -115,10 +115,10 @@ class Completing(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def query_of(call: Call, asked: Finding) -> Query:
-    """The terms of a search, those of the tab and the month with them.
+    """The terms of a search, including those of the tab and the month.
 
     Raises:
-        QueryError. Refused: it asks for what the visitor may not see.
+        QueryError. Refused: it asks about values the visitor may not see.
     """
     query = parse(asked.q)
     extra: list[Term | Group] = []
@@ -133,7 +133,7 @@ def query_of(call: Call, asked: Finding) -> Query:
 
 
 def refuse_hidden(call: Call, query: Query) -> None:
-    """A search may not tell what is redacted.
+    """Refuse a search that would reveal redacted values.
 
     Raises:
         Refused.
@@ -153,7 +153,7 @@ def refuse_hidden(call: Call, query: Query) -> None:
 async def find_jobs(call: Call, asked: Finding) -> JobPage:
     """Jobs, live and in history, newest first: one bounded look at what fits.
 
-    It says how far back it got; give ``before_id`` to the next call to go on there.
+    It says how far back it got; pass ``before_id`` to the next call to go on there.
     """
     search = meaning(query_of(call, asked))
     if not 1 <= asked.limit <= 1000 or asked.offset < 0:
@@ -185,7 +185,7 @@ def _sort_keys(text: str) -> list[tuple[str, bool]]:
 
 
 def sort(jobs: Sequence[JobSummary], keys: Sequence[tuple[str, bool]]) -> list[JobSummary]:
-    """By several keys; jobs without a value stand last."""
+    """Sort by several keys; jobs without a value come last."""
     ordered = list(jobs)
     for name, falling in reversed(keys):
         value = _SORTS[name]
@@ -199,7 +199,7 @@ _kept: WeakKeyDictionary[Jobs, dict[str, tuple[float, Any]]] = WeakKeyDictionary
 
 
 async def _recent(call: Call, name: str, seconds: float, make: Callable[[], Any]) -> Any:
-    """What was read less than this many seconds ago, or is read now."""
+    """The answer read less than this many seconds ago, or read now."""
     mine = _kept.setdefault(call.jobs, {})
     if name not in mine or time.monotonic() - mine[name][0] > seconds:
         mine[name] = (time.monotonic(), await make())
@@ -207,7 +207,7 @@ async def _recent(call: Call, name: str, seconds: float, make: Callable[[], Any]
 
 
 def forget_counts(call: Call) -> None:
-    """After an action the page shows what came of it."""
+    """Drop the counts after an action, so that the page shows its effect."""
     _kept.pop(call.jobs, None)
 
 
@@ -215,7 +215,7 @@ def forget_counts(call: Call) -> None:
 async def count_jobs(call: Call, asked: Nothing) -> JobCounts:
     """How many jobs are in each state and ended in each month.
 
-    Live jobs are counted up to a bound, ended ones come from the roll-ups; both are a few seconds old at most.
+    Live jobs are counted up to a bound, ended ones come from the roll-ups; both are at most a few seconds old.
     """
     states = dict.fromkeys((state.value for state in JobState), 0)
     live = await _recent(call, "live", LIVE_SECONDS, lambda: call.jobs.counts(bound=BOUND))
@@ -244,8 +244,8 @@ async def _months(call: Call) -> list[MonthCount]:
 
 @OPERATIONS.get("/jobs/complete")
 async def complete(call: Call, asked: Completing) -> Completion:
-    """What may follow in the search box: keys, and for each key the values that are known.
+    """Complete the text in the search box: keys, and for each key the known values.
 
-    Values come from the latest jobs, the queues and the registered commands: they are proposals, not all there is.
+    Values come from the latest jobs, the queues and the registered commands: they are proposals, not a full list.
     """
     return await complete_text(call, asked.text, asked.at)

@@ -1,4 +1,4 @@
-"""One job: everything about it, how far it is, and why it does not run."""
+"""One job: all its data, its progress, and why it does not run."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         at: when it failed.
         code: class of the error, or a word of ours: timeout, cancelled, node_lost, retry_after.
-        status, body, fields: what an API job was answered with: the HTTP status, the beginning of the body, and what it
-            says of single fields of the request.
+        status, body, fields: the answer that an API job got: the HTTP status, the beginning of the body, and what it
+            says about single fields of the request.
     """
 
     attempt: int
@@ -52,11 +52,11 @@ class JobView(msgspec.Struct, frozen=True, kw_only=True):
     """A job, as far as the visitor may see it.
 
     Attributes:
-        id_text: its id as text: numbers above 2**53 are not safe in JavaScript.
+        id_text: its id as a string: numbers above 2**53 are not safe in JavaScript.
         kind: a command of the application, or a call of its API.
         hidden: some values of request, response, args or meta are hidden from this visitor.
-        elapsed_ms: how long it ran; of a running one, so far.
-        notified_at: when its callback had succeeded.
+        elapsed_ms: how long it ran; if it still runs, so far.
+        notified_at: when its callback succeeded.
         errors: its failed attempts, oldest first.
     """
 
@@ -104,10 +104,10 @@ class JobView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LogsAfter(msgspec.Struct, frozen=True, kw_only=True):
-    """A job, and the log lines that are there already.
+    """A job, and the log lines that the caller has already.
 
     Attributes:
-        after_id: id of the last of them; 0: none are.
+        after_id: id of the last of them; 0: none.
         limit: lines, 1 to 500.
     """
 
@@ -132,12 +132,12 @@ class JobProgress(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         progress: from 0 to 1, as it reported; None: it did not.
-        estimate: of a running job that reports none: the time that it has run, of what its command takes.
-        elapsed_ms: how long it ran; of a running one, so far.
-        logs: lines after those that were there.
-        last_id: give it to the next call.
+        estimate: for a running job that reports none: its run time so far, relative to what its command usually takes.
+        elapsed_ms: how long it ran; if it still runs, so far.
+        logs: the lines after ``after_id``.
+        last_id: pass it to the next call.
         more: there are more lines already.
-        finished: nothing will change.
+        finished: nothing will change any more.
     """
 
     id: int
@@ -216,7 +216,7 @@ def view_of(call: Call, job: Job, *, revealed: bool = False) -> JobView:
 
 @OPERATIONS.get("/job/progress")
 async def get_job_progress(call: Call, asked: LogsAfter) -> JobProgress:
-    """How far a job is, and its log lines after those that are there already."""
+    """How far a job is, and its new log lines."""
     if not 1 <= asked.limit <= MOST_LINES or not 0 <= asked.after_id <= MAX_ID:
         raise InvalidOption(f"limit={asked.limit} must be between 1 and {MOST_LINES}, and after_id an id")
     job = await find_job(call, OneJob(id=asked.id))
@@ -224,7 +224,7 @@ async def get_job_progress(call: Call, asked: LogsAfter) -> JobProgress:
 
 
 async def progress_of(call: Call, job: Job, after_id: int = 0, limit: int = MOST_LINES) -> JobProgress:
-    """The same of a job that was read."""
+    """The same for a job already read."""
     lines = await call.jobs.logs(job.id, after_id=after_id, limit=limit + 1)
     last = lines[:limit][-1].id if lines else after_id
     return JobProgress(
@@ -254,6 +254,6 @@ async def progress_of(call: Call, job: Job, after_id: int = 0, limit: int = MOST
 
 @OPERATIONS.get("/job/explain")
 async def explain_job(call: Call, asked: OneJob) -> Explanation:
-    """Why a job does not run, or what it does or did; what must change first comes first."""
+    """Why a job does not run, or what it does or did; the reason that must change first comes first."""
     job = await find_job(call, asked)
     return await call.jobs.explain(job.id)

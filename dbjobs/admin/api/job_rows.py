@@ -15,15 +15,15 @@ from dbjobs.models import Job, JobState, JobSummary
 
 Kind = Literal["command", "api"]
 _ROUTE = re.compile(r"(GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS) /")
-# Letters of a request that a list shows.
+# How many letters of a request a list shows.
 SHORTEST_REQUEST = 300
 
 
 class JobDetails(msgspec.Struct, frozen=True, kw_only=True):
-    """What a list shows of a job only if it was asked for: it needs the whole job.
+    """What a list shows of a job only on request: it needs the whole job.
 
     Attributes:
-        request: the beginning of the request, as JSON, as far as the visitor may see it.
+        request: the beginning of the request as JSON, as far as the visitor may see it.
         depends_on: ids of its parents in a graph.
     """
 
@@ -41,12 +41,12 @@ class JobRow(msgspec.Struct, frozen=True, kw_only=True):
     """A job in a list.
 
     Attributes:
-        id_text: its id as text: numbers above 2**53 are not safe in JavaScript.
+        id_text: its id as a string: numbers above 2**53 are not safe in JavaScript.
         kind: a command of the application, or a call of its API.
-        duration_ms: how long it ran; of a running one, so far.
+        duration_ms: how long it ran; if it still runs, so far.
         progress: from 0 to 1, as it reported.
-        estimate: of a running job that reports none: the time that it has run, of what its command takes.
-        details: None unless they were asked for.
+        estimate: for a running job that reports none: its run time so far, relative to what its command usually takes.
+        details: None unless asked for.
     """
 
     id: int
@@ -79,11 +79,11 @@ class JobPage(msgspec.Struct, frozen=True, kw_only=True):
     """A page of jobs.
 
     Attributes:
-        before_id: give it to the next call to go on; None: there is nothing further back.
-        before_id_text: the same as text.
-        reached_at: the next job that was not looked at was created then.
-        sorted_jobs: the order holds for this many of the newest matching jobs; None: for all of them.
-        offset: where the next page of a sorted list begins; None: it has none.
+        before_id: pass it to the next call to go on; None: there is nothing further back.
+        before_id_text: the same as a string.
+        reached_at: when the next job, the first not yet looked at, was created.
+        sorted_jobs: the order covers this many of the newest matching jobs; None: all of them.
+        offset: where the next page of a sorted list begins; None: there is none.
     """
 
     jobs: list[JobRow]
@@ -114,13 +114,13 @@ def row_of(job: JobSummary, details: JobDetails | None = None, estimate: float |
 
 
 def page_of(found: Found, rows: list[JobRow]) -> JobPage:
-    """What a look has found."""
+    """The page for what a look found."""
     before = None if found.before_id is None else str(found.before_id)
     return JobPage(jobs=rows, before_id=found.before_id, before_id_text=before, reached_at=found.reached_at)
 
 
 async def rows_of(call: Call, jobs: Sequence[JobSummary], *, details: bool) -> list[JobRow]:
-    """Lines of a list, with the details that need the whole jobs, if they are shown: one more statement."""
+    """Lines of a list. With ``details``, which need the whole jobs, it takes one more statement."""
     estimates = await call.jobs.estimates(jobs)
     whole = await call.jobs._client.get_many(job.id for job in jobs) if details and jobs else {}
     known = {id: details_of(call, job) for id, job in whole.items()}
@@ -128,7 +128,7 @@ async def rows_of(call: Call, jobs: Sequence[JobSummary], *, details: bool) -> l
 
 
 def details_of(call: Call, job: Job) -> JobDetails:
-    """As far as the visitor may see it."""
+    """The details, as far as the visitor may see them."""
     text = msgspec.json.encode(shown(call, "request", job.request), enc_hook=str).decode()
     return JobDetails(
         request=text if len(text) <= SHORTEST_REQUEST else text[: SHORTEST_REQUEST - 1] + "…",

@@ -1,4 +1,4 @@
-"""Where a running job is: its stack, which its node is asked for."""
+"""Where a running job is: we ask its node for the stack."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from dbjobs.models import JobState
 from dbjobs.store import repository
 
 OPERATIONS = Operations("jobs")
-# A node looks every few seconds who asks (``Stacks``).
+# A node checks every few seconds whether somebody asks (``Stacks``).
 PATIENCE_SECONDS = 12.0
 POLL_SECONDS = 0.25
-# What nobody has come back for is forgotten by the next who asks.
+# If nobody comes back for a stack, the next request drops it.
 KEPT_SECONDS = 600.0
 
 
@@ -30,13 +30,13 @@ class JobStack(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         id: of the job.
-        id_text: the same, for programs whose numbers are too small for it.
+        id_text: the same as a string, for clients without 64-bit integers.
         command: what it runs.
         node: number of the node.
         at: when, by the node's clock.
         attempt: which of its attempts.
-        frames: the innermost one last, as in a traceback.
-        note: what is to be known of it; why there are no frames.
+        frames: innermost last, as in a traceback.
+        note: a remark, such as why there are no frames.
     """
 
     template: ClassVar[str] = "job_stack.html"
@@ -53,9 +53,9 @@ class JobStack(msgspec.Struct, frozen=True, kw_only=True):
 
 @OPERATIONS.post("/job/stack", verb="reveal")
 async def ask_stack(call: Call, asked: OneJob) -> JobStack:
-    """Where a running job is in its code: the functions and lines, not what stands in variables.
+    """Where a running job is in its code: functions and lines, not the values of variables.
 
-    Its node is asked, which looks every few seconds. Who asked for it is written down.
+    We ask its node, which checks every few seconds. The audit records who asked.
     """
     job = await find_job(call, asked)
     call.target = f"job {job.id}"

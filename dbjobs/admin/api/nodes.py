@@ -1,4 +1,4 @@
-"""Nodes: the processes that run jobs, how loaded they are, and draining one."""
+"""Nodes: the processes that run jobs, their load, and how to drain one."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from dbjobs.models import NodeInfo
 from dbjobs.store import repository
 
 OPERATIONS = Operations("nodes")
-# Nodes of one answer, and names of each that it tells.
+# Most nodes in one answer, and most names listed for each.
 MOST_NODES = 500
 MOST_NAMES = 200
 
 
 class Places(msgspec.Struct, frozen=True, kw_only=True):
-    """Places for one kind of handler: ``loop``, ``thread``, ``process`` or ``delivery``."""
+    """Slots for one kind of handler: ``loop``, ``thread``, ``process`` or ``delivery``."""
 
     kind: str
     busy: int
@@ -30,25 +30,25 @@ class Places(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class NodeState(msgspec.Struct, frozen=True, kw_only=True):
-    """A node, as it has described itself at its last sign of life.
+    """A node, as it described itself in its last heartbeat.
 
     Attributes:
         id: new at every start.
-        id_text: the same, for programs whose numbers are too small for it.
+        id_text: the same as a string, for clients without 64-bit integers.
         name: its host and process.
         state: ``alive``; ``draining``: it claims nothing more; ``drained``: and nothing runs there any more; ``dead``:
-            its lease is over; ``buried``: others take over what it held.
+            its lease has expired; ``buried``: others take over the jobs it held.
         lease_seconds_left: until others may take over; below 0 once they may.
-        seen_seconds_ago: since its last sign of life.
-        running: slots that run something.
+        seen_seconds_ago: since its last heartbeat.
+        running: busy slots.
         concurrency: slots; None: it does not say.
-        places: of each kind of handler.
-        queues: names of those that it serves; None: every queue.
-        commands: names of those that it knows.
-        tasks: scheduled tasks that it declares.
+        places: slots of each kind of handler.
+        queues: names of the queues it serves; None: every queue.
+        commands: names of the commands it knows.
+        tasks: scheduled tasks it declares.
         version: of dbjobs.
         python: version of Python.
-        loop_lag_ms: the longest that its event loop let a timer wait between its last two signs of life.
+        loop_lag_ms: the longest that its event loop kept a timer waiting between its last two heartbeats.
     """
 
     id: int
@@ -92,7 +92,7 @@ class OneNode(msgspec.Struct, frozen=True, kw_only=True):
 
 @OPERATIONS.get("/nodes")
 async def list_nodes(call: Call, asked: Nothing) -> NodeList:
-    """Nodes that are alive, and those that have died and are not cleared away yet."""
+    """Living nodes, and dead ones that have not been removed yet."""
     at = await repository.database_time(call.db)
     found = await call.jobs.nodes()
     return NodeList(nodes=[_state(node, at) for node in found[:MOST_NODES]], at=at, complete=len(found) <= MOST_NODES)
@@ -100,7 +100,7 @@ async def list_nodes(call: Call, asked: Nothing) -> NodeList:
 
 @OPERATIONS.post("/nodes/drain", verb="admin")
 async def drain_node(call: Call, asked: OneNode) -> Done:
-    """Have a node claim nothing more; what it runs goes on to its end."""
+    """Make a node claim nothing more; its running jobs go on to their end."""
     call.target = f"node {asked.id}"
     await call.jobs.workers.drain(asked.id)
     return Done(message=f"node {asked.id} claims nothing more as soon as it hears of it")
@@ -108,7 +108,7 @@ async def drain_node(call: Call, asked: OneNode) -> Done:
 
 @OPERATIONS.post("/nodes/undrain", verb="admin")
 async def undrain_node(call: Call, asked: OneNode) -> Done:
-    """Let a node that was drained claim jobs again."""
+    """Let a drained node claim jobs again."""
     call.target = f"node {asked.id}"
     await call.jobs.workers.undrain(asked.id)
     return Done(message=f"node {asked.id} goes on as soon as it hears of it")

@@ -21,27 +21,27 @@ from dbjobs.inspect.spreads import Spread
 from dbjobs.store import repository
 
 OPERATIONS = Operations("overview")
-# Commands of API jobs are named by their route.
+# The command of an API job is its route.
 _ROUTE = re.compile(r"[A-Z]+ [/*]")
 HEALTH_SECONDS = 4.0
-# A period that is longer changes less from one look to the next.
+# A longer period changes less from one look to the next.
 STATS_SECONDS, LONG_STATS_SECONDS = 1.5, 20.0
-# Of each table.
+# Most rows of each table.
 MOST_ROWS = 100
-# Live jobs that the checks look at.
+# How many live jobs the checks read.
 BOUND = 2_000
 BOUND_COMMANDS = 200
 LONGEST_WAIT_SECONDS = 300.0
 
 
 class Health(msgspec.Struct, frozen=True, kw_only=True):
-    """What the checks have found.
+    """What the checks found.
 
     Attributes:
         ok: nobody has to act.
-        findings: what somebody should act on first, in the order of the checks.
+        findings: those that somebody should act on come first, then in the order of the checks.
         took_ms: how long the checks took.
-        checked_at: by the clock of the page's process; they are asked again after some seconds.
+        checked_at: by the clock of the page's process; the checks run again after some seconds.
     """
 
     ok: bool
@@ -55,8 +55,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         total: completed, failed and cancelled together.
-        retried: attempts that failed and were tried again.
-        mean_ms: of what an attempt took.
+        retried: attempts that failed and were retried.
+        mean_ms: mean duration of an attempt.
         p95_ms: 95 % of the attempts took no longer than this.
         wait_p95_ms: 95 % of the jobs waited no longer than this for their first start.
     """
@@ -73,11 +73,11 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Totals(msgspec.Struct, frozen=True, kw_only=True):
-    """All together.
+    """The totals.
 
     Attributes:
         total: completed, failed and cancelled together.
-        wait, run: how long jobs waited for their first start, and what attempts took.
+        wait, run: how long jobs waited for their first start, and how long attempts took.
     """
 
     total: int = 0
@@ -95,15 +95,15 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         period: its name.
         label: its name in words.
-        since, until: its bounds, the end not included.
+        since, until: its bounds, end excluded.
         step_seconds: length of a bucket.
         buckets: the period, step by step.
-        before: as many buckets of the period that this one is compared with; None if there is none, or if it is no
-            longer told apart so finely.
+        before: as many buckets of the period to compare with; None if there is none, or if the roll-ups no longer have
+            it in such fine steps.
         totals: of the period.
         totals_before: of the period before.
-        commands, apis, workers, queues: those with most jobs first, at most 100 of each. Workers count attempts that
-            ended on a node, a few seconds late; the others are exact.
+        commands, apis, workers, queues: most jobs first, at most 100 of each. Workers count attempts that ended on a
+            node, a few seconds late; the others are exact.
     """
 
     period: str
@@ -142,7 +142,7 @@ _overview: Kept[Overview] = Kept()
 async def health(call: Call, asked: Nothing) -> Health:
     """Whether all is well, and what to do where it is not.
 
-    The doctor's checks, those that are quick at any size; the answer is kept for some seconds.
+    It runs those of the doctor's checks that are quick at any size, and keeps the answer for some seconds.
     """
     return await _health.get(call.jobs, "", HEALTH_SECONDS, lambda: _examined(call))
 
@@ -167,7 +167,7 @@ async def _examined(call: Call) -> Health:
 
 @OPERATIONS.get("/overview")
 async def overview(call: Call, asked: OverviewAsked) -> Overview:
-    """What happened in a period: step by step, beside the period before, and by command, route, worker and queue.
+    """What happened in a period: step by step, with the period before, and by command, route, worker and queue.
 
     Everything comes from roll-ups, so it costs the same however many jobs there are.
     """
@@ -181,7 +181,7 @@ async def _overview_of(call: Call, period: periods.Chosen) -> Overview:
     step = period.time.step()
     now = await series(call.db, period.time, step)
     before = period.before
-    # What is older may no longer be told apart so finely: then there are sums of it, but no line.
+    # The roll-ups may no longer have an older period in such fine steps: then there are sums of it, but no line.
     line = before is not None and before.finest <= step
     earlier = None if before is None else await series(call.db, before, step if line else None)
     names = await numbers.names(call.db, period.time)

@@ -15,9 +15,9 @@ from dbjobs.models import MinuteStat
 from dbjobs.store import repository
 
 OPERATIONS = Operations("queues")
-# Jobs that are counted in each state.
+# How far we count jobs in each state.
 BOUND = 10_000
-# Queues of one answer, and minutes of their sparklines.
+# Queues in one answer, and minutes in their sparklines.
 PAGE = 100
 MINUTES = 60
 
@@ -28,12 +28,12 @@ class Queue(msgspec.Struct, frozen=True, kw_only=True):
     """A queue.
 
     Attributes:
-        concurrency: jobs that run at a time on each node; None: no limit of its own.
+        concurrency: jobs that may run at a time on each node; None: no limit of its own.
         counts: live jobs by state, each state counted up to ``bound`` over all queues.
-        ended, failed: jobs that have ended in the last hour, and those of them that failed.
-        minutes: jobs that have ended, minute by minute, the last one now: an hour.
+        ended, failed: jobs that ended in the last hour, and how many of them failed.
+        minutes: jobs that ended in each minute of an hour; the last one is now.
         rate: jobs a minute that ended in the last ten full minutes.
-        next_waits_seconds: for how long the job that comes next could have run; None: none waits.
+        next_waits_seconds: how long the next job has been ready; None: none waits.
         next_job, next_job_text: its id.
     """
 
@@ -54,8 +54,8 @@ class QueueList(msgspec.Struct, frozen=True, kw_only=True):
     """Queues, by name.
 
     Attributes:
-        after: hand it to the next call for the queues after these; None: these were the last.
-        total: all queues that are listed.
+        after: pass it to the next call for the queues after these; None: these were the last.
+        total: all queues in the list.
     """
 
     queues: list[Queue]
@@ -65,7 +65,7 @@ class QueueList(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AskQueues(msgspec.Struct, frozen=True, kw_only=True):
-    """Which queues: those after a name, whose name has a text in it."""
+    """Which queues: those after a name, with a text in their name."""
 
     after: Annotated[str, Meta(max_length=255)] = ""
     name: Annotated[str, Meta(max_length=255)] = ""
@@ -81,7 +81,7 @@ class Limit(msgspec.Struct, frozen=True, kw_only=True):
     """Input that limits a queue.
 
     Attributes:
-        concurrency: jobs of it that run at a time on each node; nothing takes the limit away.
+        concurrency: how many of its jobs may run at a time on each node; leave it out to remove the limit.
     """
 
     queue: Name
@@ -90,8 +90,8 @@ class Limit(msgspec.Struct, frozen=True, kw_only=True):
 
 @OPERATIONS.get("/queues")
 async def list_queues(call: Call, asked: AskQueues) -> QueueList:
-    """Queues in use, and those with settings, with their settings, live jobs, rates, and who comes next."""
-    # In our own order, by which a page says where the next one begins: a database may have another one (a, B, c).
+    """Queues in use or with settings: their settings, live jobs, rates, and next jobs."""
+    # In our own order, because a page names where the next one begins: a database may sort otherwise (a, B, c).
     known = sorted(await call.jobs.queues.list(), key=lambda info: info.queue)
     wanted = asked.name.lower()
     later = [info for info in known if info.queue > asked.after and wanted in info.queue.lower()]
@@ -122,7 +122,7 @@ async def list_queues(call: Call, asked: AskQueues) -> QueueList:
 
 @OPERATIONS.post("/queues/pause", verb="admin")
 async def pause_queue(call: Call, asked: OneQueue) -> Done:
-    """Start nothing more from this queue; what runs goes on."""
+    """Start nothing more from this queue; running jobs go on."""
     call.target = f"queue {asked.queue}"
     await call.jobs.queues.pause(asked.queue)
     return Done(message=f"{asked.queue} is paused")
@@ -138,7 +138,7 @@ async def resume_queue(call: Call, asked: OneQueue) -> Done:
 
 @OPERATIONS.post("/queues/limit", verb="admin")
 async def limit_queue(call: Call, asked: Limit) -> Done:
-    """Limit how many jobs of this queue run at a time on each node, or take the limit away."""
+    """Limit how many jobs of this queue run at a time on each node, or remove the limit."""
     call.target = f"queue {asked.queue}"
     await call.jobs.queues.limit(asked.queue, asked.concurrency)
     if asked.concurrency is None:
@@ -147,7 +147,7 @@ async def limit_queue(call: Call, asked: Limit) -> Done:
 
 
 def per_minute(stats: Iterable[MinuteStat], now: datetime) -> list[int]:
-    """Jobs that have ended, minute by minute over an hour, oldest first."""
+    """Jobs that ended, minute by minute over an hour, oldest first."""
     minutes = [0] * MINUTES
     last = now.replace(second=0, microsecond=0)
     for stat in stats:

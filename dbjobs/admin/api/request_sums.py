@@ -14,7 +14,7 @@ from dbjobs.requests import BUCKETS_MS, RequestFilter, RequestStat, StatKind
 
 Kind = Literal["route", "user", "key", "ip"]
 KINDS: tuple[Kind, ...] = ("route", "user", "key", "ip")
-# Beside these, a report has the ten largest of each other kind.
+# Besides these, a report has the ten largest of each other kind.
 TOP = 10
 MOST = 100
 BUCKETS = ("< 10 ms", "< 50 ms", "< 100 ms", "< 0.5 s", "< 1 s", "< 2 s", "< 5 s", "< 30 s", "longer")
@@ -26,9 +26,9 @@ class SumRequests(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         by: what to sum by.
-        month: ``YYYYMM``, or all; this month if it is left out.
+        month: ``YYYYMM``, or all; this month if left out.
         limit: at most this many names, 1 to 1000.
-        route, user, key, ip, status: only of one of these; then ``by`` is another one of them.
+        route, user, key, ip, status: only requests of this one; give at most one, and ``by`` must be another kind.
     """
 
     by: StatKind
@@ -42,13 +42,13 @@ class SumRequests(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Sums(msgspec.Struct, frozen=True, kw_only=True):
-    """Sums over the requests of one name.
+    """Sums over one name's requests.
 
     Attributes:
         errors: answers of 500 and more, and exceptions.
-        duration_ms: of all together; the others are of single requests, percentiles about so.
-        request_bytes, response_bytes: of the bodies, all together.
-        buckets: how many took this long: under 10, 50, 100, 500 ms, 1, 2, 5, 30 s, and longer.
+        duration_ms: the sum; the others are of single requests, percentiles approximate.
+        request_bytes, response_bytes: of all bodies together.
+        buckets: how many took under 10, 50, 100, 500 ms, 1, 2, 5, 30 s, and longer.
     """
 
     name: str
@@ -68,7 +68,7 @@ class Sums(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SumList(msgspec.Struct, frozen=True, kw_only=True):
-    """Sums by name, those with the most requests first; of days and hours the latest first."""
+    """Sums by name, most requests first; days and hours newest first."""
 
     by: str
     month: str
@@ -79,7 +79,7 @@ class OfMonth(msgspec.Struct, frozen=True, kw_only=True):
     """Input that names a month.
 
     Attributes:
-        month: ``YYYYMM``, or all; this month if it is left out.
+        month: ``YYYYMM``, or all; this month if left out.
     """
 
     month: str | None = None
@@ -91,7 +91,7 @@ class RequestOverview(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         days: oldest first.
         total: of all; None: there were none.
-        browsers, devices, bots, statuses: those with the most requests first.
+        browsers, devices, bots, statuses: most requests first.
     """
 
     month: str
@@ -108,7 +108,7 @@ class AboutName(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         by: which of them.
-        month: ``YYYYMM``, or all; this month if it is left out.
+        month: ``YYYYMM``, or all; this month if left out.
     """
 
     by: Kind
@@ -117,12 +117,12 @@ class AboutName(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class NameReport(msgspec.Struct, frozen=True, kw_only=True):
-    """What a route, a user, a key or an address has had of requests.
+    """The requests of a route, a user, a key or an address.
 
     Attributes:
         total: of all.
         statuses: by status.
-        last: the latest one; None if it is too far back to be found at once.
+        last: the latest one; None if it is too far back to find at once.
         top: the ten largest of each other kind: route, user, key, ip.
     """
 
@@ -144,7 +144,7 @@ class Presence(msgspec.Struct, frozen=True, kw_only=True):
 
 @OPERATIONS.get("/requests/sums")
 async def sum_requests(call: Call, asked: SumRequests) -> SumList:
-    """Sums of requests by any kind of name, also of one route, user, key, address or status alone."""
+    """Sums of requests by any kind of name, also for a single route, user, key, address or status."""
     month = month_of(asked.month)
     since, until = period_of(month)
     found = await call.jobs.requests.stats(
@@ -205,7 +205,7 @@ async def list_request_kinds(call: Call, asked: OfMonth) -> Presence:
 
 
 def month_of(month: str | None) -> str:
-    """The month that was asked for; this one if none was."""
+    """The requested month; by default this one."""
     return month or f"{datetime.now(UTC):%Y%m}"
 
 

@@ -17,9 +17,9 @@ from dbjobs.store import repository
 from dbjobs.store.transactions.partitions import first_day, month_after
 
 OPERATIONS = Operations("requests")
-# One look of a page goes through the log for about this long; its end is where the next one begins.
+# One look of a page reads the log for about this long; the next look goes on where it ended.
 LOOK_SECONDS = 0.05
-# Requests of a trace are looked for this long before and after the one that names it.
+# We search for requests of a trace this long before and after the one that names it.
 TRACE_TIME = timedelta(minutes=15)
 MOST_OF_A_TRACE = 20
 FIRST_YEAR, LAST_YEAR = 1970, 9998
@@ -36,10 +36,10 @@ class ListRequests(msgspec.Struct, frozen=True, kw_only=True):
         method, path, route, user, ip, trace: exactly these.
         key, session: an API key or a session, or its hash.
         slow: took at least this long: 250ms, 2s, 1min.
-        failed: only with an exception of the application.
+        failed: only those with an exception of the application.
         near: the id of a request: only those within a quarter of an hour of it.
         limit: at most this many, 1 to 1000.
-        before: the page after this place: ``next`` of the answer before.
+        before: where the page begins: ``next`` of the previous answer.
     """
 
     month: str | None = None
@@ -63,7 +63,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     """A request in the log.
 
     Attributes:
-        id: says its moment; ids are in the order of time.
+        id: contains its time; ids are in time order.
         duration_ms: until the last byte of the response was handed to the server.
         api_key, session: hashes.
         request_bytes, response_bytes: of the bodies.
@@ -91,8 +91,8 @@ class RequestList(msgspec.Struct, frozen=True, kw_only=True):
     """Requests, newest first.
 
     Attributes:
-        next: ``before`` of the next page; None: there is nothing more. A page may be short, or empty, and have a next
-            one nevertheless: the log was looked through this far for now.
+        next: ``before`` of the next page; None: there is nothing more. A short or empty page may still have a next one:
+            the look ended there.
         back_to: how far back this look went.
     """
 
@@ -108,7 +108,7 @@ class OneRequest(msgspec.Struct, frozen=True):
 
 
 class Body(msgspec.Struct, frozen=True, kw_only=True):
-    """A body as it was logged, with its secrets masked.
+    """A body as logged, with its secrets masked.
 
     Attributes:
         raw: the text.
@@ -120,15 +120,15 @@ class Body(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RequestDetail(msgspec.Struct, frozen=True, kw_only=True):
-    """A request with all that was kept of it.
+    """A request with everything the log kept.
 
     Attributes:
         more: what else is known: host, HTTP version, endpoint, referer, user agent, browser, device, bot, ...
         request_headers, response_headers: names and values; None: not logged.
-        cookies: names of the cookies that were sent, with their masked values.
+        cookies: names of the cookies sent, with masked values.
         request_body, response_body: None: not logged.
         meta: the application's own.
-        trace: other requests of its trace, about the same time.
+        trace: other requests of its trace at about the same time.
     """
 
     request: Request
@@ -144,14 +144,14 @@ class RequestDetail(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MonthList(msgspec.Struct, frozen=True, kw_only=True):
-    """Months that the log has, newest first, as ``YYYYMM``."""
+    """Months of the log, newest first, as ``YYYYMM``."""
 
     months: list[str]
 
 
 @OPERATIONS.get("/requests")
 async def list_requests(call: Call, asked: ListRequests) -> RequestList:
-    """Requests of the log, newest first. Each call looks through the log for a moment and says how far back it got."""
+    """Requests of the log, newest first. Each call reads the log for a moment and says how far back it got."""
     filters: RequestFilter = {
         "status": asked.status, "method": asked.method, "path": asked.path, "route": asked.route, "user": asked.user,
         "session": asked.session, "ip": asked.ip, "key": asked.key, "trace_id": asked.trace, "failed": asked.failed,
@@ -167,7 +167,7 @@ async def list_requests(call: Call, asked: ListRequests) -> RequestList:
 
 @OPERATIONS.get("/requests/one")
 async def get_request(call: Call, asked: OneRequest) -> RequestDetail:
-    """One request with all that was kept of it."""
+    """One request with everything the log kept."""
     found = await call.jobs.requests.get(asked.id)
     if found is None:
         raise NotFound(f"there is no request {asked.id} in the log")
@@ -198,13 +198,13 @@ async def get_request(call: Call, asked: OneRequest) -> RequestDetail:
 
 @OPERATIONS.get("/requests/months")
 async def list_request_months(call: Call, asked: Nothing) -> MonthList:
-    """Months that the log has a place for, newest first."""
+    """Months that the log has tables or partitions for, newest first."""
     now = f"{datetime.now(UTC):%Y%m}"
     return MonthList(months=[m for m in reversed(await repository.list_request_months(call.db)) if m <= now])
 
 
 def period_of(month: str | None) -> tuple[datetime | None, datetime | None]:
-    """First moments of a month and of the one after it; None: all there is.
+    """The first moments of a month and of the next one; None: everything.
 
     Raises:
         InvalidOption: it is not a month.
@@ -240,12 +240,12 @@ def _moment_of(id: str) -> datetime:
 
 
 def row_of(one: LoggedRequest) -> Request:
-    """A request as the API gives it."""
+    """A request as the API returns it."""
     return Request(**{name: getattr(one, name) for name in Request.__struct_fields__})
 
 
 def _body(call: Call, name: str, text: str | None) -> Body | None:
-    """A body, pretty where it is JSON; redacted by the application's own rule as well."""
+    """A body, pretty-printed if it is JSON; also redacted by the application's own rule."""
     if text is None:
         return None
     try:

@@ -1,4 +1,4 @@
-"""Scheduled tasks: when they run, how they ran, and what can be done about it."""
+"""Scheduled tasks: when they run, how they ran, and actions on them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from dbjobs.store import repository
 from dbjobs.store.transactions.scheduling import rules_of, schedule_of
 
 OPERATIONS = Operations("schedules")
-# Tasks of one answer: with 20 runs each, a thousand jobs are looked up by key.
+# Tasks in one answer: with 20 runs each, that is a thousand jobs looked up by key.
 PAGE = 50
 
 Name = Annotated[str, Meta(min_length=1, max_length=200)]
@@ -29,8 +29,8 @@ class TaskList(msgspec.Struct, frozen=True, kw_only=True):
     """Scheduled tasks, by name.
 
     Attributes:
-        after: hand it to the next call for the tasks after these; None: these were the last.
-        total: all tasks that there are.
+        after: pass it to the next call for the tasks after these; None: these were the last.
+        total: all tasks.
     """
 
     tasks: list[Task]
@@ -43,9 +43,9 @@ class TaskDetail(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         next: its next ten times.
-        request: what its jobs get.
+        request: of its jobs.
         misfire, overlap, jitter_seconds, start, end: its rules.
-        failures: runs in a row that have failed.
+        failures: how many runs in a row failed.
     """
 
     task: Task
@@ -65,8 +65,8 @@ class Strip(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         task: its name.
-        times: when it runs; empty if that is so often that ``count`` says it better.
-        often: it runs more often than can be shown.
+        times: when it runs; empty if it runs so often that ``count`` says it better.
+        often: it runs more often than the page can show.
     """
 
     task: str
@@ -78,8 +78,8 @@ class Day(msgspec.Struct, frozen=True, kw_only=True):
     """What runs when.
 
     Attributes:
-        start: the hour that the strips begin at; they end 24 hours later.
-        complete: False: there are more tasks than could be looked at.
+        start: the hour at which the strips begin; they end 24 hours later.
+        complete: False: there are more tasks than one look covers.
     """
 
     start: datetime
@@ -118,7 +118,7 @@ class Expression(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         expression: five fields of cron, or six with seconds first.
-        zone: in which it is read.
+        zone: to read it in.
     """
 
     expression: Annotated[str, Meta(max_length=500)]
@@ -128,7 +128,7 @@ class Expression(msgspec.Struct, frozen=True, kw_only=True):
 @OPERATIONS.get("/schedules")
 async def list_schedules(call: Call, asked: AskPage) -> TaskList:
     """Scheduled tasks, by name, with their last runs."""
-    # In our own order, by which a page says where the next one begins: a database may have another one (a, B, c).
+    # In our own order, because a page names where the next one begins: a database may sort otherwise (a, B, c).
     rows = sorted(await repository.list_tasks(call.db), key=lambda row: row.name)
     later = [row for row in rows if row.name > asked.after]
     page = later[:PAGE]
@@ -158,7 +158,7 @@ async def get_schedule(call: Call, asked: OneTask) -> TaskDetail:
 
 @OPERATIONS.get("/schedules/day")
 async def day_of_schedules(call: Call, asked: Nothing) -> Day:
-    """What runs when in the 24 hours from this hour on."""
+    """What runs when in the 24 hours from this hour."""
     rows = await repository.list_tasks(call.db)
     start = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
     strips: list[Strip] = []
@@ -173,7 +173,7 @@ async def day_of_schedules(call: Call, asked: Nothing) -> Day:
 
 @OPERATIONS.get("/schedules/try")
 async def try_schedule(call: Call, asked: Expression) -> Tried:
-    """What a cron expression means, and when it comes next; nothing is stored."""
+    """What a cron expression means, and when it runs next; stores nothing."""
     schedule = Schedule.cron(asked.expression, tz=asked.zone)
     now = await repository.database_time(call.db)
     first = next(islice(schedule.times_after(now), 1), None)
@@ -193,7 +193,7 @@ async def pause_schedule(call: Call, asked: OneTask) -> Done:
 
 @OPERATIONS.post("/schedules/resume", verb="admin")
 async def resume_schedule(call: Call, asked: OneTask) -> Done:
-    """Fire a task again, from its next time on."""
+    """Fire a task again, from its next time."""
     call.target = f"task {asked.task}"
     await call.jobs.schedules.resume(asked.task)
     return Done(message=f"{asked.task} goes on")

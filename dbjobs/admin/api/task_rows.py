@@ -24,9 +24,9 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     """One of a task's last runs.
 
     Attributes:
-        scheduled_for: the time that it was for.
-        asked: somebody has asked for it.
-        job, job_text: id of its job; None if that has left the history, or the run left none.
+        scheduled_for: the scheduled time.
+        asked: somebody asked for it.
+        job, job_text: id of its job; None if that has left the history, or the run stored none.
         state: ``completed``, ``failed`` or ``cancelled``; ``running`` while its job has not ended.
         duration_ms: of its job's last attempt.
     """
@@ -46,13 +46,13 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
         schedule: its expression or interval.
         words: the same in English.
         zone: in which the expression is read; None for an interval.
-        declared: in code; else made at run time, and can be removed.
+        declared: in code; otherwise made at run time, and removable.
         status: ``active``, ``paused``, ``over``: it has no next time, ``undeclared``: no living node declares it.
         next_run_at: None if it never runs again.
         last_run_at, last_state, last_duration_ms, last_job, last_job_text: of its last run.
         runs: its last 20, oldest first.
-        missed: times that have passed while nobody was there to run it.
-        skipped: times left out because the run before had not ended.
+        missed: times that passed while no node was there to run it.
+        skipped: times left out because the previous run had not ended.
         transient: its runs are not stored as jobs.
         nodes: living nodes that declare it; None for a task made at run time.
     """
@@ -92,7 +92,7 @@ async def row_of(call: Call, name: str) -> TaskRow:
 
 
 async def tasks_of(call: Call, rows: list[TaskRow]) -> list[Task]:
-    """Tasks with their last runs: one look for all of their jobs."""
+    """Tasks with their last runs: one look for all their jobs."""
     wanted = [ref for row in rows for ref, _, _ in runs_of(row)]
     refs: dict[str, int] = {}
     for start in range(0, len(wanted), IDS_PER_STATEMENT):
@@ -106,7 +106,7 @@ async def tasks_of(call: Call, rows: list[TaskRow]) -> list[Task]:
 
 
 def stored_of(row: TaskRow, refs: Mapping[str, int], ended: Mapping[int, Any], nodes: list[NodeInfo]) -> ScheduledTask:
-    """A row as a task, with how its runs have ended."""
+    """A row as a task, with the outcomes of its runs."""
     states = {id: state for id, (state, _) in ended.items()}
     return task_of(row, nodes, dict(refs), states, None)
 

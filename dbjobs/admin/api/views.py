@@ -18,7 +18,7 @@ from dbjobs.errors import InvalidOption
 from dbjobs.store import repository
 
 OPERATIONS = Operations("saved views")
-# Of one visitor, and shared.
+# Most views of one visitor, and most shared ones.
 MOST = 50
 _SHARED = "shared"
 
@@ -29,11 +29,11 @@ class AskSave(msgspec.Struct, frozen=True, kw_only=True):
     """A view of the jobs page.
 
     Attributes:
-        name: what it is called; a view of this name is replaced.
+        name: its name; it replaces a view of this name.
         shared: every visitor sees it.
         q, state, month, sort: as in the search for jobs.
-        cols: names of the columns, with commas between them.
-        size: jobs of a page.
+        cols: names of the columns, separated by commas.
+        size: jobs per page.
     """
 
     name: Name
@@ -57,8 +57,8 @@ class View(AskSave, frozen=True, kw_only=True):
     """A saved view.
 
     Attributes:
-        by: who has saved it.
-        query: what stands behind ``jobs?`` to see it.
+        by: who saved it.
+        query: the query string after ``jobs?`` that shows it.
         mine: the visitor may replace and remove it.
     """
 
@@ -68,7 +68,7 @@ class View(AskSave, frozen=True, kw_only=True):
 
 
 class ViewList(msgspec.Struct, frozen=True, kw_only=True):
-    """The visitor's own views, and those that are shared, each by name."""
+    """The visitor's own views, and the shared ones, each by name."""
 
     own: list[View]
     shared: list[View]
@@ -103,7 +103,7 @@ async def save_view(call: Call, asked: AskSave) -> Done:
 
 @OPERATIONS.post("/views/remove")
 async def remove_view(call: Call, asked: OneView) -> Done:
-    """Remove a saved view: one of the visitor's own; a shared one by who has saved it, or with the verb admin."""
+    """Remove a saved view: one's own; a shared one only if you saved it, or with the verb admin."""
     call.target = f"view {asked.name}"
     owner = _SHARED if asked.shared else _own(call)
     there = await _list(call, owner)
@@ -134,7 +134,7 @@ async def _list(call: Call, owner: str) -> list[View]:
 
 
 def query_of(view: AskSave) -> str:
-    """A view as a query string. All of it stands there, so that nothing of what was chosen last time shows through."""
+    """A view as a query string. It is complete, so that no earlier choice shows through."""
     more = {"state": view.state, "month": view.month}
     return urlencode(
         {"q": view.q, **{name: value for name, value in more.items() if value}, "sort": view.sort, "cols": view.cols}

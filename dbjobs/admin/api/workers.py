@@ -1,4 +1,4 @@
-"""Named workers (lanes): what they do, who holds them, what waits in them."""
+"""Named workers (lanes): what they do, which node holds them, what waits in them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from dbjobs.inspect.numbers import BOUND, Counts
 from dbjobs.store import repository
 
 OPERATIONS = Operations("workers")
-# Workers of one answer, and how far back their counts go.
+# Workers in one answer, and how far back their counts go.
 PAGE = 100
 SECONDS = 3600.0
 
@@ -27,16 +27,16 @@ class Lane(msgspec.Struct, frozen=True, kw_only=True):
     """A named worker.
 
     Attributes:
-        queued: jobs that may run and wait for it, counted up to ``bound`` of all workers together.
-        node, node_text: the node that holds it now; None: nobody does.
+        queued: ready jobs that wait for it, counted up to ``bound`` for all workers together.
+        node, node_text: the node that holds it now; None: none does.
         node_name: its host and process.
-        running, running_text: the job that it works on now.
+        running, running_text: the job that runs in it now.
         running_since: when that was claimed.
-        head, head_text: the job that comes next.
+        head, head_text: the next job.
         head_command: its command.
-        head_waits_seconds: for how long it could have run.
-        blocked_by, blocked_text: the job for whose retry it waits.
-        blocked_until: when that is tried again.
+        head_waits_seconds: how long that has been ready.
+        blocked_by, blocked_text: the job whose retry it waits for.
+        blocked_until: when that is retried.
         counts: attempts of the last hour.
     """
 
@@ -62,8 +62,8 @@ class LaneList(msgspec.Struct, frozen=True, kw_only=True):
     """Named workers, by name.
 
     Attributes:
-        after: hand it to the next call for the workers after these; None: these were the last.
-        total: all that have done something in the last hour, or have something to do.
+        after: pass it to the next call for the workers after these; None: these were the last.
+        total: all that did something in the last hour, or have something to do.
     """
 
     workers: list[Lane]
@@ -73,7 +73,7 @@ class LaneList(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AskLanes(msgspec.Struct, frozen=True, kw_only=True):
-    """Which workers: those after a name, whose name has a text in it."""
+    """Which workers: those after a name, with a text in their name."""
 
     after: Annotated[str, Meta(max_length=255)] = ""
     name: Annotated[str, Meta(max_length=255)] = ""
@@ -84,7 +84,7 @@ class CancelLane(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         rate: jobs a second at most.
-        environment: the environment's name, where it is production and there are many jobs.
+        environment: the environment's name, required in production if there are many jobs.
     """
 
     worker: Name
@@ -94,7 +94,7 @@ class CancelLane(msgspec.Struct, frozen=True, kw_only=True):
 
 @OPERATIONS.get("/workers")
 async def list_workers(call: Call, asked: AskLanes) -> LaneList:
-    """Named workers: what they do now, what waits in them, and what they have done in the last hour."""
+    """Named workers: what they do now, what waits in them, and what they did in the last hour."""
     stats = await call.jobs.workers.stats(seconds=SECONDS)
     wanted = asked.name.lower()
     later = [one for one in stats.workers if one.worker > asked.after and wanted in one.worker.lower()]

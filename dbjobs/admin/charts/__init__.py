@@ -12,7 +12,7 @@ its ``head`` block; ``charts.js`` runs on every page and shows the values under 
     sparkline(values, ...)         a small line without axes
 
 Heights are pixels and widths percentages, so texts keep their size at every width. A drawing is one image with a label
-for screen readers; its numbers stand in a table below it, whose rows have the same links as the drawing has.
+for screen readers; a table below it has the numbers, with the same links as the drawing.
 """
 
 from dbjobs.admin.charts.elements import Rank, Series, Unit

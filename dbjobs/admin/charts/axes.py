@@ -1,4 +1,4 @@
-"""Where the lines of an axis stand, and what is written at them."""
+"""Where an axis has its lines, and how they are labelled."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def decades(least: float, top: float) -> list[float]:
 
 
 def times(starts: Sequence[datetime]) -> list[tuple[int, str]]:
-    """At which buckets to write a time, and what: at most six, at round ones."""
+    """Which buckets get a time as their label, and the labels: at most six, at round times."""
     if not starts:
         return []
     for minutes in _MINUTES:

@@ -1,4 +1,4 @@
-"""What charts are made of: elements, series, and how values are written."""
+"""The parts of a chart: elements, series, and how to write values."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Rank:
         name: as it is shown.
         value: the length of its bar.
         link: where a click on it goes.
-        note: shown behind the value, such as a share or a mean.
+        note: shown after the value, such as a share or a mean.
         kind: its colour, as of a ``Series``.
     """
 
@@ -51,7 +51,7 @@ class Rank:
 
 
 def element(name: str, *children: str | Markup, **attributes: object) -> Markup:
-    """One element. An attribute that is None is left out; ``_`` stands for ``-``, and one at the end is dropped."""
+    """One element. An attribute of None is left out; ``_`` becomes ``-``, and a trailing one is dropped."""
     # By hand: a page has a thousand of them, and Markup.format takes most of its time.
     given = "".join([f' {_attribute(key)}="{escape(value)}"' for key, value in attributes.items() if value is not None])
     return Markup(f"<{name}{given}>{''.join([escape(child) for child in children])}</{name}>")
@@ -79,7 +79,7 @@ def written(value: float | None, unit: Unit) -> str:
 
 
 def tick(value: float, unit: Unit) -> str:
-    """The same beside a line of an axis, where there is little room."""
+    """The same as an axis label, where there is little room."""
     if unit == "ms" and 1_000 <= value < 1_000_000 and value % 60_000:
         return f"{value / 1000:g} s"
     return written(value, unit)
@@ -91,7 +91,7 @@ def linked(inside: Markup | str, link: str | None, **attributes: object) -> Mark
 
 
 def percentage(fraction: float) -> str:
-    """A place or width in an SVG that grows with its box."""
+    """A position or width in an SVG that grows with its box."""
     return f"{fraction * 100:.3f}".rstrip("0").rstrip(".") + "%"
 
 
@@ -106,7 +106,7 @@ def legend(series: Iterable[tuple[str, str]]) -> Markup:
 
 
 def table(heads: Sequence[str], rows: Iterable[tuple[Markup | str, Sequence[str]]], id: str) -> Markup:
-    """The numbers of a chart, folded away: what a screen reader reads, and where a keyboard finds the links."""
+    """The numbers of a chart, folded away: for screen readers, and for the links by keyboard."""
     head = element("tr", *[element("th", name, scope="col", class_=None if n == 0 else "num")
                            for n, name in enumerate(heads)])  # fmt: skip
     body = [

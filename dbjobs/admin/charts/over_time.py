@@ -24,9 +24,9 @@ from dbjobs.admin.charts.elements import (
     written,
 )
 
-# Pixels above the highest line and below the lowest one, where the times stand.
+# Pixels above the highest line, and below the lowest one for the times.
 ABOVE, BELOW = 10, 20
-# What a line's coordinates are told in; the browser stretches them to the width that there is.
+# The unit of a line's coordinates; the browser stretches them to the available width.
 WIDE = 1000
 Scale = Callable[[float], float]
 
@@ -48,13 +48,13 @@ def stacked(
     """Bars over time, one part on another.
 
     Args:
-        starts: when each bucket starts, oldest first, at equal distances.
+        starts: when each bucket starts, oldest first, equally spaced.
         series: from the bottom to the top; each has a value for each bucket.
         id: of the element; unique on its page.
         title: over the chart, and what a screen reader says.
         step: length of a bucket.
         links: where a click on a bucket goes.
-        before: what the whole was in each bucket of the period before, as a faint line.
+        before: the total of each bucket of the period before, as a faint line.
         note: small, beside the title.
         height: pixels of the plot.
     """
@@ -70,7 +70,7 @@ def stacked(
             value = one.values[n] or 0
             if value:
                 top = scale(under + value)
-                # What is there at all must be seen, however small its share.
+                # Every value above zero must be visible, however small its share.
                 tall = max(scale(under) - top, 1.0)
                 parts.append(
                     element("rect", x=percentage((n + gap / 2) * wide), width=percentage(wide * (1 - gap)),
@@ -98,10 +98,10 @@ def lines(
     note: str = "UTC",
     height: int = 170,
 ) -> Markup:
-    """Lines over time; a gap where nothing is known.
+    """Lines over time, with gaps for unknown values.
 
     Args:
-        by_magnitude: each line of the axis is ten times the one below it, so that 2 ms and 20 s are both seen.
+        by_magnitude: each line of the axis is ten times the one below it, so 2 ms and 20 s are both visible.
 
     The rest is as for ``stacked``; ``before`` is one more line.
     """
@@ -157,7 +157,7 @@ def _named(series: Sequence[Series], before: Sequence[float | None] | None, befo
 
 @dataclass(frozen=True)
 class _Frame:
-    """What stands around a drawing over time: axes, legend, the boxes that are clicked, and the numbers."""
+    """The frame of a drawing over time: axes, legend, the boxes to click, and the numbers."""
 
     id: str
     title: str

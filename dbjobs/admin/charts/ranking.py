@@ -22,7 +22,7 @@ from dbjobs.admin.charts.elements import (
 )
 
 ABOVE, BELOW = 10, 20
-# Names under the columns of a histogram that fit on a phone.
+# How many names under the columns of a histogram fit on a phone.
 MOST_NAMES = 7
 
 
@@ -41,7 +41,7 @@ def columns(
     """A histogram.
 
     Args:
-        names: of the columns, such as ``"< 10 ms"``; where there are many, some stay unwritten.
+        names: of the columns, such as ``"< 10 ms"``; if there are many, some are not shown.
         counts: their heights.
         links: where a click on each goes.
     """
@@ -74,7 +74,7 @@ def columns(
 
 
 def ranks(rows: Sequence[Rank], *, id: str, title: str, unit: Unit = "number", note: str = "") -> Markup:
-    """Horizontal bars in the order that they are given in; the names are text, so the chart is its own table.
+    """Horizontal bars in the given order; the names are text, so the chart is its own table.
 
     Args:
         rows: name, value, and a link for each.
@@ -100,7 +100,7 @@ def ranks(rows: Sequence[Rank], *, id: str, title: str, unit: Unit = "number", n
 
 
 def portions(rows: Sequence[Rank], *, id: str, title: str, unit: Unit = "number", note: str = "") -> Markup:
-    """One bar, divided; what is not among the first five is "other"."""
+    """One divided bar; all but the first five are "other"."""
     kept = [Rank(row.name, row.value, row.link, kind=f"c{n}" if row.kind == "c0" else row.kind)
             for n, row in enumerate(rows[:5])]  # fmt: skip
     rest = sum(row.value for row in rows[5:])

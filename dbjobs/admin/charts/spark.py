@@ -13,7 +13,7 @@ def sparkline(values: Sequence[float], *, label: str, width: int = 96, height: i
     """A small line without axes.
 
     Args:
-        values: at equal distances, oldest first.
+        values: equally spaced, oldest first.
         label: what a screen reader says.
         kind: its colour, as of a ``Series``; the colour of links if empty.
     """

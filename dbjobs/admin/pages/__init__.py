@@ -1,1 +1,1 @@
-"""The pages: one module each. They ask operations of the API, and templates show the answers."""
+"""The pages: one module each. They call operations of the API, and templates show the answers."""

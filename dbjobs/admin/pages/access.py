@@ -1,4 +1,4 @@
-"""Access: who one is here, and links for others."""
+"""Access: who you are here, and links for others."""
 
 from __future__ import annotations
 
@@ -14,5 +14,5 @@ PAGES = Pages("Access", "/access", verb="admin")
 
 @PAGES.page()
 async def access(call: Call) -> Response:
-    """Who one is, and a form for links."""
+    """Who you are, and a form for links."""
     return await call.render("access.html", title="Access", me=await api.who_am_i(call, Nothing()))

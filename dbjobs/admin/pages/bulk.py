@@ -15,7 +15,7 @@ PAGES = Pages("Bulk", "/bulk", key="b")
 
 @PAGES.page()
 async def bulk(call: Call) -> Response:
-    """The page. What the form asks for is previewed; only a button below the preview starts it."""
+    """The page. The form only makes a preview; a button below it starts the action."""
     preview, trouble = None, ""
     undo = _id(call.query("undo"))
     asked = call.query("q").strip()
@@ -39,7 +39,7 @@ async def bulk(call: Call) -> Response:
         trouble=trouble,
         asked=asked,
         action="requeue" if action == "requeue" else "cancel",
-        name=call.query("name")[: api.LONGEST_NAME],  # a link's may be longer: it is made of a worker's
+        name=call.query("name")[: api.LONGEST_NAME],  # a link builds it from a worker's name, so it may be longer
         rate=call.query("rate"),
         undo=undo,
         listed=await api.list_bulk(call, page),

@@ -1,4 +1,4 @@
-"""Explore: commands that may be run from a form."""
+"""Explore: commands that visitors may run from a form."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ PAGES = Pages("Failures", "/failures", key="f")
 
 @PAGES.page()
 async def failures(call: Call) -> Response:
-    """What failed, by cause; one of them in full if the URL names it."""
+    """What failed, by cause; one cause in full if the URL names it."""
     asked = api.FailuresAsked(
         period=call.query("period") or ("range" if call.query("since") else "7d"), since=call.query("since"),
         until=call.query("until"), command=call.query("command"), q=call.query("q"),
@@ -49,7 +49,7 @@ def _search(failure: api.Failure) -> str:
 
 
 def _drawn(found: api.FailureList, listed: list[api.Failure]) -> dict[str, Any]:
-    """Attempts over time, by cause: the five most frequent, and the rest."""
+    """Attempts over time by cause: the five most frequent, and the rest."""
     most = sorted(listed, key=lambda one: -one.attempts)
     count = max((len(one.series) for one in most), default=0)
     series = [

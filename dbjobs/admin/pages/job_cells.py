@@ -1,4 +1,4 @@
-"""Rows of the jobs grid. They are written here and not in the template: a page may have a thousand of them.
+"""Rows of the jobs grid. Written here, not in the template, for speed: a page may have a thousand of them.
 
 Everything that comes from a job goes through ``e``.
 """
@@ -15,7 +15,7 @@ from dbjobs.admin.api.job_rows import JobDetails, JobRow
 from dbjobs.admin.wording import duration, percent, when
 from dbjobs.inspect.language import quoted
 
-# Parents that are named.
+# How many parents we name.
 _PARENTS = 5
 
 
@@ -58,7 +58,7 @@ def _job(id: int, links: Links, text: str | None = None) -> str:
 
 
 def cell(job: JobRow, name: str, links: Links) -> str:
-    """What stands in a column, as HTML."""
+    """The content of a column, as HTML."""
     match name:
         case "state":
             return f'<span class="tag {e(job.state)}">{e(job.state)}</span>'
@@ -110,7 +110,7 @@ def _clipped(text: str, whole: str | None = None) -> str:
 
 
 def _search(key: str, value: str | None, links: Links) -> str:
-    """A value that a click looks for."""
+    """A value; a click searches for it."""
     return f'<a href="{e(links.search(f"{key}:{quoted(value)}"))}">{e(value)}</a>' if value else ""
 
 

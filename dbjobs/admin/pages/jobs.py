@@ -25,7 +25,7 @@ from dbjobs.inspect.query import Group, QueryError
 from dbjobs.models import JobState
 
 PAGES = Pages("Jobs", "/jobs", key="j")
-# What a visitor has chosen last time: columns, jobs of a page, the order.
+# The visitor's last choice: columns, jobs per page, order.
 COOKIE = "dbjobs_grid"
 YEAR_SECONDS = 365 * 86_400
 SIZES = (25, 50, 100, 250, 1000)
@@ -36,9 +36,9 @@ class Column:
     """A column of the grid.
 
     Attributes:
-        sort: key by which it sorts.
+        sort: key to sort by.
         details: it needs the whole jobs.
-        number: it is set to the right.
+        number: it is right-aligned.
     """
 
     name: str
@@ -81,7 +81,7 @@ DEFAULT = ("state", "command", "queue", "tag", "attempts", "created", "run", "pr
 
 @dataclass(frozen=True)
 class View:
-    """What the URL says, and where it says nothing, what was chosen last time."""
+    """What the URL says, else the last choice."""
 
     q: str
     state: str
@@ -102,12 +102,12 @@ class View:
 
     @property
     def kept(self) -> dict[str, str]:
-        """What is remembered."""
+        """What we remember."""
         return {"size": str(self.size), "sort": self.sort, "cols": ",".join(column.name for column in self.columns)}
 
     @property
     def query(self) -> str:
-        """As a saved view has it."""
+        """The query string, as in a saved view."""
         return views_api.query_of(
             views_api.AskSave(
                 name="-", q=self.q, state=self.state, month=self.month, sort=self.sort, cols=self.kept["cols"],
@@ -117,7 +117,7 @@ class View:
 
 
 def view_of(call: Call) -> View:
-    """Read the URL and the cookie; what makes no sense there is as good as left out."""
+    """Read the URL and the cookie; ignore what makes no sense there."""
     kept = dict(parse_qsl(call.request.cookies.get(COOKIE, "")[:1000]))
 
     def chosen(name: str) -> str:
@@ -189,7 +189,7 @@ async def jobs(call: Call) -> Response:
 
 
 def _without_state(text: str) -> str:
-    """The search that a tab goes on with: its state takes the place of one that was typed."""
+    """The search for a tab's link: the tab's state replaces a typed one."""
     try:
         return write(one for one in parse(text) if isinstance(one, Group) or one.key != "state" or one.negated)
     except QueryError:
@@ -197,7 +197,7 @@ def _without_state(text: str) -> str:
 
 
 def _everything(view: View) -> str:
-    """The search with the tab's state and the month as terms of it."""
+    """The search with the tab's state and the month added as terms."""
     more = " ".join(filter(None, (view.state and f"state:{view.state}", view.month and f"created:{view.month}")))
     try:
         alone = not more or not any(isinstance(one, Group) for one in parse(view.q))
@@ -207,7 +207,7 @@ def _everything(view: View) -> str:
 
 
 def _marked(view: View, error: QueryError) -> dict[str, Any]:
-    """The text of the search with the place that is wrong."""
+    """The text of the search, with the wrong part marked."""
     end = error.position + error.length
     return {
         "message": error.reason,
@@ -218,7 +218,7 @@ def _marked(view: View, error: QueryError) -> dict[str, Any]:
 
 
 def _sorting(sort: str) -> Mapping[str, str]:
-    """The direction of each key, as ``aria-sort`` has it."""
+    """The ``aria-sort`` direction of each key."""
     keys = sort.split(",") if sort else ["-created"]
     return {key.removeprefix("-"): "descending" if key.startswith("-") else "ascending" for key in keys}
 

@@ -18,7 +18,7 @@ from dbjobs.admin.page import Pages
 from dbjobs.inspect.periods import Bucket
 
 PAGES = Pages("Overview", "/", key="o")
-# Where each check's remedy is at hand.
+# The page with each check's remedy.
 PLACES = {
     "nodes": "/nodes", "holders": "/nodes", "queues": "/queues", "lanes": "/workers", "schedules": "/schedules",
     "commands": "/commands",
@@ -56,7 +56,7 @@ async def overview(call: Call) -> Response:
 
 
 def charts_of(call: Call, buckets: Sequence[Bucket], before: Sequence[Bucket] | None, step: int) -> dict[str, Any]:
-    """What ``charts.html`` draws: outcomes, wait and run time, with a link that narrows the period for each bucket."""
+    """What ``charts.html`` draws: outcomes, wait and run times; each bucket links to its own narrower period."""
     starts = [bucket.starts for bucket in buckets]
     return {
         "starts": starts,

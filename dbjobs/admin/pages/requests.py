@@ -20,7 +20,7 @@ from dbjobs.errors import InvalidOption
 PAGES = Pages("Requests", "/requests", key="r")
 LIMITS = (5, 10, 25, 50, 100)
 SLOW = "1s"
-# Kind -> path, label, what one of them is called, and the log's filter.
+# Kind -> path, label, name of a single one, and the log's filter.
 TABS: dict[sums.Kind, tuple[str, str, str]] = {
     "route": ("/requests/routes", "Routes", "route"),
     "user": ("/requests/users", "Users", "user"),
@@ -135,12 +135,12 @@ async def _report(call: Call, kind: sums.Kind, name: str, month: str, common: di
 
 
 def name_of(kind: str, name: str) -> str:
-    """A name as it is shown: the beginning of a hash is enough to tell keys apart."""
+    """A name for display: the beginning of a hash is enough to tell keys apart."""
     return f"{name[:8]}…" if kind == "key" and len(name) > 12 else name
 
 
 async def _tabs(call: Call, here: str | None) -> list[tuple[str, str, bool]]:
-    """The log, and each kind that the month has: path, label, whether it is this page."""
+    """The log, and each kind in the month: path, label, whether it is this page."""
     known = await _known(call, call.query("month"))
     return [("/requests", "Log", here is None)] + [
         (path, label, kind == here) for kind, (path, label, _) in TABS.items() if kind in known or kind == here
@@ -160,7 +160,7 @@ async def _known(call: Call, month: str) -> list[sums.Kind]:
 
 
 def _asked(call: Call) -> api.ListRequests:
-    """The conditions in the URL; an empty field of the form is none."""
+    """The conditions in the URL; an empty field of the form counts as none."""
     names = set(api.ListRequests.__struct_fields__)
     given = {name: value for name, value in call.request.query_params.items() if name in names and value.strip()}
     return msgspec.convert(given, api.ListRequests, strict=False)

@@ -1,4 +1,4 @@
-"""Schedules: the tasks, what runs when today, a tester of expressions; and one task."""
+"""Schedules: the tasks, what runs when today, an expression tester; and one task."""
 
 from __future__ import annotations
 

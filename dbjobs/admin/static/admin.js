@@ -1,4 +1,4 @@
-// What every page does once scripts run. Each part is a module of its own; a page works without any of them.
+// What every page does once scripts run. Each part is its own module; a page works without any of them.
 import { startTheme } from "./theme.js";
 import { startTimes } from "./times.js";
 import { startLive } from "./live.js";

@@ -1,4 +1,4 @@
-// Shows the values of the bucket under the pointer above its chart, in place of the browser's own slow hint.
+// Shows the values of the bucket under the pointer above its chart, instead of the browser's own slow tooltip.
 function show(box) {
   const readout = box.closest(".chart").querySelector(".readout");
   const title = box.querySelector("title");
@@ -18,7 +18,7 @@ export function startCharts() {
     const chart = event.target.closest && event.target.closest(".chart");
     if (chart && !chart.contains(event.relatedTarget)) chart.querySelector(".readout").textContent = "";
   });
-  // A live update may have changed the numbers below a pointer that rests.
+  // A live update may change the numbers under a resting pointer.
   document.addEventListener("dbjobs:live", () => {
     const box = document.querySelector(".chart .hit:hover");
     if (box) show(box);

@@ -1,4 +1,4 @@
-// Proposes what may follow in the search box: a combobox with a list, as the ARIA authoring practices have it.
+// Completes the text in the search box: a combobox with a list, as in the ARIA authoring practices.
 const WAIT_MS = 120;
 
 export function startCompletion() {
@@ -84,7 +84,7 @@ export function startCompletion() {
   box.addEventListener("input", propose);
   box.addEventListener("blur", close);
   box.addEventListener("keydown", (event) => {
-    if (event.isComposing) return; // the keys are the input method's
+    if (event.isComposing) return; // the keys belong to the input method
     const open = !list.hidden;
     const count = list.children.length;
     if (event.key === "ArrowDown" || event.key === "ArrowUp") {

@@ -1,5 +1,5 @@
 // Copies: data-copy-from="id of an element", or data-copy-url="relative URL" (empty: this page).
-const labels = new WeakMap(); // button -> what stands on it
+const labels = new WeakMap(); // button -> its label
 const timers = new WeakMap();
 
 export function startCopy() {
@@ -16,7 +16,7 @@ export function startCopy() {
 
 const textOf = (element) => element.value ?? element.textContent;
 
-// The clipboard is there only under HTTPS and on this machine; elsewhere the old way does.
+// Browsers have the clipboard API only under HTTPS and on localhost; elsewhere we use the old way.
 export async function copy(text) {
   try {
     await navigator.clipboard.writeText(text);

@@ -1,10 +1,10 @@
-// A number as it is written: above 2**53 JavaScript would show another one.
+// A number as written: above 2**53 JavaScript would show a different one.
 function exact(_, value, written) {
   const whole = typeof value === "number" && !Number.isSafeInteger(value) && /^-?\d+$/.test(written?.source ?? "");
   return whole && JSON.rawJSON ? JSON.rawJSON(written.source) : value;
 }
 
-// The jobs grid: rows are picked (a range with shift), requests are shown in place, several columns sort.
+// The jobs grid: pick rows (a range with shift), show requests in place, sort by several columns.
 export function startGrid() {
   for (const select of document.querySelectorAll("select[data-submit]")) {
     select.addEventListener("change", () => select.form.requestSubmit());
@@ -51,7 +51,7 @@ export function startGrid() {
       location.search = query;
     }
   });
-  // A reload keeps what was ticked before, and says nothing about it.
+  // A reload silently keeps earlier ticks.
   addEventListener("pageshow", count);
   document.addEventListener("dbjobs:live", count);
   count();

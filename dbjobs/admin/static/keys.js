@@ -1,4 +1,4 @@
-// Keys: they do nothing while somebody types, and nothing that the mouse cannot do. "?" tells which there are.
+// Keys: they do nothing while somebody types, and nothing that the mouse cannot do. "?" lists them.
 const HELP = [
   ["?", "these keys"],
   [".", "go to a page, or do something, by its name"],
@@ -43,7 +43,7 @@ export function startKeys() {
   });
 }
 
-// What scrolls can be scrolled with the arrow keys, once the focus can get there.
+// Makes scrolling areas focusable, so that the arrow keys scroll them.
 function reach() {
   for (const box of document.querySelectorAll(".scroll, pre, figure, ol, .tabs")) {
     const scrolls = box.scrollWidth > box.clientWidth || box.scrollHeight > box.clientHeight;
@@ -56,7 +56,7 @@ function search() {
   document.querySelector("main input[type=search], main [data-search]")?.focus();
 }
 
-// The focus goes along the rows of the page's tables, so that the screen reader follows and Enter opens.
+// Moves the focus along the rows of the page's tables, so that the screen reader follows and Enter opens a row.
 function step(by) {
   const rows = [...document.querySelectorAll("main tbody tr")].filter((row) => row.querySelector("a[href]"));
   const at = rows.findIndex((row) => row.contains(document.activeElement));
@@ -118,7 +118,7 @@ function palette() {
   }));
   const run = (thing) => {
     box.close();
-    thing.matches("main button") ? thing.focus() : thing.click(); // an action of the page is done by its own button
+    thing.matches("main button") ? thing.focus() : thing.click(); // the page's own button does its action
   };
   const show = () => {
     const wanted = input.value.trim().toLowerCase();
@@ -139,7 +139,7 @@ function palette() {
   };
   input.addEventListener("input", show);
   box.addEventListener("keydown", (event) => {
-    if (event.isComposing) return; // Enter takes a word of the input method then
+    if (event.isComposing) return; // Enter then accepts a word of the input method
     const items = [...list.querySelectorAll("button")];
     const at = items.indexOf(document.activeElement);
     if (event.key === "Enter" && at < 0 && items[0]) {

@@ -1,5 +1,5 @@
-// Keeps the parts of a page that are marked with data-live up to date: told by a stream, else now and then, it asks for the
-// page again and takes what differs (morph.js).
+// Keeps the parts of a page marked with data-live up to date: when a stream tells it to, else now and then, it fetches
+// the page again and takes over what differs (morph.js).
 //
 // Rows do not move while the pointer or the focus is among them, or where data-live="hold": a bar says how many are new.
 import { morph, remember } from "./morph.js";
@@ -8,11 +8,11 @@ import { Stream } from "./stream.js";
 import { showTimes } from "./times.js";
 
 const GAP_MS = 250;
-const SHARE = 4; // A page that took so long to answer is asked again after this many times as long, but
-const GAP_MOST_MS = 2000; // not later than this. Beside many jobs the server's notices come less often still.
+const SHARE = 4; // We ask a page again after this many times as long as its last answer took, but
+const GAP_MOST_MS = 2000; // no later than this. With many jobs the server's notices come even less often.
 const POLL_MS = 2500;
-const SLOW_MS = 15000; // What no notice tells (a page may show more than the pulse hears of).
-const PRESS_MOST_MS = 5000; // A press whose end was not heard of holds nothing back for longer.
+const SLOW_MS = 15000; // For changes without a notice (a page may show more than the pulse covers).
+const PRESS_MOST_MS = 5000; // If we never see the end of a press, it holds updates back no longer than this.
 const PAUSED = "dbjobs-paused";
 
 const regions = () => document.querySelectorAll("[data-live][id]");
@@ -20,16 +20,16 @@ const held = new Map(); // region -> its fresh copy, whose rows wait for the bar
 
 let running = null;
 let again = false;
-let gone = false; // The server knows the visitor no more: nothing is asked until somebody looks at this page anew.
+let gone = false; // The server no longer knows the visitor: we ask nothing until somebody looks at this page again.
 let goodAt = Date.now();
 let askedAt = Date.now();
-// When jobs stream by, a page asks for at most a fifth of the time: each answer costs its time and the rest after it, one
-// after the other. It may ask when all answers but the last are paid for, so that a change right behind the first is seen
-// at once, too; no sooner than nextAt.
+// When jobs stream by, a page asks for at most a fifth of the time: each answer costs its own time plus a rest, one
+// after the other. It may ask once all answers but the last are paid for, so a change right after the first one shows
+// at once, too; but no sooner than nextAt.
 let paidAt = 0;
 let nextAt = 0;
 
-// Between the press of a button and its click nothing changes: what is under the pointer would be another one's, or gone.
+// Between pressing a button and its click nothing changes: the pointer could end up over another row, or over nothing.
 let pressedAt = 0;
 addEventListener("pointerdown", () => (pressedAt = Date.now()), true);
 for (const name of ["pointerup", "pointercancel"]) {
@@ -65,7 +65,7 @@ async function ask() {
   gone = answer.status === 401 || answer.status === 403;
   if (!answer.ok) throw new Error(`${answer.status}`);
   const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
-  // A login page of the application that the request was led to is none of ours.
+  // If the request was redirected to the application's login page, that is not one of our pages.
   gone = fresh.querySelector("meta[name=dbjobs-root]") === null;
   if (gone) throw new Error("another page");
   goodAt = Date.now();
@@ -133,7 +133,7 @@ export function startLive() {
 
   const words = sign.appendChild(document.createElement("span"));
   const age = sign.appendChild(document.createElement("span"));
-  age.setAttribute("aria-hidden", "true"); // A screen reader hears the state, not each second of it.
+  age.setAttribute("aria-hidden", "true"); // A screen reader announces the state, not every second of it.
   sign.firstChild.remove();
   const load = document.createElement("button");
   load.type = "button";
@@ -176,13 +176,13 @@ export function startLive() {
     due = setTimeout(() => {
       due = 0;
       if (document.hidden || paused() || gone) return;
-      if (Date.now() < nextAt) soon(); // An answer has come since, and says how long to rest.
+      if (Date.now() < nextAt) soon(); // An answer has arrived since, and says how long to rest.
       else look();
     }, Math.max(0, askedAt + GAP_MS - Date.now(), nextAt - Date.now()));
   };
   const settle = () => {
     if (document.hidden || paused()) stream.stop();
-    else if (gone) look(); // Perhaps somebody has logged in meanwhile.
+    else if (gone) look(); // Perhaps somebody logged in meanwhile.
     else {
       stream.start(wants);
       soon();

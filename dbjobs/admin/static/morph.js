@@ -1,7 +1,7 @@
-// Makes a part of the page equal to a fresh copy of it without replacing what stays: rows keep their element (found by id),
-// and with it focus, selection, scroll and an open <details>.
+// Makes a part of the page equal to a fresh copy without replacing what stays: rows keep their element (found by id),
+// and with it focus, selection, scroll position and an open <details>.
 //
-// What scripts have added (a class, an attribute) stays: only what the server has given before is taken away.
+// What scripts added (a class, an attribute) stays: we remove only what the server gave before.
 
 const given = new WeakMap(); // element -> { name: value } as the server gave them last
 
@@ -9,7 +9,7 @@ export function remember(root) {
   for (const element of [root, ...root.querySelectorAll("*")]) given.set(element, attributesOf(element));
 }
 
-// Counts what was kept back: rows that would have come, gone or moved.
+// Counts what was held back: rows that would have come, gone or moved.
 export function morph(old, fresh, hold) {
   const kept = { added: 0, other: 0 };
   children(old, fresh, hold, kept);
@@ -50,7 +50,7 @@ function classes(old, before, now) {
   old.classList.add(...names(now));
 }
 
-// What somebody has typed or chosen is theirs.
+// What somebody typed or chose stays.
 function field(old, fresh) {
   if (old === document.activeElement) return;
   if (old.localName === "select") {
@@ -72,7 +72,7 @@ function children(old, fresh, hold, kept) {
   if (isRows(old, fresh)) return rows(old, fresh, hold, kept);
   let at = old.firstChild;
   for (const next of [...fresh.childNodes]) {
-    // An element with an id waits for the one with the same id; others for the next of their kind.
+    // An element with an id matches the one with the same id; others match the next of their kind.
     let match = at;
     if (idOf(next)) {
       match = [...old.childNodes].find((node) => idOf(node) === idOf(next)) ?? null;
@@ -85,7 +85,7 @@ function children(old, fresh, hold, kept) {
     }
     if (match === at) at = at.nextSibling;
     else {
-      // What stands between is gone from the fresh copy, unless it comes later by its id.
+      // What lies between is gone from the fresh copy, unless it comes later by its id.
       if (!idOf(next)) for (let node = at; node !== match; ) node = drop(node, fresh);
       else if (!holdsFocus(match)) old.insertBefore(match, at);
       if (!idOf(next)) at = match.nextSibling;
@@ -96,7 +96,7 @@ function children(old, fresh, hold, kept) {
   while (at) at = drop(at, null);
 }
 
-// Not `node.id`: that of a form is its input of the name `id`, if it has one.
+// Not `node.id`: on a form that is its input named `id`, if it has one.
 const idOf = (node) => (node.nodeType === Node.ELEMENT_NODE ? node.getAttribute("id") : null);
 
 function alike(one, other) {

@@ -1,4 +1,4 @@
-// A job that is open: its log grows while it runs, its progress moves; then the page brings the rest.
+// An open job: while it runs, its log grows and its progress moves; then a refresh of the page brings the rest.
 import { mayAsk, refresh } from "./live.js";
 import { showTimes } from "./times.js";
 
@@ -11,7 +11,7 @@ export function startPanel() {
   document.addEventListener("keydown", (event) => {
     if (event.key !== "Escape" || event.defaultPrevented || event.isComposing || !panel) return;
     if (event.ctrlKey || event.metaKey || event.altKey || event.shiftKey) return;
-    // What somebody types is not thrown away at once: the first Escape leaves the field.
+    // Escape does not throw typed text away at once: the first one leaves the field.
     if (event.target.closest("input, textarea, select")) event.target.blur();
     else panel.querySelector(".close").click();
   });

@@ -1,4 +1,4 @@
-// What the browser keeps for the page. Where site data is blocked it keeps nothing, and asking for it throws.
+// What the browser stores for the page. If site data is blocked, it stores nothing, and access throws.
 export function recall(store, name) {
   try {
     return window[store].getItem(name);

@@ -1,8 +1,8 @@
-// One stream of change notices for all tabs of this browser that are looked at. The tab that has the turn holds it, and
-// passes on what it hears. A hidden tab gives its turn away and asks nothing.
+// One stream of change notices for all visible tabs of this browser. The leading tab holds it and passes on what it
+// hears. A hidden tab gives up the lead and asks nothing.
 import { keep, recall } from "./storage.js";
 
-const FIRST_MS = 3000; // A proxy that has not passed the first notice on by then holds the stream back.
+const FIRST_MS = 3000; // If the first notice has not arrived by then, a proxy holds the stream back.
 const QUIET_MS = 25000; // The server says something every 10 s.
 const AGAIN_MS = 60000;
 const TURN_MS = 4000;
@@ -13,7 +13,7 @@ export class Stream {
     this.url = url;
     this.told = told;
     this.state = state;
-    this.wants = []; // what this tab shows beside what all do, as parameters of the URL: "job=7", "requests="
+    this.wants = []; // what this tab shows in addition to what all show, as URL parameters: "job=7", "requests="
     this.key = `dbjobs-live ${new URL(url, location.href).pathname}`;
     this.others = new Map(); // the same of other tabs, by tab
     this.me = crypto.getRandomValues(new Uint32Array(2)).join("");
@@ -113,7 +113,7 @@ export class Stream {
     on("trouble", () => this.pass({ kind: "state", state: "polling" }));
     on("closed", () => {
       this.fail(source);
-      this.pass({ kind: "change", all: true, jobs: [] }); // The page's own answer says why: there is no room, or no right.
+      this.pass({ kind: "change", all: true, jobs: [] }); // The page's own answer says why: no room, or no right.
     });
     source.onerror = () => {
       if (source !== this.source) return;
@@ -149,7 +149,7 @@ export class Stream {
   }
 }
 
-// Calls lead() when it is this tab's turn; returns how to give it away.
+// Calls lead() when it is this tab's turn; returns a function that gives the turn up.
 function turn(key, me, lead) {
   if (navigator.locks) {
     const waiting = new AbortController();
@@ -166,7 +166,7 @@ function turn(key, me, lead) {
       waiting.abort();
     };
   }
-  // Without TLS, away from localhost, browsers have no locks: a note with a time that its writer renews.
+  // Without TLS, except on localhost, browsers have no locks: we use a note with a time that its writer renews.
   let led = false;
   const look = () => {
     const note = JSON.parse(recall("localStorage", key) ?? "null");

@@ -1,4 +1,4 @@
-// Times in the browser's zone: the time of day if it is today, else the date; the full one on hover.
+// Times in the browser's zone: the time of day if it is today, else the date; the full time on hover.
 const time = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit" });
 const day = new Intl.DateTimeFormat(undefined, { year: "numeric", month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit" });
 const full = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "long" });
@@ -16,7 +16,7 @@ export function showTimes(root) {
   }
 }
 
-// After midnight a time of day alone would be taken for today's.
+// After midnight, a bare time of day would look like today's.
 export function startTimes() {
   showTimes(document);
   setInterval(() => {

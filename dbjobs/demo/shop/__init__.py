@@ -1,1 +1,1 @@
-"""A shop whose jobs fill the admin page of ``dbjobs admin --demo``: a month that is made up, and workers that go on."""
+"""A shop that fills the admin page of ``dbjobs admin --demo``: an invented month of jobs, and workers that go on."""

@@ -1,4 +1,4 @@
-"""The shop's jobs: what a web shop does in the background, with waits in place of the work."""
+"""The shop's jobs: what a web shop does in the background, with waits instead of work."""
 
 from __future__ import annotations
 
@@ -201,7 +201,7 @@ async def stock_letter() -> str:
 
 @jobs.command(tags=["orders"])
 async def order_complete(order: Any, job: JobContext) -> str:
-    """What comes when all of a batch has ended."""
+    """What to do when all jobs of a batch have ended."""
     await work(0.2)
     return "told the customer"
 

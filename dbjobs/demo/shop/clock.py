@@ -14,10 +14,10 @@ _DAYS = (10, 9, 9, 10, 11, 8, 6)
 
 
 def moments(count: int, since: datetime, until: datetime, dice: random.Random) -> Iterator[datetime]:
-    """So many moments in a shop's rhythm, in order.
+    """Moments in a shop's rhythm, in order.
 
     Args:
-        count: how many, within one of each hour's share.
+        count: how many; each hour's share is exact to within one.
         since, until: between these.
     """
     hours = max(int((until - since) / timedelta(hours=1)), 1)

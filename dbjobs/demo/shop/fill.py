@@ -120,7 +120,7 @@ def _write(
 
 
 def text_of(moment: datetime) -> str:
-    """A time as SQLite's tables have it."""
+    """A time as stored in SQLite's tables."""
     return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
 
 

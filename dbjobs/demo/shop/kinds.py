@@ -1,4 +1,4 @@
-"""What the shop's jobs look like in its history: how often each comes, how long it takes, why it fails."""
+"""What the shop's jobs look like in the history: how often each comes, how long it takes, why it fails."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Cause:
     """Why an attempt fails.
 
     Attributes:
-        weight: beside the other causes of its kind.
+        weight: relative to the other causes of its kind.
         code: name of the exception, or a word of the library's.
         message: ``{}`` is a number that differs.
         file, function: where it was raised; empty for one without a traceback.
@@ -49,7 +49,7 @@ class Cause:
 
 @dataclass(frozen=True)
 class Kind:
-    """One command, or one route that is called as a job.
+    """One command, or one route called as a job.
 
     Attributes:
         share: of all jobs.

@@ -102,7 +102,7 @@ async def _pictures() -> None:
 
 
 async def _order() -> None:
-    """A graph: pay, then the invoice, then the mail; and a batch with something to do at its end."""
+    """A graph: payment, then invoice, then mail; and a batch with something to do at its end."""
     number = random.randint(10_000, 99_999)
     async with jobs.batch(f"order-{number}", callback=order_complete) as batch:
         paid = batch.add(charge_card, Payment(number, random.randint(900, 90_000), f"tok_{number:x}"))

@@ -1,4 +1,4 @@
-"""Writes requests that were made up, and their sums, with the statements of the request log."""
+"""Writes invented requests and their sums, with the request log's statements."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from dbjobs.store.database import Database
 from dbjobs.store.transactions.requests import FOLD_AFTER_HOURS, make_request_months
 
 BATCH = 1_000
-# Sums of a day that one statement writes.
+# How many sums of a day one statement writes.
 SUMS_PER_BATCH = 5_000
 _LEAST, _MOST = (3, 7), (4, 8)  # places of minima and maxima among the sums
 
@@ -23,7 +23,7 @@ _LEAST, _MOST = (3, 7), (4, 8)  # places of minima and maxima among the sums
 async def write_requests(db: Database, count: int, since: datetime, until: datetime, *, seed: int = 2) -> int:
     """Write about this many requests between two moments; returns how many.
 
-    The sums of hours that would be folded by now are written by day.
+    Hours that would be folded by now get their sums by day.
     """
     rollup = RollUp()
     sums: Sums = {}
@@ -57,7 +57,7 @@ async def _write(db: Database, month: str, rows: list[Any], sums: Sums) -> None:
 
 
 def _folded(sums: Sums) -> Sums:
-    """The hours of a day together, where they would be folded by now."""
+    """Hours that would be folded by now, summed by day."""
     made: Sums = {}
     loose = f"{datetime.now(UTC) - timedelta(hours=FOLD_AFTER_HOURS):%Y-%m-%d}"
     for (kind, other, hour, name, detail), values in sums.items():

@@ -1,4 +1,4 @@
-"""Jobs that have ended, made up: rows of the history in the order of their ids."""
+"""Invented jobs that have ended: rows of the history, in id order."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _WAIT_MEDIAN_MS = 45.0
 
 
 class Ended(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A row of ``completed_job`` or ``failed_job``; columns that are not named here are NULL."""
+    """A row of ``completed_job`` or ``failed_job``; columns not named here are NULL."""
 
     id: int
     ref_id: str | None = None
@@ -63,7 +63,7 @@ COLUMNS = Ended.__struct_fields__
 
 
 class Past:
-    """Makes jobs up; the same ones for the same seed.
+    """Invents jobs; the same ones for the same seed.
 
     Args:
         seed: of the dice.
@@ -76,7 +76,7 @@ class Past:
         self._shares = list(accumulate(kind.share for kind in KINDS))
 
     def jobs(self, count: int, since: datetime, until: datetime, *, first_id: int = 1) -> Iterator[Ended]:
-        """About this many jobs that were created and have ended between two moments."""
+        """About this many jobs, created and ended between two moments."""
         for number, created in enumerate(moments(count, since, until, self.dice)):
             (kind,) = self.dice.choices(KINDS, cum_weights=self._shares)
             yield self.job(kind, first_id + number, created)
@@ -151,6 +151,6 @@ class Past:
         (cause,) = dice.choices(causes, [one.weight for one in causes])
         if cause.final:
             return [cause], cause
-        if self._failing is None and dice.random() < 0.6:  # it went well in the end
+        if self._failing is None and dice.random() < 0.6:  # it succeeded in the end
             return [cause] * dice.randint(1, max(kind.retry_limit, 1)), None
         return [cause] * (kind.retry_limit + 1), cause

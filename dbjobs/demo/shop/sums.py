@@ -1,4 +1,4 @@
-"""The roll-ups of jobs that were made up, as the engine would have written and folded them."""
+"""The roll-ups of invented jobs, as the engine would have written and folded them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Requests of the shop's visitors, made up: for its past, and for its workers to go on with."""
+"""Invented requests of the shop's visitors: for its past, and for its workers to go on with."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The shop's web application: what API jobs call, and what the request log is filled by."""
+"""The shop's web application: API jobs call it, and its requests fill the request log."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from dbjobs.requestlog import RequestLog
 
 
 class OutOfStock(RuntimeError):
-    """An article that is not there."""
+    """An article that is out of stock."""
 
 
 async def _home(request: Request) -> Response:

@@ -1,6 +1,6 @@
 """Is everything in order, and if not, what helps? Each check is one function that yields findings.
 
-The doctor of the command line asks all of them, the admin page those that are quick at any size (``QUICK``).
+The command line's doctor runs all of them, the admin page only those that are quick at any size (``QUICK``).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dbjobs.inspect.health.finding import Examined, Finding
 __all__ = ["ALL", "QUICK", "Check", "Examined", "Finding", "examine"]
 Check = Callable[[Examined], AsyncIterator[Finding]]
 
-# Each costs a bounded number of rows along an index.
+# Each reads a bounded number of rows along an index.
 QUICK: tuple[Check, ...] = (
     work.check_waiting_time,
     work.check_lanes,
@@ -45,7 +45,7 @@ ALL: tuple[Check, ...] = (
 
 
 async def examine(examined: Examined, checks: tuple[Check, ...] = ALL) -> AsyncIterator[Finding]:
-    """All findings, in order; only the first few if the tables are missing or of another version."""
+    """All findings, in order; only the first few if the tables are missing or have another version."""
     yield await database.check_server(examined.db)
     schema = await database.check_schema(examined.db)
     yield schema

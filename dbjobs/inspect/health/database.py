@@ -14,9 +14,9 @@ from dbjobs.store.transactions import migrate
 from dbjobs.store.transactions.partitions import month_after
 from dbjobs.wording import lasting
 
-# Clocks of machines that are kept in step differ by less than this.
+# The clocks of synchronized machines differ by less than this.
 SKEW_SECONDS = 5.0
-# An old snapshot that keeps dead rows of this many transactions makes every look at the live tables slower.
+# If an old snapshot keeps dead rows of this many transactions, every look at the live tables gets slower.
 HELD_BACK = 1_000_000
 
 
@@ -38,7 +38,7 @@ async def check_schema(db: Database) -> Finding:
 
 
 async def check_durability(examined: Examined) -> AsyncIterator[Finding]:
-    """What was committed survives a crash of the server's machine."""
+    """Commits survive a crash of the server's machine."""
     risks = await repository.find_risks(examined.db)
     for risk in risks:
         yield wrong(
@@ -66,7 +66,7 @@ async def check_history(examined: Examined) -> AsyncIterator[Finding]:
 
 
 async def check_clock(examined: Examined) -> AsyncIterator[Finding]:
-    """This machine's clock and the database's agree; nothing of the engine depends on that, but people read both."""
+    """This machine's clock and the database's agree; the engine does not depend on that, but people read both."""
     before = datetime.now(UTC)
     theirs = await repository.database_time(examined.db)
     after = datetime.now(UTC)
@@ -83,7 +83,7 @@ async def check_clock(examined: Examined) -> AsyncIterator[Finding]:
 
 
 async def check_dead_rows(examined: Examined) -> AsyncIterator[Finding]:
-    """Nobody's old snapshot keeps the dead rows of the live tables from being removed."""
+    """No old snapshot prevents the removal of dead rows from the live tables."""
     facts = await repository.may_vacuum(examined.db)
     if facts is None:
         return

@@ -1,4 +1,4 @@
-"""What a check finds, and what it is given."""
+"""What a check finds, and its input."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
         ok: False if somebody should act.
         message: what was found.
         advice: what to do; None if all is well.
-        search: the jobs that it is about, as a search (``queue:mail state:queued``); None if it is about none.
+        search: the jobs it is about, as a search (``queue:mail state:queued``); None if it is about none.
     """
 
     check: str
@@ -33,12 +33,12 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Examined(msgspec.Struct, frozen=True, kw_only=True):
-    """What is examined.
+    """What to examine.
 
     Attributes:
         db: an open database.
         commands: names that the application can run; None if no application was named.
-        longest_wait_seconds: a job that waits longer although it may run is reported.
+        longest_wait_seconds: a ready job that waits longer is reported.
         bound: how many live jobs to count, and among how many queued ones to look for the oldest.
         bound_commands: how many ready jobs at the front of each queue to check for unknown commands.
     """

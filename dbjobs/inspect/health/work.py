@@ -12,17 +12,17 @@ from dbjobs.store import repository
 from dbjobs.wording import counted, lasting
 
 BOUND_QUEUES = 100
-# A scheduled task that is later than this is fired by nobody.
+# If a scheduled task is later than this, nobody fires it.
 LATE_SECONDS = 60.0
 # How many stranded jobs to name.
 NAMED_JOBS = 10
-# How many lanes to look at, and of how many to read the job for which they wait.
+# How many lanes to look at, and for how many of them to read the job they wait for.
 BOUND_LANES = 2_000
 NAMED_LANES = 20
 
 
 async def check_nodes(examined: Examined) -> AsyncIterator[Finding]:
-    """Somebody runs jobs, and nobody is dead."""
+    """A node runs jobs, and none is dead."""
     nodes = await repository.list_nodes(examined.db)
     alive = [node for node in nodes if node.alive]
     live_jobs = sum((await repository.count_live(examined.db, examined.bound)).values())
@@ -42,7 +42,7 @@ async def check_nodes(examined: Examined) -> AsyncIterator[Finding]:
 
 
 async def check_queues(examined: Examined) -> AsyncIterator[Finding]:
-    """Queues with jobs are neither paused nor served by nobody."""
+    """No queue with jobs is paused, and some node serves each."""
     counts = await repository.count_live(examined.db, examined.bound)
     queues = await repository.list_queues(examined.db)
     nodes = [node for node in await repository.list_nodes(examined.db) if node.alive]
@@ -68,7 +68,7 @@ async def check_jobs(examined: Examined) -> AsyncIterator[Finding]:
 
 
 async def check_waiting_time(examined: Examined) -> AsyncIterator[Finding]:
-    """No job that may run waits for long."""
+    """No ready job waits for long."""
     oldest = await repository.oldest_queued(examined.db, examined.bound)
     if oldest is None:
         yield fine("oldest", "no job waits for a free place")
@@ -87,7 +87,7 @@ async def check_waiting_time(examined: Examined) -> AsyncIterator[Finding]:
 
 
 async def check_lanes(examined: Examined) -> AsyncIterator[Finding]:
-    """No lane with waiting jobs stands still: held by a node that is gone, or for the retry of one job, for long."""
+    """No lane with waiting jobs is stuck: held by a node that is gone, or waiting long for one job's retry."""
     every = await repository.list_workers(examined.db, BOUND_LANES)
     lanes = {name: lane for name, lane in every.items() if lane.queued}
     alive = {node.id for node in await repository.list_nodes(examined.db) if node.alive}
@@ -137,7 +137,7 @@ async def check_waiting_jobs(examined: Examined) -> AsyncIterator[Finding]:
 
 
 async def check_holders(examined: Examined) -> AsyncIterator[Finding]:
-    """Every job that is being run belongs to a node that exists; there should be no exception."""
+    """Every running job belongs to a node that exists; there should be no exception."""
     orphans = await repository.find_orphans(examined.db)
     if orphans:
         yield wrong(
@@ -167,7 +167,7 @@ async def check_commands(examined: Examined) -> AsyncIterator[Finding]:
 
 
 async def check_tasks(examined: Examined) -> AsyncIterator[Finding]:
-    """No scheduled task is late: somebody is there who fires it."""
+    """No scheduled task is late: a node fires it."""
     tasks = await repository.list_tasks(examined.db)
     now = await repository.database_time(examined.db)
     late = 0
@@ -218,5 +218,5 @@ def _wait(count: int) -> str:
 
 
 def _quoted(name: str) -> str:
-    """As a search has it."""
+    """Quoted as in a search."""
     return msgspec.json.encode(name).decode()

@@ -1,6 +1,6 @@
--- How far a transfer is, written in the transaction of the page that it has written. The write compares: of two processes
--- that do the same transfer, one finds that the transfer has moved on, and its page is rolled back.
--- Whose place it is, is decided under the row's lock. (Not ROW_COUNT(): see heartbeat.)
+-- How far a transfer is, written in the transaction of each page. The write compares: of two processes that do the same
+-- transfer, one finds that it has moved on, and rolls its page back.
+-- The row's lock decides whose place it is. (Not ROW_COUNT(): see heartbeat.)
 SELECT COALESCE(MAX(value = :expected), 0)
 INTO @ours
 FROM dbjobs_transfer

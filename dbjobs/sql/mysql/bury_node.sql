@@ -1,7 +1,7 @@
--- Takes over a node whose lease is over, for good, in one transaction and one round trip. A claim in its name holds the row
--- for its own one round trip; then the row is passed by here, and the caller comes again.
--- If the last sign of life lies in the future, the clock has been set back. The lease then says nothing, and the caller
--- has watched for its whole length that nobody renewed it.
+-- Takes over, for good, a node whose lease has expired, in one transaction and one round trip. A claim in its name
+-- holds the row for one round trip of its own; this then skips the row, and the caller comes again. If the last
+-- heartbeat is in the future, the clock was set back. The lease then says nothing, and the caller has watched for its
+-- whole length that nobody renewed it.
 SELECT COUNT(*)
 INTO @dead
 FROM dbjobs_job_node

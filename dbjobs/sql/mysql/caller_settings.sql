@@ -1,3 +1,3 @@
--- The settings of a caller's own session that would change what our statements mean. The session stays as it is.
+-- The settings of a caller's own session that would change the meaning of our statements. The session stays as it is.
 SELECT @@SESSION.sql_mode AS sql_mode, @@SESSION.sql_select_limit AS sql_select_limit,
     @@SESSION.sql_big_selects AS sql_big_selects;

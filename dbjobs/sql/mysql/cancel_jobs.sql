@@ -1,13 +1,13 @@
--- Cancels jobs, in one transaction and one round trip. Locked by id first, decided then: a job that goes into its retry, or
--- is claimed, at this moment is what it has become when the lock is ours. Rows that others have locked are passed by and
--- yield no row; the caller tries them again.
+-- Cancels jobs, in one transaction and one round trip. It locks by id first and decides then: if a job is just going
+-- into its retry, or being claimed, the state under our lock counts. It skips rows that others have locked; these yield
+-- no row, and the caller tries them again.
 --
--- * Not started: moved to history, with all that its end is for others (see finish_jobs). A lane that such a job was
---   blocking (it was waiting for its retry) is free again; it waits for no parent any more.
--- * expired: only jobs that still are. One that was found may have been started or brought back since (it has no end then).
--- * Started: the node that runs it hears of the request by its next heartbeat.
--- * Whatever goes is deleted by its whole key: a look along an index that locks would also lock the entry behind the last
---   one, which may be a row of a caller's open transaction.
+-- * Not started: moved to history, with everything its end means for others (see finish_jobs). If such a job was
+--   blocking its lane (while waiting for its retry), the lane is free again; the job waits for no parent any more.
+-- * expired: only jobs that still are. A job found before may have been started or requeued since (it has no end then).
+-- * Started: its node learns of the request at its next heartbeat.
+-- * Deletes go by the whole key: a locking look along an index would also lock the entry behind the last one, which may
+--   be a row of a caller's open transaction.
 SELECT COALESCE(JSON_ARRAYAGG(JSON_ARRAY(
     id, IF(state IN ('scheduled', 'waiting', 'queued'), 'cancelled', 'started'), batch_id, has_dependents, worker,
     IF(state IN ('scheduled', 'waiting', 'queued'), 1, 0), EXTRACT(YEAR_MONTH FROM created_at)

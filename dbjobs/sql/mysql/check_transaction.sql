@@ -1,5 +1,5 @@
--- Between statements that travel together to a server of a Galera cluster: the next one must not run if the cluster has
--- undone the transaction meanwhile. The server tells an abort in its next answer, and a statement amid others that has sent
+-- Goes between statements that travel together to a Galera server: the next one must not run if the cluster has undone
+-- the transaction meanwhile. The server reports an abort in its next answer, but a statement amid others that has sent
 -- rows has none: its successors would commit by themselves. (A semicolon at the end of a line ends a statement in these
 -- files, hence the lines' ends.)
 BEGIN NOT ATOMIC

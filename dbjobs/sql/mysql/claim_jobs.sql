@@ -1,15 +1,15 @@
 -- Claims a batch of ready jobs without a named worker, for every queue in one transaction and one round trip.
 --
 -- * `line` serves it: both halves of the start place are ranges of that index, so a claim starts right behind the last
---   job claimed and does not walk the entries of claimed jobs that purge has not removed yet.
--- * SKIP LOCKED: rows that another node is claiming at this moment are passed by, not waited for.
--- * The shared lock on our own node row, taken last: burying this node (which takes the row for itself, if it is free) and
---   this claim exclude each other, so no job can be claimed in the name of a node that has just been buried. All in one
---   round trip, because the heartbeat waits for that lock, and the event loop may stop between two.
--- * Pick with SKIP LOCKED, then write by primary key: locks are taken in one order only.
--- * One statement over all queues: with one for each, a hundred queues of one job cost twice as much. They are taken in
---   the order given, until there is no room; the caller turns that order at every claim. What is locked beyond the room
---   is free again at the end.
+--   claimed job and does not walk the entries of claimed jobs that purge has not removed yet.
+-- * SKIP LOCKED: it skips rows that another node is just claiming, and does not wait for them.
+-- * It takes a shared lock on our own node row, last: burying this node (which takes the row for itself, if it is free)
+--   and this claim exclude each other, so nobody can claim a job in the name of a node that has just been buried. All
+--   in one round trip, because the heartbeat waits for that lock, and the event loop may stop between two.
+-- * It picks with SKIP LOCKED, then writes by primary key: it takes locks in one order only.
+-- * One statement over all queues: with one per queue, a hundred queues of one job cost twice as much. It takes them in
+--   the given order, until there is no room; the caller rotates that order at every claim. Rows locked beyond the room
+--   are free again at the end.
 -- @union wanted
 SELECT COALESCE(JSON_ARRAYAGG(id), '[]') INTO @picked
 FROM (
@@ -45,7 +45,7 @@ FROM JSON_TABLE(@picked, '$[*]' COLUMNS (position FOR ORDINALITY, id BIGINT PATH
 STRAIGHT_JOIN dbjobs_background_job j FORCE INDEX (PRIMARY) ON j.id = picked.id
 WHERE picked.position <= :room;
 
--- All rows as one text, which costs the driver least, unless that could outgrow a packet: then each by itself.
+-- All rows as one text, which is cheapest for the driver, unless that could outgrow a packet: then each row by itself.
 -- @packed
 SELECT JSON_ARRAYAGG(JSON_ARRAY(
     j.id, j.attempt, j.attempt_base, j.queue, j.worker, j.priority, j.command, j.request_type, j.request_body,

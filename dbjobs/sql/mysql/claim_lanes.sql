@@ -1,19 +1,19 @@
 -- Takes leases on idle named workers and claims a run of jobs for each, in one transaction.
 --
--- * `lane` is a skip scan (GROUP BY the first column of the index `line`), from a moving start, so the cost goes with
---   the lanes looked at and not with the jobs behind them. (MySQL and MariaDB probe a WITH RECURSIVE, as other
---   databases have it here, from the start of the index each time.) ORDER BY line: without it the head is sorted out.
--- * A lane whose head this node cannot run (unknown command, queue not served) is left alone: taking
---   the job behind it would break the order.
+-- * `lane` is a skip scan (GROUP BY the first column of the index `line`) from a moving start, so the cost grows with
+--   the lanes it reads, not with the jobs behind them. (The WITH RECURSIVE that other databases have here would make
+--   MySQL and MariaDB probe from the start of the index each time.) ORDER BY line: without it the head is sorted out.
+-- * It leaves a lane alone if this node cannot run its head (unknown command, queue not served): taking the job behind
+--   it would break the order.
 -- * `queues` are those that this node serves, or with `all_but` those that it does not: a node that serves every queue
 --   need not name them.
--- * Lanes and heads are found without locks. All locks, and with them the decision, come in the last round trip: the
+-- * It finds lanes and heads without locks. All locks, and with them the decision, come in the last round trip: the
 --   heartbeat waits for the one on our node's row, and the event loop may stop between two trips.
--- * Heads that somebody has locked are passed by, and with them what stands behind them in their lanes: a lane is taken
---   only if its run has at least one job. What a lane's last holder has run since the look is no longer `queued` and drops
---   out; whatever was ahead of it is ahead of ours too.
--- * job_worker's primary key decides between nodes; the row of one that was faster stays as it is. Rows that are there are
---   not touched, because somebody may have them locked.
+-- * It skips locked heads, and the jobs behind them in their lanes: it takes a lane only if its run has at least one
+--   job. Jobs that a lane's last holder has run since the look are no longer `queued` and drop out; whatever was ahead
+--   of them is ahead of ours, too.
+-- * job_worker's primary key decides between nodes; the row of a faster one stays as it is. Existing rows are not
+--   touched, because somebody may have locked them.
 -- @as idle
 SELECT head.worker
 FROM (
@@ -33,7 +33,7 @@ STRAIGHT_JOIN dbjobs_background_job head FORCE INDEX (PRIMARY) ON head.id = (
 )
 WHERE head.command IN (:commands)
   AND COALESCE(head.queue IN (:queues), 0) <> :all_but
-  -- A scalar subquery: always one probe for each lane looked at, never a join with all leases.
+  -- A scalar subquery: always one probe per lane, never a join with all leases.
   AND (SELECT w.worker FROM dbjobs_job_worker w FORCE INDEX (PRIMARY) WHERE w.worker = head.worker) IS NULL
 LIMIT :lanes;
 
@@ -136,7 +136,7 @@ SELECT SUM(
 FROM JSON_TABLE(@run, '$[*]' COLUMNS (id BIGINT PATH '$')) AS run
 STRAIGHT_JOIN dbjobs_background_job j FORCE INDEX (PRIMARY) ON j.id = run.id;
 
--- All rows as one text, which costs the driver least, unless that could outgrow a packet: then each by itself.
+-- All rows as one text, which is cheapest for the driver, unless that could outgrow a packet: then each row by itself.
 -- @if head packed
 SELECT JSON_ARRAYAGG(JSON_ARRAY(
     j.id, j.attempt, j.attempt_base, j.queue, j.worker, j.priority, j.command, j.request_type, j.request_body,

@@ -1,5 +1,5 @@
--- How many live jobs per queue and state, each line (see the table) counted up to a bound: the cost of a page must not
--- grow with the backlog. Along the index `line`, so that what is visited is bounded too, and nothing is visited where
+-- Live jobs per queue and state, each line (see the table) counted up to a bound: the cost of a page must not grow with
+-- the backlog. It counts along the index `line`, so the entries it visits are bounded too, and it visits none where
 -- there are no jobs: purge may be far behind. Jobs that wait for parents that know of them are in no line.
 SELECT queue, state, COUNT(*) AS jobs
 FROM (

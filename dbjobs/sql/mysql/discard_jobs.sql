@@ -1,2 +1,2 @@
--- Deletes rows that this transaction has inserted, because their ref_id turned out to be taken.
+-- Deletes rows that this transaction inserted, because their ref_id turned out to be taken.
 DELETE FROM dbjobs_background_job WHERE id IN (:ids);

@@ -1,6 +1,6 @@
 -- Deletes batches whose jobs have all ended and that have not changed for the given time, some at a time, in one
--- transaction and one round trip. The index `folded` finds candidates; the sum over all rows of a batch decides. Found
--- without locks, locked by key: rows that are being folded are passed by.
+-- transaction and one round trip. The index `folded` finds candidates; the sum over all rows of a batch decides. It
+-- finds them without locks, then locks by key: it skips rows that are being folded.
 SELECT COALESCE(JSON_ARRAYAGG(batch_id), '[]')
 INTO @batches
 FROM (

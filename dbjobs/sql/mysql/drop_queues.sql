@@ -1,6 +1,6 @@
--- Forgets those of these queues that still have no settings and have not been used meanwhile: the condition is read again
--- under the row's lock, in one transaction and one round trip. Only the list of queues loses them; no claim needs the row
--- (see find_ready_queues). By key; a row that somebody has in hand is being used or set, and passed by.
+-- Drops those of these queues that still have no settings and were not used meanwhile: it checks the condition again
+-- under the row's lock, in one transaction and one round trip. Only the list of queues loses them; no claim needs the
+-- row (see find_ready_queues). By key; it skips a locked row, which somebody is using or setting.
 SELECT COALESCE(JSON_ARRAYAGG(q.queue), '[]'), COUNT(q.queue)
 INTO @unused, @dropped
 FROM dbjobs_job_queue q FORCE INDEX (PRIMARY)

@@ -1,5 +1,5 @@
--- Records that the body of a job with a callback has succeeded: from here on only the callback runs, with tries of its
--- own. The node keeps the job. One transaction and one round trip.
+-- Records that the body of a job with a callback succeeded: from now on only the callback runs, with its own tries. The
+-- node keeps the job. One transaction and one round trip.
 SET @outcomes = :outcomes;
 
 SELECT COALESCE(JSON_ARRAYAGG(j.id), '[]')

@@ -1,5 +1,5 @@
--- Parents that have ended and children that are not resolved: two looks into short indexes, without locks, because every
--- node asks twice a second.
+-- Ended parents and unresolved children: two looks into short indexes, without locks, because every node asks twice a
+-- second.
 (SELECT 'parent' AS kind, parent_id AS id FROM dbjobs_ended_parent ORDER BY parent_id LIMIT :limit)
 UNION ALL
 (

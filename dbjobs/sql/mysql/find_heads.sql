@@ -1,5 +1,5 @@
--- The first ready job of each of these queues and of each of these named workers, and for how long it could have run. One
--- probe of the index `line` for each name.
+-- The first ready job of each of these queues and named workers, and how long it has been ready. One probe of the index
+-- `line` per name.
 -- @union queues as free
 SELECT id, queue, worker, command, age_seconds
 FROM (

@@ -1,6 +1,6 @@
 -- What a node holds, a page at a time; the index `line` serves it. It skips rows that somebody has locked: a rescue
--- goes on with the others, and comes again while a suspended process keeps its own job's row. Found without locks,
--- locked by key, and let go with this round trip.
+-- goes on with the others, and comes again while a suspended process keeps its own job's row. It finds rows without
+-- locks, locks them by key, and lets go with this round trip.
 SELECT COALESCE(JSON_ARRAYAGG(id), '[]')
 INTO @held
 FROM (

@@ -1,5 +1,5 @@
--- find_parents on a caller's connection, for what the caller's own transaction has inserted, and so is live: without locks
--- at any isolation level (see find_own_refs). All others are found on a connection of our own.
+-- find_parents on a caller's connection, for jobs that the caller's own transaction inserted, which are live: without
+-- locks at any isolation level (see find_own_refs). All others are found on our own connection.
 HANDLER dbjobs_background_job OPEN AS dbjobs_look;
 
 -- @each ids as seen

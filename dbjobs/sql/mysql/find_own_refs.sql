@@ -1,7 +1,7 @@
--- find_refs on a caller's connection, for what the caller's own transaction has inserted, at any isolation level.
--- HANDLER reads without locks even under SERIALIZABLE, where a SELECT would lock the gap in which the key is not. Under
--- READ UNCOMMITTED it also sees what others have not committed: only what can be locked at once is true, and that lock
--- is on keys that are there, which nobody else has to lock.
+-- find_refs on a caller's connection, for keys that the caller's own transaction inserted, at any isolation level.
+-- HANDLER reads without locks even under SERIALIZABLE, where a SELECT would lock the gap of a missing key. Under
+-- READ UNCOMMITTED it also sees uncommitted keys of others: only a key that we can lock at once is real, and that lock
+-- is on existing keys, which nobody else has to lock.
 HANDLER dbjobs_job_ref OPEN AS dbjobs_look;
 
 -- @each ref_ids as seen

@@ -1,5 +1,5 @@
--- Which of these jobs exist, and how did those end that are not live (state NULL: live)? One statement, one snapshot,
--- because the move to history is atomic. Without locks.
+-- Which of these jobs exist, and how did the others end (state NULL: live)? One statement, one snapshot, because the
+-- move to history is atomic. Without locks.
 SELECT id, NULL AS state FROM dbjobs_background_job WHERE id IN (:ids)
 UNION ALL
 SELECT id, state FROM dbjobs_completed_job WHERE id IN (:ids)

@@ -1,6 +1,5 @@
--- Queues with ready jobs that have no named worker, in the order of their names, after one of them. A skip scan (GROUP BY the
--- first column of the index `line`): the cost goes with the queues that have work and not with their jobs, nor with the
--- names that are known.
+-- Queues with ready jobs that have no named worker, by name, after one of them. A skip scan (GROUP BY the first column
+-- of the index `line`): the cost grows with the queues that have work, not with their jobs or with the known names.
 SELECT SUBSTRING(line, 3) AS queue
 FROM (
     SELECT line

@@ -1,5 +1,5 @@
--- Settings with which the server may lose what it has committed. 3 is MariaDB's: as safe as 1. With a binary log a
--- transaction that is not in it is undone when the server recovers.
+-- Settings under which the server may lose commits. 3 is MariaDB's: as safe as 1. With a binary log, recovery undoes a
+-- transaction that is not in it.
 SELECT 'innodb_flush_log_at_trx_commit' AS setting, CAST(@@GLOBAL.innodb_flush_log_at_trx_commit AS CHAR) AS value,
     '1' AS wanted
 FROM DUAL

@@ -1,4 +1,4 @@
--- How did these jobs end, and how long did they run? For lists of runs: as find_ends, with one column more.
+-- How did these jobs end, and how long did they run? For lists of runs: like find_ends, with one more column.
 SELECT id, state, duration_ms FROM dbjobs_completed_job WHERE id IN (:ids)
 UNION ALL
 SELECT id, state, duration_ms FROM dbjobs_failed_job WHERE id IN (:ids);

@@ -1,5 +1,5 @@
--- Finds waiting jobs that would wait for ever: their parents know of them, and they count more of these than there are,
--- live or ended and still to be worked off. There should be none. Such a job stands in no line.
+-- Finds waiting jobs that would wait for ever: their parents know of them, but they count more parents than are live,
+-- or ended and still to be worked off. There should be none. Such a job is in no line.
 SELECT j.id
 FROM dbjobs_background_job j
 WHERE j.line IS NULL

@@ -1,5 +1,5 @@
--- Queues without settings that nobody has used for a time, the longest unused first. The key `used` serves it; the few
--- with a limit are read and left out. Without locks.
+-- Queues without settings that nobody has used for a time, longest unused first. The key `used` serves it; it reads the
+-- few with a limit and leaves them out. Without locks.
 SELECT queue
 FROM dbjobs_job_queue FORCE INDEX (used)
 WHERE paused = 0 AND concurrency IS NULL

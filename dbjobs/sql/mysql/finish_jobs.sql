@@ -1,12 +1,13 @@
--- Moves ended jobs from live to history, with all that their end is for others, in one transaction and one round trip.
+-- Moves ended jobs from live to history, with everything their end means for others, in one transaction and one round
+-- trip.
 --
 -- * Driven by primary key, fenced by (id, attempt, node_id): a row that is no longer ours yields nothing. The first
---   statement locks: what fits the fence then fits it to the end. Its list, @moved, drives the rest. (Never joined with
---   the outcomes: MySQL reads a JSON_TABLE anew for each row of another one.)
--- * No other job is locked. A job that others wait for leaves a row in ended_parent; the flag is read from the locked row,
---   so a child that is resolved at this moment either sees the end in history or is told of it by that row.
+--   statement locks: a row that passes the fence then passes it to the end. Its list, @moved, drives the rest. (Never
+--   joined with the outcomes: MySQL rereads a JSON_TABLE for each row of another one.)
+-- * It locks no other job. A job that others wait for leaves a row in ended_parent. It reads the flag from the locked
+--   row, so a child that is just being resolved either sees the end in history or learns it from that row.
 -- * Batches and roll-ups are appended, or counted in a row that nobody else writes.
--- * A lane is given back together with the last outcome of its run.
+-- * A lane goes back together with the last outcome of its run.
 -- * One round trip: while a node's event loop is blocked, nobody waits for locks that it took before.
 SET @outcomes = :outcomes;
 
@@ -124,7 +125,7 @@ ON DUPLICATE KEY UPDATE
     failed = dbjobs_job_stat.failed + n.failed, cancelled = dbjobs_job_stat.cancelled + n.cancelled,
     duration_ms = dbjobs_job_stat.duration_ms + n.duration_ms;
 
--- A parent that was requeued may have ended before, with children that have not been told of that yet.
+-- A requeued parent may have ended before, with children that have not been told of that yet.
 INSERT INTO dbjobs_ended_parent (parent_id, state)
 SELECT id, state
 FROM JSON_TABLE(IF(@parents, @moved, '[]'), '$[*]' COLUMNS (

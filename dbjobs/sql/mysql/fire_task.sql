@@ -1,12 +1,12 @@
--- Fires a task: one packet, one commit inserts the job and moves the task on to its next time. So whatever dies where, a
--- time is either fired or still due, and nobody holds a task's row for longer.
+-- Fires a task: one packet, one commit inserts the job and moves the task on to its next time. So whichever process
+-- dies, a time is either fired or still due, and nobody holds a task's row for longer.
 --
--- * The revision decides between nodes that fire the same task: one of them finds the row as it has read it. SKIP LOCKED:
---   the others do not wait for it. A task that was paused, or moved, meanwhile does not fire; `at_once` (run_now) runs it
---   whatever its time is.
+-- * The revision decides between nodes that fire the same task: only one of them finds the row as it read it. SKIP
+--   LOCKED: the others do not wait for it. A task that was paused or moved meanwhile does not fire; `at_once` (run_now)
+--   runs it at any time.
 -- * The ref_id says which time the job is for. If it is taken (the task was removed and made again within a second), the
---   time has its job already, and none is inserted. Who has the task's row is alone with this key: no lock by name is
---   needed.
+--   time has its job already, and none is inserted. Nobody but the holder of the task's row uses this key, so it needs
+--   no named lock.
 -- * The database's clock alone says that a task is due.
 SET @task = NULL, @free = 0, @id = NULL;
 

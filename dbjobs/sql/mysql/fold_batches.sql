@@ -1,7 +1,7 @@
--- Replaces changes of batches by their sum, `limit` at a time, in one transaction and one round trip: those that are not
--- folded yet (the index `folded` finds them, batch by batch), and the sums that their batches have. Changes of transactions
--- that are still open are not seen, and rows that another node is folding are passed by: both are left for the next time,
--- and a batch with two sums is as true as one with one.
+-- Replaces changes of batches by their sum, `limit` at a time, in one transaction and one round trip: changes not
+-- folded yet (the index `folded` finds them, batch by batch), and the existing sums of their batches. It does not see
+-- changes of open transactions, and skips rows that another node is folding: both stay for the next time, and a batch
+-- with two sums is as correct as one with one.
 SELECT COALESCE(JSON_ARRAYAGG(JSON_ARRAY(id, batch_id)), '[]')
 INTO @loose
 FROM (

@@ -1,6 +1,6 @@
--- Sums rows older than :kept hours up to one for each :hours (1, or 24: a day), all counters together (counter 0), a bounded
--- number of rows at a time. In one transaction and one round trip: found without locks, locked by key (what another node is
--- folding is passed by), and then only what is locked is put together.
+-- Folds rows older than :kept hours into one for each :hours (1, or 24: a day), all counters together (counter 0), a
+-- bounded number of rows at a time. In one transaction and one round trip: it finds rows without locks, locks them by
+-- key (and skips rows that another node is folding), then sums up only what it has locked.
 SELECT DATE_FORMAT(UTC_TIMESTAMP() - INTERVAL :kept + HOUR(UTC_TIMESTAMP()) MOD :hours HOUR, '%Y-%m-%d %H:00:00') INTO @hour;
 
 SELECT COALESCE(JSON_ARRAYAGG(JSON_ARRAY(DATE_FORMAT(minute, '%Y-%m-%d %H:%i:%s'), queue, command, counter)), '[]')

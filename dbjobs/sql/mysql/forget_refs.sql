@@ -1,6 +1,6 @@
--- Deletes the keys of months that have left the history (all up to this one but those that are kept), some at a time.
--- The key of a job that is still alive stays. Found without locks (the index `month` serves it) and deleted by key:
--- rows that a caller's open transaction has locked are passed by.
+-- Deletes the keys of months that have left the history (all up to this one, except those kept), some at a time. The
+-- key of a live job stays. It finds rows without locks (the index `month` serves it) and deletes by key: it skips rows
+-- that a caller's open transaction has locked.
 SELECT COALESCE(JSON_ARRAYAGG(ref_id), '[]')
 INTO @refs
 FROM (

@@ -1,4 +1,4 @@
--- Whole jobs. The tables one by one rather than the view: each is entered by its primary key on every server.
+-- Whole jobs. The tables one by one, not the view: that way every server enters each by its primary key.
 SELECT id, ref_id, parent_id, worker, queue, priority, tag, batch_id, callback, depends_on, run_after,
     expires_at, created_at, created_by, user_id, request_type, command, request, request_body,
     response_body, CASE WHEN executed_at IS NOT NULL THEN 'executed' ELSE state END AS state,

@@ -1,4 +1,4 @@
--- One request, whole, by its moment (which says the month) and its tie.
+-- One whole request, by its moment (which tells the month) and its tie.
 SELECT
     at, tie, method, path, query, route, status_code, duration_ms, user_id, api_key, session_id, ip, trace_id,
     request_bytes, response_bytes, error, meta

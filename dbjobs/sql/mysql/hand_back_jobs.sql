@@ -1,6 +1,6 @@
 -- Hands attempts back without a charge: they were claimed but not run, or a shutdown interrupted them. The attempt's
 -- number is still spent, so that (id, attempt, node_id) never comes again: the base from which tries are counted
--- moves instead. One transaction and one round trip; the first statement locks, and decides on what it has locked.
+-- moves instead. One transaction and one round trip; the first statement locks, and decides by what it has locked.
 SELECT COALESCE(JSON_ARRAYAGG(JSON_ARRAY(j.id, IF(o.release_worker = 1, j.worker, NULL))), '[]')
 INTO @returned
 FROM JSON_TABLE(:outcomes, '$[*]' COLUMNS (

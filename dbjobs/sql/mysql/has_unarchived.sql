@@ -1,2 +1,2 @@
--- Nothing is on its way to the history here: it is there with the job's end.
+-- Nothing is on its way to history here: a job is there as soon as it ends.
 SELECT 1 AS found FROM DUAL WHERE 1 = 0;

@@ -1,5 +1,5 @@
--- Many jobs that may run at once (see fits_bulk): insert_jobs without what such rows need not, because the server reads
--- every value of every row as text.
+-- Many jobs that are ready at once (see fits_bulk): insert_jobs without the parts that such rows do not need, because
+-- the server reads every value of every row as text.
 -- @rows jobs numbered ref_id
 INSERT INTO dbjobs_background_job (
     parent_id, worker, queue, priority, tag, callback, depends_on_policy, created_by, user_id, request_type, command,

@@ -1,8 +1,8 @@
 -- Enqueue: one statement, one commit, for one job or a thousand.
 --
 -- The ids of a plain multi-row INSERT are consecutive ("simple inserts", whatever innodb_autoinc_lock_mode is), so the
--- first one, which the server reports, tells all. Only appended: nothing is looked up, and no lock but the new rows' own
--- is kept when a caller's transaction stays open. A job with parents is not resolved yet (see resolve_children).
+-- first one, which the server reports, tells all. It only appends: it looks nothing up, and if a caller's transaction
+-- stays open, it keeps only the new rows' own locks. A job with parents is not resolved yet (see resolve_children).
 -- @rows jobs numbered ref_id
 INSERT INTO dbjobs_background_job (
     ref_id, parent_id, worker, queue, priority, tag, batch_id, callback, depends_on,

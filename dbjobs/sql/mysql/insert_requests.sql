@@ -1,7 +1,6 @@
 -- A batch of the request log and what it adds to the roll-ups, in one transaction and one round trip: both or neither.
--- Each process adds under a number of its own (counter), so no process ever waits for another one's rows. A month
--- that is
--- missing is refused (1526), made, and the batch repeated. The library keeps a batch small enough for one packet.
+-- Each process adds under its own number (counter), so no process ever waits for another one's rows. The server refuses
+-- a missing month (1526), and the library makes it and repeats the batch. It keeps a batch small enough for one packet.
 -- @rows requests
 INSERT INTO dbjobs_request_log (
     at, tie, method, path, query, route, status_code, status_class, duration_ms, user_id, api_key, session_id,

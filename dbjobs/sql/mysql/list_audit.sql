@@ -1,4 +1,4 @@
--- The newest first. The primary key serves it.
+-- Newest first. The primary key serves it.
 SELECT id, at, actor, action, target, outcome, details
 FROM dbjobs_audit
 WHERE id < :before_id

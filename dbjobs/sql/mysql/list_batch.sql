@@ -1,6 +1,6 @@
 -- A page of the jobs of one batch, newest first: list_jobs along the indexes by batch, so that an old batch is found
 -- without a walk through the history.
--- The index is forced: neither an order by id alone nor one by another column's index may be mistaken for cheap.
+-- The index is forced: the optimizer must not take an order by id alone, or by another column's index, for cheap.
 (
     SELECT id, ref_id, queue, worker, command,
         CASE WHEN executed_at IS NOT NULL THEN 'executed' ELSE state END AS state,

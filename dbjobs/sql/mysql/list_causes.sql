@@ -1,4 +1,4 @@
--- Why attempts failed, in rows that start in a span (seconds since 1970, :until not included), the newest first and at most
+-- Why attempts failed, in rows that start in a span (seconds since 1970, :until excluded), newest first and at most
 -- :most of each period. The primary key serves both looks, from its newest end.
 (
     SELECT

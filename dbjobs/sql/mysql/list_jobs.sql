@@ -1,6 +1,6 @@
--- A page of jobs, newest first (keyset on id: a page costs the same wherever it lies). The three flags
+-- A page of jobs, newest first (keyset on id: a page costs the same wherever it is). The three flags
 -- say which tables can hold the wanted state, so that a list of queued jobs does not walk the history.
--- The index is forced: neither an order by id alone nor one by another column's index may be mistaken for cheap.
+-- The index is forced: the optimizer must not take an order by id alone, or by another column's index, for cheap.
 (
     SELECT id, ref_id, queue, worker, command,
         CASE WHEN executed_at IS NOT NULL THEN 'executed' ELSE state END AS state,

@@ -1,11 +1,13 @@
--- Sums of the roll-ups of one month by name, largest first; the log itself is not read. A pair of names stands once, so
--- either of them may be the one asked for (:value) and the other one the answer. The branches that do not apply are seen
--- to be impossible, and never entered. All of them read by the primary key: kinds, hours, name, detail.
+-- Sums of the roll-ups of one month by name, largest first; it does not read the log itself. A pair of names is stored
+-- once, so either of them may be the one asked for (:value) and the other one the answer. The server sees that branches
+-- which do not apply are impossible, and never enters them. All of them read by the primary key: kinds, hours, name,
+-- detail.
 --
 -- * No :value: a range, kinds then hours.
--- * :value is the first name of the pair: the hours there are come from the roll-up 'day' (a row an hour, or a day once it
---   is folded), and each is a seek. Without them every pair of the month would be read to find those of one name.
--- * :value is the second one: the same, with the first names of each hour, which have a row of their own.
+-- * :value is the first name of the pair: the existing hours come from the roll-up 'day' (a row per hour, or per day
+--   once it is folded), and each is a seek. Without them it would read every pair of the month to find those of one
+--   name.
+-- * :value is the second one: the same, with the first names of each hour, which have rows of their own.
 SELECT * FROM (
     SELECT s.name AS label,
         CAST(SUM(s.requests) AS SIGNED) AS requests, CAST(SUM(s.errors) AS SIGNED) AS errors,

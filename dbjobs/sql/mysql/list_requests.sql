@@ -1,7 +1,7 @@
--- A page of the request log, newest first (keyset on the moment and the tie), of one month. A look goes
--- through at most :look rows of the one index that :by names; what else is asked for is decided row by row. Beside the
--- rows that fit comes the oldest row of the look, with which the next look goes on, and how many rows the look had.
--- The branches that :by does not name are seen to be impossible, and never entered.
+-- A page of the request log, newest first (keyset on the moment and the tie), of one month. A look reads at most :look
+-- rows of the one index that :by names, and checks the other conditions row by row. Besides the matching rows it
+-- returns the oldest row of the look, where the next look goes on, and how many rows the look had. The server sees that
+-- the branches that :by does not name are impossible, and never enters them.
 SELECT
     at, tie, method, path, query, route, status_code, duration_ms, user_id, api_key, session_id, ip, trace_id,
     request_bytes, response_bytes, error, fits, looked

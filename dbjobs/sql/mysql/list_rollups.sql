@@ -1,6 +1,6 @@
--- What was counted in rows that start in a time, seconds since 1970, :until not included. The primary key serves each period.
--- Minutes tell queue, command and worker apart. Hours and days tell either queue and command apart, or the worker, or
--- nothing (see tally.fold): :family says which of these is wanted, so that a year is not a row for each name.
+-- Counts in rows that start in a span (seconds since 1970, :until excluded). The primary key serves each period.
+-- Minutes have queue, command and worker. Hours and days have either queue and command, or the worker, or neither (see
+-- tally.fold): :family says which of these is wanted, so that a year is not a row for each name.
 SELECT
     period_seconds, starts, name, counter, queue, command, worker, completed, failed, cancelled, retried, run_ms,
     run_histogram, waits, wait_ms, wait_histogram

@@ -1,6 +1,6 @@
 -- A page of the jobs with one tag, newest first: list_jobs along the indexes by tag, so that a rare tag is found
 -- without a walk through the history.
--- The index is forced: neither an order by id alone nor one by another column's index may be mistaken for cheap.
+-- The index is forced: the optimizer must not take an order by id alone, or by another column's index, for cheap.
 (
     SELECT id, ref_id, queue, worker, command,
         CASE WHEN executed_at IS NOT NULL THEN 'executed' ELSE state END AS state,

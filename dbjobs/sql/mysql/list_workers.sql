@@ -1,5 +1,5 @@
--- Lanes that are taken, what their nodes hold of them, and how many jobs wait in each lane: three looks, each up to a bound,
--- added up by the caller. job_worker's key and the index `line` serve them.
+-- Taken lanes, the jobs that their nodes hold, and how many jobs wait in each lane: three looks, each up to a
+-- bound, which the caller adds up. job_worker's key and the index `line` serve them.
 (
     SELECT worker, node_id, blocked_by, NULL AS job_id, NULL AS started_at, NULL AS priority, 0 AS queued
     FROM dbjobs_job_worker

@@ -1,5 +1,5 @@
--- What is known of a transfer from or into these tables: how far it is, and where they have gone. It is there only as long
--- as it matters, so no migration makes it.
+-- The state of a transfer from or into these tables: how far it is, and where they have gone. It exists only as long as
+-- it matters, so no migration makes it.
 CREATE TABLE IF NOT EXISTS dbjobs_transfer (
     name    VARCHAR(100) NOT NULL PRIMARY KEY,
     value   LONGTEXT NOT NULL

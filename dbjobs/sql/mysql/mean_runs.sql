@@ -1,6 +1,7 @@
--- How long attempts of each command and named worker took, by the newest `bound` roll-ups of each period, and the clock they
--- are compared on. The primary key serves each look, from its newest end, so a page of jobs costs the same however much has
--- been counted. A row without run times (all of it was completed in handlers' own transactions) says nothing.
+-- How long attempts of each command and named worker took, from the newest `bound` roll-ups of each period, and the
+-- clock to compare them on. The primary key serves each look, from its newest end, so a page of jobs costs the same
+-- however much has been counted. A row without run times (all its jobs completed in handlers' own transactions) says
+-- nothing.
 SELECT command, worker, SUM(runs) AS runs, SUM(run_ms) AS run_ms,
     TIMESTAMPDIFF(MICROSECOND, '1970-01-01 00:00:00', UTC_TIMESTAMP(6)) / 1e6 AS clock
 FROM (

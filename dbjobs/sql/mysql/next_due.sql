@@ -1,4 +1,5 @@
--- Seconds until the next scheduled job is due, and until the next task that this node may fire (negative: overdue); NULL: none.
+-- Seconds until the next scheduled job is due, and until the next task for this node to fire (negative: overdue); NULL:
+-- none.
 SELECT (
     SELECT TIMESTAMPDIFF(MICROSECOND, UTC_TIMESTAMP(6), run_after) / 1e6
     FROM dbjobs_background_job FORCE INDEX (line)

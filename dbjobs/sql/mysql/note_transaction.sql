@@ -1,2 +1,2 @@
--- In front of statements that travel together to a server of a Galera cluster: whether they are inside a transaction.
+-- Goes before statements that travel together to a Galera server: are they inside a transaction?
 SET @dbjobs_open = @@in_transaction;

@@ -1,1 +1,1 @@
--- There are no notices here: other nodes find new jobs by polling.
+-- No notices here: other nodes poll for new jobs.

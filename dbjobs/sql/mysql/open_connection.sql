@@ -1,18 +1,18 @@
--- Sets up each of our connections in one round trip, whatever the server, a role or a proxy has set for it. All values
--- are allowed in every sql_mode, so the order does not matter to the server; the mode comes first because it decides
--- how texts are read.
+-- Sets up each of our connections in one round trip, whatever the server, a role or a proxy set for it. Every sql_mode
+-- allows all these values, so the order does not matter to the server; the mode comes first because it decides how the
+-- server reads texts.
 --
--- * Strict, so that nothing is cut off silently; and nothing else, so that quotes and backslashes mean what they mean to us.
+-- * Strict, so that nothing is cut off silently; and nothing else, so that quotes and backslashes keep our meaning.
 SET SESSION sql_mode = 'STRICT_TRANS_TABLES';
 SET NAMES utf8mb4;
 -- * READ COMMITTED, because gap locks would let queues deadlock.
 SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE;
--- * One COMMIT ends a transaction, and nothing else: no chain, no disconnecting.
--- * A wait for a lock ends before our patience with the statement does (:lock_seconds).
--- * No limit on rows, on the rows that a join may look at, on the length of an aggregate, or on the time that a statement takes:
---   a claim would find less than there is, or nothing. Our own limit ends what hangs.
--- * MariaDB ends a connection that leaves a transaction idle for :idle_seconds (0: never): a process that is suspended in
---   the middle of one holds its locks no longer than that. MySQL has no such limit.
+-- * One COMMIT ends a transaction, and nothing else: no chain, no disconnect.
+-- * A wait for a lock ends before our own limit for the statement (:lock_seconds).
+-- * No limit on rows, on the rows that a join may read, on the length of an aggregate, or on the time of a statement:
+--   with one, a claim would find less than there is, or nothing. Our own limit ends a statement that hangs.
+-- * MariaDB ends a connection that leaves a transaction idle for :idle_seconds (0: never): a process suspended in the
+--   middle of one holds its locks no longer than that. MySQL has no such limit.
 -- Each server takes the comment of the other one for a comment.
 SET SESSION autocommit = 1, completion_type = 0, time_zone = '+00:00',
     innodb_lock_wait_timeout = :lock_seconds, lock_wait_timeout = :lock_seconds,
@@ -23,5 +23,5 @@ SET SESSION autocommit = 1, completion_type = 0, time_zone = '+00:00',
     /*M!100600 , max_statement_time = 0, sql_if_exists = 0, idle_transaction_timeout = :idle_seconds,
         idle_readonly_transaction_timeout = 0, idle_write_transaction_timeout = 0 */;
 
--- Whether this is a server of a Galera cluster; no row where the server knows nothing of clusters.
+-- Whether this is a Galera server; no row if the server knows nothing about clusters.
 SHOW GLOBAL VARIABLES LIKE 'wsrep_on';

@@ -1,7 +1,7 @@
--- Makes scheduled jobs ready whose time has come, in one transaction and one round trip. The index `line` serves it;
--- nodes do not wait for each other (SKIP LOCKED). A lane that waited for one of these jobs is free again. They are
--- looked for without locks and locked by key: MariaDB keeps, until the commit, the lock on the entry at which a locking
--- look along an index ends. That is the first ready job, and a claim would pass it by.
+-- Makes due scheduled jobs ready, in one transaction and one round trip. The index `line` serves it; nodes do not wait
+-- for each other (SKIP LOCKED). A lane that waited for one of these jobs is free again. It finds them without locks,
+-- then locks by key: when a locking look along an index ends, MariaDB keeps the lock on its last entry until the
+-- commit. That entry is the first ready job, and a claim would skip it.
 SELECT COALESCE(JSON_ARRAYAGG(id), '[]')
 INTO @due
 FROM (

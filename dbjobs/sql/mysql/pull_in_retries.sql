@@ -1,8 +1,8 @@
--- Retries that were scheduled while the database's clock stood ahead, before it was set back: they went into back-off at a
--- moment that is still to come. Their back-off counts anew from now. Not jobs whose time a caller has given (they have not
--- run yet): that moment is what it says. Asked only after a step; a slice of the live jobs by id at a time, because no index
--- knows these moments. They are looked for without locks and locked by key; one that somebody has locked is passed by. How
--- far each lies ahead is read before the update: that one sets columns in no certain order.
+-- Retries scheduled while the database's clock was ahead, before it was set back: they went into back-off at a moment
+-- still to come. Their back-off starts again from now. Not jobs with a time from a caller (they have not run yet): that
+-- time stands. Runs only after a step, one slice of the live jobs by id at a time, because no index has these moments.
+-- It finds them without locks, locks by key, and skips locked ones. It reads how far each is ahead before the update,
+-- which sets columns in no particular order.
 SELECT MAX(id)
 INTO @last_id
 FROM (

@@ -1,10 +1,10 @@
--- Numbers that differ once something has changed that a page shows. It is asked four times a second while a page is open, so
+-- Numbers that change whenever something changes that a page shows. Runs four times a second while a page is open, so
 -- its cost must not grow with any table; it locks nothing.
 --
--- * newest_id: only what lies behind the last answer is looked at: what came and went since may not have been purged yet.
+-- * newest_id: it reads only from the last answer on: rows that came and went may not have been purged yet.
 -- * ended, retried: counters of the last two minutes, along the key of job_stat.
--- * started and what follows: the lines 'n:...' of the index `line` hold only what nodes hold; 500 will do to see that one
---   moved. next_due: the first entry of the line 'due', so a promotion is seen.
+-- * started and what follows: the lines 'n:...' of the index `line` hold only what nodes hold; 500 are enough to see
+--   that one moved. next_due: the first entry of the line 'due', which shows a promotion.
 -- * Queues: `settings` serves them. Tasks: a few hundred rows.
 SELECT (
     SELECT id FROM dbjobs_background_job WHERE id > :after_id ORDER BY id DESC LIMIT 1

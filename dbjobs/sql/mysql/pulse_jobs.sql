@@ -1,5 +1,5 @@
--- What can change in a live job while somebody looks at it. One that has ended is not found, which is a change too.
--- The primary keys serve it; nothing is locked.
+-- What can change in a live job while somebody looks at it. An ended job yields no row, which is a change, too.
+-- The primary keys serve it; it locks nothing.
 SELECT j.id, j.state, j.attempt, j.progress, j.status, j.executed_at, j.cancel_requested_at, (
     SELECT MAX(l.id) FROM dbjobs_job_log l WHERE l.job_id = j.id
 ) AS log_id

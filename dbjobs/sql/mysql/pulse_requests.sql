@@ -1,6 +1,6 @@
--- How many requests the log has counted since an hour: it differs once a request was written, wherever its line stands (one
--- that took long stands below younger ones). The roll-up 'day' has a row an hour for each process that writes, so a look
--- reads few rows, along the primary key; it locks nothing.
+-- How many requests the log has counted since an hour: that changes with every written request, wherever its line goes
+-- (a long one goes below younger ones). The roll-up 'day' has a row per hour and writing process, so a look reads few
+-- rows, along the primary key; it locks nothing.
 SELECT CAST(COALESCE(SUM(requests), 0) AS SIGNED) AS requests
 FROM dbjobs_request_stat FORCE INDEX (PRIMARY)
 WHERE month = :month AND kind = 'day' AND detail_kind = '' AND hour >= :since;

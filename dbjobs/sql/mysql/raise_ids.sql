@@ -1,6 +1,6 @@
--- Rows that came with their numbers do not count where they come from history, which has none of its own: new jobs, log
--- lines and nodes get numbers above these.
--- A row that is there for a moment is enough for that, where ALTER TABLE would commit.
+-- Rows copied into history with their numbers do not advance the counters, because history has none: this makes new
+-- jobs, log lines and nodes get numbers above these.
+-- A row that exists for a moment is enough for that, while ALTER TABLE would commit.
 INSERT INTO dbjobs_background_job (id, command, state) VALUES (:job_id + 1, '', 'none');
 DELETE FROM dbjobs_background_job WHERE id = :job_id + 1;
 INSERT INTO dbjobs_job_log (id, job_id, created_month, attempt, at, level, message)

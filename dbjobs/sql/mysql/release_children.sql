@@ -1,10 +1,10 @@
--- Tells the children of ended parents that they have one parent less to wait for. One transaction and one round trip;
--- what others have locked (parents that somebody else is working off, children) is passed by, and its rows stay for the
--- sweep.
+-- Tells the children of ended parents that they have one parent less to wait for. One transaction and one round
+-- trip; it skips what others have locked (parents that somebody else is working off, children), and those rows stay for
+-- the sweep.
 --
--- Edges are looked for without locks and deleted by their whole key, under the lock on their child: a look that locks would
--- wait for the edges that callers' open transactions append. A child whose edge is not committed yet is unresolved, and
--- finds the parent's end in history.
+-- It finds edges without locks and deletes them by their whole key, under the lock on their child: a locking look would
+-- wait for the edges that callers' open transactions append. A child with an uncommitted edge is unresolved, and finds
+-- the parent's end in history.
 SELECT COALESCE(JSON_ARRAYAGG(JSON_ARRAY(parent_id, state)), '[]')
 INTO @parents
 FROM dbjobs_ended_parent FORCE INDEX (PRIMARY)
@@ -22,8 +22,8 @@ FROM (
     LIMIT :limit
 ) edge;
 
--- The edges of children that are ours for this transaction, and how each is to be taken: 'failed' by a child whose policy
--- does not take the parent's end. Such a child is doomed: it stays as it is, with its edge, and the caller cancels it.
+-- The edges of children that we hold in this transaction, and how each child takes the end: 'failed' if its policy does
+-- not accept the parent's end. Such a child is doomed: it stays as it is, with its edge, and the caller cancels it.
 SELECT COALESCE(JSON_ARRAYAGG(JSON_ARRAY(e.parent_id, e.child_id, CASE
     WHEN j.state <> 'waiting' OR e.state = 'completed' OR j.depends_on_policy <> 'completed' THEN 'over'
     ELSE 'failed'
@@ -35,7 +35,7 @@ FROM JSON_TABLE(@edges, '$[*]' COLUMNS (
 STRAIGHT_JOIN dbjobs_background_job j FORCE INDEX (PRIMARY) ON j.id = e.child_id
 FOR UPDATE /*!50799 OF j */ SKIP LOCKED;
 
--- And the edges of children that are not live any more.
+-- And the edges of children that are no longer live.
 SELECT JSON_MERGE_PRESERVE(@held, COALESCE(JSON_ARRAYAGG(JSON_ARRAY(e.parent_id, e.child_id, 'over')), '[]'))
 INTO @held
 FROM JSON_TABLE(@edges, '$[*]' COLUMNS (parent_id BIGINT PATH '$[0]', child_id BIGINT PATH '$[1]')) AS e
@@ -81,8 +81,8 @@ FROM JSON_TABLE(@held, '$[*]' COLUMNS (
 STRAIGHT_JOIN dbjobs_job_dependency d FORCE INDEX (PRIMARY) ON d.parent_id = h.parent_id AND d.child_id = h.child_id
 WHERE h.fate = 'over';
 
--- Looked for first: a DELETE that asks another table locks what it reads there. A scalar subquery: always one probe for each
--- parent. NOT EXISTS may become a join that reads every edge there is.
+-- A SELECT first: a DELETE that asks another table locks what it reads there. A scalar subquery: always one probe per
+-- parent. NOT EXISTS may become a join that reads every edge.
 SELECT COALESCE(JSON_ARRAYAGG(p.id), '[]')
 INTO @told
 FROM JSON_TABLE(@parents, '$[*]' COLUMNS (id BIGINT PATH '$[0]')) AS p

@@ -1,2 +1,2 @@
--- Locks by name (lock_schema, reserve_ref, hold_ref) are the connection's and outlive a transaction.
+-- Named locks (lock_schema, reserve_ref, hold_ref) belong to the connection and outlive a transaction.
 SELECT RELEASE_ALL_LOCKS() AS released;

@@ -1,7 +1,6 @@
--- Frees the lanes of a node that holds no more jobs, and deletes the node. One that still holds jobs stays whole (a
--- lane must not be free before its job is). Only called for a node that is buried, or for our own that has stopped:
--- nobody claims in its name any more. One transaction and one round trip; lanes that somebody has locked are passed by,
--- and then the node stays, too.
+-- Frees the lanes of a node that holds no more jobs, and deletes the node. A node that still holds jobs stays whole (a
+-- lane must not be free before its job is). Only called for a buried node, or for our own stopped one: nobody claims in
+-- its name any more. One transaction and one round trip; it skips locked lanes, and then the node stays, too.
 SELECT COALESCE(JSON_ARRAYAGG(worker), '[]')
 INTO @lanes
 FROM dbjobs_job_worker FORCE INDEX (node)

@@ -1,4 +1,4 @@
--- By key, in one packet: the row is locked for no longer.
+-- By key, in one packet, so the row lock is short.
 SELECT COUNT(*) INTO @found FROM dbjobs_scheduled_task WHERE name = :name FOR UPDATE;
 
 DELETE FROM dbjobs_scheduled_task WHERE name = :name;

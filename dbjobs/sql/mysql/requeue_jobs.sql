@@ -1,10 +1,10 @@
 -- Brings failed or cancelled jobs back under their own id, with a fresh set of tries, in one transaction and one round
--- trip. The attempt number goes on counting: it is part of the fence. With :as_they_were a job that had waited when it was
--- cancelled is as it was then: not before its time, to expire at its time, without the cancellation as its error.
--- A job whose parents are live again (they may be revived by this very call) waits for them, unresolved like a new child.
--- (Not if its body is done and only the callback is left.) What its last end has not told its children yet (ended_parent)
--- is taken back: they wait for its next end. Found without locks, locked by the whole key: a look that locks would lock the
--- neighbours, too.
+-- trip. The attempt number goes on counting: it is part of the fence. With :as_they_were a job that was waiting when it
+-- was cancelled comes back as it was: not before its time, expiring at its time, without the cancellation as its error.
+-- A job whose parents are live again (this very call may revive them) waits for them, unresolved like a new child. (Not
+-- if its body is done and only the callback is left.) If its last end has not reached all its children yet
+-- (ended_parent), we take that back: they wait for its next end. It finds jobs without locks and locks them by the
+-- whole key: a locking look would lock the neighbours, too.
 SELECT COALESCE(JSON_ARRAYAGG(JSON_ARRAY(id, created_month)), '[]')
 INTO @revived
 FROM dbjobs_failed_job

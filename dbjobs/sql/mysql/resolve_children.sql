@@ -1,9 +1,10 @@
--- Waiting children whose parents do not know of them yet: the parents are told, in one transaction and one round trip.
--- Children and parents that others have locked are passed by; the sweep comes back for them.
+-- Tells parents of the waiting children that they do not know of yet, in one transaction and one round trip.
+-- It skips locked children and parents; the sweep comes back for them.
 --
--- Why nothing is missed: a finish reads has_dependents from the row that it has locked. Set here and committed while the
--- parent was live: its finish leaves a row in ended_parent, and the release that follows sees our edge. Moved before: the
--- one snapshot below finds the parent in history. Locked by somebody: undecided, the child stays unresolved.
+-- Why nothing is missed: a finish reads has_dependents from the row that it has locked. If we set it here and commit
+-- while the parent is live, its finish leaves a row in ended_parent, and the release that follows sees our edge. If the
+-- parent moved before, the one snapshot below finds it in history. If somebody locked it, the child stays unresolved,
+-- undecided.
 SELECT COALESCE(JSON_ARRAYAGG(id), '[]')
 INTO @locked
 FROM dbjobs_background_job FORCE INDEX (PRIMARY)
@@ -29,8 +30,8 @@ UPDATE JSON_TABLE(@parents, '$[*]' COLUMNS (id BIGINT PATH '$')) AS p
 STRAIGHT_JOIN dbjobs_background_job j FORCE INDEX (PRIMARY) ON j.id = p.id
 SET j.has_dependents = 1;
 
--- What each parent is, in one snapshot: live and told, live and not told, or ended in a way that the child takes or not.
--- One that is nowhere counts as cancelled: it was taken back, or its month of history has gone.
+-- The state of each parent, in one snapshot: live and told, live and not told, or ended in a way that the child accepts
+-- or not. A parent that is nowhere counts as cancelled: it was taken back, or its month of history is gone.
 SELECT COALESCE(JSON_ARRAYAGG(JSON_ARRAY(d.parent_id, l.id, CASE
     WHEN p.has_dependents = 1 THEN 'told'
     WHEN p.id IS NOT NULL THEN 'untold'
@@ -44,7 +45,7 @@ LEFT JOIN dbjobs_job_dependency d FORCE INDEX (child) ON d.child_id = l.id
 LEFT JOIN dbjobs_background_job p FORCE INDEX (PRIMARY) ON p.id = d.parent_id
 LEFT JOIN dbjobs_completed_job c FORCE INDEX (PRIMARY) ON c.id = d.parent_id;
 
--- A child with a parent whose end its policy does not take is doomed: it stays as it is, with the edge that says so, and
+-- A child is doomed if its policy does not accept how a parent ended: it stays as it is, with that edge, and
 -- the caller cancels it.
 SELECT COALESCE(JSON_ARRAYAGG(JSON_ARRAY(
     j.id, v.pending, v.untold,

@@ -1,7 +1,7 @@
--- Failed attempts that will be tried again, in one transaction and one round trip. A job whose cancellation was asked for
--- meanwhile yields no row: the caller ends it instead. The first statement locks, and what it read is what is true: a
--- cancel either came before it, or finds a job that waits for its retry. A blocked lane stays taken, by the job, until
--- the job is due.
+-- Schedules retries of failed attempts, in one transaction and one round trip. If a cancellation was requested
+-- meanwhile, the job yields no row: the caller ends it instead. The first statement locks, and what it read stays true:
+-- a cancel either came before it, or finds a job that waits for its retry. A blocked lane stays taken, by the job,
+-- until the job is due.
 SET @outcomes = :outcomes;
 
 SELECT COALESCE(JSON_ARRAYAGG(JSON_ARRAY(

@@ -1,4 +1,4 @@
--- NULL leaves a setting as it is; concurrency 0 takes the limit away.
+-- NULL leaves a setting as it is; concurrency 0 removes the limit.
 INSERT INTO dbjobs_job_queue (queue, paused, concurrency)
 VALUES (:queue, COALESCE(:paused, 0), NULLIF(:concurrency, 0))
 ON DUPLICATE KEY UPDATE

@@ -1,4 +1,4 @@
--- How long the texts of the next rows are; read_completed_job reads as many at once as fit.
+-- How long the texts of the next rows are; read_completed_job reads as many rows at once as fit.
 SELECT id,
     COALESCE(LENGTH(request_body), 0) + COALESCE(LENGTH(response_body), 0) +
         COALESCE(LENGTH(error), 0) + COALESCE(LENGTH(errors), 0) + COALESCE(LENGTH(status), 0) +

@@ -1,4 +1,4 @@
--- How long the texts of the next rows are; read_request_log reads as many at once as fit.
+-- How long the texts of the next rows are; read_request_log reads as many rows at once as fit.
 SELECT tie,
     COALESCE(LENGTH(path), 0) + COALESCE(LENGTH(query), 0) + COALESCE(LENGTH(error), 0) +
         COALESCE(LENGTH(meta), 0) AS bytes

@@ -1,6 +1,6 @@
--- Rows of one period that are old enough to be folded, or to be forgotten, go out, some at a time; the caller of a fold puts
--- their sums in, in the same transaction. What another node has locked at this moment is passed by.
--- Found without locks, locked by key, and only what is locked is taken.
+-- Takes out rows of one period that are old enough to fold or to forget, some at a time; the caller of a fold puts
+-- their sums in, in the same transaction. It skips rows that another node has locked. It finds them without locks,
+-- locks by key, and takes only what it has locked.
 SELECT COALESCE(JSON_ARRAYAGG(JSON_ARRAY(period_seconds, starts, cause, counter)), '[]')
 INTO @old
 FROM (

@@ -1,6 +1,6 @@
--- Rows of one period that are old enough to be folded go out, some at a time; the caller puts their sums in, in the same
--- transaction. What another node is folding at this moment is passed by.
--- Found without locks, locked by key, and only what is locked is taken.
+-- Takes out rows of one period that are old enough to fold, some at a time; the caller puts their sums in, in the same
+-- transaction. It skips rows that another node is folding.
+-- It finds them without locks, locks by key, and takes only what it has locked.
 SELECT COALESCE(JSON_ARRAYAGG(JSON_ARRAY(period_seconds, starts, name, counter)), '[]')
 INTO @old
 FROM (

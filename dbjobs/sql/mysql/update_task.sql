@@ -1,4 +1,4 @@
--- Write a task that was read at this revision; no row if it has changed since, or somebody has it in hand at this moment.
+-- Writes a task that was read at this revision; no row if it has changed since, or if somebody has locked it.
 SET @task = NULL;
 
 SELECT name INTO @task FROM dbjobs_scheduled_task WHERE name = :name AND revision = :revision FOR UPDATE SKIP LOCKED;

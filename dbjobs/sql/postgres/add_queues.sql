@@ -1,6 +1,6 @@
--- Lists queues that are used from now on, and says of known ones that they still are, at most twice an hour: processes ask
--- for each name about once an hour. A row that somebody has in hand is passed by (SKIP LOCKED): it is being used, set, or
--- forgotten. In the last case the insert waits for that one statement, and puts it back.
+-- Lists newly used queues, and marks known ones as still in use, at most twice an hour: processes ask for each name
+-- about once an hour. It skips a locked row (SKIP LOCKED): somebody is using, setting or dropping that queue. If it is
+-- being dropped, the insert waits for that one statement and puts it back.
 WITH stale AS (
     SELECT queue
     FROM dbjobs.job_queue

@@ -1,11 +1,11 @@
 -- Jobs that have not started go to history as cancelled; the nodes of running ones are asked to stop them.
 --
--- * One statement with its own commit: lock by id, then decide by what the locked row says, so a job that goes into its
---   retry at this moment is not missed. Rows that somebody else has locked yield nothing: the caller tries them again.
--- * A lane that such a job was blocking (it was waiting for its retry) is free again. Its children hear of its end from
---   release_children (ended_parent); its own edges go.
--- * expired: only jobs that still are. One that was found may have been started or brought back since (it has no end then).
--- * A running job's node hears of it by the notice, or by its next heartbeat.
+-- * One statement with its own commit: it locks by id, then decides by the locked row, so it does not miss a job that
+--   is just going into its retry. Rows that somebody else has locked yield nothing: the caller tries them again.
+-- * If such a job was blocking its lane (while waiting for its retry), the lane is free again. release_children tells
+--   its children of its end (ended_parent); its own edges go.
+-- * expired: only jobs that still are. A job found before may have been started or requeued since (it has no end then).
+-- * A running job's node learns of it from the notice, or at its next heartbeat.
 WITH victim AS (
     SELECT id, state
     FROM dbjobs.background_job
@@ -50,7 +50,7 @@ WITH victim AS (
     INSERT INTO dbjobs.job_batch (batch_id, cancelled)
     SELECT batch_id, count(*) FROM moved WHERE batch_id IS NOT NULL GROUP BY batch_id
 ), late AS (
-    -- Nearly always nothing: jobs of this month are left out before anything is looked up.
+    -- Nearly always nothing: it leaves out jobs of this month before it looks anything up.
     INSERT INTO dbjobs.late_end (created_month, ended_month)
     SELECT DISTINCT to_char(moved.created_at AT TIME ZONE 'UTC', 'YYYYMM'), to_char(now() AT TIME ZONE 'UTC', 'YYYYMM')
     FROM moved

@@ -1,13 +1,13 @@
 -- Claims a batch of ready jobs without a named worker, for every queue in one round trip.
 --
 -- * background_job_ready serves it: the row comparison is an index condition, so a claim starts right
---   behind the last job claimed. Without that start every claim would walk the dead entries of all jobs
+--   behind the last claimed job. Without that start every claim would walk the dead entries of all jobs
 --   claimed before it, which vacuum cannot remove while any session holds an old snapshot.
--- * SKIP LOCKED: rows that another node is claiming at this moment are passed by, not waited for.
--- * KEY SHARE on our own node row: bury_node (it locks the row FOR UPDATE) and this claim exclude each other, so no
---   job can be claimed in the name of a node that is buried. The heartbeat's update does not conflict with it.
--- * The update goes by primary key over the rows already locked. Its moment is the clock's: now() is from before the
---   look, and a job that was promoted in between must not have started before its time.
+-- * SKIP LOCKED: it skips rows that another node is just claiming, and does not wait for them.
+-- * KEY SHARE on our own node row: bury_node (it locks the row FOR UPDATE) and this claim exclude each other, so nobody
+--   can claim a job in the name of a buried node. The heartbeat's update does not conflict with it.
+-- * The update goes by primary key over the rows already locked. It takes the time from the clock: now() is from before
+--   the look, and a job that was promoted in between must not have started before its time.
 WITH me AS (
     SELECT id FROM dbjobs.job_node
     WHERE id = :node_id AND lease_expires_at > clock_timestamp() AND NOT buried
@@ -32,7 +32,7 @@ WITH me AS (
         LIMIT q.slots
         FOR UPDATE SKIP LOCKED
     ) j
-    -- Queues are visited in the order given; the caller turns that order at every claim.
+    -- It visits queues in the given order; the caller rotates that order at every claim.
     LIMIT :room::integer
 )
 UPDATE dbjobs.background_job b

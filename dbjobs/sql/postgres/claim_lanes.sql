@@ -1,18 +1,17 @@
 -- Takes leases on idle named workers and claims a run of jobs for each, in one round trip.
 --
 -- * `lane` is a skip scan: one probe of background_job_lane per distinct worker, from a moving start, so
---   the cost goes with the lanes looked at and not with the jobs behind them.
--- * A lane whose head this node cannot run (unknown command, queue not served) is left alone: taking
+--   the cost grows with the lanes it reads, not with the jobs behind them.
+-- * It leaves a lane alone if this node cannot run its head (unknown command, queue not served): taking
 --   the job behind it would break the order.
 -- * `queues` are those that this node serves, or with `all_but` those that it does not: a node that serves every queue
 --   need not name them.
 -- * job_worker's primary key decides between nodes; ON CONFLICT DO NOTHING makes losing cheap.
--- * After the lease is ours nobody else claims in the lane. A row that somebody else has locked even so (it is
---   being cancelled) ends the run in front of it: it is passed by, and so is everything behind it, because taking
---   that would break the order.
--- * A head is locked and claimed by the place at which it was found (ctid), which spares two ways through the primary key.
---   One that somebody has changed since has another place: older servers follow it there, newer ones pass it by, as if
---   it were locked.
+-- * Once the lease is ours nobody else claims in the lane. If somebody else has locked a row even so (the job is being
+--   cancelled), the run ends before it: we skip it and everything behind it, because taking that would break the order.
+-- * We lock and claim a head by the place where we found it (ctid), which saves two lookups in the primary key. A head
+--   that somebody has changed since has another place: older servers follow it there, newer ones skip it, as if it were
+--   locked.
 WITH RECURSIVE me AS (
     SELECT id FROM dbjobs.job_node
     WHERE id = :node_id AND lease_expires_at > clock_timestamp() AND NOT buried
@@ -41,7 +40,7 @@ WITH RECURSIVE me AS (
     FROM lane
     WHERE lane.command = ANY (:commands::text[])
       AND (lane.queue = ANY (:queues::text[])) <> :all_but::boolean
-      -- A scalar subquery: always one probe per lane looked at, never a join with all leases.
+      -- A scalar subquery: always one probe per lane, never a join with all leases.
       AND (SELECT w.worker FROM dbjobs.job_worker w WHERE w.worker = lane.worker) IS NULL
     LIMIT :lanes::integer
 ), leased AS (

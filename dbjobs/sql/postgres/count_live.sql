@@ -1,6 +1,6 @@
--- How many live jobs per queue and state, each state counted up to a bound: the cost of a page must not grow with the
--- backlog. Each state is counted along the index that only its rows are in, so that what is visited is bounded too, and
--- nothing is visited where there are no jobs: the table itself may hold many dead rows.
+-- Live jobs per queue and state, each state counted up to a bound: the cost of a page must not grow with the backlog.
+-- It counts each state along the index that holds only its rows, so the entries it visits are bounded too, and it
+-- visits none where there are no jobs: the table itself may hold many dead rows.
 SELECT queue, state, count(*) AS jobs
 FROM (
     (

@@ -1,5 +1,5 @@
 -- Deletes batches whose jobs have all ended and that have not changed for the given time, some at a time.
--- job_batch_over finds them: at least one row of such a batch has counted no more jobs than ends.
+-- job_batch_over finds them: at least one row of such a batch counts no more jobs than ends.
 WITH candidate AS (
     SELECT batch_id
     FROM dbjobs.job_batch

@@ -1,5 +1,5 @@
--- Records that the body of a job with a callback has succeeded: from here on only the callback runs, with tries of its
--- own. The node keeps the job.
+-- Records that the body of a job with a callback succeeded: from now on only the callback runs, with its own tries. The
+-- node keeps the job.
 UPDATE dbjobs.background_job j
 SET state = 'executed', executed_at = clock_timestamp(), attempt_base = j.attempt - 1,
     response = o.response, response_body = o.response_body, duration_ms = o.duration_ms,

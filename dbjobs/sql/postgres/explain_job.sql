@@ -1,5 +1,5 @@
--- What stands around a live job: its lane, the jobs in front of it, what the nodes hold. One row a fact; looked at when a
--- person asks, so it locks nothing, and every count ends at a bound.
+-- Facts around a live job, one row each: its lane, the jobs ahead of it, the jobs that nodes hold. A person asks, so it
+-- locks nothing, and every count ends at a bound.
 -- job_worker's key, background_job_lane, background_job_ready and background_job_node serve it.
 SELECT 'now' AS fact, NULL::bigint AS node_id, NULL::bigint AS job_id, clock_timestamp() AS moment, NULL::bigint AS number
 UNION ALL
@@ -8,7 +8,7 @@ FROM dbjobs.job_worker
 WHERE worker = :worker::text
 UNION ALL
 (
-    -- The run that a node has claimed of the lane; it works on the first of it.
+    -- The run that a node has claimed from the lane; it works on the first job.
     SELECT 'lane_runs', j.node_id, j.id, j.started_at, NULL
     FROM dbjobs.background_job j
     WHERE j.node_id = (SELECT w.node_id FROM dbjobs.job_worker w WHERE w.worker = :worker::text) AND j.worker = :worker::text

@@ -1,5 +1,5 @@
--- Tasks whose time has come and that this node may fire, with the clock by which that is so. Without locks: firing compares
--- the revision. scheduled_task_due serves it.
+-- Due tasks that this node may fire, and the clock that says so. Without locks: firing compares the revision.
+-- scheduled_task_due serves it.
 SELECT name, declared, definition, request_type, command, interval_seconds, cron, zone, rules, job, paused, next_run_at,
     last_run_at, runs, missed, skipped, revision, created_at,
     clock_timestamp() AS now

@@ -1,5 +1,5 @@
--- The first ready job of each of these queues and of each of these named workers, and for how long it could have run. One
--- probe of background_job_ready or background_job_lane for each name.
+-- The first ready job of each of these queues and named workers, and how long it has been ready. One probe of
+-- background_job_ready or background_job_lane per name.
 SELECT j.id, j.queue, j.worker, j.command,
     extract(epoch FROM clock_timestamp() - greatest(j.created_at, j.run_after, j.last_activity_at))::double precision
         AS age_seconds

@@ -1,8 +1,8 @@
--- One slice of a search, newest first: the jobs with ids in [from_id, before_id) that may fit. The ids bound what is read,
--- whatever is asked: the caller sizes them by how long the slice before took, and says how far back it got. Each table is
--- entered by its primary key; no condition chooses another index. Where a text is asked for, `..._has` holds a part of
--- it in lower case: what is found is checked once more, by the rules that are the same for every database.
--- ORDER BY and LIMIT stand in each branch: without them the whole slice would be gathered and sorted.
+-- One slice of a search, newest first: the jobs with ids in [from_id, before_id) that may match. The ids bound the
+-- reading under every condition: the caller sizes them by how long the previous slice took, and says how far back it
+-- got. It enters each table by primary key; no condition chooses another index. If a text is searched for, `..._has`
+-- holds a part of it in lower case: the caller checks each row once more, by rules that are the same for every
+-- database. ORDER BY and LIMIT are in each branch: without them the whole slice would be gathered and sorted.
 SELECT * FROM (
     (
         SELECT id, ref_id, queue, worker, command,

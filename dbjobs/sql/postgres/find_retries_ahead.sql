@@ -1,5 +1,5 @@
--- Was a job retried in a minute that is still to come? Then the database's clock has been set back since: retries are counted
--- by the minute, in the statement that schedules them. One probe of job_stat_pkey, however many jobs are scheduled.
+-- Was a job retried in a minute still to come? Then the database's clock was set back since: the statement that
+-- schedules a retry counts it, by the minute. One probe of job_stat_pkey, however many jobs are scheduled.
 SELECT minute
 FROM dbjobs.job_stat
 WHERE minute > statement_timestamp() AND retried > 0

@@ -1,4 +1,4 @@
--- Settings, in force for this session, with which the server may lose what it has committed.
+-- Settings of this session under which the server may lose commits.
 SELECT s.name AS setting, s.setting AS value, 'on' AS wanted
 FROM pg_settings AS s
 WHERE s.name IN ('fsync', 'full_page_writes', 'synchronous_commit') AND s.setting = 'off'

@@ -1,5 +1,5 @@
 -- Finds waiting jobs that would wait for ever: nothing is left to resolve, and they count more parents than they have
--- ones that are alive or have ended lately (ended_parent). There should be none. job_dependency_child serves the count.
+-- live or recently ended ones (ended_parent). There should be none. job_dependency_child serves the count.
 SELECT j.id
 FROM dbjobs.background_job j
 WHERE j.state = 'waiting'

@@ -5,11 +5,11 @@
 --   whatever it believes about the table's size. IS NOT DISTINCT FROM, because a plain `node_id = x` implies
 --   `node_id IS NOT NULL` and so lets the planner in through the node index: the same move took four times
 --   as long, and a filled table in which nothing had started yet was the worst case.
--- * It locks no other job and waits for nobody's row: what follows from an end is appended. `has_dependents` is read
---   from the row version that the delete locks, so a child that resolve_children has made known in time is told of
---   (ended_parent); the children themselves are another statement's work (release_children).
--- * An ended_parent row that is there already is of an earlier end, before a requeue: the later one counts.
--- * A lane is given back together with the last outcome of its run.
+-- * It locks no other job and waits for nobody's row: it appends what follows from an end. It reads `has_dependents`
+--   from the row version that the delete locks, so ended_parent covers a child that resolve_children made known in
+--   time; the children themselves are another statement's work (release_children).
+-- * An existing ended_parent row is from an earlier end, before a requeue: the later one counts.
+-- * A lane goes back together with the last outcome of its run.
 WITH outcome AS (
     SELECT *
     FROM unnest(
@@ -27,7 +27,7 @@ WITH outcome AS (
       AND j.id = o.id
       AND j.attempt = o.attempt
       AND j.node_id IS NOT DISTINCT FROM :node_id
-    -- What most of the parts below read comes first: a row is taken apart only as far as it is read, each time anew.
+    -- Columns that most of the parts below read come first: each part takes a row apart again, as far as it reads.
     RETURNING o.state AS final_state, o.release_worker, j.id, j.has_dependents, j.created_at, j.batch_id, j.worker,
         j.queue, j.command, o.duration_ms AS final_duration_ms,
         j.ref_id, j.parent_id, j.priority, j.tag, j.callback, j.depends_on, j.depends_on_policy, j.run_after,
@@ -83,7 +83,7 @@ WITH outcome AS (
     WHERE worker = ANY (ARRAY(SELECT worker FROM moved WHERE release_worker)) AND node_id IS NOT DISTINCT FROM :node_id
 ), unusual AS MATERIALIZED (
     -- Nearly always nothing, found in one pass: parents, members of a batch, jobs of an older month. The month is a
-    -- scalar subquery, because it would be worked out anew for each row.
+    -- scalar subquery, otherwise it would be computed for each row.
     SELECT id, final_state, batch_id, has_dependents, created_at
     FROM moved
     WHERE has_dependents OR batch_id IS NOT NULL OR created_at < (SELECT date_trunc('month', now(), 'UTC'))
@@ -128,6 +128,6 @@ WITH outcome AS (
     SET completed = s.completed + excluded.completed, failed = s.failed + excluded.failed,
         cancelled = s.cancelled + excluded.cancelled, duration_ms = s.duration_ms + excluded.duration_ms
 )
--- Two arrays are cheaper to send and to read than a row for each job.
+-- Two arrays are cheaper to send and to read than a row per job.
 -- @packed id has_dependents
 SELECT array_agg(id), array_agg(has_dependents) FROM moved;

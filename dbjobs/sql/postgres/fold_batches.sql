@@ -1,6 +1,5 @@
--- Folds the rows of a batch into one with their sum. job_batch_loose finds those that are still to be folded, some at a
--- time; rows that somebody else is folding (SKIP LOCKED) and rows that are not committed yet are left for the next
--- time.
+-- Folds the rows of a batch into one with their sum. job_batch_loose finds those not folded yet, some at a time; rows
+-- that somebody else is folding (SKIP LOCKED) and uncommitted rows stay for the next time.
 WITH loose AS (
     SELECT id, batch_id
     FROM dbjobs.job_batch

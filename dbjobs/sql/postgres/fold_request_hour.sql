@@ -1,4 +1,4 @@
--- An hour's rows, of all counters, become part of their day (counter 0). The lock on the schema is held, so one
+-- Folds the rows of an hour, of all counters, into their day (counter 0). The caller holds the schema lock, so one
 -- process does it at a time; nobody adds to hours this old.
 WITH old AS (
     DELETE FROM dbjobs.request_stat

@@ -1,11 +1,11 @@
 -- Enqueue: one statement, one commit, for one job or a thousand.
 --
 -- Ids ascend in the order of the input (the identity is drawn after the ORDER BY), so the caller can
--- pair them. A ref_id is made known by add_refs, in the same transaction. A delay and an expiry count from this statement,
--- not from the beginning of a caller's transaction (now()), which may be long ago.
--- A notice is sent only when the caller says so (at most once per queue per cooldown): NOTIFY takes
--- a global lock at commit. Kept to one plan node more than a bare INSERT: it is what an idle system's
--- latency is made of. Batches are counted by add_to_batches, in the same transaction.
+-- pair them. add_refs makes a ref_id known, in the same transaction. A delay and an expiry count from this statement,
+-- not from the beginning of a caller's transaction (now()), which may be long ago. It sends a notice only if the caller
+-- says so (at most once per queue per cooldown): NOTIFY takes a global lock at commit. It has only one plan node more
+-- than a bare INSERT, because this statement makes up an idle system's latency. add_to_batches counts batches, in the
+-- same transaction.
 INSERT INTO dbjobs.background_job (
     ref_id, parent_id, worker, queue, priority, tag, batch_id, callback, depends_on,
     depends_on_policy, pending, unresolved, run_after, expires_at, created_by, user_id,
@@ -26,9 +26,9 @@ SELECT
             THEN 'scheduled'
         ELSE 'queued'
     END
--- One JSON text, not one array per column: it halves the client's work for a single job, and it leaves out
--- what has its default. It goes as text, because the owner of a connection that is not ours may have told the driver
--- what to make of a json parameter.
+-- One JSON text, not one array per column: it halves the client's work for a single job, and leaves out defaults. It
+-- goes as text, because the owner of a connection that is not ours may have told the driver how to convert a json
+-- parameter.
 FROM ROWS FROM (
     json_to_recordset(:jobs::text::json) AS (
         ref_id text, parent_id bigint, worker text, queue text, priority integer, tag text, batch_id text,

@@ -1,6 +1,6 @@
 -- A batch of the request log and what it adds to the roll-ups, in one statement and one commit: both or neither.
--- Each process adds under a number of its own (counter), so no process ever waits for another one's rows. The rows come
--- in the order of their key. A month that is missing is refused, made, and the batch repeated.
+-- Each process adds under its own number (counter), so no process ever waits for another one's rows. The rows come in
+-- key order. The server refuses a missing month, and the library makes it and repeats the batch.
 WITH logged AS (
     INSERT INTO dbjobs.request_log (
         at, tie, method, path, query, route, status_code, status_class, duration_ms, user_id, api_key,

@@ -1,2 +1,2 @@
--- If two processes come first at once, the first commit stands, and both read it with get_setting afterwards.
+-- If two processes come at once, the first commit stands, and both read it with get_setting afterwards.
 INSERT INTO dbjobs.setting (name, value) VALUES (:name, :value) ON CONFLICT (name) DO NOTHING;

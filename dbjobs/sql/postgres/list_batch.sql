@@ -1,6 +1,6 @@
 -- A page of the jobs of one batch, newest first: list_jobs along the indexes by batch, so that an old batch is found
 -- without a walk through the history.
--- ORDER BY and LIMIT stand in each branch: without them all of history would be gathered and sorted.
+-- ORDER BY and LIMIT are in each branch: without them all of history would be gathered and sorted.
 SELECT * FROM (
     (
         SELECT id, ref_id, queue, worker, command,

@@ -1,5 +1,5 @@
--- Jobs of a family: in a range of ids, those that a job has enqueued and those that wait or waited for any job. Ids bound what is
--- read: children get theirs soon after their parent. Each table is entered by its primary key.
+-- Jobs of a family, in a range of ids: those that a job enqueued, and those that wait or waited for any job. The ids
+-- bound the reading: children get theirs soon after their parent. It enters each table by primary key.
 SELECT * FROM (
     (
         SELECT id, parent_id, depends_on::text AS depends_on, command,

@@ -1,6 +1,6 @@
--- A page of jobs, newest first (keyset on id: a page costs the same wherever it lies). The three flags
+-- A page of jobs, newest first (keyset on id: a page costs the same wherever it is). The three flags
 -- say which tables can hold the wanted state, so that a list of queued jobs does not walk the history.
--- ORDER BY and LIMIT stand in each branch: without them all of history would be gathered and sorted.
+-- ORDER BY and LIMIT are in each branch: without them all of history would be gathered and sorted.
 SELECT * FROM (
     (
         SELECT id, ref_id, queue, worker, command,

@@ -1,5 +1,5 @@
--- Queues that are paused or limited: the only ones that a node must know by name. There may be a queue for each
--- tenant, so the others, which have a row for the list of all queues only, are not read. job_queue_settings serves it.
+-- Paused or limited queues: the only ones that a node must know by name. There may be a queue per tenant, so it does
+-- not read the others, which have a row only for the list of all queues. job_queue_settings serves it.
 SELECT queue, paused, concurrency
 FROM dbjobs.job_queue
 WHERE paused OR concurrency IS NOT NULL

@@ -1,6 +1,6 @@
--- Sums of the roll-ups of one month by name, largest first; the log itself is not read. A pair of names stands once, so
--- either of them may be the one asked for (:value) and the other one the answer. A range of the primary key: kinds,
--- then hours.
+-- Sums of the roll-ups of one month by name, largest first; it does not read the log itself. A pair of names is stored
+-- once, so either of them may be the one asked for (:value) and the other one the answer. A range of the primary key:
+-- kinds, then hours.
 SELECT CASE WHEN :by_detail::boolean THEN detail ELSE name END AS label,
     sum(requests)::bigint AS requests, sum(errors)::bigint AS errors,
     sum(request_bytes)::bigint AS request_bytes, min(request_bytes_min) AS request_bytes_min,

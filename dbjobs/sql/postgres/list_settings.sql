@@ -1,4 +1,4 @@
--- Settings whose names lie between two others, by the primary key; locks nothing.
+-- Settings with names between two others, by the primary key; locks nothing.
 SELECT name, value
 FROM dbjobs.setting
 WHERE name >= :first AND name < :last

@@ -1,6 +1,6 @@
 -- A page of the jobs with one tag, newest first: list_jobs along the indexes by tag, so that a rare tag is found
 -- without a walk through the history.
--- ORDER BY and LIMIT stand in each branch: without them all of history would be gathered and sorted.
+-- ORDER BY and LIMIT are in each branch: without them all of history would be gathered and sorted.
 SELECT * FROM (
     (
         SELECT id, ref_id, queue, worker, command,

@@ -1,5 +1,5 @@
--- Lanes that are taken, what their nodes hold of them, and how many jobs wait in each lane: three looks, each up to a bound,
--- added up by the caller. job_worker's key, background_job_node and background_job_lane serve them.
+-- Taken lanes, the jobs that their nodes hold, and how many jobs wait in each lane: three looks, each up to a
+-- bound, which the caller adds up. job_worker's key, background_job_node and background_job_lane serve them.
 (
     SELECT worker, node_id, blocked_by, NULL::bigint AS job_id, NULL::timestamptz AS started_at, NULL::integer AS priority,
         0::bigint AS queued

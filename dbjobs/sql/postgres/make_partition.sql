@@ -1,6 +1,6 @@
 -- A month of history: {month} is 'YYYYMM', {from} and {to} are the first days of this month and the next, UTC.
--- Made apart and then attached: ATTACH takes SHARE UPDATE EXCLUSIVE on the parent, under which jobs go on
--- finishing, where CREATE ... PARTITION OF would stop them. The CHECK spares the attach its scan.
+-- Made separately and then attached: ATTACH takes SHARE UPDATE EXCLUSIVE on the parent, so jobs go on
+-- finishing, while CREATE ... PARTITION OF would stop them. The CHECK saves the attach its scan.
 SET LOCAL lock_timeout = '5s';
 CREATE TABLE IF NOT EXISTS dbjobs.completed_job_{month} (
     LIKE dbjobs.completed_job INCLUDING DEFAULTS INCLUDING INDEXES,

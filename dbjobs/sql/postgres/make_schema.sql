@@ -1,5 +1,5 @@
--- CREATE SCHEMA IF NOT EXISTS asks for the right to make schemas in this database even where there is nothing to make. A role
--- that an administrator has given a schema of its own needs none: it is asked for only when the schema is missing.
+-- CREATE SCHEMA IF NOT EXISTS needs the right to make schemas in this database even if there is nothing to make. A role
+-- with a schema from an administrator does not need that right: we ask for it only when the schema is missing.
 DO $make$
 BEGIN
     IF to_regnamespace('{schema}') IS NULL THEN

@@ -1,7 +1,7 @@
--- May this role vacuum the live tables, and how far back does somebody's old snapshot hold their dead rows?
+-- May this role vacuum the live tables, and how far back does an old snapshot hold their dead rows?
 --
 -- * `place` is where transactions are now; `held_back` is how many of them the oldest snapshot in this database, or a
---   replication slot, or a prepared transaction still keeps dead rows for. backend_xmin is shown to every role.
+--   replication slot, or a prepared transaction still keeps dead rows for. Every role sees backend_xmin.
 -- * Autovacuum's own snapshots hold nothing back. MAINTAIN is a privilege since PostgreSQL 17; before, the owner may.
 SELECT
     pg_has_role(c.relowner, 'USAGE')

@@ -1,4 +1,5 @@
--- Seconds until the next scheduled job is due, and until the next task that this node may fire (negative: overdue); NULL: none.
+-- Seconds until the next scheduled job is due, and until the next task for this node to fire (negative: overdue); NULL:
+-- none.
 -- background_job_due and scheduled_task_due serve them.
 SELECT (
     SELECT extract(epoch FROM min(run_after) - clock_timestamp())::double precision

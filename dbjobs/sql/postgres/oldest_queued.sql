@@ -1,5 +1,5 @@
--- The job that has waited longest although it may run, among the first ones by id (bounded, because a
--- backlog may be long). Left out: paused queues, and jobs whose row does not say since when they may run
+-- The ready job that has waited longest, among the first ones by id (bounded, because a backlog may be
+-- long). It leaves out paused queues, and jobs whose row does not tell since when they are ready
 -- (their parents ended later than they were created, or they were requeued).
 SELECT id, queue, worker, command,
     extract(epoch FROM clock_timestamp() - greatest(created_at, run_after, last_activity_at))::double precision

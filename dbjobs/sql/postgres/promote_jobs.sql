@@ -1,5 +1,5 @@
--- Makes scheduled jobs ready whose time has come. background_job_due serves it; nodes do not wait for each other (SKIP
--- LOCKED). A lane that waited for one of these jobs is free again.
+-- Makes due scheduled jobs ready. background_job_due serves it; nodes do not wait for each other (SKIP LOCKED). A lane
+-- that waited for one of these jobs is free again.
 WITH due AS (
     SELECT id
     FROM dbjobs.background_job

@@ -1,8 +1,7 @@
--- Retries that were scheduled while the database's clock stood ahead, before it was set back: they went into back-off at a
--- moment that is still to come. Their back-off counts anew from now. Not jobs whose time a caller has given (they have not
--- run yet): that moment is what it says. Asked only after a step; a slice of the live jobs by id at a time, because no index
--- knows these moments (an index entry for each retry would be the price). A job that somebody has locked is passed by: nodes
--- do not wait for each other.
+-- Retries scheduled while the database's clock was ahead, before it was set back: they went into back-off at a moment
+-- still to come. Their back-off starts again from now. Not jobs with a time from a caller (they have not run yet): that
+-- time stands. Runs only after a step, one slice of the live jobs by id at a time, because no index has these moments
+-- (it would cost an index entry per retry). It skips locked jobs: nodes do not wait for each other.
 WITH slice AS (
     SELECT id, state, attempt, last_activity_at
     FROM dbjobs.background_job

@@ -1,11 +1,12 @@
--- Numbers that differ once something has changed that a page shows. It is asked four times a second while a page is open, so
+-- Numbers that change whenever something changes that a page shows. Runs four times a second while a page is open, so
 -- its cost must not grow with any table; it locks nothing.
 --
--- * newest_id: only what lies behind the last answer is looked at. Without that start the look would walk the dead entries of
---   every job that came and went since the last vacuum.
+-- * newest_id: it reads only from the last answer on. Without that start it would walk the dead entries of every job
+--   that came and went since the last vacuum.
 -- * ended, retried: counters of the last two minutes, along the key of job_stat.
--- * started and what follows: background_job_node holds only what nodes hold; 500 of them will do to see that one moved.
--- * next_due: background_job_due's first entry, so a promotion is seen. Queues: job_queue_settings. Tasks: a few hundred rows.
+-- * started and what follows: background_job_node holds only what nodes hold; 500 are enough to see that one moved.
+-- * next_due: background_job_due's first entry, which shows a promotion. Queues: job_queue_settings. Tasks: a few
+--   hundred rows.
 SELECT (
     SELECT id FROM dbjobs.background_job WHERE id > :after_id::bigint ORDER BY id DESC LIMIT 1
 ) AS newest_id, s.ended, s.retried, b.started, b.cancels, b.progress, b.activity, (

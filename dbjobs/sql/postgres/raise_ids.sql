@@ -1,5 +1,5 @@
--- Rows that came with their numbers do not count where they come from history, which has none of its own: new jobs, log
--- lines and nodes get numbers above these.
+-- Rows copied into history with their numbers do not advance the counters, because history has none: this makes new
+-- jobs, log lines and nodes get numbers above these.
 SELECT
     setval(
         'dbjobs.background_job_id_seq',

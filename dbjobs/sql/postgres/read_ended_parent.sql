@@ -1,4 +1,4 @@
--- Parents whose children have not all been told, for a transfer: the page after a key (parent_id).
+-- Ended parents with children that must still be told, for a transfer: the page after a key (parent_id).
 SELECT *
 FROM dbjobs.ended_parent
 WHERE parent_id > :parent_id::bigint

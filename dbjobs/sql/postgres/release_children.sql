@@ -2,10 +2,10 @@
 --
 -- * One statement with its own commit, for any node. ended_parent rows and children are locked with SKIP LOCKED: what
 --   somebody else has locked keeps its edge and its ended_parent row, and the next sweep comes back for it.
--- * An edge is deleted under its child's lock only, and `pending` goes down by the edges that were really deleted here:
---   the snapshot may still show one that resolve_children has removed meanwhile.
--- * A child whose parent did not complete is named as doomed, unless it takes any end, and keeps its edges: the caller
---   cancels it, which removes them. Edges of children that are not alive any more go.
+-- * It deletes an edge only under its child's lock, and lowers `pending` by the edges that it really deleted: the
+--   snapshot may still show one that resolve_children has removed meanwhile.
+-- * If a parent did not complete, the child is named as doomed, unless it accepts any end, and keeps its edges: the
+--   caller cancels it, which removes them. Edges of children that are no longer alive go.
 -- * LATERAL with a LIMIT, because a parent may have 100,000 children: each round reads `limit` edges of it. The scalar
 --   subquery asks whether any edge is left with one probe.
 WITH parent AS (

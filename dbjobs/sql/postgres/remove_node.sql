@@ -1,5 +1,5 @@
--- Frees the lanes of a node that holds no more jobs, and deletes the node. One that still holds jobs stays whole. Only
--- called for a node that is buried, or for our own that has stopped: nobody claims in its name any more.
+-- Frees the lanes of a node that holds no more jobs, and deletes the node. A node that still holds jobs stays whole.
+-- Only called for a buried node, or for our own stopped one: nobody claims in its name any more.
 WITH held AS (
     SELECT id FROM dbjobs.background_job WHERE node_id = :node_id LIMIT 1
 ), freed AS (

@@ -1,2 +1,2 @@
--- Takes back the mark that keeps nodes and clients away (see record_version).
+-- Removes the mark that keeps nodes and clients away (see record_version).
 DELETE FROM dbjobs.schema_version WHERE version = :version::integer;

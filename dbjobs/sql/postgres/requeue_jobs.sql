@@ -1,12 +1,12 @@
 -- Brings failed or cancelled jobs back under their own id, with a fresh set of tries. The attempt number goes on
--- counting: it is part of the fence. With :as_they_were a job that had waited when it was cancelled is as it was then: not
--- before its time, to expire at its time, without the cancellation as its error.
+-- counting: it is part of the fence. With :as_they_were a job that was waiting when it was cancelled comes back as it
+-- was: not before its time, expiring at its time, without the cancellation as its error.
 --
--- * A job waits again for those of its parents that are alive now, the ones that this call revives included: it comes
+-- * A job waits again for those of its parents that are alive now, including the ones that this call revives: it comes
 --   back waiting and unresolved, and resolve_children goes on from there. (Not if its body is done and only the
 --   callback is left.)
--- * What its last end has not told its children yet (ended_parent) is taken back: they wait for its next end.
--- * The batch is counted down by one more row. The ref_id stays where it is, in job_ref.
+-- * If its last end has not reached all its children yet (ended_parent), we take that back: they wait for its next end.
+-- * One more row counts the batch down. The ref_id stays where it is, in job_ref.
 WITH revived AS (
     DELETE FROM dbjobs.failed_job WHERE id = ANY (:ids::bigint[]) RETURNING *
 ), wanted AS (

@@ -1,18 +1,19 @@
--- Children whose enqueue has left them unresolved: their parents are told of them, or are found to have ended.
+-- Resolves the children that an enqueue left unresolved: it tells their parents of them, or finds that these have
+-- ended.
 --
--- * One statement with its own commit. Children and live parents are locked with SKIP LOCKED: what somebody else has
+-- * One statement with its own commit. It locks children and live parents with SKIP LOCKED: what somebody else has
 --   locked stays as it is, and the next sweep comes back for it.
 -- * A parent is flagged (has_dependents) under its row's lock. Its finish reads the flag from the row version that it
 --   deletes and then writes ended_parent; a release that sees that row sees our edges too. So a child is resolved once
---   each of its remaining parents is alive and flagged. A parent that has the flag already need not be locked.
+--   each of its remaining parents is alive and flagged. It need not lock a parent that has the flag already.
 -- * Plain reads are of one snapshot: a parent that is not alive in it is in history in it, or is gone for good
 --   (`gone`: its month was dropped), which counts as cancelled. A parent that is alive in the snapshot but could not be
 --   locked (it is ending at this moment) leaves the child undecided.
--- * An edge is deleted under its child's lock only, and `pending` goes down by the edges that were really deleted here:
---   the snapshot may still show one that release_children has removed meanwhile.
+-- * It deletes an edge only under its child's lock, and lowers `pending` by the edges that it really deleted: the
+--   snapshot may still show one that release_children has removed meanwhile.
 -- * In a chain a row may be child and parent at once, and PostgreSQL applies only one of two updates of a row in one
 --   statement: so there is one update, over both.
--- * A child that its policy dooms is left alone and named: the caller cancels it.
+-- * It leaves a child alone that its policy dooms, and names it: the caller cancels it.
 WITH child AS (
     SELECT id, depends_on_policy
     FROM dbjobs.background_job

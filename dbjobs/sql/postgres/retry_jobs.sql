@@ -1,5 +1,6 @@
--- Failed attempts that will be tried again. A job whose cancellation was asked for meanwhile yields no
--- row: the caller ends it instead (the condition is read again from the row version that the update locks). A blocked lane stays taken, by the job, until the job is due.
+-- Schedules retries of failed attempts. If a cancellation was requested meanwhile, the job yields no row: the caller
+-- ends it instead (the update checks the condition again on the row version that it locks). A blocked lane stays taken,
+-- by the job, until the job is due.
 WITH outcome AS (
     SELECT *
     FROM unnest(

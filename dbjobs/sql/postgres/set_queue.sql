@@ -1,4 +1,4 @@
--- NULL leaves a setting as it is; concurrency 0 takes the limit away.
+-- NULL leaves a setting as it is; concurrency 0 removes the limit.
 INSERT INTO dbjobs.job_queue AS q (queue, paused, concurrency)
 VALUES (:queue, coalesce(:paused::boolean, false), nullif(:concurrency::integer, 0))
 ON CONFLICT (queue) DO UPDATE

@@ -1,4 +1,4 @@
--- How long the texts of the next rows are; read_completed_job reads as many at once as fit.
+-- How long the texts of the next rows are; read_completed_job reads as many rows at once as fit.
 SELECT id,
     coalesce(octet_length(request_body::text), 0) + coalesce(octet_length(response_body::text), 0) +
         coalesce(octet_length(error::text), 0) + coalesce(octet_length(errors::text), 0) +

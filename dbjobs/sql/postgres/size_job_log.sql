@@ -1,4 +1,4 @@
--- How long the texts of the next rows are; read_job_log reads as many at once as fit.
+-- How long the texts of the next rows are; read_job_log reads as many rows at once as fit.
 SELECT id,
     coalesce(octet_length(message::text), 0) AS bytes
 FROM dbjobs.job_log

@@ -1,4 +1,4 @@
--- How long the texts of the next rows are; read_request_log reads as many at once as fit.
+-- How long the texts of the next rows are; read_request_log reads as many rows at once as fit.
 SELECT tie,
     coalesce(octet_length(path::text), 0) + coalesce(octet_length(query::text), 0) +
         coalesce(octet_length(error::text), 0) + coalesce(octet_length(meta::text), 0) AS bytes

@@ -1,6 +1,6 @@
--- Exact counts of a span of time (seconds since 1970, :until not included), cut into steps: of each queue and command if they are
--- to be told apart, else together. A range of the primary key, which begins with the minute; as old rows are folded into
--- hours and days, a year is few of them.
+-- Exact counts of a span (seconds since 1970, :until excluded), cut into steps: by queue and command on request, else
+-- all together. A range of the primary key, which begins with the minute; as old rows are folded into hours and days, a
+-- year is few of them.
 SELECT
     :since::bigint + floor((extract(epoch FROM minute) - :since::bigint) / :step::bigint)::bigint * :step::bigint AS starts,
     CASE WHEN :apart::boolean THEN queue ELSE '' END AS queue,

@@ -1,5 +1,5 @@
--- Rows of one period that are old enough to be folded, or to be forgotten, go out, some at a time; the caller of a fold puts
--- their sums in, in the same transaction. What another node has locked at this moment is passed by.
+-- Takes out rows of one period that are old enough to fold or to forget, some at a time; the caller of a fold puts
+-- their sums in, in the same transaction. It skips rows that another node has locked.
 DELETE FROM dbjobs.job_cause r
 USING (
     SELECT period_seconds, starts, cause, counter

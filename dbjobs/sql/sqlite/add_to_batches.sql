@@ -1,3 +1,3 @@
--- Jobs have been added to batches, in this transaction: one more row each.
+-- Adds jobs to batches, in this transaction: one more row each.
 -- @each counts
 INSERT INTO dbjobs_job_batch (batch_id, total) VALUES (:batch_id, :total);

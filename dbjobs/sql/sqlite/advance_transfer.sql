@@ -1,5 +1,5 @@
--- How far a transfer is, written in the transaction of the page that it has written. The write compares: of two processes
--- that do the same transfer, one finds that the transfer has moved on, and its page is rolled back.
+-- How far a transfer is, written in the transaction of each page. The write compares: of two processes that do the same
+-- transfer, one finds that it has moved on, and rolls its page back.
 UPDATE dbjobs_transfer
 SET value = :value
 WHERE name = 'place' AND value = :expected

@@ -1,5 +1,5 @@
--- Log lines of jobs that are history: their handlers have completed them before (job.transaction()) and went on. Nothing is
--- fenced, and no job is looked up: only the attempt whose own transaction has committed comes here.
+-- Log lines of jobs that are history already: their handlers completed them (job.transaction()) and went on. Without a
+-- fence or a look at the job: only the attempt whose own transaction committed comes here.
 -- @each lines
 INSERT INTO dbjobs_job_log (job_id, job_created_at, attempt, at, level, message)
 VALUES (

@@ -1,7 +1,7 @@
--- Copies what has ended to the file of its month. Runs on that file, with the main file attached as `live`,
--- while the caller holds the main file's write lock; forget_archived.sql follows when every month is
--- committed. May be run again after a crash in between: the deletes come before the inserts, the inserts
--- replace. The texts of a month are those between 'YYYY-MM' and 'YYYY-MM~': two bounds that are worked out once.
+-- Copies ended jobs to the file of their month. Runs on that file, with the main file attached as `live`,
+-- while the caller holds the main file's write lock; forget_archived.sql follows once every month is
+-- committed. It can run again after a crash in between: the deletes come before the inserts, and the inserts
+-- replace. The texts of a month are those between 'YYYY-MM' and 'YYYY-MM~': two bounds, computed once.
 DELETE FROM failed_job WHERE id IN (SELECT id FROM live.dbjobs_requeued_job);
 INSERT OR REPLACE INTO completed_job (
     id, ref_id, parent_id, worker, queue, priority, tag, batch_id, callback, depends_on,

@@ -1,6 +1,6 @@
--- Buries a node whose lease is over: from here on it can neither renew its lease nor claim, and any node may take over
--- what it holds. If the last sign of life lies in the future, the clock has been set back. The lease then says nothing,
--- and the caller has watched for its whole length that nobody renewed it.
+-- Buries a node whose lease has expired: from now on it can neither renew its lease nor claim, and any node may take
+-- over what it holds. If the last heartbeat is in the future, the clock was set back. The lease then says nothing, and
+-- the caller has watched for its whole length that nobody renewed it.
 -- @nodes
 UPDATE dbjobs_job_node
 SET buried = 1

@@ -1,7 +1,7 @@
--- Jobs that have not started end as cancelled; the nodes of running ones are asked to stop them, of which they hear by
--- their next heartbeat. Children of what ends here hear of it from release_children (ended_parent).
--- expired: only jobs that still are. One that was found may have been started or brought back since (it has no end then).
--- A lane that such a job was blocking (it was waiting for its retry) is free again.
+-- Jobs that have not started end as cancelled; the nodes of running ones are asked to stop them, and learn that at
+-- their next heartbeat. release_children tells the children of jobs that end here (ended_parent). expired: only jobs
+-- that still are. A job found before may have been started or requeued since (it has no end then). If such a job was
+-- blocking its lane (while waiting for its retry), the lane is free again.
 INSERT OR REPLACE INTO dbjobs_finished_job (
     id, ref_id, parent_id, worker, queue, priority, tag, batch_id, callback, depends_on,
     depends_on_policy, run_after, expires_at, created_at, created_by, user_id, request_type, command,
@@ -21,7 +21,7 @@ FROM dbjobs_background_job
 WHERE id IN (SELECT value FROM json_each(:ids)) AND state IN ('scheduled', 'waiting', 'queued')
   AND (NOT :expired OR attempt = 0 AND expires_at <= strftime('%Y-%m-%d %H:%M:%f', 'now'));
 
--- In both tables are exactly those that the statement above has copied.
+-- Exactly the rows that the statement above copied are in both tables.
 -- @as moved
 DELETE FROM dbjobs_background_job
 WHERE id IN (SELECT f.id FROM json_each(:ids) i CROSS JOIN dbjobs_finished_job f ON f.id = i.value)

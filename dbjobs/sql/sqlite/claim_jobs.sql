@@ -1,12 +1,12 @@
 -- Claims a batch of ready jobs without a named worker, for every queue in one transaction.
 --
--- * background_job_ready serves it. Jobs claimed before leave the index at once, but those of commands that
---   this node does not know stay: a claim starts right behind the last job claimed. The start is a pair,
+-- * background_job_ready serves it. Claimed jobs leave the index at once, but jobs of commands that this node
+--   does not know stay, so a claim starts right behind the last claimed job. The start is a pair,
 --   (priority, id), and SQLite uses only the first half of a row comparison as an index condition, hence the
 --   two halves: the rest of that priority, then the lower ones.
--- * Under the one write lock no two nodes claim at the same moment. A node that is buried at the moment after the first
---   statement may claim once more; its rescuer needs the same write lock to forget it, and then finds what it holds.
--- * Queues are visited in the order given, until there is no room; the caller turns that order at every claim.
+-- * Under the one write lock no two nodes claim at the same moment. A node buried right after the first statement may
+--   claim once more; its rescuer needs the same write lock to forget it, and then finds what it holds.
+-- * It visits queues in the given order, until there is no room; the caller rotates that order at every claim.
 -- @nodes as alive
 SELECT id
 FROM dbjobs_job_node

@@ -1,9 +1,9 @@
 -- Takes leases on idle named workers and claims a run of jobs for each, in one transaction.
 --
 -- * `lane` is a skip scan: one probe of background_job_lane per distinct worker, from a moving start, so
---   the cost goes with the lanes looked at and not with the jobs behind them.
--- * A lane whose head this node cannot run (unknown command, queue not served) is left alone: taking
---   the job behind it would break the order. So every lane that is leased yields a job.
+--   the cost grows with the lanes it reads, not with the jobs behind them.
+-- * It leaves a lane alone if this node cannot run its head (unknown command, queue not served): taking
+--   the job behind it would break the order. So every leased lane yields a job.
 -- * `queues` are those that this node serves, or with `all_but` those that it does not: a node that serves every queue
 --   need not name them.
 -- @nodes as alive

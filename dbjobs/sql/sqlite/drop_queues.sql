@@ -1,4 +1,4 @@
--- Forgets those of these queues that still have no settings and have not been used meanwhile. Only the list of queues loses
+-- Drops those of these queues that still have no settings and were not used meanwhile. Only the list of queues loses
 -- them; no claim needs the row (see find_ready_queues).
 DELETE FROM dbjobs_job_queue
 WHERE queue IN (SELECT value FROM json_each(:queues)) AND NOT paused AND concurrency IS NULL

@@ -1,1 +1,1 @@
--- Retention: the caller removes the file of the month; nothing else knows of it.
+-- Retention: the caller removes the file of the month; nothing else refers to it.

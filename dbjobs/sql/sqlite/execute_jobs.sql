@@ -1,5 +1,5 @@
--- Records that the body of a job with a callback has succeeded: from here on only the callback runs, with tries of its
--- own. The node keeps the job.
+-- Records that the body of a job with a callback succeeded: from now on only the callback runs, with its own tries. The
+-- node keeps the job.
 -- @each outcomes
 UPDATE dbjobs_background_job
 SET state = 'executed', executed_at = strftime('%Y-%m-%d %H:%M:%f', 'now'), attempt_base = attempt - 1,

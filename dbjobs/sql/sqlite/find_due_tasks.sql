@@ -1,4 +1,4 @@
--- Tasks whose time has come and that this node may fire, with the clock by which that is so. scheduled_task_due serves it.
+-- Due tasks that this node may fire, and the clock that says so. scheduled_task_due serves it.
 SELECT name, declared, definition, request_type, command, interval_seconds, cron, zone, rules, job, paused, next_run_at,
     last_run_at, runs, missed, skipped, revision, created_at,
     strftime('%Y-%m-%d %H:%M:%f', 'now') AS now

@@ -1,4 +1,4 @@
--- What a dead node has left behind, a page at a time. background_job_node serves it.
+-- What a dead node left behind, a page at a time. background_job_node serves it.
 SELECT id, attempt, attempt_base, retry_limit, worker, cancel_requested_at, created_at, command, queue,
     executed_at
 FROM dbjobs_background_job

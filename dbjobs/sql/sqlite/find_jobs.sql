@@ -1,8 +1,9 @@
--- One slice of a search, newest first: the jobs with ids in [from_id, before_id) that may fit. The ids bound what is read,
--- whatever is asked: the caller sizes them by how long the slice before took, and says how far back it got. Each table is
--- entered by its primary key; no condition chooses another index. Where a text is asked for, `..._has` holds a part of
--- it in lower case: what is found is checked once more, by the rules that are the same for every database.
--- The CAST gives `state` one type in both tables, without which they would be read whole and sorted.
+-- One slice of a search, newest first: the jobs with ids in [from_id, before_id) that may match. The ids bound the
+-- reading under every condition: the caller sizes them by how long the previous slice took, and says how far back it
+-- got. It enters each table by primary key; no condition chooses another index. If a text is searched for, `..._has`
+-- holds a part of it in lower case: the caller checks each row once more, by rules that are the same for every
+-- database.
+-- The CAST gives `state` one type in both tables: without it SQLite would read them whole and sort them.
 SELECT id, ref_id, queue, worker, command,
     state,
     priority, tag, batch_id, user_id, attempt, created_at,
@@ -42,13 +43,13 @@ WHERE id < :before_id
 ORDER BY id DESC
 LIMIT :most;
 
--- The months that may hold such ids: read after the main file, whose rows are moved there at any moment.
+-- The months that may hold such ids: read after the main file, because its rows may move there at any moment.
 -- @as place packed month
 SELECT json_group_array(month)
 FROM dbjobs_month_range
 WHERE first_id < :before_id AND last_id >= :from_id;
 
--- What the main file holds outweighs its month.
+-- The main file takes precedence over the month.
 -- @months descending in place
 SELECT id, ref_id, queue, worker, command,
     state,

@@ -1,6 +1,6 @@
--- Nodes that hold jobs or lanes but have no row: remove_node was interrupted between its two files, or somebody has removed
--- the file of the nodes. A skip scan over background_job_node: one probe per distinct node. The holders first: a node that
--- registers meanwhile and claims has its row before it holds anything.
+-- Nodes that hold jobs or lanes but have no row: remove_node was interrupted between its two files, or somebody removed
+-- the nodes file. A skip scan over background_job_node: one probe per distinct node. It reads the holders first: a node
+-- that registers meanwhile and claims has its row before it holds anything.
 -- @as holder
 WITH RECURSIVE holder (node_id) AS (
     SELECT min(node_id) FROM dbjobs_background_job WHERE node_id IS NOT NULL

@@ -1,6 +1,6 @@
--- Queues with ready jobs that have no named worker, in the order of their names, after one of them. A skip scan: one probe of
--- background_job_ready for each queue found, so the cost goes with the queues that have work and not with their jobs, nor
--- with the names that are known.
+-- Queues with ready jobs that have no named worker, by name, after one of them. A skip scan: one probe of
+-- background_job_ready per queue found, so the cost grows with the queues that have work, not with their jobs or with
+-- the known names.
 WITH RECURSIVE ready (queue, found) AS (
     SELECT (
         SELECT queue

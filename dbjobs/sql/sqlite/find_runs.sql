@@ -1,13 +1,13 @@
--- How did these jobs end, and how long did they run? For lists of runs: as find_ends, with one column more.
+-- How did these jobs end, and how long did they run? For lists of runs: like find_ends, with one more column.
 SELECT id, state, duration_ms FROM dbjobs_finished_job WHERE id IN (SELECT value FROM json_each(:ids));
 
--- The months that may hold them: read after the main file, whose rows are moved there at any moment.
+-- The months that may hold them: read after the main file, because its rows may move there at any moment.
 -- @as place packed month
 SELECT json_group_array(month)
 FROM dbjobs_month_range r
 WHERE EXISTS (SELECT 1 FROM json_each(:ids) w WHERE w.value BETWEEN r.first_id AND r.last_id);
 
--- A job that was requeued is alive, whatever its month still says.
+-- A requeued job is alive, whatever its month still says.
 -- @months in place
 SELECT id, state, duration_ms
 FROM job

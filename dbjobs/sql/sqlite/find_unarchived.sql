@@ -1,7 +1,7 @@
--- The months for which this file holds something that belongs into theirs.
+-- The months for which this file still holds rows.
 --
--- One pass over the rows for each month there is, and one more: nearly always one month. What is compared are texts as they
--- are, because working out the month of every row took as long as copying a tenth of them. '~' comes after every digit.
+-- One pass over the rows per month, and one more: nearly always there is one month. It compares the texts as they are,
+-- because computing the month of every row took as long as copying a tenth of them. '~' comes after every digit.
 WITH RECURSIVE found (first) AS (
     SELECT min(
         coalesce((SELECT min(created_at) FROM dbjobs_finished_job), '~'),

@@ -1,4 +1,4 @@
--- Queues without settings that nobody has used for a time, the longest unused first. dbjobs_job_queue_used serves it.
+-- Queues without settings that nobody has used for a time, longest unused first. dbjobs_job_queue_used serves it.
 SELECT queue
 FROM dbjobs_job_queue
 WHERE NOT paused AND concurrency IS NULL

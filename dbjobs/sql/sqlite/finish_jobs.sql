@@ -2,9 +2,9 @@
 -- (archive_month.sql).
 --
 -- * Driven by primary key, fenced by (id, attempt, node_id): a row that is no longer ours yields nothing.
--- * What follows from an end is appended (ended_parent, job_batch); the children are release_children's work.
--- * An ended_parent row that is there already is of an earlier end, before a requeue: the later one counts.
--- * A lane is given back together with the last outcome of its run.
+-- * It appends what follows from an end (ended_parent, job_batch); the children are release_children's work.
+-- * An existing ended_parent row is from an earlier end, before a requeue: the later one counts.
+-- * A lane goes back together with the last outcome of its run.
 -- @rows outcomes
 WITH outcome (
     id, attempt, state, response, response_body, duration_ms, error_code, error, failure, progress, status
@@ -43,7 +43,7 @@ FROM outcome o
 CROSS JOIN dbjobs_background_job j ON j.id = o.id
 WHERE j.attempt = o.attempt AND j.node_id = :node_id;
 
--- In both tables are exactly those that the statement above has copied: only an outcome that was ours, and that
+-- Exactly the rows that the statement above copied are in both tables: only an outcome that was ours, and that
 -- is written now (not one repeated after a lost answer), gives the lane back.
 -- @each outcomes where release_worker
 DELETE FROM dbjobs_job_worker

@@ -1,8 +1,8 @@
--- Fires a task: one transaction inserts the job and moves the task on to its next time. So whatever dies where, a time is
--- either fired or still due.
+-- Fires a task: one transaction inserts the job and moves the task on to its next time. So whichever process dies, a
+-- time is either fired or still due.
 --
--- * The revision decides between nodes that fire the same task: one of them finds the row as it has read it. A task that was
---   paused, or moved, meanwhile does not fire; `at_once` (run_now) runs it whatever its time is.
+-- * The revision decides between nodes that fire the same task: only one of them finds the row as it read it. A task
+--   that was paused or moved meanwhile does not fire; `at_once` (run_now) runs it at any time.
 -- * The ref_id says which time the job is for. If it is taken (the task was removed and made again within a second), the
 --   time has its job already, and none is inserted.
 -- * The database's clock alone says that a task is due.

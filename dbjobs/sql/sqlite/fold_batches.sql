@@ -1,5 +1,5 @@
--- Rows of a batch become one with their sum: the first one. job_batch_loose finds those that are still to be folded,
--- some at a time.
+-- Folds the rows of a batch into the first one, with their sum. job_batch_loose finds those not folded yet, some at a
+-- time.
 -- @as loose
 SELECT id, batch_id FROM dbjobs_job_batch WHERE folded = 0 ORDER BY batch_id LIMIT :limit;
 

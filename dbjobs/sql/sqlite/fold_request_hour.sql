@@ -1,4 +1,4 @@
--- An hour's rows, of all counters, become part of their day (counter 0). Nobody adds to hours this old.
+-- Folds the rows of an hour, of all counters, into their day (counter 0). Nobody adds to hours this old.
 -- @requests
 INSERT INTO request_stat (
     kind, detail_kind, hour, name, detail, counter, requests, errors, request_bytes, request_bytes_min,

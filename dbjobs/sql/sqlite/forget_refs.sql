@@ -1,5 +1,5 @@
--- Deletes the keys of months that have left the history (all up to this one but those that are kept), some at a time.
--- The key of a job that is still alive stays.
+-- Deletes the keys of months that have left the history (all up to this one, except those kept), some at a time. The
+-- key of a live job stays.
 -- @as old
 DELETE FROM dbjobs_job_ref
 WHERE ref_id IN (

@@ -1,7 +1,6 @@
--- No row: the node was buried, and others take over its jobs. A lease that has lapsed but that nobody has taken over
--- (a clock that stepped, a machine that slept) is renewed: its jobs are still the node's.
--- Not RETURNING: between the row and the end of the statement the file would be locked while this thread waits for the
--- interpreter.
+-- No row: the node was buried, and others take over its jobs. It also renews an expired lease that nobody took over (a
+-- clock that stepped, a machine that slept): the jobs are still the node's. Not RETURNING: between the row and the end
+-- of the statement the file would stay locked while this thread waits for the interpreter.
 -- @nodes
 UPDATE dbjobs_job_node
 SET last_seen_at = strftime('%Y-%m-%d %H:%M:%f', 'now'), info = :info,

@@ -1,7 +1,7 @@
 -- Enqueue: one transaction, one commit, for one job or a thousand.
 --
 -- Ids ascend in the order of the input, so the caller can pair them: rows go in one after another and no
--- other connection can write in between. A ref_id is made known by add_refs, in the same transaction.
+-- other connection can write in between. add_refs makes a ref_id known, in the same transaction.
 -- @rows jobs
 WITH job (
     ref_id, parent_id, worker, queue, priority, tag, batch_id, callback, depends_on, depends_on_policy,

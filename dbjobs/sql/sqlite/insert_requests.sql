@@ -1,7 +1,6 @@
 -- A batch of the request log and what it adds to the roll-ups, in one transaction: both or neither. In the file of the
--- month (:month), so it neither takes nor waits for the write lock of the jobs. A month without a file is refused,
--- made, and
--- the batch repeated.
+-- month (:month), so it neither takes nor waits for the write lock of the jobs. If the month has no file,
+-- this fails, and the library makes it and repeats the batch.
 -- @requests
 INSERT INTO request_log (
     at, tie, method, path, query, route, status_code, status_class, duration_ms, user_id, api_key, session_id,

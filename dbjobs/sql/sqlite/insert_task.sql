@@ -1,4 +1,4 @@
--- Make a task known; one that exists yields no row. If two nodes start at once, one of them inserts.
+-- Makes a task known; one that exists yields no row. If two nodes start at once, one of them inserts.
 INSERT INTO dbjobs_scheduled_task (
     name, declared, definition, request_type, command, interval_seconds, cron, zone, rules, job, next_run_at, runs,
     revision

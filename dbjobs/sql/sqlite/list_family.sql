@@ -1,5 +1,5 @@
--- Jobs of a family: in a range of ids, those that a job has enqueued and those that wait or waited for any job. Ids bound what is
--- read: children get theirs soon after their parent. Each table is entered by its primary key.
+-- Jobs of a family, in a range of ids: those that a job enqueued, and those that wait or waited for any job. The ids
+-- bound the reading: children get theirs soon after their parent. It enters each table by primary key.
 SELECT id, parent_id, depends_on, command, state
 FROM (
     SELECT id, parent_id, depends_on, command,
@@ -15,13 +15,13 @@ WHERE parent_id = :parent_id OR depends_on IS NOT NULL
 ORDER BY id
 LIMIT :most;
 
--- The months that may hold such ids: read after the main file, whose rows are moved there at any moment.
+-- The months that may hold such ids: read after the main file, because its rows may move there at any moment.
 -- @as place packed month
 SELECT json_group_array(month)
 FROM dbjobs_month_range
 WHERE first_id < :before_id AND last_id >= :from_id;
 
--- What the main file holds outweighs its month.
+-- The main file takes precedence over the month.
 -- @months ascending in place
 SELECT id, parent_id, depends_on, command, state
 FROM (

@@ -1,4 +1,5 @@
--- When did the last job of each month end that did not end in the month of its creation? Those that are not copied yet too.
+-- For each month, when did the last job end that did not end in the month of its creation? Including jobs not copied
+-- yet.
 SELECT created_month, max(ended_month) AS ended_month
 FROM (
     SELECT created_month, ended_month FROM dbjobs_late_end

@@ -5,7 +5,7 @@ WHERE job_id = :job_id AND id > :after_id
 ORDER BY id
 LIMIT :limit;
 
--- The months that may hold some: read after the main file, whose lines are moved there at any moment.
+-- The months that may hold some: read after the main file, because its lines may move there at any moment.
 -- @as place packed month
 SELECT json_group_array(month) FROM dbjobs_month_range WHERE :job_id BETWEEN first_id AND last_id;
 

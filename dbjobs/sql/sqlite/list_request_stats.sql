@@ -1,6 +1,6 @@
--- Sums of the roll-ups of one month by name, largest first; the log itself is not read. A pair of names stands once, so
--- either of them may be the one asked for (:value) and the other one the answer. A range of the primary key: kinds,
--- then hours.
+-- Sums of the roll-ups of one month by name, largest first; it does not read the log itself. A pair of names is stored
+-- once, so either of them may be the one asked for (:value) and the other one the answer. A range of the primary key:
+-- kinds, then hours.
 -- @requests
 SELECT CASE WHEN :by_detail THEN detail ELSE name END AS label,
     sum(requests) AS requests, sum(errors) AS errors, sum(request_bytes) AS request_bytes,

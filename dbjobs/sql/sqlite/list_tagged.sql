@@ -1,6 +1,6 @@
 -- A page of the jobs with one tag, newest first: list_jobs along the indexes by tag, so that a rare tag is found
 -- without a walk through the history.
--- The CAST gives `state` one type in both tables, without which they would be read whole and sorted.
+-- The CAST gives `state` one type in both tables: without it SQLite would read them whole and sort them.
 SELECT * FROM (
     SELECT id, ref_id, queue, worker, command,
         CAST(CASE WHEN executed_at IS NOT NULL THEN 'executed' ELSE state END AS TEXT) AS state,
@@ -24,7 +24,7 @@ WHERE tag = :tag AND id < :before_id
 ORDER BY id DESC
 LIMIT :limit;
 
--- Month after month, newest first, until the page is full. What the main file holds outweighs its month.
+-- Month after month, newest first, until the page is full. The main file takes precedence over the month.
 -- @months descending
 SELECT * FROM (
     SELECT id, ref_id, queue, worker, command, state, priority, tag, batch_id, user_id, attempt, created_at,

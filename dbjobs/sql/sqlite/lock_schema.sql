@@ -1,1 +1,1 @@
--- Nothing to do: every transaction of ours that writes begins with the one write lock of the file.
+-- Nothing to do: each of our writing transactions begins with the one write lock of the file.

@@ -1,6 +1,6 @@
--- One running process each. In a file of its own beside the jobs' (its name ends in "-nodes"), made when it is missing: a
--- lease is renewed while somebody else holds the write lock of the jobs' file, for whatever reason and for however long.
--- Removing it while nothing runs loses nothing: jobs and lanes of a node without a row are found and taken over.
+-- One row per running process. In its own file beside the jobs' (its name ends in "-nodes"), made when missing: that
+-- way leases are renewed while somebody else holds the write lock of the jobs' file, for whatever reason and however
+-- long. Removing it while nothing runs loses nothing: jobs and lanes of a node without a row are found and taken over.
 CREATE TABLE IF NOT EXISTS dbjobs_job_node (
     id INTEGER PRIMARY KEY,
     name TEXT NOT NULL,

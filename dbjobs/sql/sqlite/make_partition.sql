@@ -1,6 +1,5 @@
--- A month of history, as a file of its own: run on the new file, not on the main one. Its name says which
--- month and which schema it belongs to, so the tables need no prefix. Few indexes: rows only ever
--- come in.
+-- A month of history, in its own file: run on the new file, not on the main one. Its name tells the
+-- month and the schema, so the tables need no prefix. Few indexes: rows only ever come in.
 
 CREATE TABLE IF NOT EXISTS completed_job (
     id                  INTEGER PRIMARY KEY,
@@ -50,7 +49,7 @@ CREATE TABLE IF NOT EXISTS completed_job (
     cancel_requested_at TEXT,
     node_id             INTEGER
 ) STRICT;
--- Failed and cancelled jobs: apart from the completed ones, because these are the ones that people look for.
+-- Failed and cancelled jobs, separate from the completed ones: people look for these.
 CREATE TABLE IF NOT EXISTS failed_job (
     id                  INTEGER PRIMARY KEY,
     ref_id              TEXT,

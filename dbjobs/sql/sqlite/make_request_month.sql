@@ -1,14 +1,13 @@
--- A month of the request log and its roll-ups, as a file of its own: run on the new file, not on the main one. Its
--- name says which month and which schema it belongs to, so the tables need no prefix. The columns are what is listed
--- and
--- asked for; everything else of a request is one JSON text.
+-- A month of the request log and its roll-ups, in its own file: run on the new file, not on the main one. Its name
+-- tells the month and the schema, so the tables need no prefix. The columns are what lists show and searches ask
+-- for; everything else of a request is one JSON text.
 CREATE TABLE IF NOT EXISTS request_log (
     at              TEXT NOT NULL,
     tie             INTEGER NOT NULL,
     method          TEXT NOT NULL,
     path            TEXT NOT NULL,
     query           TEXT,
-    route           TEXT,                   -- its template, where the framework has told it
+    route           TEXT,                   -- its template, if the framework tells it
     status_code     INTEGER NOT NULL,
     status_class    INTEGER NOT NULL,       -- 2 for 200 to 299, and so on
     duration_ms     REAL NOT NULL,
@@ -23,8 +22,7 @@ CREATE TABLE IF NOT EXISTS request_log (
     meta            TEXT
 ) STRICT;
 -- Not WITHOUT ROWID: the rows are long, and the indexes would carry the key. Each serves one branch of list_requests.
--- By
--- class and not by code: what is looked for is "5xx".
+-- By class, not by code: people look for "5xx".
 CREATE UNIQUE INDEX IF NOT EXISTS request_log_pkey ON request_log (at, tie);
 CREATE INDEX IF NOT EXISTS request_log_route ON request_log (route, at, tie) WHERE route IS NOT NULL;
 CREATE INDEX IF NOT EXISTS request_log_user ON request_log (user_id, at, tie) WHERE user_id IS NOT NULL;
@@ -48,7 +46,7 @@ CREATE TABLE IF NOT EXISTS request_stat (
     duration_ms         REAL NOT NULL,
     duration_min        REAL NOT NULL,
     duration_max        REAL NOT NULL,
-    under_ten_ms            INTEGER NOT NULL,   -- each without those of the ones before it
+    under_ten_ms            INTEGER NOT NULL,   -- each without those before it
     under_fifty_ms            INTEGER NOT NULL,
     under_hundred_ms           INTEGER NOT NULL,
     under_half_second           INTEGER NOT NULL,

@@ -1,4 +1,5 @@
--- Seconds until the next scheduled job is due, and until the next task that this node may fire (negative: overdue); NULL: none.
+-- Seconds until the next scheduled job is due, and until the next task for this node to fire (negative: overdue); NULL:
+-- none.
 SELECT (
     SELECT (julianday(min(run_after)) - julianday('now')) * 86400.0
     FROM dbjobs_background_job

@@ -1,8 +1,8 @@
--- What the main file keeps of the rows that have just been copied to the file of one month (see the two tables). The texts
--- of a month are those between 'YYYY-MM' and 'YYYY-MM~'.
+-- What the main file keeps about the rows just copied to the file of one month (see the two tables). The texts of a
+-- month are those between 'YYYY-MM' and 'YYYY-MM~'.
 --
--- * The first and the last id are looked for from both ends of the table, which nearly always takes one row each.
--- * Only a month that is over can have ends in a later one. The months are compared by their names, once for the statement.
+-- * It looks for the first and the last id from both ends of the table, which nearly always takes one row each.
+-- * Only a past month can have ends in a later one. It compares the months by name, once per statement.
 INSERT INTO dbjobs_month_range (month, first_id, last_id)
 SELECT :month, min(id), max(id)
 FROM (

@@ -1,4 +1,4 @@
--- The oldest hour of a month that is not summed up to its day yet. Served by an index that holds only such rows.
+-- The oldest hour of a month that is not folded into its day yet. An index with only such rows serves it.
 -- @requests
 SELECT hour
 FROM request_stat

@@ -1,8 +1,8 @@
--- Run on every connection of ours, before anything else.
+-- Run on each of our connections, before anything else.
 PRAGMA journal_mode = WAL;
 -- A commit that returned has reached the disk.
 PRAGMA synchronous = FULL;
--- A log that grew behind a long reader is cut back.
+-- Cuts back a log that grew behind a long reader.
 PRAGMA journal_size_limit = 67108864;
 PRAGMA cache_size = -16000;
 PRAGMA temp_store = MEMORY;

@@ -1,5 +1,4 @@
--- Makes scheduled jobs ready whose time has come. background_job_due serves it. A lane that waited for one of these
--- jobs is free again.
+-- Makes due scheduled jobs ready. background_job_due serves it. A lane that waited for one of these jobs is free again.
 -- @as promoted
 UPDATE dbjobs_background_job
 SET state = 'queued'

@@ -1,7 +1,6 @@
--- Retries that were scheduled while the database's clock stood ahead, before it was set back: they went into back-off at a
--- moment that is still to come. Their back-off counts anew from now. Not jobs whose time a caller has given (they have not
--- run yet): that moment is what it says. Asked only after a step; a slice of the live jobs by id at a time, because no index
--- knows these moments.
+-- Retries scheduled while the database's clock was ahead, before it was set back: they went into back-off at a moment
+-- still to come. Their back-off starts again from now. Not jobs with a time from a caller (they have not run yet): that
+-- time stands. Runs only after a step, one slice of the live jobs by id at a time, because no index has these moments.
 UPDATE dbjobs_background_job NOT INDEXED
 SET run_after = strftime(
         '%Y-%m-%d %H:%M:%f', run_after, ((julianday('now') - julianday(last_activity_at)) * 86400.0) || ' seconds'

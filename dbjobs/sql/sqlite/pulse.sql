@@ -1,9 +1,10 @@
--- Numbers that differ once something has changed that a page shows. It is asked four times a second while a page is open, so
+-- Numbers that change whenever something changes that a page shows. Runs four times a second while a page is open, so
 -- its cost must not grow with any table.
 --
 -- * newest_id: the last entry of the table. ended, retried: counters of the last two minutes, along the key of job_stat.
--- * started and what follows: dbjobs_background_job_node holds only what nodes hold; 500 of them will do to see that one moved.
--- * next_due: the first entry of dbjobs_background_job_due, so a promotion is seen. Tasks: a few hundred rows.
+-- * started and what follows: dbjobs_background_job_node holds only what nodes hold; 500 are enough to see that one
+--   moved.
+-- * next_due: the first entry of dbjobs_background_job_due, which shows a promotion. Tasks: a few hundred rows.
 SELECT (
     SELECT id FROM dbjobs_background_job WHERE id > :after_id ORDER BY id DESC LIMIT 1
 ) AS newest_id, s.ended, s.retried, b.started, b.cancels, b.progress, b.activity, (

@@ -1,2 +1,2 @@
--- Seconds since 1970 by the database's clock, which minutes are cut by.
+-- Seconds since 1970 by the database's clock, which defines the minutes.
 SELECT (julianday('now') - 2440587.5) * 86400.0 AS seconds;

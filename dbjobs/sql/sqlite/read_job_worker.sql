@@ -1,4 +1,4 @@
--- Lanes that a retry blocks; those that a node holds stay behind, for a transfer: the page after a key (worker).
+-- Lanes that a retry blocks (lanes held by a node stay behind), for a transfer: the page after a key (worker).
 SELECT worker, blocked_by
 FROM dbjobs_job_worker
 WHERE worker > :worker AND blocked_by IS NOT NULL

@@ -1,5 +1,5 @@
--- The id is the time in milliseconds, or the next one that is free: a new one is larger than all before it, also after
--- the file was removed, so that jobs of a node that died long ago are never taken for a new one's.
+-- The id is the time in milliseconds, or the next free number: a new id is larger than all before it, even after the
+-- file was removed, so that jobs of a node that died long ago are never taken for a new one's.
 -- @nodes
 INSERT INTO dbjobs_job_node (id, name, lease_expires_at, info)
 SELECT max(

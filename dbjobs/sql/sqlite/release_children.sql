@@ -1,6 +1,7 @@
--- Parents have ended: their children have one parent less to wait for, `limit` edges at a time. A child whose parent did
--- not complete is named as doomed, unless it takes any end, and keeps its edges: the caller cancels it, which removes
--- them. Edges of children that are not alive any more go. An ended_parent row goes when no edge of it is left.
+-- Tells the children of ended parents that they have one parent less to wait for, `limit` edges at a time. If a parent
+-- did not complete, the child is named as doomed, unless it accepts any end, and keeps its edges: the caller cancels
+-- it, which removes them. Edges of children that are no longer alive go. An ended_parent row goes when no edge of it is
+-- left.
 -- @as edge
 SELECT e.parent_id, e.state, d.child_id
 FROM json_each(:parents) p
@@ -8,7 +9,7 @@ CROSS JOIN dbjobs_ended_parent e ON e.parent_id = p.value
 CROSS JOIN dbjobs_job_dependency d ON d.parent_id = e.parent_id
 LIMIT :limit;
 
--- MATERIALIZED: the list is read once.
+-- MATERIALIZED: reads the list once.
 -- @as doomed
 WITH edge (parent_id, state, child_id) AS MATERIALIZED (
     SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(:edge)

@@ -1,11 +1,12 @@
 -- Brings failed or cancelled jobs back under their own id, with a fresh set of tries. The attempt number goes on
--- counting: it is part of the fence. With :as_they_were a job that had waited when it was cancelled is as it was then: not
--- before its time, to expire at its time, without the cancellation as its error. The row in the file of the month is removed
--- with the next archive_month.sql; until then the live row outweighs it.
+-- counting: it is part of the fence. With :as_they_were a job that was waiting when it was cancelled comes back as it
+-- was: not before its time, expiring at its time, without the cancellation as its error. The next archive_month.sql
+-- removes the row from the file of the month; until then the live row takes precedence.
 --
--- A job waits again for those of its parents that are alive now, the ones that this call revives included: it comes back
--- waiting and unresolved, and resolve_children goes on from there. (Not if its body is done and only the callback is
--- left.) What its last end has not told its children yet (ended_parent) is taken back: they wait for its next end.
+-- A job waits again for those of its parents that are alive now, including the ones that this call revives: it comes
+-- back waiting and unresolved, and resolve_children goes on from there. (Not if its body is done and only the callback
+-- is left.) If its last end has not reached all its children yet (ended_parent), we take that back: they wait for its
+-- next end.
 -- @as revived
 SELECT id, state,
     ref_id, parent_id, worker, queue, priority, tag, batch_id, callback, depends_on,
@@ -16,7 +17,7 @@ SELECT id, state,
 FROM dbjobs_finished_job
 WHERE id IN (SELECT value FROM json_each(:ids)) AND state <> 'completed';
 
--- The months that may hold them: read after the main file, whose rows are moved there at any moment.
+-- The months that may hold them: read after the main file, because its rows may move there at any moment.
 -- @as place packed month
 SELECT json_group_array(month)
 FROM dbjobs_month_range r

@@ -1,7 +1,7 @@
--- Children whose enqueue has left them unresolved: their parents are told of them (has_dependents), or are found to have
--- ended. Under the one write lock nothing stays undecided: a parent is alive here and will see the flag at its end, or
--- it has ended, or it is gone for good (its month was dropped), which counts as cancelled. A child that its policy dooms
--- is left alone and named: the caller cancels it.
+-- Resolves the children that an enqueue left unresolved: it tells their parents of them (has_dependents), or finds that
+-- these have ended. Under the one write lock nothing stays undecided: a parent is alive here and will see the flag at
+-- its end, or it has ended, or it is gone for good (its month was dropped), which counts as cancelled. It leaves a
+-- child alone that its policy dooms, and names it: the caller cancels it.
 -- @as child
 SELECT id, depends_on_policy
 FROM dbjobs_background_job
@@ -22,7 +22,7 @@ WHERE d.child_id IN (SELECT value FROM json_each(:child.id))
 
 SELECT id, state FROM dbjobs_finished_job WHERE id IN (SELECT value FROM json_each(:away.id));
 
--- The months that may hold them: read after the main file, whose rows are moved there at any moment.
+-- The months that may hold them: read after the main file, because its rows may move there at any moment.
 -- @as place packed month
 SELECT json_group_array(month)
 FROM dbjobs_month_range r

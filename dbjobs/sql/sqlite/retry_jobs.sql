@@ -1,5 +1,5 @@
--- Failed attempts that will be tried again. A job whose cancellation was asked for meanwhile yields no
--- row: the caller ends it instead. A blocked lane stays taken, by the job, until the job is due.
+-- Schedules retries of failed attempts. If a cancellation was requested meanwhile, the job yields no row: the caller
+-- ends it instead. A blocked lane stays taken, by the job, until the job is due.
 -- @each outcomes as retried
 UPDATE dbjobs_background_job
 SET state = CASE WHEN :delay_seconds > 0 THEN 'scheduled' ELSE 'queued' END,

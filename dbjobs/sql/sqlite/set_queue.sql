@@ -1,4 +1,4 @@
--- NULL leaves a setting as it is; concurrency 0 takes the limit away.
+-- NULL leaves a setting as it is; concurrency 0 removes the limit.
 INSERT INTO dbjobs_job_queue (queue, paused, concurrency)
 VALUES (:queue, coalesce(:paused, 0), nullif(:concurrency, 0))
 ON CONFLICT (queue) DO UPDATE

@@ -1,4 +1,4 @@
--- How long the texts of the next rows are; read_background_job reads as many at once as fit.
+-- How long the texts of the next rows are; read_background_job reads as many rows at once as fit.
 SELECT id,
     coalesce(length(request_body), 0) + coalesce(length(response_body), 0) +
         coalesce(length(error), 0) + coalesce(length(errors), 0) + coalesce(length(status), 0) +

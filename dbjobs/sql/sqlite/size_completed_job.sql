@@ -1,4 +1,4 @@
--- How long the texts of the next rows are; read_completed_job reads as many at once as fit.
+-- How long the texts of the next rows are; read_completed_job reads as many rows at once as fit.
 -- @as place
 SELECT :month AS month;
 

@@ -1,4 +1,4 @@
--- How long the texts of the next rows are; read_request_log reads as many at once as fit.
+-- How long the texts of the next rows are; read_request_log reads as many rows at once as fit.
 -- @requests
 SELECT tie,
     coalesce(length(path), 0) + coalesce(length(query), 0) + coalesce(length(error), 0) +

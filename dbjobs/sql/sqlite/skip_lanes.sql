@@ -1,5 +1,5 @@
--- Where does a look over `scan_limit` lanes end (claim_lanes)? No row: there are fewer. Asked only when a look found
--- less than it wanted: when all of those lanes are held, blocked or unknown here, the next look goes on after them.
+-- Where does a look over `scan_limit` lanes end (claim_lanes)? No row: there are fewer. Runs only when a look found
+-- less than it wanted: if all of those lanes are held, blocked or unknown here, the next look goes on after them.
 WITH RECURSIVE lane (worker, looked_at) AS (
     SELECT (
         SELECT worker

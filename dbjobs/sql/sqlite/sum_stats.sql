@@ -1,6 +1,6 @@
--- Exact counts of a span of time (seconds since 1970, :until not included), cut into steps: of each queue and command if they are
--- to be told apart, else together. A range of the primary key, which begins with the minute; as old rows are folded into
--- hours and days, a year is few of them.
+-- Exact counts of a span (seconds since 1970, :until excluded), cut into steps: by queue and command on request, else
+-- all together. A range of the primary key, which begins with the minute; as old rows are folded into hours and days, a
+-- year is few of them.
 SELECT :since + (unixepoch(minute) - :since) / :step * :step AS starts,
     CASE WHEN :apart THEN queue ELSE '' END AS queue, CASE WHEN :apart THEN command ELSE '' END AS command,
     sum(completed) AS completed, sum(failed) AS failed, sum(cancelled) AS cancelled, sum(retried) AS retried,

@@ -1,4 +1,4 @@
--- Rows of one period that are old enough to be folded, or to be forgotten, go out, some at a time; the caller of a fold puts
+-- Takes out rows of one period that are old enough to fold or to forget, some at a time; the caller of a fold puts
 -- their sums in, in the same transaction.
 DELETE FROM dbjobs_job_cause
 WHERE rowid IN (

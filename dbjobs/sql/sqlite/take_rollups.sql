@@ -1,4 +1,4 @@
--- Rows of one period that are old enough to be folded go out, some at a time; the caller puts their sums in, in the same
+-- Takes out rows of one period that are old enough to fold, some at a time; the caller puts their sums in, in the same
 -- transaction.
 DELETE FROM dbjobs_job_rollup
 WHERE rowid IN (

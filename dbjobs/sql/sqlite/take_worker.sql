@@ -1,9 +1,9 @@
--- A lease on a named worker for a transient run that wants it over all nodes: as claim_lanes takes one, but without a job.
+-- Leases a named worker for a transient run that wants it across all nodes: as claim_lanes does, but without a job.
 --
--- * job_worker's primary key decides between nodes. A row that is there is left as it is: the lane runs somewhere, or a job
+-- * job_worker's primary key decides between nodes. An existing row stays as it is: the lane runs somewhere, or a job
 --   that waits for its retry blocks it; the caller comes again.
--- * A node that is buried takes nothing more. The lease goes with the node's row, so the heartbeat keeps it, and a rescue
---   frees it when this process dies.
+-- * A buried node takes nothing more. The lease depends on the node's row, so the heartbeat keeps it, and a rescue
+--   frees it if this process dies.
 -- @nodes as alive
 SELECT id
 FROM dbjobs_job_node

@@ -1,4 +1,4 @@
--- Write a task that was read at this revision; no row if it has changed since.
+-- Writes a task that was read at this revision; no row if it has changed since.
 UPDATE dbjobs_scheduled_task
 SET declared = :declared, definition = :definition, request_type = :request_type, command = :command,
     interval_seconds = :interval_seconds, cron = :cron, zone = :zone, rules = :rules, job = :job, paused = :paused,

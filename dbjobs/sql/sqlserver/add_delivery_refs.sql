@@ -1,6 +1,6 @@
--- The keys of deliveries: notify: and the id of the job that they tell of, which this transaction has inserted, so nobody
--- else wants them: no application lock (see add_refs). One that an application has taken for a job of its own stays with
--- that one; the look keeps no lock.
+-- The keys of deliveries: notify: and the id of the job they report on. This transaction inserted that job, so nobody
+-- else wants the key: no application lock (see add_refs). If an application took such a key for a job of its own, it
+-- stays with that job; the look keeps no lock.
 DECLARE @refs nvarchar(max) = :refs;
 INSERT INTO dbjobs.job_ref (ref_id, job_id, month)
 SELECT r.ref_id, r.job_id, YEAR(j.created_at) * 100 + MONTH(j.created_at)

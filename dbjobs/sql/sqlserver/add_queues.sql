@@ -1,7 +1,7 @@
--- Lists queues that are used from now on, and says of known ones that they still are, at most twice an hour: processes ask
--- for each name about once an hour. The locks on the gaps decide between two processes that learn of a queue at the same
--- moment. READPAST: a row that somebody has in hand is being used, set, or forgotten; in the last case the insert waits for
--- that one statement, and puts it back.
+-- Lists newly used queues, and marks known ones as still in use, at most twice an hour: processes ask for each name
+-- about once an hour. The locks on the gaps decide between two processes that learn of a queue at the same moment.
+-- READPAST: somebody is using, setting or dropping a locked queue; if it is being dropped, the insert waits for that
+-- one statement and puts it back.
 DECLARE @queues nvarchar(max) = :queues;
 UPDATE q
 SET used_at = SYSUTCDATETIME()

@@ -1,13 +1,13 @@
--- The keys of jobs that this transaction has inserted; a key that exists already yields no row.
+-- The keys of jobs that this transaction inserted; a key that exists already yields no row.
 --
--- * It waits for nobody but another open transaction that is adding the very same key (whether the key is free, only the
---   end of that one tells), and for that one no longer than a second: then the key yields no row either, the caller looks
---   again and comes back, and the transaction is as good as before.
--- * An application lock for each key, to the end of the transaction, decides between two. A violation of the primary key
---   would end the transaction; locks on the gaps of its index would make enqueues of quite different keys wait.
--- * Names of locks have at most 255 characters, so a long key is named by its hash: two keys that begin alike must not
---   wait for each other. Keys compare without trailing blanks, locks do not: hence RTRIM.
--- * Under the lock the look can meet no uncommitted row of this key. It keeps no lock (READCOMMITTEDLOCK).
+-- * It waits only for another open transaction that adds the very same key (only the end of that one tells whether the
+--   key is free), and at most a second: then the key yields no row either, the caller looks again and comes back, and
+--   the transaction is as good as before.
+-- * An application lock per key, to the end of the transaction, decides between two. Violating the primary key would
+--   end the transaction; locks on the gaps of its index would make enqueues of quite different keys wait.
+-- * Lock names have at most 255 characters, so the hash of a long key is its name: two keys with the same beginning
+--   must not wait for each other. Keys ignore trailing blanks, locks do not: hence RTRIM.
+-- * Under the lock the look cannot meet an uncommitted row of this key. It keeps no lock (READCOMMITTEDLOCK).
 -- * The month is the job's own; the row is ours, so its lock is ours.
 DECLARE @refs nvarchar(max) = :refs, @packed nvarchar(max);
 DECLARE @ref_id nvarchar(510) = N'', @resource nvarchar(255), @lock int;

@@ -1,6 +1,6 @@
--- Log lines of jobs that are history: their handlers have completed them before (job.transaction()) and went on. Nothing is
--- fenced, and no job is looked up: only the attempt whose own transaction has committed comes here.
--- The month must be one that history has (see finish_jobs).
+-- Log lines of jobs that are history already: their handlers completed them (job.transaction()) and went on. Without a
+-- fence or a look at the job: only the attempt whose own transaction committed comes here.
+-- History must have the month (see finish_jobs).
 DECLARE @lines nvarchar(max) = :lines;
 DECLARE @now datetime2(6) = SYSUTCDATETIME(), @missing int, @message nvarchar(200);
 DECLARE @moved TABLE (

@@ -1,3 +1,3 @@
--- A handler may have set another isolation level in the transaction before this one.
+-- A handler may have set another isolation level in an earlier transaction.
 SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
 BEGIN TRANSACTION;

@@ -1,6 +1,6 @@
--- Buries a node whose lease is over: from here on it can neither renew its lease nor claim, and any node may take over
--- what it holds. The exclusive lock waits for no claim in its name and for no heartbeat (READPAST: such a node is left
--- for the next look) and admits none. If the last sign of life lies in the future, the clock has been set back. The
+-- Buries a node whose lease has expired: from now on it can neither renew its lease nor claim, and any node may take
+-- over what it holds. The exclusive lock does not wait for a claim in its name or a heartbeat (READPAST: it leaves such
+-- a node for the next look), and lets none in. If the last heartbeat is in the future, the clock was set back. The
 -- lease then says nothing, and the caller has watched for its whole length that nobody renewed it.
 DECLARE @node_id bigint = :node_id;
 DECLARE @buried TABLE (id bigint NOT NULL PRIMARY KEY);

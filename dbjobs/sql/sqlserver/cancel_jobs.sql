@@ -1,19 +1,19 @@
--- Jobs that have not started go to history as cancelled; the nodes of running ones are asked to stop them, if ask_running
--- says so, and hear of it by their next heartbeat.
+-- Jobs that have not started go to history as cancelled; if ask_running says so, the nodes of running ones are asked to
+-- stop them, and learn that at their next heartbeat.
 --
--- * One batch with its own commit: rows are locked by id, and everything is decided by what the locked row says, so a job
---   that goes into its retry at this moment is not missed. READPAST: rows that somebody else has locked yield nothing, and
---   the caller tries them again.
--- * A lane that such a job was blocking (it was waiting for its retry) is free again. Its children hear of its end from
---   release_children (ended_parent).
--- * Edges of the cancelled go when their end is committed, in a transaction of their own: release_children may think that
---   a parent has no edge left while a delete is under way, so an edge must not come back to a child that is alive again.
---   If that fails, release_children finds the edges of dead children. The row in history is held meanwhile: a job that is
---   requeued at this moment gets new edges, which are not ours to delete (requeue_jobs takes that row before it has any).
---   Inside of a caller's transaction (an edit) they stay, and release_children finds them: they may not go before its
---   COMMIT, and a deadlock here would take all of it back without a word.
--- * expired: only jobs that still are. One that was found may have been started or brought back since (it has no end then).
--- * A month that history has no place for ends the batch with error 50001; see finish_jobs, also for the roll-ups.
+-- * One batch with its own commit: it locks rows by id and decides everything by the locked row, so it does not miss a
+--   job that is just going into its retry. READPAST: rows that somebody else has locked yield nothing, and the caller
+--   tries them again.
+-- * If such a job was blocking its lane (while waiting for its retry), the lane is free again. release_children tells
+--   its children of its end (ended_parent).
+-- * Edges of cancelled jobs go once their end is committed, in their own transaction: release_children may think that a
+--   parent has no edge left while a delete is under way, so an edge must not come back to a child that is alive again.
+--   If that fails, release_children finds the edges of dead children. We hold the row in history meanwhile: a job that
+--   is just being requeued gets new edges, which are not ours to delete (requeue_jobs takes that row before it has
+--   any). Inside a caller's transaction (an edit) the edges stay, and release_children finds them: they may not go
+--   before the COMMIT, and a deadlock here would silently roll all of it back.
+-- * expired: only jobs that still are. A job found before may have been started or requeued since (it has no end then).
+-- * If history has no place for a month, the batch ends with error 50001; see finish_jobs, also for the roll-ups.
 DECLARE @ids nvarchar(max) = :ids, @error_code nvarchar(510) = :error_code, @error nvarchar(max) = :error;
 DECLARE @expired bit = :expired;
 DECLARE @counter bigint = :counter, @ask_running bit = :ask_running, @now datetime2(6) = SYSUTCDATETIME();
@@ -44,7 +44,7 @@ DECLARE @count TABLE (
     queue       nvarchar(510) COLLATE Latin1_General_100_BIN2 NOT NULL,
     command     nvarchar(510) COLLATE Latin1_General_100_BIN2 NOT NULL,
     cancelled   bigint NOT NULL,
-    row_id      bigint      -- our row in job_stat; NULL: there is none, or somebody has it in hand
+    row_id      bigint      -- our row in job_stat; NULL: there is none, or somebody has locked it
 );
 INSERT INTO @wanted (id) SELECT DISTINCT i.id FROM OPENJSON(@ids) WITH (id bigint '$') AS i;
 

@@ -1,21 +1,21 @@
 -- Claims a batch of ready jobs without a named worker, for every queue in one round trip.
 --
--- * background_job_ready serves it: a claim starts right behind the last job claimed. T-SQL cannot compare pairs, and
---   `priority > x OR (priority = x AND id > y)` would be a filter over everything that was claimed before; so there
---   are two seeks, one for the rest of that priority and one for those behind it.
--- * FORCE ORDER: jobs are looked at in the order of the index, and the look ends with the last one wanted. A plan that began
---   with the commands and sorted would lock every ready job for that.
--- * READPAST: rows that another node is claiming at this moment are passed by, not waited for. READCOMMITTEDLOCK,
---   because a database with READ_COMMITTED_SNAPSHOT would read versions and refuse the hint.
--- * `attempt` is read although the update could count by itself: it is not in the index, so the row itself is locked
---   (or passed by, if somebody has it in hand) inside the TOP. With a lock on the index entry alone the update might
+-- * background_job_ready serves it: a claim starts right behind the last claimed job. T-SQL cannot compare pairs, and
+--   `priority > x OR (priority = x AND id > y)` would be a filter over everything claimed before; so there are two
+--   seeks, one for the rest of that priority and one for those behind it.
+-- * FORCE ORDER: it reads jobs in index order, and stops with the last one wanted. A plan that began with the commands
+--   and sorted would lock every ready job.
+-- * READPAST: it skips rows that another node is just claiming, and does not wait for them. READCOMMITTEDLOCK, because
+--   a database with READ_COMMITTED_SNAPSHOT would read versions and refuse the hint.
+-- * It reads `attempt` although the update could count by itself: that is not in the index, so the row itself is locked
+--   (or skipped, if somebody else has locked it) inside the TOP. With a lock on the index entry alone the update might
 --   have to wait.
--- * The update goes by primary key over the rows already locked. Its moment is taken then, not at the beginning: a job
+-- * The update goes by primary key over the rows already locked. It takes its time then, not at the beginning: a job
 --   that was promoted meanwhile must not have started before its time.
--- * An update lock on our own node row, to the end: bury_node locks the row exclusively (and passes it by while we have
---   it), so no job can be claimed in the name of a node that is buried. Other nodes lock rows of their own.
--- * The rows come back as one JSON text: a driver fetches columns one by one, and each fetch has to wait for its turn
---   beside a busy event loop.
+-- * An update lock on our own node row, to the end: bury_node locks the row exclusively (and skips it while we hold
+--   it), so nobody can claim a job in the name of a buried node. Other nodes lock rows of their own.
+-- * The rows come back as one JSON text: a driver fetches columns one by one, and on a busy event loop each fetch has
+--   to wait for its turn.
 DECLARE @node_id bigint = :node_id, @wanted nvarchar(max) = :wanted, @room int = :room;
 DECLARE @commands nvarchar(max) = :commands;
 DECLARE @now datetime2(6) = SYSUTCDATETIME(), @packed nvarchar(max);
@@ -45,7 +45,7 @@ IF EXISTS (
     SELECT 1 FROM dbjobs.job_node WITH (UPDLOCK, ROWLOCK)
     WHERE id = @node_id AND lease_expires_at > SYSUTCDATETIME() AND buried = 0
 )
--- Queues are visited in the order given; the caller turns that order at every claim.
+-- It visits queues in the given order; the caller rotates that order at every claim.
 WHILE @room > 0
 BEGIN
     SELECT TOP (1) @position = position, @queue = queue, @after_priority = after_priority, @after_id = after_id,

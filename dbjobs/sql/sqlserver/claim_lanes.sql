@@ -1,18 +1,18 @@
 -- Takes leases on idle named workers and claims a run of jobs for each, in one round trip.
 --
--- * A skip scan: one probe of background_job_lane per distinct worker, from a moving start, so the cost goes with the
---   lanes looked at and not with the jobs behind them. It ends when enough idle lanes are found.
--- * A lane whose head this node cannot run (unknown command, queue not served) is left alone: taking
+-- * A skip scan: one probe of background_job_lane per distinct worker, from a moving start, so the cost grows with the
+--   lanes it reads, not with the jobs behind them. It ends once it has found enough idle lanes.
+-- * It leaves a lane alone if this node cannot run its head (unknown command, queue not served): taking
 --   the job behind it would break the order.
 -- * `queues` are those that this node serves, or with `all_but` those that it does not: a node that serves every queue
 --   need not name them.
--- * The looks are NOLOCK: they see every job, also one that somebody is inserting or changing at this moment, and wait
---   for nobody. The jobs found are then locked by primary key with READPAST, and a run ends before the first job
---   that could not be locked: to pass by a job would break the order, and to wait for it might take as long as
---   somebody else's transaction.
--- * One node at a time takes leases (an application lock, to the end of this batch, which no client can hold up). Without it
---   two nodes that want the same lane would meet at job_worker's primary key, and its error ends a transaction. A node
---   that has waited for a second returns with nothing and looks again later.
+-- * The looks are NOLOCK: they see every job, even one that somebody is just inserting or changing, and wait for
+--   nobody. It then locks the jobs found by primary key with READPAST, and a run ends before the first job that it
+--   could not lock: skipping a job would break the order, and waiting for it might take as long as somebody else's
+--   transaction.
+-- * One node at a time takes leases (an application lock, to the end of this batch, which no client can hold up).
+--   Without it two nodes that want the same lane would meet at job_worker's primary key, and its error ends a
+--   transaction. After waiting for a second, a node returns with nothing and looks again later.
 -- * An update lock on our own node row, as in claim_jobs.
 DECLARE @node_id bigint = :node_id, @after_worker nvarchar(510) = :after_worker, @lanes int = :lanes;
 DECLARE @run_length int = :run_length, @scan_limit int = :scan_limit;

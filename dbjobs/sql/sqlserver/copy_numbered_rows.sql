@@ -6,7 +6,7 @@ BEGIN TRY
     SET IDENTITY_INSERT dbjobs.{table} OFF;
 END TRY
 BEGIN CATCH
-    -- The setting belongs to the session, and the connection is used again.
+    -- The setting belongs to the session, and we reuse the connection.
     SET IDENTITY_INSERT dbjobs.{table} OFF;
     THROW;
 END CATCH;

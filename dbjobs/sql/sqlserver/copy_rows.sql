@@ -1,3 +1,3 @@
--- Rows of a transfer, whole, into a table: {columns} are all that the table has, {rows} a parameter for each value, row by row.
+-- Whole rows of a transfer, into a table: {columns} are all its columns, {rows} a parameter for each value, row by row.
 INSERT INTO dbjobs.{table} ({columns})
 VALUES ({rows});

@@ -1,7 +1,6 @@
--- How many live jobs per queue and state, each state counted up to a bound: the cost of a page must not grow with the
--- backlog. Each state is counted along the index that only its rows are in, so the rows visited are bounded too, and
--- an empty queue costs nothing: the table itself may hold many dead rows. READPAST: the look waits for no locked
--- row.
+-- Live jobs per queue and state, each state counted up to a bound: the cost of a page must not grow with the backlog.
+-- It counts each state along the index that holds only its rows, so the entries it visits are bounded too, and an empty
+-- queue costs nothing: the table itself may hold many dead rows. READPAST: it does not wait for locked rows.
 DECLARE @bound int = :bound;
 SELECT j.queue, j.state, COUNT_BIG(*) AS jobs
 FROM (

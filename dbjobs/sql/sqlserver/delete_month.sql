@@ -1,7 +1,7 @@
--- The rows of a month, some thousands in each batch, where history is not partitioned (see drop_partition.sql). The oldest
--- rows come first in the tables, so each batch finds its rows at once; the last one reads on to the end. Each batch
--- commits by itself. The month's row goes last, together with rows written meanwhile. Writers of the month hold that row,
--- so this waits for them, for half a second at most; then the janitor tries again later.
+-- Deletes the rows of a month, some thousands per batch, if history is not partitioned (see drop_partition.sql). The
+-- oldest rows come first in the tables, so each batch finds its rows at once; the last one reads on to the end. Each
+-- batch commits by itself. The month's row goes last, together with rows written meanwhile. Writers of the month hold
+-- that row, so this waits for them, half a second at most; then the janitor tries again later.
 DECLARE @from datetime2(6) = '{month}01', @rows int;
 DECLARE @to datetime2(6) = DATEADD(month, 1, @from);
 DELETE TOP (5000) FROM dbjobs.completed_job WHERE created_at >= @from AND created_at < @to;

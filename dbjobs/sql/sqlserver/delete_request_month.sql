@@ -1,6 +1,5 @@
--- The rows of a month, some thousands in each batch, where history is not partitioned (see drop_request_month.sql).
--- Each is
--- committed here, not when the client comes to it. The month's row goes last.
+-- Deletes the rows of a month, some thousands per batch, if history is not partitioned (see drop_request_month.sql).
+-- Each batch commits here, not when the client gets to it. The month's row goes last.
 DECLARE @from datetime2(6) = '{month}01', @rows int;
 DECLARE @to datetime2(6) = DATEADD(month, 1, @from);
 DELETE TOP (5000) FROM dbjobs.request_log WHERE at >= @from AND at < @to;

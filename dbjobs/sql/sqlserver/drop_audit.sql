@@ -1,4 +1,4 @@
--- Forgets old entries, some at a time, from the oldest on: the primary key is in the order of time.
+-- Deletes old entries, some at a time, oldest first: the primary key is in time order.
 DECLARE @seconds float = :seconds;
 DECLARE @before datetime2(6) = DATEADD(day, -CONVERT(int, FLOOR(@seconds / 86400)), SYSUTCDATETIME());
 DELETE a

@@ -1,2 +1,2 @@
--- Retention: {month} is 'YYYYMM'. Where history is partitioned the whole month goes at once; else its rows do.
+-- Retention: {month} is 'YYYYMM'. If history is partitioned, the whole month goes at once; otherwise its rows do.
 SELECT CASE WHEN partitioned = 1 THEN N'truncate_partition' ELSE N'delete_month' END AS next FROM dbjobs.history_layout;

@@ -1,6 +1,6 @@
--- Forgets those of these queues that still have no settings and have not been used meanwhile: the condition is read again
--- under the row's lock. Only the list of queues loses them; no claim needs the row (see find_ready_queues). READPAST: a row
--- that somebody has in hand is being used or set.
+-- Drops those of these queues that still have no settings and were not used meanwhile: it checks the condition again
+-- under the row's lock. Only the list of queues loses them; no claim needs the row (see find_ready_queues). READPAST:
+-- somebody is using or setting a locked row.
 DECLARE @queues nvarchar(max) = :queues, @seconds float = :seconds, @dropped int;
 DECLARE @before datetime2(6) = DATEADD(
     millisecond, -CONVERT(int, (@seconds - FLOOR(@seconds / 86400) * 86400) * 1000),

@@ -1,4 +1,4 @@
--- Forgets settings whose names lie between two others and that have stood unchanged for a time. By the primary key.
+-- Deletes settings with names between two others that have not changed for a time. By the primary key.
 DECLARE @first nvarchar(255) = :first, @last nvarchar(255) = :last, @seconds float = :seconds;
 DECLARE @before datetime2(6) = DATEADD(
     millisecond, -CONVERT(int, (@seconds - FLOOR(@seconds / 86400) * 86400) * 1000),

@@ -1,6 +1,5 @@
--- Records that the body of a job with a callback has succeeded: from here on only the callback runs, with tries of its
--- own. The node keeps the job. Locked by primary key and fenced, then written; JSON in an array of one, as in
--- finish_jobs.
+-- Records that the body of a job with a callback succeeded: from now on only the callback runs, with its own tries. The
+-- node keeps the job. It locks by primary key, fenced, then writes; JSON in an array of one, as in finish_jobs.
 DECLARE @node_id bigint = :node_id, @outcomes nvarchar(max) = :outcomes;
 DECLARE @now datetime2(6) = SYSUTCDATETIME(), @packed nvarchar(max);
 DECLARE @executed TABLE (

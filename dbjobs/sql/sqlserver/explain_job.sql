@@ -1,4 +1,4 @@
--- Facts around a live job, one row each: its lane, the jobs in front of it, the jobs that nodes hold. A person asks, so it
+-- Facts around a live job, one row each: its lane, the jobs ahead of it, the jobs that nodes hold. A person asks, so it
 -- waits for nobody (NOLOCK: a fact may be a moment ahead of its commit), and every count ends at a bound.
 -- job_worker's key, background_job_lane, background_job_ready and background_job_node serve it.
 DECLARE @id bigint = :id, @queue nvarchar(510) = :queue, @priority int = :priority, @worker nvarchar(510) = :worker;
@@ -11,7 +11,7 @@ SELECT N'lane', w.node_id, w.blocked_by, NULL, NULL
 FROM dbjobs.job_worker AS w WITH (NOLOCK)
 WHERE w.worker = @worker
 UNION ALL
--- The run that a node has claimed of the lane; it works on the first of it.
+-- The run that a node has claimed from the lane; it works on the first job.
 SELECT r.fact, r.node_id, r.id, r.started_at, NULL
 FROM (
     SELECT TOP (1) N'lane_runs' AS fact, j.node_id, j.id, j.started_at

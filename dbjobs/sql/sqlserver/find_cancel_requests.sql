@@ -1,4 +1,4 @@
--- The heartbeat asks. READPAST: a job that is ending or being cancelled at this moment is not waited for; the next
+-- The heartbeat asks. READPAST: it does not wait for a job that is just ending or being cancelled; the next
 -- heartbeat sees it.
 DECLARE @node_id bigint = :node_id;
 SELECT id

@@ -1,5 +1,5 @@
--- Tasks whose time has come and that this node may fire, with the clock by which that is so. NOLOCK: a task that another
--- node is firing is not waited for; firing compares the revision. scheduled_task_due serves it.
+-- Due tasks that this node may fire, and the clock that says so. NOLOCK: it does not wait for a task that another node
+-- is firing; firing compares the revision. scheduled_task_due serves it.
 DECLARE @tasks nvarchar(max) = :tasks, @commands nvarchar(max) = :commands, @limit int = :limit;
 DECLARE @now datetime2(6) = SYSUTCDATETIME();
 SELECT TOP (@limit) name, declared, definition, request_type, command, interval_seconds, cron, zone, rules, job, paused, next_run_at,

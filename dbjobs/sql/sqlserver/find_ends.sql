@@ -1,5 +1,5 @@
--- How did these jobs end? Jobs that have not ended, and unknown ones, yield no row. READPAST: an end that is not committed
--- yet is none.
+-- How did these jobs end? Jobs that have not ended, and unknown ones, yield no row. READPAST: an end counts once it is
+-- committed.
 DECLARE @ids nvarchar(max) = :ids;
 SELECT (
     SELECT e.id, e.state

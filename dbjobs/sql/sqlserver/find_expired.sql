@@ -1,6 +1,6 @@
--- Jobs that should have started by now and have not. One that has started (in back-off, handed back, in its callback)
--- does not expire any more. background_job_expiry serves it. READPAST: rows in somebody's hands, or not committed yet,
--- are left for the next look.
+-- Jobs that should have started by now but have not. Once a job has started (in back-off, handed back, in its
+-- callback), it no longer expires. background_job_expiry serves it. READPAST: it leaves rows that are locked or not
+-- committed yet for the next look.
 DECLARE @limit int = :limit;
 SELECT TOP (@limit) id
 FROM dbjobs.background_job WITH (READPAST, READCOMMITTEDLOCK)

@@ -1,5 +1,5 @@
--- The first ready job of each of these queues and of each of these named workers, and for how long it could have run. One
--- probe of background_job_ready or background_job_lane for each name. NOLOCK: it waits for nobody.
+-- The first ready job of each of these queues and named workers, and how long it has been ready. One probe of
+-- background_job_ready or background_job_lane per name. NOLOCK: it waits for nobody.
 DECLARE @queues nvarchar(max) = :queues, @workers nvarchar(max) = :workers, @now datetime2(6) = SYSUTCDATETIME();
 SELECT (
     SELECT h.id, h.queue, h.worker, h.command, DATEDIFF_BIG(millisecond, h.since, @now) / 1000e0 AS age_seconds

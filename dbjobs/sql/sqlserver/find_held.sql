@@ -1,5 +1,5 @@
--- What a dead node has left behind, a page at a time. background_job_node serves it. READPAST: a job that somebody has
--- locked (its handler's own transaction may still be open) holds up none of the others; remove_node waits for it.
+-- What a dead node left behind, a page at a time. background_job_node serves it. READPAST: a locked job (its handler's
+-- own transaction may still be open) does not hold up the others; remove_node waits for it.
 DECLARE @node_id bigint = :node_id, @limit int = :limit;
 SELECT (
     SELECT TOP (@limit) id, attempt, attempt_base, retry_limit, worker, cancel_requested_at, created_at, command, queue,

@@ -1,8 +1,9 @@
--- One slice of a search, newest first: the jobs with ids in [from_id, before_id) that may fit. The ids bound the reading
--- under every condition: the caller sizes them by how long the slice before took, and says how far back it got. Each table is
--- entered by its primary key; no condition chooses another index. Where a text is asked for, `..._has` holds a part of
--- it in lower case: the caller checks each row found once more, by rules that are the same for every database.
--- READPAST: an enqueue that is not committed, or a job that is moving at this moment, is not waited for. RECOMPILE: over
+-- One slice of a search, newest first: the jobs with ids in [from_id, before_id) that may match. The ids bound the
+-- reading under every condition: the caller sizes them by how long the previous slice took, and says how far back it
+-- got. It enters each table by primary key; no condition chooses another index. If a text is searched for, `..._has`
+-- holds a part of it in lower case: the caller checks each row once more, by rules that are the same for every
+-- database.
+-- READPAST: it does not wait for an uncommitted enqueue or a job that is just moving. RECOMPILE: over
 -- partitions the plan depends on the conditions.
 DECLARE @from_id bigint = :from_id, @before_id bigint = :before_id, @most int = :most, @parent_id bigint = :parent_id;
 DECLARE @live bit = :live, @completed bit = :completed, @failed bit = :failed, @state nvarchar(20) = :state;

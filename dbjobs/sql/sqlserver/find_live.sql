@@ -1,5 +1,5 @@
 -- Ids of live jobs by their options, a page at a time (keyset on id). RECOMPILE: which index serves it depends on which
--- options are given. READPAST: an enqueue that is not committed, or a job that somebody has in hand, is not waited for.
+-- options are given. READPAST: it does not wait for an uncommitted enqueue or a locked job.
 DECLARE @after_id bigint = :after_id, @limit int = :limit;
 DECLARE @state nvarchar(20) = :state, @worker nvarchar(510) = :worker, @queue nvarchar(510) = :queue;
 DECLARE @tag nvarchar(510) = :tag, @batch_id nvarchar(510) = :batch_id;

@@ -1,13 +1,11 @@
--- Are these jobs alive (state is NULL), or how have they ended? Nothing is locked or waited for, and no lock is kept, at
--- no isolation level of the caller's transaction. What happens to a parent afterwards is resolve_children's business.
+-- Are these jobs alive (state is NULL), or how did they end? It locks nothing, waits for nothing and keeps no lock, at
+-- any isolation level of the caller's transaction. resolve_children deals with what happens to a parent afterwards.
 --
--- There is no snapshot to see both tables in, so the looks follow the way that a job takes (its end is inserted into
--- history and then deleted here; a requeue inserts it here and then deletes it there):
--- 1. A row that NOLOCK sees here is alive, or was a moment ago: to wait for its end is right, and the sweep sees to it.
--- 2. A row that history has committed (READPAST) has ended.
--- 3. A row in history that is not committed (NOLOCK) is moving: alive, as far as anybody can know.
--- 4. A job that was requeued between the first look and the third is here now.
--- A job that none of them sees does not exist.
+-- No snapshot sees both tables, so the looks follow the way of a job (its end inserts it into history and then deletes
+-- it here; a requeue inserts it here and then deletes it there): 1. A row that NOLOCK sees here is alive, or was a
+-- moment ago: waiting for its end is right, and the sweep takes care. 2. A committed row in history (READPAST) has
+-- ended. 3. An uncommitted row in history (NOLOCK) is moving: alive, as far as anybody can know. 4. A job requeued
+-- between the first look and the third is here now. A job that none of them sees does not exist.
 DECLARE @ids nvarchar(max) = :ids;
 DECLARE @wanted TABLE (id bigint NOT NULL PRIMARY KEY);
 DECLARE @found TABLE (id bigint NOT NULL PRIMARY KEY, state nvarchar(20) COLLATE Latin1_General_100_BIN2);

@@ -1,7 +1,7 @@
--- Queues with ready jobs that have no named worker, in the order of their names, after one of them. A skip scan: one probe of
--- background_job_ready for each queue found, so the cost goes with the queues that have work and not with their jobs, nor
--- with the names that are known.
--- READPAST: what somebody has in hand is not waited for; the next look finds it.
+-- Queues with ready jobs that have no named worker, by name, after one of them. A skip scan: one probe of
+-- background_job_ready per queue found, so the cost grows with the queues that have work, not with their jobs or with
+-- the known names.
+-- READPAST: it does not wait for locked rows; the next look finds them.
 DECLARE @after_queue nvarchar(510) = :after_queue, @limit int = :limit, @found int = 0;
 DECLARE @ready TABLE (queue nvarchar(510) COLLATE Latin1_General_100_BIN2 NOT NULL PRIMARY KEY NONCLUSTERED);
 WHILE @found < @limit

@@ -1,5 +1,5 @@
--- How did these jobs end, and how long did they run? As find_ends, with one column more. READPAST: an end that is not committed
--- yet is none.
+-- How did these jobs end, and how long did they run? Like find_ends, with one more column. READPAST: an end counts once
+-- it is committed.
 DECLARE @ids nvarchar(max) = :ids;
 SELECT (
     SELECT e.id, e.state, e.duration_ms

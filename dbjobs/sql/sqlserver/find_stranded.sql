@@ -1,7 +1,7 @@
 -- Finds waiting jobs that would wait for ever: nothing is left to resolve, and they count more parents than they have
--- ones that are alive or have ended lately (ended_parent). There should be none. A look without one snapshot may fall
--- between a parent's end and the release of its children; so there is a second look at what the first has found.
--- READPAST and NOLOCK: nobody is waited for.
+-- live or recently ended ones (ended_parent). There should be none. A look without a single snapshot may fall between a
+-- parent's end and the release of its children; so a second look checks what the first one found.
+-- READPAST and NOLOCK: it waits for nobody.
 DECLARE @limit int = :limit;
 DECLARE @suspect TABLE (id bigint NOT NULL PRIMARY KEY);
 INSERT INTO @suspect (id)

@@ -1,5 +1,5 @@
 -- Commands that nobody here can run, among the ready jobs at the front of these queues (that is where they
--- gather) and of the named workers. READPAST: what somebody has in hand is not waited for.
+-- gather) and of the named workers. READPAST: it does not wait for locked rows.
 DECLARE @commands nvarchar(max) = :commands, @queues nvarchar(max) = :queues, @bound int = :bound;
 SELECT ready.command, COUNT(*) AS jobs
 FROM (

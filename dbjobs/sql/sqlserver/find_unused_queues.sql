@@ -1,5 +1,5 @@
--- Queues without settings that nobody has used for a time, the longest unused first. job_queue_used serves it; READPAST:
--- a row that somebody has in hand is being used.
+-- Queues without settings that nobody has used for a time, longest unused first. job_queue_used serves it; READPAST: a
+-- locked row is in use.
 DECLARE @seconds float = :seconds, @limit int = :limit;
 DECLARE @before datetime2(6) = DATEADD(
     millisecond, -CONVERT(int, (@seconds - FLOOR(@seconds / 86400) * 86400) * 1000),

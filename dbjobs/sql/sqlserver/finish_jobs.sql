@@ -2,15 +2,15 @@
 --
 -- * Driven by primary key, fenced by (id, attempt, node_id): a row that is no longer ours yields nothing. The hints
 --   leave the optimiser no other way into the table than one seek for each id, even if it misjudges its size.
--- * The rows are locked first and then copied and deleted, so the wide columns go straight from table to table.
--- * It takes no lock on any other job. has_dependents is read from the row that is locked, so a flag that is set at this
---   moment (resolve_children) cannot be overlooked; then ended_parent says that children are to be told.
--- * Batches and roll-ups: rows are appended, or our own is counted up if nobody has it in hand (job_stat). A handler's
---   transaction in which this runs may stay open, and nobody else waits for what it has written.
--- * A month that history has no place for ends the batch with error 50001 and the month's name; its row in
---   history_month is held to the end, so that retention cannot drop the month under this move.
+-- * It locks the rows first, then copies and deletes them, so the wide columns go straight from table to table.
+-- * It locks no other job. It reads has_dependents from the locked row, so it cannot miss a flag that is just being set
+--   (resolve_children); ended_parent then says that children must be told.
+-- * Batches and roll-ups: it appends rows, or counts up our own if nobody has locked it (job_stat). If this runs in a
+--   handler's transaction, that may stay open, and nobody else waits for what it wrote.
+-- * If history has no place for a month, the batch ends with error 50001 and the month's name. It holds that row
+--   in history_month to the end, so retention cannot drop the month during this move.
 -- * JSON columns come as JSON in an array of one (see insert_jobs); so do long texts (see the function json_text).
--- * A lane is given back together with the last outcome of its run.
+-- * A lane goes back together with the last outcome of its run.
 DECLARE @node_id bigint = :node_id, @counter bigint = :counter, @outcomes nvarchar(max) = :outcomes;
 DECLARE @minute datetime2(0) = DATEADD(minute, DATEDIFF(minute, '2020-01-01', SYSUTCDATETIME()), '2020-01-01');
 DECLARE @this_month int = YEAR(SYSUTCDATETIME()) * 100 + MONTH(SYSUTCDATETIME());
@@ -41,7 +41,7 @@ DECLARE @count TABLE (
     failed      bigint NOT NULL,
     cancelled   bigint NOT NULL,
     duration_ms float NOT NULL,
-    row_id      bigint      -- our row in job_stat; NULL: there is none, or somebody has it in hand
+    row_id      bigint      -- our row in job_stat; NULL: there is none, or somebody has locked it
 );
 
 BEGIN TRANSACTION;

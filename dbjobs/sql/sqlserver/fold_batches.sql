@@ -1,7 +1,7 @@
--- Folds the rows of a batch into one with their sum. job_batch_loose finds those that are still to be folded, some at a
--- time; rows that are not committed yet are left for the next time (READPAST).
+-- Folds the rows of a batch into one with their sum. job_batch_loose finds those not folded yet, some at a
+-- time; uncommitted rows stay for the next time (READPAST).
 --
--- get_batch passes locked rows by, so it must not look while rows are being replaced: an application lock, to the end of
+-- get_batch skips locked rows, so it must not look while rows are being replaced: an application lock, to the end of
 -- this batch, keeps it (and another fold) out. No client can hold that lock.
 DECLARE @limit int = :limit, @folded int = 0, @lock int;
 DECLARE @row TABLE (id bigint NOT NULL PRIMARY KEY, batch_id nvarchar(510) COLLATE Latin1_General_100_BIN2 NOT NULL);

@@ -1,6 +1,5 @@
--- An hour's rows, of all counters, become part of their day (counter 0). The lock on the schema is held, so one
--- process does it at a time; nobody adds to hours this old. A day may get several rows, one for each hour: readers
--- add up.
+-- Folds the rows of an hour, of all counters, into their day (counter 0). The caller holds the schema lock, so one
+-- process does it at a time; nobody adds to hours this old. A day may get several rows, one per hour: readers add up.
 DECLARE @hour datetime2(6) = :hour, @day datetime2(6) = :day;
 BEGIN TRANSACTION;
 INSERT INTO dbjobs.request_stat (

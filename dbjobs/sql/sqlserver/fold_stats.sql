@@ -1,6 +1,5 @@
--- Folds rows older than :kept hours into one for each :hours (1, or 24: a day), all counters together (counter 0). Rows that
--- somebody has locked stay for the next time (READPAST). An hour may get several rows, one for each time
--- that something of it was folded: readers add up.
+-- Folds rows older than :kept hours into one for each :hours (1, or 24: a day), all counters together (counter 0).
+-- Locked rows stay for the next time (READPAST). An hour may get several rows, one for each fold: readers add up.
 DECLARE @kept int = :kept, @hours int = :hours;
 DECLARE @before datetime2(0) = DATEADD(hour,
     DATEDIFF(hour, '2020-01-01', DATEADD(hour, -@kept, SYSUTCDATETIME())) / @hours * @hours, '2020-01-01');

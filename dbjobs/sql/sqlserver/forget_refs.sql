@@ -1,6 +1,6 @@
--- Deletes the keys of months that have left the history (all up to this one but those that are kept), some at a time.
--- The key of a job that is still alive stays. READPAST: a key that somebody has locked is left for the next time.
--- NOLOCK: a job that is being changed or inserted at this moment is alive.
+-- Deletes the keys of months that have left the history (all up to this one, except those kept), some at a time. The
+-- key of a live job stays. READPAST: a locked key stays for the next time. NOLOCK: a job that is just being changed or
+-- inserted is alive.
 DECLARE @month int = :month, @kept nvarchar(max) = :kept, @limit int = :limit;
 DECLARE @old TABLE (ref_id nvarchar(510) COLLATE Latin1_General_100_BIN2 NOT NULL PRIMARY KEY NONCLUSTERED);
 BEGIN TRANSACTION;

@@ -1,6 +1,6 @@
--- The sum of what happened to a batch; job_batch_batch serves it. READPAST: what an open transaction adds is not waited
--- for, and does not count yet. The application lock keeps out fold_batches, which replaces rows: nothing else has it, and
--- never for longer than one batch of its own.
+-- The sum of what happened to a batch; job_batch_batch serves it. READPAST: it does not wait for what an open
+-- transaction adds, and does not count that yet. The application lock keeps out fold_batches, which replaces rows:
+-- nothing else takes it, and fold_batches holds it no longer than one batch.
 DECLARE @batch_id nvarchar(510) = :batch_id, @lock int;
 DECLARE @sum TABLE (
     total       bigint NOT NULL,

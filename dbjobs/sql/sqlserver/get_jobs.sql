@@ -1,8 +1,8 @@
--- CROSS APPLY: three seeks for each id, never a walk through history. One JSON text: see claim_jobs.
+-- CROSS APPLY: three seeks per id, never a walk through history. One JSON text: see claim_jobs.
 --
--- READPAST: a job that somebody has in hand is not waited for; its handler's own transaction may stay open. Such a job is
--- in neither table then, and is looked for once more, through the locks (NOLOCK). If it is on its way to history it is
--- shown as it was before, without uncommitted changes. It may be seen in both tables: alive comes first.
+-- READPAST: it does not wait for a locked job; its handler's own transaction may stay open. Such a job is then in
+-- neither table, so we look for it once more, through the locks (NOLOCK). A job on its way to history shows as it was
+-- before, without uncommitted changes. It may be in both tables: alive comes first.
 DECLARE @ids nvarchar(max) = :ids, @packed nvarchar(max), @moving nvarchar(max);
 DECLARE @wanted TABLE (id bigint NOT NULL PRIMARY KEY);
 DECLARE @found TABLE (id bigint NOT NULL);

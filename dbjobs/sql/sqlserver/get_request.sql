@@ -1,4 +1,4 @@
--- One request, whole, by its moment (which says the month) and its tie.
+-- One whole request, by its moment (which tells the month) and its tie.
 DECLARE @at datetime2(6) = :at, @tie bigint = :tie;
 SELECT (
     SELECT

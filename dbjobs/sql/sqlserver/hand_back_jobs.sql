@@ -1,6 +1,6 @@
 -- Hands attempts back without a charge: they were claimed but not run, or a shutdown interrupted them. The attempt's
 -- number is still spent, so that (id, attempt, node_id) never comes again: the base from which tries are counted
--- moves instead. The rows that are ours are locked first, then written.
+-- moves instead. It locks our rows first, then writes them.
 DECLARE @node_id bigint = :node_id, @outcomes nvarchar(max) = :outcomes, @packed nvarchar(max);
 DECLARE @outcome TABLE (id bigint NOT NULL PRIMARY KEY, attempt int NOT NULL, release_worker bit);
 DECLARE @returned TABLE (id bigint NOT NULL PRIMARY KEY, worker nvarchar(510) COLLATE Latin1_General_100_BIN2);

@@ -1,4 +1,4 @@
--- No row: the node is buried, and others take over what it held. A lease that is over but that nobody took is renewed.
+-- No row: the node is buried, and others take over what it held. It also renews an expired lease that nobody took over.
 DECLARE @node_id bigint = :node_id, @lease_seconds float = :lease_seconds, @info nvarchar(max) = :info;
 UPDATE dbjobs.job_node
 SET last_seen_at = SYSUTCDATETIME(), info = @info,

@@ -2,14 +2,13 @@
 --
 -- * Ids ascend in the order of the input (the identity is drawn after the ORDER BY; [key] is the place in the JSON
 --   array), so the caller can pair them.
--- * It takes locks on its own new rows only, whatever isolation level a caller's transaction has: nothing is looked up. A
---   ref_id is made known by add_refs, in the same transaction.
+-- * It locks only its own new rows, whatever isolation level a caller's transaction has: it looks nothing up. add_refs
+--   makes a ref_id known, in the same transaction.
 -- * Columns that are JSON come as JSON, not as text within JSON, which would be escaped twice. In an array of one,
 --   because JSON_QUERY gives no bare strings and numbers. (Not AS JSON: Babelfish cuts that off at 4,000 characters.)
--- * A delay is added in days and milliseconds, because DATEADD counts with an int.
--- * A lane's name has no trailing blanks, with which it would compare equal; without anything else it is none.
--- * There are no notices: nothing is said to other nodes, which poll. Batches are counted by add_to_batches, in the
---   same transaction.
+-- * It adds a delay in days and milliseconds, because DATEADD counts with an int.
+-- * It strips trailing blanks from a lane's name, because comparisons ignore them; an all-blank name means no lane.
+-- * There are no notices: other nodes poll. add_to_batches counts batches, in the same transaction.
 DECLARE @jobs nvarchar(max) = :jobs;
 DECLARE @now datetime2(6) = SYSUTCDATETIME(), @packed nvarchar(max);
 DECLARE @inserted TABLE (id bigint NOT NULL PRIMARY KEY, ref_id nvarchar(510) COLLATE Latin1_General_100_BIN2);

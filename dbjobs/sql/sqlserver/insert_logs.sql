@@ -1,5 +1,5 @@
--- Fenced: an attempt that is no longer ours writes nothing. The month must be one that history has (see finish_jobs).
--- NOLOCK: a job that somebody has locked (its handler's own transaction may still be open) is not waited for.
+-- Fenced: an attempt that is no longer ours writes nothing. History must have the month (see finish_jobs).
+-- NOLOCK: it does not wait for a locked job (its handler's own transaction may still be open).
 DECLARE @node_id bigint = :node_id, @lines nvarchar(max) = :lines;
 DECLARE @now datetime2(6) = SYSUTCDATETIME(), @missing int, @message nvarchar(200);
 DECLARE @moved TABLE (

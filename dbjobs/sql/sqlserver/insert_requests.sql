@@ -1,7 +1,6 @@
 -- A batch of the request log and what it adds to the roll-ups, in one transaction and one round trip: both or neither.
--- Each process adds under a number of its own (counter), so no process ever waits for another one's rows. A row that
--- a fold has
--- locked is passed by (READPAST), and another one is begun: readers add up.
+-- Each process adds under its own number (counter), so no process ever waits for another one's rows. It skips a row
+-- that a fold has locked (READPAST), and begins another one: readers add up.
 DECLARE @requests nvarchar(max) = :requests, @stats nvarchar(max) = :stats, @counter bigint = :counter;
 DECLARE @added TABLE (
     kind                nvarchar(20) COLLATE Latin1_General_100_BIN2 NOT NULL,

@@ -1,5 +1,5 @@
--- Make a task known; one that exists yields no row. Two nodes that start at once: the lock on the gap lets one of them
--- insert. In a statement of its own: it is held no longer.
+-- Makes a task known; one that exists yields no row. If two nodes start at once, the lock on the gap lets one of them
+-- insert. In a statement of its own, so that lock is short.
 DECLARE @name nvarchar(510) = :name, @declared bit = :declared, @definition nvarchar(64) = :definition;
 DECLARE @request_type nvarchar(20) = :request_type, @command nvarchar(510) = :command;
 DECLARE @interval_seconds float = :interval_seconds, @cron nvarchar(255) = :cron, @zone nvarchar(255) = :zone;

@@ -1,4 +1,4 @@
--- Two processes that come first at once: the lock on the gap lets one of them insert, and both read it with get_setting
+-- If two processes come at once, the lock on the gap lets one of them insert, and both read it with get_setting
 -- afterwards.
 DECLARE @name nvarchar(255) = :name, @value nvarchar(max) = :value;
 INSERT INTO dbjobs.setting (name, value)

@@ -1,6 +1,6 @@
--- Ends a session of ours that has not answered in time: its batch would go on, hold its locks, and commit. Numbers of sessions
--- are used again, so the moment of its login must be the same. To see another session takes VIEW SERVER STATE, to end it
--- ALTER ANY CONNECTION: a role without them finds nothing here, and the session ends by its own limits.
+-- Ends a session of ours that did not answer in time: its batch would go on, hold its locks, and commit. Session
+-- numbers are reused, so the login time must match. Seeing another session takes VIEW SERVER STATE, ending it ALTER ANY
+-- CONNECTION: a role without them finds nothing here, and the session ends by its own limits.
 DECLARE @session_id int = :session_id, @session_started nvarchar(30) = :session_started, @kill nvarchar(40);
 IF EXISTS (
     SELECT 1

@@ -1,4 +1,4 @@
--- The newest first. The primary key serves it.
+-- Newest first. The primary key serves it.
 DECLARE @before_id bigint = :before_id, @limit int = :limit;
 SELECT (
     SELECT TOP (@limit) id, at, actor, action, target, outcome, details

@@ -1,9 +1,9 @@
 -- A page of the jobs of one batch, newest first: list_jobs along the indexes by batch, so that an old batch is found
 -- without a walk through the history.
--- Over partitions there is no order by id: "the newest 50" would sort all of history. So the page looks at a window of
--- ids at a time, each larger than the one before, until it is full. RECOMPILE: options that are not
--- given leave no filter behind.
--- READPAST: an enqueue that is not committed, or a job that is moving at this moment, is not waited for.
+-- Over partitions there is no order by id: "the newest 50" would sort all of history. So the page reads one window of
+-- ids at a time, each larger than the one before, until it is full. RECOMPILE: options not given leave no filter
+-- behind.
+-- READPAST: it does not wait for an uncommitted enqueue or a job that is just moving.
 DECLARE @before_id bigint = :before_id, @limit int = :limit;
 DECLARE @live bit = :live, @completed bit = :completed, @failed bit = :failed;
 DECLARE @state nvarchar(20) = :state, @queue nvarchar(510) = :queue, @worker nvarchar(510) = :worker;

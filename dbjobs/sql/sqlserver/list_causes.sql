@@ -1,6 +1,6 @@
--- Why attempts failed, in rows that start in a span (seconds since 1970, :until not included), the newest first and at most
+-- Why attempts failed, in rows that start in a span (seconds since 1970, :until excluded), newest first and at most
 -- :most of each period. The primary key serves both looks, from its newest end.
--- READPAST: nobody is waited for. One JSON text: see claim_jobs.
+-- READPAST: it waits for nobody. One JSON text: see claim_jobs.
 DECLARE @since bigint = :since, @until bigint = :until, @most int = :most;
 SELECT (
     SELECT

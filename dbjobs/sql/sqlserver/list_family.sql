@@ -1,6 +1,6 @@
--- Jobs of a family: in a range of ids, those that a job has enqueued and those that wait or waited for any job. Ids bound what is
--- read: children get theirs soon after their parent. Each table is entered by its primary key.
--- READPAST: what is moving at this moment is not waited for. RECOMPILE: over partitions the plan depends on what is asked.
+-- Jobs of a family, in a range of ids: those that a job enqueued, and those that wait or waited for any job. The ids
+-- bound the reading: children get theirs soon after their parent. It enters each table by primary key.
+-- READPAST: it does not wait for moving jobs. RECOMPILE: over partitions the plan depends on the arguments.
 DECLARE @from_id bigint = :from_id, @before_id bigint = :before_id, @parent_id bigint = :parent_id, @most int = :most;
 SELECT (
     SELECT TOP (@most) j.id, j.parent_id, j.depends_on, j.command, j.state

@@ -1,9 +1,9 @@
--- A page of jobs, newest first (keyset on id: a page costs the same wherever it lies). The three flags
+-- A page of jobs, newest first (keyset on id: a page costs the same wherever it is). The three flags
 -- say which tables can hold the wanted state, so that a list of queued jobs does not walk the history.
--- Over partitions there is no order by id: "the newest 50" would sort all of history. So the page looks at a window of
--- ids at a time, each larger than the one before, until it is full. RECOMPILE: what serves a window depends on which
--- options are given.
--- READPAST: an enqueue that is not committed, or a job that is moving at this moment, is not waited for.
+-- Over partitions there is no order by id: "the newest 50" would sort all of history. So the page reads one window of
+-- ids at a time, each larger than the one before, until it is full. RECOMPILE: the given options decide what serves a
+-- window.
+-- READPAST: it does not wait for an uncommitted enqueue or a job that is just moving.
 DECLARE @before_id bigint = :before_id, @limit int = :limit;
 DECLARE @live bit = :live, @completed bit = :completed, @failed bit = :failed;
 DECLARE @state nvarchar(20) = :state, @queue nvarchar(510) = :queue, @worker nvarchar(510) = :worker;

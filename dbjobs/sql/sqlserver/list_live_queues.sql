@@ -1,7 +1,7 @@
--- The queues of the next live jobs by id, whatever their state, each with the last id seen: one slice of a look over all of
--- them. No index knows the queue of a scheduled or running job, and one more would cost every job; so this is asked only
--- while there are queues to forget, and a slice is bounded by the primary key. NOLOCK: it waits for nobody, and a job that
--- is not committed yet counts.
+-- The queues of the next live jobs by id, whatever their state, each with the last id seen: one slice of a look over
+-- all jobs. No index has the queue of a scheduled or running job, and one more would cost every job. So this runs only
+-- while there are queues to drop, and the primary key bounds a slice. NOLOCK: it waits for nobody, and an uncommitted
+-- job counts.
 DECLARE @after_id bigint = :after_id, @limit int = :limit;
 SELECT slice.queue, MAX(slice.id) AS last_id
 FROM (

@@ -1,6 +1,6 @@
--- Sums of the roll-ups of one month by name, largest first; the log itself is not read. A pair of names stands once, so
--- either of them may be the one asked for (:value) and the other one the answer. A range of one index: kinds, then
--- hours.
+-- Sums of the roll-ups of one month by name, largest first; it does not read the log itself. A pair of names is stored
+-- once, so either of them may be the one asked for (:value) and the other one the answer. A range of one index: kinds,
+-- then hours.
 DECLARE @kind nvarchar(20) = :kind, @detail_kind nvarchar(20) = :detail_kind, @by_detail bit = :by_detail;
 DECLARE @since datetime2(6) = :since, @until datetime2(6) = :until, @value nvarchar(510) = :value, @limit int = :limit;
 SELECT (

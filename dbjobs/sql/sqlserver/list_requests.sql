@@ -1,7 +1,7 @@
--- A page of the request log, newest first (keyset on the moment and the tie), of one month. A look goes
--- through at most :look rows of the one index that :by names; what else is asked for is decided row by row. Beside the
--- rows that fit comes the oldest row of the look, with which the next look goes on, and how many rows the look had.
--- READPAST: a batch that is not committed is not waited for.
+-- A page of the request log, newest first (keyset on the moment and the tie), of one month. A look reads at most :look
+-- rows of the one index that :by names, and checks the other conditions row by row. Besides the matching rows it
+-- returns the oldest row of the look, where the next look goes on, and how many rows the look had.
+-- READPAST: it does not wait for an uncommitted batch.
 DECLARE @by nvarchar(20) = :by, @since datetime2(6) = :since, @before_at datetime2(6) = :before_at;
 DECLARE @before_tie bigint = :before_tie, @look int = :look, @limit int = :limit;
 DECLARE @method nvarchar(20) = :method, @path nvarchar(max) = :path, @route nvarchar(510) = :route;

@@ -1,7 +1,7 @@
--- What was counted in rows that start in a time, seconds since 1970, :until not included. The primary key serves each period.
--- Minutes tell queue, command and worker apart. Hours and days tell either queue and command apart, or the worker, or
--- nothing (see tally.fold): :family says which of these is wanted, so that a year is not a row for each name.
--- READPAST: nobody is waited for. One JSON text: see claim_jobs.
+-- Counts in rows that start in a span (seconds since 1970, :until excluded). The primary key serves each period.
+-- Minutes have queue, command and worker. Hours and days have either queue and command, or the worker, or neither (see
+-- tally.fold): :family says which of these is wanted, so that a year is not a row for each name.
+-- READPAST: it waits for nobody. One JSON text: see claim_jobs.
 DECLARE @since bigint = :since, @until bigint = :until, @family nvarchar(20) = :family;
 DECLARE @queue nvarchar(510) = :queue, @command nvarchar(510) = :command, @worker nvarchar(510) = :worker;
 SELECT (

@@ -1,4 +1,4 @@
--- Settings whose names lie between two others, by the primary key.
+-- Settings with names between two others, by the primary key.
 DECLARE @first nvarchar(255) = :first, @last nvarchar(255) = :last, @limit int = :limit;
 SELECT (
     SELECT TOP (@limit) name, value

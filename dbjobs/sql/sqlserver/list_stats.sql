@@ -1,4 +1,4 @@
--- READPAST: what a handler's open transaction has counted is not waited for.
+-- READPAST: it does not wait for what a handler's open transaction has counted.
 DECLARE @seconds float = :seconds;
 SELECT (
     SELECT minute, queue, command, SUM(completed) AS completed, SUM(failed) AS failed, SUM(cancelled) AS cancelled,

@@ -1,7 +1,8 @@
--- How long attempts of each command and named worker took, by the newest `bound` roll-ups of each period, and the clock they
--- are compared on. The primary key serves each look, from its newest end, so a page of jobs costs the same however much has
--- been counted. A row without run times (all of it was completed in handlers' own transactions) says nothing.
--- READPAST: nobody is waited for. One JSON text: see claim_jobs.
+-- How long attempts of each command and named worker took, from the newest `bound` roll-ups of each period, and the
+-- clock to compare them on. The primary key serves each look, from its newest end, so a page of jobs costs the same
+-- however much has been counted. A row without run times (all its jobs completed in handlers' own transactions) says
+-- nothing.
+-- READPAST: it waits for nobody. One JSON text: see claim_jobs.
 DECLARE @bound int = :bound;
 SELECT (
     SELECT r.command, r.worker, SUM(r.runs) AS runs, SUM(r.run_ms) AS run_ms,

@@ -1,5 +1,6 @@
--- Seconds until the next scheduled job is due, and until the next task that this node may fire (negative: overdue); NULL: none.
--- READPAST: an enqueue that is not committed is not waited for. NOLOCK: a task that another node is firing is not either.
+-- Seconds until the next scheduled job is due, and until the next task for this node to fire (negative: overdue); NULL:
+-- none.
+-- READPAST: it does not wait for an uncommitted enqueue. NOLOCK: nor for a task that another node is firing.
 DECLARE @tasks nvarchar(max) = :tasks, @commands nvarchar(max) = :commands;
 SELECT (
     SELECT CONVERT(float, DATEDIFF_BIG(millisecond, SYSUTCDATETIME(), MIN(run_after))) / 1000

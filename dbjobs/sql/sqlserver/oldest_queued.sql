@@ -1,5 +1,5 @@
--- The job that has waited longest although it may run, among the first ones by id (bounded, because a
--- backlog may be long). Left out: paused queues, and jobs whose row does not say since when they may run
+-- The ready job that has waited longest, among the first ones by id (bounded, because a backlog may be
+-- long). It leaves out paused queues, and jobs whose row does not tell since when they are ready
 -- (their parents ended later than they were created, or they were requeued).
 DECLARE @bound int = :bound;
 SELECT TOP (1) j.id, j.queue, j.worker, j.command,

@@ -1,4 +1,4 @@
--- The oldest hour of a month that is not summed up to its day yet. Served by an index that holds only such rows.
+-- The oldest hour of a month that is not folded into its day yet. An index with only such rows serves it.
 DECLARE @since datetime2(6) = :since, @until datetime2(6) = :until;
 SELECT TOP (1) CONVERT(nvarchar(19), s.hour, 120) AS hour
 FROM dbjobs.request_stat AS s WITH (READPAST, READCOMMITTEDLOCK)

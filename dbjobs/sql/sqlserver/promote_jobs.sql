@@ -1,5 +1,5 @@
--- Makes scheduled jobs ready whose time has come. background_job_due serves it; nodes do not wait for each other
--- (READPAST). A lane that waited for one of these jobs is free again.
+-- Makes due scheduled jobs ready. background_job_due serves it; nodes do not wait for each other (READPAST). A lane
+-- that waited for one of these jobs is free again.
 DECLARE @limit int = :limit, @now datetime2(6) = SYSUTCDATETIME(), @packed nvarchar(max);
 DECLARE @promoted TABLE (
     id          bigint NOT NULL PRIMARY KEY,

@@ -1,7 +1,7 @@
--- Retries that were scheduled while the database's clock stood ahead, before it was set back: they went into back-off at a
--- moment that is still to come. Their back-off counts anew from now. Not jobs whose time a caller has given (they have not
--- run yet): that moment is what it says. Asked only after a step; a slice of the live jobs by id at a time, because no index
--- knows these moments. Found without locks (NOLOCK), locked by key. READPAST: a job that somebody has locked is passed by.
+-- Retries scheduled while the database's clock was ahead, before it was set back: they went into back-off at a moment
+-- still to come. Their back-off starts again from now. Not jobs with a time from a caller (they have not run yet): that
+-- time stands. Runs only after a step, one slice of the live jobs by id at a time, because no index has these moments.
+-- It finds them without locks (NOLOCK), then locks by key. READPAST: it skips locked jobs.
 DECLARE @step_seconds float = :step_seconds, @after_id bigint = :after_id, @limit int = :limit;
 DECLARE @now datetime2(6) = SYSUTCDATETIME(), @jobs int, @last_id bigint;
 DECLARE @since datetime2(6) = DATEADD(millisecond, CONVERT(int, @step_seconds * 1000), @now);

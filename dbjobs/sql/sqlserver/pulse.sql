@@ -1,11 +1,11 @@
--- Numbers that differ once something has changed that a page shows. It is asked four times a second while a page is open, so
--- its cost must not grow with any table. READPAST: rows in somebody's hands are not waited for.
+-- Numbers that change whenever something changes that a page shows. Runs four times a second while a page is open, so
+-- its cost must not grow with any table. READPAST: it does not wait for locked rows.
 --
--- * newest_id: only what lies behind the last answer is looked at. ended, retried: counters of the last two minutes, along
---   the key of job_stat.
--- * started and what follows: background_job_node holds only what nodes hold; 500 of them will do to see that one moved.
--- * next_due: background_job_due's first entry, so a promotion is seen. Queues: an index for each kind, because a filtered
---   index takes no OR. Tasks: a few hundred rows; NOLOCK, so that one that is being fired is not waited for.
+-- * newest_id: it reads only from the last answer on. ended, retried: counters of the last two minutes, along the key
+--   of job_stat.
+-- * started and what follows: background_job_node holds only what nodes hold; 500 are enough to see that one moved.
+-- * next_due: background_job_due's first entry, which shows a promotion. Queues: an index per kind, because a filtered
+--   index takes no OR. Tasks: a few hundred rows; NOLOCK, so it does not wait for one that is being fired.
 DECLARE @after_id bigint = :after_id;
 SELECT (
     SELECT TOP (1) id

@@ -1,5 +1,5 @@
--- What can change in a live job while somebody looks at it. One that has ended is not found, which is a change too.
--- The primary keys serve it. READPAST: a job that somebody has in hand is not waited for; the next look finds it.
+-- What can change in a live job while somebody looks at it. An ended job yields no row, which is a change, too.
+-- The primary keys serve it. READPAST: it does not wait for a locked job; the next look finds it.
 DECLARE @ids nvarchar(max) = :ids;
 SELECT j.id, j.state, j.attempt, j.progress, j.status, j.executed_at, j.cancel_requested_at, (
     SELECT MAX(l.id) FROM dbjobs.job_log AS l WITH (READPAST, READCOMMITTEDLOCK) WHERE l.job_id = j.id

@@ -1,6 +1,6 @@
--- Rows that came with their numbers do not count where they come from history, which has none of its own: new jobs, log
--- lines and nodes get numbers above these.
--- A row that is there for a moment is enough for that. To write a number of one's own takes ALTER on the tables.
+-- Rows copied into history with their numbers do not advance the counters, because history has none: this makes new
+-- jobs, log lines and nodes get numbers above these.
+-- A row that exists for a moment is enough for that. Writing one's own number takes ALTER on the tables.
 DECLARE @job_id bigint = :job_id, @log_id bigint = :log_id, @node_id bigint = :node_id;
 BEGIN TRANSACTION;
 BEGIN TRY
@@ -16,7 +16,7 @@ BEGIN TRY
     SET IDENTITY_INSERT dbjobs.job_node OFF;
 END TRY
 BEGIN CATCH
-    -- The setting belongs to the session, and the connection is used again.
+    -- The setting belongs to the session, and we reuse the connection.
     SET IDENTITY_INSERT dbjobs.background_job OFF;
     SET IDENTITY_INSERT dbjobs.job_log OFF;
     SET IDENTITY_INSERT dbjobs.job_node OFF;

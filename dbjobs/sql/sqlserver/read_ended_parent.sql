@@ -1,4 +1,4 @@
--- Parents whose children have not all been told, for a transfer: the page after a key (parent_id).
+-- Ended parents with children that must still be told, for a transfer: the page after a key (parent_id).
 DECLARE @parent_id bigint = :parent_id, @limit int = :limit;
 SELECT TOP (@limit) *
 FROM dbjobs.ended_parent

@@ -1,5 +1,5 @@
--- Counts of ended jobs, for a transfer: the page after a key (minute, queue, command, counter). Somebody who
--- finds a row locked adds one more of the same key: they are summed up here.
+-- Counts of ended jobs, for a transfer: the page after a key (minute, queue, command, counter). A writer that
+-- finds a row locked adds one more with the same key: this sums them up.
 DECLARE @minute datetime2(6) = :minute, @queue nvarchar(510) = :queue, @command nvarchar(510) = :command,
     @counter bigint = :counter, @limit int = :limit;
 SELECT TOP (@limit) minute, queue, command, counter, SUM(completed) AS completed, SUM(failed) AS failed,

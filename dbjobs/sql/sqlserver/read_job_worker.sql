@@ -1,4 +1,4 @@
--- Lanes that a retry blocks; those that a node holds stay behind, for a transfer: the page after a key (worker).
+-- Lanes that a retry blocks (lanes held by a node stay behind), for a transfer: the page after a key (worker).
 DECLARE @worker nvarchar(510) = :worker, @limit int = :limit;
 SELECT TOP (@limit) worker, blocked_by
 FROM dbjobs.job_worker

@@ -1,5 +1,5 @@
 -- Sums of one month's requests, for a transfer: the page after a key (kind, detail_kind, hour, name, detail, counter).
--- Rows of the same key are summed up.
+-- This sums up rows with the same key.
 DECLARE @kind nvarchar(510) = :kind, @detail_kind nvarchar(510) = :detail_kind, @hour datetime2(6) = :hour,
     @name nvarchar(510) = :name, @detail nvarchar(510) = :detail, @counter bigint = :counter,
     @limit int = :limit, @since datetime2(6) = :since, @until datetime2(6) = :until;

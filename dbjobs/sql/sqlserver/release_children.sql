@@ -1,17 +1,17 @@
 -- Tells the children of ended parents that they have one parent less to wait for.
 --
--- * One batch with its own commit, for any node. ended_parent rows, edges and children are locked, and passed by where
---   somebody else has them (READPAST): an edge stays with its child and ended_parent with its edges, and the next sweep
---   comes back for them.
+-- * One batch with its own commit, for any node. It locks ended_parent rows, edges and children, and skips those that
+--   somebody else has locked (READPAST): an edge stays with its child and ended_parent with its edges, and the next
+--   sweep comes back for them.
 -- * A parent may have 100,000 children: each round reads `limit` edges, in the order of job_dependency_pkey. No ORDER BY:
 --   a sort would lock all of them.
--- * A child whose parent did not complete is named as doomed, unless it takes any end, and keeps its edge: the caller
---   cancels it, and the next round finds it dead. Edges of children that wait no more go.
--- * A child that is neither locked nor seen here (NOLOCK) may be going at this moment, and come back if that is undone: it
+-- * If a parent did not complete, the child is named as doomed, unless it accepts any end, and keeps its edge: the
+--   caller cancels it, and the next round finds it dead. Edges of children that no longer wait go.
+-- * A child that we neither locked nor see here (NOLOCK) may be just leaving, and come back if that is rolled back: it
 --   is dead once its end is committed (READPAST), or if history does not know it at all (NOLOCK).
--- * An edge that an open transaction has inserted keeps ended_parent (NOLOCK). One whose delete is undone does not, but
---   then needs none: it is deleted here, under this lock; by resolve_children, whose child is unresolved still and asks
---   history; or by cancel_jobs and requeue_jobs, for a child whose end was committed before.
+-- * An edge inserted by an open transaction keeps ended_parent (NOLOCK). An edge with a rolled-back delete does not,
+--   but does not need it either. Its delete happens here, under this lock; in resolve_children, where the child is
+--   still unresolved and asks history; or in cancel_jobs and requeue_jobs, for a child with an end committed before.
 DECLARE @parents nvarchar(max) = :parents, @limit int = :limit;
 DECLARE @packed nvarchar(max), @now datetime2(6) = SYSUTCDATETIME();
 DECLARE @wanted TABLE (id bigint NOT NULL PRIMARY KEY);

@@ -1,7 +1,7 @@
--- Frees the lanes of a node that holds no more jobs, and deletes the node. One that still holds jobs stays whole. Only
--- called for a node that is buried, or for our own that has stopped: nobody claims in its name any more, so the look
--- may come before the transaction. A job that somebody has locked counts as held, and is not waited for: NOWAIT ends
--- the look with error 1222 there. (READPAST would overlook a job whose end is not committed yet, and might be undone.)
+-- Frees the lanes of a node that holds no more jobs, and deletes the node. A node that still holds jobs stays whole.
+-- Only called for a buried node, or for our own stopped one: nobody claims in its name any more, so the look may come
+-- before the transaction. A locked job counts as held, and we do not wait for it: NOWAIT ends the look there with error
+-- 1222. (READPAST would miss a job with an uncommitted end, which might be rolled back.)
 DECLARE @node_id bigint = :node_id, @held bit = 0;
 DECLARE @removed TABLE (id bigint NOT NULL);
 BEGIN TRY

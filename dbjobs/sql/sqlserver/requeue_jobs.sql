@@ -1,17 +1,17 @@
 -- Brings failed or cancelled jobs back under their own id, with a fresh set of tries. The attempt number goes on
--- counting: it is part of the fence. With :as_they_were a job that had waited when it was cancelled is as it was then: not
--- before its time, to expire at its time, without the cancellation as its error. To write an id of one's own takes ALTER on
--- the table.
+-- counting: it is part of the fence. With :as_they_were a job that was waiting when it was cancelled comes back as it
+-- was: not before its time, expiring at its time, without the cancellation as its error. Writing one's own id takes
+-- ALTER on the table.
 --
--- * One batch with its own commit. READPAST: a job whose end is not committed yet, or that somebody else revives at this
---   moment, yields nothing.
--- * A job waits again for those of its parents that are alive now (NOLOCK: also those that are changing; resolve_children
---   finds out), the ones that this call revives included: it comes back waiting and unresolved. Not if its body is done
---   and only the callback is left. Edges of its former life go.
--- * What its last end has not told its children yet (ended_parent) is taken back: they wait for its next end.
--- * The row is inserted here before it is deleted there: find_parents and resolve_children look in that order. And it is
---   deleted there before edges are touched: cancel_jobs, which deletes those of jobs that have just ended, holds it.
--- * The batch is counted down by one more row. The ref_id stays where it is, in job_ref.
+-- * One batch with its own commit. READPAST: a job with an uncommitted end, or one that somebody else is just reviving,
+--   yields nothing.
+-- * A job waits again for those of its parents that are alive now (NOLOCK: also those that are
+--   changing; resolve_children finds out), including the ones that this call revives: it comes back waiting and
+--   unresolved. Not if its body is done and only the callback is left. Edges of its former life go.
+-- * If its last end has not reached all its children yet (ended_parent), we take that back: they wait for its next end.
+-- * We insert the row here before we delete it there: find_parents and resolve_children look in that order. And we
+--   delete it there before we touch edges: cancel_jobs, which deletes those of jobs that have just ended, holds it.
+-- * One more row counts the batch down. The ref_id stays where it is, in job_ref.
 DECLARE @ids nvarchar(max) = :ids, @packed nvarchar(max), @as_they_were bit = :as_they_were;
 DECLARE @wanted TABLE (id bigint NOT NULL PRIMARY KEY);
 DECLARE @revived TABLE (
@@ -73,7 +73,7 @@ BEGIN TRY
     SET IDENTITY_INSERT dbjobs.background_job OFF;
 END TRY
 BEGIN CATCH
-    -- The setting belongs to the session, and the connection is used again.
+    -- The setting belongs to the session, and we reuse the connection.
     SET IDENTITY_INSERT dbjobs.background_job OFF;
     THROW;
 END CATCH;

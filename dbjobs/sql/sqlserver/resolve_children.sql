@@ -1,17 +1,19 @@
--- Children whose enqueue has left them unresolved: their parents are told of them, or are found to have ended.
+-- Resolves the children that an enqueue left unresolved: it tells their parents of them, or finds that these have
+-- ended.
 --
--- * One batch with its own commit. Children and live parents are locked, and passed by where somebody else has them
+-- * One batch with its own commit. It locks children and live parents, and skips those that somebody else has locked
 --   (READPAST): an undecided child stays as it is, and the next sweep comes back for it.
--- * A parent is flagged (has_dependents) under its row's lock. Its finish reads the flag from the row that it has locked
---   and then writes ended_parent; a reader that sees that row sees our edges too. So a child is resolved once each of its
---   remaining parents is alive and flagged.
--- * A parent that could not be locked is in somebody's hands, has ended, or is gone for good (its month was dropped, which
---   counts as cancelled). The looks that tell follow the way that a job takes, as in find_parents: alive (NOLOCK), ended
---   and committed (READPAST), moving (NOLOCK), requeued meanwhile (NOLOCK). Only what none of them sees is gone.
--- * The edges of a child that is locked are deleted by its lock's holder, or by release_children, which needs that lock
---   too: so they are read as they are.
--- * A row may be child and parent at once: it is locked once and written twice.
--- * A child that its policy dooms is left alone and named: the caller cancels it.
+-- * It flags a parent (has_dependents) under its row's lock. The parent's finish reads the flag from its locked row
+--   and then writes ended_parent; a reader that sees that row sees our edges, too. So a child is resolved once each of
+--   its remaining parents is alive and flagged.
+-- * If it could not lock a parent, somebody else has locked it, or it has ended, or it is gone for good (its month was
+--   dropped, which counts as cancelled). To find out, the looks follow the way of a job, as in find_parents: alive
+--   (NOLOCK), ended and committed (READPAST), moving (NOLOCK), requeued meanwhile (NOLOCK). Only a parent that none of
+--   them sees is gone.
+-- * Only the holder of a child's lock deletes its edges, and release_children needs that lock, too: so we read them as
+--   they are.
+-- * A row may be child and parent at once: we lock it once and write it twice.
+-- * It leaves a child alone that its policy dooms, and names it: the caller cancels it.
 DECLARE @ids nvarchar(max) = :ids, @packed nvarchar(max), @now datetime2(6) = SYSUTCDATETIME();
 DECLARE @wanted TABLE (id bigint NOT NULL PRIMARY KEY);
 DECLARE @child TABLE (

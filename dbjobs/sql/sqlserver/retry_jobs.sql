@@ -1,6 +1,6 @@
--- Failed attempts that will be tried again. A job whose cancellation was asked for meanwhile yields no
--- row: the caller ends it instead. The rows that are ours are locked by their ids, and everything is decided by what the
--- locked rows say; then they are written. A blocked lane stays taken, by the job, until the job is due.
+-- Schedules retries of failed attempts. If a cancellation was requested meanwhile, the job yields no row: the caller
+-- ends it instead. It locks our rows by id, decides everything by the locked rows, then writes them. A blocked lane
+-- stays taken, by the job, until the job is due.
 DECLARE @node_id bigint = :node_id, @counter bigint = :counter, @outcomes nvarchar(max) = :outcomes;
 DECLARE @now datetime2(6) = SYSUTCDATETIME(), @packed nvarchar(max);
 DECLARE @minute datetime2(0) = DATEADD(minute, DATEDIFF(minute, '2020-01-01', @now), '2020-01-01');
@@ -25,7 +25,7 @@ DECLARE @count TABLE (
     queue   nvarchar(510) COLLATE Latin1_General_100_BIN2 NOT NULL,
     command nvarchar(510) COLLATE Latin1_General_100_BIN2 NOT NULL,
     retried bigint NOT NULL,
-    row_id  bigint      -- our row in job_stat; NULL: there is none, or somebody has it in hand
+    row_id  bigint      -- our row in job_stat; NULL: there is none, or somebody has locked it
 );
 INSERT INTO @outcome (id, attempt, delay_seconds, error_code, error, failure, block_worker, release_worker)
 SELECT o.id, o.attempt, o.delay_seconds, o.error_code,

@@ -1,2 +1,2 @@
--- After an error there may be none any more (XACT_ABORT).
+-- After an error the transaction may be gone already (XACT_ABORT).
 IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION;

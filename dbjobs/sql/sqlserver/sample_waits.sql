@@ -1,5 +1,5 @@
--- How long these jobs had been able to run before they started. Only first attempts of jobs that waited for no others: of
--- these the row says since when they could.
+-- How long these jobs were ready before they started. Only first attempts of jobs that waited for no others: their rows
+-- tell since when they were ready.
 DECLARE @ids nvarchar(max) = :ids;
 SELECT (
     SELECT j.id, CONVERT(float, DATEDIFF_BIG(microsecond,

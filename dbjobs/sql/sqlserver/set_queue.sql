@@ -1,4 +1,4 @@
--- NULL leaves a setting as it is; concurrency 0 takes the limit away. The lock on the gap keeps others from making the
+-- NULL leaves a setting as it is; concurrency 0 removes the limit. The lock on the gap keeps others from making the
 -- same queue between the two statements.
 DECLARE @queue nvarchar(510) = :queue, @paused bit = :paused, @concurrency int = :concurrency;
 BEGIN TRANSACTION;

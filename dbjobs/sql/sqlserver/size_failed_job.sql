@@ -1,4 +1,4 @@
--- How long the texts of the next rows are; read_failed_job reads as many at once as fit.
+-- How long the texts of the next rows are; read_failed_job reads as many rows at once as fit.
 DECLARE @id bigint = :id, @limit int = :limit, @since datetime2(6) = :since, @until datetime2(6) = :until;
 SELECT TOP (@limit) id,
     COALESCE(DATALENGTH(request_body), 0) + COALESCE(DATALENGTH(response_body), 0) +

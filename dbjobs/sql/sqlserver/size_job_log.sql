@@ -1,4 +1,4 @@
--- How long the texts of the next rows are; read_job_log reads as many at once as fit.
+-- How long the texts of the next rows are; read_job_log reads as many rows at once as fit.
 DECLARE @job_id bigint = :job_id, @id bigint = :id, @limit int = :limit, @since datetime2(6) = :since,
     @until datetime2(6) = :until;
 SELECT TOP (@limit) id,

@@ -1,4 +1,4 @@
--- How long the texts of the next rows are; read_request_log reads as many at once as fit.
+-- How long the texts of the next rows are; read_request_log reads as many rows at once as fit.
 DECLARE @at datetime2(6) = :at, @tie bigint = :tie, @limit int = :limit, @since datetime2(6) = :since,
     @until datetime2(6) = :until;
 SELECT TOP (@limit) tie,

@@ -1,6 +1,6 @@
--- Where does a look over `scan_limit` lanes end (claim_lanes)? No row: there are fewer. Asked only when a look found
--- less than it wanted: when all of those lanes are held, blocked or unknown here, the next look goes on after them.
--- NOLOCK: nobody is waited for.
+-- Where does a look over `scan_limit` lanes end (claim_lanes)? No row: there are fewer. Runs only when a look found
+-- less than it wanted: if all of those lanes are held, blocked or unknown here, the next look goes on after them.
+-- NOLOCK: it waits for nobody.
 DECLARE @after_worker nvarchar(510) = :after_worker, @scan_limit int = :scan_limit;
 DECLARE @looked_at int = 0;
 WHILE @looked_at < @scan_limit

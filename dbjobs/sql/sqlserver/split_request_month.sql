@@ -1,6 +1,5 @@
--- A partition of its own for a month (see make_request_month.sql and split_partition.sql): a boundary at either end,
--- where
--- there is none yet. It is committed here, not when the client comes to it.
+-- Gives a month its own partition (see make_request_month.sql and split_partition.sql): a boundary at either end, if
+-- there is none yet. It commits here, not when the client gets to it.
 SET LOCK_TIMEOUT 500;
 DECLARE @number int = $PARTITION.dbjobs_requests(CONVERT(datetime2(6), '{from}'));
 IF @number = $PARTITION.dbjobs_requests(DATEADD(microsecond, -1, CONVERT(datetime2(6), '{from}')))

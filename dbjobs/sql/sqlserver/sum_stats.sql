@@ -1,7 +1,7 @@
--- Exact counts of a span of time (seconds since 1970, :until not included), cut into steps: of each queue and command if they are
--- to be told apart, else together. A range of the primary key, which begins with the minute; as old rows are folded into
--- hours and days, a year is few of them.
--- READPAST: what a handler's open transaction has counted is not waited for. One JSON text: see claim_jobs.
+-- Exact counts of a span (seconds since 1970, :until excluded), cut into steps: by queue and command on request, else
+-- all together. A range of the primary key, which begins with the minute; as old rows are folded into hours and days, a
+-- year is few of them.
+-- READPAST: it does not wait for what a handler's open transaction has counted. One JSON text: see claim_jobs.
 DECLARE @since bigint = :since, @until bigint = :until, @step bigint = :step, @apart bit = :apart;
 DECLARE @queue nvarchar(510) = :queue, @command nvarchar(510) = :command;
 SELECT (

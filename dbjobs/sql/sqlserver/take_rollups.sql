@@ -1,5 +1,5 @@
--- Rows of one period that are old enough to be folded go out, some at a time; the caller puts their sums in, in the same
--- transaction. What another node is folding at this moment is passed by.
+-- Takes out rows of one period that are old enough to fold, some at a time; the caller puts their sums in, in the same
+-- transaction. It skips rows that another node is folding.
 DECLARE @period int = :period, @before bigint = :before, @most int = :most;
 DECLARE @taken TABLE (
     period_seconds int NOT NULL,

@@ -1,10 +1,10 @@
--- A lease on a named worker for a transient run that wants it over all nodes: as claim_lanes takes one, but without a job.
+-- Leases a named worker for a transient run that wants it across all nodes: as claim_lanes does, but without a job.
 --
--- * One node at a time takes leases (the same application lock as claim_lanes, to the end of this batch): between two that
---   want the same lane job_worker's primary key would decide by an error. A row that is there is left as it is: the lane
---   runs somewhere, or a job that waits for its retry blocks it; the caller comes again.
--- * An update lock on our own node row, as in claim_lanes: a node that is buried takes nothing more. The lease goes with
---   that row, so the heartbeat keeps it, and a rescue frees it when this process dies.
+-- * One node at a time takes leases (the same application lock as in claim_lanes, to the end of this batch): between
+--   two that want the same lane job_worker's primary key would decide by an error. An existing row stays as it is: the
+--   lane runs somewhere, or a job that waits for its retry blocks it; the caller comes again.
+-- * An update lock on our own node row, as in claim_lanes: a buried node takes nothing more. The lease depends on that
+--   row, so the heartbeat keeps it, and a rescue frees it if this process dies.
 DECLARE @node_id bigint = :node_id, @worker nvarchar(510) = :worker, @lock int;
 DECLARE @leased TABLE (worker nvarchar(510) COLLATE Latin1_General_100_BIN2 NOT NULL PRIMARY KEY NONCLUSTERED);
 BEGIN TRANSACTION;

@@ -1,6 +1,6 @@
--- The partition of a month becomes empty at once, and its boundaries go unless a neighbour needs them. Writers of the
--- month hold its row, so this waits for them; the rest takes the tables alone for a moment. Others wait behind us, so if the
--- lock is not free soon, the janitor tries again later. The batch commits by itself: a client that is suspended must not
+-- Empties the partition of a month at once, and removes its boundaries unless a neighbour needs them. Writers of the
+-- month hold its row, so this waits for them; the rest takes the tables alone for a moment. Others wait behind us, so
+-- if the lock is not free soon, the janitor tries again later. The batch commits by itself: a suspended client must not
 -- keep the tables.
 SET LOCK_TIMEOUT 500;
 DECLARE @from datetime2(6) = '{month}01';

@@ -1,6 +1,5 @@
--- The partition of a month becomes empty at once, and its boundaries go unless a neighbour needs them. It takes the
--- tables for
--- itself for a moment; if they cannot be had soon, it is tried again later. All of it is committed here.
+-- Empties the partition of a month at once, and removes its boundaries unless a neighbour needs them. It takes the
+-- tables for itself for a moment; if they are not free soon, it is tried again later. All of it commits here.
 SET LOCK_TIMEOUT 500;
 DECLARE @from datetime2(6) = '{month}01';
 DECLARE @to datetime2(6) = DATEADD(month, 1, @from);

@@ -1,5 +1,5 @@
--- READPAST: a job that somebody has locked (its handler's own transaction may still be open) goes without this report; the
--- next one, or its end, tells more.
+-- READPAST: a locked job (its handler's own transaction may still be open) goes without this report; the next one, or
+-- its end, tells more.
 DECLARE @node_id bigint = :node_id, @reports nvarchar(max) = :reports;
 UPDATE j
 SET progress = COALESCE(p.progress, j.progress),

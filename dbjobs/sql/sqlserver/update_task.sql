@@ -1,4 +1,4 @@
--- Write a task that was read at this revision; no row if it has changed since, or somebody has it in hand at this moment.
+-- Writes a task that was read at this revision; no row if it has changed since, or if somebody has locked it.
 DECLARE @name nvarchar(510) = :name, @revision bigint = :revision, @declared bit = :declared;
 DECLARE @definition nvarchar(64) = :definition, @request_type nvarchar(20) = :request_type;
 DECLARE @command nvarchar(510) = :command, @interval_seconds float = :interval_seconds, @cron nvarchar(255) = :cron;

@@ -1,5 +1,5 @@
--- What a node has counted in a minute so far, whole: its own row is replaced, so that a write whose answer was lost is
--- repeated without harm. Also what a fold puts in, under a number that nobody else uses.
+-- What a node has counted in a minute so far, in full: it replaces the row of that node, so a write with a lost answer
+-- can be repeated safely. Also the sums of a fold, under a number that nobody else uses.
 DECLARE @rows nvarchar(max) = :rows;
 DECLARE @row TABLE (
     period_seconds int NOT NULL,

@@ -1,8 +1,8 @@
--- The first schema, for MySQL and MariaDB. `dbjobs_` in every file of this folder stands for the configured prefix, and
+-- The first schema, for MySQL and MariaDB. In every file of this folder `dbjobs_` stands for the configured prefix, and
 -- {bytewise} for the server's collation that compares texts byte by byte, trailing blanks included.
 --
 -- Live tables are small and hot; history is append-only and split by month of the job's created_at, so that
--- retention is a DROP PARTITION and never a DELETE. DDL commits at once here: every statement may be run again
+-- retention is a DROP PARTITION and never a DELETE. DDL commits at once here: every statement can run again
 -- after a crash in the middle. JSON is LONGTEXT: kept to the byte, cheap to write, and the same on both servers.
 
 CREATE TABLE IF NOT EXISTS dbjobs_background_job (
@@ -18,7 +18,7 @@ CREATE TABLE IF NOT EXISTS dbjobs_background_job (
     depends_on          LONGTEXT,
     depends_on_policy   VARCHAR(20) NOT NULL DEFAULT 'completed',
     pending             INT NOT NULL DEFAULT 0,              -- parents that have not ended yet
-    unresolved          TINYINT NOT NULL DEFAULT 0,          -- some of them do not know yet that this one waits
+    unresolved          TINYINT NOT NULL DEFAULT 0,          -- some parents do not know yet that it waits
     has_dependents      TINYINT NOT NULL DEFAULT 0,          -- set under the row's lock by resolve_children
     run_after           DATETIME(6),
     expires_at          DATETIME(6),
@@ -40,7 +40,7 @@ CREATE TABLE IF NOT EXISTS dbjobs_background_job (
     retry_limit         INT NOT NULL DEFAULT 0,
     retry               LONGTEXT,
     on_failure          VARCHAR(20) NOT NULL DEFAULT 'block',
-    attempt             INT NOT NULL DEFAULT 0,              -- counts up for ever: it is part of the fence
+    attempt             INT NOT NULL DEFAULT 0,              -- only counts up: it is part of the fence
     attempt_base        INT NOT NULL DEFAULT 0,              -- tries used = attempt - attempt_base
     duration_ms         DOUBLE,
     timeout_seconds     DOUBLE NOT NULL DEFAULT 0,
@@ -56,12 +56,12 @@ CREATE TABLE IF NOT EXISTS dbjobs_background_job (
     cancel_requested_at DATETIME(6),
     node_id             BIGINT,
     -- Which line the row stands in, and where. There are no partial indexes here, and each further index costs every
-    -- job two writes: so one index serves the claims of free jobs ('q:queue'), those of named workers ('w:worker'),
-    -- the jobs that are not due yet ('due'), what a node holds ('n:node') and the jobs whose parents are still to be
-    -- told ('unresolved'). A job that waits for parents that know of it is in none.
-    -- Written by every statement that moves a job, and checked: MariaDB does not skip through a generated column.
+    -- job two writes. So one index serves the claims of free jobs ('q:queue'), those of named workers ('w:worker'), the
+    -- jobs that are not due yet ('due'), the jobs that a node holds ('n:node') and the jobs whose parents must still be
+    -- told ('unresolved'). A job that waits for parents that know of it is in no line. Every statement that moves a job
+    -- writes it, and a check guards it: MariaDB has no skip scan over a generated column.
     line                VARCHAR(260),
-    -- The order within it: the priority, or the microsecond at which the job is due.
+    -- The order within the line: the priority, or the microsecond at which the job is due.
     place               BIGINT AS (
         CASE state
             WHEN 'queued' THEN priority
@@ -80,7 +80,7 @@ CREATE TABLE IF NOT EXISTS dbjobs_background_job (
         END
     ),
     KEY line (line, place, id),
-    -- Serves find_expired: only jobs that have never started, so that those in back-off cost the look nothing.
+    -- Serves find_expired: only jobs that never started, so that jobs in back-off do not slow the look.
     KEY expiry (expiry),
     -- Serve cancel_many and the lists by tag and batch.
     KEY batch (batch_id),
@@ -134,18 +134,18 @@ CREATE TABLE IF NOT EXISTS dbjobs_completed_job (
     trace_context       LONGTEXT,
     cancel_requested_at DATETIME(6),
     node_id             BIGINT,
-    -- The partition's key must be part of every unique key. A plain column: MariaDB takes no generated one there.
+    -- The partition key must be part of every unique key. A plain column: MariaDB accepts no generated one there.
     created_month       INT NOT NULL,
     PRIMARY KEY (id, created_month),
     KEY batch (batch_id),
     KEY tag (tag)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE={bytewise} ROW_FORMAT=DYNAMIC
--- LIST, not RANGE: any month can be added at any time without reorganising its neighbours, and a row whose month is
--- missing is refused (error 1526) instead of landing in the nearest older one. A partitioned table needs one
--- partition to begin with: `none` stays empty.
+-- LIST, not RANGE: any month can be added at any time without reorganising its neighbours, and the server refuses a
+-- row of a missing month (error 1526) instead of putting it into the nearest older one. A partitioned table needs
+-- one partition to begin with: `none` stays empty.
 PARTITION BY LIST (created_month) (PARTITION none VALUES IN (0));
 
--- Failed and cancelled jobs: apart from the completed ones, because these are the ones that people look for.
+-- Failed and cancelled jobs, separate from the completed ones: people look for these.
 CREATE TABLE IF NOT EXISTS dbjobs_failed_job LIKE dbjobs_completed_job;
 
 CREATE TABLE IF NOT EXISTS dbjobs_job_log (
@@ -161,8 +161,8 @@ CREATE TABLE IF NOT EXISTS dbjobs_job_log (
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE={bytewise} ROW_FORMAT=DYNAMIC
 PARTITION BY LIST (created_month) (PARTITION none VALUES IN (0));
 
--- The idempotency keys: the one place where a ref_id is unique, over live jobs and history. A table of its own, because an
--- enqueue looks for a key that is not there, and no look may lock the gaps between the jobs that others move.
+-- The idempotency keys: the one place where a ref_id is unique over live jobs and history. A table of its own, because
+-- an enqueue looks for a missing key, and no look may lock the gaps between the jobs that others move.
 CREATE TABLE IF NOT EXISTS dbjobs_job_ref (
     ref_id      VARCHAR(255) NOT NULL PRIMARY KEY,
     job_id      BIGINT NOT NULL,
@@ -171,9 +171,9 @@ CREATE TABLE IF NOT EXISTS dbjobs_job_ref (
     KEY month (month)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE={bytewise};
 
--- In which months did jobs of an older month end? Retention goes by the end: a job that has waited for longer than
--- history is kept has its result for that long all the same. Appended by finishes and cancellations where the pair
--- is new. Two at once may append it twice: there is no key that one would have to wait for.
+-- In which months did jobs of an older month end? Retention goes by the end: a job that waited longer than history
+-- is kept still has its result for that long. Finishes and cancellations append a pair when it is new. Two at once
+-- may append it twice: there is no key on which one would have to wait.
 CREATE TABLE IF NOT EXISTS dbjobs_late_end (
     id              BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY,
     created_month   INT NOT NULL,
@@ -181,7 +181,7 @@ CREATE TABLE IF NOT EXISTS dbjobs_late_end (
     KEY month (created_month, ended_month)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE={bytewise};
 
--- One row a running process, with a new id at every start, so that an old one can never be mistaken for it.
+-- One row per running process, with a new id at every start, so it is never mistaken for an old one.
 CREATE TABLE IF NOT EXISTS dbjobs_job_node (
     id                  BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY,
     name                VARCHAR(255) NOT NULL,
@@ -206,11 +206,11 @@ CREATE TABLE IF NOT EXISTS dbjobs_job_queue (
     queue       VARCHAR(255) NOT NULL PRIMARY KEY,
     paused      TINYINT NOT NULL DEFAULT 0,
     concurrency INT,                                         -- over one node; NULL: as the node was started
-    -- Serves list_queue_settings: there may be a queue for each tenant, and few have settings.
+    -- Serves list_queue_settings: there may be a queue per tenant, and few have settings.
     KEY settings (paused, concurrency)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE={bytewise};
 
--- Who waits for whom. A row goes when the child has been told of the parent's end, or has ended itself.
+-- Which job waits for which. A row goes once the child has been told of the parent's end, or has ended itself.
 CREATE TABLE IF NOT EXISTS dbjobs_job_dependency (
     parent_id   BIGINT NOT NULL,
     child_id    BIGINT NOT NULL,
@@ -218,15 +218,15 @@ CREATE TABLE IF NOT EXISTS dbjobs_job_dependency (
     KEY child (child_id)
 ) ENGINE=InnoDB;
 
--- Parents that have ended and whose children have not all been told: written with the end, worked off by
+-- Ended parents with children that must still be told: written together with the end, worked off by
 -- release_children.
 CREATE TABLE IF NOT EXISTS dbjobs_ended_parent (
     parent_id   BIGINT NOT NULL PRIMARY KEY,
     state       VARCHAR(20) NOT NULL
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE={bytewise};
 
--- Batches as changes, which add up: a transaction that adds to a batch, or ends a job of one, appends a row, and nobody
--- waits for another one's. fold_batches replaces the rows of a batch by one.
+-- Batches, stored as changes that add up: a transaction that adds to a batch, or ends a job of one, appends a row and
+-- waits for no other row. fold_batches replaces the rows of a batch by one.
 CREATE TABLE IF NOT EXISTS dbjobs_job_batch (
     id          BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY,
     batch_id    VARCHAR(255) NOT NULL,
@@ -239,12 +239,12 @@ CREATE TABLE IF NOT EXISTS dbjobs_job_batch (
     folded_at   DATETIME(6),
     -- Serves get_batch.
     KEY batch (batch_id),
-    -- Serves fold_batches (what is not folded) and drop_batches (what ended long ago).
+    -- Serves fold_batches (rows not folded yet) and drop_batches (batches that ended long ago).
     KEY folded (folded, folded_at, batch_id)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE={bytewise};
 
--- Roll-ups, written with the outcomes. Keyed by who counts as well, so that nobody waits for another's row: a node counts
--- under its own id, everybody else under a random negative number, and 0 is what fold_stats has put together.
+-- Roll-ups, written with the outcomes. The counter is part of the key, so nobody waits for another's row: a node counts
+-- under its own id, everybody else under a random negative number, and fold_stats sums up under 0.
 CREATE TABLE IF NOT EXISTS dbjobs_job_stat (
     minute      DATETIME NOT NULL,
     queue       VARCHAR(255) NOT NULL,
@@ -258,7 +258,7 @@ CREATE TABLE IF NOT EXISTS dbjobs_job_stat (
     PRIMARY KEY (minute, queue, command, counter)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE={bytewise};
 
--- Every job, whole. `executed` is shown as long as only the callback is outstanding.
+-- Every job, whole. It shows `executed` while only the callback is outstanding.
 CREATE OR REPLACE VIEW dbjobs_job AS
 SELECT id, ref_id, parent_id, worker, queue, priority, tag, batch_id, callback, depends_on, run_after,
        expires_at, created_at, created_by, user_id, request_type, command, request, request_body,

@@ -1,13 +1,13 @@
--- The request log: what an application's requests were, by month. Nothing of it is touched by jobs. The key is made by
--- the process that served the request: its moment on this database's clock, and a number drawn for it. The columns are
--- what is listed and asked for; everything else of a request is one JSON text.
+-- The request log: an application's requests, by month. Jobs touch nothing of it. The process that served the request
+-- makes the key: its moment on this database's clock, and a random number. The columns are what lists show and searches
+-- ask for; everything else of a request is one JSON text.
 CREATE TABLE IF NOT EXISTS dbjobs_request_log (
     at              DATETIME(6) NOT NULL,
     tie             BIGINT NOT NULL,
     method          VARCHAR(20) NOT NULL,
     path            TEXT NOT NULL,
     query           TEXT,
-    route           VARCHAR(255),                           -- its template, where the framework has told it
+    route           VARCHAR(255),                           -- its template, if the framework tells it
     status_code     INT NOT NULL,
     status_class    INT NOT NULL,                           -- 2 for 200 to 299, and so on
     duration_ms     DOUBLE NOT NULL,
@@ -22,7 +22,7 @@ CREATE TABLE IF NOT EXISTS dbjobs_request_log (
     meta            LONGTEXT,
     month           INT NOT NULL,
     PRIMARY KEY (at, tie, month),
-    -- Each serves one branch of list_requests. By class and not by code: what is looked for is "5xx".
+    -- Each serves one branch of list_requests. By class, not by code: people look for "5xx".
     KEY request_log_route (route, at, tie),
     KEY request_log_user (user_id, at, tie),
     KEY request_log_ip (ip, at, tie),
@@ -48,7 +48,7 @@ CREATE TABLE IF NOT EXISTS dbjobs_request_stat (
     duration_ms         DOUBLE NOT NULL,
     duration_min        DOUBLE NOT NULL,
     duration_max        DOUBLE NOT NULL,
-    under_ten_ms            BIGINT NOT NULL,                    -- each without those of the ones before it
+    under_ten_ms            BIGINT NOT NULL,                    -- each without those before it
     under_fifty_ms            BIGINT NOT NULL,
     under_hundred_ms           BIGINT NOT NULL,
     under_half_second           BIGINT NOT NULL,

@@ -1,7 +1,7 @@
--- Why attempts failed, for people: how often which error, raised in which of the application's own functions, ended an attempt
--- of which command. Nodes count in memory and write their own row of an hour anew every few seconds (only failures cost
--- anything), so a write can be repeated; what a killed process had not written yet is missing. Old hours become days: a fold
--- takes the rows out and puts the sum in, under a number of its own. A reader adds up.
+-- Why attempts failed, for people: how often which error, raised in which of the application's own functions, ended an
+-- attempt of which command. Nodes count in memory and rewrite their own row of an hour every few seconds (only failures
+-- cost anything), so a write can be repeated; counts that a killed process had not written yet are missing. Old hours
+-- become days: a fold takes the rows out and puts their sum in, under its own number. Readers add up.
 CREATE TABLE IF NOT EXISTS dbjobs_job_cause (
     period_seconds  INT NOT NULL,           -- 3600 or 86400
     starts          BIGINT NOT NULL,            -- seconds since 1970, by the database's clock
@@ -9,9 +9,9 @@ CREATE TABLE IF NOT EXISTS dbjobs_job_cause (
     counter         BIGINT NOT NULL,            -- the node that counts; a random negative number: folded
     command         VARCHAR(255) NOT NULL,
     code            TEXT NOT NULL,              -- the error's class, or a word of ours: timeout, http_500
-    frame           TEXT NOT NULL,              -- file:function where it was raised; '' if that is not known
+    frame           TEXT NOT NULL,              -- file:function where it was raised; '' if unknown
     jobs            BIGINT NOT NULL,            -- that failed for good
-    attempts        BIGINT NOT NULL,            -- that failed, theirs included
+    attempts        BIGINT NOT NULL,            -- that failed, those of these jobs included
     first_at        DOUBLE NOT NULL,  -- seconds since 1970, by the database's clock
     last_at         DOUBLE NOT NULL,
     message         TEXT NOT NULL,              -- of the last one

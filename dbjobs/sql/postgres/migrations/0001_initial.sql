@@ -1,4 +1,4 @@
--- The first schema. `dbjobs.` in every file of this folder stands for the configured schema.
+-- The first schema. In every file of this folder `dbjobs.` stands for the configured schema.
 --
 -- Live tables are small and hot; history is append-only and split by month of the job's created_at,
 -- so that retention is a DROP TABLE and never a DELETE.
@@ -38,7 +38,7 @@ CREATE TABLE dbjobs.background_job (
     retry_limit         integer NOT NULL DEFAULT 0,
     retry               json,
     on_failure          text NOT NULL DEFAULT 'block',
-    attempt             integer NOT NULL DEFAULT 0,      -- counts up for ever: it is part of the fence
+    attempt             integer NOT NULL DEFAULT 0,      -- only counts up: it is part of the fence
     attempt_base        integer NOT NULL DEFAULT 0,      -- tries used = attempt - attempt_base
     duration_ms         double precision,
     timeout_seconds     double precision NOT NULL DEFAULT 0,
@@ -64,9 +64,9 @@ CREATE TABLE dbjobs.background_job (
 );
 
 -- Few indexes: a claim is a non-HOT update and writes an entry into every index that the new row
--- version belongs to. After a claim these are only the primary key and background_job_node.
+-- version belongs to. After a claim that is only the primary key and background_job_node.
 
--- Serves claim_jobs: equality on queue, then the order of the claim. Only rows that may run now.
+-- Serves claim_jobs: equality on queue, then the claim order. Only ready rows.
 CREATE INDEX background_job_ready ON dbjobs.background_job (queue, priority, id)
     WHERE state = 'queued' AND worker IS NULL;
 -- Serves claim_lanes: worker first, so that the next lane is one index probe away (skip scan).
@@ -75,19 +75,19 @@ CREATE INDEX background_job_lane ON dbjobs.background_job (worker, priority, id)
 -- Serves promote_jobs and next_due.
 CREATE INDEX background_job_due ON dbjobs.background_job (run_after)
     WHERE state = 'scheduled';
--- Serves rescue: what did this node hold?
+-- Serves rescue: which jobs did this node hold?
 CREATE INDEX background_job_node ON dbjobs.background_job (node_id)
     WHERE node_id IS NOT NULL;
--- Serves the heartbeat: which of my jobs are to be cancelled?
+-- Serves the heartbeat: which of my jobs should be cancelled?
 CREATE INDEX background_job_cancel ON dbjobs.background_job (node_id)
     WHERE cancel_requested_at IS NOT NULL;
--- Serves find_expired: only jobs that have never started, so that those in back-off cost the look nothing.
+-- Serves find_expired: only jobs that never started, so that jobs in back-off do not slow the look.
 CREATE INDEX background_job_expiry ON dbjobs.background_job (expires_at)
     WHERE expires_at IS NOT NULL AND attempt = 0;
 -- Serves find_dependency_work: children whose parents do not know of them yet. Nearly always empty.
 CREATE INDEX background_job_unresolved ON dbjobs.background_job (id) WHERE unresolved;
--- Serves count_live, which has an index for each other state: only jobs that wait for others are ever in it. Not by
--- their state: as long as it is empty it would look like the cheapest way to every row that must be in that state.
+-- Serves count_live, which has an index for each other state: it only ever holds jobs that wait for others. It does not
+-- filter by state: while empty, it would look like the cheapest way to every row of that state.
 CREATE INDEX background_job_waiting ON dbjobs.background_job (queue) WHERE pending > 0;
 -- Serve cancel_many and, in the order of their pages, the lists by tag and batch.
 CREATE INDEX background_job_batch ON dbjobs.background_job (batch_id, id) WHERE batch_id IS NOT NULL;
@@ -147,7 +147,7 @@ CREATE TABLE dbjobs.completed_job (
 CREATE INDEX completed_job_batch ON dbjobs.completed_job (batch_id, id) WHERE batch_id IS NOT NULL;
 CREATE INDEX completed_job_tag ON dbjobs.completed_job (tag, id) WHERE tag IS NOT NULL;
 
--- Failed and cancelled jobs: apart from the completed ones, because these are the ones that people look for.
+-- Failed and cancelled jobs, separate from the completed ones: people look for these.
 CREATE TABLE dbjobs.failed_job (
     LIKE dbjobs.completed_job INCLUDING DEFAULTS,
     PRIMARY KEY (id, created_at)
@@ -168,16 +168,16 @@ CREATE TABLE dbjobs.job_log (
     PRIMARY KEY (job_id, id, job_created_at)
 ) PARTITION BY RANGE (job_created_at);
 
--- In which months did jobs of an older month end? Retention goes by the end: a job that has waited for longer than
--- history is kept has its result for that long all the same. Appended by finishes and cancellations where the pair
--- is new. Two at once may append it twice: there is no key that one would have to wait for.
+-- In which months did jobs of an older month end? Retention goes by the end: a job that waited longer than history
+-- is kept still has its result for that long. Finishes and cancellations append a pair when it is new. Two at once
+-- may append it twice: there is no key on which one would have to wait.
 CREATE TABLE dbjobs.late_end (
     created_month   text COLLATE "C" NOT NULL,      -- 'YYYYMM', UTC
     ended_month     text COLLATE "C" NOT NULL
 );
 CREATE INDEX late_end_month ON dbjobs.late_end (created_month, ended_month);
 
--- One row a running process, with a new id at every start, so that an old one can never be mistaken for it.
+-- One row per running process, with a new id at every start, so it is never mistaken for an old one.
 CREATE TABLE dbjobs.job_node (
     id                  bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     name                text NOT NULL,
@@ -203,11 +203,11 @@ CREATE TABLE dbjobs.job_queue (
     paused      boolean NOT NULL DEFAULT false,
     concurrency integer             -- over one node; NULL: as the node was started
 );
--- Serves list_queue_settings: there may be a queue for each tenant, and few have settings.
+-- Serves list_queue_settings: there may be a queue per tenant, and few have settings.
 CREATE INDEX job_queue_settings ON dbjobs.job_queue (queue) WHERE paused OR concurrency IS NOT NULL;
 
 -- The idempotency key, unique over live jobs and history: one table for both, because the history's partitions cannot
--- have a unique index of their own on it. It leaves with the month of its job (forget_refs).
+-- share a unique index on it. It leaves with the month of its job (forget_refs).
 CREATE TABLE dbjobs.job_ref (
     ref_id      text COLLATE "C" PRIMARY KEY,
     job_id      bigint NOT NULL,
@@ -215,7 +215,7 @@ CREATE TABLE dbjobs.job_ref (
 );
 CREATE INDEX job_ref_month ON dbjobs.job_ref (month);
 
--- Who waits for whom. A row goes when the child has been told of the parent's end.
+-- Which job waits for which. A row goes once the child has been told of the parent's end.
 CREATE TABLE dbjobs.job_dependency (
     parent_id   bigint NOT NULL,
     child_id    bigint NOT NULL,
@@ -223,15 +223,15 @@ CREATE TABLE dbjobs.job_dependency (
 );
 CREATE INDEX job_dependency_child ON dbjobs.job_dependency (child_id);
 
--- Parents that have ended while their children have not all been told. Written with the parent's end, so that the
--- release of the children needs no lock of that transaction and any node can go on with it.
+-- Ended parents with children that must still be told. Written with the parent's end, so releasing the children needs
+-- no lock of that transaction, and any node can do it.
 CREATE TABLE dbjobs.ended_parent (
     parent_id   bigint PRIMARY KEY,
     state       text NOT NULL
 ) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
 
--- What happened to a batch, as rows that are only ever appended: nobody waits for the row of a batch. Now and then the
--- rows of a batch become one (fold_batches); the batch is the sum of what there is.
+-- What happened to a batch, in append-only rows: nobody waits for the row of a batch. Now and then fold_batches
+-- replaces the rows of a batch by one; the batch is the sum of its rows.
 CREATE TABLE dbjobs.job_batch (
     id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     batch_id    text COLLATE "C" NOT NULL,
@@ -245,14 +245,15 @@ CREATE TABLE dbjobs.job_batch (
 ) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000);
 -- Serves get_batch.
 CREATE INDEX job_batch_batch ON dbjobs.job_batch (batch_id);
--- Serves fold_batches: only rows that are still to be folded.
+-- Serves fold_batches: only rows that are not folded yet.
 CREATE INDEX job_batch_loose ON dbjobs.job_batch (batch_id) WHERE NOT folded;
--- Serves drop_batches: a batch in which all have ended has at least one row of this kind.
+-- Serves drop_batches: a batch whose jobs have all ended has at least one such row.
 CREATE INDEX job_batch_over ON dbjobs.job_batch (changed_at)
     WHERE folded AND total <= completed + failed + cancelled;
 
--- Roll-ups, written with the outcomes. Keyed by who counts as well (a node's finisher by the node's id, everybody else by
--- a random negative number of their process), so that nobody waits for another's row. 0: folded, of all together.
+-- Roll-ups, written with the outcomes. The counter is part of the key (the id of a node for the node's finisher, for
+-- everybody else a random negative number of their process), so nobody waits for another's row. 0: folded, all counters
+-- together.
 CREATE TABLE dbjobs.job_stat (
     minute      timestamptz NOT NULL,
     queue       text COLLATE "C" NOT NULL,
@@ -266,7 +267,7 @@ CREATE TABLE dbjobs.job_stat (
     PRIMARY KEY (minute, queue, command, counter)
 ) WITH (fillfactor = 50);
 
--- Every job, whole. `executed` is shown as long as only the callback is outstanding.
+-- Every job, whole. It shows `executed` while only the callback is outstanding.
 CREATE VIEW dbjobs.job AS
 SELECT id, ref_id, parent_id, worker, queue, priority, tag, batch_id, callback, depends_on, run_after,
        expires_at, created_at, created_by, user_id, request_type, command, request, request_body,

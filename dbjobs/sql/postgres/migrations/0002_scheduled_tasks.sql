@@ -1,12 +1,12 @@
 -- Scheduled tasks: what recurs, when it runs next, and its last runs. A few hundred rows.
 --
--- A row is changed by comparing its revision, in one statement. Firing a task, pausing it and declaring it anew have read
--- the row before, and change nothing if somebody else was faster. So the list of the last runs can be one JSON text on the
--- row (at most 20): a table of runs would have to be written and pruned beside it, in the same statement, for nothing more.
+-- Every change compares the revision, in one statement. Firing, pausing and redeclaring a task read the row first, and
+-- change nothing if somebody else was faster. So the last runs (at most 20) can be one JSON text on the row: a table of
+-- runs would have to be written and pruned as well, in the same statement, and would gain nothing.
 CREATE TABLE dbjobs.scheduled_task (
     name                text COLLATE "C" PRIMARY KEY,
     declared            boolean NOT NULL,           -- in code: only nodes that declare it may fire it
-    definition          text NOT NULL,              -- hash of what was declared: an unchanged one is not written again
+    definition          text NOT NULL,              -- hash of the declaration: an unchanged one is not written again
     request_type        text NOT NULL,
     command             text NOT NULL,
     interval_seconds    double precision,           -- either this
@@ -16,11 +16,11 @@ CREATE TABLE dbjobs.scheduled_task (
     job                 json NOT NULL,              -- request and options of its jobs, as insert_jobs takes them
     paused              boolean NOT NULL DEFAULT false,
     next_run_at         timestamptz,                -- NULL: never again
-    last_run_at         timestamptz,                -- the time that the last run was for
+    last_run_at         timestamptz,                -- the scheduled time of the last run
     runs                json NOT NULL DEFAULT '[]', -- the ends of the ref_ids of the last runs, oldest first
-    missed              bigint NOT NULL DEFAULT 0,  -- times that passed while nobody was there
+    missed              bigint NOT NULL DEFAULT 0,  -- times that passed while no node was there
     skipped             bigint NOT NULL DEFAULT 0,  -- times left out because the last run had not ended
-    revision            bigint NOT NULL,            -- counts up, from a random number: a task made anew is another one
+    revision            bigint NOT NULL,            -- counts up from a random number: a task made again is another one
     created_at          timestamptz NOT NULL DEFAULT clock_timestamp(),
     CHECK ((interval_seconds IS NULL) <> (cron IS NULL))
 ) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500);

@@ -1,13 +1,13 @@
--- The request log: what an application's requests were, by month. Nothing of it is touched by jobs. The key is made by
--- the process that served the request: its moment on this database's clock, and a number drawn for it. The columns are
--- what is listed and asked for; everything else of a request is one JSON text.
+-- The request log: an application's requests, by month. Jobs touch nothing of it. The process that served the request
+-- makes the key: its moment on this database's clock, and a random number. The columns are what lists show and searches
+-- ask for; everything else of a request is one JSON text.
 CREATE TABLE dbjobs.request_log (
     at              timestamptz NOT NULL,
     tie             bigint NOT NULL,
     method          text NOT NULL,
     path            text NOT NULL,
     query           text,
-    route           text COLLATE "C",       -- its template, where the framework has told it
+    route           text COLLATE "C",       -- its template, if the framework tells it
     status_code     integer NOT NULL,
     status_class    integer NOT NULL,       -- 2 for 200 to 299, and so on
     duration_ms     double precision NOT NULL,
@@ -22,7 +22,7 @@ CREATE TABLE dbjobs.request_log (
     meta            text,
     CONSTRAINT request_log_pkey PRIMARY KEY (at, tie)
 ) PARTITION BY RANGE (at);
--- Each serves one branch of list_requests. By class and not by code: what is looked for is "5xx".
+-- Each serves one branch of list_requests. By class, not by code: people look for "5xx".
 CREATE INDEX request_log_route ON dbjobs.request_log (route, at, tie) WHERE route IS NOT NULL;
 CREATE INDEX request_log_user ON dbjobs.request_log (user_id, at, tie) WHERE user_id IS NOT NULL;
 CREATE INDEX request_log_ip ON dbjobs.request_log (ip, at, tie) WHERE ip IS NOT NULL;
@@ -46,7 +46,7 @@ CREATE TABLE dbjobs.request_stat (
     duration_ms         double precision NOT NULL,
     duration_min        double precision NOT NULL,
     duration_max        double precision NOT NULL,
-    under_ten_ms            bigint NOT NULL,    -- each without those of the ones before it
+    under_ten_ms            bigint NOT NULL,    -- each without those before it
     under_fifty_ms            bigint NOT NULL,
     under_hundred_ms           bigint NOT NULL,
     under_half_second           bigint NOT NULL,

@@ -1,12 +1,12 @@
--- What the admin page keeps: settings by name (the key that its tokens are made with, saved views), and who did what. A few
--- rows, which no job touches.
+-- What the admin page keeps: settings by name (the key for its tokens, saved views), and who did what. A few rows,
+-- which no job touches.
 CREATE TABLE dbjobs.setting (
     name        text COLLATE "C" PRIMARY KEY,
     value       text NOT NULL,
     changed_at  timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 
--- Only ever appended. The key is in the order of time, and serves list_audit.
+-- Append-only. The key is in time order, and serves list_audit.
 CREATE TABLE dbjobs.audit (
     id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     at          timestamptz NOT NULL DEFAULT clock_timestamp(),

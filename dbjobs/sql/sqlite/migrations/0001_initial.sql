@@ -1,11 +1,11 @@
--- The first schema. `dbjobs_` in every file of this folder stands for the configured schema, as a prefix.
+-- The first schema. In every file of this folder `dbjobs_` stands for the configured schema, as a prefix.
 --
--- This file holds what is alive, and for a moment what has just ended. The history is kept in one file per
--- month beside it (make_partition.sql), so that retention is the removal of a file and never a DELETE.
+-- This file holds live jobs and, for a moment, jobs that have just ended. The history is in one file per
+-- month beside it (make_partition.sql), so that retention removes a file and is never a DELETE.
 -- Times are text in UTC, 'YYYY-MM-DD HH:MM:SS.mmm', which compares as text; booleans are 0 and 1.
 
 CREATE TABLE dbjobs_background_job (
-    -- AUTOINCREMENT: without it the number of a job that has moved to history could be given again.
+    -- AUTOINCREMENT: without it SQLite could reuse the number of a job that has moved to history.
     id                  INTEGER PRIMARY KEY AUTOINCREMENT,
     ref_id              TEXT,
     parent_id           INTEGER,
@@ -40,7 +40,7 @@ CREATE TABLE dbjobs_background_job (
     retry_limit         INTEGER NOT NULL DEFAULT 0,
     retry               TEXT,
     on_failure          TEXT NOT NULL DEFAULT 'block',
-    attempt             INTEGER NOT NULL DEFAULT 0,      -- counts up for ever: it is part of the fence
+    attempt             INTEGER NOT NULL DEFAULT 0,      -- only counts up: it is part of the fence
     attempt_base        INTEGER NOT NULL DEFAULT 0,      -- tries used = attempt - attempt_base
     duration_ms         REAL,
     timeout_seconds     REAL NOT NULL DEFAULT 0,
@@ -57,9 +57,9 @@ CREATE TABLE dbjobs_background_job (
     node_id             INTEGER
 ) STRICT;
 
--- Every index ends with the rowid, which is the id: it need not be named.
+-- Every index ends with the rowid, which is the id, so we need not name it.
 
--- Serves claim_jobs: equality on queue, then the order of the claim. Only rows that may run now.
+-- Serves claim_jobs: equality on queue, then the claim order. Only ready rows.
 CREATE INDEX dbjobs_background_job_ready ON dbjobs_background_job (queue, priority)
     WHERE state = 'queued' AND worker IS NULL;
 -- Serves claim_lanes: worker first, so that the next lane is one index probe away (skip scan).
@@ -68,26 +68,26 @@ CREATE INDEX dbjobs_background_job_lane ON dbjobs_background_job (worker, priori
 -- Serves promote_jobs and next_due.
 CREATE INDEX dbjobs_background_job_due ON dbjobs_background_job (run_after)
     WHERE state = 'scheduled';
--- Serves rescue: what did this node hold?
+-- Serves rescue: which jobs did this node hold?
 CREATE INDEX dbjobs_background_job_node ON dbjobs_background_job (node_id)
     WHERE node_id IS NOT NULL;
--- Serves the heartbeat: which of my jobs are to be cancelled?
+-- Serves the heartbeat: which of my jobs should be cancelled?
 CREATE INDEX dbjobs_background_job_cancel ON dbjobs_background_job (node_id)
     WHERE cancel_requested_at IS NOT NULL;
--- Serves find_expired: only jobs that have never started, so that those in back-off cost the look nothing.
+-- Serves find_expired: only jobs that never started, so that jobs in back-off do not slow the look.
 CREATE INDEX dbjobs_background_job_expiry ON dbjobs_background_job (expires_at)
     WHERE expires_at IS NOT NULL AND attempt = 0;
 -- Serves find_dependency_work: children whose parents do not know of them yet. Nearly always empty.
 CREATE INDEX dbjobs_background_job_unresolved ON dbjobs_background_job (unresolved) WHERE unresolved = 1;
--- Serves count_live, which has an index for each other state: only jobs that wait for others are ever in it. Not by
--- their state: as long as it is empty it would look like the cheapest way to every row that must be in that state.
+-- Serves count_live, which has an index for each other state: it only ever holds jobs that wait for others. It does not
+-- filter by state: while empty, it would look like the cheapest way to every row of that state.
 CREATE INDEX dbjobs_background_job_waiting ON dbjobs_background_job (queue) WHERE pending > 0;
 -- Serve cancel_many and the lists by tag and batch (the row's id comes last in every index).
 CREATE INDEX dbjobs_background_job_batch ON dbjobs_background_job (batch_id) WHERE batch_id IS NOT NULL;
 CREATE INDEX dbjobs_background_job_tag ON dbjobs_background_job (tag) WHERE tag IS NOT NULL;
 
--- Jobs that have ended and wait to be copied to the file of their month. A transaction over two files is not
--- atomic in WAL mode, one over two tables is: a job is always in exactly one of these two tables, whatever
+-- Ended jobs that wait to be copied to the file of their month. A transaction over two files is not
+-- atomic in WAL mode, but one over two tables is: a job is always in exactly one of these two tables, whatever
 -- crashes, and the copy can be repeated. Small: emptied every few thousand jobs, and when the writer is idle.
 CREATE TABLE dbjobs_finished_job (
     id                  INTEGER PRIMARY KEY,
@@ -150,29 +150,29 @@ CREATE TABLE dbjobs_job_log (
 ) STRICT;
 CREATE INDEX dbjobs_job_log_job ON dbjobs_job_log (job_id);
 
--- The ids that the file of a month may hold something of, kept up by the copying: a look for a job opens one file, or
--- two, and not all of them. May say too much (jobs that came back to life), never too little.
+-- The range of ids in each month's file, kept up to date by the copying: a look for a job opens one or two files, not
+-- all of them. It may include too much (jobs that came back to life), never too little.
 CREATE TABLE dbjobs_month_range (
     month               TEXT PRIMARY KEY,
     first_id            INTEGER NOT NULL,
     last_id             INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- In which months did jobs of an older month end? Retention goes by the end: a job that has waited for longer than
--- history is kept has its result for that long all the same. Kept up by the copying.
+-- In which months did jobs of an older month end? Retention goes by the end: a job that waited longer than history
+-- is kept still has its result for that long. The copying keeps it up to date.
 CREATE TABLE dbjobs_late_end (
     created_month       TEXT NOT NULL,
     ended_month         TEXT NOT NULL,
     PRIMARY KEY (created_month, ended_month)
 ) STRICT, WITHOUT ROWID;
 
--- Jobs that came back to life: their rows are still to be removed from the file of their month.
+-- Jobs that came back to life: their rows must still be removed from the file of their month.
 CREATE TABLE dbjobs_requeued_job (
     id                  INTEGER PRIMARY KEY,
     created_at          TEXT NOT NULL
 ) STRICT;
 
--- The idempotency key, unique over live jobs and history: a key is known to be taken without opening a month's file.
+-- The idempotency key, unique over live jobs and history: it tells that a key is taken without opening a month's file.
 -- It leaves with the month of its job (forget_refs).
 CREATE TABLE dbjobs_job_ref (
     ref_id              TEXT PRIMARY KEY,
@@ -196,10 +196,10 @@ CREATE TABLE dbjobs_job_queue (
     paused              INTEGER NOT NULL DEFAULT 0,
     concurrency         INTEGER             -- over one node; NULL: as the node was started
 ) STRICT, WITHOUT ROWID;
--- Serves list_queue_settings: there may be a queue for each tenant, and few have settings.
+-- Serves list_queue_settings: there may be a queue per tenant, and few have settings.
 CREATE INDEX dbjobs_job_queue_settings ON dbjobs_job_queue (queue) WHERE paused OR concurrency IS NOT NULL;
 
--- Who waits for whom. A row goes when the child has been told of the parent's end.
+-- Which job waits for which. A row goes once the child has been told of the parent's end.
 CREATE TABLE dbjobs_job_dependency (
     parent_id           INTEGER NOT NULL,
     child_id            INTEGER NOT NULL,
@@ -207,15 +207,15 @@ CREATE TABLE dbjobs_job_dependency (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX dbjobs_job_dependency_child ON dbjobs_job_dependency (child_id);
 
--- Parents that have ended while their children have not all been told. Written with the parent's end; any node can go
--- on with the release of the children, some at a time.
+-- Ended parents with children that must still be told. Written with the parent's end; any node can release the
+-- children, some at a time.
 CREATE TABLE dbjobs_ended_parent (
     parent_id           INTEGER PRIMARY KEY,
     state               TEXT NOT NULL
 ) STRICT;
 
--- What happened to a batch, as rows that are only ever appended. Now and then the rows of a batch become one
--- (fold_batches); the batch is the sum of what there is.
+-- What happened to a batch, in append-only rows. Now and then fold_batches replaces the rows of a batch by one; the
+-- batch is the sum of its rows.
 CREATE TABLE dbjobs_job_batch (
     id                  INTEGER PRIMARY KEY AUTOINCREMENT,
     batch_id            TEXT NOT NULL,
@@ -229,14 +229,14 @@ CREATE TABLE dbjobs_job_batch (
 ) STRICT;
 -- Serves get_batch.
 CREATE INDEX dbjobs_job_batch_batch ON dbjobs_job_batch (batch_id);
--- Serves fold_batches: only rows that are still to be folded.
+-- Serves fold_batches: only rows that are not folded yet.
 CREATE INDEX dbjobs_job_batch_loose ON dbjobs_job_batch (batch_id) WHERE folded = 0;
 -- Serves drop_batches.
 CREATE INDEX dbjobs_job_batch_over ON dbjobs_job_batch (changed_at)
     WHERE folded = 1 AND total <= completed + failed + cancelled;
 
--- Roll-ups, written with the outcomes. `counter` says who counts: a node, or another process by a number of its own;
--- 0: folded, of all together.
+-- Roll-ups, written with the outcomes. `counter` says who counts: a node, or another process by its own number.
+-- 0: folded, all counters together.
 CREATE TABLE dbjobs_job_stat (
     minute              TEXT NOT NULL,
     queue               TEXT NOT NULL,
@@ -250,9 +250,9 @@ CREATE TABLE dbjobs_job_stat (
     PRIMARY KEY (minute, queue, command, counter)
 ) STRICT, WITHOUT ROWID;
 
--- Every job in this file, whole; each month's file has a view of the same columns. `executed` is shown as
--- long as only the callback is outstanding. The CAST gives that column the type of the other table's, without
--- which SQLite would read both tables whole before it looks at a condition on the view.
+-- Every job in this file, whole; each month's file has a view with the same columns. It shows `executed` while
+-- only the callback is outstanding. The CAST gives that column the type of the other table: without it SQLite would
+-- read both tables whole before it applies a condition on the view.
 CREATE VIEW dbjobs_job AS
 SELECT id, ref_id, parent_id, worker, queue, priority, tag, batch_id, callback, depends_on, run_after,
     expires_at, created_at, created_by, user_id, request_type, command, request, request_body,

@@ -1,12 +1,12 @@
 -- Scheduled tasks: what recurs, when it runs next, and its last runs. A few hundred rows.
 --
--- A row is changed by comparing its revision, in one transaction. Firing a task, pausing it and declaring it anew have
--- read the row before, and change nothing if somebody else was faster. So the list of the last runs can be one JSON text on
--- the row (at most 20): a table of runs would have to be written and pruned beside it for nothing more.
+-- Every change compares the revision, in one transaction. Firing, pausing and redeclaring a task read the row first,
+-- and change nothing if somebody else was faster. So the last runs (at most 20) can be one JSON text on the row: a
+-- table of runs would have to be written and pruned as well, and would gain nothing.
 CREATE TABLE dbjobs_scheduled_task (
     name                TEXT PRIMARY KEY,
     declared            INTEGER NOT NULL,           -- in code: only nodes that declare it may fire it
-    definition          TEXT NOT NULL,              -- hash of what was declared: an unchanged one is not written again
+    definition          TEXT NOT NULL,              -- hash of the declaration: an unchanged one is not written again
     request_type        TEXT NOT NULL,
     command             TEXT NOT NULL,
     interval_seconds    REAL,                       -- either this
@@ -16,11 +16,11 @@ CREATE TABLE dbjobs_scheduled_task (
     job                 TEXT NOT NULL,              -- JSON: request and options of its jobs
     paused              INTEGER NOT NULL DEFAULT 0,
     next_run_at         TEXT,                       -- NULL: never again
-    last_run_at         TEXT,                       -- the time that the last run was for
+    last_run_at         TEXT,                       -- the scheduled time of the last run
     runs                TEXT NOT NULL DEFAULT '[]', -- JSON: the ends of the ref_ids of the last runs, oldest first
-    missed              INTEGER NOT NULL DEFAULT 0, -- times that passed while nobody was there
+    missed              INTEGER NOT NULL DEFAULT 0, -- times that passed while no node was there
     skipped             INTEGER NOT NULL DEFAULT 0, -- times left out because the last run had not ended
-    revision            INTEGER NOT NULL,           -- counts up, from a random number: a task made anew is another one
+    revision            INTEGER NOT NULL,           -- counts up from a random number: a task made again is another one
     created_at          TEXT NOT NULL DEFAULT (strftime('%Y-%m-%d %H:%M:%f', 'now')),
     CHECK ((interval_seconds IS NULL) <> (cron IS NULL))
 ) STRICT, WITHOUT ROWID;

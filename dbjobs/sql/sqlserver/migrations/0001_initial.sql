@@ -1,14 +1,14 @@
--- The first schema. `dbjobs.` in every file of this folder stands for the configured schema, and `dbjobs_history`
--- for the partition function and scheme, which belong to the database and so carry the schema's name.
+-- The first schema. In every file of this folder `dbjobs.` stands for the configured schema, and `dbjobs_history`
+-- for the partition function and scheme. Those belong to the database, so they carry the schema's name.
 --
--- * Text that comes from drivers is NVARCHAR: an NVARCHAR parameter against a VARCHAR column reads the whole index.
---   A job's options have at most 255 characters, each of which may take two units.
+-- * Text from drivers is NVARCHAR: an NVARCHAR parameter against a VARCHAR column reads the whole index. A job's
+--   options have at most 255 characters, each of which may take two units.
 -- * Keys have a binary collation: names differ by case, and order is the same on every server. Whatever the
---   collation, T-SQL compares without trailing blanks: 'mail' and 'mail ' are one ref_id, one queue, one lane.
+--   collation, T-SQL ignores trailing blanks in comparisons: 'mail' and 'mail ' are one ref_id, one queue, one lane.
 -- * Moments are UTC, from SYSUTCDATETIME().
--- * Locks on live tables never become table locks (LOCK_ESCALATION = DISABLE): from 5,000 locks in a statement on, one
---   enqueue of many jobs would stop every claim.
--- * Filtered indexes can only be written with QUOTED_IDENTIFIER and the ANSI settings on (open_connection.sql).
+-- * Locks on live tables never escalate to table locks (LOCK_ESCALATION = DISABLE): otherwise one enqueue of many jobs,
+--   with 5,000 locks or more in a statement, would stop every claim.
+-- * Writing filtered indexes needs QUOTED_IDENTIFIER and the ANSI settings on (open_connection.sql).
 
 CREATE TABLE dbjobs.background_job (
     id                  bigint IDENTITY(1, 1) NOT NULL CONSTRAINT background_job_pkey PRIMARY KEY CLUSTERED,
@@ -45,7 +45,7 @@ CREATE TABLE dbjobs.background_job (
     retry_limit         int NOT NULL DEFAULT 0,
     retry               nvarchar(max),
     on_failure          nvarchar(20) COLLATE Latin1_General_100_BIN2 NOT NULL DEFAULT N'block',
-    attempt             int NOT NULL DEFAULT 0,     -- counts up for ever: it is part of the fence
+    attempt             int NOT NULL DEFAULT 0,     -- only counts up: it is part of the fence
     attempt_base        int NOT NULL DEFAULT 0,     -- tries used = attempt - attempt_base
     duration_ms         float,
     timeout_seconds     float NOT NULL DEFAULT 0,
@@ -63,11 +63,11 @@ CREATE TABLE dbjobs.background_job (
 );
 ALTER TABLE dbjobs.background_job SET (LOCK_ESCALATION = DISABLE);
 
--- Few indexes: a claim writes every index whose columns or filter it touches. These are the ready or lane index (out)
+-- Few indexes: a claim writes every index whose columns or filter it touches. Those are the ready or lane index (out)
 -- and background_job_node (in).
 
--- Serves claim_jobs: equality on queue, then the order of the claim. Only rows that may run now. The included
--- columns spare a look at the row for jobs that this node cannot run.
+-- Serves claim_jobs: equality on queue, then the claim order. Only ready rows. With the included columns a claim need
+-- not read the rows of jobs that this node cannot run.
 CREATE INDEX background_job_ready ON dbjobs.background_job (queue, priority, id)
     INCLUDE (command, expires_at) WHERE state = N'queued' AND worker IS NULL;
 -- Serves claim_lanes: worker first, so that the next lane is one index probe away (skip scan).
@@ -75,17 +75,17 @@ CREATE INDEX background_job_lane ON dbjobs.background_job (worker, priority, id)
     INCLUDE (command, queue, expires_at) WHERE state = N'queued' AND worker IS NOT NULL;
 -- Serves promote_jobs and next_due.
 CREATE INDEX background_job_due ON dbjobs.background_job (run_after) WHERE state = N'scheduled';
--- Serves rescue: what did this node hold?
+-- Serves rescue: which jobs did this node hold?
 CREATE INDEX background_job_node ON dbjobs.background_job (node_id) WHERE node_id IS NOT NULL;
--- Serves the heartbeat: which of my jobs are to be cancelled?
+-- Serves the heartbeat: which of my jobs should be cancelled?
 CREATE INDEX background_job_cancel ON dbjobs.background_job (node_id) WHERE cancel_requested_at IS NOT NULL;
--- Serves find_expired: only jobs that have never started, so that those in back-off cost the look nothing.
+-- Serves find_expired: only jobs that never started, so that jobs in back-off do not slow the look.
 CREATE INDEX background_job_expiry ON dbjobs.background_job (expires_at)
     WHERE expires_at IS NOT NULL AND attempt = 0;
 -- Serves find_dependency_work: children whose parents do not know of them yet. Nearly always empty.
 CREATE INDEX background_job_unresolved ON dbjobs.background_job (id) WHERE unresolved = 1;
--- Serves count_live, which has an index for each other state: only jobs that wait for others are ever in it. Not by
--- their state: as long as it is empty it would look like the cheapest way to every row that must be in that state.
+-- Serves count_live, which has an index for each other state: it only ever holds jobs that wait for others. It does not
+-- filter by state: while empty, it would look like the cheapest way to every row of that state.
 CREATE INDEX background_job_waiting ON dbjobs.background_job (queue) WHERE pending > 0;
 -- Serve cancel_many and, in the order of their pages, the lists by tag and batch.
 CREATE INDEX background_job_batch ON dbjobs.background_job (batch_id, id) WHERE batch_id IS NOT NULL;
@@ -140,7 +140,7 @@ CREATE TABLE dbjobs.completed_job (
     node_id             bigint
 );
 
--- Failed and cancelled jobs: apart from the completed ones, because these are the ones that people look for.
+-- Failed and cancelled jobs, separate from the completed ones: people look for these.
 CREATE TABLE dbjobs.failed_job (
     id                  bigint NOT NULL,
     ref_id              nvarchar(510) COLLATE Latin1_General_100_BIN2,
@@ -201,19 +201,19 @@ CREATE TABLE dbjobs.job_log (
 );
 
 -- Months that history has a place for, as numbers (202607). A transaction that writes to a month holds its row here, so
--- that retention cannot drop a month under a write.
+-- retention cannot drop a month during a write.
 CREATE TABLE dbjobs.history_month (month int NOT NULL CONSTRAINT history_month_pkey PRIMARY KEY);
 
--- In which months did jobs of an older month end? Retention goes by the end: a job that has waited for longer than
--- history is kept has its result for that long all the same. Appended by finishes and cancellations where the pair
--- is new. Two at once may append it twice: there is no key that one would have to wait for.
+-- In which months did jobs of an older month end? Retention goes by the end: a job that waited longer than history
+-- is kept still has its result for that long. Finishes and cancellations append a pair when it is new. Two at once
+-- may append it twice: there is no key on which one would have to wait.
 CREATE TABLE dbjobs.late_end (created_month int NOT NULL, ended_month int NOT NULL);
 CREATE CLUSTERED INDEX late_end_month ON dbjobs.late_end (created_month, ended_month);
 
 -- One row: is the history split into partitions?
 CREATE TABLE dbjobs.history_layout (partitioned bit NOT NULL);
 
--- One row a running process, with a new id at every start, so that an old one can never be mistaken for it.
+-- One row per running process, with a new id at every start, so it is never mistaken for an old one.
 CREATE TABLE dbjobs.job_node (
     id                  bigint IDENTITY(1, 1) NOT NULL CONSTRAINT job_node_pkey PRIMARY KEY,
     name                nvarchar(510) NOT NULL,
@@ -245,15 +245,15 @@ CREATE TABLE dbjobs.job_queue (
     paused      bit NOT NULL DEFAULT 0,
     concurrency int                     -- over one node; NULL: as the node was started
 );
--- Serve list_queue_settings: there may be a queue for each tenant, and few have settings.
+-- Serve list_queue_settings: there may be a queue per tenant, and few have settings.
 CREATE INDEX job_queue_paused ON dbjobs.job_queue (queue) INCLUDE (concurrency) WHERE paused = 1;
 CREATE INDEX job_queue_limited ON dbjobs.job_queue (queue) INCLUDE (paused, concurrency)
     WHERE paused = 0 AND concurrency IS NOT NULL;
 
 -- The idempotency key, unique over live jobs and history: one table for both, because an index of the history could be
--- unique within a month only. A key leaves with the month of its job (forget_refs), so the table stands in that order.
--- No index here is unique but the one on the key itself, and nothing is ever updated: an insert waits for nobody but
--- another open transaction with the very same key.
+-- unique only within a month. A key leaves with the month of its job (forget_refs), so the table is in that order.
+-- Only the index on the key itself is unique, and nothing is ever updated: an insert waits only for another open
+-- transaction with the very same key.
 CREATE TABLE dbjobs.job_ref (
     ref_id      nvarchar(510) COLLATE Latin1_General_100_BIN2 NOT NULL
                 CONSTRAINT job_ref_pkey PRIMARY KEY NONCLUSTERED,
@@ -263,7 +263,7 @@ CREATE TABLE dbjobs.job_ref (
 CREATE CLUSTERED INDEX job_ref_month ON dbjobs.job_ref (month, job_id);
 ALTER TABLE dbjobs.job_ref SET (LOCK_ESCALATION = DISABLE);
 
--- Who waits for whom. A row goes when the child has been told of the parent's end, or has ended itself.
+-- Which job waits for which. A row goes once the child has been told of the parent's end, or has ended itself.
 CREATE TABLE dbjobs.job_dependency (
     parent_id   bigint NOT NULL,
     child_id    bigint NOT NULL,
@@ -272,16 +272,16 @@ CREATE TABLE dbjobs.job_dependency (
 ALTER TABLE dbjobs.job_dependency SET (LOCK_ESCALATION = DISABLE);
 CREATE INDEX job_dependency_child ON dbjobs.job_dependency (child_id);
 
--- Parents that have ended while their children have not all been told. Written with the parent's end, so that the
--- release of the children needs no lock of that transaction and any node can go on with it.
+-- Ended parents with children that must still be told. Written with the parent's end, so releasing the children needs
+-- no lock of that transaction, and any node can do it.
 CREATE TABLE dbjobs.ended_parent (
     parent_id   bigint NOT NULL CONSTRAINT ended_parent_pkey PRIMARY KEY,
     state       nvarchar(20) COLLATE Latin1_General_100_BIN2 NOT NULL
 );
 ALTER TABLE dbjobs.ended_parent SET (LOCK_ESCALATION = DISABLE);
 
--- What happened to a batch, as rows that are only ever appended: nobody waits for the row of a batch. Now and then the
--- rows of a batch become one (fold_batches); the batch is the sum of what there is.
+-- What happened to a batch, in append-only rows: nobody waits for the row of a batch. Now and then fold_batches
+-- replaces the rows of a batch by one; the batch is the sum of its rows.
 CREATE TABLE dbjobs.job_batch (
     id          bigint IDENTITY(1, 1) NOT NULL CONSTRAINT job_batch_pkey PRIMARY KEY CLUSTERED,
     batch_id    nvarchar(510) COLLATE Latin1_General_100_BIN2 NOT NULL,
@@ -294,18 +294,18 @@ CREATE TABLE dbjobs.job_batch (
     folded      bit NOT NULL DEFAULT 0
 );
 ALTER TABLE dbjobs.job_batch SET (LOCK_ESCALATION = DISABLE);
--- Serves get_batch, without a look at the rows.
+-- Serves get_batch, without reading the rows.
 CREATE INDEX job_batch_batch ON dbjobs.job_batch (batch_id)
     INCLUDE (created_at, changed_at, total, completed, failed, cancelled, folded);
--- Serves fold_batches: only rows that are still to be folded.
+-- Serves fold_batches: only rows that are not folded yet.
 CREATE INDEX job_batch_loose ON dbjobs.job_batch (batch_id) WHERE folded = 0;
 -- Serves drop_batches. (A filter cannot compare two columns, so it says nothing about whether all jobs have ended.)
 CREATE INDEX job_batch_over ON dbjobs.job_batch (changed_at)
     INCLUDE (batch_id, total, completed, failed, cancelled) WHERE folded = 1;
 
--- Roll-ups, written with the outcomes. Who counts is part of the key (a node's finisher by the node's id, everybody else by
--- a random negative number of their process; 0: folded, of all together), and the key is not unique: who finds its row
--- locked (another transaction of the same process has it in hand) adds one more, and nobody waits. Readers add up.
+-- Roll-ups, written with the outcomes. The counter is part of the key (the id of a node for its finisher, for everybody
+-- else a random negative number of their process; 0: folded, all counters together). The key is not unique: a writer
+-- that finds its row locked by another transaction of its process adds one more, and nobody waits. Readers add up.
 CREATE TABLE dbjobs.job_stat (
     id          bigint IDENTITY(1, 1) NOT NULL,
     minute      datetime2(0) NOT NULL,
@@ -323,10 +323,10 @@ ALTER TABLE dbjobs.job_stat SET (LOCK_ESCALATION = DISABLE);
 CREATE INDEX job_stat_key ON dbjobs.job_stat (minute, counter, queue, command);
 GO
 
--- The text in a JSON array of one. OPENJSON would give it as well, but Babelfish leaves its escapes in and cuts it off at
--- 4,000 characters. A backslash that was escaped is marked by a control character behind it: JSON has control characters
--- only as escapes, and a bare backslash stands before each of them only by this mark. Every step says its collation: in a
--- database whose own one knows supplementary characters (_SC, _140), places are counted otherwise.
+-- The text in a JSON array of one. OPENJSON would give it, too, but Babelfish leaves its escapes in and cuts it off at
+-- 4,000 characters. We mark an escaped backslash by a control character behind it: JSON has control characters only as
+-- escapes, so only this mark puts a bare backslash before one. Every step names its collation: a database collation
+-- with supplementary characters (_SC, _140) counts positions differently.
 CREATE FUNCTION dbjobs.json_text (@json nvarchar(max)) RETURNS nvarchar(max)
 WITH SCHEMABINDING, RETURNS NULL ON NULL INPUT
 AS
@@ -352,7 +352,7 @@ BEGIN
 END;
 GO
 
--- Every job, whole. `executed` is shown as long as only the callback is outstanding.
+-- Every job, whole. It shows `executed` while only the callback is outstanding.
 CREATE VIEW dbjobs.job AS
 SELECT id, ref_id, parent_id, worker, queue, priority, tag, batch_id, callback, depends_on, run_after,
     expires_at, created_at, created_by, user_id, request_type, command, request, request_body, response_body,
@@ -381,9 +381,9 @@ SELECT id, ref_id, queue, worker, command, state, priority, tag, batch_id, user_
 FROM dbjobs.job;
 GO
 
--- History is split by the month of a job's created_at where the server can do it (Babelfish cannot) and this role may.
--- The primary keys decide: indexes made after them are split alike, without which no partition could be truncated.
--- The key of the split must be part of them. Ids come in order, so inserts go to the right-most page.
+-- History is partitioned by the month of a job's created_at if the server can do it (Babelfish cannot) and this role
+-- may. The primary keys decide: indexes made after them are aligned, otherwise no partition could be truncated. The
+-- partition key must be part of them. Ids come in order, so inserts go to the right-most page.
 DECLARE @partitioned bit = CASE
     WHEN SERVERPROPERTY('Babelfish') IS NULL AND HAS_PERMS_BY_NAME(DB_NAME(), 'DATABASE', 'ALTER ANY DATASPACE') = 1
     THEN 1 ELSE 0

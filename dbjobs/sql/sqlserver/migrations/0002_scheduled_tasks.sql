@@ -1,13 +1,13 @@
 -- Scheduled tasks: what recurs, when it runs next, and its last runs. A few hundred rows.
 --
--- A row is changed by comparing its revision, in one statement. Firing a task, pausing it and declaring it anew have read
--- the row before, and change nothing if somebody else was faster. So the list of the last runs can be one JSON text on the
--- row (at most 20): a table of runs would have to be written and pruned beside it, in the same batch, for nothing more.
+-- Every change compares the revision, in one statement. Firing, pausing and redeclaring a task read the row first, and
+-- change nothing if somebody else was faster. So the last runs (at most 20) can be one JSON text on the row: a table of
+-- runs would have to be written and pruned as well, in the same batch, and would gain nothing.
 CREATE TABLE dbjobs.scheduled_task (
     name                nvarchar(510) COLLATE Latin1_General_100_BIN2 NOT NULL
                         CONSTRAINT scheduled_task_pkey PRIMARY KEY NONCLUSTERED,
     declared            bit NOT NULL,               -- in code: only nodes that declare it may fire it
-    definition          nvarchar(64) NOT NULL,      -- hash of what was declared: an unchanged one is not written again
+    definition          nvarchar(64) NOT NULL,      -- hash of the declaration: an unchanged one is not written again
     request_type        nvarchar(20) COLLATE Latin1_General_100_BIN2 NOT NULL,
     command             nvarchar(510) COLLATE Latin1_General_100_BIN2 NOT NULL,
     interval_seconds    float,                      -- either this
@@ -17,11 +17,11 @@ CREATE TABLE dbjobs.scheduled_task (
     job                 nvarchar(max) NOT NULL,     -- JSON: request and options of its jobs
     paused              bit NOT NULL DEFAULT 0,
     next_run_at         datetime2(6),               -- NULL: never again
-    last_run_at         datetime2(6),               -- the time that the last run was for
+    last_run_at         datetime2(6),               -- the scheduled time of the last run
     runs                nvarchar(max) NOT NULL,     -- JSON: the ends of the ref_ids of the last runs, oldest first
-    missed              bigint NOT NULL DEFAULT 0,  -- times that passed while nobody was there
+    missed              bigint NOT NULL DEFAULT 0,  -- times that passed while no node was there
     skipped             bigint NOT NULL DEFAULT 0,  -- times left out because the last run had not ended
-    revision            bigint NOT NULL,            -- counts up, from a random number: a task made anew is another one
+    revision            bigint NOT NULL,            -- counts up from a random number: a task made again is another one
     created_at          datetime2(6) NOT NULL DEFAULT SYSUTCDATETIME(),
     CONSTRAINT scheduled_task_when CHECK (
         (interval_seconds IS NULL AND cron IS NOT NULL) OR (interval_seconds IS NOT NULL AND cron IS NULL)

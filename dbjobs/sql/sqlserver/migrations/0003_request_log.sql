@@ -1,13 +1,13 @@
--- The request log: what an application's requests were, by month. Nothing of it is touched by jobs. The key is made by
--- the process that served the request: its moment on this database's clock, and a number drawn for it. The columns are
--- what is listed and asked for; everything else of a request is one JSON text.
+-- The request log: an application's requests, by month. Jobs touch nothing of it. The process that served the request
+-- makes the key: its moment on this database's clock, and a random number. The columns are what lists show and searches
+-- ask for; everything else of a request is one JSON text.
 CREATE TABLE dbjobs.request_log (
     at              datetime2(6) NOT NULL,
     tie             bigint NOT NULL,
     method          nvarchar(20) COLLATE Latin1_General_100_BIN2 NOT NULL,
     path            nvarchar(max) COLLATE Latin1_General_100_BIN2 NOT NULL,
     query           nvarchar(max),
-    route           nvarchar(510) COLLATE Latin1_General_100_BIN2,      -- its template, where the framework has told it
+    route           nvarchar(510) COLLATE Latin1_General_100_BIN2,      -- its template, if the framework tells it
     status_code     int NOT NULL,
     status_class    int NOT NULL,                                       -- 2 for 200 to 299, and so on
     duration_ms     float NOT NULL,
@@ -41,7 +41,7 @@ CREATE TABLE dbjobs.request_stat (
     duration_ms         float NOT NULL,
     duration_min        float NOT NULL,
     duration_max        float NOT NULL,
-    under_ten_ms            bigint NOT NULL,    -- each without those of the ones before it
+    under_ten_ms            bigint NOT NULL,    -- each without those before it
     under_fifty_ms            bigint NOT NULL,
     under_hundred_ms           bigint NOT NULL,
     under_half_second           bigint NOT NULL,
@@ -57,7 +57,7 @@ CREATE TABLE dbjobs.request_stat (
 CREATE TABLE dbjobs.request_month (month int NOT NULL CONSTRAINT request_month_pkey PRIMARY KEY);
 GO
 
--- Split by month where the history of jobs is.
+-- Partitioned by month if the history of jobs is.
 DECLARE @partitioned bit = (SELECT TOP (1) partitioned FROM dbjobs.history_layout);
 DECLARE @on_log nvarchar(200) = N'', @on_stat nvarchar(200) = N'';
 IF @partitioned = 1
@@ -73,7 +73,7 @@ GO
 
 ALTER TABLE dbjobs.request_log SET (LOCK_ESCALATION = DISABLE);
 ALTER TABLE dbjobs.request_stat SET (LOCK_ESCALATION = DISABLE);
--- Each serves one branch of list_requests. By class and not by code: what is looked for is "5xx".
+-- Each serves one branch of list_requests. By class, not by code: people look for "5xx".
 CREATE INDEX request_log_route ON dbjobs.request_log (route, at, tie) WHERE route IS NOT NULL;
 CREATE INDEX request_log_user ON dbjobs.request_log (user_id, at, tie) WHERE user_id IS NOT NULL;
 CREATE INDEX request_log_ip ON dbjobs.request_log (ip, at, tie) WHERE ip IS NOT NULL;

@@ -1,5 +1,5 @@
--- What the admin page keeps: settings by name (the key that its tokens are made with, saved views), and who did what. A few
--- rows, which no job touches.
+-- What the admin page keeps: settings by name (the key for its tokens, saved views), and who did what. A few rows,
+-- which no job touches.
 CREATE TABLE dbjobs.setting (
     name        nvarchar(255) COLLATE Latin1_General_100_BIN2 NOT NULL
                 CONSTRAINT setting_pkey PRIMARY KEY NONCLUSTERED,
@@ -7,7 +7,7 @@ CREATE TABLE dbjobs.setting (
     changed_at  datetime2(6) NOT NULL DEFAULT SYSUTCDATETIME()
 );
 
--- Only ever appended. The key is in the order of time, and serves list_audit.
+-- Append-only. The key is in time order, and serves list_audit.
 CREATE TABLE dbjobs.audit (
     id          bigint IDENTITY(1, 1) NOT NULL CONSTRAINT audit_pkey PRIMARY KEY,
     at          datetime2(6) NOT NULL DEFAULT SYSUTCDATETIME(),

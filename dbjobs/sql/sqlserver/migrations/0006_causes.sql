@@ -1,7 +1,7 @@
--- Why attempts failed, for people: how often which error, raised in which of the application's own functions, ended an attempt
--- of which command. Nodes count in memory and write their own row of an hour anew every few seconds (only failures cost
--- anything), so a write can be repeated; what a killed process had not written yet is missing. Old hours become days: a fold
--- takes the rows out and puts the sum in, under a number of its own. A reader adds up.
+-- Why attempts failed, for people: how often which error, raised in which of the application's own functions, ended an
+-- attempt of which command. Nodes count in memory and rewrite their own row of an hour every few seconds (only failures
+-- cost anything), so a write can be repeated; counts that a killed process had not written yet are missing. Old hours
+-- become days: a fold takes the rows out and puts their sum in, under its own number. Readers add up.
 CREATE TABLE dbjobs.job_cause (
     period_seconds  int NOT NULL,           -- 3600 or 86400
     starts          bigint NOT NULL,            -- seconds since 1970, by the database's clock
@@ -9,9 +9,9 @@ CREATE TABLE dbjobs.job_cause (
     counter         bigint NOT NULL,            -- the node that counts; a random negative number: folded
     command         nvarchar(510) COLLATE Latin1_General_100_BIN2 NOT NULL,
     code            nvarchar(max) NOT NULL,              -- the error's class, or a word of ours: timeout, http_500
-    frame           nvarchar(max) NOT NULL,              -- file:function where it was raised; '' if that is not known
+    frame           nvarchar(max) NOT NULL,              -- file:function where it was raised; '' if unknown
     jobs            bigint NOT NULL,            -- that failed for good
-    attempts        bigint NOT NULL,            -- that failed, theirs included
+    attempts        bigint NOT NULL,            -- that failed, those of these jobs included
     first_at        float NOT NULL,  -- seconds since 1970, by the database's clock
     last_at         float NOT NULL,
     message         nvarchar(max) NOT NULL,              -- of the last one
