@@ -65,7 +65,7 @@ class Strip(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         task: its name.
-        times: when it runs; empty if it runs so often that ``count`` says it better.
+        times: when it runs; empty if it runs more often than the page can show.
         often: it runs more often than the page can show.
     """
 
