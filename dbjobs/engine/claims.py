@@ -81,6 +81,11 @@ class Claims:
         """How many jobs of this kind may be claimed now: free places, and a little ahead."""
         return self.crew.room(self._runners.room)
 
+    @property
+    def is_worthwhile(self) -> bool:
+        """There is room for enough jobs to send a statement for them."""
+        return self.room > self.crew.spare
+
     def hear(self, news: Mapping[str, tuple[int, bool]]) -> None:
         """Take over the waker's news."""
         self.jobs = self.jobs or self._waker.jobs

@@ -7,7 +7,7 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 
-from dbjobs.commands.registry import Registry
+from dbjobs.commands.registry import Command, Registry
 from dbjobs.context import JobContext, Services
 from dbjobs.engine.attempt import Attempt
 from dbjobs.engine.built_in import LOOK_SECONDS, BuiltIn
@@ -135,7 +135,7 @@ class Dispatcher:
         if not self.resting:
             await self._built_in.look(node_id)
         full = self._finisher.wants_room = self._finisher.full
-        with_room = [] if full or self.resting else [claims for claims in kinds if claims.room > 0]
+        with_room = [] if full or self.resting else [claims for claims in kinds if claims.is_worthwhile]
         without = [] if full else [claims.crew.pace.ahead() for claims in kinds if claims not in with_room]
         # Claim again before everything in memory has begun; otherwise the slots would be idle during the claim.
         self._runners.wanted_room = -(3 * max(without) // 4) if without else None
@@ -200,10 +200,12 @@ class Dispatcher:
 
     def _attempts(self, node_id: int, claimed: Sequence[Claimed]) -> list[Attempt]:
         self.on_claimed(claimed)
-        attempts = []
+        attempts: list[Attempt] = []
+        command: Command | None = None
         for job in claimed:
-            command = self._registry.get(job.command)
-            assert command is not None  # the claim asks for registered commands only
+            if command is None or command.name != job.command:
+                command = self._registry.get(job.command)
+                assert command is not None  # the claim asks for registered commands only
             attempts.append(Attempt(job, command, node_id, JobContext(job, self._services, node_id)))
         return attempts
 

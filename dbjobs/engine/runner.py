@@ -218,9 +218,8 @@ class Runners:
 
     async def _run(self, attempt: Attempt, seat: Seat) -> bool:
         """Run a free job, or a lane's run of jobs one after another (see Slots)."""
-        current = attempt
+        current, crew = attempt, self._crew(attempt)
         while True:
-            crew = self._crew(current)
             crew.busy += 1
             began = time.monotonic()
             if current.lane_rest is not None and current.lane_began is None:
@@ -240,10 +239,10 @@ class Runners:
                 return False
             if following is None:
                 return True
-            if not seat.is_fit or not self._crew(following).free:
-                self._crew(following).ready.appendleft(following)
+            current, crew = following, self._crew(following)
+            if not seat.is_fit or not crew.free:
+                crew.ready.appendleft(current)
                 return True
-            current = following
 
     def _call_ended(self, attempt: Attempt) -> None:
         crew = self._left.pop(attempt, None)
