@@ -130,7 +130,7 @@ class Claims:
         """Claim jobs and lanes if there may be any; False if there was no reason to."""
         now = time.monotonic()
         full = self._full_looks.is_due(now, behind=self.behind, jobs=self.jobs)
-        restart = full or (self._hot.behind and now >= self._restarts.allowed_at)
+        restart = (full or self._hot.behind) and now >= self._restarts.allowed_at
         # Jobs of queues at their limits stay wanted until one of these ends.
         want_jobs = self._is_allowed and (full or ((self.jobs or restart) and self._hot.open))
         lane_news = self.lanes
@@ -173,14 +173,14 @@ class Claims:
         if room < 1:
             self.jobs = True
             return
-        began = time.monotonic()
         if full:
+            began = time.monotonic()
             self.behind = False
-            await self._find_queues()
+            more = await self._find_queues()
+            self._full_looks.ended(began, fruitful=more)
+        began = time.monotonic()
         wanted = self._hot.wanted(room, restart=restart)
         claimed = await repository.claim_jobs(self._db, node_id, wanted, room, self.commands) if wanted else []
-        if full:
-            self._full_looks.ended(began)
         if restart:
             self._restarts.ended(began)
         claimed.sort(key=_BY_ID)
@@ -190,12 +190,17 @@ class Claims:
             self._runners.push(self._make(node_id, claimed))
             return
         now = time.monotonic()
-        self._not_before = now + min((now - began) * (1 - PASSING_SHARE) / PASSING_SHARE, LONGEST_PAUSE_SECONDS)
+        if not self.alone:
+            self._not_before = now + min((now - began) * (1 - PASSING_SHARE) / PASSING_SHARE, LONGEST_PAUSE_SECONDS)
         if not full and self._full_looks.is_long_ago(now):
             self.behind = True  # look from the start once before the dispatcher rests
 
-    async def _find_queues(self) -> None:
-        """Look for queues with work, QUEUES_PER_LOOK at a time, from where the last such look ended."""
+    async def _find_queues(self) -> bool:
+        """Look for queues with work, QUEUES_PER_LOOK at a time, from where the last such look ended.
+
+        Returns:
+            Whether there may be more of them.
+        """
         after, named = self._after_queue, self._queues.named
         if named is None:
             slice_ = await repository.find_ready_queues(self._db, after, QUEUES_PER_LOOK)
@@ -206,6 +211,7 @@ class Claims:
         self._after_queue = "" if ended else slice_[-1]
         self.behind = self.behind or not ended
         self._hot.found(queue for queue in slice_ if self._queues.serves(queue))
+        return not ended
 
     # --- named workers --------------------------------------------------------------------------
 

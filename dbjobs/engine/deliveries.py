@@ -35,6 +35,7 @@ class DeliveryClaims(Claims):
     def keep(self, served: Callable[[str], bool]) -> None:
         self._hot.keep(lambda _: not self._queues.is_paused(DELIVERY_QUEUE))
 
-    async def _find_queues(self) -> None:
+    async def _find_queues(self) -> bool:
         if not self._queues.is_paused(DELIVERY_QUEUE):
             self._hot.found((DELIVERY_QUEUE,))
+        return False

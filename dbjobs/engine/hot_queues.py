@@ -44,9 +44,12 @@ class HotQueues:
             self._behind.add(queue)
 
     def found(self, queues: Iterable[str]) -> None:
-        """A look over the index has found jobs in these, wherever they are; and there may be some in all the others."""
+        """A look over the index has found jobs in these, wherever they are; and there may be some in all the others.
+
+        One that has no place is looked at from the start in any case.
+        """
         self._hot.update(dict.fromkeys(queues))
-        self._behind.update(self._hot)
+        self._behind.update(queue for queue in self._hot if queue in self._places)
 
     def keep(self, served: Callable[[str], bool]) -> None:
         """Forget those that are not served (any more)."""
@@ -95,6 +98,7 @@ class HotQueues:
         no_room = len(jobs) >= room
         end = max((at for at, (queue, *_) in enumerate(wanted) if queue in last), default=-1)
         visited = wanted[: end + 1] if no_room else wanted
+        more_follow = False
         for at, (queue, slots, *after) in enumerate(visited):
             cut_off = counts.get(queue, 0) >= slots or (no_room and at == end)
             from_start = tuple(after) == START
@@ -107,8 +111,9 @@ class HotQueues:
             self._hot.pop(queue, None)
             if cut_off or queue in self._behind:
                 self._hot[queue] = None
+            more_follow = more_follow or cut_off
         while len(self._places) > PLACES_KEPT:
             del self._places[next(iter(self._places))]
         if visited:
             self._per_queue += _WEIGHT * (len(jobs) / len(visited) - self._per_queue)
-        return len(self._hot) > len(self._behind)
+        return more_follow or len(self._hot) > len(self._behind)

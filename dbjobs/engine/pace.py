@@ -66,14 +66,19 @@ class FullLooks:
         self._pause = 0.0
         self._before = 0.0
 
-    def ended(self, began: float) -> None:
-        """A look that began at this ``time.monotonic()`` is over."""
+    def ended(self, began: float, *, fruitful: bool = False) -> None:
+        """A look that began at this ``time.monotonic()`` is over.
+
+        Args:
+            fruitful: it found as much as it may, so the next one is work, too: they get up to half of the time.
+        """
         self._last = time.monotonic()
         took = self._last - began
         # A database that stumbled once says nothing about the next look: what counts is that two were slow.
         usual = min(took, self._before)
         self._before = took
-        self._pause = min(usual * (1 - FULL_LOOK_SHARE) / FULL_LOOK_SHARE, LONGEST_PAUSE_SECONDS)
+        share = 0.5 if fruitful else FULL_LOOK_SHARE
+        self._pause = min(usual * (1 - share) / share, LONGEST_PAUSE_SECONDS)
 
     def hurry(self) -> None:
         """The next one need not wait."""

@@ -138,3 +138,21 @@ def test_old_places_are_forgotten(hot: HotQueues, monkeypatch: pytest.MonkeyPatc
         "b": (0, 2),
         "c": (0, 3),
     }
+
+
+def test_a_queue_that_was_found_and_has_no_place_needs_no_look_from_the_start(hot: HotQueues) -> None:
+    hot.news("a", 0, behind=False)
+    hot.claimed(hot.wanted(5, restart=False), [job("a", 7)], 5)
+    hot.found(["a", "b"])
+    assert hot.wanted(9, restart=False) == [("a", 9, 0, 7), ("b", 9, *START)]
+    assert names(hot.wanted(9, restart=True)) == ["a", "b"]
+    hot.claimed(hot.wanted(9, restart=True), [], 9)
+    assert not hot.behind
+
+
+def test_a_claim_that_was_cut_off_has_more_whatever_is_behind(hot: HotQueues) -> None:
+    hot.news("a", 0, behind=False)
+    hot.claimed(hot.wanted(1, restart=False), [job("a", 7)], 1)
+    hot.found(["a"])
+    assert hot.claimed(hot.wanted(1, restart=False), [job("a", 8)], 1)
+    assert hot.behind

@@ -76,3 +76,11 @@ def test_claims_go_ahead_by_runs_of_lanes_and_not_by_their_jobs(monkeypatch: pyt
         pace_.ended(0.0001, lane=True, first=number % 3 == 0)
     now += 1.0  # 1,000 runs of three jobs each in a second
     assert pace_.ahead() == 1000 * pace.AHEAD_SECONDS
+
+
+def test_looks_that_find_as_much_as_they_may_get_half_of_the_time(looks: Looks) -> None:
+    looks.take(0.01, 0.01)
+    assert looks.pause == pytest.approx(0.09)
+    looks.now += 0.01
+    looks.full.ended(looks.now - 0.01, fruitful=True)
+    assert looks.pause == pytest.approx(0.01)
