@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 
 from dbjobs import clock
 from dbjobs.engine import causes, tally
@@ -21,6 +22,8 @@ log = logging.getLogger("dbjobs")
 
 HOUSEKEEPING_SECONDS = 600.0
 # Batches are summed up this often, so that a look at one reads few rows.
+# While there is more to fold, folds rest for this many times as long as one takes: jobs come first.
+FOLD_PAUSES = 3.0
 FOLD_SECONDS = 5.0
 ROWS_PER_FOLD = 5000
 # A batch in which all jobs have ended is forgotten after this time without news.
@@ -92,8 +95,9 @@ class Janitor:
 
     async def fold(self) -> float:
         """Sum up what was appended to batches; seconds until the next time."""
+        began = time.monotonic()
         full = await repository.fold_batches(self._db, ROWS_PER_FOLD) == ROWS_PER_FOLD
-        return 0.0 if full else FOLD_SECONDS
+        return FOLD_PAUSES * (time.monotonic() - began) if full else FOLD_SECONDS
 
     async def _end_given_up(self) -> None:
         for node_id in [id for id, lease_ends in self._given_up.items() if clock.now() >= lease_ends]:
