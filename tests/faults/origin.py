@@ -48,7 +48,7 @@ LOOPS = {
     "Schedules.runs": "schedules",
 }
 # What encloses several of them: it counts where none of them is on the stack.
-AROUND = {"Jobs.start": "starting"}
+AROUND = {"Jobs.start": "starting", "Opening._open_for_engine": "starting"}
 UNKNOWN = "unknown: "
 
 
