@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from dbjobs.admin import charts, wording
-from dbjobs.admin.charts import Rank, Series, axes
+from dbjobs.admin.charts import Rank, Series, axes, elements
 
 START = datetime(2026, 10, 27, tzinfo=UTC)
 STEPS = [
@@ -30,6 +30,14 @@ def test_an_axis_reaches_over_the_highest_value(top: float) -> None:
     assert ticks[0] == 0
     assert top * 0.998 <= ticks[-1] <= max(top * 2, 1)
     assert len(ticks) <= 6
+
+
+def test_a_label_of_an_axis_is_short_whatever_its_value() -> None:
+    decades = [elements.tick(10.0**exponent, "ms") for exponent in range(10)]
+    assert decades == ["1 ms", "10 ms", "100 ms", "1 s", "10 s", "100 s", "16.7 min", "2.78 h", "1.16 d", "11.6 d"]
+    for top in (200_000, 5_400_000, 40_000_000, 900_000_000):
+        assert all(len(elements.tick(value, "ms")) <= 8 for value in axes.nice(top, "ms"))
+    assert [elements.tick(value, "ms") for value in (60_000, 90_000, 5_400_000)] == ["1 min", "90 s", "1.5 h"]
 
 
 def test_milliseconds_have_steps_of_minutes() -> None:

@@ -78,11 +78,16 @@ def written(value: float | None, unit: Unit) -> str:
     return wording.number(int(value) if value is not None and value == int(value) else value)
 
 
+_UNITS = (("d", 86_400_000), ("h", 3_600_000), ("min", 60_000))
+
+
 def tick(value: float, unit: Unit) -> str:
-    """The same as an axis label, where there is little room."""
-    if unit == "ms" and 1_000 <= value < 1_000_000 and value % 60_000:
+    """The same as an axis label, where there is little room: at most eight characters."""
+    if unit != "ms" or value < 1_000:
+        return written(value, unit)
+    if value < 1_000_000 and value % 60_000:
         return f"{value / 1000:g} s"
-    return written(value, unit)
+    return next((f"{value / size:.3g} {name}" for name, size in _UNITS if value >= size), f"{value / 1000:g} s")
 
 
 def linked(inside: Markup | str, link: str | None, **attributes: object) -> Markup:
