@@ -82,12 +82,16 @@ _UNITS = (("d", 86_400_000), ("h", 3_600_000), ("min", 60_000))
 
 
 def tick(value: float, unit: Unit) -> str:
-    """The same as an axis label, where there is little room: at most eight characters."""
+    """The same as an axis label, where there is little room: at most seven characters."""
     if unit != "ms" or value < 1_000:
         return written(value, unit)
     if value < 1_000_000 and value % 60_000:
         return f"{value / 1000:g} s"
-    return next((f"{value / size:.3g} {name}" for name, size in _UNITS if value >= size), f"{value / 1000:g} s")
+    for name, size in _UNITS:
+        if value >= size:
+            count = value / size
+            return f"{count:.0f} {name}" if count >= 10 else f"{count:.3g} {name}"
+    return f"{value / 1000:g} s"
 
 
 def linked(inside: Markup | str, link: str | None, **attributes: object) -> Markup:
