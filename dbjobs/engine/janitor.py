@@ -22,9 +22,9 @@ log = logging.getLogger("dbjobs")
 
 HOUSEKEEPING_SECONDS = 600.0
 # Batches are summed up this often, so that a look at one reads few rows.
+FOLD_SECONDS = 5.0
 # While there is more to fold, folds rest for this many times as long as one takes: jobs come first.
 FOLD_PAUSES = 3.0
-FOLD_SECONDS = 5.0
 ROWS_PER_FOLD = 5000
 # A batch in which all jobs have ended is forgotten after this time without news.
 BATCH_SECONDS = 30 * 86400.0

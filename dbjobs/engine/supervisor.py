@@ -212,8 +212,8 @@ class Engine:
         try:
             speak_through(self._outages)
             self._stall.start()
-            await self._node.start()  # on a connection of its own, beside the opening
             try:
+                await self._node.start()  # on a connection of its own, beside the opening
                 await self._opening
             except BaseException:
                 with anyio.CancelScope(shield=True):
