@@ -7,6 +7,10 @@ import time
 # A claimed job should not wait in memory for longer than about this.
 AHEAD_SECONDS = 0.05
 MOST_AHEAD = 2000
+# The rate is known soon after a start. It is not forgotten while the slots wait for a claim: the next one would be for
+# too little, and come too late.
+RISE_SECONDS = 0.1
+FALL_SECONDS = 0.3
 # A lane's run should not take much longer than this.
 RUN_SECONDS = 0.1
 LONGEST_RUN = 500
@@ -45,7 +49,8 @@ class Pace:
         elapsed = now - self._since
         if elapsed > 0.005:
             rate = self._count / elapsed
-            weight = min(1.0, elapsed / 0.1)
+            horizon = RISE_SECONDS if rate > self._per_second else FALL_SECONDS
+            weight = min(1.0, elapsed / horizon)
             self._per_second += weight * (rate - self._per_second)
             self._count = 0
             self._since = now

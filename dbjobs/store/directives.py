@@ -16,7 +16,7 @@ WRITES = re.compile(r"\b(INSERT|UPDATE|DELETE|CREATE|DROP|ALTER)\b")
 _GRAMMAR = re.compile(
     r"""--\ @
     (?: each\ (?P<each>\w+)       (?:\ where\ (?P<each_where>\w+))?  (?:\ unless\ taken\ (?P<taken>\w+))?
-      | rows\ (?P<rows>\w+)       (?:\ numbered\ (?P<numbered>\w+))?
+      | rows\ (?P<rows>\w+)       (?:\ numbered\ (?P<numbered>\w+))?  (?:\ where\ (?P<rows_where>\w+))?
       | union\ (?P<union>\w+)
       | if\ (?P<only_if>\w+)      (?:\ where\ (?P<if_where>\w+)  (?:\ <>\ (?P<other>\w+))?)?
       | (?P<months>months)        (?:\ (?P<order>ascending|descending))?  (?:\ of\ (?P<of>\w+))?
@@ -42,6 +42,7 @@ class Directive(NamedTuple):
         where: of the set of ``each`` or ``only_if``, only rows in which this column is neither NULL nor 0 ...
         other: ... or is not this value.
         taken: with ``each``: a row whose key is taken counts as no row; the others give this column.
+        rows_where: with ``rows``: only rows in which this column is neither NULL nor 0.
         numbered: with ``rows``: it answers with the numbers of the rows, each with this column.
         months: run it on the files of the history, newest month first.
         order: "ascending" or "descending": what all of them return, by its first column.
@@ -61,6 +62,7 @@ class Directive(NamedTuple):
     where: str | None = None
     other: str | None = None
     taken: str | None = None
+    rows_where: str | None = None
     numbered: str | None = None
     months: bool = False
     order: str | None = None
@@ -94,6 +96,7 @@ def parse(line: str) -> Directive:
         where=said["each_where"] or said["if_where"],
         other=said["other"],
         taken=said["taken"],
+        rows_where=said["rows_where"],
         numbered=said["numbered"],
         months=said["months"] is not None,
         order=said["order"],

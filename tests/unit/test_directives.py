@@ -22,6 +22,7 @@ EVERYTHING = frozenset(Directive._fields)
         ("each moved", Directive(each="moved")),
         ("each moved where worker as x", Directive(each="moved", where="worker", name="x")),
         ("each refs unless taken r", Directive(each="refs", taken="r")),
+        ("rows jobs where worker", Directive(rows="jobs", rows_where="worker")),
         ("rows jobs numbered ref_id", Directive(rows="jobs", numbered="ref_id")),
         (
             "union idle as head packed worker id",
@@ -43,7 +44,7 @@ def test_what_a_directive_means(text: str, meaning: Directive) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["what", "each", "rows jobs where x", "union a numbered b", "if a unless taken b", "as moved id", "months x"],
+    ["what", "each", "rows jobs where", "union a numbered b", "if a unless taken b", "as moved id", "months x"],
 )
 def test_what_is_no_directive_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="unknown directive"):

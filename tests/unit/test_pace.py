@@ -78,6 +78,21 @@ def test_claims_go_ahead_by_runs_of_lanes_and_not_by_their_jobs(monkeypatch: pyt
     assert pace_.ahead() == 1000 * pace.AHEAD_SECONDS
 
 
+def test_a_wait_for_a_claim_does_not_halve_the_next_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 1000.0
+    monkeypatch.setattr(pace, "time", SimpleNamespace(monotonic=lambda: now))
+    pace_ = pace.Pace()
+    for _ in range(1000):
+        pace_.ended(0.0001, lane=False)
+    now += 0.1
+    busy = pace_.ahead()
+    assert busy == pytest.approx(10_000 * pace.AHEAD_SECONDS, abs=1)
+    now += 0.05  # nothing ran: a claim was under way
+    assert pace_.ahead() > 0.8 * busy
+    now += 10.0
+    assert pace_.ahead() == 0
+
+
 def test_looks_that_find_as_much_as_they_may_get_half_of_the_time(looks: Looks) -> None:
     looks.take(0.01, 0.01)
     assert looks.pause == pytest.approx(0.09)

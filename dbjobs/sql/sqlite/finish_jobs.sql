@@ -45,12 +45,16 @@ WHERE j.attempt = o.attempt AND j.node_id = :node_id;
 
 -- Exactly the rows that the statement above copied are in both tables: only an outcome that was ours, and that
 -- is written now (not one repeated after a lost answer), gives the lane back.
--- @each outcomes where release_worker
+-- @rows outcomes where release_worker
 DELETE FROM dbjobs_job_worker
 WHERE node_id = :node_id
-  AND worker = (
-      SELECT j.worker FROM dbjobs_background_job j JOIN dbjobs_finished_job f ON f.id = j.id
-      WHERE j.id = :id AND j.attempt = :attempt AND j.node_id = :node_id
+  AND worker IN (
+      WITH outcome (id, attempt) AS (VALUES (:id, :attempt))
+      SELECT j.worker
+      FROM outcome o
+      CROSS JOIN dbjobs_background_job j ON j.id = o.id
+      CROSS JOIN dbjobs_finished_job f ON f.id = j.id
+      WHERE j.attempt = o.attempt AND j.node_id = :node_id
   );
 
 -- @as moved packed id has_dependents state batch_id
@@ -64,9 +68,12 @@ DELETE FROM dbjobs_background_job WHERE id IN (SELECT value FROM json_each(:move
 -- @each moved where has_dependents
 INSERT OR REPLACE INTO dbjobs_ended_parent (parent_id, state) VALUES (:id, :state);
 
--- @each moved where batch_id
+-- @if moved where batch_id
 INSERT INTO dbjobs_job_batch (batch_id, completed, failed, cancelled)
-VALUES (:batch_id, :state = 'completed', :state = 'failed', :state = 'cancelled');
+SELECT batch_id, sum(state = 'completed'), sum(state = 'failed'), sum(state = 'cancelled')
+FROM (SELECT value ->> 2 AS state, value ->> 3 AS batch_id FROM json_each(:moved))
+WHERE batch_id IS NOT NULL
+GROUP BY batch_id;
 
 INSERT INTO dbjobs_job_stat (minute, queue, command, counter, completed, failed, cancelled, duration_ms)
 SELECT strftime('%Y-%m-%d %H:%M:00.000', 'now'), f.queue, f.command, :counter,

@@ -60,6 +60,7 @@ class History:
         # month -> connection and the identity of its file: another process may have dropped the month.
         self._nodes = NodesFile(files.main, statements, busy_seconds)
         self.request_files = RequestFiles(files.main, files.schema, statements, busy_seconds)
+        self._has_schema = False
         self._open: OrderedDict[str, tuple[sqlite3.Connection, tuple[int, int]]] = OrderedDict()
 
     def names(self) -> list[str]:
@@ -130,7 +131,9 @@ class History:
             sqlite3.Error: nothing is lost, the next run copies it again.
         """
         script = self._scripts.script
-        if not script("has_schema").run(main, self, {})[0][0] or not script("has_unarchived").run(main, self, {}):
+        if not self._has_schema:
+            self._has_schema = bool(script("has_schema").run(main, self, {})[0][0])
+        if not self._has_schema or not script("has_unarchived").run(main, self, {}):
             return False
         copy, note = script("archive_month"), script("note_archived")
         begin(main, self._busy_seconds)

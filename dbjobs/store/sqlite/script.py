@@ -21,7 +21,22 @@ from dbjobs.store.sqlite.steps import Files, Step, run_step, search
 from dbjobs.store.statements import PARAMETER, Parameter, Statements, Table
 
 _KNOWN = frozenset(
-    ("each", "where", "rows", "months", "order", "of", "within", "nodes", "requests", "name", "packed", "columns")
+    (
+        "each",
+        "where",
+        "rows",
+        "rows_where",
+        "only_if",
+        "months",
+        "order",
+        "of",
+        "within",
+        "nodes",
+        "requests",
+        "name",
+        "packed",
+        "columns",
+    )
 )
 _TEMPLATE = re.compile(r"(?<=VALUES )\([^()]*\)")
 
@@ -140,8 +155,9 @@ def _step(text: str, directive: Directive) -> Step:
         parameters=parameters,
         returns=returns,
         each=directive.each,
-        where=directive.where,
+        where=directive.where or directive.rows_where,
         rows=directive.rows,
+        only_if=directive.only_if,
         template=template,
         months=directive.months,
         nodes=directive.nodes,

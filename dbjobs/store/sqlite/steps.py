@@ -15,8 +15,10 @@ from dbjobs.store.database import Row
 from dbjobs.store.sqlite.values import picker, rows_of, value_of
 from dbjobs.store.statements import Parameter, Table
 
-# Rows of one VALUES list: each number is a statement of its own in the driver's cache, so there are few.
-_ROWS_AT_ONCE = (128, 16, 1)
+# Rows of one VALUES list: each number is a statement of its own in the driver's cache, so there are few. The first is
+# what the engine writes at once; a prepared statement takes about a hundred bytes for each of its values.
+_ROWS_AT_ONCE = (1000, 128, 16, 1)
+_MOST_VALUES = 12_000
 SO_FAR = Parameter("so_far", None)
 
 Values = Mapping[str, Any]
@@ -31,6 +33,7 @@ class Step(NamedTuple):
     each: str | None = None
     where: str | None = None
     rows: str | None = None
+    only_if: str | None = None
     template: str = ""  # the one row of a VALUES list, placeholders and all; "{}" stands for it in the text
     months: bool = False
     nodes: bool = False
@@ -73,6 +76,8 @@ def run_step(step: Step, cursor: sqlite3.Cursor, values: Values) -> list[Row]:
         return _run_each(step, cursor, values, values[step.each])
     if step.rows is not None:
         return _run_rows(step, cursor, values, values[step.rows])
+    if step.only_if is not None and not _wanted(step, values[step.only_if]):
+        return []
     return _fetch(step, cursor, _bind(step, values))
 
 
@@ -85,10 +90,7 @@ def _fetch(step: Step, cursor: sqlite3.Cursor, bound: Sequence[Any]) -> list[Row
 
 
 def _run_each(step: Step, cursor: sqlite3.Cursor, values: Values, table: Table) -> list[Row]:
-    rows = rows_of(table)
-    if rows and step.where is not None:
-        at = list(table.columns).index(step.where)
-        rows = list(compress(rows, [row[at] for row in rows]))
+    rows = _wanted(step, table)
     if not rows:
         return []
     pick, names = picker(step.parameters, tuple(table.columns))
@@ -104,6 +106,15 @@ def _run_each(step: Step, cursor: sqlite3.Cursor, values: Values, table: Table) 
     for row in rows:
         found += _fetch(step, cursor, pick(row))
     return found
+
+
+def _wanted(step: Step, table: Table) -> Sequence[Sequence[Any]]:
+    """The rows of a set that the statement is for."""
+    rows = rows_of(table)
+    if not rows or step.where is None:
+        return rows
+    at = list(table.columns).index(step.where)
+    return list(compress(rows, [row[at] for row in rows]))
 
 
 def _run_counting(
@@ -128,11 +139,12 @@ def _run_rows(step: Step, cursor: sqlite3.Cursor, values: Values, table: Table) 
     pick, _ = picker(step.parameters[at : at + columns], tuple(table.columns))
     before = [value_of(values[name], column) for name, column in step.parameters[:at]]
     after = [value_of(values[name], column) for name, column in step.parameters[at + columns :]]
-    rows = list(map(pick, rows_of(table)))
+    rows = list(map(pick, _wanted(step, table)))
     found: list[Row] = []
     done = 0
     while done < len(rows):
-        count = next(count for count in _ROWS_AT_ONCE if count <= len(rows) - done)
+        left = len(rows) - done
+        count = next(count for count in _ROWS_AT_ONCE if count <= left and count * columns <= _MOST_VALUES)
         bound = (*before, *chain.from_iterable(rows[done : done + count]), *after)
         found += cursor.execute(_text_for(step, count), bound).fetchall()
         done += count

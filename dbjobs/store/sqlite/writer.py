@@ -155,21 +155,28 @@ class Writer:
         if item is None:
             return False
         stopping = False
+        self._rest()
         if isinstance(item, HeldTransaction):
             self._serve(item)
+            self._others.notice()
         else:
             group, self._following, stopping = self._gather(item)
             self._commit_together(group)
         if stopping:
             return False
-        self._others.notice()
         self._archive(idle=False)
-        self._last = time.monotonic()
-        if self._last - self._rested >= REST_EVERY_SECONDS:
-            time.sleep(REST_SECONDS)
-            self._rested = self._last
         self._keep_log_small()
+        self._last = time.monotonic()
         return True
+
+    def _rest(self) -> None:
+        """Leave the lock to others for a moment, now and then, unless it has just been free for as long."""
+        now = time.monotonic()
+        if now - self._last < REST_SECONDS:
+            if now - self._rested < REST_EVERY_SECONDS:
+                return
+            time.sleep(REST_SECONDS)
+        self._rested = now
 
     def _end(self, error: DatabaseError) -> None:
         self._ended = error
@@ -216,7 +223,22 @@ class Writer:
         return group, None, False
 
     def _commit_together(self, group: list[Task]) -> None:
-        self._inbox.deliver(self._committed(group))
+        """Commit these tasks and tell their callers.
+
+        The delivery is nearly the last thing: it wakes the event loop, and a thread that has little left to do would
+        then wait for the interpreter's lock. A caller that hands over more work meanwhile lets this thread go on.
+        """
+        done = self._committed(group)
+        try:
+            self._others.notice()
+            self._idle = self._has_nothing_to_do
+        finally:
+            self._inbox.deliver(done)
+
+    @property
+    def _has_nothing_to_do(self) -> bool:
+        archives = self._archiving.is_due(self._changes(), idle=False)
+        return self._following is None and self._queue.empty() and not archives
 
     def _committed(self, group: list[Task], *, again: bool = True) -> list[Done]:
         try:
