@@ -20,19 +20,12 @@ from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.responses import Response
 
 from dbjobs.admin.call import Call
+from dbjobs.admin.rush import Rush
 from dbjobs.errors import DatabaseError, DbjobsError
 from dbjobs.jobs import Jobs
 from dbjobs.models import NodeInfo
 from dbjobs.store import repository
 
-# Four looks a second, so a change is reported within a quarter of one.
-LOOK_SECONDS = 0.25
-# On a busy node each refresh takes time from its jobs: above this many ends a second, pages are told less often.
-BUSY_ENDS_PER_SECOND = 200.0
-# Answering pages may then take up this share of the time: the pause is a multiple of what they took since the last
-# notice, within these bounds. One cheap page stays fresh, five heavy ones ask seldom.
-BUSY_PAUSE_PER_ANSWER = 10.0
-BUSY_LOOK_SECONDS, BUSY_LOOK_SECONDS_MOST = 1.0, 5.0
 # Nodes seldom come and go; on SQLite their rows are in a file of their own.
 NODES_SECONDS = 1.0
 # A request counts in the hour it began in. The page sees longer ones when it asks by itself.
@@ -151,8 +144,8 @@ class Live:
         nodes: object = None
         jobs_before: dict[int, tuple[str, ...]] = {}
         requests_before: int | None = None
-        ended, nodes_at, looked_at = 0, 0.0, time.monotonic()
-        pause = LOOK_SECONDS
+        nodes_at = 0.0
+        rush = Rush()
         while True:
             asking = list(self.listeners)
             try:
@@ -174,6 +167,8 @@ class Live:
             current = (now.ended, now.rest, nodes)
             elsewhere = before is not None and (newest or current != before)
             logged = None not in (requests, requests_before) and requests != requests_before
+            tells = rush.looked(now.ended, time.monotonic(), self.answering_seconds)
+            self.answering_seconds = 0.0
             changed = {job for job in named if job in jobs_before and jobs.get(job, ()) != jobs_before[job]}
             for listener in asking:
                 listener.begun.set()
@@ -181,29 +176,17 @@ class Live:
                 listener.all = listener.all or elsewhere
                 listener.changed |= changed & listener.jobs
                 listener.logged = listener.logged or (logged and listener.requests)
-                if listener.waits:
+                if tells and listener.waits:
                     listener.woken.set()
-            seconds = max(time.monotonic() - looked_at, 1e-3)
-            busy = before is not None and (now.ended - ended) / seconds > BUSY_ENDS_PER_SECOND
-            pause = self._busy_pause(pause) if busy else LOOK_SECONDS
-            self.answering_seconds = 0.0
-            looked_at = time.monotonic()
-            before, ended, requests_before = current, now.ended, requests
+            before, requests_before = current, requests
             jobs_before = {job: jobs.get(job, ()) for job in named}
-            await self._sleep(pause)
+            await self._sleep(rush.pause)
 
     async def _requests(self) -> int:
         """How many requests the log counted lately."""
         now = datetime.now(UTC)
         since = max(now - REQUESTS_TIME, now.replace(day=1, hour=0))
         return await repository.pulse_requests(self._jobs._client.db, f"{now:%Y%m}", f"{since:%Y-%m-%d %H}:00:00")
-
-    def _busy_pause(self, last: float) -> float:
-        """In proportion to the cost of the answers; in the middle while that is unknown, as after a quiet time."""
-        if last == LOOK_SECONDS:
-            return BUSY_LOOK_SECONDS_MOST / 2
-        wanted = BUSY_PAUSE_PER_ANSWER * self.answering_seconds
-        return min(max(wanted, BUSY_LOOK_SECONDS), BUSY_LOOK_SECONDS_MOST)
 
     async def serve(self, call: Call, still: Callable[[], Awaitable[bool]]) -> Response:
         """The stream of a visitor.

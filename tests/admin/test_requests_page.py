@@ -17,7 +17,8 @@ from starlette.routing import Mount
 
 from dbjobs import Jobs
 from dbjobs.admin.application import Admin
-from dbjobs.admin.live import LOOK_SECONDS, Listener, Notice
+from dbjobs.admin.live import Listener, Notice
+from dbjobs.admin.rush import LOOK_SECONDS
 from dbjobs.admin.settings import make_settings
 from dbjobs.requestlog import RequestLog
 from dbjobs.requestlog.agents import agent_of

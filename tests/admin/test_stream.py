@@ -6,6 +6,7 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncIterator
+from types import SimpleNamespace
 from typing import Any, cast
 
 import httpx
@@ -14,6 +15,7 @@ import pytest
 from dbjobs import JobContext, Jobs
 from dbjobs.admin import ended, live
 from dbjobs.admin.application import Admin
+from dbjobs.admin.rush import LOOK_SECONDS
 from dbjobs.admin.settings import make_settings
 from dbjobs.errors import DatabaseUnavailable
 from dbjobs.store.repository import Pulse
@@ -88,7 +90,7 @@ async def test_a_job_that_has_ended_changes_no_more(jobs: Jobs) -> None:
         async with admin.live.listening(live.Listener(frozenset({ref.id}))) as listener, asyncio.timeout(20):
             while admin.live.looks < 4:
                 await listener.begun.wait()
-                await asyncio.sleep(live.LOOK_SECONDS)
+                await asyncio.sleep(LOOK_SECONDS)
             assert listener.changed == set()
 
 
@@ -120,32 +122,38 @@ async def _until(told: AsyncIterator[tuple[str, Any]], wanted: str) -> AsyncIter
 
 
 @pytest.mark.once
-async def test_beside_many_jobs_pages_hear_less_often_the_more_their_answers_cost(
-    jobs: Jobs, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("looks", "told_at"), [(2, {3}), (20, {6, 7})])
+async def test_pages_hear_of_a_rush_when_it_is_over_or_has_gone_on_for_a_while(
+    jobs: Jobs, monkeypatch: pytest.MonkeyPatch, looks: int, told_at: set[int]
 ) -> None:
-    ended = 0
-    pauses: list[float] = []
-    costs = iter((0.0, 0.0, 0.3, 9.0, 0.01, 0.0))
+    """The look at which a listener is woken, when ``looks`` of them after the first one see many ends."""
+    now, ended, seen = 1000.0, 0, 0
+    told: list[int] = []
     enough = asyncio.Event()
 
     async def pulse(db: Any, *, after_id: int) -> Pulse:
         nonlocal ended
-        ended += 0 if len(pauses) == 5 else 1_000_000
-        told.answering_seconds += next(costs)
+        ended += 1_000_000 if 1 <= seen <= looks else 0
         return Pulse(None, ended, ())
 
     async def sleep(seconds: float) -> None:
-        pauses.append(seconds)
-        if len(pauses) == 6:
+        nonlocal now, seen
+        now += seconds
+        if listener.woken.is_set():
+            told.append(seen)
+            assert listener.take() == live.Notice(all=True)
+        seen += 1
+        if seen == 8:
             enough.set()
             await asyncio.Event().wait()
 
     monkeypatch.setattr("dbjobs.admin.live.repository.pulse", pulse)
-    told = live.Live(jobs, sleep)
-    async with jobs, told.listening(live.Listener(frozenset())):
+    monkeypatch.setattr("dbjobs.admin.live.time", SimpleNamespace(monotonic=lambda: now))
+    listener = live.Listener(frozenset())
+    streams = live.Live(jobs, sleep)
+    async with jobs, streams.listening(listener):
         await enough.wait()
-    most = live.BUSY_LOOK_SECONDS_MOST
-    assert pauses == [live.LOOK_SECONDS, most / 2, 3.0, most, live.BUSY_LOOK_SECONDS, live.LOOK_SECONDS]
+    assert told[0] in told_at
 
 
 @pytest.mark.once
