@@ -15,6 +15,7 @@ WRITES = re.compile(r"\b(INSERT|UPDATE|DELETE|CREATE|DROP|ALTER)\b")
 
 _GRAMMAR = re.compile(
     r"""--\ @
+    (?: on\ (?P<server>mysql|mariadb)  (?:\ |$) )?
     (?: each\ (?P<each>\w+)       (?:\ where\ (?P<each_where>\w+))?  (?:\ unless\ taken\ (?P<taken>\w+))?
       | rows\ (?P<rows>\w+)       (?:\ numbered\ (?P<numbered>\w+))?  (?:\ where\ (?P<rows_where>\w+))?
       | union\ (?P<union>\w+)
@@ -35,6 +36,7 @@ class Directive(NamedTuple):
     """What the comment above a statement says.
 
     Attributes:
+        server: run it only there: "mysql" or "mariadb".
         each: run it once for each row of this set.
         rows: run it on all rows of this set: its VALUES list has one row, which is repeated.
         union: its inmost SELECT is repeated for each row of this set.
@@ -55,6 +57,7 @@ class Directive(NamedTuple):
         columns: of packed rows.
     """
 
+    server: str | None = None
     each: str | None = None
     rows: str | None = None
     union: str | None = None
@@ -89,6 +92,7 @@ def parse(line: str) -> Directive:
         raise ValueError(f"unknown directive: {line}")
     said = match.groupdict()
     return Directive(
+        server=said["server"],
         each=said["each"],
         rows=said["rows"],
         union=said["union"],

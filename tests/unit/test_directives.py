@@ -34,6 +34,8 @@ EVERYTHING = frozenset(Directive._fields)
             "months descending of away in place as ended",
             Directive(months=True, order="descending", of="away", within="place", name="ended"),
         ),
+        ("on mysql", Directive(server="mysql")),
+        ("on mariadb union idle as head", Directive(server="mariadb", union="idle", name="head")),
         ("nodes as alive", Directive(nodes=True, name="alive")),
         ("packed", Directive(packed=True)),
     ],
@@ -44,7 +46,16 @@ def test_what_a_directive_means(text: str, meaning: Directive) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["what", "each", "rows jobs where", "union a numbered b", "if a unless taken b", "as moved id", "months x"],
+    [
+        "what",
+        "each",
+        "rows jobs where",
+        "union a numbered b",
+        "if a unless taken b",
+        "as moved id",
+        "months x",
+        "on sqlite",
+    ],
 )
 def test_what_is_no_directive_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="unknown directive"):
@@ -75,7 +86,7 @@ def test_every_directive_of_the_files_is_one_and_is_explained() -> None:
     used = {field for line in lines for field, value in parse(line)._asdict().items() if value}
     assert used == EVERYTHING
     readme = (SQL / "README.md").read_text()
-    grammar = readme[readme.index("-- @ [subject]") : readme.rindex("```")]
+    grammar = readme[readme.index("-- @ [on mysql") : readme.rindex("```")]
     words = {word for line in lines for word in line.removeprefix("-- @").split()}
     keywords = set(re.findall(r"[a-z]{2,}|<>", grammar)) - {"subject"}
     assert keywords - words == set()

@@ -37,7 +37,23 @@ WHERE head.command IN (:commands)
   AND (SELECT w.worker FROM dbjobs_job_worker w FORCE INDEX (PRIMARY) WHERE w.worker = head.worker) IS NULL
 LIMIT :lanes;
 
--- @union idle as head packed worker id place mine
+-- ORDER BY line again: without it MySQL reads each lane to its end, and sorts it.
+-- @on mysql if idle as head packed worker id place mine
+SELECT JSON_ARRAYAGG(JSON_ARRAY(
+    run.worker, run.id, run.place, run.command IN (:commands) AND COALESCE(run.queue IN (:queues), 0) <> :all_but
+))
+FROM JSON_TABLE(:idle, '$[*]' COLUMNS (worker VARCHAR(255) CHARACTER SET utf8mb4 PATH '$.worker')) AS idle
+CROSS JOIN LATERAL (
+    SELECT j.worker, j.id, j.place, j.command, j.queue
+    FROM dbjobs_background_job j FORCE INDEX (line)
+    WHERE j.line = CONCAT('w:', CONVERT(idle.worker USING utf8mb4))
+      AND (j.expires_at IS NULL OR j.attempt > 0 OR j.expires_at > UTC_TIMESTAMP(6))
+    ORDER BY j.line, j.place, j.id
+    LIMIT :run_length
+) AS run;
+
+-- MariaDB has no LATERAL. (MySQL took a tenth of a millisecond for each SELECT of such a union, a third of the claim.)
+-- @on mariadb union idle as head packed worker id place mine
 SELECT JSON_ARRAYAGG(JSON_ARRAY(
     worker, id, place, command IN (:commands) AND COALESCE(queue IN (:queues), 0) <> :all_but
 ))

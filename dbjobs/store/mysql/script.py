@@ -38,14 +38,16 @@ class Runs(Protocol):
 
     def escape(self, text: str) -> str: ...
 
+    @property
+    def is_mariadb(self) -> bool:
+        """True for MariaDB, False for MySQL."""
+        ...
+
 
 class OpenRuns(Runs, Protocol):
     """The same, of which one can know whether it is open, and whose it is."""
 
     raw: Any
-
-    @property
-    def is_mariadb(self) -> bool: ...
 
     def is_closed(self) -> bool: ...
 
@@ -95,7 +97,10 @@ class Run:
         """Run them; ``alone``: in a transaction of their own, which is begun and committed on the way."""
         if alone:
             self._unsent.append((None, self._scripts.begin))
+        here = "mariadb" if self._connection.is_mariadb else "mysql"
         for step in steps:
+            if step.server not in (None, here):
+                continue
             if step.needs & self._unknown:
                 await self._send()
             await self._step(step)

@@ -16,7 +16,7 @@ from dbjobs.store.mysql.values import Template
 from dbjobs.store.statements import PARAMETER, Parameter
 
 _KNOWN = frozenset(
-    ("each", "rows", "union", "only_if", "where", "other", "taken", "numbered", "name", "packed", "columns")
+    ("server", "each", "rows", "union", "only_if", "where", "other", "taken", "numbered", "name", "packed", "columns")
 )
 _VALUES = re.compile(r"\bVALUES\s*(?=\()")
 _INMOST = re.compile(r"\(\s*(?=\(\s*SELECT\b)")
@@ -33,6 +33,7 @@ class Step(NamedTuple):
     head: Template
     row: Template | None
     tail: Template
+    server: str | None
     each: str | None
     rows: str | None
     union: str | None
@@ -71,6 +72,7 @@ def _step(text: str, directive: Directive) -> Step:
         head=_template(head),
         row=row,
         tail=_template(tail),
+        server=directive.server,
         each=directive.each,
         rows=directive.rows,
         union=directive.union,

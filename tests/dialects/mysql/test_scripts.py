@@ -27,6 +27,7 @@ class Recorder:
         self.sent: list[str] = []
         self._answers = list(answers)
         self.taken = False
+        self.is_mariadb = False
         self.exact = True  # an answer may hold more results than statements are sent: they are cut off
 
     async def run(self, statements: Sequence[str]) -> list[Result]:
@@ -136,11 +137,12 @@ async def test_what_locks_is_one_packet_with_its_commit(name: str) -> None:
     assert sent.endswith(";\nCOMMIT")
 
 
-async def test_claiming_lanes_locks_in_its_last_packet_only() -> None:
+@pytest.mark.parametrize("is_mariadb", [False, True])
+async def test_claiming_lanes_locks_in_its_last_packet_only(*, is_mariadb: bool) -> None:
     scripts = _scripts("dbjobs")
     heads = rows("packed", ('[["w", 1, 0, 1]]',))
     connection = Recorder([DONE, rows("worker", ("w",))], [heads], [DONE] * 20)
-    connection.exact = False
+    connection.exact, connection.is_mariadb = False, is_mariadb
     given = {"node_id": 1, "after_worker": "", "lanes": 1, "run_length": 1, "scan_limit": 1, "all_but": False}
     names = {"queues": ["q"], "commands": ["c"]}
     await Run(connection, scripts, given | names).steps(scripts.steps("claim_lanes"), alone=True)
@@ -149,6 +151,14 @@ async def test_claiming_lanes_locks_in_its_last_packet_only() -> None:
         assert not re.search(r"FOR UPDATE|IN SHARE MODE|INSERT|UPDATE|DELETE|COMMIT", sent)
     assert "FOR UPDATE" in last
     assert last.endswith(";\nCOMMIT")
+
+
+@pytest.mark.parametrize(("is_mariadb", "sent"), [(False, "SELECT 1"), (True, "SELECT 2")])
+async def test_a_statement_may_be_for_one_server_only(*, is_mariadb: bool, sent: str) -> None:
+    connection = Recorder([rows("n", (1,))])
+    connection.is_mariadb = is_mariadb
+    await run("-- @on mysql\nSELECT 1;\n-- @on mariadb as found\nSELECT 2;", connection)
+    assert connection.sent == [sent]
 
 
 async def test_a_condition_on_another_value() -> None:
