@@ -52,7 +52,17 @@ SET state = 'started', node_id = :node_id, attempt = attempt + 1, progress = NUL
     started_at = strftime('%Y-%m-%d %H:%M:%f', 'now'), last_activity_at = strftime('%Y-%m-%d %H:%M:%f', 'now')
 WHERE id IN (SELECT value FROM json_each(:picked.id));
 
+-- All rows as one text: with a row for each, the thread would let go of the interpreter's lock for each. SQLite takes no
+-- text above a billion bytes, so many large jobs come one by one after all.
 -- @packed
+WITH size (characters) AS MATERIALIZED (
+    SELECT sum(
+        coalesce(length(request_body), 0) + coalesce(length(response_body), 0) + coalesce(length(meta), 0)
+        + coalesce(length(args), 0)
+    )
+    FROM dbjobs_background_job
+    WHERE id IN (SELECT value FROM json_each(:picked.id))
+)
 SELECT json_group_array(json_array(
     id, attempt, attempt_base, queue, worker, priority, command, request_type, request_body,
     response_body, executed_at, callback, retry_limit, retry, on_failure, timeout_seconds, created_at,
@@ -60,4 +70,13 @@ SELECT json_group_array(json_array(
     has_dependents
 ))
 FROM dbjobs_background_job
-WHERE id IN (SELECT value FROM json_each(:picked.id));
+WHERE id IN (SELECT value FROM json_each(:picked.id)) AND (SELECT characters FROM size) < 16000000
+UNION ALL
+SELECT json_array(json_array(
+    id, attempt, attempt_base, queue, worker, priority, command, request_type, request_body,
+    response_body, executed_at, callback, retry_limit, retry, on_failure, timeout_seconds, created_at,
+    ref_id, parent_id, batch_id, tag, user_id, created_by, reply_to, args, meta, trace_context, depends_on,
+    has_dependents
+))
+FROM dbjobs_background_job
+WHERE id IN (SELECT value FROM json_each(:picked.id)) AND (SELECT characters FROM size) >= 16000000;

@@ -85,7 +85,7 @@ def _fetch(step: Step, cursor: sqlite3.Cursor, bound: Sequence[Any]) -> list[Row
     rows = cursor.execute(step.text, bound).fetchall()
     if not step.packed:
         return rows
-    unpacked: list[Any] = msgspec.json.decode(rows[0][0])
+    unpacked: list[Any] = [one for (text,) in rows for one in msgspec.json.decode(text)]
     return [(value,) for value in unpacked] if len(step.columns) == 1 else unpacked
 
 
